@@ -1,0 +1,64 @@
+import { Schema } from "effect"
+import { Preferences } from "./Preferences.ts"
+import { DeviceToken, Platform, PushTokenId, TokenRemovalReason } from "./PushToken.ts"
+import { RevocationReason, SessionId } from "./Session.ts"
+import { Email, UserId, Username } from "./User.ts"
+
+export class UserRegistered extends Schema.TaggedClass<UserRegistered>()("UserRegistered", {
+  userId: UserId,
+  email: Email,
+  username: Username
+}) {}
+
+/** `updatedFields` holds the new value of each field that was set, under the field's own name. */
+export class UserUpdated extends Schema.TaggedClass<UserUpdated>()("UserUpdated", {
+  userId: UserId,
+  updatedFields: Schema.Record(Schema.String, Schema.NullOr(Schema.String))
+}) {}
+
+export class UserPasswordChanged extends Schema.TaggedClass<UserPasswordChanged>()("UserPasswordChanged", {
+  userId: UserId
+}) {}
+
+export class UserLoggedIn extends Schema.TaggedClass<UserLoggedIn>()("UserLoggedIn", { userId: UserId }) {}
+
+export class SessionRevoked extends Schema.TaggedClass<SessionRevoked>()("SessionRevoked", {
+  userId: UserId,
+  sessionId: SessionId,
+  reason: RevocationReason
+}) {}
+
+export class PreferencesUpdated extends Schema.TaggedClass<PreferencesUpdated>()("PreferencesUpdated", {
+  userId: UserId,
+  preferences: Preferences
+}) {}
+
+/** The token became live. */
+export class PushTokenAdded extends Schema.TaggedClass<PushTokenAdded>()("PushTokenAdded", {
+  userId: UserId,
+  tokenId: PushTokenId,
+  token: DeviceToken,
+  platform: Platform
+}) {}
+
+/** The token is no longer live. */
+export class PushTokenRemoved extends Schema.TaggedClass<PushTokenRemoved>()("PushTokenRemoved", {
+  userId: UserId,
+  tokenId: PushTokenId,
+  token: DeviceToken,
+  platform: Platform,
+  reason: TokenRemovalReason
+}) {}
+
+/** A fact about one user that others act on. Kept in the outbox in this form, and put into wire form when published. */
+export const DomainEvent = Schema.Union([
+  UserRegistered,
+  UserUpdated,
+  UserPasswordChanged,
+  UserLoggedIn,
+  SessionRevoked,
+  PreferencesUpdated,
+  PushTokenAdded,
+  PushTokenRemoved
+])
+export type DomainEvent = typeof DomainEvent.Type

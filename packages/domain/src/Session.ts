@@ -1,0 +1,39 @@
+import { Schema } from "effect"
+
+export const SessionId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("SessionId"))
+export type SessionId = typeof SessionId.Type
+
+/** Why a session was ended before it expired. */
+export const RevocationReason = Schema.Literals([
+  "logout",
+  "logout_all",
+  "revoked",
+  "password_changed",
+  "reuse_detected",
+  "disabled",
+  "erased"
+])
+export type RevocationReason = typeof RevocationReason.Type
+
+/** One device's login, from which access tokens are made until it ends or expires. */
+export class Session extends Schema.Class<Session>("Session")({
+  id: SessionId,
+  deviceName: Schema.String,
+  userAgent: Schema.String,
+  ip: Schema.NullOr(Schema.String),
+  createdAt: Schema.DateTimeUtc,
+  /** Moves at most once a minute. */
+  lastSeenAt: Schema.DateTimeUtc,
+  expiresAt: Schema.DateTimeUtc
+}) {}
+
+/** Absent, ended, malformed or another user's: the caller cannot tell which. */
+export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
+  "SessionNotFound",
+  {},
+  { httpApiStatus: 404 }
+) {
+  override get message() {
+    return "Session not found"
+  }
+}

@@ -1,0 +1,112 @@
+import { Effect, type Scope } from "effect"
+import { existsSync } from "node:fs"
+import { Worker } from "node:worker_threads"
+import type { HashAnswer, HashJob } from "./PasswordHash.ts"
+
+/** Why a job was not done. */
+export type HashRefusal =
+  | { readonly _tag: "QueueFull"; /** Until those ahead are served, as the last jobs went. */ readonly waitMillis: number }
+  | { readonly _tag: "WorkerDied"; readonly cause: unknown }
+
+interface Waiting {
+  readonly job: HashJob
+  readonly resume: (outcome: Effect.Effect<HashAnswer, HashRefusal>) => void
+}
+
+/**
+ * Threads that hash, first come first served. At most `size` jobs run and `queueSize` wait; the next is refused at once.
+ * A job interrupted while it waits leaves the queue; one that runs runs out, its answer unread. A thread that dies takes
+ * its one job with it and the next job starts another. Threads start with the first jobs and end with the scope.
+ */
+export interface HashPool {
+  readonly run: (job: HashJob) => Effect.Effect<HashAnswer, HashRefusal>
+}
+
+const ended: HashRefusal = { _tag: "WorkerDied", cause: "the pool has ended" }
+
+// Beside this module both in the sources and in a bundle, where the thread has an entry of its own.
+const entry = (): URL => {
+  const bundled = new URL("./hash-worker.js", import.meta.url)
+  return existsSync(bundled) ? bundled : new URL("./hash-worker.ts", import.meta.url)
+}
+
+/** `onDepth` hears how many jobs wait, at every change. */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly size: number
+  readonly queueSize: number
+  readonly onDepth: (waiting: number) => void
+}): Effect.fn.Return<HashPool, never, Scope.Scope> {
+  // A Set keeps the order of arrival and lets an interrupted job leave from the middle.
+  const waiting = new Set<Waiting>()
+  const idle: Array<Worker> = []
+  const busy = new Map<Worker, Waiting>()
+  let meanMillis = 100
+  let closed = false
+
+  const settle = (worker: Worker, outcome: Effect.Effect<HashAnswer, HashRefusal>) => {
+    const done = busy.get(worker)
+    busy.delete(worker)
+    done?.resume(outcome)
+  }
+
+  const start = (): Worker => {
+    const worker = new Worker(entry())
+    worker.on("message", (answer: HashAnswer) => {
+      meanMillis += (answer.milliseconds - meanMillis) / 8
+      settle(worker, Effect.succeed(answer))
+      idle.push(worker)
+      dispatch()
+    })
+    let failure: unknown = undefined
+    worker.on("error", (cause) => {
+      failure = cause
+    })
+    worker.on("exit", (code) => {
+      const index = idle.indexOf(worker)
+      if (index >= 0) idle.splice(index, 1)
+      settle(worker, Effect.fail({ _tag: "WorkerDied", cause: failure ?? `exit code ${code}` }))
+      dispatch()
+    })
+    return worker
+  }
+
+  const dispatch = (): void => {
+    while (!closed && (idle.length > 0 || busy.size < options.size)) {
+      const [next] = waiting
+      if (next === undefined) return
+      waiting.delete(next)
+      options.onDepth(waiting.size)
+      const worker = idle.pop() ?? start()
+      busy.set(worker, next)
+      worker.postMessage(next.job)
+    }
+  }
+
+  yield* Effect.addFinalizer(() =>
+    Effect.promise(() => {
+      closed = true
+      for (const { resume } of waiting) resume(Effect.fail(ended))
+      waiting.clear()
+      return Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
+    })
+  )
+
+  return {
+    run: (job) =>
+      Effect.callback((resume) => {
+        const running = busy.size
+        if (closed) return resume(Effect.fail(ended))
+        if (running >= options.size && waiting.size >= options.queueSize) {
+          const waitMillis = (meanMillis * (waiting.size + running)) / options.size
+          return resume(Effect.fail({ _tag: "QueueFull", waitMillis }))
+        }
+        const entered: Waiting = { job, resume }
+        waiting.add(entered)
+        options.onDepth(waiting.size)
+        dispatch()
+        return Effect.sync(() => {
+          if (waiting.delete(entered)) options.onDepth(waiting.size)
+        })
+      })
+  }
+})

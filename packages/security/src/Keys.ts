@@ -1,0 +1,201 @@
+import {
+  Clock,
+  Config,
+  Context,
+  type Duration,
+  Effect,
+  FileSystem,
+  Layer,
+  Option,
+  type PlatformError,
+  Result,
+  Schema,
+  type Stream,
+  SubscriptionRef
+} from "effect"
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
+import { dirname, join } from "node:path"
+import * as KeySet from "./KeySet.ts"
+
+/** A key ready for use. */
+export interface ReadyKey {
+  readonly kid: string
+  readonly privateKey: webcrypto.CryptoKey
+  readonly publicKey: webcrypto.CryptoKey
+}
+
+type ReadyAccessKey = ReadyKey & Pick<KeySet.AccessKey, "notBefore" | "notAfter">
+
+/** A key set with its keys imported, once. Another set is another object. */
+export interface KeyRing {
+  readonly set: KeySet.KeySet
+  readonly access: readonly [ReadyAccessKey, ...Array<ReadyAccessKey>]
+  readonly refresh: ReadyKey
+  readonly idSecret: KeyObject
+}
+
+/** The key file is absent, out of reach or not what it should be. What it holds is never part of the message. */
+export class KeysUnreadable extends Schema.TaggedError<KeysUnreadable>()("KeysUnreadable", {
+  path: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `The key file ${this.path} ${this.problem}`
+  }
+}
+
+/** Where the keys are, and whether they may be made where they are not. */
+export interface KeysSettings {
+  readonly path: string
+  /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
+  readonly create: boolean
+  /** How often to look for a change; a second when absent. */
+  readonly pollInterval?: Duration.Input | undefined
+}
+
+/** The keys that tokens are signed and checked with, as they stand now. */
+export class Keys extends Context.Service<Keys, {
+  /** A plain read, for it stands before every request. */
+  readonly current: () => KeyRing
+  /** The current ring, then every later one. */
+  readonly changes: Stream.Stream<KeyRing>
+}>()("@user-service/security/Keys") {
+  /**
+   * Keys from a file, read again when it changes. A file that has become unreadable leaves the last good keys in force and
+   * is logged once; at the start it is an error.
+   */
+  static readonly layerFile = (
+    settings: KeysSettings
+  ): Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem> =>
+    Layer.effect(
+      Keys,
+      Effect.gen(function*() {
+        if (settings.create) yield* createIfAbsent(settings.path)
+        const text = yield* readText(settings.path)
+        const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
+        yield* Effect.forkScoped(follow(settings, ring, text))
+        return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
+      })
+    )
+
+  /** Keys made for this process and lost with it. */
+  static readonly layerMemory: Layer.Layer<Keys> = Layer.effect(
+    Keys,
+    Effect.gen(function*() {
+      const ring = yield* SubscriptionRef.make(importRing(KeySet.generate(yield* nowSeconds)))
+      return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
+    })
+  )
+}
+
+/** `JWT_KEYS_FILE`, else `jwt-keys.json` in `DATA_DIR` (`.data`); `named` tells which. */
+export const config: Config.Config<{ readonly path: string; readonly named: boolean }> = Config.all({
+  file: Config.option(Config.NonEmptyString("JWT_KEYS_FILE")),
+  dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data"))
+}).pipe(
+  Config.map(({ dataDir, file }) => ({
+    path: Option.getOrElse(file, () => join(dataDir, "jwt-keys.json")),
+    named: Option.isSome(file)
+  }))
+)
+
+/**
+ * Publishes a next access key in the file, see {@link KeySet.rotate}; running processes take it up by themselves.
+ * The file is replaced whole or not at all.
+ */
+export const rotateFile = Effect.fn("Keys.rotateFile")(function*(path: string, accessLifetimeSeconds: number) {
+  const { set } = yield* Effect.flatMap(readText(path), (text) => load(path, text))
+  const next = KeySet.makeKeyPair()
+  const now = yield* nowSeconds
+  const rotated = KeySet.rotate(set, next, { now, accessLifetimeSeconds })
+  yield* write(path, rotated, (fs, from) => fs.rename(from, path))
+  return { kid: next.kid, signsFrom: now + KeySet.jwksMaxAgeSeconds }
+})
+
+const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
+
+const unreadable = (path: string) => (error: PlatformError.PlatformError) =>
+  new KeysUnreadable({ path, problem: `is out of reach: ${error.reason._tag}` })
+
+const readText = Effect.fnUntraced(function*(path: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(fs.readFileString(path), unreadable(path))
+})
+
+const load = Effect.fnUntraced(function*(path: string, text: string) {
+  const parsed = KeySet.parse(text)
+  if (Result.isFailure(parsed)) return yield* new KeysUnreadable({ path, problem: parsed.failure })
+  return importRing(parsed.success)
+})
+
+// The whole text is compared, not the time of the file: it is short, and a mounted secret's time can stand still.
+const follow = (settings: KeysSettings, ring: SubscriptionRef.SubscriptionRef<KeyRing>, first: string) => {
+  let seen = first
+  let complaint: string | undefined
+  const look = Effect.gen(function*() {
+    const text = yield* readText(settings.path)
+    if (text === seen) return
+    seen = text
+    yield* SubscriptionRef.set(ring, yield* load(settings.path, text))
+    complaint = undefined
+    yield* Effect.logInfo("The signing keys have changed")
+  }).pipe(
+    Effect.catch((error) => {
+      const isNews = error.message !== complaint
+      complaint = error.message
+      return isNews ? Effect.logError(`${error.message}; the last good keys stay in force`) : Effect.void
+    })
+  )
+  return Effect.sleep(settings.pollInterval ?? "1 second").pipe(Effect.andThen(look), Effect.forever)
+}
+
+// Two processes may start at once: linking lets one file win, and both read that one.
+const createIfAbsent = Effect.fnUntraced(function*(path: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (yield* Effect.mapError(fs.exists(path), unreadable(path))) return
+  const keys = KeySet.generate(yield* nowSeconds)
+  yield* write(path, keys, (fs, from) =>
+    Effect.catchIf(fs.link(from, path), (error) => error.reason._tag === "AlreadyExists", () => Effect.void))
+})
+
+const write = (
+  path: string,
+  keys: KeySet.KeySet,
+  place: (fs: FileSystem.FileSystem, from: string) => Effect.Effect<void, PlatformError.PlatformError>
+): Effect.Effect<void, KeysUnreadable, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const directory = dirname(path)
+    yield* fs.makeDirectory(directory, { recursive: true })
+    const beside = yield* fs.makeTempDirectoryScoped({ directory, prefix: ".keys-" })
+    const from = join(beside, "keys.json")
+    const file = yield* fs.open(from, { flag: "wx", mode: 0o600 })
+    yield* file.writeAll(new TextEncoder().encode(KeySet.format(keys)))
+    yield* file.sync
+    yield* place(fs, from)
+  }).pipe(Effect.scoped, Effect.mapError(unreadable(path)))
+
+const importRing = (set: KeySet.KeySet): KeyRing => {
+  const [first, ...rest] = set.access
+  return {
+    set,
+    access: [importAccessKey(first), ...rest.map(importAccessKey)],
+    refresh: importKey(set.refresh),
+    idSecret: createSecretKey(set.refresh.idSecret, "base64url")
+  }
+}
+
+const importAccessKey = (key: KeySet.AccessKey): ReadyAccessKey => ({
+  ...importKey(key),
+  notBefore: key.notBefore,
+  notAfter: key.notAfter
+})
+
+const importKey = ({ jwk, kid }: Pick<KeySet.AccessKey, "kid" | "jwk">): ReadyKey => {
+  const secret = createPrivateKey({ key: jwk, format: "jwk" })
+  return {
+    kid,
+    privateKey: secret.toCryptoKey("Ed25519", false, ["sign"]),
+    publicKey: createPublicKey(secret).toCryptoKey("Ed25519", false, ["verify"])
+  }
+}

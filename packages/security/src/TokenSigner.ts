@@ -1,0 +1,262 @@
+import { SessionId } from "@user-service/domain/Session"
+import { AccessClaims, type ClaimsOf, RefreshClaims, type TokenClaims, TokenExpired, TokenInvalid, type TokenType } from "@user-service/domain/Token"
+import { UserId } from "@user-service/domain/User"
+import { Clock, Config, Context, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose"
+import { createHmac, createSecretKey, hash, type webcrypto } from "node:crypto"
+import { type KeyRing, Keys } from "./Keys.ts"
+import * as KeySet from "./KeySet.ts"
+import * as SeenTokens from "./SeenTokens.ts"
+
+/** How tokens are signed and who they are from and for. */
+export type TokenSignerSettings = {
+  readonly issuer: string
+  readonly audience: string
+} & (
+  | { readonly algorithm: "EdDSA" }
+  /** For fleets that still share a secret: access tokens only. */
+  | { readonly algorithm: "HS256"; readonly secretKey: Redacted.Redacted<string> }
+)
+
+/** A public key as the JWKS shows it (RFC 8037, RFC 7517). */
+export interface PublicJwk {
+  readonly kty: "OKP"
+  readonly crv: "Ed25519"
+  readonly x: string
+  readonly kid: string
+  readonly alg: "EdDSA"
+  readonly use: "sig"
+}
+
+/**
+ * JSON Web Tokens. The algorithm is pinned for each type of token, never taken from the token: access tokens are EdDSA, or
+ * HS256 where the fleet shares a secret; refresh tokens are always EdDSA, under a key that is published nowhere.
+ *
+ * Revocation is not judged here: a token can be good and its session over.
+ */
+export class TokenSigner extends Context.Service<TokenSigner, {
+  /** The same claims under the same keys make the same token, byte for byte. */
+  readonly sign: (claims: TokenClaims) => Effect.Effect<string>
+  /** Good for an access token seen before without leaving the thread; see SeenTokens. */
+  readonly verify: <T extends TokenType>(
+    type: T,
+    token: string
+  ) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
+  /** An access token that is ours whenever it was, for a logout that comes late. */
+  readonly verifyIgnoringExpiry: (token: string) => Effect.Effect<AccessClaims, TokenInvalid>
+  /** The `tokenId` of a session's refresh token: made again from the same two, and by no one else. */
+  readonly refreshTokenId: (sessionId: SessionId, generation: number) => string
+  /** SHA-256, the form in which a session keeps a token's id. */
+  readonly hashTokenId: (tokenId: string) => Uint8Array
+  /** The public keys others check access tokens with; none under HS256. May be kept for `jwksMaxAgeSeconds`. */
+  readonly jwks: Effect.Effect<{ readonly keys: ReadonlyArray<PublicJwk> }>
+}>()("@user-service/security/TokenSigner") {
+  static readonly layer = (settings: TokenSignerSettings): Layer.Layer<TokenSigner, never, Keys> =>
+    Layer.effect(TokenSigner, Effect.suspend(() => make(settings)))
+}
+
+/** `JWT_ALGORITHM` (EdDSA, or HS256 with `SECRET_KEY`), `JWT_ISSUER` and `JWT_AUDIENCE` (both `user-service`). */
+export const config: Config.Config<TokenSignerSettings> = Config.all({
+  algorithm: Config.Literals(["EdDSA", "HS256"], "JWT_ALGORITHM").pipe(Config.withDefault("EdDSA")),
+  issuer: Config.NonEmptyString("JWT_ISSUER").pipe(Config.withDefault("user-service")),
+  audience: Config.NonEmptyString("JWT_AUDIENCE").pipe(Config.withDefault("user-service"))
+}).pipe(
+  Config.flatMap(({ algorithm, ...names }): Config.Config<TokenSignerSettings> =>
+    algorithm === "EdDSA"
+      ? Config.succeed({ ...names, algorithm })
+      : Config.Redacted("SECRET_KEY").pipe(Config.map((secretKey) => ({ ...names, algorithm, secretKey })))
+  )
+)
+
+const publicSecrets = /django-insecure|change[-_ ]?(me|this|it)|your[-_ ](own[-_ ])?(secret|key)|placeholder|example/i
+
+/** Why a secret key must not be used, or undefined: too short for HMAC-SHA256 (RFC 7518, section 3.2), or public. */
+export const secretKeyProblem = (secret: string): string | undefined => {
+  if (new TextEncoder().encode(secret).length < 32) return "must have at least 32 bytes"
+  if (publicSecrets.test(secret)) return "is a known default"
+  if (new Set(secret).size < 8) return "repeats a few characters"
+  return undefined
+}
+
+// Far above any token of ours (under 600 bytes): what is longer is not worth a hash.
+const maxTokenLength = 4096
+
+// How far ahead of ours the clock of another replica may be.
+const clockSkewSeconds = 60
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
+
+const wire = {
+  iss: Schema.String,
+  aud: Schema.String,
+  sub: UserId,
+  user_id: UserId,
+  sid: SessionId,
+  jti: AccessClaims.fields.tokenId,
+  iat: AccessClaims.fields.issuedAt,
+  exp: AccessClaims.fields.expiresAt
+}
+const AccessWire = Schema.Struct({ ...wire, token_type: AccessClaims.fields.tokenType })
+const RefreshWire = Schema.Struct({
+  ...wire,
+  token_type: RefreshClaims.fields.tokenType,
+  gen: RefreshClaims.fields.generation
+})
+const decodeAccess = Schema.decodeUnknownOption(Schema.fromJsonString(AccessWire))
+const decodeRefresh = Schema.decodeUnknownOption(Schema.fromJsonString(RefreshWire))
+
+const fromWire = (payload: typeof AccessWire.Type | typeof RefreshWire.Type) => ({
+  userId: payload.sub,
+  sessionId: payload.sid,
+  tokenId: payload.jti,
+  issuedAt: payload.iat,
+  expiresAt: payload.exp
+})
+const accessFromWire = (payload: typeof AccessWire.Type): AccessClaims => ({
+  ...fromWire(payload),
+  tokenType: payload.token_type
+})
+const refreshFromWire = (payload: typeof RefreshWire.Type): RefreshClaims => ({
+  ...fromWire(payload),
+  tokenType: payload.token_type,
+  generation: payload.gen
+})
+
+const invalid = Effect.fail(new TokenInvalid())
+const expired = Effect.fail(new TokenExpired())
+
+const epochSeconds = (clock: Clock.Clock): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+
+/** Which algorithm and keys a type of token rests on. */
+interface Suite {
+  readonly alg: "EdDSA" | "HS256"
+  readonly signing: (ring: KeyRing, at: number) => { readonly kid?: string; readonly key: webcrypto.CryptoKey }
+  readonly verifying: (ring: KeyRing, kid: string | undefined, at: number) => webcrypto.CryptoKey | undefined
+}
+
+const publishedKeys: Suite = {
+  alg: "EdDSA",
+  signing: (ring, at) => {
+    const { kid, privateKey } = KeySet.signing(ring.access, at)
+    return { kid, key: privateKey }
+  },
+  verifying: (ring, kid, at) => KeySet.published(ring.access, at).find((key) => key.kid === kid)?.publicKey
+}
+
+const refreshKey: Suite = {
+  alg: "EdDSA",
+  signing: ({ refresh }) => ({ kid: refresh.kid, key: refresh.privateKey }),
+  verifying: ({ refresh }, kid) => (kid === refresh.kid ? refresh.publicKey : undefined)
+}
+
+const sharedSecret = (secret: Redacted.Redacted<string>): Suite => {
+  const hmac = { name: "HMAC", hash: "SHA-256" }
+  const key = createSecretKey(Redacted.value(secret), "utf8").toCryptoKey(hmac, false, ["sign", "verify"])
+  return { alg: "HS256", signing: () => ({ key }), verifying: () => key }
+}
+
+const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
+  const keys = yield* Keys
+  const seen = SeenTokens.make()
+  const { audience, issuer } = settings
+  const suites: { readonly [T in TokenType]: Suite } = {
+    access: settings.algorithm === "HS256" ? sharedSecret(settings.secretKey) : publishedKeys,
+    refresh: refreshKey
+  }
+
+  // The key is chosen by the time of issue and not by the clock, so that the same claims make the same token.
+  const sign = Effect.fnUntraced(function*(claims: TokenClaims) {
+    const suite = suites[claims.tokenType]
+    const { key, ...named } = suite.signing(keys.current(), claims.issuedAt)
+    const payload = JSON.stringify({
+      sub: claims.userId,
+      user_id: claims.userId,
+      token_type: claims.tokenType,
+      sid: claims.sessionId,
+      jti: claims.tokenId,
+      iss: issuer,
+      aud: audience,
+      iat: claims.issuedAt,
+      exp: claims.expiresAt,
+      ...(claims.tokenType === "refresh" ? { gen: claims.generation } : undefined)
+    })
+    const jws = new CompactSign(utf8.encode(payload)).setProtectedHeader({ alg: suite.alg, typ: "JWT", ...named })
+    return yield* Effect.promise(() => jws.sign(key))
+  })
+
+  // The text of a token that one of our keys signed.
+  const open = Effect.fnUntraced(function*(type: TokenType, token: string, now: number) {
+    if (token.length > maxTokenLength) return yield* invalid
+    const { alg, verifying } = suites[type]
+    const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => new TokenInvalid() })
+    const key = typ === "JWT" ? verifying(keys.current(), kid, now) : undefined
+    if (key === undefined) return yield* invalid
+    const { payload } = yield* Effect.tryPromise({
+      try: () => compactVerify(token, key, { algorithms: [alg] }),
+      catch: (error) => error
+    }).pipe(Effect.catch((error) => (error instanceof errors.JOSEError ? invalid : Effect.die(error))))
+    return text.decode(payload)
+  })
+
+  const isOurs = (payload: typeof AccessWire.Type | typeof RefreshWire.Type, now: number): boolean =>
+    payload.iss === issuer &&
+    payload.aud === audience &&
+    payload.user_id === payload.sub &&
+    payload.iat <= now + clockSkewSeconds &&
+    payload.iat < payload.exp
+
+  const openAccess = Effect.fnUntraced(function*(token: string, now: number) {
+    const payload = decodeAccess(yield* open("access", token, now))
+    return Option.isSome(payload) && isOurs(payload.value, now) ? accessFromWire(payload.value) : yield* invalid
+  })
+
+  const openRefresh = Effect.fnUntraced(function*(token: string, now: number) {
+    const payload = decodeRefresh(yield* open("refresh", token, now))
+    return Option.isSome(payload) && isOurs(payload.value, now) ? refreshFromWire(payload.value) : yield* invalid
+  })
+
+  const unexpired = <C extends TokenClaims>(claims: C, now: number) =>
+    claims.expiresAt > now ? Effect.succeed(claims) : expired
+
+  const verifiers: {
+    readonly [T in TokenType]: (token: string, now: number) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
+  } = {
+    access: (token, now) => {
+      const ring = keys.current()
+      const digest = token.length > maxTokenLength ? "" : hash("sha256", token, "base64url")
+      const known = seen.get(ring, digest)
+      if (known !== undefined) return unexpired(known, now)
+      return Effect.tap(
+        Effect.flatMap(openAccess(token, now), (claims) => unexpired(claims, now)),
+        (claims) => Effect.sync(() => seen.add(ring, digest, claims))
+      )
+    },
+    refresh: (token, now) => Effect.flatMap(openRefresh(token, now), (claims) => unexpired(claims, now))
+  }
+
+  return TokenSigner.of({
+    sign,
+    verify: (type, token) => Clock.clockWith((clock) => verifiers[type](token, epochSeconds(clock))),
+    verifyIgnoringExpiry: (token) => Clock.clockWith((clock) => openAccess(token, epochSeconds(clock))),
+    refreshTokenId: (sessionId, generation) =>
+      createHmac("sha256", keys.current().idSecret).update(`${sessionId}:${generation}`).digest("base64url"),
+    hashTokenId: (tokenId) => new Uint8Array(hash("sha256", tokenId, "buffer")),
+    jwks: Clock.clockWith((clock) =>
+      Effect.sync(() => ({
+        keys: settings.algorithm === "HS256"
+          ? []
+          : KeySet.published(keys.current().set.access, epochSeconds(clock)).map(publicJwk)
+      }))
+    )
+  })
+})
+
+const publicJwk = ({ jwk, kid }: KeySet.AccessKey): PublicJwk => ({
+  kty: jwk.kty,
+  crv: jwk.crv,
+  x: jwk.x,
+  kid,
+  alg: "EdDSA",
+  use: "sig"
+})

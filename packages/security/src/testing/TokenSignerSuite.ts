@@ -1,0 +1,248 @@
+import { assert, describe, it } from "@effect/vitest"
+import { SessionId } from "@user-service/domain/Session"
+import { type AccessClaims, type RefreshClaims, TokenExpired, TokenInvalid } from "@user-service/domain/Token"
+import { UserId } from "@user-service/domain/User"
+import { Effect, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { createHmac, createPrivateKey, sign as signBytes } from "node:crypto"
+import { Keys } from "../Keys.ts"
+import { TokenSigner, type TokenSignerSettings } from "../TokenSigner.ts"
+
+const start = 1_700_000_000
+
+const access: AccessClaims = {
+  userId: UserId.make("01890a5d-ac96-774b-bcce-b302099a8057"),
+  sessionId: SessionId.make("01890a5d-ac96-774b-bcce-b302099a8058"),
+  tokenId: "01890a5d-ac96-774b-bcce-b302099a8059",
+  tokenType: "access",
+  issuedAt: start,
+  expiresAt: start + 3600
+}
+const refresh: RefreshClaims = { ...access, tokenType: "refresh", generation: 3, expiresAt: start + 604_800 }
+
+const payload = {
+  sub: access.userId,
+  user_id: access.userId,
+  token_type: "access",
+  sid: access.sessionId,
+  jti: access.tokenId,
+  iss: "user-service",
+  aud: "user-service",
+  iat: start,
+  exp: start + 3600
+}
+
+const secret = "0123456789abcdef-a-secret-for-tests"
+const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
+const decode = (token: string, index: number): Record<string, unknown> =>
+  JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString())
+const hs256 = (header: object, body: object, key: string | Uint8Array) => {
+  const input = `${part(header)}.${part(body)}`
+  return `${input}.${createHmac("sha256", key).update(input).digest("base64url")}`
+}
+
+/** Signs whatever it is told with the keys in force: what only we could do, so that each single fault is seen refused. */
+const forge = Effect.fnUntraced(function*(algorithm: "EdDSA" | "HS256", body: object, header: object = {}) {
+  const { set } = (yield* Keys).current()
+  const key = set.access[0]
+  if (algorithm === "HS256") return hs256({ alg: "HS256", typ: "JWT", ...header }, body, secret)
+  const input = `${part({ alg: "EdDSA", typ: "JWT", kid: key.kid, ...header })}.${part(body)}`
+  return `${input}.${signBytes(null, Buffer.from(input), createPrivateKey({ key: key.jwk, format: "jwk" })).toString("base64url")}`
+})
+
+/** What every `TokenSigner` promises, over any layer of `Keys`, with either algorithm. */
+export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer.Layer<Keys, E>) => {
+  const settings: TokenSignerSettings = {
+    issuer: "user-service",
+    audience: "user-service",
+    ...(algorithm === "HS256" ? { algorithm, secretKey: Redacted.make(secret) } : { algorithm })
+  }
+  return describe(name, () => {
+    it.layer(TokenSigner.layer(settings).pipe(Layer.provideMerge(keys)))((it) => {
+      const at = <A, E, R>(seconds: number, effect: Effect.Effect<A, E, R>) =>
+        Effect.andThen(TestClock.setTime(seconds * 1000), effect)
+      const isInvalid = Effect.fnUntraced(function*(token: string, type: "access" | "refresh" = "access") {
+        const error = yield* Effect.flip((yield* TokenSigner).verify(type, token))
+        assert.instanceOf(error, TokenInvalid)
+      })
+
+      it.effect.each([access, refresh])("a token says what was signed", (claims) =>
+        at(start, Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          assert.deepStrictEqual<unknown>(yield* signer.verify(claims.tokenType, yield* signer.sign(claims)), claims)
+        })))
+
+      it.effect("the claims on the wire are these and no others", () =>
+        Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          assert.deepStrictEqual<unknown>(decode(yield* signer.sign(access), 1), payload)
+          assert.deepStrictEqual<unknown>(decode(yield* signer.sign(refresh), 1), {
+            ...payload,
+            token_type: "refresh",
+            exp: refresh.expiresAt,
+            gen: 3
+          })
+        }))
+
+      it.effect("the header names the pinned algorithm, and the key unless it is a shared secret", () =>
+        Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          const { set } = (yield* Keys).current()
+          const named = { alg: "EdDSA", typ: "JWT", kid: set.access[0].kid }
+          const header = decode(yield* signer.sign(access), 0)
+          assert.deepStrictEqual<unknown>(header, algorithm === "HS256" ? { alg: "HS256", typ: "JWT" } : named)
+          assert.deepStrictEqual<unknown>(decode(yield* signer.sign(refresh), 0), { ...named, kid: set.refresh.kid })
+        }))
+
+      it.effect("the same claims make the same token again", () =>
+        Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          assert.strictEqual(yield* signer.sign(refresh), yield* signer.sign(refresh))
+          assert.strictEqual(yield* signer.sign(access), yield* signer.sign(access))
+        }))
+
+      it.effect("a token is good until the second it expires, also when it was seen before", () =>
+        Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          for (const claims of [access, refresh]) {
+            const token = yield* signer.sign(claims)
+            yield* at(claims.expiresAt - 1, signer.verify(claims.tokenType, token))
+            const again = yield* at(claims.expiresAt, Effect.flip(signer.verify(claims.tokenType, token)))
+            assert.instanceOf(again, TokenExpired)
+          }
+          const unseen = yield* signer.sign({ ...access, tokenId: "an-id-of-its-own-1" })
+          assert.instanceOf(yield* at(start + 9_999, Effect.flip(signer.verify("access", unseen))), TokenExpired)
+        }))
+
+      it.effect("a late logout reads an expired access token, and nothing else", () =>
+        at(start + 9_999, Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          assert.deepStrictEqual(yield* signer.verifyIgnoringExpiry(yield* signer.sign(access)), access)
+          const late = signer.verifyIgnoringExpiry
+          assert.instanceOf(yield* Effect.flip(late(yield* signer.sign(refresh))), TokenInvalid)
+          assert.instanceOf(yield* Effect.flip(late(yield* forge(algorithm, { ...payload, iss: "other" }))), TokenInvalid)
+        })))
+
+      it.effect("a token of one type is refused where the other belongs", () =>
+        at(start, Effect.gen(function*() {
+          const signer = yield* TokenSigner
+          yield* isInvalid(yield* signer.sign(refresh), "access")
+          yield* isInvalid(yield* signer.sign(access), "refresh")
+          yield* isInvalid(yield* forge(algorithm, { ...payload, token_type: "refresh", gen: 3 }), "refresh")
+        })))
+
+      it.effect("a token made by hand with our key and the right claims is accepted", () =>
+        at(start, Effect.gen(function*() {
+          const claims = yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload))
+          assert.deepStrictEqual(claims, access)
+        })))
+
+      it.effect.each<[string, object]>([
+        ["another issuer", { iss: "other" }],
+        ["another audience", { aud: "other" }],
+        ["a list of audiences", { aud: ["user-service"] }],
+        ["no subject", { sub: undefined }],
+        ["a subject that is no UUID", { sub: "7", user_id: "7" }],
+        ["two subjects", { user_id: "01890a5d-ac96-774b-bcce-b302099a8000" }],
+        ["a session that is no UUID", { sid: "../../etc" }],
+        ["no id", { jti: undefined }],
+        ["an id that is no text", { jti: 7 }],
+        ["no expiry", { exp: undefined }],
+        ["an expiry that is text", { exp: String(start + 3600) }],
+        ["a fraction of a second", { iat: start + 0.5 }],
+        ["an expiry before its issue", { iat: start, exp: start - 1 }],
+        ["an issue in the future", { iat: start + 61 }],
+        ["no type", { token_type: undefined }],
+        ["an unknown type", { token_type: "id" }]
+      ])("a token with %s is invalid, though our key signed it", ([, change]) =>
+        at(start, Effect.gen(function*() {
+          yield* isInvalid(yield* forge(algorithm, { ...payload, ...change }))
+        })))
+
+      it.effect("a replica's clock may be a minute ahead", () =>
+        at(start - 60, Effect.gen(function*() {
+          assert.deepStrictEqual(yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload)), access)
+        })))
+
+      it.effect.each<[string, object]>([
+        ["another typ", { typ: "at+jwt" }],
+        ["no typ", { typ: undefined }],
+        ["alg none", { alg: "none" }],
+        ["another alg", { alg: "HS512" }],
+        ["the newer name of the alg", { alg: "Ed25519" }],
+        ["an extension it calls critical", { crit: ["exp"], exp: 1 }]
+      ])("a token with %s in its header is invalid, though our key signed it", ([, header]) =>
+        at(start, Effect.gen(function*() {
+          yield* isInvalid(yield* forge(algorithm, payload, header))
+        })))
+
+      it.effect("an unsigned token is invalid", () =>
+        at(start, Effect.gen(function*() {
+          const unsigned = `${part({ alg: "none", typ: "JWT" })}.${part(payload)}`
+          yield* isInvalid(`${unsigned}.`)
+          yield* isInvalid(unsigned)
+        })))
+
+      it.effect("a token signed as HS256 with what is public is invalid", () =>
+        at(start, Effect.gen(function*() {
+          const key = (yield* Keys).current().set.access[0]
+          for (const known of [key.jwk.x, Buffer.from(key.jwk.x, "base64url"), JSON.stringify(key.jwk.x), ""]) {
+            yield* isInvalid(hs256({ alg: "HS256", typ: "JWT", kid: key.kid }, payload, known))
+          }
+        })))
+
+      it.effect("a token of the other algorithm is invalid", () =>
+        at(start, Effect.gen(function*() {
+          yield* isInvalid(yield* forge(algorithm === "EdDSA" ? "HS256" : "EdDSA", payload))
+        })))
+
+      it.effect("a changed payload, signature or header is invalid", () =>
+        at(start, Effect.gen(function*() {
+          const token = yield* (yield* TokenSigner).sign(access)
+          const [header = "", , signature = ""] = token.split(".")
+          yield* isInvalid(`${header}.${part({ ...payload, exp: start + 99_999 })}.${signature}`)
+          yield* isInvalid(`${token.slice(0, -6)}AAAAAA`)
+          yield* isInvalid(`${token}.${signature}`)
+          yield* isInvalid(`${part({ ...decode(token, 0), x: 1 })}.${part(payload)}.${signature}`)
+        })))
+
+      it.effect.each(["", ".", "..", "a.b.c", "null", "\u0000", "é.é.é", "e30.e30.e30", "x".repeat(5000)])(
+        "%j is invalid",
+        (token) => at(start, Effect.andThen(isInvalid(token, "access"), isInvalid(token, "refresh")))
+      )
+
+      it.effect("a token of over 4 KiB is invalid, though our key signed it", () =>
+        at(start, Effect.gen(function*() {
+          yield* isInvalid(yield* forge(algorithm, { ...payload, more: "x".repeat(3000) }))
+          yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, { ...payload, more: "x".repeat(2000) }))
+        })))
+
+      it.effect("a refresh token's id follows from session and generation", () =>
+        Effect.gen(function*() {
+          const { refreshTokenId } = yield* TokenSigner
+          const id = refreshTokenId(access.sessionId, 3)
+          const { set } = (yield* Keys).current()
+          const expected = createHmac("sha256", Buffer.from(set.refresh.idSecret, "base64url"))
+            .update(`${access.sessionId}:3`).digest("base64url")
+          assert.strictEqual(id, expected)
+          assert.notStrictEqual(id, refreshTokenId(access.sessionId, 4))
+          assert.notStrictEqual(id, refreshTokenId(SessionId.make(access.userId), 3))
+        }))
+
+      it.effect("a token's id is kept as its SHA-256", () =>
+        Effect.gen(function*() {
+          const digest = (yield* TokenSigner).hashTokenId("abc")
+          const published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+          assert.strictEqual(Buffer.from(digest).toString("hex"), published)
+        }))
+
+      it.effect("the JWKS has the public half of the access keys, and nothing under a shared secret", () =>
+        Effect.gen(function*() {
+          const { keys } = yield* (yield* TokenSigner).jwks
+          const { jwk, kid } = (yield* Keys).current().set.access[0]
+          const shown = { kty: "OKP", crv: "Ed25519", x: jwk.x, kid, alg: "EdDSA", use: "sig" }
+          assert.deepStrictEqual<unknown>(keys, algorithm === "HS256" ? [] : [shown])
+        }))
+    })
+  })
+}

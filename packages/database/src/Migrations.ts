@@ -1,0 +1,41 @@
+import { Effect } from "effect"
+import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import users from "./migrations/0001_users.ts"
+import sessions from "./migrations/0002_sessions.ts"
+import pushTokens from "./migrations/0003_push_tokens.ts"
+import outbox from "./migrations/0004_outbox.ts"
+import auditLog from "./migrations/0005_audit_log.ts"
+
+/** Every migration under its file's name. Forward only: a landed one is never edited. */
+export const migrations = {
+  "0001_users": users,
+  "0002_sessions": sessions,
+  "0003_push_tokens": pushTokens,
+  "0004_outbox": outbox,
+  "0005_audit_log": auditLog
+}
+
+// Any number no one else takes for an advisory lock in this database.
+const lockId = 7_301_529
+
+/**
+ * Brings the database to the newest schema, in one transaction, and answers the migrations that were still to do. Safe to
+ * run in several processes at once: one migrates, the others wait and find nothing left.
+ */
+export const run: Effect.Effect<
+  ReadonlyArray<readonly [id: number, name: string]>,
+  Migrator.MigrationError | SqlError.SqlError,
+  SqlClient.SqlClient
+> = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql.withTransaction(
+    Effect.gen(function*() {
+      // A migration may take longer than a request's statement, and so may the wait for another process's.
+      yield* sql`set local statement_timeout = 0`
+      yield* sql`select pg_advisory_xact_lock(${lockId})`
+      return yield* migrate
+    })
+  )
+})
+
+const migrate = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: "migrations" })

@@ -1,0 +1,82 @@
+import { PGlite, type PGliteOptions, types } from "@electric-sql/pglite"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
+
+/** `dataDir` is kept from run to run; without one the database lives in memory. */
+export interface PgLiteSettings {
+  readonly dataDir?: string
+  /** A dump to start from, instead of an empty cluster. */
+  readonly loadDataDir?: Blob
+}
+
+// The same JavaScript values as the PostgreSQL client gives: one SQL, one set of row schemas.
+const parsers: PGliteOptions = { parsers: { [types.INT8]: BigInt } }
+
+/**
+ * PostgreSQL itself, compiled into the process. It has one connection: statements take turns, and a transaction keeps it
+ * from its BEGIN to its end, so that nothing else slips in between.
+ */
+export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.gen(function*() {
+      const semaphore = yield* Semaphore.make(1)
+      const database = yield* Effect.acquireRelease(
+        attempt("connect", () => PGlite.create({ ...parsers, ...settings })),
+        (opened) => Effect.orDie(attempt("close", () => opened.close()))
+      )
+      return yield* SqlClient.make({
+        ...SqlClient.makeSqliteAcquirers({ connection: Effect.succeed(makeConnection(database)), semaphore }),
+        compiler: PgClient.makeCompiler(),
+        driver: "pglite",
+        spanAttributes: [["db.system.name", "postgresql"]]
+      })
+    })
+  ).pipe(Layer.provide(Reactivity.layer))
+
+// A statement that has begun cannot be called back, so it is waited for: the connection is free when its turn is over.
+const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SqlError.SqlError> =>
+  Effect.uninterruptible(
+    Effect.tryPromise({ try: run, catch: (cause) => new SqlError.SqlError({ reason: reasonOf(cause, operation) }) })
+  )
+
+const makeConnection = (database: PGlite): SqlConnection.Connection => {
+  const run = <Row>(sql: string, params: ReadonlyArray<unknown>, rowMode: "object" | "array") =>
+    attempt("execute", () => database.query<Row>(sql, [...params], { rowMode }))
+
+  const execute: SqlConnection.Connection["execute"] = (sql, params, transformRows) =>
+    Effect.map(run<object>(sql, params, "object"), ({ rows }) => transformRows === undefined ? rows : transformRows(rows))
+  const executeValues: SqlConnection.Connection["executeValues"] = (sql, params) =>
+    Effect.map(run<ReadonlyArray<unknown>>(sql, params, "array"), ({ rows }) => rows)
+
+  return {
+    execute,
+    executeRaw: (sql, params) => run(sql, params, "object"),
+    executeValues,
+    executeValuesUnprepared: executeValues,
+    executeUnprepared: execute,
+    executeStream: (sql, params, transformRows) =>
+      Stream.unwrap(Effect.map(execute(sql, params, transformRows), Stream.fromIterable))
+  }
+}
+
+const textOf = (cause: unknown, key: "code" | "constraint"): string =>
+  Predicate.hasProperty(cause, key) && typeof cause[key] === "string" ? cause[key] : ""
+
+// By SQLSTATE (PostgreSQL, appendix A), as the PostgreSQL client judges.
+const reasonOf = (cause: unknown, operation: string): SqlError.SqlErrorReason => {
+  const code = textOf(cause, "code")
+  const message = Predicate.isError(cause) ? cause.message : "The embedded database failed"
+  const fields = { cause, message, operation }
+  if (code === "23505") {
+    return new SqlError.UniqueViolation({ ...fields, constraint: textOf(cause, "constraint") || "unknown" })
+  }
+  if (code.startsWith("23")) return new SqlError.ConstraintError(fields)
+  if (code.startsWith("42")) return new SqlError.SqlSyntaxError(fields)
+  if (code === "40P01") return new SqlError.DeadlockError(fields)
+  if (code === "40001") return new SqlError.SerializationError(fields)
+  if (code === "57014") return new SqlError.StatementTimeoutError(fields)
+  return new SqlError.UnknownError(fields)
+}

@@ -1,0 +1,49 @@
+import { PgClient } from "@effect/sql-pg"
+import { Config, Duration, type Layer, Option, Redacted } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+
+/** Where PostgreSQL is, and how many connections this process may hold to it. */
+export interface PostgresSettings {
+  readonly url: Redacted.Redacted<string>
+  readonly poolSize: number
+}
+
+const fromParts = Config.all({
+  host: Config.NonEmptyString("DB_HOST"),
+  port: Config.Port("DB_PORT").pipe(Config.withDefault(5432)),
+  name: Config.NonEmptyString("DB_NAME").pipe(Config.withDefault("user_service")),
+  user: Config.NonEmptyString("DB_USER").pipe(Config.withDefault("postgres")),
+  password: Config.Redacted("DB_PASSWORD").pipe(Config.withDefault(Redacted.make("")))
+}).pipe(
+  Config.map(({ host, name, password, port, user }) => {
+    const account = [user, Redacted.value(password)].filter((part) => part !== "").map(encodeURIComponent).join(":")
+    return Redacted.make(`postgres://${account}@${host}:${port}/${encodeURIComponent(name)}`, { label: "DATABASE_URL" })
+  })
+)
+
+/** `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. */
+export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
+  url: Config.option(Config.Redacted("DATABASE_URL").pipe(Config.orElse(() => fromParts))),
+  poolSize: Config.Int("DB_POOL_SIZE").pipe(Config.withDefault(10))
+}).pipe(Config.map(({ poolSize, url }) => Option.map(url, (url) => ({ url, poolSize }))))
+
+/**
+ * The longest any statement runs on the server. Interrupting a fiber does not stop a multiplexed statement there, so
+ * this is what keeps one slow statement from holding up those that share its connection.
+ */
+export const statementTimeout = Duration.millis(2500)
+
+/** PostgreSQL. Builds while the server is out of reach; what then fails are the statements. */
+export const layer = (settings: PostgresSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  PgClient.layer({
+    url: settings.url,
+    maxConnections: settings.poolSize,
+    multiplex: true,
+    connectTimeout: "1 second",
+    applicationName: "user-service",
+    startupParameters: {
+      timezone: "UTC",
+      statement_timeout: String(Duration.toMillis(statementTimeout)),
+      idle_in_transaction_session_timeout: "10000"
+    }
+  })

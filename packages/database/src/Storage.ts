@@ -1,0 +1,102 @@
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Context, Duration, Effect, Layer, Predicate, Schedule } from "effect"
+import { SqlClient, SqlError } from "effect/sql"
+
+/**
+ * How statements are run so that a failure of the database has one of three ends: a reason the caller acts on (see
+ * {@link onUniqueViolation}), `ServiceUnavailable`, or a defect. Nothing outlives its deadline, whatever the server does.
+ */
+export class Storage extends Context.Service<
+  Storage,
+  {
+    /** Runs a read. One that fails in passing is tried again, since a read may run twice. */
+    readonly read: <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+    /** Runs one writing statement, which is its own transaction. It is not tried again: it may have been done. */
+    readonly write: <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+    /**
+     * Runs the effect in a transaction; what the server rolled back for another's sake (40P01, 40001) is begun again, so
+     * the effect may run several times.
+     */
+    readonly transaction: <A, E, R>(
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+    /** How long the server takes to answer; fails when it does not within a second. */
+    readonly ping: Effect.Effect<Duration.Duration, ServiceUnavailable>
+  }
+>()("@user-service/database/Storage") {
+  static readonly layer: Layer.Layer<Storage, never, SqlClient.SqlClient> = Layer.effect(
+    Storage,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      return {
+        read: (effect) =>
+          effect.pipe(Effect.retry({ while: isPassing, schedule: soon, times: 2 }), within(readDeadline), settled),
+        write: (effect) => effect.pipe(within(readDeadline), settled),
+        transaction: (effect) =>
+          sql.withTransaction(effect).pipe(
+            Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
+            within(transactionDeadline),
+            settled
+          ),
+        ping: sql`select 1`.pipe(
+          Effect.timed,
+          Effect.map(([elapsed]) => elapsed),
+          within(Duration.seconds(1)),
+          settled
+        )
+      }
+    })
+  )
+}
+
+/** Turns the violation of one constraint into the fact it stands for. */
+export const onUniqueViolation =
+  <F>(constraint: string, onViolation: () => F) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | F, R> =>
+    Effect.catchIf(
+      effect,
+      (error) =>
+        SqlError.isSqlError(error) &&
+        error.reason._tag === "UniqueViolation" &&
+        error.reason.constraint === constraint,
+      () => Effect.fail(onViolation())
+    )
+
+const readDeadline = Duration.seconds(3)
+const transactionDeadline = Duration.seconds(5)
+
+const unavailable = new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })
+
+// Jittered, so that those who met once do not meet again.
+const soon = Schedule.jittered(Schedule.exponential("10 millis"))
+
+const sqlStateOf = (error: SqlError.SqlError): string => {
+  const cause = error.reason.cause
+  return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
+}
+
+// The server is going down, coming up (57P01 to 57P03), or has no more room (class 53): it will be back.
+const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53)/.test(sqlStateOf(error))
+
+const isPassing = (error: unknown): boolean => SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
+
+const isRolledBack = (error: unknown): boolean =>
+  SqlError.isSqlError(error) &&
+  (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+
+const within = (deadline: Duration.Duration) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
+
+const settled = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
+  Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError.SqlError> | ServiceUnavailable> => {
+    if (isSettled(error)) return Effect.fail(error)
+    return isPassing(error) ? Effect.fail(unavailable) : Effect.die(error)
+  })
+
+const isSettled = <E>(error: E): error is Exclude<E, SqlError.SqlError> => !SqlError.isSqlError(error)

@@ -38,6 +38,7 @@ export const make = Effect.fnUntraced(function*(options: {
 }): Effect.fn.Return<HashPool, never, Scope.Scope> {
   // A Set keeps the order of arrival and lets an interrupted job leave from the middle.
   const waiting = new Set<Waiting>()
+  const threads = new Set<Worker>()
   const idle: Array<Worker> = []
   const busy = new Map<Worker, Waiting>()
   let meanMillis = 100
@@ -50,11 +51,14 @@ export const make = Effect.fnUntraced(function*(options: {
   }
 
   const start = (): Worker => {
-    const worker = new Worker(entry())
+    // The thread imports nothing of the workspace, so it needs none of the flags this process was started with.
+    const worker = new Worker(entry(), { execArgv: [] })
+    threads.add(worker)
     worker.on("message", (answer: HashAnswer) => {
       meanMillis += (answer.milliseconds - meanMillis) / 8
-      settle(worker, Effect.succeed(answer))
+      // Idle before the answer is given, which may run the asker on the spot, and the asker may ask again.
       idle.push(worker)
+      settle(worker, Effect.succeed(answer))
       dispatch()
     })
     let failure: unknown = undefined
@@ -62,6 +66,7 @@ export const make = Effect.fnUntraced(function*(options: {
       failure = cause
     })
     worker.on("exit", (code) => {
+      threads.delete(worker)
       const index = idle.indexOf(worker)
       if (index >= 0) idle.splice(index, 1)
       settle(worker, Effect.fail({ _tag: "WorkerDied", cause: failure ?? `exit code ${code}` }))
@@ -87,7 +92,7 @@ export const make = Effect.fnUntraced(function*(options: {
       closed = true
       for (const { resume } of waiting) resume(Effect.fail(ended))
       waiting.clear()
-      return Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
+      return Promise.all([...threads].map((worker) => worker.terminate()))
     })
   )
 

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as HashPool from "@user-service/security/HashPool"
 import { hash, type HashJob } from "@user-service/security/PasswordHash"
 import { Deferred, Effect, Fiber } from "effect"
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
 
 const job = (cost: number): HashJob => ({ operation: "hash", password: "correct horse", cost })
 const make = (size: number, queueSize: number, onDepth: (waiting: number) => void = () => {}) =>
@@ -80,6 +82,21 @@ describe("HashPool", () => {
         assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "WorkerDied")
       }
     }))
+
+  it("a program that has hashed ends by itself, from its sources", async () => {
+    const program = `
+      import { Effect, Redacted } from "effect"
+      import { PasswordHasher } from "@user-service/security/PasswordHasher"
+      const hash = Effect.flatMap(PasswordHasher, (hasher) => hasher.hash(Redacted.make("x")))
+      await Effect.runPromise(Effect.provide(hash, PasswordHasher.layer({ cost: 4, queueSize: 1 })))
+      console.log("hashed")`
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--conditions=@user-service/source", "--input-type=module", "--eval", program],
+      { cwd: import.meta.dirname, timeout: 20_000 }
+    )
+    assert.strictEqual(stdout, "hashed\n")
+  })
 
   it.effect("a thread says how long it worked, wherever it hashes the same", () =>
     Effect.gen(function*() {

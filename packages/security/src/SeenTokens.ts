@@ -1,7 +1,7 @@
 import type { AccessClaims } from "@user-service/domain/Token"
 import type { KeyRing } from "./Keys.ts"
 
-// 20,000 tokens are about 12 MB.
+// 20,000 tokens are about 7 MB.
 const defaultCapacity = 20_000
 
 /**

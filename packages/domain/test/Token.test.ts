@@ -14,12 +14,13 @@ const accepts = (value: unknown) => Effect.isSuccess(Schema.decodeUnknownEffect(
 
 describe("TokenClaims", () => {
   it.effect("a refresh token has a generation, an access token needs none", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.isTrue(yield* accepts(access))
       assert.isFalse(yield* accepts({ ...access, tokenType: "refresh" }))
       assert.isTrue(yield* accepts({ ...access, tokenType: "refresh", generation: 0 }))
       assert.isFalse(yield* accepts({ ...access, tokenType: "refresh", generation: -1 }))
-    }))
+    })
+  )
 
   it.effect.each([
     ["user id", { userId: "7" }],
@@ -28,7 +29,8 @@ describe("TokenClaims", () => {
     ["time", { expiresAt: 1.5 }],
     ["type", { tokenType: "id" }]
   ])("an odd %s is refused", ([, change]) =>
-    Effect.gen(function*() {
-      assert.isFalse(yield* accepts({ ...access, ...change as object }))
-    }))
+    Effect.gen(function* () {
+      assert.isFalse(yield* accepts({ ...access, ...(change as object) }))
+    })
+  )
 })

@@ -5,7 +5,10 @@ import type { HashAnswer, HashJob } from "./PasswordHash.ts"
 
 /** Why a job was not done. */
 export type HashRefusal =
-  | { readonly _tag: "QueueFull"; /** Until those ahead are served, as the last jobs went. */ readonly waitMillis: number }
+  | {
+      readonly _tag: "QueueFull"
+      /** Until those ahead are served, as the last jobs went. */ readonly waitMillis: number
+    }
   | { readonly _tag: "WorkerDied"; readonly cause: unknown }
 
 interface Waiting {
@@ -31,7 +34,7 @@ const entry = (): URL => {
 }
 
 /** `onDepth` hears how many jobs wait, at every change. */
-export const make = Effect.fnUntraced(function*(options: {
+export const make = Effect.fnUntraced(function* (options: {
   readonly size: number
   readonly queueSize: number
   readonly onDepth: (waiting: number) => void

@@ -83,8 +83,10 @@ export const rotate = (
 }
 
 /** Those of the access keys whose tokens are accepted at `now`. */
-export const published = <K extends Pick<AccessKey, "notAfter">>(keys: ReadonlyArray<K>, now: number): ReadonlyArray<K> =>
-  keys.filter((key) => key.notAfter === null || key.notAfter > now)
+export const published = <K extends Pick<AccessKey, "notAfter">>(
+  keys: ReadonlyArray<K>,
+  now: number
+): ReadonlyArray<K> => keys.filter((key) => key.notAfter === null || key.notAfter > now)
 
 /** Which of the access keys signs at `now`: the newest that may; the first of all where none may yet. */
 export const signing = <K extends Pick<AccessKey, "notBefore">>(keys: readonly [K, ...Array<K>], now: number): K =>
@@ -101,8 +103,7 @@ export const parse = (text: string): Result.Result<KeySet, string> => {
 }
 
 /** The text of a key file. */
-export const format = (keys: KeySet): string =>
-  `${JSON.stringify(Schema.encodeSync(KeySet)(keys), undefined, 2)}\n`
+export const format = (keys: KeySet): string => `${JSON.stringify(Schema.encodeSync(KeySet)(keys), undefined, 2)}\n`
 
 const isPair = (jwk: AccessKey["jwk"]): boolean =>
   createPublicKey(createPrivateKey({ key: jwk, format: "jwk" })).export({ format: "jwk" }).x === jwk.x

@@ -54,22 +54,23 @@ export interface KeysSettings {
 }
 
 /** The keys that tokens are signed and checked with, as they stand now. */
-export class Keys extends Context.Service<Keys, {
-  /** A plain read, for it stands before every request. */
-  readonly current: () => KeyRing
-  /** The current ring, then every later one. */
-  readonly changes: Stream.Stream<KeyRing>
-}>()("@user-service/security/Keys") {
+export class Keys extends Context.Service<
+  Keys,
+  {
+    /** A plain read, for it stands before every request. */
+    readonly current: () => KeyRing
+    /** The current ring, then every later one. */
+    readonly changes: Stream.Stream<KeyRing>
+  }
+>()("@user-service/security/Keys") {
   /**
    * Keys from a file, read again when it changes. A file that has become unreadable leaves the last good keys in force and
    * is logged once; at the start it is an error.
    */
-  static readonly layerFile = (
-    settings: KeysSettings
-  ): Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem> =>
+  static readonly layerFile = (settings: KeysSettings): Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem> =>
     Layer.effect(
       Keys,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         if (settings.create) yield* createIfAbsent(settings.path)
         const text = yield* readText(settings.path)
         const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
@@ -81,7 +82,7 @@ export class Keys extends Context.Service<Keys, {
   /** Keys made for this process and lost with it. */
   static readonly layerMemory: Layer.Layer<Keys> = Layer.effect(
     Keys,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const ring = yield* SubscriptionRef.make(importRing(KeySet.generate(yield* nowSeconds)))
       return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
     })
@@ -103,7 +104,7 @@ export const config: Config.Config<{ readonly path: string; readonly named: bool
  * Publishes a next access key in the file, see {@link KeySet.rotate}; running processes take it up by themselves.
  * The file is replaced whole or not at all.
  */
-export const rotateFile = Effect.fn("Keys.rotateFile")(function*(path: string, accessLifetimeSeconds: number) {
+export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, accessLifetimeSeconds: number) {
   const { set } = yield* Effect.flatMap(readText(path), (text) => load(path, text))
   const next = KeySet.makeKeyPair()
   const now = yield* nowSeconds
@@ -117,12 +118,12 @@ const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(mi
 const unreadable = (path: string) => (error: PlatformError.PlatformError) =>
   new KeysUnreadable({ path, problem: `is out of reach: ${error.reason._tag}` })
 
-const readText = Effect.fnUntraced(function*(path: string) {
+const readText = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.mapError(fs.readFileString(path), unreadable(path))
 })
 
-const load = Effect.fnUntraced(function*(path: string, text: string) {
+const load = Effect.fnUntraced(function* (path: string, text: string) {
   const parsed = KeySet.parse(text)
   if (Result.isFailure(parsed)) return yield* new KeysUnreadable({ path, problem: parsed.failure })
   return importRing(parsed.success)
@@ -132,7 +133,7 @@ const load = Effect.fnUntraced(function*(path: string, text: string) {
 const follow = (settings: KeysSettings, ring: SubscriptionRef.SubscriptionRef<KeyRing>, first: string) => {
   let seen = first
   let complaint: string | undefined
-  const look = Effect.gen(function*() {
+  const look = Effect.gen(function* () {
     const text = yield* readText(settings.path)
     if (text === seen) return
     seen = text
@@ -150,12 +151,17 @@ const follow = (settings: KeysSettings, ring: SubscriptionRef.SubscriptionRef<Ke
 }
 
 // Two processes may start at once: linking lets one file win, and both read that one.
-const createIfAbsent = Effect.fnUntraced(function*(path: string) {
+const createIfAbsent = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   if (yield* Effect.mapError(fs.exists(path), unreadable(path))) return
   const keys = KeySet.generate(yield* nowSeconds)
   yield* write(path, keys, (fs, from) =>
-    Effect.catchIf(fs.link(from, path), (error) => error.reason._tag === "AlreadyExists", () => Effect.void))
+    Effect.catchIf(
+      fs.link(from, path),
+      (error) => error.reason._tag === "AlreadyExists",
+      () => Effect.void
+    )
+  )
 })
 
 const write = (
@@ -163,7 +169,7 @@ const write = (
   keys: KeySet.KeySet,
   place: (fs: FileSystem.FileSystem, from: string) => Effect.Effect<void, PlatformError.PlatformError>
 ): Effect.Effect<void, KeysUnreadable, FileSystem.FileSystem> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = dirname(path)
     yield* fs.makeDirectory(directory, { recursive: true })

@@ -56,9 +56,8 @@ export const hash = (password: string, cost: number): string =>
  * matches nothing, after the work that a hash of `cost` would have taken.
  */
 export const verify = (spellings: ReadonlyArray<string>, stored: string, cost: number): boolean => {
-  const known = parse(stored)
-  const against = known ?? parse(decoy(stored, cost))
-  return against !== undefined && spellings.some((spelling) => isMatch(spelling, against)) && known !== undefined
+  const against = parse(stored) ?? parse(decoy(stored, cost))
+  return against !== undefined && spellings.some((spelling) => isMatch(spelling, against))
 }
 
 /** Whether a hash is of another scheme than the one written here, or cheaper than `cost`. */
@@ -71,10 +70,10 @@ export const needsRehash = (stored: string, cost: number): boolean => {
 const standardDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const randomDigits = (bytes: number): string =>
-  randomBytes(bytes).toString("base64").replace(/=+$/, "").replaceAll(
-    /./g,
-    (digit) => bcryptDigits.charAt(standardDigits.indexOf(digit))
-  )
+  randomBytes(bytes)
+    .toString("base64")
+    .replace(/=+$/, "")
+    .replaceAll(/./g, (digit) => bcryptDigits.charAt(standardDigits.indexOf(digit)))
 
 /**
  * A hash that takes as long to check as `like` and that no password matches: its digest is drawn at random, not computed,
@@ -94,11 +93,11 @@ export const decoy = (like: string, cost: number): string => {
 export type HashJob =
   | { readonly operation: "hash"; readonly password: string; readonly cost: number }
   | {
-    readonly operation: "verify"
-    readonly spellings: ReadonlyArray<string>
-    readonly stored: string
-    readonly cost: number
-  }
+      readonly operation: "verify"
+      readonly spellings: ReadonlyArray<string>
+      readonly stored: string
+      readonly cost: number
+    }
 
 /** What it answers, and how long it worked. */
 export interface HashAnswer {

@@ -43,23 +43,26 @@ const duration = Metric.histogram("password_hash_duration_seconds", {
  * At most `queueSize` jobs wait; the next fails at once with `ServiceUnavailable`, whose `retryAfterSeconds` is when those
  * ahead will be done. Nothing here runs on the event loop or on libuv's threads.
  */
-export class PasswordHasher extends Context.Service<PasswordHasher, {
-  readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
-  /** False as well for an unusable (`!...`) or malformed `stored`, after the work of a real check. */
-  readonly verify: (password: Redacted.Redacted<string>, stored: string) => Effect.Effect<boolean, ServiceUnavailable>
-  /** Whether `stored` should be replaced when its password is next known: an older scheme, or a lower cost than ours. */
-  readonly needsRehash: (stored: string) => boolean
-  /**
-   * A hash that no password matches, as dear to verify as `like`: check the password of an unknown e-mail against it, and
-   * the answer takes the time of a known one's. Costs nothing to make.
-   */
-  readonly decoy: (like: string) => Effect.Effect<string>
-}>()("@user-service/security/PasswordHasher") {
+export class PasswordHasher extends Context.Service<
+  PasswordHasher,
+  {
+    readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
+    /** False as well for an unusable (`!...`) or malformed `stored`, after the work of a real check. */
+    readonly verify: (password: Redacted.Redacted<string>, stored: string) => Effect.Effect<boolean, ServiceUnavailable>
+    /** Whether `stored` should be replaced when its password is next known: an older scheme, or a lower cost than ours. */
+    readonly needsRehash: (stored: string) => boolean
+    /**
+     * A hash that no password matches, as dear to verify as `like`: check the password of an unknown e-mail against it, and
+     * the answer takes the time of a known one's. Costs nothing to make.
+     */
+    readonly decoy: (like: string) => Effect.Effect<string>
+  }
+>()("@user-service/security/PasswordHasher") {
   /** Hashes in threads of its own, started with the first jobs. */
   static readonly layer = (settings: PasswordHasherSettings): Layer.Layer<PasswordHasher> =>
     Layer.effect(
       PasswordHasher,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const context = yield* Effect.context<never>()
         const pool = yield* HashPool.make({
           size: settings.threads ?? availableParallelism(),
@@ -71,9 +74,8 @@ export class PasswordHasher extends Context.Service<PasswordHasher, {
     )
 
   /** The same hashes at bcrypt's lowest cost, made where they are asked for: no threads, no queue. */
-  static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(
-    PasswordHasher,
-    () => make(4, (job) => Effect.sync(() => PasswordHash.perform(job)))
+  static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
+    make(4, (job) => Effect.sync(() => PasswordHash.perform(job)))
   )
 }
 
@@ -87,33 +89,34 @@ export const config: Config.Config<PasswordHasherSettings> = Config.all({
   )
 })
 
-const unavailable = (retryAfterSeconds: number) => new ServiceUnavailable({ what: "password hashing", retryAfterSeconds })
+const unavailable = (retryAfterSeconds: number) =>
+  new ServiceUnavailable({ what: "password hashing", retryAfterSeconds })
 
 const refuse = (refusal: HashPool.HashRefusal): Effect.Effect<never, ServiceUnavailable> =>
   refusal._tag === "QueueFull"
     ? Metric.update(refusals, 1).pipe(
-      Effect.andThen(Effect.fail(unavailable(Math.max(1, Math.ceil(refusal.waitMillis / 1000)))))
-    )
+        Effect.andThen(Effect.fail(unavailable(Math.max(1, Math.ceil(refusal.waitMillis / 1000)))))
+      )
     : Effect.logError("A hashing thread died and is replaced", refusal.cause).pipe(
-      Effect.andThen(Effect.fail(unavailable(1)))
-    )
+        Effect.andThen(Effect.fail(unavailable(1)))
+      )
 
 const make = (
   cost: number,
   run: (job: PasswordHash.HashJob) => Effect.Effect<PasswordHash.HashAnswer, ServiceUnavailable>
 ): PasswordHasher["Service"] => {
-  const measured = Effect.fnUntraced(function*(job: PasswordHash.HashJob) {
+  const measured = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
     const { milliseconds, value } = yield* run(job)
     yield* Metric.update(performed[job.operation], 1)
     yield* Metric.update(duration, milliseconds / 1000)
     return value
   })
   return {
-    hash: Effect.fn("PasswordHasher.hash")(function*(password: Redacted.Redacted<string>) {
+    hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted<string>) {
       const normal = normalisePassword(Redacted.value(password))
       return String(yield* measured({ operation: "hash", password: normal, cost }))
     }),
-    verify: Effect.fn("PasswordHasher.verify")(function*(password: Redacted.Redacted<string>, stored: string) {
+    verify: Effect.fn("PasswordHasher.verify")(function* (password: Redacted.Redacted<string>, stored: string) {
       const typed = Redacted.value(password)
       const normal = normalisePassword(typed)
       const spellings = normal === typed ? [normal] : [normal, typed]

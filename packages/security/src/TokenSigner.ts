@@ -1,5 +1,13 @@
 import { SessionId } from "@user-service/domain/Session"
-import { AccessClaims, type ClaimsOf, RefreshClaims, type TokenClaims, TokenExpired, TokenInvalid, type TokenType } from "@user-service/domain/Token"
+import {
+  AccessClaims,
+  type ClaimsOf,
+  RefreshClaims,
+  type TokenClaims,
+  TokenExpired,
+  TokenInvalid,
+  type TokenType
+} from "@user-service/domain/Token"
 import { UserId } from "@user-service/domain/User"
 import { Clock, Config, Context, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose"
@@ -34,25 +42,31 @@ export interface PublicJwk {
  *
  * Revocation is not judged here: a token can be good and its session over.
  */
-export class TokenSigner extends Context.Service<TokenSigner, {
-  /** The same claims under the same keys make the same token, byte for byte. */
-  readonly sign: (claims: TokenClaims) => Effect.Effect<string>
-  /** Good for an access token seen before without leaving the thread; see SeenTokens. */
-  readonly verify: <T extends TokenType>(
-    type: T,
-    token: string
-  ) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
-  /** An access token that is ours whenever it was, for a logout that comes late. */
-  readonly verifyIgnoringExpiry: (token: string) => Effect.Effect<AccessClaims, TokenInvalid>
-  /** The `tokenId` of a session's refresh token: made again from the same two, and by no one else. */
-  readonly refreshTokenId: (sessionId: SessionId, generation: number) => string
-  /** SHA-256, the form in which a session keeps a token's id. */
-  readonly hashTokenId: (tokenId: string) => Uint8Array
-  /** The public keys others check access tokens with; none under HS256. May be kept for `jwksMaxAgeSeconds`. */
-  readonly jwks: Effect.Effect<{ readonly keys: ReadonlyArray<PublicJwk> }>
-}>()("@user-service/security/TokenSigner") {
+export class TokenSigner extends Context.Service<
+  TokenSigner,
+  {
+    /** The same claims under the same keys make the same token, byte for byte. */
+    readonly sign: (claims: TokenClaims) => Effect.Effect<string>
+    /** Good for an access token seen before without leaving the thread; see SeenTokens. */
+    readonly verify: <T extends TokenType>(
+      type: T,
+      token: string
+    ) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
+    /** An access token that is ours whenever it was, for a logout that comes late. */
+    readonly verifyIgnoringExpiry: (token: string) => Effect.Effect<AccessClaims, TokenInvalid>
+    /** The `tokenId` of a session's refresh token: made again from the same two, and by no one else. */
+    readonly refreshTokenId: (sessionId: SessionId, generation: number) => string
+    /** SHA-256, the form in which a session keeps a token's id. */
+    readonly hashTokenId: (tokenId: string) => Uint8Array
+    /** The public keys others check access tokens with; none under HS256. May be kept for `jwksMaxAgeSeconds`. */
+    readonly jwks: Effect.Effect<{ readonly keys: ReadonlyArray<PublicJwk> }>
+  }
+>()("@user-service/security/TokenSigner") {
   static readonly layer = (settings: TokenSignerSettings): Layer.Layer<TokenSigner, never, Keys> =>
-    Layer.effect(TokenSigner, Effect.suspend(() => make(settings)))
+    Layer.effect(
+      TokenSigner,
+      Effect.suspend(() => make(settings))
+    )
 }
 
 /** `JWT_ALGORITHM` (EdDSA, or HS256 with `SECRET_KEY`), `JWT_ISSUER` and `JWT_AUDIENCE` (both `user-service`). */
@@ -156,7 +170,7 @@ const sharedSecret = (secret: Redacted.Redacted<string>): Suite => {
   return { alg: "HS256", signing: () => ({ key }), verifying: () => key }
 }
 
-const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
+const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
   const keys = yield* Keys
   const seen = SeenTokens.make()
   const { audience, issuer } = settings
@@ -166,7 +180,7 @@ const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
   }
 
   // The key is chosen by the time of issue and not by the clock, so that the same claims make the same token.
-  const sign = Effect.fnUntraced(function*(claims: TokenClaims) {
+  const sign = Effect.fnUntraced(function* (claims: TokenClaims) {
     const suite = suites[claims.tokenType]
     const { key, ...named } = suite.signing(keys.current(), claims.issuedAt)
     const payload = JSON.stringify({
@@ -186,7 +200,7 @@ const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
   })
 
   // The text of a token that one of our keys signed.
-  const open = Effect.fnUntraced(function*(type: TokenType, token: string, now: number) {
+  const open = Effect.fnUntraced(function* (type: TokenType, token: string, now: number) {
     if (token.length > maxTokenLength) return yield* invalid
     const { alg, verifying } = suites[type]
     const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => new TokenInvalid() })
@@ -206,12 +220,12 @@ const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
     payload.iat <= now + clockSkewSeconds &&
     payload.iat < payload.exp
 
-  const openAccess = Effect.fnUntraced(function*(token: string, now: number) {
+  const openAccess = Effect.fnUntraced(function* (token: string, now: number) {
     const payload = decodeAccess(yield* open("access", token, now))
     return Option.isSome(payload) && isOurs(payload.value, now) ? accessFromWire(payload.value) : yield* invalid
   })
 
-  const openRefresh = Effect.fnUntraced(function*(token: string, now: number) {
+  const openRefresh = Effect.fnUntraced(function* (token: string, now: number) {
     const payload = decodeRefresh(yield* open("refresh", token, now))
     return Option.isSome(payload) && isOurs(payload.value, now) ? refreshFromWire(payload.value) : yield* invalid
   })
@@ -244,9 +258,10 @@ const make = Effect.fnUntraced(function*(settings: TokenSignerSettings) {
     hashTokenId: (tokenId) => new Uint8Array(hash("sha256", tokenId, "buffer")),
     jwks: Clock.clockWith((clock) =>
       Effect.sync(() => ({
-        keys: settings.algorithm === "HS256"
-          ? []
-          : KeySet.published(keys.current().set.access, epochSeconds(clock)).map(publicJwk)
+        keys:
+          settings.algorithm === "HS256"
+            ? []
+            : KeySet.published(keys.current().set.access, epochSeconds(clock)).map(publicJwk)
       }))
     )
   })

@@ -7,13 +7,19 @@ describe("isCommon", () => {
     assert.isTrue(isCommon(password))
   })
 
-  it.each(["", "passwords and more", "correct horse battery staple", "123456\npassword", "pässword"])("%j is not", (password) => {
-    assert.isFalse(isCommon(password))
-  })
+  it.each(["", "passwords and more", "correct horse battery staple", "123456\npassword", "pässword"])(
+    "%j is not",
+    (password) => {
+      assert.isFalse(isCommon(password))
+    }
+  )
 
   it("every password of the dictionary is known", () => {
     const words = dictionary["passwords-common"]
     assert.isAbove(words.length, 40_000)
-    assert.deepStrictEqual(words.filter((word, index) => index % 50 === 0 && !isCommon(String(word))), [])
+    assert.deepStrictEqual(
+      words.filter((word, index) => index % 50 === 0 && !isCommon(String(word))),
+      []
+    )
   })
 })

@@ -11,27 +11,34 @@ const make = (size: number, queueSize: number, onDepth: (waiting: number) => voi
 
 describe("HashPool", () => {
   it.effect("past the queue a job is refused at once, with the time those ahead will take", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* make(1, 2)
-      const accepted = yield* Effect.forEach([8, 4, 4], (cost) => Effect.forkChild(pool.run(job(cost)), { startImmediately: true }))
+      const accepted = yield* Effect.forEach([8, 4, 4], (cost) =>
+        Effect.forkChild(pool.run(job(cost)), { startImmediately: true })
+      )
       const refusal = yield* Effect.flip(pool.run(job(4)))
       assert.strictEqual(refusal._tag, "QueueFull")
       assert.isAbove(refusal._tag === "QueueFull" ? refusal.waitMillis : 0, 0)
       for (const answer of yield* Fiber.joinAll(accepted)) assert.isString(answer.value)
       yield* pool.run(job(4))
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("first come, first served", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* make(1, 64)
       const order: Array<number> = []
-      yield* Effect.forEach([7, 4, 6, 4, 5, 4].entries(), ([index, cost]) =>
-        Effect.map(pool.run(job(cost)), () => order.push(index)), { concurrency: "unbounded" })
+      yield* Effect.forEach(
+        [7, 4, 6, 4, 5, 4].entries(),
+        ([index, cost]) => Effect.map(pool.run(job(cost)), () => order.push(index)),
+        { concurrency: "unbounded" }
+      )
       assert.deepStrictEqual(order, [0, 1, 2, 3, 4, 5])
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a job interrupted while it waits leaves the queue, those behind it keep their place", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const depths: Array<number> = []
       const pool = yield* make(1, 2, (waiting) => depths.push(waiting))
       const fork = (cost: number) => Effect.forkChild(pool.run(job(cost)), { startImmediately: true })
@@ -42,36 +49,40 @@ describe("HashPool", () => {
       const late = yield* fork(4)
       yield* Fiber.joinAll([running, staying, late])
       assert.deepStrictEqual(depths, [1, 0, 1, 2, 1, 2, 1, 0])
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a job interrupted while it runs holds no one up", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* make(1, 2)
       yield* Fiber.interrupt(yield* Effect.forkChild(pool.run(job(8)), { startImmediately: true }))
       assert.isString((yield* pool.run(job(4))).value)
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a thread that dies fails its one job and is replaced", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* make(1, 8)
       const [bad, good] = yield* Effect.all([Effect.flip(pool.run(job(99))), pool.run(job(4))], { concurrency: 2 })
       assert.strictEqual(bad._tag, "WorkerDied")
       assert.isString(good.value)
       assert.isString((yield* pool.run(job(4))).value)
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("as many jobs run at once as there are threads", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const depths: Array<number> = []
       const pool = yield* make(2, 8, (waiting) => depths.push(waiting))
       yield* Effect.forEach([4, 4, 4], (cost) => pool.run(job(cost)), { concurrency: 3 })
       assert.deepStrictEqual(depths, [1, 0, 1, 0, 1, 0])
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("the end of the pool fails what still waits", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, HashPool.HashRefusal>>>()
-      yield* Effect.gen(function*() {
+      yield* Effect.gen(function* () {
         const pool = yield* make(1, 8)
         yield* Deferred.succeed(
           forked,
@@ -81,7 +92,8 @@ describe("HashPool", () => {
       for (const fiber of yield* Deferred.await(forked)) {
         assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "WorkerDied")
       }
-    }))
+    })
+  )
 
   it("a program that has hashed ends by itself, from its sources", async () => {
     const program = `
@@ -99,10 +111,11 @@ describe("HashPool", () => {
   })
 
   it.effect("a thread says how long it worked, wherever it hashes the same", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* make(1, 1)
       const answer = yield* pool.run({ operation: "verify", spellings: ["a"], stored: hash("a", 4), cost: 4 })
       assert.isTrue(answer.value)
       assert.isAbove(answer.milliseconds, 0)
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped)
+  )
 })

@@ -7,68 +7,91 @@ import { ConfigProvider, Context, Effect, FileSystem, Layer, Logger, Option, Str
 const inDirectory = <A, E>(
   test: (path: string, fs: FileSystem.FileSystem) => Effect.Effect<A, E, FileSystem.FileSystem>
 ) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     return yield* test(`${yield* fs.makeTempDirectoryScoped()}/data/keys.json`, fs)
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
 
 const open = (path: string, create: boolean) =>
-  Effect.map(Layer.build(Keys.layerFile({ path, create, pollInterval: "5 millis" })), (context) => Context.get(context, Keys))
+  Effect.map(Layer.build(Keys.layerFile({ path, create, pollInterval: "5 millis" })), (context) =>
+    Context.get(context, Keys)
+  )
 
 const rotatedRing = (keys: Keys["Service"]) =>
-  keys.changes.pipe(Stream.filter((ring) => ring.access.length > 1), Stream.runHead)
+  keys.changes.pipe(
+    Stream.filter((ring) => ring.access.length > 1),
+    Stream.runHead
+  )
 
 describe("layerFile", () => {
   it.effect("a file that is absent is made, for its owner only", () =>
     inDirectory((path, fs) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const keys = yield* open(path, true)
         assert.strictEqual((yield* fs.stat(path)).mode & 0o777, 0o600)
         assert.strictEqual(yield* fs.readFileString(path), KeySet.format(keys.current().set))
         assert.deepStrictEqual(yield* fs.readDirectory(path.replace("/keys.json", "")), ["keys.json"])
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.effect("a file that is there is kept", () =>
     inDirectory((path) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const before = yield* open(path, true)
         const after = yield* open(path, true)
         assert.deepStrictEqual(after.current().set, before.current().set)
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.effect("processes that start at once have the same keys", () =>
     inDirectory((path) =>
-      Effect.gen(function*() {
-        const all = yield* Effect.all(Array.from({ length: 8 }, () => open(path, true)), { concurrency: 8 })
+      Effect.gen(function* () {
+        const all = yield* Effect.all(
+          Array.from({ length: 8 }, () => open(path, true)),
+          { concurrency: 8 }
+        )
         assert.strictEqual(new Set(all.map((keys) => keys.current().set.refresh.idSecret)).size, 1)
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.effect("where keys must not be made, an absent file is an error that names it", () =>
     inDirectory((path) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const error = yield* Effect.flip(open(path, false))
         assert.strictEqual(error.message, `The key file ${path} is out of reach: NotFound`)
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.effect("a file that is no key set is an error at the start", () =>
     inDirectory((path, fs) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* open(path, true)
         yield* fs.writeFileString(path, "{}")
         assert.strictEqual((yield* Effect.flip(open(path, true))).problem, "is not a key set")
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.live("a rotation reaches a running process", () =>
     inDirectory((path) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const keys = yield* open(path, true)
         const before = keys.current()
         const { kid } = yield* rotateFile(path, 3600)
         const ring = yield* Effect.map(rotatedRing(keys), Option.getOrThrow)
-        assert.deepStrictEqual(ring.access.map((key) => key.kid), [before.access[0].kid, kid])
+        assert.deepStrictEqual(
+          ring.access.map((key) => key.kid),
+          [before.access[0].kid, kid]
+        )
         assert.deepStrictEqual(ring.set.refresh, before.set.refresh)
         assert.strictEqual(keys.current(), ring)
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 
   it.live("a broken file leaves the last good keys in force, is logged once, and mends", () => {
     const logged: Array<string> = []
@@ -76,7 +99,7 @@ describe("layerFile", () => {
       if (logLevel === "Error") logged.push(String(message))
     })
     return inDirectory((path, fs) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const keys = yield* open(path, true)
         const good = keys.current()
         yield* fs.writeFileString(path, "{")
@@ -99,21 +122,24 @@ describe("layerFile", () => {
 describe("rotateFile", () => {
   it.effect("the file stays its owner's only", () =>
     inDirectory((path, fs) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* open(path, true)
         yield* rotateFile(path, 3600)
         assert.strictEqual((yield* fs.stat(path)).mode & 0o777, 0o600)
         assert.deepStrictEqual(yield* fs.readDirectory(path.replace("/keys.json", "")), ["keys.json"])
-      }).pipe(Effect.scoped)))
+      }).pipe(Effect.scoped)
+    )
+  )
 })
 
 describe("config", () => {
   const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
 
   it.effect("the named file, else one in the data directory", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({ JWT_KEYS_FILE: "/k.json" }), { path: "/k.json", named: true })
       assert.deepStrictEqual(yield* read({ DATA_DIR: "/d" }), { path: "/d/jwt-keys.json", named: false })
       assert.deepStrictEqual(yield* read({}), { path: ".data/jwt-keys.json", named: false })
-    }))
+    })
+  )
 })

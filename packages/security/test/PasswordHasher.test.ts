@@ -14,33 +14,40 @@ const password = Redacted.make("correct horse")
 
 describe("layer", () => {
   it.effect("past the queue a hash is refused with when to come again", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hasher = yield* PasswordHasher
-      const accepted = yield* Effect.forEach([1, 2], () => Effect.forkChild(hasher.hash(password), { startImmediately: true }))
+      const accepted = yield* Effect.forEach([1, 2], () =>
+        Effect.forkChild(hasher.hash(password), { startImmediately: true })
+      )
       const error = yield* Effect.flip(hasher.verify(password, "!"))
       assert.strictEqual(error._tag, "ServiceUnavailable")
       assert.deepStrictEqual([error.what, error.retryAfterSeconds], ["password hashing", 1])
       yield* Fiber.joinAll(accepted)
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 }))))
+    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 })))
+  )
 
   it.effect("the longer the queue, the later to come again", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       yield* hasher.hash(password)
-      yield* Effect.forEach(Array.from({ length: 65 }), () => Effect.forkChild(hasher.hash(password), { startImmediately: true }))
+      yield* Effect.forEach(Array.from({ length: 65 }), () =>
+        Effect.forkChild(hasher.hash(password), { startImmediately: true })
+      )
       const { retryAfterSeconds } = yield* Effect.flip(hasher.hash(password))
       assert.isAbove(retryAfterSeconds, 3)
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 10, queueSize: 64, threads: 1 }))))
+    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 10, queueSize: 64, threads: 1 })))
+  )
 
   it.effect("hashes are counted by operation, timed, and the queue is measured", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const stored = yield* hasher.hash(password)
       yield* hasher.verify(password, stored)
       yield* hasher.verify(password, "!")
       const measured = yield* Metric.snapshot
       const states = measured.map(({ attributes, id, state }) => [id, attributes?.["operation"], state] as const)
-      const of = (id: string, operation?: string) => states.find((entry) => entry[0] === id && entry[1] === operation)?.[2]
+      const of = (id: string, operation?: string) =>
+        states.find((entry) => entry[0] === id && entry[1] === operation)?.[2]
       assert.deepInclude(of("password_hashes_total", "hash"), { count: 1 })
       assert.deepInclude(of("password_hashes_total", "verify"), { count: 2 })
       assert.deepInclude(of("password_hash_duration_seconds"), { count: 3 })
@@ -48,10 +55,11 @@ describe("layer", () => {
     }).pipe(
       Effect.provide(PasswordHasher.layer({ cost: 4, queueSize: 8, threads: 1 })),
       Effect.provideService(Metric.MetricRegistry, new Map())
-    ))
+    )
+  )
 
   it.live("tokens are checked without a wait while passwords are hashed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const signer = yield* TokenSigner
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
@@ -63,38 +71,47 @@ describe("layer", () => {
           tokenType: "access",
           issuedAt: now,
           expiresAt: now + 60
-        }))
+        })
+      )
       const order: Array<"hashed" | "checked"> = []
       const hashing = yield* Effect.forEach(Array.from({ length: 8 }), () =>
-        Effect.forkChild(Effect.tap(hasher.hash(password), () => Effect.sync(() => order.push("hashed"))), {
-          startImmediately: true
-        }))
+        Effect.forkChild(
+          Effect.tap(hasher.hash(password), () => Effect.sync(() => order.push("hashed"))),
+          {
+            startImmediately: true
+          }
+        )
+      )
       yield* Effect.forEach(tokens, (token) => signer.verify("access", token))
       order.push("checked")
       yield* Fiber.joinAll(hashing)
       // One at a time, each unseen: behind 8 hashes of 230 ms on the same threads not ten would be through.
       assert.isBelow(order.indexOf("checked"), 8)
-    }).pipe(Effect.provide([
-      PasswordHasher.layer({ cost: 12, queueSize: 8, threads: 2 }),
-      TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
-        Layer.provide(Keys.layerMemory)
-      )
-    ])))
+    }).pipe(
+      Effect.provide([
+        PasswordHasher.layer({ cost: 12, queueSize: 8, threads: 2 }),
+        TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
+          Layer.provide(Keys.layerMemory)
+        )
+      ])
+    )
+  )
 })
 
 describe("config", () => {
   const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
 
   it.effect("cost 12 and 64 waiting, unless told", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), { cost: 12, queueSize: 64 })
       assert.deepStrictEqual(yield* read({ BCRYPT_COST: "10", HASH_QUEUE_SIZE: "8" }), { cost: 10, queueSize: 8 })
-    }))
+    })
+  )
 
   it.effect.each([{ BCRYPT_COST: "9" }, { BCRYPT_COST: "16" }, { BCRYPT_COST: "x" }, { HASH_QUEUE_SIZE: "0" }])(
     "%o is refused",
     (env) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         assert.isTrue(yield* Effect.isFailure(read(env as Record<string, string>)))
       })
   )

@@ -17,31 +17,37 @@ const ring = Effect.map(Keys, (keys) => keys.current()).pipe(Effect.provide(Keys
 
 describe("SeenTokens", () => {
   it.effect("the longest known makes room when it is full", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const keys = yield* ring
       const seen = SeenTokens.make(2)
       seen.get(keys, "a")
       for (const digest of ["a", "b", "c"]) seen.add(keys, digest, claims)
-      assert.deepStrictEqual(["a", "b", "c"].map((digest) => seen.get(keys, digest)), [undefined, claims, claims])
-    }))
+      assert.deepStrictEqual(
+        ["a", "b", "c"].map((digest) => seen.get(keys, digest)),
+        [undefined, claims, claims]
+      )
+    })
+  )
 
   it.effect("other keys forget every token", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [before, after] = [yield* ring, yield* ring]
       const seen = SeenTokens.make(2)
       seen.get(before, "a")
       seen.add(before, "a", claims)
       assert.isUndefined(seen.get(after, "a"))
       assert.isUndefined(seen.get(before, "a"))
-    }))
+    })
+  )
 
   it.effect("a token checked under keys that were replaced meanwhile is not remembered", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [before, after] = [yield* ring, yield* ring]
       const seen = SeenTokens.make(2)
       seen.get(before, "a")
       seen.get(after, "b")
       seen.add(before, "a", claims)
       assert.isUndefined(seen.get(after, "a"))
-    }))
+    })
+  )
 })

@@ -11,11 +11,13 @@ import { ConfigProvider, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { decodeProtectedHeader } from "jose"
 
-const keysInFile = Layer.unwrap(Effect.gen(function*() {
-  const fs = yield* FileSystem.FileSystem
-  const directory = yield* fs.makeTempDirectoryScoped()
-  return Keys.layerFile({ path: `${directory}/keys.json`, create: true })
-})).pipe(Layer.provide(NodeFileSystem.layer))
+const keysInFile = Layer.unwrap(
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.makeTempDirectoryScoped()
+    return Keys.layerFile({ path: `${directory}/keys.json`, create: true })
+  })
+).pipe(Layer.provide(NodeFileSystem.layer))
 
 suite("EdDSA over Keys.layerMemory", "EdDSA", Keys.layerMemory)
 suite("EdDSA over Keys.layerFile", "EdDSA", keysInFile)
@@ -26,12 +28,14 @@ describe("rotation", () => {
   const next = KeySet.makeKeyPair()
   const set = KeySet.rotate(KeySet.generate(0), next, { now: 1000, accessLifetimeSeconds: 3600 })
   const oldKeyEnds = 1300 + 3600 + 60
-  const rotated = Layer.unwrap(Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const path = `${yield* fs.makeTempDirectoryScoped()}/keys.json`
-    yield* fs.writeFileString(path, KeySet.format(set), { mode: 0o600 })
-    return Keys.layerFile({ path, create: false })
-  })).pipe(Layer.provide(NodeFileSystem.layer))
+  const rotated = Layer.unwrap(
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${yield* fs.makeTempDirectoryScoped()}/keys.json`
+      yield* fs.writeFileString(path, KeySet.format(set), { mode: 0o600 })
+      return Keys.layerFile({ path, create: false })
+    })
+  ).pipe(Layer.provide(NodeFileSystem.layer))
   const signer = TokenSigner.layer({ algorithm: "EdDSA", issuer: "a", audience: "b" }).pipe(Layer.provide(rotated))
   const claims = (issuedAt: number, expiresAt: number): AccessClaims => ({
     userId: UserId.make("01890a5d-ac96-774b-bcce-b302099a8057"),
@@ -43,7 +47,7 @@ describe("rotation", () => {
   })
 
   it.effect("tokens of the old key and of the next are good side by side", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { sign, verify } = yield* TokenSigner
       yield* TestClock.setTime(1_300_000)
       const [old, young] = [claims(1299, 4899), claims(1300, 4900)]
@@ -51,40 +55,48 @@ describe("rotation", () => {
       const kids = tokens.map((token) => decodeProtectedHeader(token).kid)
       assert.deepStrictEqual(kids, [set.access[0].kid, next.kid])
       assert.deepStrictEqual(yield* Effect.forEach(tokens, (token) => verify("access", token)), [old, young])
-    }).pipe(Effect.provide(signer)))
+    }).pipe(Effect.provide(signer))
+  )
 
   it.effect("a key whose time is over signs nothing that is accepted, and leaves the JWKS", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { jwks, sign, verify } = yield* TokenSigner
       const stolen = yield* sign(claims(1200, 99_999))
       yield* TestClock.setTime(oldKeyEnds * 1000)
       assert.instanceOf(yield* Effect.flip(verify("access", stolen)), TokenInvalid)
-      assert.deepStrictEqual((yield* jwks).keys.map((key) => key.kid), [next.kid])
-    }).pipe(Effect.provide(signer)))
+      assert.deepStrictEqual(
+        (yield* jwks).keys.map((key) => key.kid),
+        [next.kid]
+      )
+    }).pipe(Effect.provide(signer))
+  )
 })
 
 describe("config", () => {
   const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
 
   it.effect("an empty environment signs with EdDSA as user-service for user-service", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), {
         algorithm: "EdDSA",
         issuer: "user-service",
         audience: "user-service"
       })
-    }))
+    })
+  )
 
   it.effect("HS256 needs a secret", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.isTrue(yield* Effect.isFailure(read({ JWT_ALGORITHM: "HS256" })))
       assert.strictEqual((yield* read({ JWT_ALGORITHM: "HS256", SECRET_KEY: "s" })).algorithm, "HS256")
-    }))
+    })
+  )
 
   it.effect("no other algorithm can be chosen", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.isTrue(yield* Effect.isFailure(read({ JWT_ALGORITHM: "none" })))
-    }))
+    })
+  )
 })
 
 describe("secretKeyProblem", () => {

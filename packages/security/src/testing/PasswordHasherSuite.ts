@@ -6,7 +6,10 @@ import { PasswordHasher } from "../PasswordHasher.ts"
 // from Python's hashlib; the bcrypt ones are from glibc's crypt(3), over hashlib's SHA-256 where the scheme asks for it.
 const vectors: ReadonlyArray<readonly [password: string, stored: string]> = [
   ["lètmein", "bcrypt_sha256$$2b$04$N9qo8uLOickgx2ZMRZoMyeS1jY/8/aqMQQLiPx2ybHRZ4rETRMhOW"],
-  ["correct horse battery staple ".repeat(5), "bcrypt_sha256$$2b$05$abcdefghijklmnopqrstuur8dPfhqcFoGJUoUXx8VFcyALHhTr/oO"],
+  [
+    "correct horse battery staple ".repeat(5),
+    "bcrypt_sha256$$2b$05$abcdefghijklmnopqrstuur8dPfhqcFoGJUoUXx8VFcyALHhTr/oO"
+  ],
   ["lètmein", "bcrypt$$2b$04$N9qo8uLOickgx2ZMRZoMyei93iGHErmPz6oBpKxkP6mSk//LOd/si"],
   ["x".repeat(100), "bcrypt$$2a$04$N9qo8uLOickgx2ZMRZoMyedlslr.Jty7xCSm4JGSxc8PDTmSzo582"],
   ["lètmein", "pbkdf2_sha256$390000$seasalt$8xBlGd3jVgvJ+92hWPxi5ww0uuAuAnKgC45eudxro7c="],
@@ -18,53 +21,59 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
   describe(name, () => {
     it.layer(layer)((it) => {
       it.effect("a password verifies against its own hash and no other does", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const stored = yield* hasher.hash(Redacted.make("correct horse"))
           assert.match(stored, /^bcrypt_sha256\$\$2b\$04\$[./A-Za-z0-9]{53}$/)
           assert.isTrue(yield* hasher.verify(Redacted.make("correct horse"), stored))
           assert.isFalse(yield* hasher.verify(Redacted.make("correct horsf"), stored))
           assert.isFalse(yield* hasher.verify(Redacted.make(""), stored))
-        }))
+        })
+      )
 
       it.effect("the same password hashes differently each time", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const password = Redacted.make("correct horse")
           assert.notStrictEqual(yield* hasher.hash(password), yield* hasher.hash(password))
-        }))
+        })
+      )
 
       it.effect("passwords that differ only past byte 72, or past a NUL, differ", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const long = yield* hasher.hash(Redacted.make("é".repeat(40) + "a"))
           assert.isFalse(yield* hasher.verify(Redacted.make("é".repeat(40) + "b"), long))
           const nul = yield* hasher.hash(Redacted.make("horse\u0000a"))
           assert.isFalse(yield* hasher.verify(Redacted.make("horse\u0000b"), nul))
-        }))
+        })
+      )
 
       it.effect("a password is the same however its accents were typed", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const composed = yield* hasher.hash(Redacted.make("caf\u00e9 au lait"))
           assert.isTrue(yield* hasher.verify(Redacted.make("cafe\u0301 au lait"), composed))
           const decomposed = yield* hasher.hash(Redacted.make("cafe\u0301 au lait"))
           assert.isTrue(yield* hasher.verify(Redacted.make("caf\u00e9 au lait"), decomposed))
-        }))
+        })
+      )
 
       it.effect("a hash Django made of decomposed accents verifies as they were typed", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const stored = "pbkdf2_sha256$1000$seasalt$HWdWINvbQIZJrnAOOKV+qObiBOySCBT9kdJm3vTrzoc="
           assert.isTrue(yield* hasher.verify(Redacted.make("cafe\u0301 au lait"), stored))
-        }))
+        })
+      )
 
       it.effect.each(vectors)("%s verifies against %s", ([password, stored]) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           assert.isTrue(yield* hasher.verify(Redacted.make(password), stored))
           assert.isFalse(yield* hasher.verify(Redacted.make(`z${password}`), stored))
-        }))
+        })
+      )
 
       it.effect.each([
         "",
@@ -76,37 +85,43 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         "md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3",
         "lètmein"
       ])("nothing verifies against %j", (stored) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           assert.isFalse(yield* hasher.verify(Redacted.make("lètmein"), stored))
           assert.isTrue(hasher.needsRehash(stored))
-        }))
+        })
+      )
 
       it.effect("an older scheme or a lower cost needs a new hash, the same or a higher cost does not", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const needing = vectors.map(([, stored]) => hasher.needsRehash(stored))
           assert.deepStrictEqual(needing, [false, false, true, true, true, true])
-        }))
+        })
+      )
 
-      it.effect.each(vectors)("a decoy like %s's hash costs as much to check and matches nothing", ([password, stored]) =>
-        Effect.gen(function*() {
-          const hasher = yield* PasswordHasher
-          const decoy = yield* hasher.decoy(stored)
-          assert.strictEqual(price(decoy), price(stored))
-          assert.notStrictEqual(decoy, yield* hasher.decoy(stored))
-          assert.isFalse(yield* hasher.verify(Redacted.make(password), decoy))
-        }))
+      it.effect.each(vectors)(
+        "a decoy like %s's hash costs as much to check and matches nothing",
+        ([password, stored]) =>
+          Effect.gen(function* () {
+            const hasher = yield* PasswordHasher
+            const decoy = yield* hasher.decoy(stored)
+            assert.strictEqual(price(decoy), price(stored))
+            assert.notStrictEqual(decoy, yield* hasher.decoy(stored))
+            assert.isFalse(yield* hasher.verify(Redacted.make(password), decoy))
+          })
+      )
 
       it.effect("a decoy of what is no hash costs as much as a new one", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           assert.strictEqual(price(yield* hasher.decoy("!")), price(yield* hasher.hash(Redacted.make("any"))))
-        }))
+        })
+      )
     })
   })
 
 // Scheme and rounds, which are what the time of a check depends on; undefined when it is not well-formed.
 const price = (stored: string): string | undefined =>
   /^((?:bcrypt|bcrypt_sha256)\$)\$2[ab](\$\d\d\$)[./A-Za-z0-9]{53}$/.exec(stored)?.slice(1).join("") ??
-    /^(pbkdf2_sha256\$\d+\$)[^$]+\$[A-Za-z0-9+/]{43}=$/.exec(stored)?.[1]
+  /^(pbkdf2_sha256\$\d+\$)[^$]+\$[A-Za-z0-9+/]{43}=$/.exec(stored)?.[1]

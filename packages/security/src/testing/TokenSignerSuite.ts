@@ -6,6 +6,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { createHmac, createPrivateKey, sign as signBytes } from "node:crypto"
 import { Keys } from "../Keys.ts"
+import type * as KeySet from "../KeySet.ts"
 import { TokenSigner, type TokenSignerSettings } from "../TokenSigner.ts"
 
 const start = 1_700_000_000
@@ -42,13 +43,15 @@ const hs256 = (header: object, body: object, key: string | Uint8Array) => {
 }
 
 /** Signs whatever it is told with the keys in force: what only we could do, so that each single fault is seen refused. */
-const forge = Effect.fnUntraced(function*(algorithm: "EdDSA" | "HS256", body: object, header: object = {}) {
-  const { set } = (yield* Keys).current()
-  const key = set.access[0]
+const forge = Effect.fnUntraced(function* (algorithm: "EdDSA" | "HS256", body: object, header: object = {}) {
   if (algorithm === "HS256") return hs256({ alg: "HS256", typ: "JWT", ...header }, body, secret)
+  return eddsa((yield* Keys).current().set.access[0], body, header)
+})
+
+const eddsa = (key: Pick<KeySet.AccessKey, "jwk" | "kid">, body: object, header: object = {}) => {
   const input = `${part({ alg: "EdDSA", typ: "JWT", kid: key.kid, ...header })}.${part(body)}`
   return `${input}.${signBytes(null, Buffer.from(input), createPrivateKey({ key: key.jwk, format: "jwk" })).toString("base64url")}`
-})
+}
 
 /** What every `TokenSigner` promises, over any layer of `Keys`, with either algorithm. */
 export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer.Layer<Keys, E>) => {
@@ -61,19 +64,23 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
     it.layer(TokenSigner.layer(settings).pipe(Layer.provideMerge(keys)))((it) => {
       const at = <A, E, R>(seconds: number, effect: Effect.Effect<A, E, R>) =>
         Effect.andThen(TestClock.setTime(seconds * 1000), effect)
-      const isInvalid = Effect.fnUntraced(function*(token: string, type: "access" | "refresh" = "access") {
+      const isInvalid = Effect.fnUntraced(function* (token: string, type: "access" | "refresh" = "access") {
         const error = yield* Effect.flip((yield* TokenSigner).verify(type, token))
         assert.instanceOf(error, TokenInvalid)
       })
 
       it.effect.each([access, refresh])("a token says what was signed", (claims) =>
-        at(start, Effect.gen(function*() {
-          const signer = yield* TokenSigner
-          assert.deepStrictEqual<unknown>(yield* signer.verify(claims.tokenType, yield* signer.sign(claims)), claims)
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const signer = yield* TokenSigner
+            assert.deepStrictEqual<unknown>(yield* signer.verify(claims.tokenType, yield* signer.sign(claims)), claims)
+          })
+        )
+      )
 
       it.effect("the claims on the wire are these and no others", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const signer = yield* TokenSigner
           assert.deepStrictEqual<unknown>(decode(yield* signer.sign(access), 1), payload)
           assert.deepStrictEqual<unknown>(decode(yield* signer.sign(refresh), 1), {
@@ -82,27 +89,30 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
             exp: refresh.expiresAt,
             gen: 3
           })
-        }))
+        })
+      )
 
       it.effect("the header names the pinned algorithm, and the key unless it is a shared secret", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const signer = yield* TokenSigner
           const { set } = (yield* Keys).current()
           const named = { alg: "EdDSA", typ: "JWT", kid: set.access[0].kid }
           const header = decode(yield* signer.sign(access), 0)
           assert.deepStrictEqual<unknown>(header, algorithm === "HS256" ? { alg: "HS256", typ: "JWT" } : named)
           assert.deepStrictEqual<unknown>(decode(yield* signer.sign(refresh), 0), { ...named, kid: set.refresh.kid })
-        }))
+        })
+      )
 
       it.effect("the same claims make the same token again", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const signer = yield* TokenSigner
           assert.strictEqual(yield* signer.sign(refresh), yield* signer.sign(refresh))
           assert.strictEqual(yield* signer.sign(access), yield* signer.sign(access))
-        }))
+        })
+      )
 
       it.effect("a token is good until the second it expires, also when it was seen before", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const signer = yield* TokenSigner
           for (const claims of [access, refresh]) {
             const token = yield* signer.sign(claims)
@@ -112,30 +122,46 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
           }
           const unseen = yield* signer.sign({ ...access, tokenId: "an-id-of-its-own-1" })
           assert.instanceOf(yield* at(start + 9_999, Effect.flip(signer.verify("access", unseen))), TokenExpired)
-        }))
+        })
+      )
 
       it.effect("a late logout reads an expired access token, and nothing else", () =>
-        at(start + 9_999, Effect.gen(function*() {
-          const signer = yield* TokenSigner
-          assert.deepStrictEqual(yield* signer.verifyIgnoringExpiry(yield* signer.sign(access)), access)
-          const late = signer.verifyIgnoringExpiry
-          assert.instanceOf(yield* Effect.flip(late(yield* signer.sign(refresh))), TokenInvalid)
-          assert.instanceOf(yield* Effect.flip(late(yield* forge(algorithm, { ...payload, iss: "other" }))), TokenInvalid)
-        })))
+        at(
+          start + 9_999,
+          Effect.gen(function* () {
+            const signer = yield* TokenSigner
+            assert.deepStrictEqual(yield* signer.verifyIgnoringExpiry(yield* signer.sign(access)), access)
+            const late = signer.verifyIgnoringExpiry
+            assert.instanceOf(yield* Effect.flip(late(yield* signer.sign(refresh))), TokenInvalid)
+            assert.instanceOf(
+              yield* Effect.flip(late(yield* forge(algorithm, { ...payload, iss: "other" }))),
+              TokenInvalid
+            )
+          })
+        )
+      )
 
       it.effect("a token of one type is refused where the other belongs", () =>
-        at(start, Effect.gen(function*() {
-          const signer = yield* TokenSigner
-          yield* isInvalid(yield* signer.sign(refresh), "access")
-          yield* isInvalid(yield* signer.sign(access), "refresh")
-          yield* isInvalid(yield* forge(algorithm, { ...payload, token_type: "refresh", gen: 3 }), "refresh")
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const signer = yield* TokenSigner
+            yield* isInvalid(yield* signer.sign(refresh), "access")
+            yield* isInvalid(yield* signer.sign(access), "refresh")
+            yield* isInvalid(yield* forge(algorithm, { ...payload, token_type: "refresh", gen: 3 }), "refresh")
+          })
+        )
+      )
 
       it.effect("a token made by hand with our key and the right claims is accepted", () =>
-        at(start, Effect.gen(function*() {
-          const claims = yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload))
-          assert.deepStrictEqual(claims, access)
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const claims = yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload))
+            assert.deepStrictEqual(claims, access)
+          })
+        )
+      )
 
       it.effect.each<[string, object]>([
         ["another issuer", { iss: "other" }],
@@ -155,14 +181,25 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         ["no type", { token_type: undefined }],
         ["an unknown type", { token_type: "id" }]
       ])("a token with %s is invalid, though our key signed it", ([, change]) =>
-        at(start, Effect.gen(function*() {
-          yield* isInvalid(yield* forge(algorithm, { ...payload, ...change }))
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            yield* isInvalid(yield* forge(algorithm, { ...payload, ...change }))
+          })
+        )
+      )
 
       it.effect("a replica's clock may be a minute ahead", () =>
-        at(start - 60, Effect.gen(function*() {
-          assert.deepStrictEqual(yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload)), access)
-        })))
+        at(
+          start - 60,
+          Effect.gen(function* () {
+            assert.deepStrictEqual(
+              yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload)),
+              access
+            )
+          })
+        )
+      )
 
       it.effect.each<[string, object]>([
         ["another typ", { typ: "at+jwt" }],
@@ -172,39 +209,76 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         ["the newer name of the alg", { alg: "Ed25519" }],
         ["an extension it calls critical", { crit: ["exp"], exp: 1 }]
       ])("a token with %s in its header is invalid, though our key signed it", ([, header]) =>
-        at(start, Effect.gen(function*() {
-          yield* isInvalid(yield* forge(algorithm, payload, header))
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            yield* isInvalid(yield* forge(algorithm, payload, header))
+          })
+        )
+      )
+
+      it.effect("a token that names another key than signed it is invalid", () =>
+        at(
+          start,
+          Effect.gen(function* () {
+            const { set } = (yield* Keys).current()
+            const again = { ...payload, token_type: "refresh", gen: 3 }
+            yield* (yield* TokenSigner).verify("refresh", eddsa(set.refresh, again))
+            for (const kid of ["other", "", undefined, 7, set.access[0].kid]) {
+              yield* isInvalid(eddsa(set.refresh, again, { kid }), "refresh")
+            }
+            for (const kid of ["other", "", undefined, 7, set.refresh.kid]) {
+              yield* isInvalid(eddsa(set.access[0], payload, { kid }))
+            }
+          })
+        )
+      )
 
       it.effect("an unsigned token is invalid", () =>
-        at(start, Effect.gen(function*() {
-          const unsigned = `${part({ alg: "none", typ: "JWT" })}.${part(payload)}`
-          yield* isInvalid(`${unsigned}.`)
-          yield* isInvalid(unsigned)
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const unsigned = `${part({ alg: "none", typ: "JWT" })}.${part(payload)}`
+            yield* isInvalid(`${unsigned}.`)
+            yield* isInvalid(unsigned)
+          })
+        )
+      )
 
       it.effect("a token signed as HS256 with what is public is invalid", () =>
-        at(start, Effect.gen(function*() {
-          const key = (yield* Keys).current().set.access[0]
-          for (const known of [key.jwk.x, Buffer.from(key.jwk.x, "base64url"), JSON.stringify(key.jwk.x), ""]) {
-            yield* isInvalid(hs256({ alg: "HS256", typ: "JWT", kid: key.kid }, payload, known))
-          }
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const key = (yield* Keys).current().set.access[0]
+            for (const known of [key.jwk.x, Buffer.from(key.jwk.x, "base64url"), JSON.stringify(key.jwk.x), ""]) {
+              yield* isInvalid(hs256({ alg: "HS256", typ: "JWT", kid: key.kid }, payload, known))
+            }
+          })
+        )
+      )
 
       it.effect("a token of the other algorithm is invalid", () =>
-        at(start, Effect.gen(function*() {
-          yield* isInvalid(yield* forge(algorithm === "EdDSA" ? "HS256" : "EdDSA", payload))
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            yield* isInvalid(yield* forge(algorithm === "EdDSA" ? "HS256" : "EdDSA", payload))
+          })
+        )
+      )
 
       it.effect("a changed payload, signature or header is invalid", () =>
-        at(start, Effect.gen(function*() {
-          const token = yield* (yield* TokenSigner).sign(access)
-          const [header = "", , signature = ""] = token.split(".")
-          yield* isInvalid(`${header}.${part({ ...payload, exp: start + 99_999 })}.${signature}`)
-          yield* isInvalid(`${token.slice(0, -6)}AAAAAA`)
-          yield* isInvalid(`${token}.${signature}`)
-          yield* isInvalid(`${part({ ...decode(token, 0), x: 1 })}.${part(payload)}.${signature}`)
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            const token = yield* (yield* TokenSigner).sign(access)
+            const [header = "", , signature = ""] = token.split(".")
+            yield* isInvalid(`${header}.${part({ ...payload, exp: start + 99_999 })}.${signature}`)
+            yield* isInvalid(`${token.slice(0, -6)}AAAAAA`)
+            yield* isInvalid(`${token}.${signature}`)
+            yield* isInvalid(`${part({ ...decode(token, 0), x: 1 })}.${part(payload)}.${signature}`)
+          })
+        )
+      )
 
       it.effect.each(["", ".", "..", "a.b.c", "null", "\u0000", "é.é.é", "e30.e30.e30", "x".repeat(5000)])(
         "%j is invalid",
@@ -212,37 +286,48 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
       )
 
       it.effect("a token of over 4 KiB is invalid, though our key signed it", () =>
-        at(start, Effect.gen(function*() {
-          yield* isInvalid(yield* forge(algorithm, { ...payload, more: "x".repeat(3000) }))
-          yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, { ...payload, more: "x".repeat(2000) }))
-        })))
+        at(
+          start,
+          Effect.gen(function* () {
+            yield* isInvalid(yield* forge(algorithm, { ...payload, more: "x".repeat(3000) }))
+            yield* (yield* TokenSigner).verify(
+              "access",
+              yield* forge(algorithm, { ...payload, more: "x".repeat(2000) })
+            )
+          })
+        )
+      )
 
       it.effect("a refresh token's id follows from session and generation", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const { refreshTokenId } = yield* TokenSigner
           const id = refreshTokenId(access.sessionId, 3)
           const { set } = (yield* Keys).current()
           const expected = createHmac("sha256", Buffer.from(set.refresh.idSecret, "base64url"))
-            .update(`${access.sessionId}:3`).digest("base64url")
+            .update(`${access.sessionId}:3`)
+            .digest("base64url")
           assert.strictEqual(id, expected)
           assert.notStrictEqual(id, refreshTokenId(access.sessionId, 4))
           assert.notStrictEqual(id, refreshTokenId(SessionId.make(access.userId), 3))
-        }))
+        })
+      )
 
       it.effect("a token's id is kept as its SHA-256", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const digest = (yield* TokenSigner).hashTokenId("abc")
           const published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
           assert.strictEqual(Buffer.from(digest).toString("hex"), published)
-        }))
+        })
+      )
 
       it.effect("the JWKS has the public half of the access keys, and nothing under a shared secret", () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const { keys } = yield* (yield* TokenSigner).jwks
           const { jwk, kid } = (yield* Keys).current().set.access[0]
           const shown = { kty: "OKP", crv: "Ed25519", x: jwk.x, kid, alg: "EdDSA", use: "sig" }
           assert.deepStrictEqual<unknown>(keys, algorithm === "HS256" ? [] : [shown])
-        }))
+        })
+      )
     })
   })
 }

@@ -1,0 +1,113 @@
+import { Effect, type Scope, Semaphore } from "effect"
+import { appendFileSync } from "node:fs"
+import { type FileHandle, mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
+import process from "node:process"
+
+/** A file that lines are appended to. */
+export interface LogFile {
+  /** Takes a line without its end. It is in the file a second later, or once the scope has closed. */
+  readonly append: (line: string) => void
+}
+
+const longestWait = "1 second"
+// A disk that hangs must not fill the memory: past this, lines are counted and dropped.
+const largestBuffer = 16 * 1024 * 1024
+
+/**
+ * Appends to the file at `path`, made with its folder where absent. Written at most each second, when the scope closes and
+ * when the process exits. A SIGHUP closes the file, what came before it written, and opens the path anew, as logrotate
+ * expects. A full disk or a path out of reach costs the lines and one complaint, never the process: each write tries again.
+ */
+export const make = Effect.fnUntraced(function*(
+  path: string,
+  complain: (problem: string) => void
+): Effect.fn.Return<LogFile, never, Scope.Scope> {
+  let pending: Array<string> = []
+  let size = 0
+  let dropped = 0
+  let handle: FileHandle | undefined
+  // The last write may have stopped in the middle of a line.
+  let isTorn = false
+  let isFailing = false
+  let isClosed = false
+
+  const take = (): string => {
+    const lines = dropped === 0 ? pending : [...pending, `{"level":"error","message":"dropped ${dropped} log lines"}`]
+    const text = lines.length === 0 ? "" : `${isTorn ? "\n" : ""}${lines.join("\n")}\n`
+    pending = []
+    size = 0
+    dropped = 0
+    return text
+  }
+
+  const write = async () => {
+    const text = take()
+    if (text === "") return
+    if (handle === undefined) {
+      await mkdir(dirname(path), { recursive: true })
+      handle = await open(path, "a", 0o640)
+    }
+    isTorn = true
+    await handle.appendFile(text)
+    isTorn = false
+    isFailing = false
+  }
+
+  const close = async () => {
+    const open = handle
+    handle = undefined
+    await open?.close()
+  }
+
+  const failed = (error: unknown) => {
+    if (!isFailing) complain(`The log file ${path} cannot be written: ${String(error)}`)
+    isFailing = true
+  }
+
+  // One at a time: a write begun before a reopening ends in the old file.
+  const turn = yield* Semaphore.make(1)
+  const inTurn = (work: () => Promise<void>) => turn.withPermit(Effect.promise(() => work().catch(failed)))
+  const flush = inTurn(write)
+  const reopen = Effect.andThen(flush, inTurn(close))
+
+  const onHangup = () => Effect.runFork(reopen)
+  // Nothing asynchronous runs any more.
+  const onExit = () => {
+    try {
+      const text = take()
+      if (text !== "") appendFileSync(path, text)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      process.on("SIGHUP", onHangup)
+      process.on("exit", onExit)
+    }),
+    () =>
+      Effect.andThen(
+        reopen,
+        Effect.sync(() => {
+          isClosed = true
+          process.off("SIGHUP", onHangup)
+          process.off("exit", onExit)
+        })
+      )
+  )
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(longestWait), flush)))
+
+  return {
+    append: (line) => {
+      if (size + line.length > largestBuffer) {
+        dropped += 1
+        return
+      }
+      pending.push(line)
+      size += line.length
+      if (isClosed) onExit()
+    }
+  }
+})

@@ -1,0 +1,88 @@
+import { Cause, Config, Effect, Layer, Logger, type LogLevel, Option, Predicate, References, Schema, SchemaTransformation } from "effect"
+import type { ConsoleOutput } from "./LogConsole.ts"
+import { ownKeys } from "./LogLine.ts"
+import { type LogSettings, LogSink } from "./LogSink.ts"
+import { fieldToPlain, maskText, type Plain, toPlain } from "./Redaction.ts"
+
+const levels: Record<string, LogLevel.LogLevel> = {
+  all: "All",
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  warning: "Warn",
+  error: "Error",
+  fatal: "Fatal",
+  none: "None"
+}
+const LevelName = Schema.String.pipe(
+  Schema.decode(SchemaTransformation.toLowerCase()),
+  Schema.decodeTo(Schema.Literals(["all", "trace", "debug", "info", "warn", "warning", "error", "fatal", "none"]))
+)
+
+/**
+ * `LOG_LEVEL` (info, whatever the case), `LOG_FORMAT` (json in production, else pretty) and `LOG_FILE`
+ * (`logs/user_service.log` in production, else none; none too where it is empty).
+ */
+export const config: Config.Config<LogSettings> = Config.all({
+  environment: Config.String("NODE_ENV").pipe(Config.withDefault("development")),
+  level: Config.schema(LevelName, "LOG_LEVEL").pipe(Config.withDefault("info")),
+  format: Config.option(Config.Literals(["pretty", "json"], "LOG_FORMAT")),
+  file: Config.option(Config.String("LOG_FILE"))
+}).pipe(
+  Config.map(({ environment, file, format, level }) => {
+    const isProduction = environment === "production"
+    const path = Option.getOrElse(file, () => isProduction ? "logs/user_service.log" : "").trim()
+    return {
+      level: levels[level] ?? "Info",
+      format: Option.getOrElse(format, () => isProduction ? "json" : "pretty"),
+      file: path === "" ? undefined : path
+    }
+  })
+)
+
+/**
+ * Replaces the default logger, and the one that copies lines into spans, by one that writes to the {@link LogSink}, with
+ * annotations as fields, a cause as text and the trace where there is one. No credential passes: neither under a field's
+ * name, nor in a `Redacted`, nor as a JWT or a password inside a text. Belongs outermost: what is built outside it logs
+ * in Effect's own way.
+ */
+export const layer = (settings: LogSettings, output?: ConsoleOutput): Layer.Layer<LogSink> =>
+  Layer.mergeAll(
+    Logger.layer([Effect.map(LogSink, makeLogger)]),
+    Layer.succeed(References.MinimumLogLevel, settings.level)
+  ).pipe(Layer.provideMerge(LogSink.layer(settings, output)))
+
+const makeLogger = (sink: LogSink["Service"]): Logger.Logger<unknown, void> =>
+  Logger.make(({ cause, date, fiber, logLevel, message }) => {
+    const fields: Record<string, Plain> = Object.create(null)
+    const texts: Array<string> = []
+    for (const part of Array.isArray(message) ? message : [message]) {
+      if (isRecord(part)) addFields(fields, part)
+      else texts.push(toText(toPlain(part)))
+    }
+    addFields(fields, fiber.getRef(References.CurrentLogAnnotations))
+    for (const [label, start] of fiber.getRef(References.CurrentLogSpans)) fields[`${maskText(label)}_ms`] = date.getTime() - start
+    const span = fiber.cache.span
+    if (span !== undefined) Object.assign(fields, { trace_id: span.traceId, span_id: span.spanId })
+    sink.write({
+      // "All" and "None" are thresholds, and no line has them.
+      level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
+      time: date.getTime(),
+      message: maskText(texts.join(" ")),
+      fields,
+      error: cause.reasons.length === 0 ? undefined : maskText(Cause.pretty(cause))
+    })
+  })
+
+// What is only an object is fields; an error, a date or an instance of a class is a thing to be shown in the message.
+const isRecord = (part: unknown): part is Record<string, unknown> =>
+  Predicate.isObject(part) && [Object.prototype, null].includes(Object.getPrototypeOf(part))
+
+const addFields = (fields: Record<string, Plain>, source: Record<string, unknown>) => {
+  for (const [key, value] of Object.entries(source)) {
+    if (value !== undefined) fields[ownKeys.has(key) ? `${key}_` : maskText(key)] = fieldToPlain(key, value)
+  }
+}
+
+const toText = (plain: Plain): string => typeof plain === "string" ? plain : JSON.stringify(plain)

@@ -1,0 +1,13 @@
+import type { Effect } from "effect"
+import { PrometheusMetrics } from "effect/observability"
+
+/** The media type of what {@link render} gives. */
+export const contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+// OpenTelemetry keeps the unit beside the name, Prometheus in it. All other names are Prometheus's already.
+const units: Record<string, string> = { "http.server.request.duration": "seconds" }
+
+/** Every metric of the process in Prometheus's text format. */
+export const render: Effect.Effect<string> = PrometheusMetrics.format({
+  metricNameMapper: (name) => Object.hasOwn(units, name) ? `${name}.${units[name]}` : name
+})

@@ -1,0 +1,99 @@
+import { Predicate, Redactable, Redacted } from "effect"
+
+/** What stands where a credential was. */
+export const mark = "<redacted>"
+
+const credential =
+  /passw|passphrase|secret|token|authori[sz]|cookie|credential|api_?key|(?:private|signing|encryption)_?key|(?:^|_)(?:access|refresh|jti|jwt|auth|bearer|otp|pwd|dsn)(?:_|$)/
+// What is said of a credential without being one: a token's id, its type, how many there are, when it ends.
+const attribute = /_(?:id|ids|type|count|length|size|depth|limit|at|in|ms|seconds|minutes|days)$/
+
+/** Whether a field of this name holds a credential. `token` and `refreshToken` do, `token_id` and `push_tokens_count` do not. */
+export const isCredential = (key: string): boolean => {
+  const name = key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/[^A-Za-z0-9]+/g, "_").toLowerCase()
+  return credential.test(name) && !attribute.test(name)
+}
+
+// Every repetition is bounded or cannot overlap what follows it, so that no text makes these slow.
+const jwt = /eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g
+// An http address with a port may hold an "@" further on; any other address gives its password up to the last "@".
+const urlPassword = /([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/]{0,256}:)(?!(?<=https?:\/\/[^\s:@/]{0,256}:)\d{1,5}[/?#])\S{0,1024}@/gi
+const scheme = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi
+const value = String.raw`(?:"(?:[^"\\]|\\.){0,4096}"?|'[^']{0,4096}'?|[^\s"'&,;)}\]]{1,4096})`
+const name = String.raw`[\w-]{0,64}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|jti)[\w-]{0,64}`
+const assigned = new RegExp(String.raw`(?<![\w-])(${name}\s?=\s?)${value}`, "gi")
+const member = new RegExp(String.raw`(["']${name}\\?["']\s?:\s?)${value}`, "gi")
+const header = /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|password|secret[_-]?key|api[_-]?key)(\s?:\s?)(?!\s|<redacted>)[^\r\n"']{1,4096}/gi
+
+const longest = 16_384
+
+/**
+ * The text without what looks like a credential in it: a JWT, the password of a URL, a bearer or basic credential,
+ * `password=...`, `"token": "..."`, `Cookie: ...`. At most 16,384 characters of it.
+ */
+export const maskText = (text: string): string => {
+  // Cut well past what is shown, so that nothing is shown that a cut kept from being recognised.
+  let masked = text.length > longest * 4 ? text.slice(0, longest * 4) : text
+  if (masked.includes("eyJ")) masked = masked.replace(jwt, mark)
+  if (masked.includes("://")) masked = masked.replace(urlPassword, `$1${mark}@`)
+  if (/[\s=:]/.test(masked)) {
+    masked = masked
+      .replace(scheme, `$1 ${mark}`)
+      .replace(assigned, `$1${mark}`)
+      .replace(member, `$1"${mark}"`)
+      .replace(header, `$1$2${mark}`)
+  }
+  return masked.length > longest ? `${masked.slice(0, longest)}... (${text.length} characters)` : masked
+}
+
+/** What JSON can say. */
+export type Plain = string | number | boolean | null | ReadonlyArray<Plain> | { readonly [key: string]: Plain }
+
+/** What a line can hold of one value: a log call that is handed a whole world must not stop this one. */
+interface Budget {
+  nodes: number
+}
+const deepest = 6
+
+/** Any value as JSON can say it, credentials masked at every depth, bounded in size. Never throws. */
+export const toPlain = (input: unknown): Plain => convert(input, 0, { nodes: 1000 })
+
+/** The value of a field: masked whole where the field's name is a credential's. A flag is no credential. */
+export const fieldToPlain = (key: string, input: unknown): Plain => fieldOf(key, input, 0, { nodes: 1000 })
+
+const fieldOf = (key: string, input: unknown, depth: number, budget: Budget): Plain =>
+  input !== null && input !== undefined && typeof input !== "boolean" && isCredential(key) ? mark : convert(input, depth, budget)
+
+const convert = (input: unknown, depth: number, budget: Budget): Plain => {
+  if (typeof input === "string") return maskText(input)
+  if (typeof input === "boolean" || input === null) return input
+  if (typeof input === "number") return Number.isFinite(input) ? input : String(input)
+  if (input === undefined) return null
+  if (typeof input !== "object") return maskText(String(input))
+  if (Redacted.isRedacted(input)) return mark
+  if (depth >= deepest || budget.nodes <= 0) return "..."
+  budget.nodes -= 1
+  try {
+    return convertObject(input, depth, budget)
+  } catch {
+    // A getter or a toJSON of the value threw; the line is worth more than the field.
+    return "<unreadable>"
+  }
+}
+
+const convertObject = (input: object, depth: number, budget: Budget): Plain => {
+  if (Redactable.isRedactable(input)) return convert(Redactable.redact(input), depth + 1, budget)
+  if (input instanceof Error) return maskText(input.stack ?? `${input.name}: ${input.message}`)
+  if (ArrayBuffer.isView(input)) return `<${input.byteLength} bytes>`
+  if (Array.isArray(input)) return input.slice(0, 100).map((item) => convert(item, depth + 1, budget))
+  if ("toJSON" in input && typeof input.toJSON === "function") return convert(input.toJSON(), depth + 1, budget)
+  const entries = input instanceof Map || input instanceof Headers || input instanceof URLSearchParams
+    ? Array.from<readonly [unknown, unknown]>(input.entries())
+    : Object.entries(input)
+  if (entries.length === 0 && Predicate.isIterable(input)) return convert(Array.from(input), depth + 1, budget)
+  const plain: Record<string, Plain> = Object.create(null)
+  for (const [key, value] of entries.slice(0, 100)) {
+    if (value !== undefined) plain[maskText(String(key))] = fieldOf(String(key), value, depth + 1, budget)
+  }
+  return plain
+}

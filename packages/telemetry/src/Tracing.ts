@@ -1,0 +1,72 @@
+import { Config, Effect, Layer, Option, Predicate, Random, Schema, Tracer } from "effect"
+import { HttpBody, type HttpClient } from "effect/http"
+import { OtlpExporter, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { isCredential, mark, maskText } from "./Redaction.ts"
+
+/** Where spans go, and what share of the traces begun here. */
+export interface TracingSettings {
+  /** The base address of an OTLP/HTTP collector; none: nothing is exported. */
+  readonly endpoint: Option.Option<URL>
+  /** 0 to 1. */
+  readonly ratio: number
+}
+
+const Ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
+/** `OTEL_EXPORTER_OTLP_ENDPOINT` (none) and `OTEL_TRACES_SAMPLER_ARG` (0.1). */
+export const config: Config.Config<TracingSettings> = Config.all({
+  endpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT")),
+  ratio: Config.schema(Ratio, "OTEL_TRACES_SAMPLER_ARG").pipe(Config.withDefault(0.1))
+})
+
+/**
+ * Exports spans to the collector, as JSON, in batches, the last when the scope closes. A trace begun elsewhere keeps what
+ * was decided there. A collector out of reach costs spans, never a request.
+ */
+export const layer = (
+  settings: TracingSettings,
+  resource: { readonly serviceName: string; readonly serviceVersion: string }
+): Layer.Layer<never, never, HttpClient.HttpClient> =>
+  Option.match(settings.endpoint, {
+    onNone: () => Layer.empty,
+    onSome: (endpoint) =>
+      Layer.effect(Tracer.Tracer, sampled(tracesUrl(endpoint), settings.ratio, resource)).pipe(
+        Layer.provide([OtlpExporter.layerFlusher, serialization])
+      )
+  })
+
+// OpenTelemetry, "OTLP Exporter Configuration": the path of the signal is put after the path of the base.
+const tracesUrl = (endpoint: URL): string => {
+  const url = new URL(endpoint)
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`
+  return url.href
+}
+
+const sampled = Effect.fnUntraced(function*(
+  url: string,
+  ratio: number,
+  resource: { readonly serviceName: string; readonly serviceVersion: string }
+) {
+  const tracer = yield* OtlpTracer.make({ url, resource })
+  const random = yield* Random.Random
+  return Tracer.make({
+    ...tracer,
+    span: (options) =>
+      tracer.span(
+        Option.isNone(options.parent) && random.nextDoubleUnsafe() >= ratio ? { ...options, sampled: false } : options
+      )
+  })
+})
+
+// A span shows what a log line would: the same is masked in it.
+const masked = (_key: string, value: unknown): unknown => {
+  if (typeof value === "string") return maskText(value)
+  // As OTLP writes them; JSON alone would say null.
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value)
+  const key = Predicate.hasProperty(value, "key") ? value.key : undefined
+  return typeof key === "string" && isCredential(key) ? { key, value: { stringValue: mark } } : value
+}
+
+const json = (data: unknown): HttpBody.HttpBody => HttpBody.text(JSON.stringify(data, masked), "application/json")
+
+const serialization = Layer.succeed(OtlpSerialization.OtlpSerialization, { traces: json, metrics: json, logs: json })

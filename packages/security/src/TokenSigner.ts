@@ -1,30 +1,27 @@
-import { SessionId } from "@user-service/domain/Session"
+import type { SessionId } from "@user-service/domain/Session"
 import {
-  AccessClaims,
+  type AccessClaims,
   type ClaimsOf,
-  RefreshClaims,
   type TokenClaims,
   TokenExpired,
   TokenInvalid,
   type TokenType
 } from "@user-service/domain/Token"
-import { UserId } from "@user-service/domain/User"
-import { Clock, Config, Context, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Clock, Config, Context, Effect, Layer, Option, Redacted } from "effect"
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose"
 import { createHmac, createSecretKey, hash, type webcrypto } from "node:crypto"
 import { type KeyRing, Keys } from "./Keys.ts"
 import * as KeySet from "./KeySet.ts"
 import * as SeenTokens from "./SeenTokens.ts"
+import * as TokenPayload from "./TokenPayload.ts"
 
 /** How tokens are signed and who they are from and for. */
-export type TokenSignerSettings = {
-  readonly issuer: string
-  readonly audience: string
-} & (
-  | { readonly algorithm: "EdDSA" }
-  /** For fleets that still share a secret: access tokens only. */
-  | { readonly algorithm: "HS256"; readonly secretKey: Redacted.Redacted<string> }
-)
+export type TokenSignerSettings = TokenPayload.Names &
+  (
+    | { readonly algorithm: "EdDSA" }
+    /** For fleets that still share a secret: access tokens only. */
+    | { readonly algorithm: "HS256"; readonly secretKey: Redacted.Redacted<string> }
+  )
 
 /** A public key as the JWKS shows it (RFC 8037, RFC 7517). */
 export interface PublicJwk {
@@ -95,47 +92,8 @@ export const secretKeyProblem = (secret: string): string | undefined => {
 // Far above any token of ours (under 600 bytes): what is longer is not worth a hash.
 const maxTokenLength = 4096
 
-// How far ahead of ours the clock of another replica may be.
-const clockSkewSeconds = 60
-
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
-
-const wire = {
-  iss: Schema.String,
-  aud: Schema.String,
-  sub: UserId,
-  user_id: UserId,
-  sid: SessionId,
-  jti: AccessClaims.fields.tokenId,
-  iat: AccessClaims.fields.issuedAt,
-  exp: AccessClaims.fields.expiresAt
-}
-const AccessWire = Schema.Struct({ ...wire, token_type: AccessClaims.fields.tokenType })
-const RefreshWire = Schema.Struct({
-  ...wire,
-  token_type: RefreshClaims.fields.tokenType,
-  gen: RefreshClaims.fields.generation
-})
-const decodeAccess = Schema.decodeUnknownOption(Schema.fromJsonString(AccessWire))
-const decodeRefresh = Schema.decodeUnknownOption(Schema.fromJsonString(RefreshWire))
-
-const fromWire = (payload: typeof AccessWire.Type | typeof RefreshWire.Type) => ({
-  userId: payload.sub,
-  sessionId: payload.sid,
-  tokenId: payload.jti,
-  issuedAt: payload.iat,
-  expiresAt: payload.exp
-})
-const accessFromWire = (payload: typeof AccessWire.Type): AccessClaims => ({
-  ...fromWire(payload),
-  tokenType: payload.token_type
-})
-const refreshFromWire = (payload: typeof RefreshWire.Type): RefreshClaims => ({
-  ...fromWire(payload),
-  tokenType: payload.token_type,
-  generation: payload.gen
-})
 
 const invalid = Effect.fail(new TokenInvalid())
 const expired = Effect.fail(new TokenExpired())
@@ -173,7 +131,6 @@ const sharedSecret = (secret: Redacted.Redacted<string>): Suite => {
 const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
   const keys = yield* Keys
   const seen = SeenTokens.make()
-  const { audience, issuer } = settings
   const suites: { readonly [T in TokenType]: Suite } = {
     access: settings.algorithm === "HS256" ? sharedSecret(settings.secretKey) : publishedKeys,
     refresh: refreshKey
@@ -183,18 +140,7 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
   const sign = Effect.fnUntraced(function* (claims: TokenClaims) {
     const suite = suites[claims.tokenType]
     const { key, ...named } = suite.signing(keys.current(), claims.issuedAt)
-    const payload = JSON.stringify({
-      sub: claims.userId,
-      user_id: claims.userId,
-      token_type: claims.tokenType,
-      sid: claims.sessionId,
-      jti: claims.tokenId,
-      iss: issuer,
-      aud: audience,
-      iat: claims.issuedAt,
-      exp: claims.expiresAt,
-      ...(claims.tokenType === "refresh" ? { gen: claims.generation } : undefined)
-    })
+    const payload = TokenPayload.format(claims, settings)
     const jws = new CompactSign(utf8.encode(payload)).setProtectedHeader({ alg: suite.alg, typ: "JWT", ...named })
     return yield* Effect.promise(() => jws.sign(key))
   })
@@ -213,21 +159,14 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
     return text.decode(payload)
   })
 
-  const isOurs = (payload: typeof AccessWire.Type | typeof RefreshWire.Type, now: number): boolean =>
-    payload.iss === issuer &&
-    payload.aud === audience &&
-    payload.user_id === payload.sub &&
-    payload.iat <= now + clockSkewSeconds &&
-    payload.iat < payload.exp
-
   const openAccess = Effect.fnUntraced(function* (token: string, now: number) {
-    const payload = decodeAccess(yield* open("access", token, now))
-    return Option.isSome(payload) && isOurs(payload.value, now) ? accessFromWire(payload.value) : yield* invalid
+    const claims = TokenPayload.parseAccess(yield* open("access", token, now), settings, now)
+    return Option.isSome(claims) ? claims.value : yield* invalid
   })
 
   const openRefresh = Effect.fnUntraced(function* (token: string, now: number) {
-    const payload = decodeRefresh(yield* open("refresh", token, now))
-    return Option.isSome(payload) && isOurs(payload.value, now) ? refreshFromWire(payload.value) : yield* invalid
+    const claims = TokenPayload.parseRefresh(yield* open("refresh", token, now), settings, now)
+    return Option.isSome(claims) ? claims.value : yield* invalid
   })
 
   const unexpired = <C extends TokenClaims>(claims: C, now: number) =>

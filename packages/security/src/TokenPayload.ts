@@ -1,0 +1,78 @@
+import { SessionId } from "@user-service/domain/Session"
+import { AccessClaims, RefreshClaims, type TokenClaims } from "@user-service/domain/Token"
+import { UserId } from "@user-service/domain/User"
+import { Option, Schema } from "effect"
+
+/** Who tokens are from and for. */
+export interface Names {
+  readonly issuer: string
+  readonly audience: string
+}
+
+// How far ahead of ours the clock of another replica may be.
+const clockSkewSeconds = 60
+
+const wire = {
+  iss: Schema.String,
+  aud: Schema.String,
+  sub: UserId,
+  user_id: UserId,
+  sid: SessionId,
+  jti: AccessClaims.fields.tokenId,
+  iat: AccessClaims.fields.issuedAt,
+  exp: AccessClaims.fields.expiresAt
+}
+const AccessWire = Schema.Struct({ ...wire, token_type: AccessClaims.fields.tokenType })
+const RefreshWire = Schema.Struct({
+  ...wire,
+  token_type: RefreshClaims.fields.tokenType,
+  gen: RefreshClaims.fields.generation
+})
+type Wire = typeof AccessWire.Type | typeof RefreshWire.Type
+
+const decodeAccess = Schema.decodeUnknownOption(Schema.fromJsonString(AccessWire))
+const decodeRefresh = Schema.decodeUnknownOption(Schema.fromJsonString(RefreshWire))
+
+/** The claims as they stand in a token; always in the same order, so that the same claims make the same text. */
+export const format = (claims: TokenClaims, { audience, issuer }: Names): string =>
+  JSON.stringify({
+    sub: claims.userId,
+    user_id: claims.userId,
+    token_type: claims.tokenType,
+    sid: claims.sessionId,
+    jti: claims.tokenId,
+    iss: issuer,
+    aud: audience,
+    iat: claims.issuedAt,
+    exp: claims.expiresAt,
+    ...(claims.tokenType === "refresh" ? { gen: claims.generation } : undefined)
+  })
+
+/** The claims of an access token's text, if it is one of ours; whether it has expired is not judged. */
+export const parseAccess = (text: string, names: Names, now: number): Option.Option<AccessClaims> =>
+  decodeAccess(text).pipe(
+    Option.filter((payload) => isOurs(payload, names, now)),
+    Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type }))
+  )
+
+/** The same of a refresh token's. */
+export const parseRefresh = (text: string, names: Names, now: number): Option.Option<RefreshClaims> =>
+  decodeRefresh(text).pipe(
+    Option.filter((payload) => isOurs(payload, names, now)),
+    Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type, generation: payload.gen }))
+  )
+
+const isOurs = (payload: Wire, { audience, issuer }: Names, now: number): boolean =>
+  payload.iss === issuer &&
+  payload.aud === audience &&
+  payload.user_id === payload.sub &&
+  payload.iat <= now + clockSkewSeconds &&
+  payload.iat < payload.exp
+
+const shared = (payload: Wire) => ({
+  userId: payload.sub,
+  sessionId: payload.sid,
+  tokenId: payload.jti,
+  issuedAt: payload.iat,
+  expiresAt: payload.exp
+})

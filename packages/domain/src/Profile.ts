@@ -1,17 +1,14 @@
 import { DateTime, Option, Schema } from "effect"
+import { textUpTo } from "./Text.ts"
 
-/** The longest first, last and device names go by this figure of the field's own. */
+/** The longest first or last name. */
 export const maxNameLength = 150
 
 /** A first or last name; either may be empty. */
-export const PersonName = Schema.String.check(
-  Schema.isMaxLength(maxNameLength, { message: `Ensure this field has no more than ${maxNameLength} characters.` })
-)
+export const PersonName = textUpTo(maxNameLength)
 
 /** What a person says of themselves. */
-export const Bio = Schema.String.check(
-  Schema.isMaxLength(2000, { message: "Ensure this field has no more than 2000 characters." })
-)
+export const Bio = textUpTo(2000)
 
 const isHttpUrl = (text: string): boolean => {
   const url = URL.parse(text)
@@ -19,8 +16,7 @@ const isHttpUrl = (text: string): boolean => {
 }
 
 /** The address of a picture. It is only ever handed to clients: this service never fetches it. */
-export const AvatarUrl = Schema.String.check(
-  Schema.isMaxLength(500, { message: "Ensure this field has no more than 500 characters." }),
+export const AvatarUrl = textUpTo(500).check(
   Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL.")
 ).pipe(Schema.brand("AvatarUrl"))
 export type AvatarUrl = typeof AvatarUrl.Type
@@ -30,8 +26,7 @@ const isTimeZone = (text: string): boolean =>
   /^[A-Za-z]/.test(text) && Option.isSome(DateTime.zoneMakeNamed(text))
 
 /** A name of the IANA time zone database. */
-export const TimeZone = Schema.String.check(
-  Schema.isMaxLength(64, { message: "Ensure this field has no more than 64 characters." }),
+export const TimeZone = textUpTo(64).check(
   Schema.makeFilter((text: string) => isTimeZone(text) || "Enter a valid IANA time zone.")
 ).pipe(Schema.brand("TimeZone"))
 export type TimeZone = typeof TimeZone.Type
@@ -45,8 +40,7 @@ const isLanguageTag = (text: string): boolean => {
 }
 
 /** A language tag (BCP 47), such as `en` or `pt-BR`. */
-export const Language = Schema.String.check(
-  Schema.isMaxLength(35, { message: "Ensure this field has no more than 35 characters." }),
+export const Language = textUpTo(35).check(
   Schema.makeFilter((text: string) => isLanguageTag(text) || "Enter a valid BCP 47 language tag.")
 ).pipe(Schema.brand("Language"))
 export type Language = typeof Language.Type

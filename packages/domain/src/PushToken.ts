@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { textUpTo } from "./Text.ts"
 
 export const PushTokenId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("PushTokenId"))
 export type PushTokenId = typeof PushTokenId.Type
@@ -12,16 +13,13 @@ export const TokenType = Schema.Literals(["fcm", "apns", "onesignal", "vapid", "
 export type TokenType = typeof TokenType.Type
 
 /** The address of one app installation at its push service. A secret: it is enough to reach the device. */
-export const DeviceToken = Schema.String.check(
-  Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank."),
-  Schema.isMaxLength(4096, { message: "Ensure this field has no more than 4096 characters." })
+export const DeviceToken = textUpTo(4096).check(
+  Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank.")
 ).pipe(Schema.brand("DeviceToken"))
 export type DeviceToken = typeof DeviceToken.Type
 
 /** A device's id or name, as its app names it; empty where it names none. */
-export const DeviceLabel = Schema.String.check(
-  Schema.isMaxLength(255, { message: "Ensure this field has no more than 255 characters." })
-)
+export const DeviceLabel = textUpTo(255)
 
 /** A registered installation, as its owner sees it: without the token itself. */
 export class PushToken extends Schema.Class<PushToken>("PushToken")({
@@ -55,5 +53,12 @@ export class PushTokenNotFound extends Schema.TaggedError<PushTokenNotFound>()(
 ) {
   override get message() {
     return "Push token not found"
+  }
+}
+
+/** Another of the user's tokens stands for this device on this platform. */
+export class DeviceTaken extends Schema.TaggedError<DeviceTaken>()("DeviceTaken", {}, { httpApiStatus: 422 }) {
+  override get message() {
+    return "Another push token is registered for this device."
   }
 }

@@ -72,11 +72,7 @@ export class User extends Schema.Class<User>("User")({
 }) {}
 
 /** No such user, or one that is being erased. */
-export class UserNotFound extends Schema.TaggedError<UserNotFound>()(
-  "UserNotFound",
-  { userId: UserId },
-  { httpApiStatus: 404 }
-) {
+export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", {}, { httpApiStatus: 404 }) {
   override get message() {
     return "User not found"
   }

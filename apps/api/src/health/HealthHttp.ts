@@ -1,0 +1,62 @@
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { timestamp } from "@user-service/schema/Timestamp"
+import { Clock, DateTime, Duration, Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { version } from "../Version.ts"
+import { Drain } from "./Drain.ts"
+import { Engines } from "./Engines.ts"
+
+const rounded = (millis: number): number => Math.round(millis * 100) / 100
+
+const check = (ping: Effect.Effect<void, ServiceUnavailable>) =>
+  Effect.timed(ping).pipe(
+    Effect.match({
+      onFailure: () => ({ status: "down" as const, latency_ms: null }),
+      onSuccess: ([elapsed]) => ({ status: "up" as const, latency_ms: rounded(Duration.toMillis(elapsed)) })
+    })
+  )
+
+/** {@link HealthApi}: what the engines answer, and whether this process takes requests. */
+export const HealthHttp = HttpApiBuilder.group(
+  UserServiceApi,
+  "health",
+  Effect.fn(function*(handlers) {
+    const engines = yield* Engines
+    const drain = yield* Drain
+    const started = yield* Clock.currentTimeMillis
+
+    const health = Effect.fnUntraced(function*() {
+      const [elapsed, checks] = yield* Effect.timed(
+        Effect.all(
+          { database: check(engines.database), cache: check(engines.cache), broker: check(engines.broker) },
+          { concurrency: "unbounded" }
+        )
+      )
+      const now = yield* DateTime.now
+      const degraded = checks.cache.status === "down" || checks.broker.status === "down"
+      return {
+        service: "user-service" as const,
+        status: checks.database.status === "down" ? "unhealthy" as const : degraded ? "degraded" as const : "healthy" as const,
+        timestamp: timestamp(now),
+        version,
+        uptime_seconds: Math.floor((DateTime.toEpochMillis(now) - started) / 1000),
+        response_time_ms: rounded(Duration.toMillis(elapsed)),
+        checks
+      }
+    })
+
+    const ready = Effect.fnUntraced(function*() {
+      if (drain.isDraining()) return yield* new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 })
+      yield* engines.database
+      return { status: "ok" as const }
+    })
+
+    return handlers.handleAll({
+      health,
+      usersHealth: health,
+      live: () => Effect.succeed({ status: "ok" as const }),
+      ready
+    })
+  })
+)

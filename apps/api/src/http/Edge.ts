@@ -1,0 +1,113 @@
+import { CurrentOrigin } from "@user-service/core/Origin"
+import * as AccessLog from "@user-service/telemetry/AccessLog"
+import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
+import { LogSink } from "@user-service/telemetry/LogSink"
+import { ByteSize, Clock, Duration, Effect, identity } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Drain } from "../health/Drain.ts"
+import { failure } from "./Answers.ts"
+import { originOf } from "./ClientAddress.ts"
+import { EdgeSettings } from "./EdgeSettings.ts"
+import { enveloped } from "./Enveloped.ts"
+import { makeGate } from "./Gate.ts"
+import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
+import { routeOf } from "./Routes.ts"
+
+const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
+
+// Longer than a full queue of password hashes takes; whatever waits longer is not coming.
+const deadline = Duration.seconds(20)
+
+// OWASP's set for an API that is no page (REST Security Cheat Sheet); the documentation pages bring their own policy.
+const securityHeaders = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY"
+}
+
+const printable = /^[\x21-\x7e]{1,128}$/
+
+/**
+ * What every request passes, whatever its route: its id and origin, the gate, its deadline, the envelope, the headers of
+ * every answer, and at its end the access log and the metrics.
+ */
+export const Edge = HttpRouter.middleware(
+  Effect.gen(function*() {
+    const random = yield* SecureRandom.SecureRandom
+    const settings = yield* EdgeSettings
+    const drain = yield* Drain
+    const sink = yield* LogSink
+    const metrics = yield* HttpMetrics
+    const gate = yield* makeGate
+    const cors = settings.corsOrigins.length === 0 ? identity : HttpMiddleware.cors({
+      allowedOrigins: settings.corsOrigins,
+      allowedMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+      allowedHeaders: ["Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-Request-Id", "traceparent"],
+      exposedHeaders: ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
+      maxAge: 600
+    })
+
+    const requestIdOf = (request: HttpServerRequest.HttpServerRequest) => {
+      const given = request.headers["x-request-id"]
+      return given !== undefined && printable.test(given) ? Effect.succeed(given) : random.uuidV4()
+    }
+
+    const headersOf = (request: HttpServerRequest.HttpServerRequest, facts: RequestFacts) => ({
+      ...securityHeaders,
+      "x-request-id": facts.requestId,
+      ...(gate.isHttps(request) ? { "strict-transport-security": "max-age=31536000" } : {}),
+      ...(drain.isDraining() ? { connection: "close" } : {})
+    })
+
+    const record = (
+      request: HttpServerRequest.HttpServerRequest,
+      facts: RequestFacts,
+      status: number,
+      started: number,
+      ended: number
+    ) => {
+      const route = routeOf(request.method, request.url)
+      metrics.observe(request.method, route, status, (ended - started) / 1000)
+      AccessLog.write(sink, {
+        time: ended,
+        request_id: facts.requestId,
+        method: request.method,
+        route,
+        status,
+        duration_ms: ended - started,
+        user_id: facts.userId,
+        ip: facts.origin.ip ?? undefined
+      })
+    }
+
+    return (app) =>
+      Effect.gen(function*() {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const started = yield* monotonicMillis
+        metrics.begin()
+        const facts: RequestFacts = { requestId: yield* requestIdOf(request), origin: originOf(request) }
+        const refusal = gate.refusal(request)
+        const response = yield* (refusal === undefined ? cors(enveloped(app)) : Effect.succeed(refusal)).pipe(
+          Effect.timeoutOrElse({ duration: deadline, orElse: () => Effect.succeed(tooLong) }),
+          Effect.provideService(CurrentFacts, facts),
+          Effect.provideService(CurrentOrigin, facts.origin),
+          Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
+          Effect.annotateLogs("request_id", facts.requestId),
+          // The client went away before there was an answer.
+          Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended)))
+        )
+        record(request, facts, response.status, started, yield* monotonicMillis)
+        // What a route set itself stands.
+        return HttpServerResponse.setHeaders(response, { ...headersOf(request, facts), ...response.headers })
+      }).pipe(HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies }))
+  }),
+  { global: true }
+)
+
+const tooLong = failure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
+
+const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)

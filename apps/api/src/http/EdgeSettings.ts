@@ -1,0 +1,51 @@
+import { Config, Context, Option, type Redacted, Result, Schema } from "effect"
+import { IpNetwork } from "effect/net"
+
+/** What the outermost layer of the server lets in. */
+export class EdgeSettings extends Context.Service<
+  EdgeSettings,
+  {
+    /** The origins that browsers may call from. */
+    readonly corsOrigins: ReadonlyArray<string>
+    /** The host names the service answers to, `.example.com` with all below it; any when empty. */
+    readonly allowedHosts: ReadonlyArray<string>
+    /** The networks whose `X-Forwarded-*` headers are believed. */
+    readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
+    readonly forceHttps: boolean
+    /** What `/metrics` asks for; open when absent. */
+    readonly metricsToken: Option.Option<Redacted.Redacted<string>>
+  }
+>()("@user-service/api/http/EdgeSettings") {}
+
+const list = (name: string) =>
+  Config.String(name).pipe(
+    Config.withDefault(""),
+    Config.map((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== ""))
+  )
+
+const networks = Config.schema(
+  Schema.String.check(
+    Schema.makeFilter((text: string) => {
+      const wrong = splitNetworks(text).find((network) => Result.isFailure(IpNetwork.fromString(network)))
+      return wrong === undefined || `${wrong} is not a network such as 10.0.0.0/8`
+    })
+  ),
+  "TRUSTED_PROXIES"
+).pipe(
+  Config.withDefault(""),
+  Config.map((text) => splitNetworks(text).map(IpNetwork.fromStringUnsafe))
+)
+
+// A bare address is the network of that address alone.
+const splitNetworks = (text: string): ReadonlyArray<string> =>
+  text.split(",").map((item) => item.trim()).filter((item) => item !== "")
+    .map((item) => item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
+
+/** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
+export const config: Config.Config<EdgeSettings["Service"]> = Config.all({
+  corsOrigins: list("CORS_ALLOWED_ORIGINS"),
+  allowedHosts: list("ALLOWED_HOSTS"),
+  trustedProxies: networks,
+  forceHttps: Config.Boolean("FORCE_HTTPS").pipe(Config.withDefault(false)),
+  metricsToken: Config.option(Config.Redacted("METRICS_TOKEN"))
+})

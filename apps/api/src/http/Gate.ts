@@ -1,0 +1,47 @@
+import { Effect, Option, Result } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { IpNetwork, NetAddress } from "effect/net"
+import { failure } from "./Answers.ts"
+import { EdgeSettings } from "./EdgeSettings.ts"
+
+// Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
+const isProbe = (url: string): boolean => /^\/(health|metrics)(\/|$|\?)/.test(url)
+
+const matches = (host: string, allowed: string): boolean =>
+  allowed === "*" ||
+  host === allowed ||
+  (allowed.startsWith(".") && (host.endsWith(allowed) || host === allowed.slice(1)))
+
+const hostName = (header: string | undefined): string => (header ?? "").toLowerCase().replace(/:\d+$/, "")
+
+/** Refuses requests for host names that are not ours, and plain HTTP where HTTPS is asked for. */
+export const makeGate = Effect.map(EdgeSettings, (settings) => {
+  const isTrusted = (request: HttpServerRequest.HttpServerRequest): boolean =>
+    Option.match(request.peerAddress, {
+      onNone: () => false,
+      onSome: (peer) => {
+        const address = NetAddress.ipFromString(peer)
+        return Result.isSuccess(address) &&
+          settings.trustedProxies.some((network) => IpNetwork.contains(network, NetAddress.toCanonical(address.success)))
+      }
+    })
+
+  // One value is the nearest proxy's word for the whole chain, however many addresses that has.
+  const isHttps = (request: HttpServerRequest.HttpServerRequest): boolean =>
+    request.protocol === "https" || (request.headers["x-forwarded-proto"] === "https" && isTrusted(request))
+
+  const refusal = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
+    if (isProbe(request.url)) return undefined
+    const host = request.headers["host"]
+    if (settings.allowedHosts.length > 0 && !settings.allowedHosts.some((allowed) => matches(hostName(host), allowed))) {
+      return failure(403, "forbidden", "This host is not served here")
+    }
+    if (!settings.forceHttps || isHttps(request)) return undefined
+    // A redirected write would have sent its credentials in the clear already, and would again.
+    return request.method === "GET" || request.method === "HEAD"
+      ? HttpServerResponse.redirect(`https://${host}${request.url}`, { status: 308 })
+      : failure(403, "forbidden", "HTTPS is required")
+  }
+
+  return { refusal, isHttps }
+})

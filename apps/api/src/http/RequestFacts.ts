@@ -1,0 +1,16 @@
+import type { Origin } from "@user-service/core/Origin"
+import type { UserId } from "@user-service/domain/User"
+import { Context } from "effect"
+
+/** What is known of the request at hand; filled in on its way and written to the access log at its end. */
+export interface RequestFacts {
+  readonly requestId: string
+  readonly origin: Origin
+  /** Whose access token it carries, once that was checked. */
+  userId?: UserId
+}
+
+/** The facts of the request a fiber works for. */
+export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/http/RequestFacts", {
+  defaultValue: () => ({ requestId: "", origin: { ip: null, network: "local", userAgent: "" } })
+})

@@ -1,0 +1,43 @@
+import { FindMyWay, HttpMethod } from "effect/http"
+import { HttpApi } from "effect/http-api"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+
+/** A route's path as it was declared, for the methods of one. */
+interface Route {
+  readonly path: string
+}
+
+const table = FindMyWay.make<Route>({ ignoreTrailingSlash: true })
+const methods = new Set<HttpMethod.HttpMethod>()
+
+/** The routes outside the HTTP API: pages and probes with formats of their own. */
+export const plainRoutes = [
+  "/metrics",
+  "/.well-known/jwks.json",
+  "/api/schema",
+  "/api/schema.yml",
+  "/api/docs/swagger",
+  "/api/docs/redoc",
+  "/api/docs/assets/:file"
+] as const
+
+const add = (method: HttpMethod.HttpMethod, path: `/${string}`) => {
+  methods.add(method)
+  table.on(method, path, { path })
+}
+
+HttpApi.reflect(UserServiceApi, {
+  onGroup: () => undefined,
+  onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path as `/${string}`)
+})
+for (const path of plainRoutes) add("GET", path)
+
+/** The declared path a request falls on, for logs and metrics: never one with an id in it; none where it falls on no route. */
+export const routeOf = (method: string, url: string): string | undefined =>
+  HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler.path : undefined
+
+/** The methods that have a route at this address, as the `Allow` header of a 405 lists them (RFC 9110, section 15.5.6). */
+export const allowedMethods = (url: string): ReadonlyArray<string> => {
+  const allowed = [...methods].filter((method) => table.find(method, url) !== undefined)
+  return allowed.includes("GET") ? [...allowed, "HEAD"] : allowed
+}

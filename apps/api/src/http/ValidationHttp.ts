@@ -1,0 +1,39 @@
+import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
+import type { Problems } from "@user-service/schema/Envelope"
+import { InvalidInput, MalformedJson } from "@user-service/schema/Failures"
+import { NewPasswordField, Validation } from "@user-service/schema/http/Validation"
+import { Context, Effect, Layer, Predicate, Redacted, type SchemaIssue } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { HttpApiMiddleware } from "effect/http-api"
+import { merge, problemsOf } from "./Problems.ts"
+
+const isMalformedJson = (issue: SchemaIssue.Issue): boolean =>
+  issue._tag === "InvalidValue" && issue.annotations?.["message"] === "Expected a valid JSON body"
+
+// A new password in a body that is refused for something else: what is wrong with it is told as well.
+const passwordProblems = Effect.fnUntraced(function*(field: string | undefined) {
+  const policy = yield* PasswordPolicy
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const body = yield* Effect.orElseSucceed(request.json, () => undefined)
+  if (field === undefined || !Predicate.isObject(body)) return {}
+  const password: unknown = Reflect.get(body, field)
+  if (!Predicate.isString(password) || password === "") return {}
+  const problems = policy.problems(Redacted.make(password), [])
+  return problems.length === 0 ? {} : { [field]: problems }
+})
+
+/** {@link Validation} with the rules for new passwords. */
+export const ValidationHttp = Layer.unwrap(
+  Effect.map(PasswordPolicy, (policy) =>
+    HttpApiMiddleware.layerSchemaErrorTransform(Validation, (error, { endpoint }) => {
+      // What a handler answered and cannot be written is a defect of ours, not of the request.
+      if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
+      const issue = error.cause.issue
+      if (error.kind === "Payload" && isMalformedJson(issue)) return Effect.fail(new MalformedJson())
+      const field = error.kind === "Payload" ? Context.get(endpoint.annotations, NewPasswordField) : undefined
+      return passwordProblems(field).pipe(
+        Effect.provideService(PasswordPolicy, policy),
+        Effect.flatMap((more: Problems) => Effect.fail(new InvalidInput({ problems: merge(problemsOf(issue), more) })))
+      )
+    }))
+)

@@ -1,0 +1,43 @@
+import { Preferences } from "@user-service/core/preferences/Preferences"
+import { CurrentSession } from "@user-service/schema/http/Authentication"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { preferencesBody, type PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
+import { successText } from "../http/Answers.ts"
+import { etagOf, expectedVersions } from "./IfMatch.ts"
+
+/** {@link PreferencesApi} on the preferences service. */
+export const PreferencesHttp = HttpApiBuilder.group(
+  UserServiceApi,
+  "preferences",
+  Effect.fn(function*(handlers) {
+    const preferences = yield* Preferences
+    const update = ({ headers, payload }: {
+      readonly headers: { readonly "if-match"?: string }
+      readonly payload: typeof PreferencesInput.Type
+    }) =>
+      CurrentSession.pipe(
+        Effect.flatMap(({ userId }) =>
+          preferences.update(userId, preferencesPatch(payload), expectedVersions(headers["if-match"]))
+        ),
+        Effect.map((updated) =>
+          HttpApiSchema.withHeaders({ body: preferencesBody(updated), headers: { etag: etagOf(updated.version) } })
+        )
+      )
+    return handlers
+      .handleRaw("find", () =>
+        CurrentSession.pipe(
+          Effect.flatMap(({ userId }) => preferences.represent(userId)),
+          Effect.map(({ value, version }) =>
+            HttpServerResponse.text(successText("Preferences retrieved successfully", value), {
+              contentType: "application/json",
+              headers: { etag: etagOf(version) }
+            })
+          )
+        ))
+      .handle("replace", update)
+      .handle("update", update)
+  })
+)

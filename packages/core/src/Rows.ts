@@ -1,0 +1,26 @@
+import { Effect, Option, Schema } from "effect"
+
+/**
+ * Decodes what a statement answers. A row that is not what its schema says is a defect of ours, never the caller's
+ * fault, so it dies; what PostgreSQL refuses stays a `SqlError` for the transaction or the service to judge.
+ */
+export const rows = <A, I>(row: Schema.Codec<A, I>) => {
+  const decode = Schema.decodeUnknownEffect(Schema.Array(row))
+  return <E, R>(statement: Effect.Effect<ReadonlyArray<unknown>, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
+    Effect.flatMap(statement, (answer) => Effect.orDie(decode(answer)))
+}
+
+/** {@link rows} of a statement that answers one row or none. */
+export const firstRow = <A, I>(row: Schema.Codec<A, I>) => {
+  const decode = rows(row)
+  return <E, R>(statement: Effect.Effect<ReadonlyArray<unknown>, E, R>): Effect.Effect<Option.Option<A>, E, R> =>
+    Effect.map(decode(statement), (found) => Option.fromNullishOr(found[0]))
+}
+
+/** {@link rows} of a statement that always answers one row; none is a defect. */
+export const onlyRow = <A, I>(row: Schema.Codec<A, I>) => {
+  const decode = firstRow(row)
+  return <E, R>(statement: Effect.Effect<ReadonlyArray<unknown>, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(decode(statement), (found) =>
+      Option.isSome(found) ? Effect.succeed(found.value) : Effect.die("A statement that must answer a row answered none"))
+}

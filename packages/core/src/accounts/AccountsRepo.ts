@@ -1,0 +1,162 @@
+import type { Email, PhoneNumber, UserId, Username } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import * as Columns from "../Columns.ts"
+import { CurrentOrigin } from "../Origin.ts"
+import { firstRow } from "../Rows.ts"
+
+const CredentialsRow = Schema.Struct({
+  userId: Columns.userId,
+  passwordHash: Schema.String,
+  isActive: Schema.Boolean,
+  /** The account logged in from the present address within the last 30 days. */
+  isKnownAddress: Schema.Boolean
+})
+export type Credentials = typeof CredentialsRow.Type
+
+const OwnerRow = Schema.Struct({
+  passwordHash: Schema.String,
+  email: Columns.email,
+  username: Columns.username,
+  firstName: Schema.String,
+  lastName: Schema.String
+})
+/** Who a password belongs to, and what it must not resemble. */
+export type Owner = typeof OwnerRow.Type
+
+/** A user to be made, with everything every user has. */
+export interface NewUser {
+  readonly id: UserId
+  readonly profileId: string
+  readonly preferencesId: string
+  readonly email: Email
+  readonly username: Username
+  readonly passwordHash: string
+  readonly phoneNumber: PhoneNumber | null
+  readonly firstName: string
+  readonly lastName: string
+  readonly emailEnabled: boolean
+  readonly pushEnabled: boolean
+  readonly isStaff: boolean
+}
+
+type Query<A> = Effect.Effect<A, SqlError.SqlError>
+
+export class AccountsRepo extends Context.Service<
+  AccountsRepo,
+  {
+    readonly credentials: (email: Email, now: DateTime.Utc) => Query<Option.Option<Credentials>>
+    readonly owner: (userId: UserId) => Query<Option.Option<Owner>>
+    /** False when the username is taken; a taken e-mail is a violation of `users_email_key`. */
+    readonly insert: (user: NewUser, now: DateTime.Utc) => Query<boolean>
+    /** The first of `stem1`, `stem2`, ... that nobody has. */
+    readonly freeSuffix: (stem: Username) => Query<number>
+    /** Sets the new hash where the old one still stands, and answers whether it did. */
+    readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
+    /** Notes the login where the checked hash still stands and the account is active, and answers whether it did. */
+    readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
+    /** A stored hash of the scheme most accounts have, judged by a sample. */
+    readonly commonHash: Query<Option.Option<string>>
+  }
+>()("@user-service/core/accounts/AccountsRepo") {
+  static readonly layer = Layer.effect(
+    AccountsRepo,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const holds = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
+
+      return {
+        credentials: Effect.fnUntraced(function*(email, now) {
+          const { ip } = yield* CurrentOrigin
+          return yield* firstRow(CredentialsRow)(sql`
+            select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
+              exists (
+                select 1 from login_addresses a where a.user_id = u.id and a.ip = ${ip}::text
+                  and a.last_login_at > ${DateTime.toDate(now)}::timestamptz - interval '30 days'
+              ) as "isKnownAddress"
+            from users u where lower(u.email) = ${email}`)
+        }),
+
+        owner: (userId) =>
+          firstRow(OwnerRow)(sql`
+            select u.password_hash as "passwordHash", u.email, u.username,
+              p.first_name as "firstName", p.last_name as "lastName"
+            from users u join profiles p on p.user_id = u.id where u.id = ${userId}`),
+
+        insert: Effect.fnUntraced(function*(user, now) {
+          const at = DateTime.toDate(now)
+          const stamps = { created_at: at, updated_at: at }
+          const inserted = yield* sql`
+            insert into users ${
+            sql.insert({
+              id: user.id,
+              email: user.email,
+              username: user.username,
+              password_hash: user.passwordHash,
+              phone_number: user.phoneNumber,
+              is_staff: user.isStaff,
+              ...stamps
+            })
+          } on conflict (lower(username)) do nothing returning id`
+          if (inserted.length === 0) return false
+          yield* sql`
+            insert into profiles ${
+            sql.insert({
+              id: user.profileId,
+              user_id: user.id,
+              first_name: user.firstName,
+              last_name: user.lastName,
+              ...stamps
+            })
+          }`
+          yield* sql`
+            insert into notification_preferences ${
+            sql.insert({
+              id: user.preferencesId,
+              user_id: user.id,
+              email_enabled: user.emailEnabled,
+              push_enabled: user.pushEnabled,
+              ...stamps
+            })
+          }`
+          return true
+        }),
+
+        freeSuffix: (stem) =>
+          Effect.map(
+            firstRow(Schema.Struct({ suffix: Schema.Int }))(sql`
+              select n as suffix from generate_series(1, 1000000) n
+              where not exists (select 1 from users where lower(username) = lower(left(${stem}, 150 - length(n::text)) || n))
+              limit 1`),
+            (found) => Option.match(found, { onNone: () => 0, onSome: (row) => row.suffix })
+          ),
+
+        replacePassword: (userId, from, to) =>
+          holds(sql`
+            update users set password_hash = ${to} where id = ${userId} and password_hash = ${from} returning id`),
+
+        recordLogin: Effect.fnUntraced(function*(userId, checkedHash, now) {
+          const { ip } = yield* CurrentOrigin
+          const at = DateTime.toDate(now)
+          const recorded = yield* holds(sql`
+            update users set last_login_at = ${at}
+            where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`)
+          if (recorded && ip !== null) {
+            yield* sql`
+              insert into login_addresses ${sql.insert({ user_id: userId, ip, last_login_at: at })}
+              on conflict (user_id, ip) do update set last_login_at = excluded.last_login_at`
+          }
+          return recorded
+        }),
+
+        commonHash: Effect.map(
+          firstRow(Schema.Struct({ passwordHash: Schema.String }))(sql`
+            select min(password_hash) as "passwordHash"
+            from (select password_hash from users order by id desc limit 1000) sample
+            group by split_part(password_hash, '$', 1) order by count(*) desc limit 1`),
+          Option.map((row) => row.passwordHash)
+        )
+      }
+    })
+  )
+}

@@ -1,0 +1,112 @@
+import * as Storage from "@user-service/database/Storage"
+import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import { InvalidCredentials } from "@user-service/domain/Password"
+import type { RateLimited } from "@user-service/domain/RateLimit"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { Email, User, UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
+import { Changes } from "../changes/Changes.ts"
+import { type Bucket, Limits } from "../limits/Limits.ts"
+import { CurrentOrigin } from "../Origin.ts"
+import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
+import { SessionChanges } from "../sessions/SessionChanges.ts"
+import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
+import { AccountsRepo, type Credentials } from "./AccountsRepo.ts"
+import { CredentialsChanged, Passwords } from "./Passwords.ts"
+
+export interface Login {
+  readonly email: Email
+  readonly password: Redacted.Redacted<string>
+  readonly deviceName: string
+}
+
+/** A user and the tokens of the session that was just opened for them. */
+export interface LoggedIn {
+  readonly user: User
+  readonly tokens: Tokens
+}
+
+/** Opening a session by e-mail and password. */
+export class Logins extends Context.Service<
+  Logins,
+  {
+    /**
+     * One answer, in one time, for an unknown e-mail, a wrong password and a disabled account. Attempts are counted before
+     * the password is checked; a success clears the account's count.
+     */
+    readonly login: (
+      login: Login
+    ) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
+  }
+>()("@user-service/core/accounts/Logins") {
+  static readonly layer = Layer.effect(
+    Logins,
+    Effect.gen(function*() {
+      const repo = yield* AccountsRepo
+      const profiles = yield* ProfilesRepo
+      const storage = yield* Storage.Storage
+      const passwords = yield* Passwords
+      const changes = yield* Changes
+      const sessionChanges = yield* SessionChanges
+      const sessionTokens = yield* SessionTokens
+      const limits = yield* Limits
+
+      const lookUp = (email: Email) =>
+        storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
+
+      // A stranger who guesses at an account fills its common bucket; where the owner has logged in from, they have one
+      // of their own and are not locked out.
+      const accountBucket = Effect.fnUntraced(function*(email: Email, found: Option.Option<Credentials>) {
+        const { ip } = yield* CurrentOrigin
+        const known = Option.exists(found, (credentials) => credentials.isKnownAddress)
+        return { limit: "loginAccount", key: known ? `${email} ${ip}` : email } satisfies Bucket
+      })
+
+      // Opens the session only if the password that was checked still is the account's.
+      const open = (userId: UserId, checkedHash: string, deviceName: string, renewed: Option.Option<string>) =>
+        changes.change([userId], Effect.fnUntraced(function*() {
+          const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
+          if (!stands) return yield* new CredentialsChanged()
+          if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)
+          const session = yield* sessionChanges.open(userId, deviceName)
+          const user = yield* profiles.find(userId)
+          if (Option.isNone(user)) return yield* new CredentialsChanged()
+          return {
+            result: { session, user: user.value },
+            events: [new UserLoggedIn({ userId })],
+            audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }]
+          }
+        }))
+
+      const check = Effect.fnUntraced(function*(login: Login, found: Option.Option<Credentials>) {
+        const stored = Option.map(found, (credentials) => credentials.passwordHash)
+        const matches = yield* passwords.verify(login.password, stored)
+        // Whether the account is disabled is judged only now, so that it takes the same time to say.
+        if (Option.isNone(found) || !matches || !found.value.isActive) return yield* new InvalidCredentials()
+        const { passwordHash, userId } = found.value
+        const renewed = yield* passwords.renew(login.password, passwordHash)
+        const { session, user } = yield* open(userId, passwordHash, login.deviceName, renewed)
+        return { user, tokens: yield* sessionTokens.issue(session) }
+      })
+
+      const login = Effect.fn("Logins.login")(function*(attempt: Login) {
+        const { network } = yield* CurrentOrigin
+        const found = yield* lookUp(attempt.email)
+        const account = yield* accountBucket(attempt.email, found)
+        const loggedIn = yield* check(attempt, found).pipe(
+          Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
+            // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
+            Effect.flatMap(lookUp(attempt.email), (now) => check(attempt, now)).pipe(
+              Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
+              Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new InvalidCredentials()))
+            )),
+          limits.guard([{ limit: "loginIp", key: network }, account])
+        )
+        yield* limits.clear(account)
+        return loggedIn
+      })
+
+      return { login }
+    })
+  )
+}

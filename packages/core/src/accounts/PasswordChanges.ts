@@ -1,0 +1,101 @@
+import * as Storage from "@user-service/database/Storage"
+import { UserPasswordChanged } from "@user-service/domain/DomainEvent"
+import { IncorrectPassword, PasswordRejected } from "@user-service/domain/Password"
+import type { RateLimited } from "@user-service/domain/RateLimit"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { SessionId } from "@user-service/domain/Session"
+import { TokenInvalid } from "@user-service/domain/Token"
+import type { UserId } from "@user-service/domain/User"
+import { Array, Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Changes } from "../changes/Changes.ts"
+import { Limits } from "../limits/Limits.ts"
+import { SessionChanges } from "../sessions/SessionChanges.ts"
+import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
+import { AccountsRepo } from "./AccountsRepo.ts"
+import { PasswordPolicy } from "./PasswordPolicy.ts"
+import { CredentialsChanged, Passwords } from "./Passwords.ts"
+
+/** The session a change is asked for in. */
+export interface CurrentSession {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
+export interface GivenPasswords {
+  readonly old: Redacted.Redacted<string>
+  readonly new: Redacted.Redacted<string>
+}
+
+/** Changing the password one knows. */
+export class PasswordChanges extends Context.Service<
+  PasswordChanges,
+  {
+    /**
+     * Ends every session of the user. A new one takes the place of the present one, with its push tokens, in the same
+     * transaction; its tokens are the answer.
+     */
+    readonly change: (
+      current: CurrentSession,
+      passwords: GivenPasswords
+    ) => Effect.Effect<
+      Tokens,
+      IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable
+    >
+  }
+>()("@user-service/core/accounts/PasswordChanges") {
+  static readonly layer = Layer.effect(
+    PasswordChanges,
+    Effect.gen(function*() {
+      const repo = yield* AccountsRepo
+      const storage = yield* Storage.Storage
+      const policy = yield* PasswordPolicy
+      const passwords = yield* Passwords
+      const changes = yield* Changes
+      const sessionChanges = yield* SessionChanges
+      const sessionTokens = yield* SessionTokens
+      const limits = yield* Limits
+
+      // Holds only for the hash that was checked.
+      const replace = (current: CurrentSession, from: string, to: string) =>
+        changes.change([current.userId], Effect.fnUntraced(function*() {
+          const { sessionId, userId } = current
+          const replaced = yield* repo.replacePassword(userId, from, to)
+          if (!replaced) return yield* new CredentialsChanged()
+          const { events, session, sessions } = yield* sessionChanges.replaceAll(userId, sessionId, "password_changed")
+          return {
+            result: session,
+            events: [new UserPasswordChanged({ userId }), ...events],
+            audit: [{ userId, action: "user.password_changed", details: { endedSessions: sessions.length } }]
+          }
+        }))
+
+      const attempt = Effect.fnUntraced(function*(
+        current: CurrentSession,
+        given: GivenPasswords
+      ) {
+        const found = yield* storage.read(repo.owner(current.userId))
+        if (Option.isNone(found)) return yield* new TokenInvalid()
+        const owner = found.value
+        const matches = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
+        if (!matches) return yield* new IncorrectPassword({ field: "oldPassword" })
+        const problems = policy.problems(given.new, [owner.email, owner.username, owner.firstName, owner.lastName])
+        if (Array.isReadonlyArrayNonEmpty(problems)) {
+          return yield* new PasswordRejected({ field: "newPassword", problems })
+        }
+        const hash = yield* passwords.hash(given.new)
+        return yield* sessionTokens.issue(yield* replace(current, owner.passwordHash, hash))
+      })
+
+      const change = Effect.fn("PasswordChanges.change")((current: CurrentSession, given: GivenPasswords) =>
+        attempt(current, given).pipe(
+          // Someone renewed the hash or changed the password meanwhile: the old password is judged against the new hash.
+          Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
+          Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid())),
+          limits.guard([{ limit: "changePassword", key: current.userId }])
+        )
+      )
+
+      return { change }
+    })
+  )
+}

@@ -1,0 +1,85 @@
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { UserNotFound, type UserId } from "@user-service/domain/User"
+import type { DomainEvent } from "@user-service/domain/DomainEvent"
+import * as Storage from "@user-service/database/Storage"
+import { type Array, Context, Effect, Layer } from "effect"
+import type { SqlError } from "effect/sql"
+import { type AuditEntry, ChangesRepo, type LockedUser } from "./ChangesRepo.ts"
+import { Invalidations } from "./Invalidations.ts"
+import { OutboxSignal } from "./OutboxSignal.ts"
+
+/** What a transaction did: what its caller gets, what others are told, and what is kept on record. */
+export interface Change<A> {
+  readonly result: A
+  readonly events: ReadonlyArray<DomainEvent>
+  readonly audit: ReadonlyArray<AuditEntry>
+}
+
+/**
+ * Every change to a user, as one transaction: their row is locked first, then the change is made, then its events and
+ * audit entries are written and the user's version rises. Once it is committed the cached copies go and the relay is
+ * woken. Changes to one user thus happen one after the other, and their events in that order.
+ */
+export class Changes extends Context.Service<
+  Changes,
+  {
+    /**
+     * Runs `change` holding the locks of `userIds`, in id order, so that two changes never wait for each other.
+     * `UserNotFound` when the first of them does not exist; others that are gone are left out of the locked ones.
+     */
+    readonly change: <A, E, R>(
+      userIds: Array.NonEmptyReadonlyArray<UserId>,
+      change: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
+    /** Runs a `change` that makes a user; `others` are locked as in `change`. */
+    readonly create: <A, E, R>(
+      others: ReadonlyArray<UserId>,
+      change: Effect.Effect<Change<A>, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+  }
+>()("@user-service/core/changes/Changes") {
+  static readonly layer = Layer.effect(
+    Changes,
+    Effect.gen(function*() {
+      const repo = yield* ChangesRepo
+      const storage = yield* Storage.Storage
+      const invalidations = yield* Invalidations
+      const outbox = yield* OutboxSignal
+
+      const run = <A, E, R>(
+        lock: Effect.Effect<ReadonlyArray<LockedUser>, E | SqlError.SqlError, R>,
+        body: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
+      ): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
+        Effect.suspend(() => {
+          let written: { readonly locked: ReadonlyArray<LockedUser>; readonly change: Change<A> } | undefined
+          return storage.transaction(
+            Effect.gen(function*() {
+              written = undefined
+              const locked = yield* lock
+              const change = yield* body(locked)
+              written = { locked, change }
+              yield* repo.record(locked, change.events, change.audit)
+              return change.result
+            })
+          ).pipe(
+            // Also when the commit failed or was cut short, for it may have happened all the same; an invalidation too many
+            // costs one read.
+            Effect.onExit(() => written === undefined ? Effect.void : settle(written.locked, written.change.events))
+          )
+        })
+
+      const settle = (locked: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) =>
+        Effect.andThen(invalidations.apply(locked, events), outbox.send)
+
+      return {
+        change: (userIds, change) =>
+          run(
+            Effect.flatMap(repo.lock(userIds), (locked) =>
+              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound())),
+            change
+          ),
+        create: (others, change) => run(repo.lock(others), () => change)
+      }
+    })
+  )
+}

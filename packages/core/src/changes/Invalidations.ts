@@ -1,0 +1,49 @@
+import { Cache } from "@user-service/cache/Cache"
+import type { DomainEvent } from "@user-service/domain/DomainEvent"
+import { Context, Effect, Layer } from "effect"
+import { preferencesKey, userKey } from "../CacheKeys.ts"
+import { LiveSessions } from "../sessions/LiveSessions.ts"
+import type { LockedUser } from "./ChangesRepo.ts"
+
+/**
+ * Makes every cached copy of what a change touched unbelievable. Follows from the change's users and events alone, so
+ * that the relay can do the same again for a process that died after its commit. Idempotent, and never fails: the cache
+ * believes nothing older once it has missed an invalidation.
+ */
+export class Invalidations extends Context.Service<
+  Invalidations,
+  {
+    readonly apply: (
+      users: ReadonlyArray<LockedUser>,
+      events: ReadonlyArray<DomainEvent>
+    ) => Effect.Effect<void>
+  }
+>()("@user-service/core/changes/Invalidations") {
+  static readonly layer = Layer.effect(
+    Invalidations,
+    Effect.gen(function*() {
+      const cache = yield* Cache
+      const liveSessions = yield* LiveSessions
+
+      const apply = Effect.fnUntraced(function*(users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
+        const ended = events.filter((event) => event._tag === "SessionRevoked")
+        const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
+        yield* Effect.all(
+          [
+            liveSessions.ended(ended),
+            cache.invalidate([
+              ...users.map(({ id, version }) => ({ key: userKey(id), version })),
+              ...preferences.map((event) => ({
+                key: preferencesKey(event.userId),
+                version: event.preferences.version
+              }))
+            ])
+          ],
+          { concurrency: 2, discard: true }
+        )
+      })
+
+      return { apply }
+    })
+  )
+}

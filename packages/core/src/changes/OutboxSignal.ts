@@ -1,0 +1,29 @@
+import { Context, Effect, Layer, Queue } from "effect"
+import { SqlClient } from "effect/sql"
+
+/** The channel a relay listens on. */
+export const outboxChannel = "outbox"
+
+/**
+ * Tells relays that the outbox has rows, after the commit and at most once in 5 ms a process: a NOTIFY inside every
+ * transaction would put all commits behind one lock. A signal may be lost; relays poll as well.
+ */
+export class OutboxSignal extends Context.Service<OutboxSignal, { readonly send: Effect.Effect<void> }>()(
+  "@user-service/core/changes/OutboxSignal"
+) {
+  static readonly layer = Layer.effect(
+    OutboxSignal,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const pending = yield* Queue.sliding<void>(1)
+      yield* Queue.take(pending).pipe(
+        Effect.andThen(sql`select pg_notify(${outboxChannel}, '')`),
+        Effect.catchCause((cause) => Effect.logDebug("The outbox signal was not sent", cause)),
+        Effect.andThen(Effect.sleep("5 millis")),
+        Effect.forever,
+        Effect.forkScoped
+      )
+      return { send: Effect.asVoid(Queue.offer(pending, undefined)) }
+    })
+  )
+}

@@ -1,0 +1,66 @@
+import { Cache } from "@user-service/cache/Cache"
+import * as Storage from "@user-service/database/Storage"
+import { UserUpdated } from "@user-service/domain/DomainEvent"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { type User, type UserId, UserNotFound, UsernameTaken } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
+import { userKey } from "../CacheKeys.ts"
+import { CacheSettings } from "../CacheSettings.ts"
+import { Changes } from "../changes/Changes.ts"
+import { type ProfilePatch, ProfilesRepo } from "./ProfilesRepo.ts"
+import { Representations } from "./Representations.ts"
+
+/** Who a user is, as they see and change themselves. */
+export class Profiles extends Context.Service<
+  Profiles,
+  {
+    /** The user in its wire representation, from the cache where it has it. */
+    readonly represent: (id: UserId) => Effect.Effect<string, UserNotFound | ServiceUnavailable>
+    /** Sets what the patch names and answers the whole user as it now is. */
+    readonly update: (
+      id: UserId,
+      patch: ProfilePatch
+    ) => Effect.Effect<User, UsernameTaken | UserNotFound | ServiceUnavailable>
+  }
+>()("@user-service/core/profiles/Profiles") {
+  static readonly layer = Layer.effect(
+    Profiles,
+    Effect.gen(function*() {
+      const cache = yield* Cache
+      const repo = yield* ProfilesRepo
+      const storage = yield* Storage.Storage
+      const changes = yield* Changes
+      const representations = yield* Representations
+      const timeToLive = (yield* CacheSettings).user
+
+      const represent = Effect.fnUntraced(function*(id: UserId) {
+        const entry = yield* cache.readThrough(userKey(id), {
+          timeToLive,
+          load: Effect.map(storage.read(repo.find(id)), Option.map((user) => ({
+            version: user.version,
+            value: representations.user(user)
+          })))
+        })
+        return Option.isSome(entry) ? entry.value.value : yield* new UserNotFound()
+      })
+
+      const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
+        changes.change([id], Effect.fnUntraced(function*() {
+          const now = yield* DateTime.now
+          yield* repo.update(id, patch, now).pipe(
+            Storage.onUniqueViolation("users_username_key", () => new UsernameTaken())
+          )
+          const user = yield* repo.find(id)
+          if (Option.isNone(user)) return yield* new UserNotFound()
+          return {
+            result: user.value,
+            events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
+            audit: [{ userId: id, action: "profile.updated", details: { fields: Object.keys(patch).join(" ") } }]
+          }
+        }))
+      )
+
+      return { represent, update }
+    })
+  )
+}

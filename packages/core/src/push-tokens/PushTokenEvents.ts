@@ -1,0 +1,13 @@
+import { PushTokenAdded, PushTokenRemoved } from "@user-service/domain/DomainEvent"
+import type { TokenRemovalReason } from "@user-service/domain/PushToken"
+import type { HeldToken } from "./PushTokensRepo.ts"
+
+/** That the token is live from now on. */
+export const added = ({ id, platform, token, userId }: Pick<HeldToken, "id" | "platform" | "token" | "userId">) =>
+  new PushTokenAdded({ userId, tokenId: id, token, platform })
+
+/** That those of the tokens which were live no longer are. */
+export const removed = (tokens: ReadonlyArray<HeldToken>, reason: TokenRemovalReason) =>
+  tokens.map(({ id, platform, token, userId }) =>
+    new PushTokenRemoved({ userId, tokenId: id, token, platform, reason })
+  )

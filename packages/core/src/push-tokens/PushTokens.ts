@@ -1,0 +1,122 @@
+import * as Storage from "@user-service/database/Storage"
+import type { Page, PageRequest } from "@user-service/domain/Page"
+import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@user-service/domain/PushToken"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { SessionId } from "@user-service/domain/Session"
+import type { UserId, UserNotFound } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Changes } from "../changes/Changes.ts"
+import { added, removed } from "./PushTokenEvents.ts"
+import { type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import { type Registration, Registrations } from "./Registrations.ts"
+
+/** A user's push tokens: one row a device token, owned by who registered it last. */
+export class PushTokens extends Context.Service<
+  PushTokens,
+  {
+    /** Registers the token for this session; `isNew` is false for a token or a device that was known. */
+    readonly register: (
+      owner: { readonly userId: UserId; readonly sessionId: SessionId },
+      registration: Registration
+    ) => Effect.Effect<{ readonly token: PushToken; readonly isNew: boolean }, UserNotFound | ServiceUnavailable>
+    readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<PushToken>, ServiceUnavailable>
+    readonly find: (userId: UserId, id: string) => Effect.Effect<PushToken, PushTokenNotFound | ServiceUnavailable>
+    readonly update: (
+      userId: UserId,
+      id: string,
+      fields: PushTokenFields
+    ) => Effect.Effect<PushToken, DeviceTaken | PushTokenNotFound | ServiceUnavailable>
+    readonly remove: (userId: UserId, id: string) => Effect.Effect<void, PushTokenNotFound | ServiceUnavailable>
+    /** Answers how many were active. */
+    readonly deactivateAll: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
+  }
+>()("@user-service/core/push-tokens/PushTokens") {
+  static readonly layer = Layer.effect(
+    PushTokens,
+    Effect.gen(function*() {
+      const repo = yield* PushTokensRepo
+      const storage = yield* Storage.Storage
+      const changes = yield* Changes
+      const registrations = yield* Registrations
+
+      const parseId = (id: string) =>
+        Effect.mapError(Schema.decodeUnknownEffect(PushTokenId)(id), () => new PushTokenNotFound())
+
+      const orNotFound = <A>(found: Option.Option<A>) =>
+        Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
+
+      const register = Effect.fn("PushTokens.register")(
+        function*(owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) {
+          const holder = yield* storage.read(registrations.holder(registration.token))
+          const others = Option.toArray(holder).filter((id) => id !== owner.userId)
+          return yield* changes.change([owner.userId, ...others], (locked) =>
+            Effect.map(
+              registrations.register(owner, registration, locked.map((user) => user.id)),
+              ({ events, isNew, token }) => ({
+                result: { token, isNew },
+                events,
+                audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
+              })
+            ))
+        },
+        // The token changed hands between the look and the lock; two users cannot pass one to and fro for ever.
+        Effect.retry({ while: (error) => error._tag === "HolderNotLocked", times: 20 }),
+        Effect.catchTag("HolderNotLocked", Effect.die)
+      )
+
+      const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>
+        storage.read(repo.page(userId, request))
+      )
+
+      const find = Effect.fn("PushTokens.find")(function*(userId: UserId, id: string) {
+        return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
+      })
+
+      const update = Effect.fn("PushTokens.update")(function*(userId: UserId, id: string, fields: PushTokenFields) {
+        const tokenId = yield* parseId(id)
+        return yield* changes.change([userId], Effect.fnUntraced(function*() {
+          const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
+          const token = yield* repo.update(userId, tokenId, fields, yield* DateTime.now).pipe(
+            Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
+            Effect.flatMap(orNotFound)
+          )
+          return {
+            result: token,
+            events: before.isActive === token.isActive
+              ? []
+              : token.isActive
+              ? [added(before)]
+              : removed([before], "deactivated"),
+            audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
+          }
+        }))
+      }, Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound())))
+
+      const remove = Effect.fn("PushTokens.remove")(function*(userId: UserId, id: string) {
+        const tokenId = yield* parseId(id)
+        yield* changes.change([userId], Effect.fnUntraced(function*() {
+          const [token] = yield* repo.remove(userId, [tokenId])
+          if (token === undefined) return yield* new PushTokenNotFound()
+          return {
+            result: undefined,
+            events: removed(token.isActive ? [token] : [], "deleted"),
+            audit: [{ userId, action: "push_token.deleted", details: { tokenId } }]
+          }
+        }))
+      }, Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound())))
+
+      const deactivateAll = Effect.fn("PushTokens.deactivateAll")((userId: UserId) =>
+        changes.change([userId], Effect.fnUntraced(function*() {
+          const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
+          return {
+            result: tokens.length,
+            events: removed(tokens, "deactivated"),
+            audit: [{ userId, action: "push_token.all_deactivated", details: { count: tokens.length } }]
+          }
+        }))
+      )
+
+      return { register, page, find, update, remove, deactivateAll }
+    })
+  )
+}

@@ -1,0 +1,222 @@
+import type { Page, PageRequest } from "@user-service/domain/Page"
+import { offset } from "@user-service/domain/Page"
+import { type DeviceToken, Platform, PushToken, type PushTokenId, TokenType } from "@user-service/domain/PushToken"
+import type { SessionId } from "@user-service/domain/Session"
+import type { UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import * as Columns from "../Columns.ts"
+import { firstRow, onlyRow, rows } from "../Rows.ts"
+
+const PushTokenRow = Schema.Struct({
+  id: Columns.pushTokenId,
+  platform: Platform,
+  tokenType: TokenType,
+  deviceId: Schema.String,
+  deviceName: Schema.String,
+  isActive: Schema.Boolean,
+  lastUsedAt: Columns.time,
+  createdAt: Columns.time,
+  updatedAt: Columns.time
+})
+
+const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
+
+// With the token itself, for the events that name it.
+const HeldRow = Schema.Struct({
+  id: Columns.pushTokenId,
+  userId: Columns.userId,
+  token: Columns.deviceToken,
+  platform: Platform,
+  isActive: Schema.Boolean
+})
+
+/** A stored token with its secret, and whose it is. */
+export type HeldToken = typeof HeldRow.Type
+
+const CountRow = Schema.Struct({ total: Schema.Int })
+
+/** The fields of a token that can be set; an absent one keeps what it has, or gets the default of a new row. */
+export interface PushTokenFields {
+  readonly tokenType?: TokenType
+  readonly deviceId?: string
+  readonly deviceName?: string
+  readonly isActive?: boolean
+}
+
+type Query<A> = Effect.Effect<A, SqlError.SqlError>
+
+export class PushTokensRepo extends Context.Service<
+  PushTokensRepo,
+  {
+    readonly page: (userId: UserId, request: PageRequest) => Query<Page<PushToken>>
+    readonly find: (userId: UserId, id: PushTokenId) => Query<Option.Option<PushToken>>
+    /** Whose the token with this hash is. */
+    readonly holder: (tokenHash: Uint8Array) => Query<Option.Option<UserId>>
+    /**
+     * The row that holds this token, whoever's it is, and the user's row for this device, or for the one the token is on
+     * when none is named: the same row, two, or none.
+     */
+    readonly held: (
+      userId: UserId,
+      tokenHash: Uint8Array,
+      device: { readonly deviceId: string | null; readonly platform: Platform }
+    ) => Query<ReadonlyArray<HeldToken & { readonly isSameToken: boolean }>>
+    /** None when another transaction stored the token meanwhile. */
+    readonly insert: (
+      id: PushTokenId,
+      owner: { readonly userId: UserId; readonly sessionId: SessionId | null },
+      token: { readonly token: DeviceToken; readonly tokenHash: Uint8Array; readonly platform: Platform },
+      fields: PushTokenFields,
+      now: DateTime.Utc
+    ) => Query<Option.Option<PushToken>>
+    /** Puts the token into an existing row and under this owner and session, as if it had been registered there. */
+    readonly rebind: (
+      id: PushTokenId,
+      owner: { readonly userId: UserId; readonly sessionId: SessionId | null },
+      token: { readonly token: DeviceToken; readonly tokenHash: Uint8Array; readonly platform: Platform },
+      fields: PushTokenFields,
+      now: DateTime.Utc
+    ) => Query<PushToken>
+    /** Sets what is named of one of the user's tokens. */
+    readonly update: (
+      userId: UserId,
+      id: PushTokenId,
+      fields: PushTokenFields,
+      now: DateTime.Utc
+    ) => Query<Option.Option<PushToken>>
+    readonly remove: (userId: UserId, ids: ReadonlyArray<PushTokenId>) => Query<ReadonlyArray<HeldToken>>
+    /** Deletes the user's active tokens beyond `max`, the longest unused first, never `keep`. */
+    readonly evict: (userId: UserId, max: number, keep: PushTokenId) => Query<ReadonlyArray<HeldToken>>
+    /** The user's token with its secret, for the event about it. */
+    readonly reveal: (userId: UserId, id: PushTokenId) => Query<Option.Option<HeldToken>>
+    readonly deactivateAll: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    /** Silences the active tokens bound to the sessions. */
+    readonly deactivateOfSessions: (sessions: ReadonlyArray<SessionId>, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    /** Binds the tokens of one session to another of the same user. */
+    readonly moveSession: (from: SessionId, to: SessionId) => Query<void>
+  }
+>()("@user-service/core/push-tokens/PushTokensRepo") {
+  static readonly layer = Layer.effect(
+    PushTokensRepo,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const columns = sql.literal(
+        `id, platform, token_type as "tokenType", device_id as "deviceId", device_name as "deviceName",
+         is_active as "isActive", last_used_at as "lastUsedAt", created_at as "createdAt", updated_at as "updatedAt"`
+      )
+      const held = sql.literal(`id, user_id as "userId", token, platform, is_active as "isActive"`)
+      const one = (statement: Query<ReadonlyArray<unknown>>) =>
+        Effect.map(firstRow(PushTokenRow)(statement), Option.map(toPushToken))
+
+      const assignments = (fields: PushTokenFields) => ({
+        ...(fields.tokenType === undefined ? {} : { token_type: fields.tokenType }),
+        ...(fields.deviceId === undefined ? {} : { device_id: fields.deviceId }),
+        ...(fields.deviceName === undefined ? {} : { device_name: fields.deviceName }),
+        ...(fields.isActive === undefined ? {} : { is_active: fields.isActive })
+      })
+
+      return {
+        page: Effect.fnUntraced(function*(userId, request) {
+          const [items, { total }] = yield* Effect.all(
+            [
+              rows(PushTokenRow)(sql`
+                select ${columns} from push_tokens where user_id = ${userId}
+                order by created_at desc, id desc limit ${request.limit} offset ${offset(request)}`),
+              onlyRow(CountRow)(sql`select count(*)::int as total from push_tokens where user_id = ${userId}`)
+            ],
+            { concurrency: 2 }
+          )
+          return { items: items.map(toPushToken), total }
+        }),
+
+        find: (userId, id) => one(sql`select ${columns} from push_tokens where id = ${id} and user_id = ${userId}`),
+
+        holder: (tokenHash) =>
+          Effect.map(
+            firstRow(Schema.Struct({ userId: Columns.userId }))(sql`
+              select user_id as "userId" from push_tokens where token_sha256 = ${tokenHash}`),
+            Option.map((row) => row.userId)
+          ),
+
+        held: (userId, tokenHash, { deviceId, platform }) =>
+          rows(Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean }))(sql`
+            select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
+            where token_sha256 = ${tokenHash}
+              or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
+                ${deviceId}::text,
+                (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))`),
+
+        insert: (id, owner, token, fields, now) =>
+          one(sql`
+            insert into push_tokens ${
+            sql.insert({
+              id,
+              user_id: owner.userId,
+              session_id: owner.sessionId,
+              token: token.token,
+              token_sha256: token.tokenHash,
+              platform: token.platform,
+              token_type: fields.tokenType ?? "fcm",
+              device_id: fields.deviceId ?? "",
+              device_name: fields.deviceName ?? "",
+              is_active: fields.isActive ?? true,
+              last_used_at: DateTime.toDate(now),
+              created_at: DateTime.toDate(now),
+              updated_at: DateTime.toDate(now)
+            })
+          } on conflict (token_sha256) do nothing returning ${columns}`),
+
+        rebind: (id, owner, token, fields, now) =>
+          Effect.map(
+            onlyRow(PushTokenRow)(sql`
+              update push_tokens set ${
+              sql.update({
+                ...assignments({ isActive: true, ...fields }),
+                user_id: owner.userId,
+                session_id: owner.sessionId,
+                token: token.token,
+                token_sha256: token.tokenHash,
+                platform: token.platform,
+                last_used_at: DateTime.toDate(now),
+                updated_at: DateTime.toDate(now)
+              })
+            } where id = ${id} returning ${columns}`),
+            toPushToken
+          ),
+
+        update: (userId, id, fields, now) =>
+          one(sql`
+            update push_tokens set ${sql.update({ ...assignments(fields), updated_at: DateTime.toDate(now) })}
+            where id = ${id} and user_id = ${userId} returning ${columns}`),
+
+        remove: (userId, ids) =>
+          rows(HeldRow)(sql`
+            delete from push_tokens where user_id = ${userId} and id = any(${ids}::uuid[]) returning ${held}`),
+
+        evict: (userId, max, keep) =>
+          rows(HeldRow)(sql`
+            delete from push_tokens where id in (
+              select id from push_tokens where user_id = ${userId} and is_active
+              order by id = ${keep} desc, last_used_at desc, id desc offset ${max}
+            ) returning ${held}`),
+
+        reveal: (userId, id) =>
+          firstRow(HeldRow)(sql`select ${held} from push_tokens where id = ${id} and user_id = ${userId}`),
+
+        deactivateAll: (userId, now) =>
+          rows(HeldRow)(sql`
+            update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
+            where user_id = ${userId} and is_active returning ${held}`),
+
+        deactivateOfSessions: (sessions, now) =>
+          rows(HeldRow)(sql`
+            update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
+            where session_id = any(${sessions}::uuid[]) and is_active returning ${held}`),
+
+        moveSession: (from, to) =>
+          Effect.asVoid(sql`update push_tokens set session_id = ${to} where session_id = ${from}`)
+      }
+    })
+  )
+}

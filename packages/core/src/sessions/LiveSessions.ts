@@ -1,0 +1,97 @@
+import { Cache } from "@user-service/cache/Cache"
+import type { SessionRevoked } from "@user-service/domain/DomainEvent"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { SessionId } from "@user-service/domain/Session"
+import type { UserId } from "@user-service/domain/User"
+import * as Storage from "@user-service/database/Storage"
+import { Clock, Context, DateTime, Effect, Layer, Option } from "effect"
+import { sessionKey } from "../CacheKeys.ts"
+import { SessionSettings } from "./SessionSettings.ts"
+import { SessionsRepo } from "./SessionsRepo.ts"
+
+// A positive answer is believed for less than a second, so that a session ended elsewhere is refused here within one.
+const believedMillis = 900
+
+// Enough for a busy process; past it the oldest answers go, which costs a look at the cache.
+const maxRemembered = 50_000
+
+const ended = Symbol("ended")
+
+// In the cache "ended" is the newer version, so that no read begun before the end can put "alive" over it.
+const aliveEntry = { version: 1, value: "alive" }
+const endedEntry = { version: 2, value: "ended" }
+
+/**
+ * Whether a session still lives: by a positive answer less than a second old in this process, else by the cache, else by
+ * the database. Not knowing never counts as alive.
+ */
+export class LiveSessions extends Context.Service<
+  LiveSessions,
+  {
+    /** `ServiceUnavailable` when there is no engine left to ask. */
+    readonly isAlive: (userId: UserId, id: SessionId) => Effect.Effect<boolean, ServiceUnavailable>
+    /** Refuses the sessions from here on, at once in this process. */
+    readonly ended: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
+  }
+>()("@user-service/core/sessions/LiveSessions") {
+  static readonly layer = Layer.effect(
+    LiveSessions,
+    Effect.gen(function*() {
+      const cache = yield* Cache
+      const repo = yield* SessionsRepo
+      const storage = yield* Storage.Storage
+      // How long a token of an ended session could still be shown.
+      const timeToLive = (yield* SessionSettings).accessLifetime
+      // Until when each is believed alive; an ended one stays ended, whatever an older read still brings.
+      const remembered = new Map<SessionId, number | typeof ended>()
+
+      const remember = (id: SessionId, state: number | typeof ended) => {
+        remembered.delete(id)
+        remembered.set(id, state)
+        if (remembered.size > maxRemembered) {
+          for (const oldest of remembered.keys()) {
+            remembered.delete(oldest)
+            break
+          }
+        }
+      }
+
+      const ask = Effect.fnUntraced(function*(userId: UserId, id: SessionId) {
+        const asked = yield* Clock.currentTimeMillis
+        const answer = yield* cache.readThrough(sessionKey(userId, id), {
+          timeToLive,
+          load: Effect.map(storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(id, now))), (alive) =>
+            Option.some(alive ? aliveEntry : endedEntry))
+        })
+        const alive = Option.exists(answer, (entry) => entry.value === aliveEntry.value)
+        if (!alive || remembered.get(id) === ended) {
+          remember(id, ended)
+          return false
+        }
+        remember(id, asked + believedMillis)
+        return true
+      })
+
+      const isAlive = Effect.fnUntraced(function*(userId: UserId, id: SessionId) {
+        const state = remembered.get(id)
+        if (state === ended) return false
+        if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
+        return yield* ask(userId, id)
+      })
+
+      const end = Effect.fnUntraced(function*(
+        sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>
+      ) {
+        for (const { sessionId } of sessions) remember(sessionId, ended)
+        yield* Effect.forEach(
+          sessions,
+          ({ sessionId, userId }) =>
+            cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive }),
+          { concurrency: "unbounded", discard: true }
+        )
+      })
+
+      return { isAlive, ended: end }
+    })
+  )
+}

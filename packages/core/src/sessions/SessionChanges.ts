@@ -1,0 +1,92 @@
+import { type DomainEvent, SessionRevoked } from "@user-service/domain/DomainEvent"
+import { type RevocationReason, SessionId } from "@user-service/domain/Session"
+import type { UserId } from "@user-service/domain/User"
+import { TokenSigner } from "@user-service/security/TokenSigner"
+import { Context, DateTime, Duration, Effect, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import type { SqlError } from "effect/sql"
+import { removed } from "../push-tokens/PushTokenEvents.ts"
+import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
+import { SessionSettings } from "./SessionSettings.ts"
+import { SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
+
+/** Sessions that ended in this transaction, and what there is to tell of it. */
+export interface Ended {
+  readonly sessions: ReadonlyArray<SessionId>
+  readonly events: ReadonlyArray<DomainEvent>
+}
+
+/** How sessions begin and end inside a change: for the features whose transactions do either. */
+export class SessionChanges extends Context.Service<
+  SessionChanges,
+  {
+    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<TokenState, SqlError.SqlError>
+    /** Ends all of the user's sessions and opens one in place of `current`, which its push tokens go over to. */
+    readonly replaceAll: (
+      userId: UserId,
+      current: SessionId,
+      reason: RevocationReason
+    ) => Effect.Effect<Ended & { readonly session: TokenState }, SqlError.SqlError>
+    /** Ends the user's live sessions that are named, or all; their push tokens fall silent. */
+    readonly end: (
+      userId: UserId,
+      which: Which,
+      reason: RevocationReason
+    ) => Effect.Effect<Ended, SqlError.SqlError>
+  }
+>()("@user-service/core/sessions/SessionChanges") {
+  static readonly layer = Layer.effect(
+    SessionChanges,
+    Effect.gen(function*() {
+      const sessions = yield* SessionsRepo
+      const pushTokens = yield* PushTokensRepo
+      const signer = yield* TokenSigner
+      const random = yield* SecureRandom.SecureRandom
+      const settings = yield* SessionSettings
+      const lifetime = Duration.min(settings.refreshLifetime, settings.maxLifetime)
+
+      const open = Effect.fn("SessionChanges.open")(function*(userId: UserId, deviceName: string) {
+        const now = yield* DateTime.now
+        const id = SessionId.make(yield* random.uuidV7())
+        return yield* sessions.insert({
+          id,
+          userId,
+          deviceName,
+          refreshTokenHash: signer.hashTokenId(signer.refreshTokenId(id, 1)),
+          now,
+          expiresAt: DateTime.addDuration(now, lifetime)
+        })
+      })
+
+      const end = Effect.fn("SessionChanges.end")(function*(
+        userId: UserId,
+        which: Which,
+        reason: RevocationReason
+      ) {
+        const now = yield* DateTime.now
+        const ended = yield* sessions.end(userId, which, reason, now)
+        if (ended.length === 0) return { sessions: ended, events: [] }
+        const silenced = yield* pushTokens.deactivateOfSessions(ended, now)
+        return {
+          sessions: ended,
+          events: [
+            ...ended.map((sessionId) => new SessionRevoked({ userId, sessionId, reason })),
+            ...removed(silenced, "logged_out")
+          ]
+        }
+      })
+
+      const replaceAll = Effect.fn("SessionChanges.replaceAll")(function*(
+        userId: UserId,
+        current: SessionId,
+        reason: RevocationReason
+      ) {
+        const session = yield* open(userId, yield* sessions.deviceName(current))
+        yield* pushTokens.moveSession(current, session.id)
+        return { session, ...(yield* end(userId, { allBut: session.id }, reason)) }
+      })
+
+      return { open, replaceAll, end }
+    })
+  )
+}

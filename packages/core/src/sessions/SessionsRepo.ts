@@ -1,0 +1,188 @@
+import { type RevocationReason, Session, type SessionId } from "@user-service/domain/Session"
+import type { UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import * as Columns from "../Columns.ts"
+import { CurrentOrigin } from "../Origin.ts"
+import { firstRow, onlyRow, rows } from "../Rows.ts"
+
+/** What both tokens of a session are made from, so that the same refresh token can be made again. */
+export interface TokenState {
+  readonly id: SessionId
+  readonly userId: UserId
+  readonly generation: number
+  readonly refreshedAt: DateTime.Utc
+  readonly expiresAt: DateTime.Utc
+}
+
+const TokenStateRow = Schema.Struct({
+  id: Columns.sessionId,
+  userId: Columns.userId,
+  generation: Schema.Int,
+  refreshedAt: Columns.time,
+  expiresAt: Columns.time
+})
+
+const SessionRow = Schema.Struct({
+  id: Columns.sessionId,
+  deviceName: Schema.String,
+  userAgent: Schema.String,
+  ip: Schema.NullOr(Schema.String),
+  createdAt: Columns.time,
+  lastSeenAt: Columns.time,
+  expiresAt: Columns.time
+})
+
+const RefreshStateRow = Schema.Struct({
+  ...TokenStateRow.fields,
+  /** Not revoked, not expired, of an active user. */
+  live: Schema.Boolean,
+  /** The presented token is the one just replaced. */
+  isPrevious: Schema.Boolean
+})
+
+/** What stands against a refresh token that could not be exchanged. */
+export type RefreshState = typeof RefreshStateRow.Type
+
+/** Some of a user's sessions. */
+export type Which = ReadonlyArray<SessionId> | "all" | { readonly allBut: SessionId }
+
+type Query<A> = Effect.Effect<A, SqlError.SqlError>
+
+export class SessionsRepo extends Context.Service<
+  SessionsRepo,
+  {
+    readonly insert: (session: {
+      readonly id: SessionId
+      readonly userId: UserId
+      readonly deviceName: string
+      readonly refreshTokenHash: Uint8Array
+      readonly now: DateTime.Utc
+      readonly expiresAt: DateTime.Utc
+    }) => Query<TokenState>
+    /** The one conditional update of a refresh: generation n to n + 1, of a live session of an active user. */
+    readonly rotate: (rotation: {
+      readonly id: SessionId
+      readonly generation: number
+      readonly refreshTokenHash: Uint8Array
+      readonly nextRefreshTokenHash: Uint8Array
+      readonly now: DateTime.Utc
+      readonly lifetimeSeconds: number
+      readonly maxSeconds: number
+    }) => Query<Option.Option<TokenState>>
+    readonly refreshState: (
+      id: SessionId,
+      presentedHash: Uint8Array,
+      now: DateTime.Utc
+    ) => Query<Option.Option<RefreshState>>
+    readonly isAlive: (id: SessionId, now: DateTime.Utc) => Query<boolean>
+    /** Live ones, newest first. */
+    readonly list: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<Session>>
+    /** The name the device gave itself at login; empty when it gave none. */
+    readonly deviceName: (id: SessionId) => Query<string>
+    /** Ends those of the user's live sessions that are named, or all; answers the ended ones. */
+    readonly end: (
+      userId: UserId,
+      which: Which,
+      reason: RevocationReason,
+      now: DateTime.Utc
+    ) => Query<ReadonlyArray<SessionId>>
+    /** Moves `last_seen_at`, unless it moved within the last minute. */
+    readonly touch: (ids: ReadonlyArray<SessionId>, now: DateTime.Utc) => Query<void>
+  }
+>()("@user-service/core/sessions/SessionsRepo") {
+  static readonly layer = Layer.effect(
+    SessionsRepo,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const tokenState = sql.literal(
+        `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
+      )
+
+      const among = (which: Which) => {
+        if (which === "all") return sql``
+        return "allBut" in which ? sql`and id <> ${which.allBut}` : sql`and id = any(${which}::uuid[])`
+      }
+
+      return {
+        insert: Effect.fnUntraced(function*({ deviceName, expiresAt, id, now, refreshTokenHash, userId }) {
+          const origin = yield* CurrentOrigin
+          const at = DateTime.toDate(now)
+          return yield* onlyRow(TokenStateRow)(sql`
+            insert into sessions as s (id, user_id, device_name, user_agent, ip, generation, refresh_token_hash,
+              created_at, refreshed_at, last_seen_at, expires_at)
+            values (${id}, ${userId}, ${deviceName}, ${origin.userAgent}, ${origin.ip}, 1, ${refreshTokenHash},
+              ${at}, ${at}, ${at}, ${DateTime.toDate(expiresAt)})
+            returning ${tokenState}`)
+        }),
+
+        rotate: ({ generation, id, lifetimeSeconds, maxSeconds, nextRefreshTokenHash, now, refreshTokenHash }) =>
+          firstRow(TokenStateRow)(sql`
+            update sessions s set
+              generation = s.generation + 1,
+              previous_refresh_token_hash = s.refresh_token_hash,
+              refresh_token_hash = ${nextRefreshTokenHash},
+              refreshed_at = ${DateTime.toDate(now)},
+              last_seen_at = ${DateTime.toDate(now)},
+              expires_at = least(
+                ${DateTime.toDate(now)}::timestamptz + make_interval(secs => ${lifetimeSeconds}),
+                s.created_at + make_interval(secs => ${maxSeconds}))
+            from users u
+            where s.id = ${id} and u.id = s.user_id and u.is_active
+              and s.generation = ${generation} and s.refresh_token_hash = ${refreshTokenHash}
+              and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}
+            returning ${tokenState}`),
+
+        refreshState: (id, presentedHash, now) =>
+          firstRow(RefreshStateRow)(sql`
+            select ${tokenState},
+              s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and u.is_active as live,
+              coalesce(s.previous_refresh_token_hash = ${presentedHash}, false) as "isPrevious"
+            from sessions s join users u on u.id = s.user_id
+            where s.id = ${id}`),
+
+        isAlive: (id, now) =>
+          Effect.map(
+            sql`
+              select 1 from sessions s join users u on u.id = s.user_id
+              where s.id = ${id} and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and u.is_active`,
+            (found) => found.length === 1
+          ),
+
+        list: (userId, now) =>
+          Effect.map(
+            rows(SessionRow)(sql`
+              select id, device_name as "deviceName", user_agent as "userAgent", ip, created_at as "createdAt",
+                last_seen_at as "lastSeenAt", expires_at as "expiresAt"
+              from sessions
+              where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
+              order by created_at desc, id desc`),
+            (found) => found.map((row) => new Session(row, { disableChecks: true }))
+          ),
+
+        deviceName: (id) =>
+          Effect.map(
+            firstRow(Schema.Struct({ deviceName: Schema.String }))(sql`
+              select device_name as "deviceName" from sessions where id = ${id}`),
+            (found) => Option.match(found, { onNone: () => "", onSome: (row) => row.deviceName })
+          ),
+
+        end: (userId, which, reason, now) =>
+          Effect.map(
+            rows(Schema.Struct({ id: Columns.sessionId }))(sql`
+              update sessions set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
+              where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
+                ${among(which)}
+              returning id`),
+            (ended) => ended.map((row) => row.id)
+          ),
+
+        touch: (ids, now) =>
+          Effect.asVoid(sql`
+            update sessions set last_seen_at = ${DateTime.toDate(now)}
+            where id = any(${ids}::uuid[]) and revoked_at is null
+              and last_seen_at < ${DateTime.toDate(now)}::timestamptz - interval '1 minute'`)
+      }
+    })
+  )
+}

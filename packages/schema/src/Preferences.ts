@@ -1,0 +1,89 @@
+import { FrequencyLimit, LocalTime, type Preferences, type PreferencesPatch } from "@user-service/domain/Preferences"
+import { Schema, SchemaTransformation, Struct } from "effect"
+import { Timestamp, timestamp } from "./Timestamp.ts"
+
+const switches = {
+  email_enabled: Schema.Boolean,
+  email_marketing: Schema.Boolean,
+  email_transactional: Schema.Boolean,
+  email_security: Schema.Boolean,
+  email_system: Schema.Boolean,
+  push_enabled: Schema.Boolean,
+  push_marketing: Schema.Boolean,
+  push_transactional: Schema.Boolean,
+  push_security: Schema.Boolean,
+  push_system: Schema.Boolean
+} as const
+
+const LocalTimeBody = Schema.String.annotate({
+  description: "HH:MM:SS on the user's own clock",
+  examples: ["22:00:00"]
+})
+
+/** How a user wants to be reached. */
+export const PreferencesBody = Schema.Struct({
+  id: Schema.String,
+  ...switches,
+  do_not_disturb_start: Schema.NullOr(LocalTimeBody),
+  do_not_disturb_end: Schema.NullOr(LocalTimeBody),
+  frequency_limit: Schema.Int,
+  created_at: Timestamp,
+  updated_at: Timestamp
+}).annotate({ identifier: "Preferences" })
+
+/** A user's preferences in wire form. */
+export const preferencesBody = (preferences: Preferences): typeof PreferencesBody.Type => ({
+  id: preferences.id,
+  email_enabled: preferences.emailEnabled,
+  email_marketing: preferences.emailMarketing,
+  email_transactional: preferences.emailTransactional,
+  email_security: preferences.emailSecurity,
+  email_system: preferences.emailSystem,
+  push_enabled: preferences.pushEnabled,
+  push_marketing: preferences.pushMarketing,
+  push_transactional: preferences.pushTransactional,
+  push_security: preferences.pushSecurity,
+  push_system: preferences.pushSystem,
+  do_not_disturb_start: preferences.doNotDisturbStart,
+  do_not_disturb_end: preferences.doNotDisturbEnd,
+  frequency_limit: preferences.frequencyLimit,
+  created_at: timestamp(preferences.createdAt),
+  updated_at: timestamp(preferences.updatedAt)
+})
+
+const LocalTimeInput = Schema.String.check(
+  Schema.isPattern(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, { message: "Enter a valid time: HH:MM or HH:MM:SS." })
+).pipe(
+  Schema.decodeTo(
+    LocalTime,
+    SchemaTransformation.transform({
+      decode: (text) => (text.length === 5 ? `${text}:00` : text),
+      encode: (text) => text
+    })
+  )
+)
+
+/** Any subset of the settings; an absent one stays. */
+export const PreferencesInput = Schema.Struct({
+  ...Struct.map(switches, Schema.optionalKey),
+  do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)),
+  do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)),
+  frequency_limit: Schema.optionalKey(FrequencyLimit)
+}).annotate({ identifier: "PreferencesInput" })
+
+/** The input as the change it asks for. */
+export const preferencesPatch: (input: typeof PreferencesInput.Type) => PreferencesPatch = Struct.renameKeys({
+  email_enabled: "emailEnabled",
+  email_marketing: "emailMarketing",
+  email_transactional: "emailTransactional",
+  email_security: "emailSecurity",
+  email_system: "emailSystem",
+  push_enabled: "pushEnabled",
+  push_marketing: "pushMarketing",
+  push_transactional: "pushTransactional",
+  push_security: "pushSecurity",
+  push_system: "pushSystem",
+  do_not_disturb_start: "doNotDisturbStart",
+  do_not_disturb_end: "doNotDisturbEnd",
+  frequency_limit: "frequencyLimit"
+})

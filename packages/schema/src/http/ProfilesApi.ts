@@ -1,0 +1,46 @@
+import { AvatarUrl, Bio, Language, PersonName, TimeZone } from "@user-service/domain/Profile"
+import { PhoneNumber, Username } from "@user-service/domain/User"
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { success } from "../Envelope.ts"
+import { Failures } from "../Failures.ts"
+import { UserBody } from "../User.ts"
+import { Authentication } from "./Authentication.ts"
+import { Validation } from "./Validation.ts"
+
+/** What a user may change of themselves; an absent field stays. */
+export const ProfileInput = Schema.Struct({
+  username: Schema.optionalKey(Username),
+  phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
+  profile: Schema.optionalKey(
+    Schema.Struct({
+      first_name: Schema.optionalKey(PersonName),
+      last_name: Schema.optionalKey(PersonName),
+      avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrl)),
+      timezone: Schema.optionalKey(TimeZone),
+      language: Schema.optionalKey(Language),
+      bio: Schema.optionalKey(Bio)
+    })
+  )
+}).annotate({ identifier: "ProfileInput" })
+
+const updated = {
+  payload: ProfileInput,
+  success: success("Profile updated successfully", UserBody),
+  error: [Failures.UsernameTaken, Failures.UserNotFound, Failures.ServiceUnavailable]
+} as const
+
+/** A user's own account and profile. PUT and PATCH are the same partial update. */
+export class ProfilesApi extends HttpApiGroup.make("profiles")
+  .add(
+    HttpApiEndpoint.get("find", "/profile/", {
+      success: success("User profile retrieved successfully", UserBody),
+      error: [Failures.UserNotFound, Failures.ServiceUnavailable]
+    }),
+    HttpApiEndpoint.put("replace", "/profile/", updated),
+    HttpApiEndpoint.patch("update", "/profile/", updated)
+  )
+  .middleware(Validation)
+  .middleware(Authentication)
+  .prefix("/api/v1/users")
+{}

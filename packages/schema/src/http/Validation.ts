@@ -1,0 +1,17 @@
+import { Context } from "effect"
+import { HttpApiMiddleware } from "effect/http-api"
+import { Failures } from "../Failures.ts"
+
+/** Answers 400 to what is no JSON and 422, naming every bad field, to what is not what the route takes. */
+export class Validation extends HttpApiMiddleware.Service<Validation>()("@user-service/schema/http/Validation", {
+  error: [Failures.MalformedJson, Failures.InvalidInput]
+}) {}
+
+/**
+ * The field of the body that holds a new password. The rules for new passwords need what no schema knows, so the
+ * middleware judges that field too when others are refused: a person then learns of every bad field at once.
+ */
+export const NewPasswordField = Context.Reference<string | undefined>(
+  "@user-service/schema/http/Validation/NewPasswordField",
+  { defaultValue: () => undefined }
+)

@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function*(
   const turn = yield* Semaphore.make(1)
   const inTurn = (work: () => Promise<void>) => turn.withPermit(Effect.promise(() => work().catch(failed)))
   const flush = inTurn(write)
-  const reopen = Effect.andThen(flush, inTurn(close))
+  const reopen = inTurn(() => write().finally(close))
 
   const onHangup = () => Effect.runFork(reopen)
   // Nothing asynchronous runs any more.

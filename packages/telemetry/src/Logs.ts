@@ -22,7 +22,7 @@ const LevelName = Schema.String.pipe(
 
 /**
  * `LOG_LEVEL` (info, whatever the case), `LOG_FORMAT` (json in production, else pretty) and `LOG_FILE`
- * (`logs/user_service.log` in production, else none; none too where it is empty).
+ * (`logs/user_service.log` in production, else none). An empty variable is an absent one.
  */
 export const config: Config.Config<LogSettings> = Config.all({
   environment: Config.String("NODE_ENV").pipe(Config.withDefault("development")),
@@ -32,11 +32,10 @@ export const config: Config.Config<LogSettings> = Config.all({
 }).pipe(
   Config.map(({ environment, file, format, level }) => {
     const isProduction = environment === "production"
-    const path = Option.getOrElse(file, () => isProduction ? "logs/user_service.log" : "").trim()
     return {
       level: levels[level] ?? "Info",
       format: Option.getOrElse(format, () => isProduction ? "json" : "pretty"),
-      file: path === "" ? undefined : path
+      file: Option.getOrElse(file, () => isProduction ? "logs/user_service.log" : undefined)
     }
   })
 )

@@ -15,11 +15,21 @@ export const isCredential = (key: string): boolean => {
 }
 
 // Every repetition is bounded or cannot overlap what follows it, so that no text makes these slow.
-const jwt = /eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?/g
+const run = /[\w.-]+/g
+const withoutJwt = (run: string): string => {
+  let start = run.indexOf("eyJ")
+  while (start >= 0) {
+    const dot = run.indexOf(".", start)
+    if (dot < 0) return run
+    if (dot - start >= 8) return run.slice(0, start) + mark
+    start = run.indexOf("eyJ", dot)
+  }
+  return run
+}
 // An http address with a port may hold an "@" further on; any other address gives its password up to the last "@".
 const urlPassword = /([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/]{0,256}:)(?!(?<=https?:\/\/[^\s:@/]{0,256}:)\d{1,5}[/?#])\S{0,1024}@/gi
 const scheme = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi
-const value = String.raw`(?:"(?:[^"\\]|\\.){0,4096}"?|'[^']{0,4096}'?|[^\s"'&,;)}\]]{1,4096})`
+const value = String.raw`(?:\\{1,8}["'][^"'\\]{0,4096}|"(?:[^"\\]|\\.){0,4096}"?|'[^']{0,4096}'?|[^\s"'&,;)}\]]{1,4096})`
 const name = String.raw`[\w-]{0,64}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|jti)[\w-]{0,64}`
 const assigned = new RegExp(String.raw`(?<![\w-])(${name}\s?=\s?)${value}`, "gi")
 const member = new RegExp(String.raw`(["']${name}\\?["']\s?:\s?)${value}`, "gi")
@@ -34,7 +44,7 @@ const longest = 16_384
 export const maskText = (text: string): string => {
   // Cut well past what is shown, so that nothing is shown that a cut kept from being recognised.
   let masked = text.length > longest * 4 ? text.slice(0, longest * 4) : text
-  if (masked.includes("eyJ")) masked = masked.replace(jwt, mark)
+  if (masked.includes("eyJ")) masked = masked.replace(run, withoutJwt)
   if (masked.includes("://")) masked = masked.replace(urlPassword, `$1${mark}@`)
   if (/[\s=:]/.test(masked)) {
     masked = masked

@@ -1,0 +1,69 @@
+import { Config, Duration, Option, Schema } from "effect"
+
+/** At most `limit` attempts in each `window`, which begins with the first of them. `name` is the policy's, for people and headers. */
+export interface RateLimit {
+  readonly name: string
+  readonly limit: number
+  readonly window: Duration.Duration
+}
+
+const unitMillis: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+// Nine digits at most, so that no product leaves the safe integers.
+const pattern = /^([1-9]\d{0,8})\/([1-9]\d{0,5})([smhd])$/
+
+const Written = (variable: string) =>
+  Schema.String.check(
+    Schema.makeFilter(
+      (text: string) =>
+        text === "off" || pattern.test(text) || `${variable} must be "off" or a limit such as "10/5m", in s, m, h or d`
+    )
+  )
+
+/** The limit written as `10/5m`, `100/30s`, `3/1h` or `5/1d`; none for `off` and for what is none of these. */
+export const parseRateLimit = (name: string, text: string): Option.Option<RateLimit> => {
+  const [, limit, count, unit] = pattern.exec(text) ?? []
+  return Option.map(Option.fromUndefinedOr(unitMillis[unit ?? ""]), (millis) => ({
+    name,
+    limit: Number(limit),
+    window: Duration.millis(Number(count) * millis)
+  }))
+}
+
+/** Reads a limit from `variable`, see {@link parseRateLimit}; none where it is `off`. */
+export const rateLimitConfig = (
+  variable: string,
+  name: string,
+  fallback: string
+): Config.Config<Option.Option<RateLimit>> =>
+  Config.schema(Written(variable), variable).pipe(
+    Config.withDefault(fallback),
+    Config.map((text) => parseRateLimit(name, text))
+  )
+
+/** Too many attempts under one policy. Nothing was done; after `retryAfterSeconds` the bucket is empty (RFC 6585, section 4). */
+export class RateLimited extends Schema.TaggedError<RateLimited>()(
+  "RateLimited",
+  {
+    policy: Schema.String,
+    limit: Schema.Int,
+    windowSeconds: Schema.Int,
+    retryAfterSeconds: Schema.Int
+  },
+  { httpApiStatus: 429 }
+) {
+  override get message() {
+    return `Too many attempts. Try again in ${this.retryAfterSeconds} seconds.`
+  }
+}
+
+// An RFC 9651 String: policies are named in code, but a quote must never end it early.
+const quoted = (text: string): string => `"${text.replaceAll(/[^\x20-\x7e]/g, "").replaceAll(/["\\]/g, "\\$&")}"`
+
+/** The `RateLimit-Policy` field: quota and window in seconds (draft-ietf-httpapi-ratelimit-headers, section 3). */
+export const rateLimitPolicyHeader = (error: RateLimited): string =>
+  `${quoted(error.policy)};q=${error.limit};w=${error.windowSeconds}`
+
+/** The `RateLimit` field: nothing remaining, and the seconds until it does (draft-ietf-httpapi-ratelimit-headers, section 4). */
+export const rateLimitHeader = (error: RateLimited): string =>
+  `${quoted(error.policy)};r=0;t=${error.retryAfterSeconds}`

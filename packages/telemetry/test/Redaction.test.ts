@@ -43,7 +43,8 @@ describe("maskText", () => {
     ["JSON", `{"email":"a@b.c","password":"two \\" words ${canary}","x":1}`],
     ["JSON in JSON", `{\\"password\\":\\"${canary}\\"}`],
     ["JSON with spaces", `{ "refresh_token" : "${canary}" }`],
-    ["an inspected object", `{ 'password': '${canary}' }`]
+    ["an object with quoted names", `{ 'password': '${canary}' }`],
+    ["an inspected object", `{ email: 'a@b.c', newPassword: '${canary}', accessToken: "${canary}" }`]
   ])("hides %s", (_place, text) => {
     assert.notInclude(maskText(text), canary)
     assert.include(maskText(text), "<redacted>")
@@ -75,7 +76,7 @@ describe("maskText", () => {
 
   it.each([
     ["a://b:", 20_000], ["eyJeyJ", 20_000], ["a.a-", 30_000], ["password", 16_000], ["token=\"", 16_000], ["'password\":\"\\", 9_000],
-    ["cookie: ", 16_000], ["Bearer ", 16_000], ["https://a:1/", 10_000], ["token ", 16_000], ["-", 100_000], [" ", 100_000]
+    ["cookie: ", 16_000], ["Bearer ", 16_000], ["https://a:1/", 10_000], ["token ", 16_000], ["token: '\\", 9_000], ["-", 100_000], [" ", 100_000]
   ])("many %j take no time", (piece, times) => {
     const start = performance.now()
     maskText(piece.repeat(times))

@@ -3,6 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
+import { mkdir } from "node:fs/promises"
 
 /** `dataDir` is kept from run to run; without one the database lives in memory. */
 export interface PgLiteSettings {
@@ -24,7 +25,7 @@ export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient
     Effect.gen(function*() {
       const semaphore = yield* Semaphore.make(1)
       const database = yield* Effect.acquireRelease(
-        attempt("connect", () => PGlite.create({ ...parsers, ...settings })),
+        attempt("connect", () => open(settings)),
         (opened) => Effect.orDie(attempt("close", () => opened.close()))
       )
       return yield* SqlClient.make({
@@ -35,6 +36,12 @@ export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient
       })
     })
   ).pipe(Layer.provide(Reactivity.layer))
+
+// The kept folder is made with its parents, which PGlite leaves to others.
+const open = async (settings: PgLiteSettings) => {
+  if (settings.dataDir !== undefined) await mkdir(settings.dataDir, { recursive: true })
+  return await PGlite.create({ ...parsers, ...settings })
+}
 
 // A statement that has begun cannot be called back, so it is waited for: the connection is free when its turn is over.
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SqlError.SqlError> =>

@@ -29,6 +29,9 @@ const securityHeaders = {
   "x-frame-options": "DENY"
 }
 
+// The scheme every 401 asks for (RFC 6750, section 3).
+const challenge = { "www-authenticate": `Bearer realm="user-service"` }
+
 const printable = /^[\x21-\x7e]{1,128}$/
 
 /**
@@ -102,7 +105,11 @@ export const Edge = HttpRouter.middleware(
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
-        return HttpServerResponse.setHeaders(response, { ...headersOf(request, facts), ...response.headers })
+        return HttpServerResponse.setHeaders(response, {
+          ...headersOf(request, facts),
+          ...(response.status === 401 ? challenge : {}),
+          ...response.headers
+        })
       }).pipe(HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies }))
   }),
   { global: true }

@@ -34,7 +34,7 @@ export class Changes extends Context.Service<
     /** Runs a `change` that makes a user; `others` are locked as in `change`. */
     readonly create: <A, E, R>(
       others: ReadonlyArray<UserId>,
-      change: Effect.Effect<Change<A>, E, R>
+      change: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
   }
 >()("@user-service/core/changes/Changes") {
@@ -46,10 +46,10 @@ export class Changes extends Context.Service<
       const invalidations = yield* Invalidations
       const outbox = yield* OutboxSignal
 
-      const run = <A, E, R>(
-        lock: Effect.Effect<ReadonlyArray<LockedUser>, E | SqlError.SqlError, R>,
+      const run = <A, E, R, F>(
+        lock: Effect.Effect<ReadonlyArray<LockedUser>, F>,
         body: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
-      ): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
+      ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
         Effect.suspend(() => {
           let written: { readonly locked: ReadonlyArray<LockedUser>; readonly change: Change<A> } | undefined
           return storage.transaction(
@@ -78,7 +78,7 @@ export class Changes extends Context.Service<
               locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound())),
             change
           ),
-        create: (others, change) => run(repo.lock(others), () => change)
+        create: (others, change) => run(repo.lock(others), change)
       }
     })
   )

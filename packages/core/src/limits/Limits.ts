@@ -1,7 +1,7 @@
 import { RateLimits } from "@user-service/cache/RateLimits"
-import { type RateLimit, type RateLimited } from "@user-service/domain/RateLimit"
+import { type RateLimit, rateLimitConfig, type RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Effect, Layer, Option } from "effect"
+import { Config, Context, Effect, Layer, Option } from "effect"
 
 /** The limits by what they guard; none where it is switched off. */
 export interface LimitSettings {
@@ -11,6 +11,15 @@ export interface LimitSettings {
   readonly refresh: Option.Option<RateLimit>
   readonly changePassword: Option.Option<RateLimit>
 }
+
+/** `RATE_LIMIT_*`, each as `10/5m` or `off`. */
+export const config: Config.Config<LimitSettings> = Config.all({
+  register: rateLimitConfig("RATE_LIMIT_REGISTER", "register", "5/1h"),
+  loginAccount: rateLimitConfig("RATE_LIMIT_LOGIN_ACCOUNT", "login-account", "10/5m"),
+  loginIp: rateLimitConfig("RATE_LIMIT_LOGIN_IP", "login-ip", "100/5m"),
+  refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
+  changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m")
+})
 
 /** One bucket: which limit, and whose. */
 export interface Bucket {

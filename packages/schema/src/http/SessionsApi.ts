@@ -60,7 +60,8 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
     }),
     HttpApiEndpoint.post("logout", "/logout/", {
       headers: { authorization: Schema.optionalKey(Schema.String) },
-      payload: Schema.NullOr(Schema.Struct(refreshFields)).annotate({ identifier: "LogoutInput" }),
+      // Either may come without a body.
+      payload: [Schema.Struct(refreshFields).annotate({ identifier: "LogoutInput" }), Schema.Null],
       success: success("Logout successful", Nothing),
       error: [Failures.AuthenticationRequired, Failures.TokenInvalid, Failures.ServiceUnavailable]
     }),

@@ -1,0 +1,149 @@
+import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
+import { Logins } from "@user-service/core/accounts/Logins"
+import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
+import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
+import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
+import { Passwords } from "@user-service/core/accounts/Passwords"
+import { CacheSettings } from "@user-service/core/CacheSettings"
+import { Changes } from "@user-service/core/changes/Changes"
+import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
+import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
+import { Limits } from "@user-service/core/limits/Limits"
+import { Preferences } from "@user-service/core/preferences/Preferences"
+import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
+import { Profiles } from "@user-service/core/profiles/Profiles"
+import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
+import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
+import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
+import { Registrations } from "@user-service/core/push-tokens/Registrations"
+import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
+import { SessionChanges } from "@user-service/core/sessions/SessionChanges"
+import { Sessions } from "@user-service/core/sessions/Sessions"
+import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
+import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { SessionTokens } from "@user-service/core/sessions/SessionTokens"
+import { Storage } from "@user-service/database/Storage"
+import { Keys } from "@user-service/security/Keys"
+import { PasswordHasher } from "@user-service/security/PasswordHasher"
+import { TokenSigner } from "@user-service/security/TokenSigner"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
+import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
+import { Duration, Layer } from "effect"
+import { Digest, SecureRandom } from "effect/crypto"
+import { HttpRouter } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { AccountsHttp } from "./accounts/AccountsHttp.ts"
+import type { ApiSettings } from "./ApiSettings.ts"
+import { DocsHttp } from "./docs/DocsHttp.ts"
+import { Drain, layerShutdown } from "./health/Drain.ts"
+import { HealthHttp } from "./health/HealthHttp.ts"
+import { MetricsHttp } from "./health/MetricsHttp.ts"
+import { AuthenticationHttp } from "./http/AuthenticationHttp.ts"
+import { Edge } from "./http/Edge.ts"
+import { EdgeSettings } from "./http/EdgeSettings.ts"
+import * as NodeServer from "./http/NodeServer.ts"
+import { ValidationHttp } from "./http/ValidationHttp.ts"
+import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
+import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
+import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
+import { PushTokensHttp } from "./push-tokens/PushTokensHttp.ts"
+import { JwksHttp } from "./sessions/JwksHttp.ts"
+import { SessionsHttp } from "./sessions/SessionsHttp.ts"
+import { version } from "./Version.ts"
+
+/** The HTTP API over the features, as routes. */
+const Routes = Layer.mergeAll(
+  HttpApiBuilder.layer(UserServiceApi).pipe(
+    Layer.provide([AccountsHttp, SessionsHttp, ProfilesHttp, PreferencesHttp, PushTokensHttp, HealthHttp]),
+    Layer.provide([AuthenticationHttp, ValidationHttp])
+  ),
+  DocsHttp,
+  JwksHttp,
+  MetricsHttp,
+  Edge
+)
+
+/**
+ * The features over the engines, from the bottom up: each line stands on those above it. What they need from outside are
+ * the engines alone.
+ */
+const Features = (settings: ApiSettings) => {
+  const Foundations = Layer.mergeAll(
+    Storage.layer,
+    Layer.succeed(SessionSettings, settings.sessions),
+    Layer.succeed(CacheSettings, settings.cache),
+    Digest.layerWebCrypto,
+    SecureRandom.layerWebCrypto,
+    RepresentationsHttp,
+    PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
+    Limits.layer(settings.limits)
+  )
+  const Repos = Layer.mergeAll(
+    AccountsRepo.layer,
+    ChangesRepo.layer,
+    PreferencesRepo.layer,
+    ProfilesRepo.layer,
+    PushTokensRepo.layer,
+    SessionsRepo.layer
+  )
+  const ChangesLive = Changes.layer.pipe(
+    Layer.provide([Invalidations.layer, OutboxSignal.layer]),
+    Layer.provideMerge(LiveSessions.layer)
+  )
+  const Parts = Layer.mergeAll(
+    SessionTokens.layer,
+    SessionChanges.layer,
+    Registrations.layer({ maxActive: settings.maxPushTokens }),
+    Passwords.layer
+  )
+  return Layer.mergeAll(
+    Logins.layer,
+    NewAccounts.layer,
+    PasswordChanges.layer,
+    Sessions.layer,
+    Profiles.layer,
+    Preferences.layer,
+    PushTokens.layer
+  ).pipe(
+    Layer.provideMerge(Parts),
+    Layer.provideMerge(ChangesLive),
+    Layer.provideMerge(Repos),
+    Layer.provideMerge(Foundations)
+  )
+}
+
+/** How long load balancers have to see that the process is not ready any more, of the grace it has in all. */
+const drainNotice = (grace: Duration.Duration) => Duration.min(Duration.seconds(2), Duration.times(grace, 0.25))
+
+/** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
+export const layer = (settings: ApiSettings) => {
+  const notice = drainNotice(settings.shutdownGrace)
+  const Http = HttpRouter.serve(Routes, {
+    routerConfig: { ignoreTrailingSlash: true, maxParamLength: 1000 },
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
+    Layer.provide(
+      NodeServer.layer({
+        host: settings.host,
+        port: settings.port,
+        grace: Duration.subtract(settings.shutdownGrace, notice)
+      })
+    )
+  )
+  return layerShutdown({ notice }).pipe(
+    Layer.provide(Http),
+    Layer.provide(Features(settings)),
+    Layer.provide([
+      Drain.layer,
+      HttpMetrics.layer,
+      ProcessMetrics.layer({ version }),
+      Layer.succeed(EdgeSettings, settings.edge),
+      TokenSigner.layer(settings.tokens),
+      PasswordHasher.layer(settings.passwords)
+    ]),
+    Layer.provide(Keys.layerFile({ path: settings.keys.path, create: settings.environment !== "production" }))
+  )
+}

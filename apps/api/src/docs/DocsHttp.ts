@@ -1,0 +1,102 @@
+import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
+import { Effect, FileSystem, Layer } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { createRequire } from "node:module"
+import { failure } from "../http/Answers.ts"
+import * as Yaml from "yaml"
+
+const require = createRequire(import.meta.url)
+
+// The pages load nothing from elsewhere and run no inline script; both libraries set inline styles, and ReDoc searches in
+// a worker of its own making.
+const pagePolicy = [
+  "default-src 'none'",
+  "connect-src 'self'",
+  "font-src 'self' data:",
+  "frame-ancestors 'none'",
+  "img-src 'self' data:",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "worker-src 'self' blob:"
+].join("; ")
+
+interface Asset {
+  readonly contentType: string
+  readonly body: Effect.Effect<Uint8Array | string>
+}
+
+const page = (title: string, head: string, body: string, script: string) =>
+  `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+${head}
+</head>
+<body>
+${body}
+<script src="/api/docs/assets/${script}.js"></script>
+<script src="/api/docs/assets/${script}-start.js"></script>
+</body>
+</html>
+`
+
+const pages = {
+  swagger: page(
+    "User Service: Swagger UI",
+    `<link rel="stylesheet" href="/api/docs/assets/swagger.css">`,
+    `<div id="page"></div>`,
+    "swagger"
+  ),
+  redoc: page("User Service: ReDoc", "", `<div id="page"></div>`, "redoc")
+}
+
+const starts = {
+  swagger: `SwaggerUIBundle({ url: "/api/schema", dom_id: "#page", deepLinking: true, persistAuthorization: false })`,
+  redoc: `Redoc.init("/api/schema", { hideDownloadButton: false, disableSearch: false }, document.getElementById("page"))`
+}
+
+/** The OpenAPI document as JSON and YAML, and two pages that show it with no network but this server. */
+export const DocsHttp = Layer.effectDiscard(
+  Effect.gen(function*() {
+    const router = yield* HttpRouter.HttpRouter
+    const files = yield* FileSystem.FileSystem
+    const json = JSON.stringify(openApiDocument)
+
+    // Read once, when first asked for: a process that nobody asks for its documentation does not hold it.
+    const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(require.resolve(path))))
+    const assets: Record<string, Asset> = {
+      "swagger.js": { contentType: "text/javascript", body: yield* ofPackage("swagger-ui-dist/swagger-ui-bundle.js") },
+      "swagger.css": { contentType: "text/css", body: yield* ofPackage("swagger-ui-dist/swagger-ui.css") },
+      "redoc.js": { contentType: "text/javascript", body: yield* ofPackage("redoc/bundles/redoc.standalone.js") },
+      "swagger-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.swagger) },
+      "redoc-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.redoc) }
+    }
+
+    const showPage = (html: string) =>
+      HttpServerResponse.text(html, {
+        contentType: "text/html; charset=utf-8",
+        headers: { "content-security-policy": pagePolicy }
+      })
+    const showAsset = Effect.fnUntraced(function*() {
+      const { file = "" } = yield* HttpRouter.params
+      const asset = Object.hasOwn(assets, file) ? assets[file] : undefined
+      if (asset === undefined) return failure(404, "not_found", "No such file")
+      const body = yield* asset.body
+      const options = { contentType: `${asset.contentType}; charset=utf-8`, headers: { "cache-control": "max-age=3600" } }
+      return typeof body === "string" ? HttpServerResponse.text(body, options) : HttpServerResponse.uint8Array(body, options)
+    })
+
+    yield* router.add("GET", "/api/schema", HttpServerResponse.text(json, { contentType: "application/json" }))
+    yield* router.add(
+      "GET",
+      "/api/schema.yml",
+      HttpServerResponse.text(Yaml.stringify(openApiDocument), { contentType: "application/yaml; charset=utf-8" })
+    )
+    yield* router.add("GET", "/api/docs/swagger", showPage(pages.swagger))
+    yield* router.add("GET", "/api/docs/redoc", showPage(pages.redoc))
+    yield* router.add("GET", "/api/docs/assets/:file", showAsset())
+  })
+)

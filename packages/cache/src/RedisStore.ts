@@ -1,0 +1,123 @@
+import { Duration, Effect, Metric, Option } from "effect"
+import { Redis } from "effect/persistence"
+import type { Entry } from "./Cache.ts"
+import * as Epoch from "./Epoch.ts"
+import { failures, refusals, type Store, tombstoneMillis } from "./Store.ts"
+
+// An entry is `<version>:<value>`, a tombstone `<version>`: one string, so that reading it is one GET.
+const standing = `
+local version, live = string.match(redis.call('GETRANGE', KEYS[1], 0, 16), '^(%d+)(:?)')
+version = tonumber(version)
+local new = tonumber(ARGV[1])
+`
+
+const setScript = Redis.script(
+  (key: string, version: number, value: string, millis: number) => [key, version, value, millis],
+  {
+    numberOfKeys: 1,
+    lua: `${standing}
+if version and (version > new or (version == new and live == ':')) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] .. ':' .. ARGV[2], 'PX', ARGV[3])
+return 1
+`
+  }
+).withReturnType<number>()
+
+// A copy that is new enough stays, unless it ends sooner than a tombstone: what it keeps out would then come in.
+const invalidateScript = Redis.script((key: string, version: number) => [key, version, tombstoneMillis], {
+  numberOfKeys: 1,
+  lua: `${standing}
+if version and version >= new then
+  if live == ':' and redis.call('PTTL', KEYS[1]) >= tonumber(ARGV[2]) then return end
+  redis.call('SET', KEYS[1], string.format('%.0f', version), 'PX', ARGV[2])
+  return
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+`
+})
+
+const parse = (text: string | null): Option.Option<Entry> => {
+  const colon = text === null ? -1 : text.indexOf(":")
+  return text === null || colon < 0
+    ? Option.none()
+    : Option.some({ version: Number(text.slice(0, colon)), value: text.slice(colon + 1) })
+}
+
+const millisOf = (timeToLive: Duration.Duration) => Math.max(1, Math.ceil(Duration.toMillis(timeToLive)))
+
+// How often a write follows an epoch that moves under it, before it moves the epoch itself.
+const rounds = 3
+
+export const make = Effect.gen(function* () {
+  const redis = yield* Redis.Redis
+  const epoch = yield* Epoch.make
+  const setIn = redis.eval(setScript)
+  const invalidateIn = redis.eval(invalidateScript)
+
+  const missed = Effect.succeed(Option.none<Entry>())
+  const failed = Metric.update(failures, 1)
+  const countRefusal = (kept: number) => (kept === 1 ? Effect.void : Metric.update(refusals, 1))
+
+  /**
+   * Runs a write in the epoch, and again in the next where it has moved meanwhile: it has landed when the epoch is still the
+   * same afterwards, as whoever reads in a later one began after the commit. Uninterruptible, as half of it is worth nothing.
+   */
+  const write = (run: (at: number) => Effect.Effect<void, Redis.RedisError>, round = 1): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const at = epoch.current()
+      if (at === undefined || round > rounds) return Effect.sync(epoch.lose)
+      return Effect.all([run(at), redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }).pipe(
+        Effect.flatMap(([, answer]) => {
+          epoch.observe(answer)
+          return epoch.current() === at ? Effect.void : write(run, round + 1)
+        }),
+        Effect.catch(() => Effect.andThen(failed, Effect.sync(epoch.lose)))
+      )
+    }).pipe(Effect.uninterruptible)
+
+  const store: Store = {
+    epoch: epoch.current,
+    get: (key) =>
+      Effect.suspend(() => {
+        const at = epoch.current()
+        if (at === undefined) return missed
+        return Effect.matchEffect(redis.send<string | null>("get", `${at}:${key}`), {
+          onFailure: () => Effect.andThen(failed, missed),
+          onSuccess: (text) => (epoch.current() === at ? Effect.succeed(parse(text)) : missed)
+        })
+      }),
+    getMany: (keys) =>
+      Effect.suspend(() => {
+        const at = epoch.current()
+        const allMissed = Effect.succeed(keys.map(() => Option.none<Entry>()))
+        if (at === undefined || keys.length === 0) return allMissed
+        return Effect.matchEffect(
+          redis.send<ReadonlyArray<string | null>>("mget", ...keys.map((key) => `${at}:${key}`)),
+          {
+            onFailure: () => Effect.andThen(failed, allMissed),
+            onSuccess: (texts) => (epoch.current() === at ? Effect.succeed(texts.map(parse)) : allMissed)
+          }
+        )
+      }),
+    fill: (at, key, entry, timeToLive) =>
+      Effect.suspend(() =>
+        epoch.current() === at
+          ? Effect.flatMap(setIn(`${at}:${key}`, entry.version, entry.value, millisOf(timeToLive)), countRefusal)
+          : Effect.void
+      ).pipe(Effect.catch(() => failed)),
+    set: (key, entry, timeToLive) =>
+      write((at) =>
+        Effect.flatMap(setIn(`${at}:${key}`, entry.version, entry.value, millisOf(timeToLive)), countRefusal)
+      ),
+    invalidate: (entries) =>
+      entries.length === 0
+        ? Effect.void
+        : write((at) =>
+            Effect.forEach(entries, ({ key, version }) => invalidateIn(`${at}:${key}`, version), {
+              concurrency: "unbounded",
+              discard: true
+            })
+          )
+  }
+  return store
+})

@@ -1,11 +1,15 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** What every package's tests share: workspace packages resolve to their sources. */
+const conditions = ["@user-service/source"]
+
+/** What every package's tests share: workspace packages resolve to their sources, and the engines are looked for once. */
 export default defineConfig({
-  resolve: { conditions: ["@user-service/source"] },
-  ssr: { resolve: { conditions: ["@user-service/source"] } },
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: [fileURLToPath(new URL("./vitest.engines.ts", import.meta.url))],
     testTimeout: 30_000,
     hookTimeout: 60_000
   }

@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, type Layer, Option, Ref } from "effect"
+import { Cache } from "../Cache.ts"
+import { freshKey, type Passing } from "./Fresh.ts"
+
+const timeToLive = Duration.hours(1)
+const entry = (version: number, value = `v${version}`) => ({ version, value })
+const some = (version: number, value?: string) => Option.some(entry(version, value))
+const set = (key: string, version: number, value?: string) =>
+  Cache.use((cache) => cache.set(key, { ...entry(version, value), timeToLive }))
+const get = (key: string) => Cache.use((cache) => cache.get(key))
+const invalidate = (key: string, version: number) => Cache.use((cache) => cache.invalidate([{ key, version }]))
+
+/** What every `Cache` promises. */
+export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: Passing) =>
+  describe(name, () => {
+    it.layer(layer, { excludeTestServices: pass.live })((it) => {
+      it.effect("what is set is found, whatever is in it", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          assert.isTrue(Option.isNone(yield* get(key)))
+          yield* set(key, 7, `1:2:{"ü": "\\u0000\n"}`)
+          assert.deepStrictEqual(yield* get(key), some(7, `1:2:{"ü": "\\u0000\n"}`))
+          const empty = freshKey()
+          yield* set(empty, 0, "")
+          assert.deepStrictEqual(yield* get(empty), some(0, ""))
+        })
+      )
+
+      it.effect("many are found in the order they were asked for", () =>
+        Effect.gen(function* () {
+          const [a, b] = [freshKey(), freshKey()]
+          yield* set(a, 1)
+          yield* set(b, 2)
+          const found = yield* Cache.use((cache) => cache.getMany([b, freshKey(), a]))
+          assert.deepStrictEqual(found, [some(2), Option.none(), some(1)])
+          assert.deepStrictEqual(yield* Cache.use((cache) => cache.getMany([])), [])
+        })
+      )
+
+      it.effect("a newer version replaces, the same and an older do not", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          yield* set(key, 9, "first")
+          yield* set(key, 9, "second")
+          assert.deepStrictEqual(yield* get(key), some(9, "first"))
+          yield* set(key, 8)
+          assert.deepStrictEqual(yield* get(key), some(9, "first"))
+          yield* set(key, 10)
+          assert.deepStrictEqual(yield* get(key), some(10))
+        })
+      )
+
+      it.effect("an invalidation takes what is older and refuses what comes late, until the version it names", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          yield* set(key, 1)
+          yield* invalidate(key, 3)
+          assert.isTrue(Option.isNone(yield* get(key)))
+          yield* set(key, 2)
+          assert.isTrue(Option.isNone(yield* get(key)))
+          yield* set(key, 3)
+          assert.deepStrictEqual(yield* get(key), some(3))
+        })
+      )
+
+      it.effect("an invalidation stands where nothing stood", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          yield* invalidate(key, 2)
+          yield* set(key, 1)
+          assert.isTrue(Option.isNone(yield* get(key)))
+        })
+      )
+
+      it.effect("an invalidation leaves what is as new as itself, and never lowers one that came before it", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          yield* set(key, 5)
+          yield* invalidate(key, 5)
+          yield* invalidate(key, 4)
+          assert.deepStrictEqual(yield* get(key), some(5))
+          yield* invalidate(key, 9)
+          yield* invalidate(key, 6)
+          yield* set(key, 8)
+          assert.isTrue(Option.isNone(yield* get(key)))
+        })
+      )
+
+      it.effect("many are invalidated at once", () =>
+        Effect.gen(function* () {
+          const keys = Array.from({ length: 100 }, freshKey)
+          yield* Effect.forEach(keys, (key) => set(key, 1), { concurrency: "unbounded" })
+          yield* Cache.use((cache) => cache.invalidate(keys.map((key) => ({ key, version: 2 }))))
+          const found = yield* Cache.use((cache) => cache.getMany(keys))
+          assert.isTrue(found.every(Option.isNone))
+        })
+      )
+
+      it.effect("an entry ends when its time is over", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          yield* cache.set(key, { ...entry(1), timeToLive: Duration.millis(150) })
+          assert.deepStrictEqual(yield* cache.get(key), some(1))
+          yield* pass.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
+        })
+      )
+
+      it.effect("an entry about to end still keeps out what an invalidation forbids", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          yield* cache.set(key, { ...entry(5), timeToLive: Duration.millis(150) })
+          yield* invalidate(key, 5)
+          yield* pass.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
+          yield* set(key, 4)
+          assert.isTrue(Option.isNone(yield* get(key)))
+        })
+      )
+
+      it.effect("what is read through is kept, and read once", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const loads = yield* Ref.make(0)
+          const load = Effect.as(
+            Ref.update(loads, (n) => n + 1),
+            some(1)
+          )
+          assert.deepStrictEqual(yield* cache.readThrough(key, { timeToLive, load }), some(1))
+          assert.deepStrictEqual(yield* cache.readThrough(key, { timeToLive, load }), some(1))
+          assert.strictEqual(yield* Ref.get(loads), 1)
+        })
+      )
+
+      it.effect("what is not there is not kept, nor is a failure", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          assert.isTrue(Option.isNone(yield* cache.readThrough(key, { timeToLive, load: Effect.succeedNone })))
+          assert.strictEqual(yield* Effect.flip(cache.readThrough(key, { timeToLive, load: Effect.fail("no") })), "no")
+          assert.deepStrictEqual(yield* cache.readThrough(key, { timeToLive, load: Effect.succeed(some(1)) }), some(1))
+        })
+      )
+
+      it.effect("a burst of 200 misses makes one load", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const loads = yield* Ref.make(0)
+          const load = Effect.gen(function* () {
+            yield* Ref.update(loads, (n) => n + 1)
+            for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+            return some(1)
+          })
+          const found = yield* Effect.all(
+            Array.from({ length: 200 }, () => cache.readThrough(key, { timeToLive, load })),
+            { concurrency: "unbounded" }
+          )
+          assert.isTrue(found.every(Option.isSome))
+          assert.strictEqual(yield* Ref.get(loads), 1)
+        })
+      )
+
+      it.effect("a read that began before a write does not keep its old value after it", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const reading = yield* Deferred.make<void>()
+          const written = yield* Deferred.make<void>()
+          const load = Effect.andThen(
+            Deferred.succeed(reading, undefined),
+            Effect.as(Deferred.await(written), some(1, "old"))
+          )
+          const reader = yield* Effect.forkChild(cache.readThrough(key, { timeToLive, load }))
+          yield* Deferred.await(reading)
+          yield* invalidate(key, 2)
+          yield* Deferred.succeed(written, undefined)
+          yield* Fiber.join(reader)
+          assert.isTrue(Option.isNone(yield* get(key)))
+        })
+      )
+
+      it.effect("a read that began after a write never waits for what was read before it", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const reading = yield* Deferred.make<void>()
+          const written = yield* Deferred.make<void>()
+          const old = Effect.andThen(
+            Deferred.succeed(reading, undefined),
+            Effect.as(Deferred.await(written), some(1, "old"))
+          )
+          yield* Effect.forkChild(cache.readThrough(key, { timeToLive, load: old }))
+          yield* Deferred.await(reading)
+          yield* invalidate(key, 2)
+          const after = yield* Effect.forkChild(
+            cache.readThrough(key, { timeToLive, load: Effect.succeed(some(2, "new")) })
+          )
+          yield* Effect.yieldNow
+          yield* Deferred.succeed(written, undefined)
+          assert.deepStrictEqual(yield* Fiber.join(after), some(2, "new"))
+        })
+      )
+
+      it.effect("a loader that is interrupted holds up nobody", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const loading = yield* Deferred.make<void>()
+          const stuck = yield* Effect.forkChild(
+            cache.readThrough(key, {
+              timeToLive,
+              load: Effect.andThen(Deferred.succeed(loading, undefined), Effect.never)
+            })
+          )
+          yield* Deferred.await(loading)
+          const waiting = yield* Effect.forkChild(cache.readThrough(key, { timeToLive, load: Effect.succeed(some(1)) }))
+          yield* Fiber.interrupt(stuck)
+          assert.deepStrictEqual(yield* Fiber.join(waiting), some(1))
+        })
+      )
+
+      it.effect("a loader that takes too long is not waited for", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const loading = yield* Deferred.make<void>()
+          yield* Effect.forkChild(
+            cache.readThrough(key, {
+              timeToLive,
+              load: Effect.andThen(Deferred.succeed(loading, undefined), Effect.never)
+            })
+          )
+          yield* Deferred.await(loading)
+          const waiting = yield* Effect.forkChild(cache.readThrough(key, { timeToLive, load: Effect.succeed(some(1)) }))
+          yield* pass.until(
+            Duration.millis(250),
+            Effect.map(
+              Effect.sync(() => waiting.pollUnsafe()),
+              (exit) => exit !== undefined
+            )
+          )
+          assert.deepStrictEqual(yield* Fiber.join(waiting), some(1))
+        })
+      )
+    })
+  })

@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type RateLimit, RateLimited } from "@user-service/domain/RateLimit"
+import { Duration, Effect, Exit, type Layer } from "effect"
+import { RateLimits } from "../RateLimits.ts"
+import { freshKey, type Passing } from "./Fresh.ts"
+
+const ten: RateLimit = { name: "ten", limit: 10, window: Duration.minutes(5) }
+const brief: RateLimit = { name: "brief", limit: 2, window: Duration.millis(300) }
+
+const passes = (limit: RateLimit, key: string) =>
+  Effect.isSuccess(RateLimits.use((limits) => limits.consume(limit, key)))
+
+/** What every `RateLimits` promises. */
+export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: Passing) =>
+  describe(name, () => {
+    it.layer(layer, { excludeTestServices: pass.live })((it) => {
+      it.effect("of 1,000 parallel attempts on a limit of 10, exactly 10 pass", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          const exits = yield* Effect.all(
+            Array.from({ length: 1000 }, () => Effect.exit(limits.consume(ten, key))),
+            { concurrency: "unbounded" }
+          )
+          assert.strictEqual(exits.filter(Exit.isSuccess).length, 10)
+        })
+      )
+
+      it.effect("what is left counts down, and a refusal says all there is to say", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          for (const remaining of [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]) {
+            const consumed = yield* limits.consume(ten, key)
+            assert.deepStrictEqual([consumed.limit, consumed.remaining], [10, remaining])
+            assert.isAtMost(consumed.resetAfterSeconds, 300)
+            assert.isAtLeast(consumed.resetAfterSeconds, 299)
+          }
+          const error = yield* Effect.flip(limits.consume(ten, key))
+          assert.instanceOf(error, RateLimited)
+          assert.deepStrictEqual([error.policy, error.limit, error.windowSeconds], ["ten", 10, 300])
+          assert.isAtMost(error.retryAfterSeconds, 300)
+          assert.isAtLeast(error.retryAfterSeconds, 299)
+        })
+      )
+
+      it.effect("the window ends by itself after the first attempt, however many were refused in it", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          assert.isTrue(yield* passes(brief, key))
+          assert.isTrue(yield* passes(brief, key))
+          for (let attempt = 0; attempt < 5; attempt++) assert.isFalse(yield* passes(brief, key))
+          yield* pass.until(brief.window, passes(brief, key))
+          assert.isTrue(yield* passes(brief, key))
+          assert.isFalse(yield* passes(brief, key))
+        })
+      )
+
+      it.effect("the first attempt opens the whole window, not a share of it", () =>
+        Effect.gen(function* () {
+          const { resetAfterSeconds } = yield* RateLimits.use((limits) => limits.consume(ten, freshKey()))
+          assert.isAtLeast(resetAfterSeconds, 299)
+        })
+      )
+
+      it.effect("a bucket that is cleared is as new", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          yield* Effect.all(Array.from({ length: 10 }, () => limits.consume(ten, key)))
+          yield* limits.clear(ten, key)
+          assert.strictEqual((yield* limits.consume(ten, key)).remaining, 9)
+        })
+      )
+
+      it.effect("a refund gives back one attempt, of a full bucket as well", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          yield* Effect.all(Array.from({ length: 10 }, () => limits.consume(ten, key)))
+          assert.isFalse(yield* passes(ten, key))
+          yield* limits.refund(ten, key)
+          assert.isTrue(yield* passes(ten, key))
+          assert.isFalse(yield* passes(ten, key))
+        })
+      )
+
+      it.effect("refunds never make more room than the limit, nor a window longer", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          yield* limits.refund(brief, key)
+          assert.isTrue(yield* passes(brief, key))
+          for (let time = 0; time < 3; time++) yield* limits.refund(brief, key)
+          assert.isTrue(yield* passes(brief, key))
+          assert.isTrue(yield* passes(brief, key))
+          assert.isFalse(yield* passes(brief, key))
+          yield* pass.until(brief.window, passes(brief, key))
+        })
+      )
+
+      it.effect("policies and keys have buckets of their own", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          yield* Effect.all(Array.from({ length: 10 }, () => limits.consume(ten, key)))
+          assert.isTrue(yield* passes({ ...ten, name: "another" }, key))
+          assert.isTrue(yield* passes(ten, freshKey()))
+        })
+      )
+    })
+  })

@@ -63,6 +63,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
+      it.effect("no attempt makes the window longer", () =>
+        Effect.gen(function* () {
+          const limits = yield* RateLimits
+          const key = freshKey()
+          const left = Effect.map(
+            limits.consume({ name: "wide", limit: 1_000_000, window: Duration.seconds(2) }, key),
+            ({ resetAfterSeconds }) => resetAfterSeconds
+          )
+          assert.strictEqual(yield* left, 2)
+          yield* pass.until(Duration.seconds(1), Effect.orDie(Effect.map(left, (seconds) => seconds === 1)))
+        })
+      )
+
       it.effect("a bucket that is cleared is as new", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits

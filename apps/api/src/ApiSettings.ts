@@ -59,16 +59,17 @@ const productionProblems = (settings: ApiSettings): ReadonlyArray<string> => {
     ...(Option.isNone(settings.rabbitmqUrl) ? ["RABBITMQ_URL: required in production"] : []),
     ...(settings.keys.named ? [] : ["JWT_KEYS_FILE: required in production"])
   ]
-  const secret = settings.tokens.algorithm === "HS256"
-    ? TokenSigner.secretKeyProblem(Redacted.value(settings.tokens.secretKey))
-    : undefined
+  const secret =
+    settings.tokens.algorithm === "HS256"
+      ? TokenSigner.secretKeyProblem(Redacted.value(settings.tokens.secretKey))
+      : undefined
   return secret === undefined ? missing : [...missing, `SECRET_KEY: ${secret}`]
 }
 
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
-export const read: Effect.Effect<ApiSettings, SettingsInvalid> = Effect.gen(function*() {
+export const read: Effect.Effect<ApiSettings, SettingsInvalid> = Effect.gen(function* () {
   const results = yield* Effect.forEach(Object.values(parts), (part: Config.Config<unknown>) => Effect.result(part))
-  const problems = results.flatMap((result) => Result.isFailure(result) ? [result.failure.message] : [])
+  const problems = results.flatMap((result) => (Result.isFailure(result) ? [result.failure.message] : []))
   if (problems.length > 0) return yield* new SettingsInvalid({ problems })
   const settings = yield* Effect.orDie(config)
   const more = productionProblems(settings)

@@ -22,5 +22,8 @@ export const onlyRow = <A, I>(row: Schema.Codec<A, I>) => {
   const decode = firstRow(row)
   return <E, R>(statement: Effect.Effect<ReadonlyArray<unknown>, E, R>): Effect.Effect<A, E, R> =>
     Effect.flatMap(decode(statement), (found) =>
-      Option.isSome(found) ? Effect.succeed(found.value) : Effect.die("A statement that must answer a row answered none"))
+      Option.isSome(found)
+        ? Effect.succeed(found.value)
+        : Effect.die("A statement that must answer a row answered none")
+    )
 }

@@ -26,10 +26,10 @@ export const run: Effect.Effect<
   ReadonlyArray<readonly [id: number, name: string]>,
   Migrator.MigrationError | SqlError.SqlError,
   SqlClient.SqlClient
-> = Effect.gen(function*() {
+> = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   return yield* sql.withTransaction(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       // A migration may take longer than a request's statement, and so may the wait for another process's.
       yield* sql`set local statement_timeout = 0`
       yield* sql`select pg_advisory_xact_lock(${lockId})`

@@ -22,7 +22,7 @@ const parsers: PGliteOptions = { parsers: { [types.INT8]: BigInt } }
 export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(
     SqlClient.SqlClient,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const semaphore = yield* Semaphore.make(1)
       const database = yield* Effect.acquireRelease(
         attempt("connect", () => open(settings)),
@@ -54,7 +54,9 @@ const makeConnection = (database: PGlite): SqlConnection.Connection => {
     attempt("execute", () => database.query<Row>(sql, [...params], { rowMode }))
 
   const execute: SqlConnection.Connection["execute"] = (sql, params, transformRows) =>
-    Effect.map(run<object>(sql, params, "object"), ({ rows }) => transformRows === undefined ? rows : transformRows(rows))
+    Effect.map(run<object>(sql, params, "object"), ({ rows }) =>
+      transformRows === undefined ? rows : transformRows(rows)
+    )
   const executeValues: SqlConnection.Connection["executeValues"] = (sql, params) =>
     Effect.map(run<ReadonlyArray<unknown>>(sql, params, "array"), ({ rows }) => rows)
 

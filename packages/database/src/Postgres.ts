@@ -16,7 +16,10 @@ const fromParts = Config.all({
   password: Config.Redacted("DB_PASSWORD").pipe(Config.withDefault(Redacted.make("")))
 }).pipe(
   Config.map(({ host, name, password, port, user }) => {
-    const account = [user, Redacted.value(password)].filter((part) => part !== "").map(encodeURIComponent).join(":")
+    const account = [user, Redacted.value(password)]
+      .filter((part) => part !== "")
+      .map(encodeURIComponent)
+      .join(":")
     return Redacted.make(`postgres://${account}@${host}:${port}/${encodeURIComponent(name)}`, { label: "DATABASE_URL" })
   })
 )

@@ -30,18 +30,20 @@ export class Storage extends Context.Service<
 >()("@user-service/database/Storage") {
   static readonly layer: Layer.Layer<Storage, never, SqlClient.SqlClient> = Layer.effect(
     Storage,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       return {
         read: (effect) =>
           effect.pipe(Effect.retry({ while: isPassing, schedule: soon, times: 2 }), within(readDeadline), settled),
         write: (effect) => effect.pipe(within(readDeadline), settled),
         transaction: (effect) =>
-          sql.withTransaction(effect).pipe(
-            Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
-            within(transactionDeadline),
-            settled
-          ),
+          sql
+            .withTransaction(effect)
+            .pipe(
+              Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
+              within(transactionDeadline),
+              settled
+            ),
         ping: sql`select 1`.pipe(
           Effect.timed,
           Effect.map(([elapsed]) => elapsed),
@@ -60,9 +62,7 @@ export const onUniqueViolation =
     Effect.catchIf(
       effect,
       (error) =>
-        SqlError.isSqlError(error) &&
-        error.reason._tag === "UniqueViolation" &&
-        error.reason.constraint === constraint,
+        SqlError.isSqlError(error) && error.reason._tag === "UniqueViolation" && error.reason.constraint === constraint,
       () => Effect.fail(onViolation())
     )
 
@@ -85,11 +85,12 @@ const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53)/.test(s
 const isPassing = (error: unknown): boolean => SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
 
 const isRolledBack = (error: unknown): boolean =>
-  SqlError.isSqlError(error) &&
-  (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+  SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
 
-const within = (deadline: Duration.Duration) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
+const within =
+  (deadline: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
 
 const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>

@@ -33,7 +33,7 @@ const overlap = (a: string, b: string): number => {
 const resembles = (password: string, attribute: string): boolean =>
   [attribute, ...attribute.split(/[^\p{L}\p{N}]+/u)]
     .filter((part) => part.length >= 3)
-    .some((part) => password.includes(part) ? part.length * 2 >= password.length : overlap(password, part) >= 0.7)
+    .some((part) => (password.includes(part) ? part.length * 2 >= password.length : overlap(password, part) >= 0.7))
 
 /** Every rule the password breaks, as sentences for its field; none when it is good. No composition rules. */
 export const passwordProblems = (password: string, context: PasswordContext): ReadonlyArray<string> => {

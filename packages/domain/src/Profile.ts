@@ -16,19 +16,18 @@ const isHttpUrl = (text: string): boolean => {
 }
 
 /** The address of a picture. It is only ever handed to clients: this service never fetches it. */
-export const AvatarUrl = textUpTo(500).check(
-  Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL.")
-).pipe(Schema.brand("AvatarUrl"))
+export const AvatarUrl = textUpTo(500)
+  .check(Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL."))
+  .pipe(Schema.brand("AvatarUrl"))
 export type AvatarUrl = typeof AvatarUrl.Type
 
 // Offsets ("+02:00") are zones to `Intl` but not names of the IANA database: they know no daylight saving.
-const isTimeZone = (text: string): boolean =>
-  /^[A-Za-z]/.test(text) && Option.isSome(DateTime.zoneMakeNamed(text))
+const isTimeZone = (text: string): boolean => /^[A-Za-z]/.test(text) && Option.isSome(DateTime.zoneMakeNamed(text))
 
 /** A name of the IANA time zone database. */
-export const TimeZone = textUpTo(64).check(
-  Schema.makeFilter((text: string) => isTimeZone(text) || "Enter a valid IANA time zone.")
-).pipe(Schema.brand("TimeZone"))
+export const TimeZone = textUpTo(64)
+  .check(Schema.makeFilter((text: string) => isTimeZone(text) || "Enter a valid IANA time zone."))
+  .pipe(Schema.brand("TimeZone"))
 export type TimeZone = typeof TimeZone.Type
 
 const isLanguageTag = (text: string): boolean => {
@@ -40,9 +39,9 @@ const isLanguageTag = (text: string): boolean => {
 }
 
 /** A language tag (BCP 47), such as `en` or `pt-BR`. */
-export const Language = textUpTo(35).check(
-  Schema.makeFilter((text: string) => isLanguageTag(text) || "Enter a valid BCP 47 language tag.")
-).pipe(Schema.brand("Language"))
+export const Language = textUpTo(35)
+  .check(Schema.makeFilter((text: string) => isLanguageTag(text) || "Enter a valid BCP 47 language tag."))
+  .pipe(Schema.brand("Language"))
 export type Language = typeof Language.Type
 
 export const defaultTimeZone = TimeZone.make("UTC")

@@ -13,9 +13,9 @@ export const TokenType = Schema.Literals(["fcm", "apns", "onesignal", "vapid", "
 export type TokenType = typeof TokenType.Type
 
 /** The address of one app installation at its push service. A secret: it is enough to reach the device. */
-export const DeviceToken = textUpTo(4096).check(
-  Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank.")
-).pipe(Schema.brand("DeviceToken"))
+export const DeviceToken = textUpTo(4096)
+  .check(Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank."))
+  .pipe(Schema.brand("DeviceToken"))
 export type DeviceToken = typeof DeviceToken.Type
 
 /** A device's id or name, as its app names it; empty where it names none. */

@@ -104,11 +104,14 @@ export const Failures = {
   UsernameTaken: failure(UsernameTaken, 422, (error) => invalidInput({ username: [error.message] })),
   DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] })),
   PasswordRejected: failure(PasswordRejected, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: error.problems })),
+    invalidInput({ [String.camelToSnake(error.field)]: error.problems })
+  ),
   IncorrectPassword: failure(IncorrectPassword, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })),
+    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })
+  ),
   PreferencesContradictory: failure(PreferencesContradictory, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })),
+    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })
+  ),
   RateLimited: failureWithHeaders(RateLimited, 429, coded("rate_limited"), {
     "retry-after": (error) => `${error.retryAfterSeconds}`,
     "ratelimit-policy": rateLimitPolicyHeader,

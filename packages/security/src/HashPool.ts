@@ -79,7 +79,8 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   const dispatch = (): void => {
-    while (!closed && (idle.length > 0 || busy.size < options.size)) {
+    if (closed) return
+    while (idle.length > 0 || busy.size < options.size) {
       const [next] = waiting
       if (next === undefined) return
       waiting.delete(next)

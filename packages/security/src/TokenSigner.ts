@@ -152,10 +152,9 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
     const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => new TokenInvalid() })
     const key = typ === "JWT" ? verifying(keys.current(), kid, now) : undefined
     if (key === undefined) return yield* invalid
-    const { payload } = yield* Effect.tryPromise({
-      try: () => compactVerify(token, key, { algorithms: [alg] }),
-      catch: (error) => error
-    }).pipe(Effect.catch((error) => (error instanceof errors.JOSEError ? invalid : Effect.die(error))))
+    const { payload } = yield* Effect.tryPromise(() => compactVerify(token, key, { algorithms: [alg] })).pipe(
+      Effect.catch(({ cause }) => (cause instanceof errors.JOSEError ? invalid : Effect.die(cause)))
+    )
     return text.decode(payload)
   })
 

@@ -19,7 +19,7 @@ const largestBuffer = 16 * 1024 * 1024
  * when the process exits. A SIGHUP closes the file, what came before it written, and opens the path anew, as logrotate
  * expects. A full disk or a path out of reach costs the lines and one complaint, never the process: each write tries again.
  */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   path: string,
   complain: (problem: string) => void
 ): Effect.fn.Return<LogFile, never, Scope.Scope> {

@@ -36,9 +36,9 @@ const escaped = (text: string): string =>
 
 /** One JSON object, one line, no line end. */
 export const toJson = (line: LogLine): string => {
-  const head = `{"timestamp":"${timestamp(line.time)}","level":"${line.level.toLowerCase()}","message":${
-    JSON.stringify(line.message)
-  }`
+  const head = `{"timestamp":"${timestamp(line.time)}","level":"${line.level.toLowerCase()}","message":${JSON.stringify(
+    line.message
+  )}`
   const error = line.error === undefined ? "" : `,"error":${JSON.stringify(line.error)}`
   const fields = JSON.stringify(line.fields)
   const whole = fields === "{}" ? `${head}${error}}` : `${head}${error},${fields.slice(1)}`
@@ -60,7 +60,10 @@ const reset = "\u001b[0m"
 const indented = (text: string): string =>
   text
     .replace(/\r\n?|[\u2028\u2029\u0085]/g, "\n")
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
+    .replace(
+      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+      (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`
+    )
     .replace(/\n/g, "\n    ")
 
 const shown = (value: Plain): string =>
@@ -68,10 +71,10 @@ const shown = (value: Plain): string =>
 
 /** For a person: time, level, message, then the fields; a cause on indented lines below. */
 export const toPretty = (line: LogLine, coloured: boolean): string => {
-  const paint = (colour: string, text: string) => coloured ? `${colour}${text}${reset}` : text
-  let text = `${paint(dim, timestamp(line.time))} ${paint(colours[line.level], line.level.toUpperCase().padEnd(5))} ${
-    indented(line.message)
-  }`
+  const paint = (colour: string, text: string) => (coloured ? `${colour}${text}${reset}` : text)
+  let text = `${paint(dim, timestamp(line.time))} ${paint(colours[line.level], line.level.toUpperCase().padEnd(5))} ${indented(
+    line.message
+  )}`
   for (const key in line.fields) {
     const value = line.fields[key]
     if (value !== undefined) text += ` ${paint(dim, `${shown(key)}=`)}${shown(value)}`

@@ -15,11 +15,14 @@ export interface LogSettings {
  * Where every line of the log goes, from the logger and from what is too hot for it. Plain functions, synchronous and
  * cheap, that never fail. A line is written as it is: masking is its maker's part.
  */
-export class LogSink extends Context.Service<LogSink, {
-  /** Whether lines of this level are wanted: ask before making one. */
-  readonly isEnabled: (level: LogLevel.Severity) => boolean
-  readonly write: (line: LogLine) => void
-}>()("@user-service/telemetry/LogSink") {
+export class LogSink extends Context.Service<
+  LogSink,
+  {
+    /** Whether lines of this level are wanted: ask before making one. */
+    readonly isEnabled: (level: LogLevel.Severity) => boolean
+    readonly write: (line: LogLine) => void
+  }
+>()("@user-service/telemetry/LogSink") {
   /** The console (stdout), and the file where one is named. */
   static readonly layer = (
     settings: LogSettings,
@@ -27,7 +30,7 @@ export class LogSink extends Context.Service<LogSink, {
   ): Layer.Layer<LogSink> =>
     Layer.effect(
       LogSink,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const file = settings.file === undefined ? undefined : yield* LogFile.make(settings.file, complain)
         const console = yield* LogConsole.make(output)
         const enabled = new Set(severities.filter((level) => LogLevel.isGreaterThanOrEqualTo(level, settings.level)))

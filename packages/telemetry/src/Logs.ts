@@ -1,4 +1,16 @@
-import { Cause, Config, Effect, Layer, Logger, type LogLevel, Option, Predicate, References, Schema, SchemaTransformation } from "effect"
+import {
+  Cause,
+  Config,
+  Effect,
+  Layer,
+  Logger,
+  type LogLevel,
+  Option,
+  Predicate,
+  References,
+  Schema,
+  SchemaTransformation
+} from "effect"
 import type { ConsoleOutput } from "./LogConsole.ts"
 import { ownKeys } from "./LogLine.ts"
 import { type LogSettings, LogSink } from "./LogSink.ts"
@@ -34,8 +46,8 @@ export const config: Config.Config<LogSettings> = Config.all({
     const isProduction = environment === "production"
     return {
       level: levels[level] ?? "Info",
-      format: Option.getOrElse(format, () => isProduction ? "json" : "pretty"),
-      file: Option.getOrElse(file, () => isProduction ? "logs/user_service.log" : undefined)
+      format: Option.getOrElse(format, () => (isProduction ? "json" : "pretty")),
+      file: Option.getOrElse(file, () => (isProduction ? "logs/user_service.log" : undefined))
     }
   })
 )
@@ -61,7 +73,8 @@ const makeLogger = (sink: LogSink["Service"]): Logger.Logger<unknown, void> =>
       else texts.push(toText(toPlain(part)))
     }
     addFields(fields, fiber.getRef(References.CurrentLogAnnotations))
-    for (const [label, start] of fiber.getRef(References.CurrentLogSpans)) fields[`${maskText(label)}_ms`] = date.getTime() - start
+    for (const [label, start] of fiber.getRef(References.CurrentLogSpans))
+      fields[`${maskText(label)}_ms`] = date.getTime() - start
     const span = fiber.cache.span
     if (span !== undefined) Object.assign(fields, { trace_id: span.traceId, span_id: span.spanId })
     sink.write({
@@ -84,4 +97,4 @@ const addFields = (fields: Record<string, Plain>, source: Record<string, unknown
   }
 }
 
-const toText = (plain: Plain): string => typeof plain === "string" ? plain : JSON.stringify(plain)
+const toText = (plain: Plain): string => (typeof plain === "string" ? plain : JSON.stringify(plain))

@@ -15,7 +15,7 @@ const resolutionMillis = 10
  */
 export const layer = (build: Build): Layer.Layer<never> =>
   Layer.effectDiscard(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const context = yield* Effect.context<never>()
       const delay = yield* eventLoopDelay
       const register = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State) =>
@@ -27,15 +27,25 @@ export const layer = (build: Build): Layer.Layer<never> =>
         register(Metric.gauge(name, { description, attributes }), () => ({ value: read() }))
 
       yield* register(
-        Metric.counter("process_cpu_seconds_total", { description: "CPU time of the process, user and system, in seconds" }),
+        Metric.counter("process_cpu_seconds_total", {
+          description: "CPU time of the process, user and system, in seconds"
+        }),
         () => {
           const { system, user } = process.cpuUsage()
           return { count: (user + system) / 1e6, incremental: true }
         }
       )
       yield* gauge("process_resident_memory_bytes", "Resident memory, in bytes", () => process.memoryUsage.rss())
-      yield* gauge("nodejs_heap_size_used_bytes", "Used JavaScript heap, in bytes", () => process.memoryUsage().heapUsed)
-      yield* gauge("process_start_time_seconds", "Start of the process, seconds since 1970", () => performance.timeOrigin / 1000)
+      yield* gauge(
+        "nodejs_heap_size_used_bytes",
+        "Used JavaScript heap, in bytes",
+        () => process.memoryUsage().heapUsed
+      )
+      yield* gauge(
+        "process_start_time_seconds",
+        "Start of the process, seconds since 1970",
+        () => performance.timeOrigin / 1000
+      )
       yield* gauge("process_uptime_seconds", "Age of the process, in seconds", () => process.uptime())
       yield* gauge("nodejs_eventloop_lag_mean_seconds", "Event loop delay, mean", () => delay().mean)
       yield* gauge("nodejs_eventloop_lag_p99_seconds", "Event loop delay, 99th percentile", () => delay().p99)
@@ -48,7 +58,7 @@ export const layer = (build: Build): Layer.Layer<never> =>
   )
 
 /** In seconds. One sample serves all the gauges of a scrape: reading it begins the next. */
-const eventLoopDelay = Effect.gen(function*() {
+const eventLoopDelay = Effect.gen(function* () {
   const histogram = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const histogram = monitorEventLoopDelay({ resolution: resolutionMillis })

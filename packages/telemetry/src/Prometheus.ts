@@ -9,5 +9,5 @@ const units: Record<string, string> = { "http.server.request.duration": "seconds
 
 /** Every metric of the process in Prometheus's text format. */
 export const render: Effect.Effect<string> = PrometheusMetrics.format({
-  metricNameMapper: (name) => Object.hasOwn(units, name) ? `${name}.${units[name]}` : name
+  metricNameMapper: (name) => (Object.hasOwn(units, name) ? `${name}.${units[name]}` : name)
 })

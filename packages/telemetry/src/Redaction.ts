@@ -10,7 +10,10 @@ const attribute = /_(?:id|ids|type|count|length|size|depth|limit|at|in|ms|second
 
 /** Whether a field of this name holds a credential. `token` and `refreshToken` do, `token_id` and `push_tokens_count` do not. */
 export const isCredential = (key: string): boolean => {
-  const name = key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/[^A-Za-z0-9]+/g, "_").toLowerCase()
+  const name = key
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .toLowerCase()
   return credential.test(name) && !attribute.test(name)
 }
 
@@ -27,14 +30,19 @@ const withoutJwt = (run: string): string => {
   return run
 }
 // An http address with a port may hold an "@" further on; any other address gives its password up to the last "@".
-const urlPassword = /([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/]{0,256}:)(?!(?<=https?:\/\/[^\s:@/]{0,256}:)\d{1,5}[/?#])\S{0,1024}@/gi
+const urlPassword =
+  /([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/]{0,256}:)(?!(?<=https?:\/\/[^\s:@/]{0,256}:)\d{1,5}[/?#])\S{0,1024}@/gi
 const scheme = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi
 const value = String.raw`(?:\\{1,8}["'][^"'\\]{0,4096}|"(?:[^"\\]|\\.){0,4096}"?|'[^']{0,4096}'?|[^\s"'&,;)}\]]{1,4096})`
 const name = String.raw`[\w-]{0,64}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|jti)[\w-]{0,64}`
 const assigned = new RegExp(String.raw`(?<![\w-])(${name}\s?=\s?)${value}`, "gi")
-const inspected = new RegExp(String.raw`(?<![\w-])(${name}\s?:\s?)(?:"(?:[^"\\]|\\.){0,4096}"?|'(?:[^'\\]|\\.){0,4096}'?)`, "gi")
+const inspected = new RegExp(
+  String.raw`(?<![\w-])(${name}\s?:\s?)(?:"(?:[^"\\]|\\.){0,4096}"?|'(?:[^'\\]|\\.){0,4096}'?)`,
+  "gi"
+)
 const member = new RegExp(String.raw`(["']${name}\\?["']\s?:\s?)${value}`, "gi")
-const header = /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|password|secret[_-]?key|api[_-]?key)(\s?:\s?)(?!\s|<redacted>)[^\r\n"']{1,4096}/gi
+const header =
+  /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|password|secret[_-]?key|api[_-]?key)(\s?:\s?)(?!\s|<redacted>)[^\r\n"']{1,4096}/gi
 
 const longest = 16_384
 
@@ -74,7 +82,9 @@ export const toPlain = (input: unknown): Plain => convert(input, 0, { nodes: 100
 export const fieldToPlain = (key: string, input: unknown): Plain => fieldOf(key, input, 0, { nodes: 1000 })
 
 const fieldOf = (key: string, input: unknown, depth: number, budget: Budget): Plain =>
-  input !== null && input !== undefined && typeof input !== "boolean" && isCredential(key) ? mark : convert(input, depth, budget)
+  input !== null && input !== undefined && typeof input !== "boolean" && isCredential(key)
+    ? mark
+    : convert(input, depth, budget)
 
 const convert = (input: unknown, depth: number, budget: Budget): Plain => {
   if (typeof input === "string") return maskText(input)
@@ -99,9 +109,10 @@ const convertObject = (input: object, depth: number, budget: Budget): Plain => {
   if (ArrayBuffer.isView(input)) return `<${input.byteLength} bytes>`
   if (Array.isArray(input)) return input.slice(0, 100).map((item) => convert(item, depth + 1, budget))
   if ("toJSON" in input && typeof input.toJSON === "function") return convert(input.toJSON(), depth + 1, budget)
-  const entries = input instanceof Map || input instanceof Headers || input instanceof URLSearchParams
-    ? Array.from<readonly [unknown, unknown]>(input.entries())
-    : Object.entries(input)
+  const entries =
+    input instanceof Map || input instanceof Headers || input instanceof URLSearchParams
+      ? Array.from<readonly [unknown, unknown]>(input.entries())
+      : Object.entries(input)
   if (entries.length === 0 && Predicate.isIterable(input)) return convert(Array.from(input), depth + 1, budget)
   const plain: Record<string, Plain> = Object.create(null)
   for (const [key, value] of entries.slice(0, 100)) {

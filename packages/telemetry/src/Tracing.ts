@@ -42,7 +42,7 @@ const tracesUrl = (endpoint: URL): string => {
   return url.href
 }
 
-const sampled = Effect.fnUntraced(function*(
+const sampled = Effect.fnUntraced(function* (
   url: string,
   ratio: number,
   resource: { readonly serviceName: string; readonly serviceVersion: string }

@@ -36,24 +36,36 @@ describe("AccessLog", () => {
 
   it("the line has the request's facts, and only those there are", () => {
     const all = { ...request, user_id: "u", ip: "::1", trace_id: "t" }
-    assert.deepStrictEqual(written(all).map((line) => JSON.parse(toJson(line))), [{
-      timestamp: "2026-09-21T14:13:20.123Z",
-      level: "info",
-      message: "GET /api/v1/users/profile/ 200",
-      request_id: "r-1",
-      method: "GET",
-      route: "/api/v1/users/profile/",
-      status: 200,
-      duration_ms: 1.235,
-      user_id: "u",
-      ip: "::1",
-      trace_id: "t"
-    }])
-    assert.notInclude(written({ ...request, route: undefined }).map(toJson).join(), "route\":")
+    assert.deepStrictEqual(
+      written(all).map((line) => JSON.parse(toJson(line))),
+      [
+        {
+          timestamp: "2026-09-21T14:13:20.123Z",
+          level: "info",
+          message: "GET /api/v1/users/profile/ 200",
+          request_id: "r-1",
+          method: "GET",
+          route: "/api/v1/users/profile/",
+          status: 200,
+          duration_ms: 1.235,
+          user_id: "u",
+          ip: "::1",
+          trace_id: "t"
+        }
+      ]
+    )
+    assert.notInclude(
+      written({ ...request, route: undefined })
+        .map(toJson)
+        .join(),
+      'route":'
+    )
   })
 
   it("a token sent as a request id does not show", () => {
-    const line = written({ ...request, request_id: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJDQU5BUlkifQ.CANARY" }).map(toJson).join()
+    const line = written({ ...request, request_id: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJDQU5BUlkifQ.CANARY" })
+      .map(toJson)
+      .join()
     assert.notInclude(line, "CANARY")
   })
 

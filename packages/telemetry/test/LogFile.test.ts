@@ -13,7 +13,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-const read = (path: string) => existsSync(path) ? readFileSync(path, "utf8") : ""
+const read = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "")
 
 /** Until the file says so: the write is the system's, and no clock of ours moves it. */
 const untilText = (path: string, text: string) =>
@@ -23,19 +23,22 @@ const untilText = (path: string, text: string) =>
 
 describe("LogFile", () => {
   it.effect("lines are there once the scope has closed, in a folder made for them", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = join(yield* folder, "logs", "deep", "x.log")
-      yield* Effect.scoped(Effect.gen(function*() {
-        const file = yield* LogFile.make(path, assert.fail)
-        file.append("one")
-        file.append("two")
-        assert.strictEqual(read(path), "")
-      }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* LogFile.make(path, assert.fail)
+          file.append("one")
+          file.append("two")
+          assert.strictEqual(read(path), "")
+        })
+      )
       assert.strictEqual(read(path), "one\ntwo\n")
-    }))
+    })
+  )
 
   it.effect("lines are there after a second", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const file = yield* LogFile.make(path, assert.fail)
       file.append("one")
@@ -44,84 +47,98 @@ describe("LogFile", () => {
       file.append("two")
       yield* TestClock.adjust("1 second")
       yield* untilText(path, "one\ntwo\n")
-    }))
+    })
+  )
 
   it.effect("after a SIGHUP, what came before is in the moved file and what comes after in a new one", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
-      yield* Effect.scoped(Effect.gen(function*() {
-        const file = yield* LogFile.make(path, assert.fail)
-        file.append("one")
-        yield* TestClock.adjust("1 second")
-        yield* untilText(path, "one\n")
-        renameSync(path, `${path}.1`)
-        file.append("two")
-        process.kill(process.pid, "SIGHUP")
-        yield* untilText(`${path}.1`, "one\ntwo\n")
-        file.append("three")
-      }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* LogFile.make(path, assert.fail)
+          file.append("one")
+          yield* TestClock.adjust("1 second")
+          yield* untilText(path, "one\n")
+          renameSync(path, `${path}.1`)
+          file.append("two")
+          process.kill(process.pid, "SIGHUP")
+          yield* untilText(`${path}.1`, "one\ntwo\n")
+          file.append("three")
+        })
+      )
       assert.strictEqual(read(`${path}.1`), "one\ntwo\n")
       assert.strictEqual(read(path), "three\n")
-    }))
+    })
+  )
 
   it.effect("no listener outlives the scope", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const count = () => process.listenerCount("SIGHUP") + process.listenerCount("exit")
       const before = count()
-      yield* Effect.scoped(Effect.gen(function*() {
-        yield* LogFile.make(join(yield* folder, "x.log"), assert.fail)
-        assert.strictEqual(count(), before + 2)
-      }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* LogFile.make(join(yield* folder, "x.log"), assert.fail)
+          assert.strictEqual(count(), before + 2)
+        })
+      )
       assert.strictEqual(count(), before)
-    }))
+    })
+  )
 
   it.effect("a line after the scope has closed is written at once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const scope = yield* Scope.make()
       const file = yield* Scope.provide(LogFile.make(path, assert.fail), scope)
       yield* Scope.close(scope, Exit.void)
       file.append("late")
       assert.strictEqual(read(path), "late\n")
-    }))
+    })
+  )
 
   it.effect("a path out of reach is one complaint, and writing goes on when it is back", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const base = yield* folder
       const path = join(base, "logs", "x.log")
       const complaints: Array<string> = []
       writeFileSync(join(base, "logs"), "in the way")
-      yield* Effect.scoped(Effect.gen(function*() {
-        const file = yield* LogFile.make(path, (problem) => complaints.push(problem))
-        file.append("lost")
-        yield* TestClock.adjust("1 second")
-        yield* Effect.promise(async () => {
-          while (complaints.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* LogFile.make(path, (problem) => complaints.push(problem))
+          file.append("lost")
+          yield* TestClock.adjust("1 second")
+          yield* Effect.promise(async () => {
+            while (complaints.length === 0) await new Promise((resolve) => setImmediate(resolve))
+          })
+          file.append("lost too")
+          yield* TestClock.adjust("1 second")
+          rmSync(join(base, "logs"))
+          yield* TestClock.adjust("1 second")
+          file.append("back")
         })
-        file.append("lost too")
-        yield* TestClock.adjust("1 second")
-        rmSync(join(base, "logs"))
-        yield* TestClock.adjust("1 second")
-        file.append("back")
-      }))
+      )
       assert.strictEqual(complaints.length, 1)
       assert.include(complaints[0], path)
       assert.match(read(path), /(^|\n)back\n$/)
-    }))
+    })
+  )
 
   it.effect.skipIf(!existsSync("/dev/full"))("a full disk is one complaint", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const complaints: Array<string> = []
-      yield* Effect.scoped(Effect.gen(function*() {
-        const file = yield* LogFile.make("/dev/full", (problem) => complaints.push(problem))
-        file.append("one")
-      }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const file = yield* LogFile.make("/dev/full", (problem) => complaints.push(problem))
+          file.append("one")
+        })
+      )
       assert.strictEqual(complaints.length, 1)
       assert.include(complaints[0], "ENOSPC")
-    }))
+    })
+  )
 
   it.effect("the log's file is JSON also where the console is pretty", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const output = { write: () => {} }
       yield* Effect.logInfo("hello", { password: "CANARY" }).pipe(
@@ -134,5 +151,6 @@ describe("LogFile", () => {
         message: "hello",
         password: "<redacted>"
       })
-    }))
+    })
+  )
 })

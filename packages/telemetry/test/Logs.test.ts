@@ -17,7 +17,7 @@ const memory = (isTTY = false) => {
 
 /** What the program wrote, once its scope has closed. */
 const written = (settings: LogSettings, program: Effect.Effect<void, never, LogSink>, isTTY = false) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const console = memory(isTTY)
     yield* Effect.provide(program, Logs.layer(settings, console.output))
     return console.text()
@@ -25,90 +25,117 @@ const written = (settings: LogSettings, program: Effect.Effect<void, never, LogS
 
 const lines = (program: Effect.Effect<void, never, LogSink>, settings = json) =>
   Effect.map(written(settings, program), (text) =>
-    text.split("\n").filter((line) => line !== "").map((line): Record<string, unknown> => JSON.parse(line)))
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line): Record<string, unknown> => JSON.parse(line))
+  )
 
 describe("config", () => {
   const read = (env: Record<string, string>) =>
     Logs.config.pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
 
   it.effect("outside production: info, pretty, no file", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), { level: "Info", format: "pretty", file: undefined })
-    }))
+    })
+  )
 
   it.effect("in production: JSON, and a file", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const expected: LogSettings = { level: "Info", format: "json", file: "logs/user_service.log" }
       assert.deepStrictEqual(yield* read({ NODE_ENV: "production" }), expected)
-    }))
+    })
+  )
 
   it.effect("each variable is obeyed, a level in any case; an empty one is as none", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const env = { NODE_ENV: "production", LOG_LEVEL: "WARNING", LOG_FORMAT: "pretty", LOG_FILE: "/var/log/x.log" }
       assert.deepStrictEqual(yield* read(env), { level: "Warn", format: "pretty", file: "/var/log/x.log" })
       assert.strictEqual((yield* read({ NODE_ENV: "production", LOG_FILE: "" })).file, "logs/user_service.log")
-    }))
+    })
+  )
 
   it.effect("an unknown level or format is refused", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ LOG_LEVEL: "loud" }))))
       assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ LOG_FORMAT: "xml" }))))
-    }))
+    })
+  )
 })
 
 describe("JSON", () => {
   it.effect("a line is one object: timestamp, level, message, and the annotations beside them", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* TestClock.setTime(Date.UTC(2026, 10, 23, 8, 9, 10, 7))
       const found = yield* lines(
-        Effect.logWarning("slow", "query", { rows: 3 }).pipe(Effect.annotateLogs({ request_id: "r1", status: 200, absent: undefined }))
+        Effect.logWarning("slow", "query", { rows: 3 }).pipe(
+          Effect.annotateLogs({ request_id: "r1", status: 200, absent: undefined })
+        )
       )
-      assert.deepStrictEqual(found, [{
-        timestamp: "2026-11-23T08:09:10.007Z",
-        level: "warn",
-        message: "slow query",
-        rows: 3,
-        request_id: "r1",
-        status: 200
-      }])
-    }))
+      assert.deepStrictEqual(found, [
+        {
+          timestamp: "2026-11-23T08:09:10.007Z",
+          level: "warn",
+          message: "slow query",
+          rows: 3,
+          request_id: "r1",
+          status: 200
+        }
+      ])
+    })
+  )
 
   it.effect("a cause is text, a trace is named, a log span is a duration", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const span = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
-      const failing = Effect.fail(new Error("disk on fire")).pipe(Effect.catchCause((cause) => Effect.logError("write", cause)))
+      const failing = Effect.fail(new Error("disk on fire")).pipe(
+        Effect.catchCause((cause) => Effect.logError("write", cause))
+      )
       const [line] = yield* lines(failing.pipe(Effect.withLogSpan("save"), Effect.withParentSpan(span)))
       assert.match(String(line?.["error"]), /^Error: disk on fire\n/)
       assert.strictEqual(line?.["message"], "write")
       assert.strictEqual(line?.["trace_id"], span.traceId)
       assert.strictEqual(line?.["span_id"], span.spanId)
       assert.strictEqual(line?.["save_ms"], 0)
-    }))
+    })
+  )
 
   it.effect("no text makes a second line, no field takes a line's own key", () =>
-    Effect.gen(function*() {
-      const forged = "a\n{\"level\":\"info\"}\r\u2028\u0085b"
-      const text = yield* written(json, Effect.logInfo(forged, { level: "none", "__proto__x": 1 }).pipe(Effect.annotateLogs(forged, forged)))
+    Effect.gen(function* () {
+      const forged = 'a\n{"level":"info"}\r\u2028\u0085b'
+      const text = yield* written(
+        json,
+        Effect.logInfo(forged, { level: "none", __proto__x: 1 }).pipe(Effect.annotateLogs(forged, forged))
+      )
       assert.strictEqual(text.split(/[\n\r\u2028\u0085]/).length, 2)
       assert.strictEqual(JSON.parse(text).message, forged)
       assert.strictEqual(JSON.parse(text).level, "info")
       assert.strictEqual(JSON.parse(text).level_, "none")
-    }))
+    })
+  )
 
   it.effect("a level that is off leaves nothing", () =>
-    Effect.gen(function*() {
-      const program = Effect.gen(function*() {
+    Effect.gen(function* () {
+      const program = Effect.gen(function* () {
         const sink = yield* LogSink
         assert.isFalse(sink.isEnabled("Debug"))
         assert.isTrue(sink.isEnabled("Error"))
         yield* Effect.logDebug("quiet")
         yield* Effect.logInfo("loud")
       })
-      assert.deepStrictEqual((yield* lines(program)).map((line) => line["message"]), ["loud"])
-      assert.deepStrictEqual(yield* lines(program.pipe(Effect.andThen(Effect.logFatal("x"))), { ...json, level: "Error" }).pipe(
-        Effect.map((found) => found.map((line) => line["level"]))
-      ), ["fatal"])
-    }))
+      assert.deepStrictEqual(
+        (yield* lines(program)).map((line) => line["message"]),
+        ["loud"]
+      )
+      assert.deepStrictEqual(
+        yield* lines(program.pipe(Effect.andThen(Effect.logFatal("x"))), { ...json, level: "Error" }).pipe(
+          Effect.map((found) => found.map((line) => line["level"]))
+        ),
+        ["fatal"]
+      )
+    })
+  )
 })
 
 describe("no credential passes", () => {
@@ -126,58 +153,71 @@ describe("no credential passes", () => {
     ["a JWT as an annotation", Effect.annotateLogs(Effect.logInfo("x"), "request_id", jwt)],
     ["a JWT as a name", Effect.annotateLogs(Effect.logInfo("x"), jwt, 1)],
     ["a JWT as a log span", Effect.withLogSpan(Effect.logInfo("x"), jwt)],
-    ["an error", Effect.catchCause(Effect.fail(new Error(`redis://:${canary}@h`)), (cause) => Effect.logError("x", cause))],
-    ["the cause of an error", Effect.catchCause(
-      Effect.die(new Error("x", { cause: new Error(`token=${canary}`) })),
-      (cause) => Effect.logError("x", cause)
-    )],
+    [
+      "an error",
+      Effect.catchCause(Effect.fail(new Error(`redis://:${canary}@h`)), (cause) => Effect.logError("x", cause))
+    ],
+    [
+      "the cause of an error",
+      Effect.catchCause(Effect.die(new Error("x", { cause: new Error(`token=${canary}`) })), (cause) =>
+        Effect.logError("x", cause)
+      )
+    ],
     ["an error as a message", Effect.logError(new Error(`amqp://u:${canary}@h`))]
   ]
   it.effect.each(places)("in %s", ([, program]) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const settings of [json, pretty]) {
         const text = yield* written(settings, program)
         assert.notInclude(text, canary)
         assert.match(text, /<redacted>|"message":"x \{\}"|x \{\}/)
       }
-    }))
+    })
+  )
 })
 
 describe("pretty", () => {
   it.effect("time, level, message, fields", () =>
-    Effect.gen(function*() {
-      const text = yield* written(pretty, Effect.annotateLogs(Effect.logInfo("hello"), { route: "/a", note: "two words" }))
-      assert.strictEqual(text, "1970-01-01T00:00:00.000Z INFO  hello route=/a note=\"two words\"\n")
-    }))
+    Effect.gen(function* () {
+      const text = yield* written(
+        pretty,
+        Effect.annotateLogs(Effect.logInfo("hello"), { route: "/a", note: "two words" })
+      )
+      assert.strictEqual(text, '1970-01-01T00:00:00.000Z INFO  hello route=/a note="two words"\n')
+    })
+  )
 
   it.effect("colours on a terminal only", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.include(yield* written(pretty, Effect.logInfo("x"), true), "\u001b[32mINFO ")
       assert.notInclude(yield* written(pretty, Effect.logInfo("x")), "\u001b")
-    }))
+    })
+  )
 
   it.effect("further lines are indented, and control characters are shown", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const text = yield* written(pretty, Effect.logInfo("a\n1970 INFO forged\r\nb\u001b[2J", { k: "c\nd" }))
       assert.deepStrictEqual(text.split("\n"), [
         "1970-01-01T00:00:00.000Z INFO  a",
         "    1970 INFO forged",
-        "    b\\x1b[2J k=\"c\\nd\"",
+        '    b\\x1b[2J k="c\\nd"',
         ""
       ])
-    }))
+    })
+  )
 })
 
 describe("the console", () => {
   it.effect("an error is out at once, and what came before it in one write with it", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { output, writes } = memory()
-      yield* Effect.gen(function*() {
+      yield* Effect.gen(function* () {
         yield* Effect.logInfo("one")
         assert.strictEqual(writes.length, 0)
         yield* Effect.logError("two")
         assert.strictEqual(writes.length, 1)
       }).pipe(Effect.provide(Logs.layer(json, output)))
       assert.strictEqual(writes.length, 1)
-    }))
+    })
+  )
 })

@@ -11,7 +11,7 @@ const fresh = <A, E, R>(program: Effect.Effect<A, E, R>) =>
 
 describe("HttpMetrics", () => {
   it.effect("durations by method, route and status, in seconds, and the requests under way", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       for (let i = 0; i < 3; i++) metrics.begin()
       metrics.observe("GET", "/users/{id}", 200, 0.004)
@@ -26,38 +26,45 @@ describe("HttpMetrics", () => {
       assert.include(text, `http_server_request_duration_seconds_sum{${labels}} 0.304\n`)
       assert.include(text, "# TYPE http_server_active_requests gauge\nhttp_server_active_requests 1\n")
       assert.strictEqual(text.match(/# TYPE http_server_request_duration_seconds /g)?.length, 1)
-    }).pipe(Effect.provide(HttpMetrics.layer), fresh))
+    }).pipe(Effect.provide(HttpMetrics.layer), fresh)
+  )
 
   it.effect("a method nobody knows and a path without a route make no label of their own", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       metrics.observe("BREW", undefined, 404, 0.001)
       const text = yield* Prometheus.render
       assert.include(text, `_count{http_request_method="_OTHER",http_response_status_code="404"} 1`)
       assert.notInclude(text, "BREW")
-    }).pipe(Effect.provide(HttpMetrics.layer), fresh))
+    }).pipe(Effect.provide(HttpMetrics.layer), fresh)
+  )
 
   it.effect("past the bound all go into one series", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       for (let i = 0; i < 2100; i++) metrics.observe("GET", `/made/${i}`, 200, 0.001)
       const text = yield* Prometheus.render
       assert.include(text, `http_server_request_duration_seconds_count{http_request_method="_OTHER"} 100\n`)
       assert.strictEqual(text.match(/_seconds_count\{/g)?.length, 2001)
-    }).pipe(Effect.provide(HttpMetrics.layer), fresh))
+    }).pipe(Effect.provide(HttpMetrics.layer), fresh)
+  )
 })
 
 describe("Prometheus", () => {
   it.effect("labels are escaped, a text with a line end forges no line", () =>
-    Effect.gen(function*() {
-      yield* Metric.update(Metric.gauge("g", { description: "a\nb\\", attributes: { "a-b": "x\"y\\z\nevil 1" } }), 1)
-      assert.strictEqual(yield* Prometheus.render, "# HELP g a\\nb\\\\\n# TYPE g gauge\ng{a_b=\"x\\\"y\\\\z\\nevil 1\"} 1\n")
-    }).pipe(fresh))
+    Effect.gen(function* () {
+      yield* Metric.update(Metric.gauge("g", { description: "a\nb\\", attributes: { "a-b": 'x"y\\z\nevil 1' } }), 1)
+      assert.strictEqual(
+        yield* Prometheus.render,
+        '# HELP g a\\nb\\\\\n# TYPE g gauge\ng{a_b="x\\"y\\\\z\\nevil 1"} 1\n'
+      )
+    }).pipe(fresh)
+  )
 })
 
 describe("ProcessMetrics", () => {
   it.effect("are read when they are scraped, and gone with their layer", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const text = yield* Effect.provide(Prometheus.render, ProcessMetrics.layer({ version: "1.2.3" }))
       for (const name of ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_uptime_seconds"]) {
         assert.isAbove(Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]), 0, name)
@@ -66,5 +73,6 @@ describe("ProcessMetrics", () => {
       assert.include(text, `user_service_build_info{version="1.2.3",node="${process.version}"} 1\n`)
       assert.match(text, /^nodejs_eventloop_lag_p99_seconds [\d.e-]+$/m)
       assert.strictEqual(yield* Prometheus.render, "")
-    }).pipe(fresh))
+    }).pipe(fresh)
+  )
 })

@@ -9,16 +9,47 @@ const shows = (value: unknown) => JSON.stringify(value).includes(canary)
 
 describe("isCredential", () => {
   it.each([
-    "password", "newPassword", "password_confirm", "PASSWORD", "token", "accessToken", "push_token", "refresh", "access", "jti",
-    "refresh_jti", "secret", "SECRET_KEY", "client-secret", "Authorization", "proxy-authorization", "Cookie", "set-cookie",
-    "x-api-key", "apiKey", "api_key", "private_key", "credentials"
+    "password",
+    "newPassword",
+    "password_confirm",
+    "PASSWORD",
+    "token",
+    "accessToken",
+    "push_token",
+    "refresh",
+    "access",
+    "jti",
+    "refresh_jti",
+    "secret",
+    "SECRET_KEY",
+    "client-secret",
+    "Authorization",
+    "proxy-authorization",
+    "Cookie",
+    "set-cookie",
+    "x-api-key",
+    "apiKey",
+    "api_key",
+    "private_key",
+    "credentials"
   ])("%s is one", (key) => {
     assert.isTrue(isCredential(key))
   })
 
   it.each([
-    "token_id", "tokenType", "push_tokens_count", "access_expires_in", "request_id", "user_id", "route", "key", "keys", "author",
-    "accessible", "session_id", "password_min_length"
+    "token_id",
+    "tokenType",
+    "push_tokens_count",
+    "access_expires_in",
+    "request_id",
+    "user_id",
+    "route",
+    "key",
+    "keys",
+    "author",
+    "accessible",
+    "session_id",
+    "password_min_length"
   ])("%s is not", (key) => {
     assert.isFalse(isCredential(key))
   })
@@ -75,8 +106,19 @@ describe("maskText", () => {
   })
 
   it.each([
-    ["a://b:", 20_000], ["eyJeyJ", 20_000], ["a.a-", 30_000], ["password", 16_000], ["token=\"", 16_000], ["'password\":\"\\", 9_000],
-    ["cookie: ", 16_000], ["Bearer ", 16_000], ["https://a:1/", 10_000], ["token ", 16_000], ["token: '\\", 9_000], ["-", 100_000], [" ", 100_000]
+    ["a://b:", 20_000],
+    ["eyJeyJ", 20_000],
+    ["a.a-", 30_000],
+    ["password", 16_000],
+    ['token="', 16_000],
+    ['\'password":"\\', 9_000],
+    ["cookie: ", 16_000],
+    ["Bearer ", 16_000],
+    ["https://a:1/", 10_000],
+    ["token ", 16_000],
+    ["token: '\\", 9_000],
+    ["-", 100_000],
+    [" ", 100_000]
   ])("many %j take no time", (piece, times) => {
     const start = performance.now()
     maskText(piece.repeat(times))
@@ -116,7 +158,11 @@ describe("toPlain", () => {
     const cycle: Record<string, unknown> = {}
     cycle["self"] = cycle
     const wide = Array.from({ length: 300 }, () => Array.from({ length: 300 }, () => ({ a: 1 })))
-    const thrower = { get boom(): string { throw new Error("no") } }
+    const thrower = {
+      get boom(): string {
+        throw new Error("no")
+      }
+    }
     assert.include(JSON.stringify(toPlain(cycle)), "...")
     assert.isBelow(JSON.stringify(toPlain(wide)).length, 50_000)
     assert.strictEqual(toPlain(thrower), "<unreadable>")

@@ -10,19 +10,23 @@ interface Sent {
 
 /** What a collector is sent while the program runs and as its scope closes. */
 const sent = <E>(settings: Partial<Tracing.TracingSettings>, program: Effect.Effect<void, E>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const requests: Array<Sent> = []
     const collector = HttpClient.make((request, url) =>
       Effect.sync(() => {
         const body = request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
         requests.push({ url: url.href, body })
         return HttpClientResponse.fromWeb(request, new Response(null, { status: 200 }))
-      }))
+      })
+    )
     const tracing = Tracing.layer(
       { endpoint: Option.some(new URL("http://collector:4318/base/")), ratio: 1, ...settings },
       { serviceName: "user-service", serviceVersion: "1.2.3" }
     )
-    yield* program.pipe(Effect.provide(tracing.pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, collector)))), Effect.exit)
+    yield* program.pipe(
+      Effect.provide(tracing.pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, collector)))),
+      Effect.exit
+    )
     return requests
   })
 
@@ -34,35 +38,41 @@ describe("Tracing", () => {
     Tracing.config.pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
 
   it.effect("without a collector named, nothing; a tenth by default; a ratio past 1 is refused", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), { endpoint: Option.none(), ratio: 0.1 })
       const named = yield* read({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", OTEL_TRACES_SAMPLER_ARG: "0.5" })
       assert.strictEqual(Option.getOrThrow(named.endpoint).host, "c:4318")
       assert.strictEqual(named.ratio, 0.5)
       assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ OTEL_TRACES_SAMPLER_ARG: "2" }))))
       assert.deepStrictEqual(yield* sent({ endpoint: Option.none() }, Effect.withSpan(Effect.void, "a")), [])
-    }))
+    })
+  )
 
   it.effect("spans are sent under the base address when the scope closes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const requests = yield* sent({}, Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer")))
-      assert.deepStrictEqual(requests.map(({ url }) => url), ["http://collector:4318/base/v1/traces"])
+      assert.deepStrictEqual(
+        requests.map(({ url }) => url),
+        ["http://collector:4318/base/v1/traces"]
+      )
       assert.strictEqual(spanCount(requests), 2)
       assert.include(requests[0]?.body, "user-service")
-    }))
+    })
+  )
 
   it.effect("a ratio of 0 sends none, of a half some, and a trace is sent whole or not at all", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const traces = Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer"), Effect.repeat({ times: 199 }))
       assert.strictEqual(spanCount(yield* sent({ ratio: 0 }, traces)), 0)
       const some = spanCount(yield* sent({ ratio: 0.5 }, traces))
       assert.isAbove(some, 100)
       assert.isBelow(some, 300)
       assert.strictEqual(some % 2, 0)
-    }))
+    })
+  )
 
   it.effect("no credential is in a span: neither an attribute nor an exception", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const failing = Effect.fail(new Error("no redis://:CANARY@h")).pipe(
         Effect.withSpan("a", { attributes: { refresh_token: "CANARY", "db.url": "postgres://u:CANARY@h", rows: 3 } })
       )
@@ -70,5 +80,6 @@ describe("Tracing", () => {
       assert.strictEqual(spanCount(requests), 1)
       assert.notInclude(requests[0]?.body, "CANARY")
       assert.include(requests[0]?.body, "<redacted>")
-    }))
+    })
+  )
 })

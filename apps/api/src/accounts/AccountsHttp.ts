@@ -33,7 +33,7 @@ const newAccount = (input: typeof RegisterInput.Type) => {
 export const AccountsHttp = HttpApiBuilder.group(
   UserServiceApi,
   "accounts",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const newAccounts = yield* NewAccounts
     const logins = yield* Logins
     const passwordChanges = yield* PasswordChanges

@@ -60,7 +60,7 @@ const starts = {
 
 /** The OpenAPI document as JSON and YAML, and two pages that show it with no network but this server. */
 export const DocsHttp = Layer.effectDiscard(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const files = yield* FileSystem.FileSystem
     const json = JSON.stringify(openApiDocument)
@@ -80,13 +80,18 @@ export const DocsHttp = Layer.effectDiscard(
         contentType: "text/html; charset=utf-8",
         headers: { "content-security-policy": pagePolicy }
       })
-    const showAsset = Effect.fnUntraced(function*() {
+    const showAsset = Effect.fnUntraced(function* () {
       const { file = "" } = yield* HttpRouter.params
       const asset = Object.hasOwn(assets, file) ? assets[file] : undefined
       if (asset === undefined) return failure(404, "not_found", "No such file")
       const body = yield* asset.body
-      const options = { contentType: `${asset.contentType}; charset=utf-8`, headers: { "cache-control": "max-age=3600" } }
-      return typeof body === "string" ? HttpServerResponse.text(body, options) : HttpServerResponse.uint8Array(body, options)
+      const options = {
+        contentType: `${asset.contentType}; charset=utf-8`,
+        headers: { "cache-control": "max-age=3600" }
+      }
+      return typeof body === "string"
+        ? HttpServerResponse.text(body, options)
+        : HttpServerResponse.uint8Array(body, options)
     })
 
     yield* router.add("GET", "/api/schema", HttpServerResponse.text(json, { contentType: "application/json" }))

@@ -12,7 +12,5 @@ export const probeBroker = (url: Redacted.Redacted<string>): Effect.Effect<void,
     socket.once("connect", () => resume(Effect.void))
     socket.once("error", () => resume(Effect.fail(unavailable)))
     return Effect.sync(() => socket.destroy())
-  }).pipe(
-    Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unavailable) })
-  )
+  }).pipe(Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unavailable) }))
 }

@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer } from "effect"
 
 /** Whether this process is on its way out: it still answers, but load balancers should send it nothing new. */
 export class Drain extends Context.Service<
@@ -25,7 +25,7 @@ export class Drain extends Context.Service<
  */
 export const layerShutdown = (settings: { readonly notice: Duration.Duration }) =>
   Layer.effectDiscard(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const drain = yield* Drain
       yield* Effect.addFinalizer(() =>
         Effect.logInfo("Shutting down: no longer ready").pipe(

@@ -21,12 +21,12 @@ const check = (ping: Effect.Effect<void, ServiceUnavailable>) =>
 export const HealthHttp = HttpApiBuilder.group(
   UserServiceApi,
   "health",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const engines = yield* Engines
     const drain = yield* Drain
     const started = yield* Clock.currentTimeMillis
 
-    const health = Effect.fnUntraced(function*() {
+    const health = Effect.fnUntraced(function* () {
       const [elapsed, checks] = yield* Effect.timed(
         Effect.all(
           { database: check(engines.database), cache: check(engines.cache), broker: check(engines.broker) },
@@ -37,7 +37,12 @@ export const HealthHttp = HttpApiBuilder.group(
       const degraded = checks.cache.status === "down" || checks.broker.status === "down"
       return {
         service: "user-service" as const,
-        status: checks.database.status === "down" ? "unhealthy" as const : degraded ? "degraded" as const : "healthy" as const,
+        status:
+          checks.database.status === "down"
+            ? ("unhealthy" as const)
+            : degraded
+              ? ("degraded" as const)
+              : ("healthy" as const),
         timestamp: timestamp(now),
         version,
         uptime_seconds: Math.floor((DateTime.toEpochMillis(now) - started) / 1000),
@@ -46,8 +51,9 @@ export const HealthHttp = HttpApiBuilder.group(
       }
     })
 
-    const ready = Effect.fnUntraced(function*() {
-      if (drain.isDraining()) return yield* new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 })
+    const ready = Effect.fnUntraced(function* () {
+      if (drain.isDraining())
+        return yield* new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 })
       yield* engines.database
       return { status: "ok" as const }
     })

@@ -12,7 +12,7 @@ const sameSecret = (given: string, expected: string): boolean => timingSafeEqual
 
 /** `/metrics`, for who knows `METRICS_TOKEN` where one is set. */
 export const MetricsHttp = Layer.effectDiscard(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const { metricsToken } = yield* EdgeSettings
 
@@ -22,7 +22,7 @@ export const MetricsHttp = Layer.effectDiscard(
     yield* router.add(
       "GET",
       "/metrics",
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         if (!isAllowed(request.headers["authorization"])) {
           return failure(401, "authentication_required", "The metrics token is required", {

@@ -15,4 +15,3 @@ export const successText = (message: string, data: string): string =>
   `{"success":true,"message":${JSON.stringify(message)},"data":${data},"error":null,"meta":${noPageText}}`
 
 const noPageText = JSON.stringify(noPage)
-

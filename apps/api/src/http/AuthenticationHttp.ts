@@ -7,10 +7,10 @@ import { CurrentFacts } from "./RequestFacts.ts"
 /** {@link Authentication} by access tokens. */
 export const AuthenticationHttp = Layer.effect(
   Authentication,
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const sessions = yield* Sessions
     return {
-      bearer: Effect.fnUntraced(function*(handler, { credential }) {
+      bearer: Effect.fnUntraced(function* (handler, { credential }) {
         if (Redacted.value(credential) === "") return yield* new AuthenticationRequired()
         const session = yield* sessions.authenticate(credential)
         const facts = yield* CurrentFacts

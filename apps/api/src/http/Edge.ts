@@ -39,20 +39,30 @@ const printable = /^[\x21-\x7e]{1,128}$/
  * every answer, and at its end the access log and the metrics.
  */
 export const Edge = HttpRouter.middleware(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const random = yield* SecureRandom.SecureRandom
     const settings = yield* EdgeSettings
     const drain = yield* Drain
     const sink = yield* LogSink
     const metrics = yield* HttpMetrics
     const gate = yield* makeGate
-    const cors = settings.corsOrigins.length === 0 ? identity : HttpMiddleware.cors({
-      allowedOrigins: settings.corsOrigins,
-      allowedMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-      allowedHeaders: ["Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-Request-Id", "traceparent"],
-      exposedHeaders: ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
-      maxAge: 600
-    })
+    const cors =
+      settings.corsOrigins.length === 0
+        ? identity
+        : HttpMiddleware.cors({
+            allowedOrigins: settings.corsOrigins,
+            allowedMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allowedHeaders: [
+              "Authorization",
+              "Content-Type",
+              "If-Match",
+              "Idempotency-Key",
+              "X-Request-Id",
+              "traceparent"
+            ],
+            exposedHeaders: ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
+            maxAge: 600
+          })
 
     const requestIdOf = (request: HttpServerRequest.HttpServerRequest) => {
       const given = request.headers["x-request-id"]
@@ -88,7 +98,7 @@ export const Edge = HttpRouter.middleware(
     }
 
     return (app) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         const started = yield* monotonicMillis
         metrics.begin()

@@ -1,4 +1,4 @@
-import { Config, Context, Option, type Redacted, Result, Schema } from "effect"
+import { Config, Context, type Option, type Redacted, Result, Schema } from "effect"
 import { IpNetwork } from "effect/net"
 
 /** What the outermost layer of the server lets in. */
@@ -20,7 +20,12 @@ export class EdgeSettings extends Context.Service<
 const list = (name: string) =>
   Config.String(name).pipe(
     Config.withDefault(""),
-    Config.map((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== ""))
+    Config.map((text) =>
+      text
+        .split(",")
+        .map((item) => item.trim())
+        .filter((item) => item !== "")
+    )
   )
 
 const networks = Config.schema(
@@ -38,8 +43,11 @@ const networks = Config.schema(
 
 // A bare address is the network of that address alone.
 const splitNetworks = (text: string): ReadonlyArray<string> =>
-  text.split(",").map((item) => item.trim()).filter((item) => item !== "")
-    .map((item) => item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+    .map((item) => (item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`))
 
 /** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
 export const config: Config.Config<EdgeSettings["Service"]> = Config.all({

@@ -1,5 +1,5 @@
 import { Cause, Effect } from "effect"
-import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpServerError, type HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { failure } from "./Answers.ts"
 import { allowedMethods } from "./Routes.ts"
 
@@ -10,7 +10,9 @@ const unrouted = (request: HttpServerRequest.HttpServerRequest): HttpServerRespo
     : failure(405, "method_not_allowed", `Method ${request.method} is not allowed here`, { allow: allowed.join(", ") })
 }
 
-const ofServerError = ({ reason }: HttpServerError.HttpServerError): HttpServerResponse.HttpServerResponse | undefined => {
+const ofServerError = ({
+  reason
+}: HttpServerError.HttpServerError): HttpServerResponse.HttpServerResponse | undefined => {
   switch (reason._tag) {
     case "RouteNotFound":
       return unrouted(reason.request)
@@ -30,9 +32,9 @@ const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.
   return answer !== undefined
     ? Effect.succeed(answer)
     : Effect.as(
-      Effect.logError("A request failed for a reason of ours", cause),
-      failure(500, "internal_error", "An internal error occurred")
-    )
+        Effect.logError("A request failed for a reason of ours", cause),
+        failure(500, "internal_error", "An internal error occurred")
+      )
 }
 
 /** Puts into the envelope what no endpoint declares: unknown routes and methods, unreadable bodies, and our own defects. */
@@ -46,5 +48,5 @@ export const enveloped = <E, R>(
         ? failure(415, "unsupported_media_type", "The request body must be application/json")
         : response
     ),
-    Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : ofCause(cause))
+    Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : ofCause(cause)))
   )

@@ -1,5 +1,5 @@
 import { Effect, Option, Result } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
@@ -21,8 +21,12 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
       onNone: () => false,
       onSome: (peer) => {
         const address = NetAddress.ipFromString(peer)
-        return Result.isSuccess(address) &&
-          settings.trustedProxies.some((network) => IpNetwork.contains(network, NetAddress.toCanonical(address.success)))
+        return (
+          Result.isSuccess(address) &&
+          settings.trustedProxies.some((network) =>
+            IpNetwork.contains(network, NetAddress.toCanonical(address.success))
+          )
+        )
       }
     })
 
@@ -33,7 +37,10 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const refusal = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
     if (isProbe(request.url)) return undefined
     const host = request.headers["host"]
-    if (settings.allowedHosts.length > 0 && !settings.allowedHosts.some((allowed) => matches(hostName(host), allowed))) {
+    if (
+      settings.allowedHosts.length > 0 &&
+      !settings.allowedHosts.some((allowed) => matches(hostName(host), allowed))
+    ) {
       return failure(403, "forbidden", "This host is not served here")
     }
     if (!settings.forceHttps || isHttps(request)) return undefined

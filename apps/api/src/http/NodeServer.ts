@@ -4,7 +4,9 @@ import type { Duration } from "effect"
 import { createServer, type Server, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 
-const answers: Readonly<Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>> = {
+const answers: Readonly<
+  Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>
+> = {
   HPE_HEADER_OVERFLOW: { status: 431, code: "payload_too_large", message: "The request headers are too large" },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: "malformed_json", message: "The request took too long to arrive" }
 }

@@ -16,13 +16,14 @@ const describe = (issue: SchemaIssue.Leaf): string => {
 }
 
 const ownMessage = (issue: SchemaIssue.Leaf): string | undefined => {
-  const message = issue._tag === "MissingKey"
-    ? issue.annotations?.messageMissingKey
-    : "annotations" in issue
-    ? issue.annotations?.["message"]
-    : issue._tag === "InvalidType"
-    ? issue.ast.annotations?.["message"]
-    : undefined
+  const message =
+    issue._tag === "MissingKey"
+      ? issue.annotations?.messageMissingKey
+      : "annotations" in issue
+        ? issue.annotations?.["message"]
+        : issue._tag === "InvalidType"
+          ? issue.ast.annotations?.["message"]
+          : undefined
   return Predicate.isString(message) ? message : undefined
 }
 

@@ -11,7 +11,7 @@ const isMalformedJson = (issue: SchemaIssue.Issue): boolean =>
   issue._tag === "InvalidValue" && issue.annotations?.["message"] === "Expected a valid JSON body"
 
 // A new password in a body that is refused for something else: what is wrong with it is told as well.
-const passwordProblems = Effect.fnUntraced(function*(field: string | undefined) {
+const passwordProblems = Effect.fnUntraced(function* (field: string | undefined) {
   const policy = yield* PasswordPolicy
   const request = yield* HttpServerRequest.HttpServerRequest
   const body = yield* Effect.orElseSucceed(request.json, () => undefined)
@@ -35,5 +35,6 @@ export const ValidationHttp = Layer.unwrap(
         Effect.provideService(PasswordPolicy, policy),
         Effect.flatMap((more: Problems) => Effect.fail(new InvalidInput({ problems: merge(problemsOf(issue), more) })))
       )
-    }))
+    })
+  )
 )

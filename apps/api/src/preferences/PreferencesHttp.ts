@@ -12,9 +12,12 @@ import { etagOf, expectedVersions } from "./IfMatch.ts"
 export const PreferencesHttp = HttpApiBuilder.group(
   UserServiceApi,
   "preferences",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const preferences = yield* Preferences
-    const update = ({ headers, payload }: {
+    const update = ({
+      headers,
+      payload
+    }: {
       readonly headers: { readonly "if-match"?: string }
       readonly payload: typeof PreferencesInput.Type
     }) =>
@@ -36,7 +39,8 @@ export const PreferencesHttp = HttpApiBuilder.group(
               headers: { etag: etagOf(version) }
             })
           )
-        ))
+        )
+      )
       .handle("replace", update)
       .handle("update", update)
   })

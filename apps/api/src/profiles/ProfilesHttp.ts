@@ -23,7 +23,7 @@ const profilePatch = ({ profile, ...account }: typeof ProfileInput.Type): Profil
 export const ProfilesHttp = HttpApiBuilder.group(
   UserServiceApi,
   "profiles",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const profiles = yield* Profiles
     const update = ({ payload }: { readonly payload: typeof ProfileInput.Type }) =>
       CurrentSession.pipe(
@@ -39,7 +39,8 @@ export const ProfilesHttp = HttpApiBuilder.group(
               contentType: "application/json"
             })
           )
-        ))
+        )
+      )
       .handle("replace", update)
       .handle("update", update)
   })

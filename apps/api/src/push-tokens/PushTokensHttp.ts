@@ -22,9 +22,12 @@ const fieldsOf = (input: typeof PushTokenInput.Type): PushTokenFields =>
 export const PushTokensHttp = HttpApiBuilder.group(
   UserServiceApi,
   "push-tokens",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const pushTokens = yield* PushTokens
-    const update = ({ params, payload }: {
+    const update = ({
+      params,
+      payload
+    }: {
       readonly params: { readonly id: string }
       readonly payload: typeof PushTokenInput.Type
     }) =>
@@ -33,13 +36,13 @@ export const PushTokensHttp = HttpApiBuilder.group(
         Effect.map(pushTokenBody)
       )
     return handlers.handleAll({
-      list: Effect.fnUntraced(function*({ query }) {
+      list: Effect.fnUntraced(function* ({ query }) {
         const { userId } = yield* CurrentSession
         const request = pageRequest(query)
         const { items, total } = yield* pushTokens.page(userId, request)
         return { items: items.map(pushTokenBody), total, request }
       }),
-      register: Effect.fnUntraced(function*({ payload }) {
+      register: Effect.fnUntraced(function* ({ payload }) {
         const { isNew, token } = yield* pushTokens.register(yield* CurrentSession, {
           token: payload.token,
           platform: payload.platform,

@@ -5,7 +5,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 
 /** `/.well-known/jwks.json`: the public keys that access tokens are checked with elsewhere (RFC 7517). */
 export const JwksHttp = Layer.effectDiscard(
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const signer = yield* TokenSigner
     yield* router.add(
@@ -14,7 +14,8 @@ export const JwksHttp = Layer.effectDiscard(
       Effect.map(signer.jwks, (keys) =>
         HttpServerResponse.jsonUnsafe(keys, {
           headers: { "cache-control": `public, max-age=${jwksMaxAgeSeconds}` }
-        }))
+        })
+      )
     )
   })
 )

@@ -15,7 +15,7 @@ const bearerToken = (authorization: string | undefined): Option.Option<Redacted.
 export const SessionsHttp = HttpApiBuilder.group(
   UserServiceApi,
   "sessions",
-  Effect.fn(function*(handlers) {
+  Effect.fn(function* (handlers) {
     const sessions = yield* Sessions
     return handlers.handleAll({
       refresh: ({ payload }) =>
@@ -27,7 +27,7 @@ export const SessionsHttp = HttpApiBuilder.group(
           Effect.map((tokens) => refreshBody(tokensBody(tokens)))
         ),
       verify: ({ payload }) => Effect.as(sessions.verify(payload.token), {}),
-      logout: Effect.fnUntraced(function*({ headers, payload }) {
+      logout: Effect.fnUntraced(function* ({ headers, payload }) {
         const access = bearerToken(headers.authorization)
         const refresh = Option.fromUndefinedOr(payload?.refresh ?? payload?.refresh_token)
         if (Option.isNone(access) && Option.isNone(refresh)) return yield* new AuthenticationRequired()
@@ -39,7 +39,7 @@ export const SessionsHttp = HttpApiBuilder.group(
           Effect.flatMap(({ userId }) => sessions.logoutAll(userId)),
           Effect.map((count) => ({ revoked_count: count }))
         ),
-      list: Effect.fnUntraced(function*() {
+      list: Effect.fnUntraced(function* () {
         const { sessionId, userId } = yield* CurrentSession
         const found = yield* sessions.list(userId)
         return found.map((session) => sessionBody(session, sessionId))

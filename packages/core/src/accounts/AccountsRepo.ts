@@ -61,12 +61,12 @@ export class AccountsRepo extends Context.Service<
 >()("@user-service/core/accounts/AccountsRepo") {
   static readonly layer = Layer.effect(
     AccountsRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const holds = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
 
       return {
-        credentials: Effect.fnUntraced(function*(email, now) {
+        credentials: Effect.fnUntraced(function* (email, now) {
           const { ip } = yield* CurrentOrigin
           return yield* firstRow(CredentialsRow)(sql`
             select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
@@ -83,12 +83,11 @@ export class AccountsRepo extends Context.Service<
               p.first_name as "firstName", p.last_name as "lastName"
             from users u join profiles p on p.user_id = u.id where u.id = ${userId}`),
 
-        insert: Effect.fnUntraced(function*(user, now) {
+        insert: Effect.fnUntraced(function* (user, now) {
           const at = DateTime.toDate(now)
           const stamps = { created_at: at, updated_at: at }
           const inserted = yield* sql`
-            insert into users ${
-            sql.insert({
+            insert into users ${sql.insert({
               id: user.id,
               email: user.email,
               username: user.username,
@@ -96,29 +95,24 @@ export class AccountsRepo extends Context.Service<
               phone_number: user.phoneNumber,
               is_staff: user.isStaff,
               ...stamps
-            })
-          } on conflict (lower(username)) do nothing returning id`
+            })} on conflict (lower(username)) do nothing returning id`
           if (inserted.length === 0) return false
           yield* sql`
-            insert into profiles ${
-            sql.insert({
+            insert into profiles ${sql.insert({
               id: user.profileId,
               user_id: user.id,
               first_name: user.firstName,
               last_name: user.lastName,
               ...stamps
-            })
-          }`
+            })}`
           yield* sql`
-            insert into notification_preferences ${
-            sql.insert({
+            insert into notification_preferences ${sql.insert({
               id: user.preferencesId,
               user_id: user.id,
               email_enabled: user.emailEnabled,
               push_enabled: user.pushEnabled,
               ...stamps
-            })
-          }`
+            })}`
           return true
         }),
 
@@ -135,7 +129,7 @@ export class AccountsRepo extends Context.Service<
           holds(sql`
             update users set password_hash = ${to} where id = ${userId} and password_hash = ${from} returning id`),
 
-        recordLogin: Effect.fnUntraced(function*(userId, checkedHash, now) {
+        recordLogin: Effect.fnUntraced(function* (userId, checkedHash, now) {
           const { ip } = yield* CurrentOrigin
           const at = DateTime.toDate(now)
           const recorded = yield* holds(sql`

@@ -34,14 +34,12 @@ export class Logins extends Context.Service<
      * One answer, in one time, for an unknown e-mail, a wrong password and a disabled account. Attempts are counted before
      * the password is checked; a success clears the account's count.
      */
-    readonly login: (
-      login: Login
-    ) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
+    readonly login: (login: Login) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/Logins") {
   static readonly layer = Layer.effect(
     Logins,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* AccountsRepo
       const profiles = yield* ProfilesRepo
       const storage = yield* Storage.Storage
@@ -51,12 +49,11 @@ export class Logins extends Context.Service<
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
 
-      const lookUp = (email: Email) =>
-        storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
+      const lookUp = (email: Email) => storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
 
       // A stranger who guesses at an account fills its common bucket; where the owner has logged in from, they have one
       // of their own and are not locked out.
-      const accountBucket = Effect.fnUntraced(function*(email: Email, found: Option.Option<Credentials>) {
+      const accountBucket = Effect.fnUntraced(function* (email: Email, found: Option.Option<Credentials>) {
         const { ip } = yield* CurrentOrigin
         const known = Option.exists(found, (credentials) => credentials.isKnownAddress)
         return { limit: "loginAccount", key: known ? `${email} ${ip}` : email } satisfies Bucket
@@ -64,21 +61,24 @@ export class Logins extends Context.Service<
 
       // Opens the session only if the password that was checked still is the account's.
       const open = (userId: UserId, checkedHash: string, deviceName: string, renewed: Option.Option<string>) =>
-        changes.change([userId], Effect.fnUntraced(function*() {
-          const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
-          if (!stands) return yield* new CredentialsChanged()
-          if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)
-          const session = yield* sessionChanges.open(userId, deviceName)
-          const user = yield* profiles.find(userId)
-          if (Option.isNone(user)) return yield* new CredentialsChanged()
-          return {
-            result: { session, user: user.value },
-            events: [new UserLoggedIn({ userId })],
-            audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }]
-          }
-        }))
+        changes.change(
+          [userId],
+          Effect.fnUntraced(function* () {
+            const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
+            if (!stands) return yield* new CredentialsChanged()
+            if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)
+            const session = yield* sessionChanges.open(userId, deviceName)
+            const user = yield* profiles.find(userId)
+            if (Option.isNone(user)) return yield* new CredentialsChanged()
+            return {
+              result: { session, user: user.value },
+              events: [new UserLoggedIn({ userId })],
+              audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }]
+            }
+          })
+        )
 
-      const check = Effect.fnUntraced(function*(login: Login, found: Option.Option<Credentials>) {
+      const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
         const matches = yield* passwords.verify(login.password, stored)
         // Whether the account is disabled is judged only now, so that it takes the same time to say.
@@ -89,7 +89,7 @@ export class Logins extends Context.Service<
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
-      const login = Effect.fn("Logins.login")(function*(attempt: Login) {
+      const login = Effect.fn("Logins.login")(function* (attempt: Login) {
         const { network } = yield* CurrentOrigin
         const found = yield* lookUp(attempt.email)
         const account = yield* accountBucket(attempt.email, found)
@@ -99,7 +99,8 @@ export class Logins extends Context.Service<
             Effect.flatMap(lookUp(attempt.email), (now) => check(attempt, now)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
               Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new InvalidCredentials()))
-            )),
+            )
+          ),
           limits.guard([{ limit: "loginIp", key: network }, account])
         )
         yield* limits.clear(account)

@@ -48,10 +48,7 @@ export class NewAccounts extends Context.Service<
     /** One transaction: user, profile, preferences, push token, first session and events, or nothing. */
     readonly register: (
       account: NewAccount
-    ) => Effect.Effect<
-      LoggedIn,
-      EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable
-    >
+    ) => Effect.Effect<LoggedIn, EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable>
     /** A member of staff, made by an operator: no session, no limit. */
     readonly createStaff: (
       account: NewAccount
@@ -60,7 +57,7 @@ export class NewAccounts extends Context.Service<
 >()("@user-service/core/accounts/NewAccounts") {
   static readonly layer = Layer.effect(
     NewAccounts,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* AccountsRepo
       const profiles = yield* ProfilesRepo
       const storage = yield* Storage.Storage
@@ -73,93 +70,103 @@ export class NewAccounts extends Context.Service<
       const limits = yield* Limits
       const random = yield* SecureRandom.SecureRandom
 
-      const judgePassword = Effect.fnUntraced(function*(account: NewAccount) {
+      const judgePassword = Effect.fnUntraced(function* (account: NewAccount) {
         const attributes = [account.email, account.firstName, account.lastName, ...Option.toArray(account.username)]
         const problems = policy.problems(account.password, attributes)
         if (Array.isReadonlyArrayNonEmpty(problems)) return yield* new PasswordRejected({ field: "password", problems })
       })
 
       // Inside the transaction: the rows every user has.
-      const insert = Effect.fnUntraced(function*(account: NewAccount, passwordHash: string, isStaff: boolean) {
-        const id = UserId.make(yield* random.uuidV7())
-        const now = yield* DateTime.now
-        const user = {
-          id,
-          profileId: yield* random.uuidV7(),
-          preferencesId: yield* random.uuidV7(),
-          email: account.email,
-          passwordHash,
-          phoneNumber: account.phoneNumber,
-          firstName: account.firstName,
-          lastName: account.lastName,
-          emailEnabled: account.emailEnabled,
-          pushEnabled: account.pushEnabled,
-          isStaff
-        }
-        if (Option.isSome(account.username)) {
-          const inserted = yield* repo.insert({ ...user, username: account.username.value }, now)
-          return inserted ? { id, username: account.username.value } : yield* new UsernameTaken()
-        }
-        let username = usernameFromEmail(account.email)
-        // Someone else may take the free one first; then the next is found.
-        while (!(yield* repo.insert({ ...user, username }, now))) {
-          username = usernameFromEmail(account.email, yield* repo.freeSuffix(usernameFromEmail(account.email)))
-        }
-        return { id, username }
-      }, Storage.onUniqueViolation("users_email_key", () => new EmailTaken()))
+      const insert = Effect.fnUntraced(
+        function* (account: NewAccount, passwordHash: string, isStaff: boolean) {
+          const id = UserId.make(yield* random.uuidV7())
+          const now = yield* DateTime.now
+          const user = {
+            id,
+            profileId: yield* random.uuidV7(),
+            preferencesId: yield* random.uuidV7(),
+            email: account.email,
+            passwordHash,
+            phoneNumber: account.phoneNumber,
+            firstName: account.firstName,
+            lastName: account.lastName,
+            emailEnabled: account.emailEnabled,
+            pushEnabled: account.pushEnabled,
+            isStaff
+          }
+          if (Option.isSome(account.username)) {
+            const inserted = yield* repo.insert({ ...user, username: account.username.value }, now)
+            return inserted ? { id, username: account.username.value } : yield* new UsernameTaken()
+          }
+          let username = usernameFromEmail(account.email)
+          // Someone else may take the free one first; then the next is found.
+          while (!(yield* repo.insert({ ...user, username }, now))) {
+            username = usernameFromEmail(account.email, yield* repo.freeSuffix(usernameFromEmail(account.email)))
+          }
+          return { id, username }
+        },
+        Storage.onUniqueViolation("users_email_key", () => new EmailTaken())
+      )
 
-      const create = Effect.fnUntraced(function*(account: NewAccount, passwordHash: string) {
+      const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const { id, username } = yield* insert(account, passwordHash, false)
         const session = yield* sessionChanges.open(id, "")
         return { id, session, event: new UserRegistered({ userId: id, email: account.email, username }) }
       })
 
       const open = (account: NewAccount, passwordHash: string) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const holder = yield* Option.match(account.pushToken, {
             onNone: () => Effect.succeedNone,
             onSome: (token) => storage.read(registrations.holder(token))
           })
-          return yield* changes.create(Option.toArray(holder), Effect.fnUntraced(function*(locked) {
-            const { event, id, session } = yield* create(account, passwordHash)
-            const registered = Option.isNone(account.pushToken) ? [] : (yield* registrations.register(
-              { userId: id, sessionId: session.id },
-              { token: account.pushToken.value, platform: "web" },
-              [id, ...locked.map((user) => user.id)]
-            )).events
-            const user = yield* profiles.find(id)
-            return {
-              result: { session, user: Option.getOrThrow(user) },
-              events: [event, ...registered],
-              audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }]
-            }
-          }))
+          return yield* changes.create(
+            Option.toArray(holder),
+            Effect.fnUntraced(function* (locked) {
+              const { event, id, session } = yield* create(account, passwordHash)
+              const registered = Option.isNone(account.pushToken)
+                ? []
+                : (yield* registrations.register(
+                    { userId: id, sessionId: session.id },
+                    { token: account.pushToken.value, platform: "web" },
+                    [id, ...locked.map((user) => user.id)]
+                  )).events
+              const user = yield* profiles.find(id)
+              return {
+                result: { session, user: Option.getOrThrow(user) },
+                events: [event, ...registered],
+                audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }]
+              }
+            })
+          )
         }).pipe(
           Effect.retry({ while: (error) => error._tag === "HolderNotLocked", times: 20 }),
           Effect.catchTag("HolderNotLocked", Effect.die)
         )
 
-      const register = Effect.fn("NewAccounts.register")(function*(account: NewAccount) {
+      const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
         yield* judgePassword(account)
         const { network } = yield* CurrentOrigin
-        const { session, user } = yield* Effect.flatMap(
-          passwords.hash(account.password),
-          (passwordHash) => open(account, passwordHash)
+        const { session, user } = yield* Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
+          open(account, passwordHash)
         ).pipe(limits.guard([{ limit: "register", key: network }]))
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
-      const createStaff = Effect.fn("NewAccounts.createStaff")(function*(account: NewAccount) {
+      const createStaff = Effect.fn("NewAccounts.createStaff")(function* (account: NewAccount) {
         yield* judgePassword(account)
         const passwordHash = yield* passwords.hash(account.password)
-        return yield* changes.create([], Effect.fnUntraced(function*() {
-          const { id, username } = yield* insert(account, passwordHash, true)
-          return {
-            result: id,
-            events: [new UserRegistered({ userId: id, email: account.email, username })],
-            audit: [{ userId: id, action: "user.staff_created" }]
-          }
-        }))
+        return yield* changes.create(
+          [],
+          Effect.fnUntraced(function* () {
+            const { id, username } = yield* insert(account, passwordHash, true)
+            return {
+              result: id,
+              events: [new UserRegistered({ userId: id, email: account.email, username })],
+              audit: [{ userId: id, action: "user.staff_created" }]
+            }
+          })
+        )
       })
 
       return { register, createStaff }

@@ -37,15 +37,12 @@ export class PasswordChanges extends Context.Service<
     readonly change: (
       current: CurrentSession,
       passwords: GivenPasswords
-    ) => Effect.Effect<
-      Tokens,
-      IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable
-    >
+    ) => Effect.Effect<Tokens, IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/PasswordChanges") {
   static readonly layer = Layer.effect(
     PasswordChanges,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* AccountsRepo
       const storage = yield* Storage.Storage
       const policy = yield* PasswordPolicy
@@ -57,22 +54,26 @@ export class PasswordChanges extends Context.Service<
 
       // Holds only for the hash that was checked.
       const replace = (current: CurrentSession, from: string, to: string) =>
-        changes.change([current.userId], Effect.fnUntraced(function*() {
-          const { sessionId, userId } = current
-          const replaced = yield* repo.replacePassword(userId, from, to)
-          if (!replaced) return yield* new CredentialsChanged()
-          const { events, session, sessions } = yield* sessionChanges.replaceAll(userId, sessionId, "password_changed")
-          return {
-            result: session,
-            events: [new UserPasswordChanged({ userId }), ...events],
-            audit: [{ userId, action: "user.password_changed", details: { endedSessions: sessions.length } }]
-          }
-        }))
+        changes.change(
+          [current.userId],
+          Effect.fnUntraced(function* () {
+            const { sessionId, userId } = current
+            const replaced = yield* repo.replacePassword(userId, from, to)
+            if (!replaced) return yield* new CredentialsChanged()
+            const { events, session, sessions } = yield* sessionChanges.replaceAll(
+              userId,
+              sessionId,
+              "password_changed"
+            )
+            return {
+              result: session,
+              events: [new UserPasswordChanged({ userId }), ...events],
+              audit: [{ userId, action: "user.password_changed", details: { endedSessions: sessions.length } }]
+            }
+          })
+        )
 
-      const attempt = Effect.fnUntraced(function*(
-        current: CurrentSession,
-        given: GivenPasswords
-      ) {
+      const attempt = Effect.fnUntraced(function* (current: CurrentSession, given: GivenPasswords) {
         const found = yield* storage.read(repo.owner(current.userId))
         if (Option.isNone(found)) return yield* new TokenInvalid()
         const owner = found.value

@@ -10,10 +10,7 @@ export class PasswordPolicy extends Context.Service<
   PasswordPolicy,
   {
     /** Every rule the password breaks; `attributes` are the account's e-mail, username and names. */
-    readonly problems: (
-      password: Redacted.Redacted<string>,
-      attributes: ReadonlyArray<string>
-    ) => ReadonlyArray<string>
+    readonly problems: (password: Redacted.Redacted<string>, attributes: ReadonlyArray<string>) => ReadonlyArray<string>
   }
 >()("@user-service/core/accounts/PasswordPolicy") {
   static readonly layer = (settings: { readonly minLength: number }) =>

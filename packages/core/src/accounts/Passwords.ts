@@ -26,7 +26,7 @@ export class Passwords extends Context.Service<
 >()("@user-service/core/accounts/Passwords") {
   static readonly layer = Layer.effect(
     Passwords,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const repo = yield* AccountsRepo
       const storage = yield* Storage.Storage
@@ -37,17 +37,20 @@ export class Passwords extends Context.Service<
         "1 hour"
       )
 
-      const verify = Effect.fn("Passwords.verify")(function*(
+      const verify = Effect.fn("Passwords.verify")(function* (
         password: Redacted.Redacted<string>,
         stored: Option.Option<string>
       ) {
         // Made ready in every case, so that a known account does not answer sooner.
         const instead = yield* decoy
-        const matches = yield* hasher.verify(password, Option.getOrElse(stored, () => instead))
+        const matches = yield* hasher.verify(
+          password,
+          Option.getOrElse(stored, () => instead)
+        )
         return matches && Option.isSome(stored)
       })
 
-      const renew = Effect.fn("Passwords.renew")(function*(password: Redacted.Redacted<string>, stored: string) {
+      const renew = Effect.fn("Passwords.renew")(function* (password: Redacted.Redacted<string>, stored: string) {
         return hasher.needsRehash(stored) ? Option.some(yield* hasher.hash(password)) : Option.none()
       })
 

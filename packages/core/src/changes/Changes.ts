@@ -40,7 +40,7 @@ export class Changes extends Context.Service<
 >()("@user-service/core/changes/Changes") {
   static readonly layer = Layer.effect(
     Changes,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* ChangesRepo
       const storage = yield* Storage.Storage
       const invalidations = yield* Invalidations
@@ -52,20 +52,22 @@ export class Changes extends Context.Service<
       ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
         Effect.suspend(() => {
           let written: { readonly locked: ReadonlyArray<LockedUser>; readonly change: Change<A> } | undefined
-          return storage.transaction(
-            Effect.gen(function*() {
-              written = undefined
-              const locked = yield* lock
-              const change = yield* body(locked)
-              written = { locked, change }
-              yield* repo.record(locked, change.events, change.audit)
-              return change.result
-            })
-          ).pipe(
-            // Also when the commit failed or was cut short, for it may have happened all the same; an invalidation too many
-            // costs one read.
-            Effect.onExit(() => written === undefined ? Effect.void : settle(written.locked, written.change.events))
-          )
+          return storage
+            .transaction(
+              Effect.gen(function* () {
+                written = undefined
+                const locked = yield* lock
+                const change = yield* body(locked)
+                written = { locked, change }
+                yield* repo.record(locked, change.events, change.audit)
+                return change.result
+              })
+            )
+            .pipe(
+              // Also when the commit failed or was cut short, for it may have happened all the same; an invalidation too many
+              // costs one read.
+              Effect.onExit(() => (written === undefined ? Effect.void : settle(written.locked, written.change.events)))
+            )
         })
 
       const settle = (locked: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) =>
@@ -75,7 +77,8 @@ export class Changes extends Context.Service<
         change: (userIds, change) =>
           run(
             Effect.flatMap(repo.lock(userIds), (locked) =>
-              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound())),
+              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound())
+            ),
             change
           ),
         create: (others, change) => run(repo.lock(others), change)

@@ -41,7 +41,7 @@ export class ChangesRepo extends Context.Service<
 >()("@user-service/core/changes/ChangesRepo") {
   static readonly layer = Layer.effect(
     ChangesRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const random = yield* SecureRandom.SecureRandom
 
@@ -50,7 +50,7 @@ export class ChangesRepo extends Context.Service<
           select id, version::int + 1 as version from users
           where id = any(${userIds}::uuid[]) order by id for no key update`)
 
-      const record = Effect.fnUntraced(function*(
+      const record = Effect.fnUntraced(function* (
         locked: ReadonlyArray<LockedUser>,
         events: ReadonlyArray<DomainEvent>,
         audit: ReadonlyArray<AuditEntry>
@@ -58,25 +58,31 @@ export class ChangesRepo extends Context.Service<
         const origin = yield* CurrentOrigin
         const now = DateTime.toDate(yield* DateTime.now)
         const span = yield* Effect.option(Effect.currentSpan)
-        const traceparent = Option.map(span, (current) =>
-          `00-${current.traceId}-${current.spanId}-${current.sampled ? "01" : "00"}`)
+        const traceparent = Option.map(
+          span,
+          (current) => `00-${current.traceId}-${current.spanId}-${current.sampled ? "01" : "00"}`
+        )
         const versions = new Map(locked.map((user) => [user.id, user.version]))
-        const eventRows = yield* Effect.forEach(events, Effect.fnUntraced(function*(event) {
-          return {
-            id: yield* random.uuidV7(),
-            user_id: event.userId,
-            user_version: versions.get(event.userId) ?? 1,
-            event_type: event._tag,
-            payload: yield* Effect.orDie(encodeEvent(event))
-          }
-        }))
+        const eventRows = yield* Effect.forEach(
+          events,
+          Effect.fnUntraced(function* (event) {
+            return {
+              id: yield* random.uuidV7(),
+              user_id: event.userId,
+              user_version: versions.get(event.userId) ?? 1,
+              event_type: event._tag,
+              payload: yield* Effect.orDie(encodeEvent(event))
+            }
+          })
+        )
         const auditRows = yield* Effect.forEach(audit, (entry) =>
           Effect.map(random.uuidV7(), (id) => ({
             id,
             user_id: entry.userId,
             action: entry.action,
             details: entry.details ?? {}
-          })))
+          }))
+        )
         yield* sql`
           with raised as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])

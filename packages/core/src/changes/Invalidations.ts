@@ -13,19 +13,16 @@ import type { LockedUser } from "./ChangesRepo.ts"
 export class Invalidations extends Context.Service<
   Invalidations,
   {
-    readonly apply: (
-      users: ReadonlyArray<LockedUser>,
-      events: ReadonlyArray<DomainEvent>
-    ) => Effect.Effect<void>
+    readonly apply: (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
   }
 >()("@user-service/core/changes/Invalidations") {
   static readonly layer = Layer.effect(
     Invalidations,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const cache = yield* Cache
       const liveSessions = yield* LiveSessions
 
-      const apply = Effect.fnUntraced(function*(users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
+      const apply = Effect.fnUntraced(function* (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
         const ended = events.filter((event) => event._tag === "SessionRevoked")
         const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
         yield* Effect.all(

@@ -13,7 +13,7 @@ export class OutboxSignal extends Context.Service<OutboxSignal, { readonly send:
 ) {
   static readonly layer = Layer.effect(
     OutboxSignal,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const pending = yield* Queue.sliding<void>(1)
       yield* Queue.take(pending).pipe(

@@ -44,25 +44,30 @@ export class Limits extends Context.Service<
   static readonly layer = (settings: LimitSettings) =>
     Layer.effect(
       Limits,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const limits = yield* RateLimits
 
         const each = <A, E>(
           buckets: ReadonlyArray<Bucket>,
           use: (limit: RateLimit, key: string) => Effect.Effect<A, E>
         ) =>
-          Effect.forEach(buckets, (bucket) =>
-            Option.match(settings[bucket.limit], {
-              onNone: () => Effect.void,
-              onSome: (limit) => Effect.asVoid(use(limit, bucket.key))
-            }), { discard: true })
+          Effect.forEach(
+            buckets,
+            (bucket) =>
+              Option.match(settings[bucket.limit], {
+                onNone: () => Effect.void,
+                onSome: (limit) => Effect.asVoid(use(limit, bucket.key))
+              }),
+            { discard: true }
+          )
 
         return {
           guard: (buckets) => (attempt) =>
             Effect.andThen(
               each(buckets, limits.consume),
               Effect.tapError(attempt, (error) =>
-                error instanceof ServiceUnavailable ? each(buckets, limits.refund) : Effect.void)
+                error instanceof ServiceUnavailable ? each(buckets, limits.refund) : Effect.void
+              )
             ),
           clear: (bucket) => each([bucket], limits.clear)
         }

@@ -36,7 +36,7 @@ export class Preferences extends Context.Service<
 >()("@user-service/core/preferences/Preferences") {
   static readonly layer = Layer.effect(
     Preferences,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const cache = yield* Cache
       const repo = yield* PreferencesRepo
       const storage = yield* Storage.Storage
@@ -44,51 +44,55 @@ export class Preferences extends Context.Service<
       const representations = yield* Representations
       const timeToLive = (yield* CacheSettings).preferences
 
-      const represent = Effect.fnUntraced(function*(userId: UserId) {
+      const represent = Effect.fnUntraced(function* (userId: UserId) {
         const entry = yield* cache.readThrough(preferencesKey(userId), {
           timeToLive,
-          load: Effect.map(storage.read(repo.find(userId)), Option.map((preferences) => ({
-            version: preferences.version,
-            value: representations.preferences(preferences)
-          })))
+          load: Effect.map(
+            storage.read(repo.find(userId)),
+            Option.map((preferences) => ({
+              version: preferences.version,
+              value: representations.preferences(preferences)
+            }))
+          )
         })
         return Option.isSome(entry) ? entry.value : yield* new UserNotFound()
       })
 
-      const stored = Effect.fnUntraced(function*(userId: UserId) {
+      const stored = Effect.fnUntraced(function* (userId: UserId) {
         const found = yield* repo.find(userId)
         return Option.isSome(found) ? found.value : yield* new UserNotFound()
       })
 
       // The stored quiet hours matter only where the patch sets one end and leaves the other.
-      const judge = Effect.fnUntraced(function*(userId: UserId, patch: PreferencesPatch) {
+      const judge = Effect.fnUntraced(function* (userId: UserId, patch: PreferencesPatch) {
         const { doNotDisturbEnd: end, doNotDisturbStart: start } = patch
         if (start === undefined && end === undefined) return
-        const merged = start !== undefined && end !== undefined
-          ? { doNotDisturbStart: start, doNotDisturbEnd: end }
-          : { ...(yield* stored(userId)), ...patch }
+        const merged =
+          start !== undefined && end !== undefined
+            ? { doNotDisturbStart: start, doNotDisturbEnd: end }
+            : { ...(yield* stored(userId)), ...patch }
         const problem = contradiction(merged)
         if (problem !== undefined) return yield* problem
       })
 
-      const update = Effect.fn("Preferences.update")((
-        userId: UserId,
-        patch: PreferencesPatch,
-        expected: ReadonlyArray<number> | "any"
-      ) =>
-        changes.change([userId], Effect.fnUntraced(function*() {
-          yield* judge(userId, patch)
-          const updated = yield* repo.update(userId, patch, expected, yield* DateTime.now)
-          if (Option.isNone(updated)) {
-            return yield* new PreferencesVersionMismatch({ currentVersion: (yield* stored(userId)).version })
-          }
-          const preferences = updated.value
-          return {
-            result: preferences,
-            events: [new PreferencesUpdated({ userId, preferences })],
-            audit: [{ userId, action: "preferences.updated", details: { version: preferences.version } }]
-          }
-        }))
+      const update = Effect.fn("Preferences.update")(
+        (userId: UserId, patch: PreferencesPatch, expected: ReadonlyArray<number> | "any") =>
+          changes.change(
+            [userId],
+            Effect.fnUntraced(function* () {
+              yield* judge(userId, patch)
+              const updated = yield* repo.update(userId, patch, expected, yield* DateTime.now)
+              if (Option.isNone(updated)) {
+                return yield* new PreferencesVersionMismatch({ currentVersion: (yield* stored(userId)).version })
+              }
+              const preferences = updated.value
+              return {
+                result: preferences,
+                events: [new PreferencesUpdated({ userId, preferences })],
+                audit: [{ userId, action: "preferences.updated", details: { version: preferences.version } }]
+              }
+            })
+          )
       )
 
       return { represent, update }

@@ -1,4 +1,4 @@
-import { Preferences, type PreferencesPatch } from "@user-service/domain/Preferences"
+import { Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
@@ -7,15 +7,14 @@ import { firstRow } from "../Rows.ts"
 
 /** The columns of a user's preferences, as {@link PreferencesRow} reads them, of the table under the given alias. */
 export const preferencesColumns = (alias: string): string =>
-  [
-    ...["id", "emailEnabled", "emailMarketing", "emailTransactional", "emailSecurity", "emailSystem"],
-    ...["pushEnabled", "pushMarketing", "pushTransactional", "pushSecurity", "pushSystem"],
-    ...["frequencyLimit", "createdAt", "updatedAt"]
-  ].map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`).concat(
-    `to_char(${alias}.do_not_disturb_start, 'HH24:MI:SS') as "doNotDisturbStart"`,
-    `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`,
-    `${alias}.version::int as version`
-  ).join(", ")
+  ["id", ...switches, "frequencyLimit", "createdAt", "updatedAt"]
+    .map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`)
+    .concat(
+      `to_char(${alias}.do_not_disturb_start, 'HH24:MI:SS') as "doNotDisturbStart"`,
+      `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`,
+      `${alias}.version::int as version`
+    )
+    .join(", ")
 
 export const PreferencesRow = Schema.Struct({
   ...Preferences.fields,
@@ -44,14 +43,16 @@ export class PreferencesRepo extends Context.Service<
 >()("@user-service/core/preferences/PreferencesRepo") {
   static readonly layer = Layer.effect(
     PreferencesRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(preferencesColumns("n"))
 
       return {
         find: (userId) =>
           Effect.map(
-            firstRow(PreferencesRow)(sql`select ${columns} from notification_preferences n where n.user_id = ${userId}`),
+            firstRow(PreferencesRow)(
+              sql`select ${columns} from notification_preferences n where n.user_id = ${userId}`
+            ),
             Option.map(toPreferences)
           ),
 
@@ -59,9 +60,10 @@ export class PreferencesRepo extends Context.Service<
           Effect.map(
             firstRow(PreferencesRow)(sql`
               update notification_preferences n
-              set ${
-              sql.update({ ...Record.mapKeys(patch, String.camelToSnake), updated_at: DateTime.toDate(now) })
-            }, version = version + 1
+              set ${sql.update({
+                ...Record.mapKeys(patch, String.camelToSnake),
+                updated_at: DateTime.toDate(now)
+              })}, version = version + 1
               where n.user_id = ${userId} ${expected === "any" ? sql`` : sql`and version = any(${expected}::bigint[])`}
               returning ${columns}`),
             Option.map(toPreferences)

@@ -25,7 +25,7 @@ export class Profiles extends Context.Service<
 >()("@user-service/core/profiles/Profiles") {
   static readonly layer = Layer.effect(
     Profiles,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const cache = yield* Cache
       const repo = yield* ProfilesRepo
       const storage = yield* Storage.Storage
@@ -33,31 +33,37 @@ export class Profiles extends Context.Service<
       const representations = yield* Representations
       const timeToLive = (yield* CacheSettings).user
 
-      const represent = Effect.fnUntraced(function*(id: UserId) {
+      const represent = Effect.fnUntraced(function* (id: UserId) {
         const entry = yield* cache.readThrough(userKey(id), {
           timeToLive,
-          load: Effect.map(storage.read(repo.find(id)), Option.map((user) => ({
-            version: user.version,
-            value: representations.user(user)
-          })))
+          load: Effect.map(
+            storage.read(repo.find(id)),
+            Option.map((user) => ({
+              version: user.version,
+              value: representations.user(user)
+            }))
+          )
         })
         return Option.isSome(entry) ? entry.value.value : yield* new UserNotFound()
       })
 
       const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
-        changes.change([id], Effect.fnUntraced(function*() {
-          const now = yield* DateTime.now
-          yield* repo.update(id, patch, now).pipe(
-            Storage.onUniqueViolation("users_username_key", () => new UsernameTaken())
-          )
-          const user = yield* repo.find(id)
-          if (Option.isNone(user)) return yield* new UserNotFound()
-          return {
-            result: user.value,
-            events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
-            audit: [{ userId: id, action: "profile.updated", details: { fields: Object.keys(patch).join(" ") } }]
-          }
-        }))
+        changes.change(
+          [id],
+          Effect.fnUntraced(function* () {
+            const now = yield* DateTime.now
+            yield* repo
+              .update(id, patch, now)
+              .pipe(Storage.onUniqueViolation("users_username_key", () => new UsernameTaken()))
+            const user = yield* repo.find(id)
+            if (Option.isNone(user)) return yield* new UserNotFound()
+            return {
+              result: user.value,
+              events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
+              audit: [{ userId: id, action: "profile.updated", details: { fields: Object.keys(patch).join(" ") } }]
+            }
+          })
+        )
       )
 
       return { represent, update }

@@ -89,7 +89,7 @@ export class ProfilesRepo extends Context.Service<
 >()("@user-service/core/profiles/ProfilesRepo") {
   static readonly layer = Layer.effect(
     ProfilesRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const preferences = sql.literal(preferencesColumns("n"))
 
@@ -111,7 +111,7 @@ export class ProfilesRepo extends Context.Service<
           Option.map(toUser)
         )
 
-      const update = Effect.fnUntraced(function*(id: UserId, patch: ProfilePatch, now: DateTime.Utc) {
+      const update = Effect.fnUntraced(function* (id: UserId, patch: ProfilePatch, now: DateTime.Utc) {
         const { phoneNumber, username, ...profile } = patch
         const at = DateTime.toDate(now)
         yield* sql`

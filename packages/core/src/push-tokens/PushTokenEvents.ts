@@ -8,6 +8,6 @@ export const added = ({ id, platform, token, userId }: Pick<HeldToken, "id" | "p
 
 /** That those of the tokens which were live no longer are. */
 export const removed = (tokens: ReadonlyArray<HeldToken>, reason: TokenRemovalReason) =>
-  tokens.map(({ id, platform, token, userId }) =>
-    new PushTokenRemoved({ userId, tokenId: id, token, platform, reason })
+  tokens.map(
+    ({ id, platform, token, userId }) => new PushTokenRemoved({ userId, tokenId: id, token, platform, reason })
   )

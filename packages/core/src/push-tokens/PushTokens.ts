@@ -33,7 +33,7 @@ export class PushTokens extends Context.Service<
 >()("@user-service/core/push-tokens/PushTokens") {
   static readonly layer = Layer.effect(
     PushTokens,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* PushTokensRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
@@ -46,18 +46,23 @@ export class PushTokens extends Context.Service<
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
       const register = Effect.fn("PushTokens.register")(
-        function*(owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) {
+        function* (owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) {
           const holder = yield* storage.read(registrations.holder(registration.token))
           const others = Option.toArray(holder).filter((id) => id !== owner.userId)
           return yield* changes.change([owner.userId, ...others], (locked) =>
             Effect.map(
-              registrations.register(owner, registration, locked.map((user) => user.id)),
+              registrations.register(
+                owner,
+                registration,
+                locked.map((user) => user.id)
+              ),
               ({ events, isNew, token }) => ({
                 result: { token, isNew },
                 events,
                 audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
               })
-            ))
+            )
+          )
         },
         // The token changed hands between the look and the lock; two users cannot pass one to and fro for ever.
         Effect.retry({ while: (error) => error._tag === "HolderNotLocked", times: 20 }),
@@ -68,52 +73,68 @@ export class PushTokens extends Context.Service<
         storage.read(repo.page(userId, request))
       )
 
-      const find = Effect.fn("PushTokens.find")(function*(userId: UserId, id: string) {
+      const find = Effect.fn("PushTokens.find")(function* (userId: UserId, id: string) {
         return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
       })
 
-      const update = Effect.fn("PushTokens.update")(function*(userId: UserId, id: string, fields: PushTokenFields) {
-        const tokenId = yield* parseId(id)
-        return yield* changes.change([userId], Effect.fnUntraced(function*() {
-          const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
-          const token = yield* repo.update(userId, tokenId, fields, yield* DateTime.now).pipe(
-            Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
-            Effect.flatMap(orNotFound)
+      const update = Effect.fn("PushTokens.update")(
+        function* (userId: UserId, id: string, fields: PushTokenFields) {
+          const tokenId = yield* parseId(id)
+          return yield* changes.change(
+            [userId],
+            Effect.fnUntraced(function* () {
+              const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
+              const token = yield* repo.update(userId, tokenId, fields, yield* DateTime.now).pipe(
+                Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
+                Effect.flatMap(orNotFound)
+              )
+              return {
+                result: token,
+                events:
+                  before.isActive === token.isActive
+                    ? []
+                    : token.isActive
+                      ? [added(before)]
+                      : removed([before], "deactivated"),
+                audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
+              }
+            })
           )
-          return {
-            result: token,
-            events: before.isActive === token.isActive
-              ? []
-              : token.isActive
-              ? [added(before)]
-              : removed([before], "deactivated"),
-            audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
-          }
-        }))
-      }, Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound())))
+        },
+        Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound()))
+      )
 
-      const remove = Effect.fn("PushTokens.remove")(function*(userId: UserId, id: string) {
-        const tokenId = yield* parseId(id)
-        yield* changes.change([userId], Effect.fnUntraced(function*() {
-          const [token] = yield* repo.remove(userId, [tokenId])
-          if (token === undefined) return yield* new PushTokenNotFound()
-          return {
-            result: undefined,
-            events: removed(token.isActive ? [token] : [], "deleted"),
-            audit: [{ userId, action: "push_token.deleted", details: { tokenId } }]
-          }
-        }))
-      }, Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound())))
+      const remove = Effect.fn("PushTokens.remove")(
+        function* (userId: UserId, id: string) {
+          const tokenId = yield* parseId(id)
+          yield* changes.change(
+            [userId],
+            Effect.fnUntraced(function* () {
+              const [token] = yield* repo.remove(userId, [tokenId])
+              if (token === undefined) return yield* new PushTokenNotFound()
+              return {
+                result: undefined,
+                events: removed(token.isActive ? [token] : [], "deleted"),
+                audit: [{ userId, action: "push_token.deleted", details: { tokenId } }]
+              }
+            })
+          )
+        },
+        Effect.catchTag("UserNotFound", () => Effect.fail(new PushTokenNotFound()))
+      )
 
       const deactivateAll = Effect.fn("PushTokens.deactivateAll")((userId: UserId) =>
-        changes.change([userId], Effect.fnUntraced(function*() {
-          const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
-          return {
-            result: tokens.length,
-            events: removed(tokens, "deactivated"),
-            audit: [{ userId, action: "push_token.all_deactivated", details: { count: tokens.length } }]
-          }
-        }))
+        changes.change(
+          [userId],
+          Effect.fnUntraced(function* () {
+            const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
+            return {
+              result: tokens.length,
+              events: removed(tokens, "deactivated"),
+              audit: [{ userId, action: "push_token.all_deactivated", details: { count: tokens.length } }]
+            }
+          })
+        )
       )
 
       return { register, page, find, update, remove, deactivateAll }

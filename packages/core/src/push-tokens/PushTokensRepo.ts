@@ -92,14 +92,17 @@ export class PushTokensRepo extends Context.Service<
     readonly reveal: (userId: UserId, id: PushTokenId) => Query<Option.Option<HeldToken>>
     readonly deactivateAll: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
     /** Silences the active tokens bound to the sessions. */
-    readonly deactivateOfSessions: (sessions: ReadonlyArray<SessionId>, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    readonly deactivateOfSessions: (
+      sessions: ReadonlyArray<SessionId>,
+      now: DateTime.Utc
+    ) => Query<ReadonlyArray<HeldToken>>
     /** Binds the tokens of one session to another of the same user. */
     readonly moveSession: (from: SessionId, to: SessionId) => Query<void>
   }
 >()("@user-service/core/push-tokens/PushTokensRepo") {
   static readonly layer = Layer.effect(
     PushTokensRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(
         `id, platform, token_type as "tokenType", device_id as "deviceId", device_name as "deviceName",
@@ -117,7 +120,7 @@ export class PushTokensRepo extends Context.Service<
       })
 
       return {
-        page: Effect.fnUntraced(function*(userId, request) {
+        page: Effect.fnUntraced(function* (userId, request) {
           const [items, { total }] = yield* Effect.all(
             [
               rows(PushTokenRow)(sql`
@@ -149,8 +152,7 @@ export class PushTokensRepo extends Context.Service<
 
         insert: (id, owner, token, fields, now) =>
           one(sql`
-            insert into push_tokens ${
-            sql.insert({
+            insert into push_tokens ${sql.insert({
               id,
               user_id: owner.userId,
               session_id: owner.sessionId,
@@ -164,14 +166,12 @@ export class PushTokensRepo extends Context.Service<
               last_used_at: DateTime.toDate(now),
               created_at: DateTime.toDate(now),
               updated_at: DateTime.toDate(now)
-            })
-          } on conflict (token_sha256) do nothing returning ${columns}`),
+            })} on conflict (token_sha256) do nothing returning ${columns}`),
 
         rebind: (id, owner, token, fields, now) =>
           Effect.map(
             onlyRow(PushTokenRow)(sql`
-              update push_tokens set ${
-              sql.update({
+              update push_tokens set ${sql.update({
                 ...assignments({ isActive: true, ...fields }),
                 user_id: owner.userId,
                 session_id: owner.sessionId,
@@ -180,8 +180,7 @@ export class PushTokensRepo extends Context.Service<
                 platform: token.platform,
                 last_used_at: DateTime.toDate(now),
                 updated_at: DateTime.toDate(now)
-              })
-            } where id = ${id} returning ${columns}`),
+              })} where id = ${id} returning ${columns}`),
             toPushToken
           ),
 

@@ -50,7 +50,7 @@ export class Registrations extends Context.Service<
   static readonly layer = (settings: { readonly maxActive: number }) =>
     Layer.effect(
       Registrations,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const repo = yield* PushTokensRepo
         const digest = yield* Digest.Digest
         const random = yield* SecureRandom.SecureRandom
@@ -58,14 +58,17 @@ export class Registrations extends Context.Service<
 
         const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
 
-        const register = Effect.fn("Registrations.register")(function*(
+        const register = Effect.fn("Registrations.register")(function* (
           owner: { readonly userId: UserId; readonly sessionId: SessionId },
           { platform, token, ...fields }: Registration,
           locked: ReadonlyArray<UserId>
         ) {
           const now = yield* DateTime.now
           const stored = { token, tokenHash: yield* hash(token), platform }
-          const found = yield* repo.held(owner.userId, stored.tokenHash, { deviceId: fields.deviceId ?? null, platform })
+          const found = yield* repo.held(owner.userId, stored.tokenHash, {
+            deviceId: fields.deviceId ?? null,
+            platform
+          })
           const sameToken = found.find((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
           if (sameToken !== undefined && !locked.includes(sameToken.userId)) return yield* new HolderNotLocked()
@@ -76,12 +79,13 @@ export class Registrations extends Context.Service<
           if (sameDevice !== undefined && sameToken !== undefined) {
             yield* repo.remove(sameToken.userId, [sameToken.id])
           }
-          const row = existing === undefined
-            ? yield* Effect.flatMap(
-              repo.insert(PushTokenId.make(yield* random.uuidV7()), owner, stored, fields, now),
-              Option.match({ onNone: () => Effect.fail(new HolderNotLocked()), onSome: Effect.succeed })
-            )
-            : yield* repo.rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
+          const row =
+            existing === undefined
+              ? yield* Effect.flatMap(
+                  repo.insert(PushTokenId.make(yield* random.uuidV7()), owner, stored, fields, now),
+                  Option.match({ onNone: () => Effect.fail(new HolderNotLocked()), onSome: Effect.succeed })
+                )
+              : yield* repo.rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
 
           const evicted = row.isActive ? yield* repo.evict(owner.userId, settings.maxActive, row.id) : []
           const replaced = sameDevice !== undefined && sameDevice.isActive ? [sameDevice] : []

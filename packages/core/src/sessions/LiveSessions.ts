@@ -36,7 +36,7 @@ export class LiveSessions extends Context.Service<
 >()("@user-service/core/sessions/LiveSessions") {
   static readonly layer = Layer.effect(
     LiveSessions,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const cache = yield* Cache
       const repo = yield* SessionsRepo
       const storage = yield* Storage.Storage
@@ -56,12 +56,13 @@ export class LiveSessions extends Context.Service<
         }
       }
 
-      const ask = Effect.fnUntraced(function*(userId: UserId, id: SessionId) {
+      const ask = Effect.fnUntraced(function* (userId: UserId, id: SessionId) {
         const asked = yield* Clock.currentTimeMillis
         const answer = yield* cache.readThrough(sessionKey(userId, id), {
           timeToLive,
           load: Effect.map(storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(id, now))), (alive) =>
-            Option.some(alive ? aliveEntry : endedEntry))
+            Option.some(alive ? aliveEntry : endedEntry)
+          )
         })
         const alive = Option.exists(answer, (entry) => entry.value === aliveEntry.value)
         if (!alive || remembered.get(id) === ended) {
@@ -72,21 +73,18 @@ export class LiveSessions extends Context.Service<
         return true
       })
 
-      const isAlive = Effect.fnUntraced(function*(userId: UserId, id: SessionId) {
+      const isAlive = Effect.fnUntraced(function* (userId: UserId, id: SessionId) {
         const state = remembered.get(id)
         if (state === ended) return false
         if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
         return yield* ask(userId, id)
       })
 
-      const end = Effect.fnUntraced(function*(
-        sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>
-      ) {
+      const end = Effect.fnUntraced(function* (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) {
         for (const { sessionId } of sessions) remember(sessionId, ended)
         yield* Effect.forEach(
           sessions,
-          ({ sessionId, userId }) =>
-            cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive }),
+          ({ sessionId, userId }) => cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive }),
           { concurrency: "unbounded", discard: true }
         )
       })

@@ -28,16 +28,12 @@ export class SessionChanges extends Context.Service<
       reason: RevocationReason
     ) => Effect.Effect<Ended & { readonly session: TokenState }, SqlError.SqlError>
     /** Ends the user's live sessions that are named, or all; their push tokens fall silent. */
-    readonly end: (
-      userId: UserId,
-      which: Which,
-      reason: RevocationReason
-    ) => Effect.Effect<Ended, SqlError.SqlError>
+    readonly end: (userId: UserId, which: Which, reason: RevocationReason) => Effect.Effect<Ended, SqlError.SqlError>
   }
 >()("@user-service/core/sessions/SessionChanges") {
   static readonly layer = Layer.effect(
     SessionChanges,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sessions = yield* SessionsRepo
       const pushTokens = yield* PushTokensRepo
       const signer = yield* TokenSigner
@@ -45,7 +41,7 @@ export class SessionChanges extends Context.Service<
       const settings = yield* SessionSettings
       const lifetime = Duration.min(settings.refreshLifetime, settings.maxLifetime)
 
-      const open = Effect.fn("SessionChanges.open")(function*(userId: UserId, deviceName: string) {
+      const open = Effect.fn("SessionChanges.open")(function* (userId: UserId, deviceName: string) {
         const now = yield* DateTime.now
         const id = SessionId.make(yield* random.uuidV7())
         return yield* sessions.insert({
@@ -58,11 +54,7 @@ export class SessionChanges extends Context.Service<
         })
       })
 
-      const end = Effect.fn("SessionChanges.end")(function*(
-        userId: UserId,
-        which: Which,
-        reason: RevocationReason
-      ) {
+      const end = Effect.fn("SessionChanges.end")(function* (userId: UserId, which: Which, reason: RevocationReason) {
         const now = yield* DateTime.now
         const ended = yield* sessions.end(userId, which, reason, now)
         if (ended.length === 0) return { sessions: ended, events: [] }
@@ -76,7 +68,7 @@ export class SessionChanges extends Context.Service<
         }
       })
 
-      const replaceAll = Effect.fn("SessionChanges.replaceAll")(function*(
+      const replaceAll = Effect.fn("SessionChanges.replaceAll")(function* (
         userId: UserId,
         current: SessionId,
         reason: RevocationReason

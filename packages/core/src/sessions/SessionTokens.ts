@@ -21,12 +21,12 @@ export class SessionTokens extends Context.Service<
 >()("@user-service/core/sessions/SessionTokens") {
   static readonly layer = Layer.effect(
     SessionTokens,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const signer = yield* TokenSigner
       const random = yield* SecureRandom.SecureRandom
       const lifetime = Duration.toSeconds((yield* SessionSettings).accessLifetime)
 
-      const issue = Effect.fn("SessionTokens.issue")(function*(session: TokenState) {
+      const issue = Effect.fn("SessionTokens.issue")(function* (session: TokenState) {
         const now = seconds(yield* DateTime.now)
         const sessionEnd = seconds(session.expiresAt)
         const accessEnd = Math.min(now + lifetime, sessionEnd)

@@ -53,7 +53,7 @@ export class Sessions extends Context.Service<
 >()("@user-service/core/sessions/Sessions") {
   static readonly layer = Layer.effect(
     Sessions,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const repo = yield* SessionsRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
@@ -66,35 +66,41 @@ export class Sessions extends Context.Service<
 
       // The sessions the user has named or all of them, in a change of their own.
       const end = (userId: UserId, which: Which, reason: RevocationReason) =>
-        changes.change([userId], () =>
-          Effect.map(sessionChanges.end(userId, which, reason), ({ events, sessions }) => ({
-            result: sessions.length,
-            events,
-            audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } }))
-          }))
-        ).pipe(
-          // A user who is gone has no sessions left to end.
-          Effect.catchTag("UserNotFound", () => Effect.succeed(0))
-        )
+        changes
+          .change([userId], () =>
+            Effect.map(sessionChanges.end(userId, which, reason), ({ events, sessions }) => ({
+              result: sessions.length,
+              events,
+              audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } }))
+            }))
+          )
+          .pipe(
+            // A user who is gone has no sessions left to end.
+            Effect.catchTag("UserNotFound", () => Effect.succeed(0))
+          )
 
-      const requireAlive = Effect.fnUntraced(function*(claims: TokenClaims) {
+      const requireAlive = Effect.fnUntraced(function* (claims: TokenClaims) {
         const alive = yield* liveSessions.isAlive(claims.userId, claims.sessionId)
         if (!alive) return yield* new TokenInvalid()
       })
 
-      const authenticate = Effect.fnUntraced(function*(accessToken: Redacted.Redacted<string>) {
+      const authenticate = Effect.fnUntraced(function* (accessToken: Redacted.Redacted<string>) {
         const claims = yield* signer.verify("access", Redacted.value(accessToken))
         yield* requireAlive(claims)
         return claims
       })
 
       // A refresh token that could not be exchanged: the one just replaced, a stolen one, or one of a session that is over.
-      const judge = Effect.fnUntraced(function*(claims: RefreshClaims, presented: Uint8Array, now: DateTime.Utc) {
+      const judge = Effect.fnUntraced(function* (claims: RefreshClaims, presented: Uint8Array, now: DateTime.Utc) {
         const state = yield* storage.read(repo.refreshState(claims.sessionId, presented, now))
         if (Option.isNone(state) || !state.value.live) return yield* new TokenInvalid()
         const { generation, isPrevious, refreshedAt } = state.value
         const age = DateTime.distance(refreshedAt, now)
-        if (isPrevious && generation === claims.generation + 1 && Duration.isLessThanOrEqualTo(age, settings.refreshGrace)) {
+        if (
+          isPrevious &&
+          generation === claims.generation + 1 &&
+          Duration.isLessThanOrEqualTo(age, settings.refreshGrace)
+        ) {
           return state.value
         }
         yield* Effect.logWarning("A refresh token was used twice; its session is revoked").pipe(
@@ -104,7 +110,7 @@ export class Sessions extends Context.Service<
         return yield* new TokenInvalid()
       })
 
-      const exchange = Effect.fnUntraced(function*(claims: RefreshClaims) {
+      const exchange = Effect.fnUntraced(function* (claims: RefreshClaims) {
         const now = yield* DateTime.now
         const presented = signer.hashTokenId(claims.tokenId)
         const next = signer.refreshTokenId(claims.sessionId, claims.generation + 1)
@@ -123,20 +129,23 @@ export class Sessions extends Context.Service<
         return yield* sessionTokens.issue(session)
       })
 
-      const refresh = Effect.fn("Sessions.refresh")(function*(refreshToken: Redacted.Redacted<string>) {
+      const refresh = Effect.fn("Sessions.refresh")(function* (refreshToken: Redacted.Redacted<string>) {
         const claims = yield* signer.verify("refresh", Redacted.value(refreshToken))
         return yield* limits.guard([{ limit: "refresh", key: claims.sessionId }])(exchange(claims))
       })
 
-      const verify = Effect.fn("Sessions.verify")(function*(token: Redacted.Redacted<string>) {
+      const verify = Effect.fn("Sessions.verify")(function* (token: Redacted.Redacted<string>) {
         const text = Redacted.value(token)
-        const claims: TokenClaims = yield* signer.verify("access", text).pipe(
-          Effect.catchTag("TokenInvalid", () => signer.verify("refresh", text))
-        )
+        const claims: TokenClaims = yield* signer
+          .verify("access", text)
+          .pipe(Effect.catchTag("TokenInvalid", () => signer.verify("refresh", text)))
         yield* requireAlive(claims)
       })
 
-      const logout = Effect.fn("Sessions.logout")(function*({ access, refresh }: {
+      const logout = Effect.fn("Sessions.logout")(function* ({
+        access,
+        refresh
+      }: {
         readonly access: Option.Option<Redacted.Redacted<string>>
         readonly refresh: Option.Option<Redacted.Redacted<string>>
       }) {
@@ -145,9 +154,9 @@ export class Sessions extends Context.Service<
         )
         const claims: TokenClaims = Option.isSome(bearer)
           ? bearer.value
-          : yield* Effect.flatMap(Effect.fromOption(refresh), (token) => signer.verify("refresh", Redacted.value(token))).pipe(
-            Effect.mapError(() => new TokenInvalid())
-          )
+          : yield* Effect.flatMap(Effect.fromOption(refresh), (token) =>
+              signer.verify("refresh", Redacted.value(token))
+            ).pipe(Effect.mapError(() => new TokenInvalid()))
         yield* end(claims.userId, [claims.sessionId], "logout")
       })
 
@@ -157,7 +166,7 @@ export class Sessions extends Context.Service<
         storage.read(Effect.flatMap(DateTime.now, (now) => repo.list(userId, now)))
       )
 
-      const revoke = Effect.fn("Sessions.revoke")(function*(userId: UserId, id: string) {
+      const revoke = Effect.fn("Sessions.revoke")(function* (userId: UserId, id: string) {
         const sessionId = yield* Schema.decodeUnknownEffect(SessionId)(id).pipe(
           Effect.mapError(() => new SessionNotFound())
         )

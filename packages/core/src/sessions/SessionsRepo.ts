@@ -93,7 +93,7 @@ export class SessionsRepo extends Context.Service<
 >()("@user-service/core/sessions/SessionsRepo") {
   static readonly layer = Layer.effect(
     SessionsRepo,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const tokenState = sql.literal(
         `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
@@ -105,7 +105,7 @@ export class SessionsRepo extends Context.Service<
       }
 
       return {
-        insert: Effect.fnUntraced(function*({ deviceName, expiresAt, id, now, refreshTokenHash, userId }) {
+        insert: Effect.fnUntraced(function* ({ deviceName, expiresAt, id, now, refreshTokenHash, userId }) {
           const origin = yield* CurrentOrigin
           const at = DateTime.toDate(now)
           return yield* onlyRow(TokenStateRow)(sql`

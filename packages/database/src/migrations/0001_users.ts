@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 /** Who a user is: the account, the profile and the notification preferences, one row of each a user. */
-export default Effect.gen(function*() {
+export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
   // Room on each page keeps most updates of these rows on it, without a new entry in any index.

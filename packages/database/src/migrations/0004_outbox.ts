@@ -5,7 +5,7 @@ import { SqlClient } from "effect/sql"
  * Events on their way out. `position` is drawn while the user's row is locked, so a user's events stand in the order of
  * their changes; a shard is always the same user's.
  */
-export default Effect.gen(function*() {
+export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
   yield* sql`

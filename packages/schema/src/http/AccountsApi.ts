@@ -31,13 +31,15 @@ export const RegisterInput = Schema.Struct({
       push: Schema.optionalKey(Schema.Boolean)
     })
   )
-}).check(
-  Schema.makeFilter((input) =>
-    input.password_confirm === undefined || Redacted.value(input.password) === Redacted.value(input.password_confirm)
-      ? undefined
-      : { path: ["password_confirm"], issue: notTheSame }
+})
+  .check(
+    Schema.makeFilter((input) =>
+      input.password_confirm === undefined || Redacted.value(input.password) === Redacted.value(input.password_confirm)
+        ? undefined
+        : { path: ["password_confirm"], issue: notTheSame }
+    )
   )
-).annotate({ identifier: "RegisterInput" })
+  .annotate({ identifier: "RegisterInput" })
 
 export const LoginInput = Schema.Struct({
   email: EmailInput,
@@ -49,13 +51,15 @@ export const ChangePasswordInput = Schema.Struct({
   old_password: PasswordInput,
   new_password: PasswordInput,
   new_password_confirm: PasswordInput
-}).check(
-  Schema.makeFilter((input) =>
-    Redacted.value(input.new_password) === Redacted.value(input.new_password_confirm)
-      ? undefined
-      : { path: ["new_password_confirm"], issue: notTheSame }
+})
+  .check(
+    Schema.makeFilter((input) =>
+      Redacted.value(input.new_password) === Redacted.value(input.new_password_confirm)
+        ? undefined
+        : { path: ["new_password_confirm"], issue: notTheSame }
+    )
   )
-).annotate({ identifier: "ChangePasswordInput" })
+  .annotate({ identifier: "ChangePasswordInput" })
 
 /** A user together with the tokens of a new session. */
 export const UserWithTokens = Schema.Struct({ ...UserBody.fields, tokens: TokensBody }).annotate({
@@ -91,8 +95,9 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
         Failures.TokenInvalid,
         Failures.ServiceUnavailable
       ]
-    }).annotate(NewPasswordField, "new_password").middleware(Authentication)
+    })
+      .annotate(NewPasswordField, "new_password")
+      .middleware(Authentication)
   )
   .middleware(Validation)
-  .prefix("/api/v1/users")
-{}
+  .prefix("/api/v1/users") {}

@@ -15,11 +15,6 @@ export class Authentication extends HttpApiMiddleware.Service<Authentication, { 
   "@user-service/schema/http/Authentication",
   {
     security: { bearer: HttpApiSecurity.bearer },
-    error: [
-      Failures.AuthenticationRequired,
-      Failures.TokenInvalid,
-      Failures.TokenExpired,
-      Failures.ServiceUnavailable
-    ]
+    error: [Failures.AuthenticationRequired, Failures.TokenInvalid, Failures.TokenExpired, Failures.ServiceUnavailable]
   }
 ) {}

@@ -32,5 +32,4 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users")
-{}
+  .prefix("/api/v1/users") {}

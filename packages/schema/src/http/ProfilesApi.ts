@@ -42,5 +42,4 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users")
-{}
+  .prefix("/api/v1/users") {}

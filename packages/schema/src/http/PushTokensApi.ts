@@ -18,9 +18,7 @@ export const RegisterPushTokenInput = Schema.Struct({
   is_active: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "RegisterPushTokenInput" })
 
-const unchangeable = Schema.optionalKey(
-  Schema.Unknown.check(Schema.makeFilter(() => "This field cannot be changed."))
-)
+const unchangeable = Schema.optionalKey(Schema.Unknown.check(Schema.makeFilter(() => "This field cannot be changed.")))
 
 export const PushTokenInput = Schema.Struct({
   token: unchangeable,
@@ -105,5 +103,4 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users")
-{}
+  .prefix("/api/v1/users") {}

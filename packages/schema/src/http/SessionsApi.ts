@@ -13,13 +13,15 @@ const refreshFields = {
   refresh_token: Schema.optionalKey(TokenInput)
 }
 
-export const RefreshInput = Schema.Struct(refreshFields).check(
-  Schema.makeFilter((input) =>
-    input.refresh !== undefined || input.refresh_token !== undefined
-      ? undefined
-      : { path: ["refresh"], issue: required.messageMissingKey }
+export const RefreshInput = Schema.Struct(refreshFields)
+  .check(
+    Schema.makeFilter((input) =>
+      input.refresh !== undefined || input.refresh_token !== undefined
+        ? undefined
+        : { path: ["refresh"], issue: required.messageMissingKey }
+    )
   )
-).annotate({ identifier: "RefreshInput" })
+  .annotate({ identifier: "RefreshInput" })
 
 /** The tokens in the envelope, and the pair at the top level too, where clients of SimpleJWT read it. */
 export const RefreshBody = Schema.Struct({
@@ -80,5 +82,4 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
     }).middleware(Authentication)
   )
   .middleware(Validation)
-  .prefix("/api/v1/users")
-{}
+  .prefix("/api/v1/users") {}

@@ -16,5 +16,4 @@ export class UserServiceApi extends HttpApi.make("user-service")
       version: "1.0.0",
       description: "Who a user is, how they want to be reached, and where."
     })
-  )
-{}
+  ) {}

@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
 
   const cache: Cache["Service"] = {
     get,
-    getMany: (keys) => Effect.tap(store.getMany(keys), (all) => Effect.sync(() => all.forEach(count))),
+    getMany: (keys) => Effect.map(store.getMany(keys), (all) => all.map(count)),
     set: (key, { timeToLive, ...entry }) => store.set(key, entry, timeToLive),
     invalidate: store.invalidate,
     readThrough: (key, loading) =>

@@ -48,7 +48,7 @@ export class RedisHealth extends Context.Service<
      */
     readonly failures: () => number
   }
->()("@user-service/cache/RedisHealth") {}
+>()("@user-service/cache/Redis/RedisHealth") {}
 
 /**
  * Redis through ioredis. Builds while Redis is out of reach, and finds it by itself when it comes.

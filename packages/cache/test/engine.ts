@@ -4,7 +4,6 @@ import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import { Layer, Redacted } from "effect"
 import { inject } from "vitest"
-import type {} from "../../../vitest.engines.ts"
 
 /** Where the tests' Redis is; empty where there is none. */
 export const redisUrl = inject("redisUrl")

@@ -1,9 +1,8 @@
-import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
-import * as ApiSettings from "@user-service/api/ApiSettings"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { launch, teardown } from "@user-service/api/Process"
+import { Layer } from "effect"
 import * as Standalone from "./Standalone.ts"
 
-ApiSettings.read.pipe(
-  Effect.flatMap((settings) => Layer.launch(Standalone.layer(settings))),
-  NodeRuntime.runMain
+launch((settings) => Layer.provide(Standalone.layer(settings), NodeServices.layer)).pipe(
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )

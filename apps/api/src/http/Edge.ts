@@ -32,7 +32,7 @@ const securityHeaders = {
 // The scheme every 401 asks for (RFC 6750, section 3).
 const challenge = { "www-authenticate": `Bearer realm="user-service"` }
 
-const printable = /^[\x21-\x7e]{1,128}$/
+const printable = /^[\x20-\x7e]{1,128}$/
 
 /**
  * What every request passes, whatever its route: its id and origin, the gate, its deadline, the envelope, the headers of

@@ -10,7 +10,7 @@ import * as PasswordHasher from "@user-service/security/PasswordHasher"
 import * as TokenSigner from "@user-service/security/TokenSigner"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
-import { Config, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
+import { Config, Duration, Effect, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
 const parts = {
@@ -18,9 +18,15 @@ const parts = {
     Config.withDefault("development")
   ),
   host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("PORT").pipe(Config.withDefault(8000)),
+  // 0 is any free one.
+  port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
+    Config.withDefault(8000)
+  ),
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data")),
-  shutdownGrace: Config.Int("SHUTDOWN_GRACE_SECONDS").pipe(Config.withDefault(20), Config.map(Duration.seconds)),
+  shutdownGrace: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
+    Config.withDefault(20),
+    Config.map(Duration.seconds)
+  ),
   database: Postgres.config,
   redisUrl: Redis.config,
   rabbitmqUrl: Config.option(Config.Redacted("RABBITMQ_URL")),
@@ -50,6 +56,14 @@ export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("Sett
   }
 }
 
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+// Under the variable's name and without its value, which may be a secret.
+const describe = ({ cause }: Config.ConfigError): ReadonlyArray<string> =>
+  cause._tag === "SchemaError"
+    ? issuesOf(cause.issue).issues.map(({ message, path }) => `${(path ?? []).map(String).join("_")}: ${message}`)
+    : [cause.message]
+
 // What no single variable can say: production runs on nothing embedded, generated or well known.
 const productionProblems = (settings: ApiSettings): ReadonlyArray<string> => {
   if (settings.environment !== "production") return []
@@ -69,7 +83,7 @@ const productionProblems = (settings: ApiSettings): ReadonlyArray<string> => {
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
 export const read: Effect.Effect<ApiSettings, SettingsInvalid> = Effect.gen(function* () {
   const results = yield* Effect.forEach(Object.values(parts), (part: Config.Config<unknown>) => Effect.result(part))
-  const problems = results.flatMap((result) => (Result.isFailure(result) ? [result.failure.message] : []))
+  const problems = results.flatMap((result) => (Result.isFailure(result) ? describe(result.failure) : []))
   if (problems.length > 0) return yield* new SettingsInvalid({ problems })
   const settings = yield* Effect.orDie(config)
   const more = productionProblems(settings)

@@ -21,7 +21,7 @@ const describe = (error: unknown): string => {
  * Runs a program of layers until it is told to stop. A failure to start is one message on standard error; a defect is
  * logged with its cause, by the logger that masks credentials.
  */
-export const launch = <E, R>(program: (settings: ApiSettings) => Layer.Layer<never, E, R>) =>
+export const launch = <A, E, R>(program: (settings: ApiSettings) => Layer.Layer<A, E, R>) =>
   Effect.map(read, (settings) =>
     program(settings).pipe(
       Layer.tapCause((cause) =>

@@ -125,7 +125,7 @@ export const layer = (settings: ApiSettings) => {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    Layer.provide(
+    Layer.provideMerge(
       NodeServer.layer({
         host: settings.host,
         port: settings.port,
@@ -134,7 +134,7 @@ export const layer = (settings: ApiSettings) => {
     )
   )
   return layerShutdown({ notice }).pipe(
-    Layer.provide(Http),
+    Layer.provideMerge(Http),
     Layer.provide(Features(settings)),
     Layer.provide([
       Drain.layer,

@@ -1,9 +1,9 @@
 import type { ApiSettings } from "@user-service/api/ApiSettings"
 import { Engines } from "@user-service/api/health/Engines"
+import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
 import { Cache } from "@user-service/cache/Cache"
 import { RateLimits } from "@user-service/cache/RateLimits"
-import * as Redis from "@user-service/cache/Redis"
 import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
@@ -31,12 +31,8 @@ const layerDatabase = (settings: ApiSettings) =>
 const layerCache = (settings: ApiSettings) =>
   Option.match(settings.redisUrl, {
     onNone: () => Layer.merge(Cache.layerMemory, RateLimits.layerMemory),
-    onSome: (url) =>
-      Layer.merge(Cache.layerRedis, RateLimits.layerRedis).pipe(Layer.provideMerge(Redis.layer({ url, prefix })))
+    onSome: (url) => RedisEngines.layer({ url, prefix: RedisEngines.keyPrefix })
   })
-
-// Other services may share the Redis.
-const prefix = "user-service:"
 
 // What is named must be there at the start: a person who named it wants to hear of it now.
 const checkEngines = Effect.gen(function* () {

@@ -1,28 +1,28 @@
 import type { ApiSettings } from "@user-service/api/ApiSettings"
-import { Effect, Option } from "effect"
+import { Console, Effect, Option } from "effect"
+import { HttpServer } from "effect/http"
 
-/** Says where the service is, on what it runs, and what to try first. */
+/** Says where the service is and on what it runs; to a person also what to try first. */
 export const welcome = Effect.fnUntraced(function* (settings: ApiSettings) {
-  const base = `http://${settings.host === "0.0.0.0" ? "127.0.0.1" : settings.host}:${settings.port}`
+  const { address } = yield* HttpServer.HttpServer
+  const url = HttpServer.formatAddress(address).replace("0.0.0.0", "127.0.0.1")
   const engine = (real: Option.Option<unknown>, name: string, embedded: string) =>
-    Option.isSome(real) ? name : `${embedded} (embedded)`
-  const engines = [
-    engine(settings.database, "PostgreSQL", "PGlite"),
-    engine(settings.redisUrl, "Redis", "in-memory cache"),
-    engine(settings.rabbitmqUrl, "RabbitMQ", "no broker yet")
-  ].join(", ")
-  yield* Effect.logInfo(
-    [
-      "User Service is ready",
-      `  engines  ${engines}`,
-      `  API      ${base}/api/v1`,
-      `  docs     ${base}/api/docs/swagger  ${base}/api/docs/redoc`,
-      `  health   ${base}/health`,
-      "  try      " + firstRequest(base)
-    ].join("\n")
-  )
+    Option.isSome(real) ? name : embedded
+  const engines = {
+    database: engine(settings.database, "PostgreSQL", "PGlite, in this process"),
+    cache: engine(settings.redisUrl, "Redis", "in this process"),
+    broker: engine(settings.rabbitmqUrl, "RabbitMQ", "none yet")
+  }
+  yield* Effect.logInfo("User Service is ready", { url, ...engines })
+  // Not through the log, which would mask the password of the example.
+  if (settings.logs.format === "pretty") yield* Console.log(firstSteps(url))
 })
 
-const firstRequest = (base: string) =>
-  `curl -s ${base}/api/v1/users/register/ -H 'content-type: application/json' ` +
-  `-d '{"email":"ada@example.com","password":"correct horse battery staple","name":"Ada Lovelace"}'`
+const firstSteps = (url: string) => `
+  API      ${url}/api/v1
+  docs     ${url}/api/docs/swagger  ${url}/api/docs/redoc
+  health   ${url}/health
+
+  Try:     curl -s ${url}/api/v1/users/register/ -H 'content-type: application/json' \\
+             -d '{"email":"ada@example.com","password":"correct horse battery staple","name":"Ada Lovelace"}'
+`

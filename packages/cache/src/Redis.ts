@@ -15,9 +15,7 @@ export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = C
     Schema.Redacted(
       Schema.String.check(
         // Spoken of without the value, which holds a password.
-        Schema.makeFilter(
-          (url: string) => isUrl(url) || "REDIS_URL must be redis://host:port, with commas between hosts"
-        )
+        Schema.makeFilter((url: string) => isUrl(url) || "must be redis://host:port, with commas between hosts")
       ),
       { label: "REDIS_URL" }
     ),

@@ -20,21 +20,28 @@ const parsers: PGliteOptions = { parsers: { [types.INT8]: BigInt } }
  * from its BEGIN to its end, so that nothing else slips in between.
  */
 export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
-  Layer.effect(
-    SqlClient.SqlClient,
-    Effect.gen(function* () {
-      const semaphore = yield* Semaphore.make(1)
-      const database = yield* Effect.acquireRelease(
+  Layer.unwrap(
+    Effect.map(
+      Effect.acquireRelease(
         attempt("connect", () => open(settings)),
         (opened) => Effect.orDie(attempt("close", () => opened.close()))
-      )
-      return yield* SqlClient.make({
+      ),
+      layerOver
+    )
+  )
+
+/** The same over a database that someone else opened and will close. */
+export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.flatMap(Semaphore.make(1), (semaphore) =>
+      SqlClient.make({
         ...SqlClient.makeSqliteAcquirers({ connection: Effect.succeed(makeConnection(database)), semaphore }),
         compiler: PgClient.makeCompiler(),
         driver: "pglite",
         spanAttributes: [["db.system.name", "postgresql"]]
       })
-    })
+    )
   ).pipe(Layer.provide(Reactivity.layer))
 
 // The kept folder is made with its parents, which PGlite leaves to others.

@@ -1,5 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
-import { Config, Duration, type Layer, Option, Redacted } from "effect"
+import { Config, Duration, type Layer, Option, Redacted, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 
 /** Where PostgreSQL is, and how many connections this process may hold to it. */
@@ -27,7 +27,7 @@ const fromParts = Config.all({
 /** `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. */
 export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
   url: Config.option(Config.Redacted("DATABASE_URL").pipe(Config.orElse(() => fromParts))),
-  poolSize: Config.Int("DB_POOL_SIZE").pipe(Config.withDefault(10))
+  poolSize: Config.schema(Schema.Int.check(Schema.isGreaterThan(1)), "DB_POOL_SIZE").pipe(Config.withDefault(10))
 }).pipe(Config.map(({ poolSize, url }) => Option.map(url, (url) => ({ url, poolSize }))))
 
 /**

@@ -12,13 +12,12 @@ const unitMillis: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d
 // Nine digits at most, so that no product leaves the safe integers.
 const pattern = /^([1-9]\d{0,8})\/([1-9]\d{0,5})([smhd])$/
 
-const Written = (variable: string) =>
-  Schema.String.check(
-    Schema.makeFilter(
-      (text: string) =>
-        text === "off" || pattern.test(text) || `${variable} must be "off" or a limit such as "10/5m", in s, m, h or d`
-    )
+const Written = Schema.String.check(
+  Schema.makeFilter(
+    (text: string) =>
+      text === "off" || pattern.test(text) || `must be "off" or a limit such as "10/5m", in s, m, h or d`
   )
+)
 
 /** The limit written as `10/5m`, `100/30s`, `3/1h` or `5/1d`; none for `off` and for what is none of these. */
 export const parseRateLimit = (name: string, text: string): Option.Option<RateLimit> => {
@@ -36,7 +35,7 @@ export const rateLimitConfig = (
   name: string,
   fallback: string
 ): Config.Config<Option.Option<RateLimit>> =>
-  Config.schema(Written(variable), variable).pipe(
+  Config.schema(Written, variable).pipe(
     Config.withDefault(fallback),
     Config.map((text) => parseRateLimit(name, text))
   )

@@ -17,37 +17,29 @@ export class EdgeSettings extends Context.Service<
   }
 >()("@user-service/api/http/EdgeSettings") {}
 
-const list = (name: string) =>
-  Config.String(name).pipe(
-    Config.withDefault(""),
-    Config.map((text) =>
-      text
-        .split(",")
-        .map((item) => item.trim())
-        .filter((item) => item !== "")
-    )
-  )
+const items = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+const list = (name: string) => Config.String(name).pipe(Config.withDefault(""), Config.map(items))
 
 const networks = Config.schema(
   Schema.String.check(
     Schema.makeFilter((text: string) => {
-      const wrong = splitNetworks(text).find((network) => Result.isFailure(IpNetwork.fromString(network)))
+      const wrong = items(text).find((item) => Result.isFailure(IpNetwork.fromString(networkOf(item))))
       return wrong === undefined || `${wrong} is not a network such as 10.0.0.0/8`
     })
   ),
   "TRUSTED_PROXIES"
 ).pipe(
   Config.withDefault(""),
-  Config.map((text) => splitNetworks(text).map(IpNetwork.fromStringUnsafe))
+  Config.map((text) => items(text).map((item) => IpNetwork.fromStringUnsafe(networkOf(item))))
 )
 
 // A bare address is the network of that address alone.
-const splitNetworks = (text: string): ReadonlyArray<string> =>
-  text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
-    .map((item) => (item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`))
+const networkOf = (item: string): string => (item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
 
 /** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
 export const config: Config.Config<EdgeSettings["Service"]> = Config.all({

@@ -1,9 +1,12 @@
 import { passwordProblems } from "@user-service/domain/Password"
 import { isCommon } from "@user-service/security/CommonPasswords"
-import { Config, Context, Layer, Redacted } from "effect"
+import { Config, Context, Layer, Redacted, Schema } from "effect"
 
 /** `PASSWORD_MIN_LENGTH`, in characters. */
-export const config = Config.Int("PASSWORD_MIN_LENGTH").pipe(Config.withDefault(8))
+export const config = Config.schema(
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 128 })),
+  "PASSWORD_MIN_LENGTH"
+).pipe(Config.withDefault(8))
 
 /** The rules for new passwords. */
 export class PasswordPolicy extends Context.Service<

@@ -2,7 +2,7 @@ import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import { type DeviceToken, type Platform, type PushToken, PushTokenId } from "@user-service/domain/PushToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
-import { Config, Context, Data, DateTime, Effect, Layer, Option } from "effect"
+import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import { added, removed } from "./PushTokenEvents.ts"
@@ -25,7 +25,9 @@ export interface Registered {
 export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{}> {}
 
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have. */
-export const config = Config.Int("MAX_PUSH_TOKENS").pipe(Config.withDefault(20))
+export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "MAX_PUSH_TOKENS").pipe(
+  Config.withDefault(20)
+)
 
 // What another user called the device is nothing the new owner should see.
 const unnamed: PushTokenFields = { tokenType: "fcm", deviceId: "", deviceName: "" }

@@ -1,4 +1,4 @@
-import { Config, Context, Duration } from "effect"
+import { Config, Context, Duration, Schema } from "effect"
 
 /** How long sessions and their tokens live. */
 export class SessionSettings extends Context.Service<
@@ -14,12 +14,13 @@ export class SessionSettings extends Context.Service<
   }
 >()("@user-service/core/sessions/SessionSettings") {}
 
-const positive = (name: string, fallback: number) => Config.Int(name).pipe(Config.withDefault(fallback))
+const atLeast = (minimum: number, name: string, fallback: number) =>
+  Config.schema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum)), name).pipe(Config.withDefault(fallback))
 
 /** `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS` and `REFRESH_GRACE_SECONDS`. */
 export const config: Config.Config<SessionSettings["Service"]> = Config.all({
-  accessLifetime: Config.map(positive("ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
-  refreshLifetime: Config.map(positive("REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
-  maxLifetime: Config.map(positive("SESSION_MAX_DAYS", 90), Duration.days),
-  refreshGrace: Config.map(positive("REFRESH_GRACE_SECONDS", 10), Duration.seconds)
+  accessLifetime: Config.map(atLeast(1, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
+  refreshLifetime: Config.map(atLeast(1, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
+  maxLifetime: Config.map(atLeast(1, "SESSION_MAX_DAYS", 90), Duration.days),
+  refreshGrace: Config.map(atLeast(0, "REFRESH_GRACE_SECONDS", 10), Duration.seconds)
 })

@@ -1,0 +1,77 @@
+import { PGlite } from "@electric-sql/pglite"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { createHash, randomUUID } from "node:crypto"
+import { readdir, readFile, rename, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Migrations from "../Migrations.ts"
+import * as PgLite from "../PgLite.ts"
+import * as Postgres from "../Postgres.ts"
+
+/** The URL of an empty database of the test's own on the server at `url`; dropped with the scope. */
+export const freshDatabase = Effect.fnUntraced(function* (url: string) {
+  const name = `test_${randomUUID().replaceAll("-", "")}`
+  yield* Effect.acquireRelease(onServer(url, `create database ${name}`), () =>
+    onServer(url, `drop database if exists ${name} with (force)`)
+  )
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  return own.href
+})
+
+const onServer = (url: string, statement: string) =>
+  PgClient.make({ url: Redacted.make(url), maxConnections: 1 }).pipe(
+    Effect.flatMap((sql) => sql.unsafe(statement)),
+    Effect.scoped,
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.orDie
+  )
+
+const migrated = Layer.effectDiscard(Effect.orDie(Migrations.run))
+
+/** PostgreSQL with the schema, in a database of the test's own. */
+export const layerPostgres = (url: string) =>
+  Layer.unwrap(
+    Effect.map(freshDatabase(url), (own) =>
+      migrated.pipe(Layer.provideMerge(Postgres.layer({ url: Redacted.make(own), poolSize: 10 })))
+    )
+  )
+
+/** PGlite with the schema, in memory. */
+export const layerPgLite = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => migratedDump()),
+    (loadDataDir) => PgLite.layer({ loadDataDir })
+  )
+)
+
+// A new cluster takes seconds, a copy of one with the schema half of one: made once for all test processes, and anew
+// when the migrations or PGlite are others.
+const migratedDump = async (): Promise<Blob> => {
+  const path = join(tmpdir(), `user-service-schema-${await schemaDigest()}.tar`)
+  const kept = await readFile(path).catch(() => undefined)
+  if (kept !== undefined) return new Blob([kept])
+  const database = await PGlite.create()
+  await Effect.runPromise(Effect.scoped(Layer.build(Layer.provide(migrated, PgLite.layerOver(database)))))
+  const dump = await database.dumpDataDir("none")
+  await database.close()
+  // Whole or not at all, since other processes look for it too.
+  const half = `${path}.${randomUUID()}`
+  await writeFile(half, new Uint8Array(await dump.arrayBuffer()))
+  await rename(half, path)
+  return dump
+}
+
+const schemaDigest = async (): Promise<string> => {
+  const folder = new URL("../migrations/", import.meta.url)
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).toSorted()
+  const sources = await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")))
+  const engine = createRequire(import.meta.url).resolve("@electric-sql/pglite")
+  return createHash("sha256")
+    .update([engine, ...sources].join("\0"))
+    .digest("hex")
+    .slice(0, 16)
+}

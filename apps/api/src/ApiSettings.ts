@@ -22,6 +22,9 @@ const parts = {
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
     Config.withDefault(8000)
   ),
+  workers: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 64 })), "WORKERS").pipe(
+    Config.withDefault(1)
+  ),
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data")),
   shutdownGrace: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
     Config.withDefault(20),
@@ -33,6 +36,7 @@ const parts = {
   logs: Logs.config,
   tracing: Tracing.config,
   keys: Keys.config,
+  secretKey: Config.option(Config.Redacted("SECRET_KEY")),
   tokens: TokenSigner.config,
   passwords: PasswordHasher.config,
   passwordPolicy: passwordPolicyConfig,
@@ -73,10 +77,11 @@ const productionProblems = (settings: ApiSettings): ReadonlyArray<string> => {
     ...(Option.isNone(settings.rabbitmqUrl) ? ["RABBITMQ_URL: required in production"] : []),
     ...(settings.keys.named ? [] : ["JWT_KEYS_FILE: required in production"])
   ]
-  const secret =
-    settings.tokens.algorithm === "HS256"
-      ? TokenSigner.secretKeyProblem(Redacted.value(settings.tokens.secretKey))
-      : undefined
+  // Weak is refused even where nothing uses it yet: it would be used the day the algorithm is changed.
+  const secret = Option.match(settings.secretKey, {
+    onNone: () => undefined,
+    onSome: (key) => TokenSigner.secretKeyProblem(Redacted.value(key))
+  })
   return secret === undefined ? missing : [...missing, `SECRET_KEY: ${secret}`]
 }
 

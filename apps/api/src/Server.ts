@@ -18,6 +18,7 @@ import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
 import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
+import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import { SessionChanges } from "@user-service/core/sessions/SessionChanges"
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
@@ -38,6 +39,7 @@ import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
 import { Drain, layerShutdown } from "./health/Drain.ts"
+import { EngineMetrics } from "./health/EngineMetrics.ts"
 import { HealthHttp } from "./health/HealthHttp.ts"
 import { MetricsHttp } from "./health/MetricsHttp.ts"
 import { AuthenticationHttp } from "./http/AuthenticationHttp.ts"
@@ -95,6 +97,7 @@ const Features = (settings: ApiSettings) => {
   const Parts = Layer.mergeAll(
     SessionTokens.layer,
     SessionChanges.layer,
+    SessionActivity.layer,
     Registrations.layer({ maxActive: settings.maxPushTokens }),
     Passwords.layer
   )
@@ -135,6 +138,7 @@ export const layer = (settings: ApiSettings) => {
   )
   return layerShutdown({ notice }).pipe(
     Layer.provideMerge(Http),
+    Layer.provide(EngineMetrics),
     Layer.provide(Features(settings)),
     Layer.provide([
       Drain.layer,

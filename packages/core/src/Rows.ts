@@ -27,3 +27,6 @@ export const onlyRow = <A, I>(row: Schema.Codec<A, I>) => {
         : Effect.die("A statement that must answer a row answered none")
     )
 }
+
+/** How many there are in all, beside one page of them. */
+export const CountRow = Schema.Struct({ total: Schema.Int })

@@ -1,5 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
-import { Config, Duration, type Layer, Option, Redacted, Schema } from "effect"
+import { Config, Duration, Layer, Metric, Option, Redacted, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 
 /** Where PostgreSQL is, and how many connections this process may hold to it. */
@@ -38,6 +38,11 @@ export const statementTimeout = Duration.millis(2500)
 
 /** PostgreSQL. Builds while the server is out of reach; what then fails are the statements. */
 export const layer = (settings: PostgresSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  Layer.merge(client(settings), Layer.effectDiscard(Metric.update(poolSize, settings.poolSize)))
+
+const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process may hold to PostgreSQL" })
+
+const client = (settings: PostgresSettings) =>
   PgClient.layer({
     url: settings.url,
     maxConnections: settings.poolSize,

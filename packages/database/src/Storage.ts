@@ -1,5 +1,5 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Duration, Effect, Layer, Predicate, Schedule } from "effect"
+import { Context, Duration, Effect, Layer, Metric, Predicate, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 
 /**
@@ -34,15 +34,21 @@ export class Storage extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       return {
         read: (effect) =>
-          effect.pipe(Effect.retry({ while: isPassing, schedule: soon, times: 2 }), within(readDeadline), settled),
-        write: (effect) => effect.pipe(within(readDeadline), settled),
+          effect.pipe(
+            Effect.retry({ while: isPassing, schedule: soon, times: 2 }),
+            within(readDeadline),
+            settled,
+            inProgress.read
+          ),
+        write: (effect) => effect.pipe(within(readDeadline), settled, inProgress.write),
         transaction: (effect) =>
           sql
             .withTransaction(effect)
             .pipe(
               Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
               within(transactionDeadline),
-              settled
+              settled,
+              inProgress.transaction
             ),
         ping: sql`select 1`.pipe(
           Effect.timed,
@@ -65,6 +71,21 @@ export const onUniqueViolation =
         SqlError.isSqlError(error) && error.reason._tag === "UniqueViolation" && error.reason.constraint === constraint,
       () => Effect.fail(onViolation())
     )
+
+const active = Metric.gauge("database_operations_in_progress", {
+  description: "Operations that hold a connection or wait for one; a transaction holds one alone, to its end"
+})
+
+const counted = (operation: string) => {
+  const metric = Metric.withAttributes(active, { operation })
+  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Metric.modify(metric, 1),
+      () => effect,
+      () => Metric.modify(metric, -1)
+    )
+}
+const inProgress = { read: counted("read"), write: counted("write"), transaction: counted("transaction") }
 
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)

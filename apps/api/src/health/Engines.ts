@@ -1,7 +1,7 @@
 import { RedisHealth } from "@user-service/cache/Redis"
 import { Storage } from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Context, Effect, Layer, Option, type Redacted, Schema } from "effect"
 import { probeBroker } from "./BrokerProbe.ts"
 
 /** How each engine answers. */
@@ -28,3 +28,27 @@ export class Engines extends Context.Service<
       })
     ).pipe(Layer.provide(Storage.layer))
 }
+
+const names = {
+  database: { engine: "PostgreSQL", variable: "DATABASE_URL (or DB_HOST)" },
+  cache: { engine: "Redis", variable: "REDIS_URL" },
+  broker: { engine: "RabbitMQ", variable: "RABBITMQ_URL" }
+} as const
+
+/** An engine that the environment names does not answer. */
+export class EngineUnreachable extends Schema.TaggedError<EngineUnreachable>()("EngineUnreachable", {
+  engine: Schema.String,
+  variable: Schema.String
+}) {
+  override get message() {
+    return `${this.engine} does not answer where ${this.variable} says it is`
+  }
+}
+
+/** Fails for the first of `required` that does not answer: for a start that is worth nothing without it. */
+export const requireEngines = Effect.fnUntraced(function* (required: ReadonlyArray<keyof typeof names>) {
+  const engines = yield* Engines
+  for (const engine of required) {
+    yield* Effect.mapError(engines[engine], () => new EngineUnreachable(names[engine]))
+  }
+})

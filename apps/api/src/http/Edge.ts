@@ -103,6 +103,7 @@ export const Edge = HttpRouter.middleware(
         const started = yield* monotonicMillis
         metrics.begin()
         const facts: RequestFacts = { requestId: yield* requestIdOf(request), origin: originOf(request) }
+        yield* gate.warnOfUntrusted(request)
         const refusal = gate.refusal(request)
         const response = yield* (refusal === undefined ? cors(enveloped(app)) : Effect.succeed(refusal)).pipe(
           Effect.timeoutOrElse({ duration: deadline, orElse: () => Effect.succeed(tooLong) }),

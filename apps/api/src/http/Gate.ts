@@ -50,5 +50,15 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
       : failure(403, "forbidden", "HTTPS is required")
   }
 
-  return { refusal, isHttps }
+  let warned = false
+  // Either somebody forges, or the operator forgot to name the proxy and all clients look like one.
+  const warnOfUntrusted = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> => {
+    if (warned || request.headers["x-forwarded-for"] === undefined || isTrusted(request)) return Effect.void
+    warned = true
+    return Effect.logWarning("X-Forwarded-For is ignored: it comes from a peer that TRUSTED_PROXIES does not name", {
+      peer: Option.getOrElse(request.peerAddress, () => "unknown")
+    })
+  }
+
+  return { refusal, isHttps, warnOfUntrusted }
 })

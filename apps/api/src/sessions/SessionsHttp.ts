@@ -1,6 +1,7 @@
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { AuthenticationRequired } from "@user-service/schema/Failures"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
+import { pageRequest } from "@user-service/schema/http/Paging"
 import { refreshBody } from "@user-service/schema/http/SessionsApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { sessionBody } from "@user-service/schema/Session"
@@ -39,10 +40,11 @@ export const SessionsHttp = HttpApiBuilder.group(
           Effect.flatMap(({ userId }) => sessions.logoutAll(userId)),
           Effect.map((count) => ({ revoked_count: count }))
         ),
-      list: Effect.fnUntraced(function* () {
+      list: Effect.fnUntraced(function* ({ query }) {
         const { sessionId, userId } = yield* CurrentSession
-        const found = yield* sessions.list(userId)
-        return found.map((session) => sessionBody(session, sessionId))
+        const request = pageRequest(query)
+        const { items, total } = yield* sessions.page(userId, request)
+        return { items: items.map((session) => sessionBody(session, sessionId)), total, request }
       }),
       revoke: ({ params }) => Effect.flatMap(CurrentSession, ({ userId }) => sessions.revoke(userId, params.id))
     })

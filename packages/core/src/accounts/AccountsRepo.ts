@@ -116,10 +116,11 @@ export class AccountsRepo extends Context.Service<
           return true
         }),
 
+        // The series stands in a select list, where it is made as far as it is read; in a FROM it is made whole.
         freeSuffix: (stem) =>
           Effect.map(
             firstRow(Schema.Struct({ suffix: Schema.Int }))(sql`
-              select n as suffix from generate_series(1, 1000000) n
+              select n as suffix from (select generate_series(1, 1000000) as n) suffixes
               where not exists (select 1 from users where lower(username) = lower(left(${stem}, 150 - length(n::text)) || n))
               limit 1`),
             (found) => Option.match(found, { onNone: () => 0, onSome: (row) => row.suffix })

@@ -7,7 +7,7 @@ import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import { type HeldToken, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations } from "./Registrations.ts"
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
@@ -77,6 +77,13 @@ export class PushTokens extends Context.Service<
         return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
       })
 
+      // What a change of `is_active` means to others; one more live token may be one too many.
+      const liveness = Effect.fnUntraced(function* (before: HeldToken, after: PushToken) {
+        if (before.isActive === after.isActive) return []
+        if (!after.isActive) return removed([before], "deactivated")
+        return [added(before), ...(yield* registrations.evict(before.userId, before.id))]
+      })
+
       const update = Effect.fn("PushTokens.update")(
         function* (userId: UserId, id: string, fields: PushTokenFields) {
           const tokenId = yield* parseId(id)
@@ -90,12 +97,7 @@ export class PushTokens extends Context.Service<
               )
               return {
                 result: token,
-                events:
-                  before.isActive === token.isActive
-                    ? []
-                    : token.isActive
-                      ? [added(before)]
-                      : removed([before], "deactivated"),
+                events: yield* liveness(before, token),
                 audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
               }
             })

@@ -6,7 +6,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { firstRow, onlyRow, rows } from "../Rows.ts"
+import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
 
 const PushTokenRow = Schema.Struct({
   id: Columns.pushTokenId,
@@ -33,8 +33,6 @@ const HeldRow = Schema.Struct({
 
 /** A stored token with its secret, and whose it is. */
 export type HeldToken = typeof HeldRow.Type
-
-const CountRow = Schema.Struct({ total: Schema.Int })
 
 /** The fields of a token that can be set; an absent one keeps what it has, or gets the default of a new row. */
 export interface PushTokenFields {

@@ -47,6 +47,8 @@ export class Registrations extends Context.Service<
       registration: Registration,
       locked: ReadonlyArray<UserId>
     ) => Effect.Effect<Registered, HolderNotLocked | SqlError.SqlError>
+    /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
+    readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
 >()("@user-service/core/push-tokens/Registrations") {
   static readonly layer = (settings: { readonly maxActive: number }) =>
@@ -59,6 +61,9 @@ export class Registrations extends Context.Service<
         const encoder = new TextEncoder()
 
         const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
+
+        const evict = (userId: UserId, keep: PushTokenId) =>
+          Effect.map(repo.evict(userId, settings.maxActive, keep), (evicted) => removed(evicted, "evicted"))
 
         const register = Effect.fn("Registrations.register")(function* (
           owner: { readonly userId: UserId; readonly sessionId: SessionId },
@@ -89,7 +94,7 @@ export class Registrations extends Context.Service<
                 )
               : yield* repo.rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
 
-          const evicted = row.isActive ? yield* repo.evict(owner.userId, settings.maxActive, row.id) : []
+          const evicted = row.isActive ? yield* evict(owner.userId, row.id) : []
           const replaced = sameDevice !== undefined && sameDevice.isActive ? [sameDevice] : []
           const transferred = moved && sameToken.isActive ? [sameToken] : []
           const wasLiveHere = sameToken !== undefined && !moved && sameToken.isActive
@@ -102,14 +107,14 @@ export class Registrations extends Context.Service<
               ...removed(replaced, "replaced"),
               ...removed(silenced, "deactivated"),
               ...(row.isActive && !wasLiveHere ? [added({ id: row.id, userId: owner.userId, token, platform })] : []),
-              ...removed(evicted, "evicted")
+              ...evicted
             ]
           }
         })
 
         const holder = (token: DeviceToken) => Effect.flatMap(hash(token), repo.holder)
 
-        return { holder, register }
+        return { holder, register, evict }
       })
     )
 }

@@ -1,4 +1,5 @@
 import * as Storage from "@user-service/database/Storage"
+import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { type RevocationReason, type Session, SessionId, SessionNotFound } from "@user-service/domain/Session"
@@ -9,6 +10,7 @@ import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } 
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { LiveSessions } from "./LiveSessions.ts"
+import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
 import { SessionSettings } from "./SessionSettings.ts"
 import { SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
@@ -47,7 +49,7 @@ export class Sessions extends Context.Service<
     /** Answers how many sessions it ended. */
     readonly logoutAll: (userId: UserId) => Effect.Effect<number, ServiceUnavailable>
     /** Live ones, newest first. */
-    readonly list: (userId: UserId) => Effect.Effect<ReadonlyArray<Session>, ServiceUnavailable>
+    readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<Session>, ServiceUnavailable>
     readonly revoke: (userId: UserId, id: string) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/sessions/Sessions") {
@@ -59,6 +61,7 @@ export class Sessions extends Context.Service<
       const changes = yield* Changes
       const sessionChanges = yield* SessionChanges
       const liveSessions = yield* LiveSessions
+      const activity = yield* SessionActivity
       const sessionTokens = yield* SessionTokens
       const signer = yield* TokenSigner
       const limits = yield* Limits
@@ -87,6 +90,7 @@ export class Sessions extends Context.Service<
       const authenticate = Effect.fnUntraced(function* (accessToken: Redacted.Redacted<string>) {
         const claims = yield* signer.verify("access", Redacted.value(accessToken))
         yield* requireAlive(claims)
+        yield* activity.note(claims.sessionId)
         return claims
       })
 
@@ -162,8 +166,8 @@ export class Sessions extends Context.Service<
 
       const logoutAll = Effect.fn("Sessions.logoutAll")((userId: UserId) => end(userId, "all", "logout_all"))
 
-      const list = Effect.fn("Sessions.list")((userId: UserId) =>
-        storage.read(Effect.flatMap(DateTime.now, (now) => repo.list(userId, now)))
+      const page = Effect.fn("Sessions.page")((userId: UserId, request: PageRequest) =>
+        storage.read(Effect.flatMap(DateTime.now, (now) => repo.page(userId, request, now)))
       )
 
       const revoke = Effect.fn("Sessions.revoke")(function* (userId: UserId, id: string) {
@@ -174,7 +178,7 @@ export class Sessions extends Context.Service<
         if (ended === 0) return yield* new SessionNotFound()
       })
 
-      return { authenticate, refresh, verify, logout, logoutAll, list, revoke }
+      return { authenticate, refresh, verify, logout, logoutAll, page, revoke }
     })
   )
 }

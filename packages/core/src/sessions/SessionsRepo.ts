@@ -1,10 +1,11 @@
+import { offset, type Page, type PageRequest } from "@user-service/domain/Page"
 import { type RevocationReason, Session, type SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { firstRow, onlyRow, rows } from "../Rows.ts"
+import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
 
 /** What both tokens of a session are made from, so that the same refresh token can be made again. */
 export interface TokenState {
@@ -77,7 +78,7 @@ export class SessionsRepo extends Context.Service<
     ) => Query<Option.Option<RefreshState>>
     readonly isAlive: (id: SessionId, now: DateTime.Utc) => Query<boolean>
     /** Live ones, newest first. */
-    readonly list: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<Session>>
+    readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
     /** The name the device gave itself at login; empty when it gave none. */
     readonly deviceName: (id: SessionId) => Query<string>
     /** Ends those of the user's live sessions that are named, or all; answers the ended ones. */
@@ -123,7 +124,8 @@ export class SessionsRepo extends Context.Service<
               previous_refresh_token_hash = s.refresh_token_hash,
               refresh_token_hash = ${nextRefreshTokenHash},
               refreshed_at = ${DateTime.toDate(now)},
-              last_seen_at = ${DateTime.toDate(now)},
+              last_seen_at = case when s.last_seen_at < ${DateTime.toDate(now)}::timestamptz - interval '1 minute'
+                then ${DateTime.toDate(now)} else s.last_seen_at end,
               expires_at = least(
                 ${DateTime.toDate(now)}::timestamptz + make_interval(secs => ${lifetimeSeconds}),
                 s.created_at + make_interval(secs => ${maxSeconds}))
@@ -149,16 +151,21 @@ export class SessionsRepo extends Context.Service<
             (found) => found.length === 1
           ),
 
-        list: (userId, now) =>
-          Effect.map(
-            rows(SessionRow)(sql`
-              select id, device_name as "deviceName", user_agent as "userAgent", ip, created_at as "createdAt",
-                last_seen_at as "lastSeenAt", expires_at as "expiresAt"
-              from sessions
-              where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
-              order by created_at desc, id desc`),
-            (found) => found.map((row) => new Session(row, { disableChecks: true }))
-          ),
+        page: Effect.fnUntraced(function* (userId, request, now) {
+          const live = sql`user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}`
+          const [items, { total }] = yield* Effect.all(
+            [
+              rows(SessionRow)(sql`
+                select id, device_name as "deviceName", user_agent as "userAgent", ip, created_at as "createdAt",
+                  last_seen_at as "lastSeenAt", expires_at as "expiresAt"
+                from sessions where ${live}
+                order by created_at desc, id desc limit ${request.limit} offset ${offset(request)}`),
+              onlyRow(CountRow)(sql`select count(*)::int as total from sessions where ${live}`)
+            ],
+            { concurrency: 2 }
+          )
+          return { items: items.map((row) => new Session(row, { disableChecks: true })), total }
+        }),
 
         deviceName: (id) =>
           Effect.map(
@@ -178,10 +185,14 @@ export class SessionsRepo extends Context.Service<
           ),
 
         touch: (ids, now) =>
+          // One that somebody holds is being changed, and not waited for: two such statements would wait for each other.
           Effect.asVoid(sql`
             update sessions set last_seen_at = ${DateTime.toDate(now)}
-            where id = any(${ids}::uuid[]) and revoked_at is null
-              and last_seen_at < ${DateTime.toDate(now)}::timestamptz - interval '1 minute'`)
+            where id in (
+              select id from sessions
+              where id = any(${ids}::uuid[]) and revoked_at is null
+                and last_seen_at < ${DateTime.toDate(now)}::timestamptz - interval '1 minute'
+              for no key update skip locked)`)
       }
     })
   )

@@ -1,10 +1,11 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
-import { Meta, noPage, success } from "../Envelope.ts"
+import { Meta, noPage, success, successPage } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { required, TokenInput } from "../Input.ts"
 import { SessionBody, TokensBody } from "../Session.ts"
 import { Authentication } from "./Authentication.ts"
+import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
 /** A refresh token under either of the two names clients send. */
@@ -72,7 +73,8 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       error: Failures.ServiceUnavailable
     }).middleware(Authentication),
     HttpApiEndpoint.get("list", "/sessions/", {
-      success: success("Sessions retrieved successfully", Schema.Array(SessionBody)),
+      query: PagingQuery,
+      success: successPage("Sessions retrieved successfully", SessionBody),
       error: Failures.ServiceUnavailable
     }).middleware(Authentication),
     HttpApiEndpoint.delete("revoke", "/sessions/:id/", {

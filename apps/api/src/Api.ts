@@ -1,0 +1,31 @@
+import * as Migrations from "@user-service/database/Migrations"
+import * as Postgres from "@user-service/database/Postgres"
+import { Effect, Layer, Option } from "effect"
+import { type ApiSettings, SettingsInvalid } from "./ApiSettings.ts"
+import { Engines, requireEngines } from "./health/Engines.ts"
+import * as RedisEngines from "./RedisEngines.ts"
+import * as Server from "./Server.ts"
+
+const required = (variable: string) =>
+  new SettingsInvalid({ problems: [`${variable}: required, as other processes share it; \`npm start\` needs none`] })
+
+/**
+ * One process of the API. What lasts and what is shared is in PostgreSQL and Redis, so that any number may run. It starts
+ * without Redis and RabbitMQ, which make things fast and carry events, but not without the database.
+ */
+export const layer = (settings: ApiSettings) => Layer.unwrap(make(settings))
+
+const make = Effect.fnUntraced(function* (settings: ApiSettings) {
+  const { database, redisUrl } = settings
+  if (Option.isNone(database)) return yield* required("DATABASE_URL (or DB_HOST)")
+  if (Option.isNone(redisUrl)) return yield* required("REDIS_URL")
+  return Server.layer(settings).pipe(
+    Layer.provide(Layer.effectDiscard(Migrations.run)),
+    Layer.provide(Layer.effectDiscard(requireEngines(["database"]))),
+    Layer.provide(Engines.layer(settings)),
+    Layer.provide([
+      Postgres.layer(database.value),
+      RedisEngines.layer({ url: redisUrl.value, prefix: RedisEngines.keyPrefix })
+    ])
+  )
+})

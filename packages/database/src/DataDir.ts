@@ -1,0 +1,45 @@
+import { Effect, FileSystem, Schema } from "effect"
+import process from "node:process"
+
+/** The folder belongs to a process that still runs: two on one embedded database would destroy it. */
+export class DataDirInUse extends Schema.TaggedError<DataDirInUse>()("DataDirInUse", {
+  path: Schema.String,
+  pid: Schema.Int
+}) {
+  override get message() {
+    return `DATA_DIR ${this.path} is in use by process ${this.pid}`
+  }
+}
+
+/**
+ * Holds the folder, which is made where it is absent, for this process until the scope closes. What one that was killed
+ * left behind does not count. Each process says so in a file under its own name before it looks for others: of several
+ * that start at the same moment one may get the folder, or none, but never two.
+ */
+export const hold = Effect.fnUntraced(function* (path: string) {
+  const files = yield* FileSystem.FileSystem
+  const own = claimOf(process.pid)
+  yield* files.makeDirectory(path, { recursive: true })
+  yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, "", { mode: 0o600 }), () =>
+    Effect.ignore(files.remove(`${path}/${own}`))
+  )
+  for (const name of yield* files.readDirectory(path)) {
+    const pid = Number(claimPattern.exec(name)?.[1])
+    if (Number.isNaN(pid) || name === own) continue
+    if (isRunning(pid)) return yield* new DataDirInUse({ path, pid })
+    yield* files.remove(`${path}/${name}`, { force: true })
+  }
+})
+
+const claimOf = (pid: number): string => `process-${pid}.pid`
+
+const claimPattern = /^process-([1-9]\d*)\.pid$/
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (cause) {
+    // It runs, as somebody else.
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM"
+  }
+}

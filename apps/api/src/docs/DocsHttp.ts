@@ -1,11 +1,19 @@
 import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
 import { Effect, FileSystem, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
 import { failure } from "../http/Answers.ts"
 import * as Yaml from "yaml"
 
 const require = createRequire(import.meta.url)
+
+// A bundle has the pages' libraries in a folder beside it, the sources have them as packages.
+const locate = (path: string): string => {
+  const bundled = new URL(`./docs/${path.split("/").at(-1)}`, import.meta.url)
+  return existsSync(bundled) ? fileURLToPath(bundled) : require.resolve(path)
+}
 
 // The pages load nothing from elsewhere and run no inline script; both libraries set inline styles, and ReDoc searches in
 // a worker of its own making.
@@ -66,7 +74,7 @@ export const DocsHttp = Layer.effectDiscard(
     const json = JSON.stringify(openApiDocument)
 
     // Read once, when first asked for: a process that nobody asks for its documentation does not hold it.
-    const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(require.resolve(path))))
+    const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
     const assets: Record<string, Asset> = {
       "swagger.js": { contentType: "text/javascript", body: yield* ofPackage("swagger-ui-dist/swagger-ui-bundle.js") },
       "swagger.css": { contentType: "text/css", body: yield* ofPackage("swagger-ui-dist/swagger-ui.css") },

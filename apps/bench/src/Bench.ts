@@ -1,0 +1,127 @@
+import { Context, Effect, Layer } from "effect"
+import { Redis } from "ioredis"
+import { createHmac, randomUUID } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Client } from "pg"
+import { assertLoopback } from "./load/Loopback.ts"
+import * as Processes from "./Processes.ts"
+import { registerUsers, type User } from "./Users.ts"
+
+/** The engines to measure on, and how long. */
+export interface BenchSettings {
+  readonly databaseUrl: string
+  readonly redisUrl: string
+  readonly rabbitmqUrl: string
+  readonly rounds: number
+  readonly seconds: number
+}
+
+/** What every measure stands on: the service and the floor, running on the same engines, and users both know. */
+export class Bench extends Context.Service<
+  Bench,
+  BenchSettings & {
+    readonly service: Processes.Server
+    readonly floor: Processes.Server
+    readonly users: ReadonlyArray<User>
+    /** A token of the floor's for a user. */
+    readonly floorToken: (user: User) => string
+    /** The environment the service runs in, for another of it. */
+    readonly environment: Readonly<Record<string, string>>
+    readonly serviceScript: string
+  }
+>()("@user-service/bench/Bench") {
+  static readonly layer = (settings: BenchSettings) => Layer.effect(Bench, make(settings))
+}
+
+const userCount = 200
+const floorSecret = "a secret of the floor's, for the length of a run"
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
+
+const floorToken = (user: User): string => {
+  const signed = `${base64url({ alg: "HS256", typ: "JWT" })}.${base64url({ sub: user.id, exp: 4_102_444_800 })}`
+  return `${signed}.${createHmac("sha256", floorSecret).update(signed).digest("base64url")}`
+}
+
+const onServer = async (url: string, statement: string): Promise<void> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+// An empty database of the run's own, gone with it.
+const freshDatabase = (url: string) => {
+  const name = `bench_${randomUUID().replaceAll("-", "")}`
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  return Effect.acquireRelease(
+    Effect.promise(() => onServer(url, `create database ${name}`)),
+    () => Effect.promise(() => onServer(url, `drop database if exists ${name} with (force)`))
+  ).pipe(Effect.as(own.href))
+}
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "bench-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+// What the floor answers a profile with: the very text that the service does.
+const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<User>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const redis = new Redis(redisUrl)
+      await Promise.all(
+        users.map(async (user) => {
+          const answer = await fetch(new URL("/api/v1/users/profile/", service), {
+            headers: { authorization: `Bearer ${user.access}` }
+          })
+          await redis.set(`floor:${user.id}`, await answer.text())
+        })
+      )
+      return redis
+    }),
+    (redis) =>
+      Effect.promise(async () => {
+        await redis.del(users.map((user) => `floor:${user.id}`))
+        redis.disconnect()
+      })
+  )
+
+const make = Effect.fnUntraced(function* (settings: BenchSettings) {
+  for (const url of [settings.databaseUrl, settings.redisUrl, settings.rabbitmqUrl]) assertLoopback(new URL(url))
+  const databaseUrl = yield* freshDatabase(settings.databaseUrl)
+  const environment = {
+    NODE_ENV: "development",
+    DATA_DIR: yield* temporaryFolder,
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: settings.redisUrl,
+    RABBITMQ_URL: settings.rabbitmqUrl,
+    BCRYPT_COST: "10",
+    LOG_FORMAT: "json",
+    ...Object.fromEntries(
+      ["REGISTER", "LOGIN_ACCOUNT", "LOGIN_IP", "REFRESH", "CHANGE_PASSWORD"].map((limit) => [
+        `RATE_LIMIT_${limit}`,
+        "off"
+      ])
+    )
+  }
+  const serviceScript = join(import.meta.dirname, "../../api/bundle/main.js")
+  const service = yield* Processes.start({
+    what: "The service",
+    script: serviceScript,
+    environment,
+    readyPath: "/health/ready"
+  })
+  const users = yield* registerUsers(service.url, userCount)
+  yield* fillFloor(settings.redisUrl, service.url, users)
+  const floor = yield* Processes.start({
+    what: "The floor",
+    script: join(import.meta.dirname, "floor/main.ts"),
+    environment: { DATABASE_URL: databaseUrl, REDIS_URL: settings.redisUrl, FLOOR_SECRET: floorSecret },
+    readyPath: "/ready"
+  })
+  return { ...settings, databaseUrl, service, floor, users, floorToken, environment, serviceScript }
+})

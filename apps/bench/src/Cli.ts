@@ -1,0 +1,91 @@
+import { Console, Effect, FileSystem, Layer, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { availableParallelism, cpus } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { Bench } from "./Bench.ts"
+import type { Figure } from "./Figure.ts"
+import { logins } from "./measures/Logins.ts"
+import { memory } from "./measures/Memory.ts"
+import { profileReads } from "./measures/ProfileReads.ts"
+import { loginStorm, readsBesideLogins } from "./measures/ReadsBesideLogins.ts"
+import { refreshes } from "./measures/Refreshes.ts"
+import { starts } from "./measures/Starts.ts"
+import { writes as writeRates } from "./measures/Writes.ts"
+import type { NotReady } from "./Processes.ts"
+import { svg } from "./Plot.ts"
+import { intoReadme, table } from "./Report.ts"
+
+type Run = (minutes: number) => Effect.Effect<ReadonlyArray<Figure>, NotReady, Bench>
+
+const measures = {
+  P1: () => profileReads,
+  P3: () => writeRates,
+  P4: () => logins,
+  P5: () => readsBesideLogins,
+  P6: () => loginStorm,
+  P7: () => refreshes,
+  P12: () => starts,
+  P13: (minutes: number) => memory(minutes)
+} satisfies Record<string, Run>
+const runs: ReadonlyMap<string, Run> = new Map(Object.entries(measures))
+const ids = [...runs.keys()]
+
+const flags = {
+  databaseUrl: Flag.String("database-url").pipe(
+    Flag.withDefault("postgres://postgres@127.0.0.1:5432/postgres"),
+    Flag.withDescription("A PostgreSQL server on this machine; the run makes a database of its own there")
+  ),
+  redisUrl: Flag.String("redis-url").pipe(Flag.withDefault("redis://127.0.0.1:6379")),
+  rabbitmqUrl: Flag.String("rabbitmq-url").pipe(Flag.withDefault("amqp://guest:guest@127.0.0.1:5672")),
+  rounds: Flag.Int("rounds").pipe(
+    Flag.withDefault(3),
+    Flag.withDescription("How often each pair is measured, by turns")
+  ),
+  seconds: Flag.Int("seconds").pipe(Flag.withDefault(6), Flag.withDescription("How long one turn lasts")),
+  minutes: Flag.Int("minutes").pipe(Flag.withDefault(10), Flag.withDescription("How long P13 loads each side")),
+  only: Flag.optional(
+    Flag.String("only").pipe(Flag.withDescription(`Some of ${ids.join(",")}, with commas; all when absent`))
+  ),
+  writes: Flag.Boolean("write").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Writes the table and the plot into this folder")
+  )
+}
+
+const folder = join(import.meta.dirname, "..")
+
+const measure = Effect.fnUntraced(function* (only: Option.Option<string>, minutes: number) {
+  const wanted = Option.match(only, { onNone: () => ids, onSome: (text) => text.split(",") })
+  const figures: Array<Figure> = []
+  for (const id of wanted) {
+    const run = runs.get(id)
+    if (run === undefined) return yield* Effect.die(`There is no ${id}: ${ids.join(", ")}`)
+    const found = yield* run(minutes)
+    yield* Console.error(table(found))
+    figures.push(...found)
+  }
+  return figures
+})
+
+const write = Effect.fnUntraced(function* (figures: ReadonlyArray<Figure>, rounds: number, seconds: number) {
+  const files = yield* FileSystem.FileSystem
+  const conditions =
+    `Measured with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
+    `Node ${process.version}, ${rounds} rounds of ${seconds} s a side by turns; the engines, the load and the service ` +
+    "share the machine."
+  const readme = join(folder, "README.md")
+  yield* files.writeFileString(readme, intoReadme(yield* files.readFileString(readme), conditions, figures))
+  yield* files.writeFileString(join(folder, "figures.svg"), svg(figures))
+})
+
+/** Measures, prints the table, and writes it where that is asked for. */
+export const bench = Command.make("bench", flags, ({ minutes, only, writes, ...settings }) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const figures = yield* measure(only, minutes)
+      yield* Console.log(table(figures))
+      if (writes) yield* write(figures, settings.rounds, settings.seconds)
+    })
+  ).pipe(Layer.provide(Bench.layer(settings)), Layer.build, Effect.scoped)
+)

@@ -1,0 +1,31 @@
+import { Effect } from "effect"
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** Both sides' medians and the median of the rounds' ratios, ours over the baseline. */
+export interface Compared {
+  readonly ours: number
+  readonly baseline: number
+  readonly ratio: number
+}
+
+/** Measures both by turns, A B A B, so that what else the machine does falls on both. The first turn warms up. */
+export const compare = Effect.fnUntraced(function* <E, R>(
+  rounds: number,
+  ours: Effect.Effect<number, E, R>,
+  baseline: Effect.Effect<number, E, R>
+) {
+  yield* ours
+  yield* baseline
+  const pairs = yield* Effect.forEach(Array.from({ length: rounds }), () => Effect.all([ours, baseline]))
+  return {
+    ours: median(pairs.map(([a]) => a)),
+    baseline: median(pairs.map(([, b]) => b)),
+    ratio: median(pairs.map(([a, b]) => a / b))
+  } satisfies Compared
+})

@@ -1,0 +1,101 @@
+import { Effect, Schema } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { createServer } from "node:net"
+import process from "node:process"
+import { type Connection, open, requestBytes } from "./load/Connection.ts"
+
+/** A server process of the bench's own. Ends with the scope. */
+export interface Server {
+  readonly url: URL
+  readonly pid: number
+  /** From its start to its first 200 where it says that it is ready. */
+  readonly readyMillis: number
+  /** Asks it to stop, and answers its exit code when it has. */
+  readonly stop: Effect.Effect<number>
+}
+
+export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { what: Schema.String }) {
+  override get message() {
+    return `${this.what} was not ready in 30 seconds`
+  }
+}
+
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  server.close()
+  await once(server, "close")
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port")
+  return address.port
+}
+
+const connectWhenUp = async (url: URL, until: number): Promise<Connection | undefined> => {
+  while (performance.now() < until) {
+    const connection = await open(url).catch(() => undefined)
+    if (connection !== undefined) return connection
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  return undefined
+}
+
+const awaitReady = async (url: URL, path: string): Promise<boolean> => {
+  const until = performance.now() + 30_000
+  const connection = await connectWhenUp(url, until)
+  if (connection === undefined) return false
+  while (performance.now() < until) {
+    const { status } = await connection.send(requestBytes("GET", path))
+    if (status === 200) {
+      connection.close()
+      return true
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  return false
+}
+
+const stopped = async (child: ChildProcess, signal: NodeJS.Signals): Promise<number> => {
+  if (child.exitCode !== null) return child.exitCode
+  if (child.signalCode !== null) return 1
+  const exited = once(child, "exit")
+  child.kill(signal)
+  const [code] = await exited
+  return code ?? 1
+}
+
+/** Starts a Node program that listens on `PORT` and is ready when `readyPath` says so. What it complains of is shown. */
+export const start = Effect.fnUntraced(function* (options: {
+  readonly what: string
+  readonly script: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly readyPath: string
+}) {
+  const port = yield* Effect.promise(freePort)
+  const url = new URL(`http://127.0.0.1:${port}`)
+  const started = performance.now()
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, [options.script], {
+        stdio: ["ignore", "ignore", "inherit"],
+        env: { ...options.environment, PORT: String(port), HOST: "127.0.0.1" }
+      })
+    ),
+    (running) => Effect.promise(() => stopped(running, "SIGKILL"))
+  )
+  const ready = yield* Effect.promise(() => awaitReady(url, options.readyPath))
+  if (!ready || child.pid === undefined) return yield* new NotReady({ what: options.what })
+  return {
+    url,
+    pid: child.pid,
+    readyMillis: performance.now() - started,
+    stop: Effect.promise(() => stopped(child, "SIGTERM"))
+  } satisfies Server
+})
+
+/** The resident memory of a process, in bytes. */
+export const residentBytes = (pid: number): number => {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
+  return Number(kilobytes) * 1024
+}

@@ -1,0 +1,100 @@
+import { once } from "node:events"
+import { connect, type Socket } from "node:net"
+
+/** What a server answered. The body stays bytes until somebody reads it. */
+export interface Answer {
+  readonly status: number
+  readonly head: string
+  readonly body: Buffer
+}
+
+/** The bytes of a request, made once and sent many times. */
+export const requestBytes = (
+  method: string,
+  path: string,
+  options: { readonly token?: string; readonly body?: unknown } = {}
+): Buffer => {
+  const body = options.body === undefined ? "" : JSON.stringify(options.body)
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    "host: 127.0.0.1",
+    ...(options.token === undefined ? [] : [`authorization: Bearer ${options.token}`]),
+    ...(body === "" ? [] : ["content-type: application/json", `content-length: ${Buffer.byteLength(body)}`])
+  ]
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`)
+}
+
+/** The server closed the connection, or broke the protocol. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost"
+}
+
+/**
+ * One kept-alive connection, one request at a time. It reads only what the service and the floor send (a content length,
+ * or no body), for a full client costs more than the servers it would measure.
+ */
+export interface Connection {
+  readonly send: (request: Buffer) => Promise<Answer>
+  readonly close: () => void
+}
+
+const lengthOf = (head: string, status: number): number => {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+  if (length !== undefined) return Number(length)
+  if (status === 204 || status === 304) return 0
+  throw new ConnectionLost(`An answer of ${status} without a length`)
+}
+
+/** The first whole answer in the bytes, and how many of them it takes; undefined while there is none. */
+export const parse = (bytes: Buffer): { readonly answer: Answer; readonly taken: number } | undefined => {
+  const headEnd = bytes.indexOf("\r\n\r\n")
+  if (headEnd < 0) return undefined
+  const head = bytes.toString("latin1", 0, headEnd)
+  const status = Number(head.slice(9, 12))
+  const bodyStart = headEnd + 4
+  const taken = bodyStart + lengthOf(head, status)
+  return bytes.length < taken ? undefined : { answer: { status, head, body: bytes.subarray(bodyStart, taken) }, taken }
+}
+
+export const open = async (url: URL): Promise<Connection> => {
+  const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true })
+  await once(socket, "connect")
+  return over(socket)
+}
+
+const over = (socket: Socket): Connection => {
+  let waiting: { readonly resolve: (answer: Answer) => void; readonly reject: (cause: unknown) => void } | undefined
+  let received: Buffer | undefined
+
+  const fail = (cause: unknown) => {
+    const request = waiting
+    waiting = undefined
+    socket.destroy()
+    request?.reject(cause)
+  }
+  socket.on("data", (chunk) => {
+    received = received === undefined ? chunk : Buffer.concat([received, chunk])
+    try {
+      const parsed = parse(received)
+      if (parsed === undefined) return
+      received = undefined
+      const request = waiting
+      waiting = undefined
+      request?.resolve(parsed.answer)
+    } catch (cause) {
+      fail(cause)
+    }
+  })
+  socket.on("error", fail)
+  socket.on("close", () => fail(new ConnectionLost("The server closed the connection")))
+
+  return {
+    send: (request) =>
+      new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new ConnectionLost("The server closed the connection"))
+        waiting = { resolve, reject }
+        socket.write(request)
+      }),
+    close: () => socket.destroy()
+  }
+}

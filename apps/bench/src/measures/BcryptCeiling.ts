@@ -1,0 +1,13 @@
+import { hashSync, verifySync } from "@node-rs/bcrypt"
+import { parentPort, workerData } from "node:worker_threads"
+
+// One thread of the ceiling: checks one password against one hash, until its time is over, and tells how often.
+
+const stored = hashSync("correct horse battery staple", { cost: 10 })
+const end = performance.now() + workerData.seconds * 1000
+let checks = 0
+while (performance.now() < end) {
+  verifySync("correct horse battery staple", stored)
+  checks++
+}
+parentPort?.postMessage(checks)

@@ -1,0 +1,54 @@
+import { Effect } from "effect"
+import { Worker } from "node:worker_threads"
+import { once } from "node:events"
+import { availableParallelism } from "node:os"
+import { Bench } from "../Bench.ts"
+import { compare } from "../Compare.ts"
+import type { Figure } from "../Figure.ts"
+import { requestBytes } from "../load/Connection.ts"
+import { type Client, closedLoop } from "../load/Load.ts"
+import { password, type User } from "../Users.ts"
+
+const login = "/api/v1/users/login/"
+
+/** Clients that log in, each as the next user, without pause. */
+export const loggingIn = (users: ReadonlyArray<User>, clients: number): ReadonlyArray<Client> => {
+  const requests = users.map(({ email }) => requestBytes("POST", login, { body: { email, password } }))
+  let turn = 0
+  const next = () => requests[turn++ % requests.length] ?? Buffer.alloc(0)
+  return Array.from({ length: clients }, () => ({ next }))
+}
+
+// How many checks of cost 10 all cores do a second, with nothing else to do.
+const ceiling = async (seconds: number): Promise<number> => {
+  const threads = Array.from(
+    { length: availableParallelism() },
+    () => new Worker(new URL("./BcryptCeiling.ts", import.meta.url), { workerData: { seconds } })
+  )
+  const checks = await Promise.all(threads.map((thread) => once(thread, "message")))
+  return checks.reduce((sum, [count]) => sum + count, 0) / seconds
+}
+
+/** P4. */
+export const logins = Effect.gen(function* () {
+  const bench = yield* Bench
+  const compared = yield* compare(
+    bench.rounds,
+    Effect.map(
+      Effect.promise(() =>
+        closedLoop({ url: bench.service.url, seconds: bench.seconds, clients: loggingIn(bench.users, 8) })
+      ),
+      (measured) => measured.perSecond
+    ),
+    Effect.promise(() => ceiling(bench.seconds))
+  )
+  return [
+    {
+      id: "P4",
+      measure: "logins, 8 clients, over the bcrypt ceiling of both cores",
+      unit: "a second",
+      goal: { must: 0.85, aim: 0.95, better: "higher" },
+      ...compared
+    }
+  ] satisfies ReadonlyArray<Figure>
+})

@@ -1,0 +1,46 @@
+import { Effect } from "effect"
+import { Bench } from "../Bench.ts"
+import { compare } from "../Compare.ts"
+import type { Figure } from "../Figure.ts"
+import { requestBytes } from "../load/Connection.ts"
+import { type Client, closedLoop } from "../load/Load.ts"
+import type { User } from "../Users.ts"
+
+const clients = 32
+
+const profile = "/api/v1/users/profile/"
+
+/** Clients that read the profiles of the users by turns. */
+export const readers = (users: ReadonlyArray<User>, token: (user: User) => string): ReadonlyArray<Client> => {
+  const requests = users.map((user) => requestBytes("GET", profile, { token: token(user) }))
+  let turn = 0
+  const next = () => requests[turn++ % requests.length] ?? Buffer.alloc(0)
+  return Array.from({ length: clients }, () => ({ next }))
+}
+
+/** P1. */
+export const profileReads = Effect.gen(function* () {
+  const bench = yield* Bench
+  const rate = (url: URL, readersOf: ReadonlyArray<Client>) =>
+    Effect.map(
+      Effect.promise(() => closedLoop({ url, seconds: bench.seconds, clients: readersOf })),
+      (measured) => measured.perSecond
+    )
+  const compared = yield* compare(
+    bench.rounds,
+    rate(
+      bench.service.url,
+      readers(bench.users, (user) => user.access)
+    ),
+    rate(bench.floor.url, readers(bench.users, bench.floorToken))
+  )
+  return [
+    {
+      id: "P1",
+      measure: `profile reads, ${clients} clients, over the floor's`,
+      unit: "a second",
+      goal: { must: 0.35, aim: 0.6, better: "higher" },
+      ...compared
+    }
+  ] satisfies ReadonlyArray<Figure>
+})

@@ -1,0 +1,54 @@
+import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
+import { Bench } from "../Bench.ts"
+import { compare } from "../Compare.ts"
+import type { Figure } from "../Figure.ts"
+import { requestBytes } from "../load/Connection.ts"
+import { type Client, closedLoop } from "../load/Load.ts"
+import type { User } from "../Users.ts"
+
+const clients = 32
+
+type Write = (token: string) => Buffer
+
+const putPreferences: Write = (token) =>
+  requestBytes("PUT", "/api/v1/users/preferences/", {
+    token,
+    body: { frequency_limit: Math.floor(performance.now()) % 1000 }
+  })
+
+// Each a token nobody had.
+const postPushToken: Write = (token) =>
+  requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: randomUUID(), platform: "web" } })
+
+const writers = (users: ReadonlyArray<User>, token: (user: User) => string, write: Write): ReadonlyArray<Client> => {
+  const tokens = users.map(token)
+  let turn = 0
+  const next = () => write(tokens[turn++ % tokens.length] ?? "")
+  return Array.from({ length: clients }, () => ({ next }))
+}
+
+const figure = (what: string, write: Write) =>
+  Effect.gen(function* () {
+    const bench = yield* Bench
+    const rate = (url: URL, token: (user: User) => string) =>
+      Effect.map(
+        Effect.promise(() => closedLoop({ url, seconds: bench.seconds, clients: writers(bench.users, token, write) })),
+        (measured) => measured.perSecond
+      )
+    const compared = yield* compare(
+      bench.rounds,
+      rate(bench.service.url, (user) => user.access),
+      rate(bench.floor.url, bench.floorToken)
+    )
+    return {
+      id: "P3",
+      measure: `${what}, ${clients} clients, over the floor's`,
+      unit: "a second",
+      goal: { must: 0.5, aim: 0.8, better: "higher" },
+      ...compared
+    } satisfies Figure
+  })
+
+/** P3. */
+export const writes = Effect.all([figure("preferences PUT", putPreferences), figure("push token POST", postPushToken)])

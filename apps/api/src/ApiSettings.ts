@@ -5,6 +5,7 @@ import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Re
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as Redis from "@user-service/cache/Redis"
 import * as Postgres from "@user-service/database/Postgres"
+import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
 import * as Keys from "@user-service/security/Keys"
 import * as PasswordHasher from "@user-service/security/PasswordHasher"
 import * as TokenSigner from "@user-service/security/TokenSigner"
@@ -32,7 +33,9 @@ const parts = {
   ),
   database: Postgres.config,
   redisUrl: Redis.config,
-  rabbitmqUrl: Config.option(Config.Redacted("RABBITMQ_URL")),
+  rabbitmqUrl: Config.option(
+    engineUrl("RABBITMQ_URL", { isValid: isUrlOf("amqp", "amqps"), form: "amqp://user:password@host:port" })
+  ),
   logs: Logs.config,
   tracing: Tracing.config,
   keys: Keys.config,

@@ -35,8 +35,8 @@ const needs: Readonly<Record<string, Environment>> = {
   DB_POOL_SIZE: onPostgres,
   SECRET_KEY: { JWT_ALGORITHM: "HS256" },
   // The shorter of the two holds.
-  CACHE_TTL_USER: { CACHE_TTL_PROFILE: "30 days" },
-  CACHE_TTL_PROFILE: { CACHE_TTL_USER: "30 days" }
+  CACHE_TTL_USER: { CACHE_TTL_PROFILE: "30d" },
+  CACHE_TTL_PROFILE: { CACHE_TTL_USER: "30d" }
 }
 
 const production: Environment = {

@@ -1,5 +1,6 @@
+import { engineUrl } from "@user-service/domain/EngineUrl"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Config, Context, Duration, Effect, Layer, type Option, Redacted, Schema } from "effect"
+import { Config, Context, Duration, Effect, Layer, type Option, Redacted } from "effect"
 import { Redis } from "effect/persistence"
 import { Cluster, Redis as Client } from "ioredis"
 
@@ -11,16 +12,7 @@ const isUrl = (url: string): boolean =>
 
 /** `REDIS_URL`: `redis://` or `rediss://`, a Redis Cluster where it names several hosts, parted by commas; none if not set. */
 export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = Config.option(
-  Config.schema(
-    Schema.Redacted(
-      Schema.String.check(
-        // Spoken of without the value, which holds a password.
-        Schema.makeFilter((url: string) => isUrl(url) || "must be redis://host:port, with commas between hosts")
-      ),
-      { label: "REDIS_URL" }
-    ),
-    "REDIS_URL"
-  )
+  engineUrl("REDIS_URL", { isValid: isUrl, form: "redis://host:port, with commas between hosts" })
 )
 
 export interface RedisSettings {

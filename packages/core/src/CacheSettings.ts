@@ -1,3 +1,4 @@
+import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, Duration } from "effect"
 
 /** How long what is cached of a user may stand unread from the database. */
@@ -9,15 +10,12 @@ export class CacheSettings extends Context.Service<
   }
 >()("@user-service/core/CacheSettings") {}
 
-const lifetime = (name: string, fallback: Duration.Input) =>
-  Config.Duration(name).pipe(Config.withDefault(Duration.fromInputUnsafe(fallback)))
-
 /**
  * `CACHE_TTL_USER`, `CACHE_TTL_PROFILE` and `CACHE_TTL_PREFERENCES`. A user is cached with the profile in one entry, so
  * the shorter of the first two holds for it.
  */
 export const config: Config.Config<CacheSettings["Service"]> = Config.all({
-  account: lifetime("CACHE_TTL_USER", "1 hour"),
-  profile: lifetime("CACHE_TTL_PROFILE", "1 hour"),
-  preferences: lifetime("CACHE_TTL_PREFERENCES", "24 hours")
+  account: shortDurationConfig("CACHE_TTL_USER", "1h"),
+  profile: shortDurationConfig("CACHE_TTL_PROFILE", "1h"),
+  preferences: shortDurationConfig("CACHE_TTL_PREFERENCES", "24h")
 }).pipe(Config.map(({ account, preferences, profile }) => ({ user: Duration.min(account, profile), preferences })))

@@ -1,4 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
+import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
 import { Config, Duration, Layer, Metric, Option, Redacted, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 
@@ -24,11 +25,24 @@ const fromParts = Config.all({
   })
 )
 
+const url = engineUrl("DATABASE_URL", {
+  isValid: isUrlOf("postgres", "postgresql"),
+  form: "postgres://user:password@host:port/name"
+})
+
 /** `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. */
 export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
-  url: Config.option(Config.Redacted("DATABASE_URL").pipe(Config.orElse(() => fromParts))),
+  whole: Config.option(url),
+  parts: Config.option(fromParts),
   poolSize: Config.schema(Schema.Int.check(Schema.isGreaterThan(1)), "DB_POOL_SIZE").pipe(Config.withDefault(10))
-}).pipe(Config.map(({ poolSize, url }) => Option.map(url, (url) => ({ url, poolSize }))))
+}).pipe(
+  Config.map(({ parts, poolSize, whole }) =>
+    Option.map(
+      Option.orElse(whole, () => parts),
+      (url) => ({ url, poolSize })
+    )
+  )
+)
 
 /**
  * The longest any statement runs on the server. Interrupting a fiber does not stop a multiplexed statement there, so

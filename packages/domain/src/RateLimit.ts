@@ -1,4 +1,5 @@
-import { Config, Duration, Option, Schema } from "effect"
+import { Config, type Duration, Option, Schema } from "effect"
+import { parseShortDuration } from "./ShortDuration.ts"
 
 /** At most `limit` attempts in each `window`, which begins with the first of them. `name` is the policy's, for people and headers. */
 export interface RateLimit {
@@ -7,26 +8,19 @@ export interface RateLimit {
   readonly window: Duration.Duration
 }
 
-const unitMillis: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-// Nine digits at most, so that no product leaves the safe integers.
-const pattern = /^([1-9]\d{0,8})\/([1-9]\d{0,5})([smhd])$/
-
 const Written = Schema.String.check(
   Schema.makeFilter(
     (text: string) =>
-      text === "off" || pattern.test(text) || `must be "off" or a limit such as "10/5m", in s, m, h or d`
+      text === "off" ||
+      Option.isSome(parseRateLimit("", text)) ||
+      `must be "off" or a limit such as "10/5m", in s, m, h or d`
   )
 )
 
 /** The limit written as `10/5m`, `100/30s`, `3/1h` or `5/1d`; none for `off` and for what is none of these. */
 export const parseRateLimit = (name: string, text: string): Option.Option<RateLimit> => {
-  const [, limit, count, unit] = pattern.exec(text) ?? []
-  return Option.map(Option.fromUndefinedOr(unitMillis[unit ?? ""]), (millis) => ({
-    name,
-    limit: Number(limit),
-    window: Duration.millis(Number(count) * millis)
-  }))
+  const [, limit, window = ""] = /^([1-9]\d{0,8})\/(.+)$/.exec(text) ?? []
+  return Option.map(parseShortDuration(window), (duration) => ({ name, limit: Number(limit), window: duration }))
 }
 
 /** Reads a limit from `variable`, see {@link parseRateLimit}; none where it is `off`. */

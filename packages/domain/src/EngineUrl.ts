@@ -1,4 +1,4 @@
-import { Config, Redacted, Schema } from "effect"
+import { Config, type Redacted, Schema } from "effect"
 
 /**
  * Reads the address of an engine from `variable`. What is wrong with it is told by its `form` alone, since the value holds

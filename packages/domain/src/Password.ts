@@ -14,6 +14,9 @@ export interface PasswordContext {
 /** NFC, the form passwords are judged, hashed and compared in (NIST SP 800-63B, section 3.1.1.2). */
 export const normalisePassword = (password: string): string => password.normalize("NFC")
 
+// Characters as people count them: code points.
+const lengthOf = (text: string): number => Array.from(text).length
+
 // How much of two texts is the same characters, in any order, from 0 to 1.
 const overlap = (a: string, b: string): number => {
   const counts = new Map<string, number>()
@@ -26,29 +29,36 @@ const overlap = (a: string, b: string): number => {
       shared++
     }
   }
-  return (2 * shared) / (a.length + b.length)
+  return (2 * shared) / (lengthOf(a) + lengthOf(b))
 }
 
-// Django's rule, so that both services refuse the same passwords: 0.7 alike, to the whole attribute or a word of it.
+// Django's rule, so that what it refuses is refused here: 0.7 alike, to the whole attribute or a word of it. And a
+// little more: such a word is not half of the password.
 const resembles = (password: string, attribute: string): boolean =>
   [attribute, ...attribute.split(/[^\p{L}\p{N}]+/u)]
-    .filter((part) => part.length >= 3)
-    .some((part) => (password.includes(part) ? part.length * 2 >= password.length : overlap(password, part) >= 0.7))
+    .filter((part) => lengthOf(part) >= 3)
+    .some(
+      (part) => overlap(password, part) >= 0.7 || (password.includes(part) && lengthOf(part) * 2 >= lengthOf(password))
+    )
 
-/** Every rule the password breaks, as sentences for its field; none when it is good. No composition rules. */
+// The form two texts are alike in whatever their case and composition.
+const comparable = (text: string): string => normalisePassword(text).toLowerCase()
+
+/** Every rule the password breaks, as sentences for its field; none when it is good. There are no composition rules. */
 export const passwordProblems = (password: string, context: PasswordContext): ReadonlyArray<string> => {
   const text = normalisePassword(password)
-  const lower = text.toLowerCase()
-  const problems: Array<string> = []
-  if (Array.from(text).length < context.minLength) {
-    problems.push(`This password is too short. It must contain at least ${context.minLength} characters.`)
-  }
+  // What is that long is not looked at any further.
   if (new TextEncoder().encode(text).length > maxPasswordBytes) {
     return [`This password is too long. It must contain at most ${maxPasswordBytes} bytes.`]
   }
-  if (/^\p{N}+$/u.test(text)) problems.push("This password is entirely numeric.")
+  const problems: Array<string> = []
+  if (lengthOf(text) < context.minLength) {
+    problems.push(`This password is too short. It must contain at least ${context.minLength} characters.`)
+  }
+  if (/^\p{Nd}+$/u.test(text)) problems.push("This password is entirely numeric.")
   if (context.isCommon(text)) problems.push("This password is too common.")
-  if (context.attributes.some((attribute) => resembles(lower, attribute.toLowerCase()))) {
+  const lower = comparable(text)
+  if (context.attributes.some((attribute) => resembles(lower, comparable(attribute)))) {
     problems.push("This password is too similar to your email, username or name.")
   }
   return problems

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 
 /** A time of day on the user's own clock, `HH:MM:SS`. */
 export const LocalTime = Schema.String.check(
-  Schema.isPattern(/^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/, { message: "Enter a valid time: HH:MM or HH:MM:SS." })
+  Schema.isPattern(/^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/u, { message: "Enter a valid time: HH:MM or HH:MM:SS." })
 ).pipe(Schema.brand("LocalTime"))
 export type LocalTime = typeof LocalTime.Type
 

@@ -10,19 +10,30 @@ export const PersonName = textUpTo(maxNameLength)
 /** What a person says of themselves. */
 export const Bio = textUpTo(2000)
 
-const isHttpUrl = (text: string): boolean => {
-  const url = URL.parse(text)
-  return url !== null && (url.protocol === "http:" || url.protocol === "https:") && /^https?:\/\//i.test(text)
-}
+// Parsing a URL drops white space and line ends and mends its slashes; what is stored is the text as it was given.
+const isHttpUrl = (text: string): boolean =>
+  /^https?:\/\/[^\s\p{Cc}/\\?#][^\s\p{Cc}]*$/iu.test(text) && URL.canParse(text)
 
 /** The address of a picture. It is only ever handed to clients: this service never fetches it. */
 export const AvatarUrl = textUpTo(500)
-  .check(Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL."))
+  .check(
+    Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL.", {
+      toJsonSchema: () => [{ format: "uri" }, true]
+    })
+  )
   .pipe(Schema.brand("AvatarUrl"))
 export type AvatarUrl = typeof AvatarUrl.Type
 
-// Offsets ("+02:00") are zones to `Intl` but not names of the IANA database: they know no daylight saving.
-const isTimeZone = (text: string): boolean => /^[A-Za-z]/.test(text) && Option.isSome(DateTime.zoneMakeNamed(text))
+// `Intl` knows more than the names of the IANA database: offsets ("+02:00"), which know no daylight saving, zones of
+// System V, and the abbreviations of Java 1.1, which mean other zones elsewhere.
+const abbreviations = new Set(
+  "ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST".split(" ")
+)
+
+const isTimeZone = (text: string): boolean =>
+  /^(?!SystemV\/)[A-Z]/i.test(text) &&
+  !abbreviations.has(text.toUpperCase()) &&
+  Option.isSome(DateTime.zoneMakeNamed(text))
 
 /** A name of the IANA time zone database. */
 export const TimeZone = textUpTo(64)
@@ -30,6 +41,7 @@ export const TimeZone = textUpTo(64)
   .pipe(Schema.brand("TimeZone"))
 export type TimeZone = typeof TimeZone.Type
 
+// What `Intl` takes, and so every client: BCP 47 without the grandfathered and private tags that it has replaced.
 const isLanguageTag = (text: string): boolean => {
   try {
     return Intl.getCanonicalLocales(text).length === 1

@@ -14,7 +14,12 @@ export type TokenType = typeof TokenType.Type
 
 /** The address of one app installation at its push service. A secret: it is enough to reach the device. */
 export const DeviceToken = textUpTo(4096)
-  .check(Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank."))
+  .check(
+    Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank.", {
+      toJsonSchema: () => [{ minLength: 1 }, true],
+      arbitraryConstraint: { minLength: 1 }
+    })
+  )
   .pipe(Schema.brand("DeviceToken"))
 export type DeviceToken = typeof DeviceToken.Type
 

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { Preferences } from "./Preferences.ts"
 import { Profile } from "./Profile.ts"
+import { isUpTo } from "./Text.ts"
 
 /** A user's id: a UUID, version 7 for every row made here (RFC 9562). */
 export const UserId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("UserId"))
@@ -9,15 +10,21 @@ export type UserId = typeof UserId.Type
 /** The longest e-mail address a mail transport carries (RFC 5321, section 4.5.3.1.3, less the angle brackets). */
 export const maxEmailLength = 254
 
-// One local part and one domain with a dot, without the quoted and commented forms that no person has: those are legal
-// (RFC 5322) but only ever typed by mistake or malice.
+// A dot-string (RFC 5321, section 4.1.2) and a domain with a dot, without the quoted and commented forms that no person
+// has: those are legal but only ever typed by mistake or malice.
 const emailPattern =
-  /^[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]+@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])$/u
+  /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])$/u
 
 /** An e-mail address in the one form it is stored and compared in: trimmed and lower-cased, see {@link normaliseEmail}. */
 export const Email = Schema.String.check(
-  Schema.isMaxLength(maxEmailLength, { message: `Ensure this field has no more than ${maxEmailLength} characters.` }),
-  Schema.isPattern(emailPattern, { message: "Enter a valid email address." })
+  isUpTo(maxEmailLength),
+  Schema.isPattern(emailPattern, {
+    message: "Enter a valid email address.",
+    // Generated are plain ones: the classes of the pattern are more than a generator can make texts of.
+    arbitraryConstraint: {
+      patterns: [{ source: "^[a-z0-9+_-]{1,20}(\\.[a-z0-9]{1,9})?@[a-z0-9]{1,20}\\.[a-z]{2,9}$", flags: "" }]
+    }
+  })
 ).pipe(Schema.brand("Email"))
 export type Email = typeof Email.Type
 
@@ -29,7 +36,7 @@ export const maxUsernameLength = 150
 
 /** A name to log in and be shown by; unique whatever the case, kept in the case it was given. */
 export const Username = Schema.String.check(
-  Schema.isPattern(/^[\w.@+-]{1,150}$/, {
+  Schema.isPattern(/^[\w.@+-]{1,150}$/u, {
     message: "Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."
   })
 ).pipe(Schema.brand("Username"))
@@ -47,7 +54,7 @@ export const usernameFromEmail = (email: Email, attempt = 0): Username => {
 
 /** A phone number as a person writes it: it is shown, never dialled, so it is not brought to E.164. */
 export const PhoneNumber = Schema.String.check(
-  Schema.isPattern(/^[+0-9() -]{1,20}$/, {
+  Schema.isPattern(/^[+0-9() -]{1,20}$/u, {
     message: "Enter a valid phone number: at most 20 digits, spaces and + ( ) - only."
   })
 ).pipe(Schema.brand("PhoneNumber"))

@@ -1,25 +1,23 @@
 import type { PageRequest } from "@user-service/domain/Page"
 import { Schema, SchemaGetter, SchemaTransformation } from "effect"
+import { Count } from "./Count.ts"
 
-/** The page of a list; all zeros in every other answer. */
+/** `meta` of an answer that is no list: the first page of nothing. */
+export const noPage = { total: 0, limit: 10, page: 1, total_pages: 0, has_next: false, has_previous: false }
+
+/** The page of a list, or {@link noPage} in every other answer. */
 export const Meta = Schema.Struct({
-  total: Schema.Int,
-  limit: Schema.Int,
-  page: Schema.Int,
-  total_pages: Schema.Int,
+  total: Count,
+  limit: Count,
+  page: Count,
+  total_pages: Count,
   has_next: Schema.Boolean,
   has_previous: Schema.Boolean
-}).annotate({ identifier: "Meta" })
-
-/** `meta` of an answer that is no list. */
-export const noPage: typeof Meta.Type = {
-  total: 0,
-  limit: 0,
-  page: 0,
-  total_pages: 0,
-  has_next: false,
-  has_previous: false
-}
+}).annotate({
+  identifier: "Meta",
+  description: "Which page of a list this is, and how many items the whole list has; of no meaning in other answers.",
+  examples: [noPage]
+})
 
 /** `meta` of one page of a list of `total` items. */
 export const pageMeta = (request: PageRequest, total: number): typeof Meta.Type => {
@@ -34,24 +32,29 @@ export const pageMeta = (request: PageRequest, total: number): typeof Meta.Type 
   }
 }
 
-const successFields = <A, I>(message: string, data: Schema.Codec<A, I>) => ({
-  success: Schema.Literal(true),
-  message: Schema.Literal(message),
-  data,
-  error: Schema.Null,
-  meta: Meta
-})
+const envelope = <A, I>(message: string, data: Schema.Codec<A, I>, examples: ReadonlyArray<A>, meta = noPage) =>
+  Schema.Struct({
+    success: Schema.Literal(true),
+    message: Schema.Literal(message),
+    data,
+    error: Schema.Null,
+    meta: Meta
+  }).annotate({ examples: examples.map((data) => ({ success: true, message, data, error: null, meta })) })
+
+const examplesOf = <A, I>(schema: Schema.Codec<A, I>): ReadonlyArray<A> =>
+  Schema.resolveAnnotations(schema)?.examples ?? []
 
 /** The envelope of a success. Handlers answer the data; `message` is the route's fixed text. */
 export const success = <A, I>(message: string, data: Schema.Codec<A, I>) =>
-  Schema.Struct(successFields(message, data)).pipe(
+  envelope(message, data, examplesOf(data)).pipe(
     Schema.decodeTo(
       Schema.toType(data),
       SchemaTransformation.transform({
-        decode: (envelope) => envelope.data,
+        decode: (body) => body.data,
         encode: (value) => ({ success: true as const, message, data: value, error: null, meta: noPage })
       })
-    )
+    ),
+    Schema.annotate({ description: message })
   )
 
 /** What a list handler answers: one page's items, what was asked for, and how many there are in all. */
@@ -63,7 +66,12 @@ export interface PageOf<A> {
 
 /** The envelope of one page of a list. */
 export const successPage = <A, I>(message: string, item: Schema.Codec<A, I>) =>
-  Schema.Struct(successFields(message, Schema.Array(item))).pipe(
+  envelope(
+    message,
+    Schema.Array(item),
+    [examplesOf(item)],
+    pageMeta({ page: 1, limit: 10 }, examplesOf(item).length)
+  ).pipe(
     Schema.decodeTo(
       Schema.declare((value: unknown): value is PageOf<A> => typeof value === "object" && value !== null),
       {
@@ -80,7 +88,8 @@ export const successPage = <A, I>(message: string, item: Schema.Codec<A, I>) =>
           meta: pageMeta(request, total)
         }))
       }
-    )
+    ),
+    Schema.annotate({ description: message })
   )
 
 /** The stable machine word of a failure. */
@@ -109,7 +118,12 @@ export type Problems = { readonly [field: string]: ReadonlyArray<string> | Probl
 export const Problems: Schema.Codec<Problems> = Schema.Record(
   Schema.String,
   Schema.Union([Schema.Array(Schema.String), Schema.suspend(() => Problems)])
-).annotate({ identifier: "Problems" })
+).annotate({
+  identifier: "Problems",
+  description:
+    "What is wrong with an input, in its shape: sentences under each field, and under `error` what is of none.",
+  examples: [{ email: ["Enter a valid email address."], profile: { timezone: ["Enter a valid IANA time zone."] } }]
+})
 
 /** The envelope of a failure, whatever its status. `data` is null but for the problems of an input. */
 export const Failure = Schema.Struct({
@@ -119,7 +133,10 @@ export const Failure = Schema.Struct({
   error: Schema.String,
   code: FailureCode,
   meta: Meta
-}).annotate({ identifier: "Failure" })
+}).annotate({
+  identifier: "Failure",
+  description: "The envelope of a failure, whatever its status. `data` is null but for the problems of an input."
+})
 export type Failure = typeof Failure.Type
 
 /** A failure's body from what differs. */

@@ -6,47 +6,67 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import { EmailTaken, UsernameTaken, UserNotFound } from "@user-service/domain/User"
-import { Schema, SchemaGetter, String } from "effect"
+import { Option, Schema, SchemaGetter, String } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { Failure, type FailureCode, failureBody, Problems } from "./Envelope.ts"
 
 // Failures are only written: the facts an error holds are not all on the wire, so it cannot be made again from there.
 const unreadable = "A failure is not read back into its error"
 
+// What the OpenAPI document says of an error: when it comes, and one of its kind.
+interface Shown<E> {
+  readonly description: string
+  readonly example: E
+}
+
+const bodyExample = "@user-service/schema/Failures/bodyExample"
+
+/** A body of one of the {@link Failures}, as the OpenAPI document shows it. */
+export const exampleBody = (failure: Schema.Top): Option.Option<Failure> =>
+  Option.filter(Option.fromUndefinedOr(Schema.resolveAnnotations(failure)?.[bodyExample]), Schema.is(Failure))
+
 // How an error class reads on the wire: a status and an envelope.
-const failure = <E extends Schema.Top>(error: E, status: number, body: (error: E["Type"]) => Failure) =>
+const failure = <E extends Schema.Top>(
+  error: E,
+  status: number,
+  body: (error: E["Type"]) => Failure,
+  { description, example }: Shown<E["Type"]>
+) =>
   Failure.pipe(
     Schema.decodeTo(Schema.toType(error), {
       decode: SchemaGetter.forbidden(() => unreadable),
       encode: SchemaGetter.transform(body)
     }),
     HttpApiSchema.status(status)
-  )
+  ).annotate({ description, [bodyExample]: body(example) })
 
 // The same with headers; the library takes one such error for each status of an endpoint.
 const failureWithHeaders = <E extends Schema.Top, Headers extends Record<string, string>>(
   error: E,
   status: number,
   body: (error: E["Type"]) => Failure,
-  headers: { readonly [Name in keyof Headers]: (error: E["Type"]) => string }
+  headers: { readonly [Name in keyof Headers]: (error: E["Type"]) => string },
+  { description, example }: Shown<E["Type"]>
 ) =>
-  error.pipe(
-    HttpApiSchema.encodeToWithHeaders(
-      {
-        body: Failure.pipe(HttpApiSchema.status(status)),
-        headers: Object.fromEntries(Object.keys(headers).map((name) => [name, Schema.String]))
-      },
-      {
-        decode: () => {
-          throw new Error(unreadable)
+  error
+    .pipe(
+      HttpApiSchema.encodeToWithHeaders(
+        {
+          body: Failure.pipe(HttpApiSchema.status(status)),
+          headers: Object.fromEntries(Object.keys(headers).map((name) => [name, Schema.String]))
         },
-        encode: (failed) => ({
-          body: body(failed),
-          headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value(failed)]))
-        })
-      }
+        {
+          decode: () => {
+            throw new Error(unreadable)
+          },
+          encode: (failed) => ({
+            body: body(failed),
+            headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value(failed)]))
+          })
+        }
+      )
     )
-  )
+    .annotate({ description, [bodyExample]: body(example) })
 
 const coded =
   (code: FailureCode, message?: string) =>
@@ -88,36 +108,116 @@ export class MalformedJson extends Schema.TaggedError<MalformedJson>()("Malforme
 
 /** Each error the API answers with, in its wire form. Endpoints and middleware declare these. */
 export const Failures = {
-  MalformedJson: failure(MalformedJson, 400, coded("malformed_json")),
-  AuthenticationRequired: failure(AuthenticationRequired, 401, coded("authentication_required")),
-  InvalidCredentials: failure(InvalidCredentials, 401, coded("invalid_credentials")),
-  TokenInvalid: failure(TokenInvalid, 401, coded("token_invalid")),
-  TokenExpired: failure(TokenExpired, 401, coded("token_expired")),
-  UserNotFound: failure(UserNotFound, 404, coded("not_found")),
-  PushTokenNotFound: failure(PushTokenNotFound, 404, coded("not_found")),
-  SessionNotFound: failure(SessionNotFound, 404, coded("not_found")),
-  PreferencesVersionMismatch: failureWithHeaders(PreferencesVersionMismatch, 412, coded("precondition_failed"), {
-    etag: (error) => `"${error.currentVersion}"`
+  MalformedJson: failure(MalformedJson, 400, coded("malformed_json"), {
+    description: "The body is not JSON.",
+    example: new MalformedJson()
   }),
-  InvalidInput: failure(InvalidInput, 422, (error) => invalidInput(error.problems)),
-  EmailTaken: failure(EmailTaken, 422, (error) => invalidInput({ email: [error.message] })),
-  UsernameTaken: failure(UsernameTaken, 422, (error) => invalidInput({ username: [error.message] })),
-  DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] })),
-  PasswordRejected: failure(PasswordRejected, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: error.problems })
-  ),
-  IncorrectPassword: failure(IncorrectPassword, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })
-  ),
-  PreferencesContradictory: failure(PreferencesContradictory, 422, (error) =>
-    invalidInput({ [String.camelToSnake(error.field)]: [error.message] })
-  ),
-  RateLimited: failureWithHeaders(RateLimited, 429, coded("rate_limited"), {
-    "retry-after": (error) => `${error.retryAfterSeconds}`,
-    "ratelimit-policy": rateLimitPolicyHeader,
-    ratelimit: rateLimitHeader
+  AuthenticationRequired: failure(AuthenticationRequired, 401, coded("authentication_required"), {
+    description: "No credential was sent.",
+    example: new AuthenticationRequired()
   }),
-  ServiceUnavailable: failureWithHeaders(ServiceUnavailable, 503, coded("service_unavailable"), {
-    "retry-after": (error) => `${error.retryAfterSeconds}`
-  })
+  InvalidCredentials: failure(InvalidCredentials, 401, coded("invalid_credentials"), {
+    description: "Unknown e-mail, wrong password or disabled account: the answer does not tell which.",
+    example: new InvalidCredentials()
+  }),
+  TokenInvalid: failure(TokenInvalid, 401, coded("token_invalid"), {
+    description: "The token is not ours, of the wrong type, or of a session that has ended.",
+    example: new TokenInvalid()
+  }),
+  TokenExpired: failure(TokenExpired, 401, coded("token_expired"), {
+    description: "The token's time is over.",
+    example: new TokenExpired()
+  }),
+  UserNotFound: failure(UserNotFound, 404, coded("not_found"), {
+    description: "The account is being erased.",
+    example: new UserNotFound()
+  }),
+  PushTokenNotFound: failure(PushTokenNotFound, 404, coded("not_found"), {
+    description: "No push token of yours has this id.",
+    example: new PushTokenNotFound()
+  }),
+  SessionNotFound: failure(SessionNotFound, 404, coded("not_found"), {
+    description: "No session of yours that is still alive has this id.",
+    example: new SessionNotFound()
+  }),
+  PreferencesVersionMismatch: failureWithHeaders(
+    PreferencesVersionMismatch,
+    412,
+    coded("precondition_failed"),
+    { etag: (error) => `"${error.currentVersion}"` },
+    {
+      description: "The preferences are not at a version that `If-Match` names; `ETag` has the one they are at.",
+      example: new PreferencesVersionMismatch({ currentVersion: 7 })
+    }
+  ),
+  InvalidInput: failure(InvalidInput, 422, (error) => invalidInput(error.problems), {
+    description: "Fields are missing or wrong; each is named in `data`, which has the shape of the input.",
+    example: new InvalidInput({ problems: { field: ["This field is required."] } })
+  }),
+  EmailTaken: failure(EmailTaken, 422, (error) => invalidInput({ email: [error.message] }), {
+    description: "Another account has this e-mail address.",
+    example: new EmailTaken()
+  }),
+  UsernameTaken: failure(UsernameTaken, 422, (error) => invalidInput({ username: [error.message] }), {
+    description: "Another account has this username, in whatever case.",
+    example: new UsernameTaken()
+  }),
+  DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] }), {
+    description: "Another push token of yours stands for this device on this platform.",
+    example: new DeviceTaken()
+  }),
+  PasswordRejected: failure(
+    PasswordRejected,
+    422,
+    (error) => invalidInput({ [String.camelToSnake(error.field)]: error.problems }),
+    {
+      description: "The new password breaks the rules; every one it breaks is told.",
+      example: new PasswordRejected({ field: "password", problems: ["This password is too common."] })
+    }
+  ),
+  IncorrectPassword: failure(
+    IncorrectPassword,
+    422,
+    (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
+    {
+      description: "The current password is not right.",
+      example: new IncorrectPassword({ field: "oldPassword" })
+    }
+  ),
+  PreferencesContradictory: failure(
+    PreferencesContradictory,
+    422,
+    (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
+    {
+      description: "The quiet hours, once merged with the ones that stand, lack an end or are of no length.",
+      example: new PreferencesContradictory({
+        field: "doNotDisturbEnd",
+        problem: "Required when a start is set."
+      })
+    }
+  ),
+  RateLimited: failureWithHeaders(
+    RateLimited,
+    429,
+    coded("rate_limited"),
+    {
+      "retry-after": (error) => `${error.retryAfterSeconds}`,
+      "ratelimit-policy": rateLimitPolicyHeader,
+      ratelimit: rateLimitHeader
+    },
+    {
+      description: "Too many attempts. Nothing was done.",
+      example: new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })
+    }
+  ),
+  ServiceUnavailable: failureWithHeaders(
+    ServiceUnavailable,
+    503,
+    coded("service_unavailable"),
+    { "retry-after": (error) => `${error.retryAfterSeconds}` },
+    {
+      description: "What the request needs is out of reach or overloaded. Nothing was changed; it may be sent again.",
+      example: new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })
+    }
+  )
 }

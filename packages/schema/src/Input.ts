@@ -6,8 +6,9 @@ export const required = { messageMissingKey: "This field is required." }
 
 /** An e-mail address however it is typed; decoded to the one form it is kept in. */
 export const EmailInput = Text.pipe(
+  Schema.annotate({ format: "email" }),
   Schema.decodeTo(Email, SchemaTransformation.transform({ decode: normaliseEmail, encode: (email) => email }))
-).annotate({ format: "email", examples: ["ada@example.com" as Email] })
+)
 
 const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })
 

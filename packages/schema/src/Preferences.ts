@@ -1,5 +1,7 @@
 import { FrequencyLimit, LocalTime, type Preferences, type PreferencesPatch } from "@user-service/domain/Preferences"
 import { Schema, SchemaTransformation, Struct } from "effect"
+import { Count } from "./Count.ts"
+import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
 const switches = {
@@ -15,21 +17,44 @@ const switches = {
   push_system: Schema.Boolean
 } as const
 
-const LocalTimeBody = Schema.String.annotate({
-  description: "HH:MM:SS on the user's own clock",
-  examples: ["22:00:00"]
-})
+const quietFrom = { description: "When the quiet hours begin, on the user's own clock." }
+const quietTo = { description: "When the quiet hours end: the next morning where that is the earlier time." }
+const perDay = { description: "How many notifications a local day may bring, over both channels." }
+
+/** The preferences that the document shows. */
+export const preferencesExample = {
+  id: "0193a5c2-7b1c-7a90-b2d4-0f6c9e3b8d15",
+  email_enabled: true,
+  email_marketing: true,
+  email_transactional: true,
+  email_security: true,
+  email_system: true,
+  push_enabled: true,
+  push_marketing: false,
+  push_transactional: true,
+  push_security: true,
+  push_system: true,
+  do_not_disturb_start: "22:00:00",
+  do_not_disturb_end: "07:00:00",
+  frequency_limit: 50,
+  created_at: "2026-11-23T08:15:00.000Z",
+  updated_at: "2026-11-24T10:02:00.000Z"
+}
 
 /** How a user wants to be reached. */
 export const PreferencesBody = Schema.Struct({
-  id: Schema.String,
+  id: Id,
   ...switches,
-  do_not_disturb_start: Schema.NullOr(LocalTimeBody),
-  do_not_disturb_end: Schema.NullOr(LocalTimeBody),
-  frequency_limit: Schema.Int,
+  do_not_disturb_start: Schema.NullOr(Schema.String).annotateKey(quietFrom),
+  do_not_disturb_end: Schema.NullOr(Schema.String).annotateKey(quietTo),
+  frequency_limit: Count.annotateKey(perDay),
   created_at: Timestamp,
   updated_at: Timestamp
-}).annotate({ identifier: "Preferences" })
+}).annotate({
+  identifier: "Preferences",
+  description: "How a user wants to be reached: a switch for each channel, and for each channel and category.",
+  examples: [preferencesExample]
+})
 
 /** A user's preferences in wire form. */
 export const preferencesBody = (preferences: Preferences): typeof PreferencesBody.Type => ({
@@ -52,7 +77,7 @@ export const preferencesBody = (preferences: Preferences): typeof PreferencesBod
 })
 
 const LocalTimeInput = Schema.String.check(
-  Schema.isPattern(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, { message: "Enter a valid time: HH:MM or HH:MM:SS." })
+  Schema.isPattern(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/u, { message: "Enter a valid time: HH:MM or HH:MM:SS." })
 ).pipe(
   Schema.decodeTo(
     LocalTime,
@@ -66,9 +91,9 @@ const LocalTimeInput = Schema.String.check(
 /** Any subset of the settings; an absent one stays. */
 export const PreferencesInput = Schema.Struct({
   ...Struct.map(switches, Schema.optionalKey),
-  do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)),
-  do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)),
-  frequency_limit: Schema.optionalKey(FrequencyLimit)
+  do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietFrom),
+  do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietTo),
+  frequency_limit: Schema.optionalKey(FrequencyLimit).annotateKey(perDay)
 }).annotate({ identifier: "PreferencesInput" })
 
 /** The input as the change it asks for. */

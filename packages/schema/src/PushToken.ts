@@ -1,19 +1,36 @@
 import { Platform, type PushToken, TokenType } from "@user-service/domain/PushToken"
 import { Schema } from "effect"
+import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
 /** A push token as its owner sees it: the token itself is write-only. */
 export const PushTokenBody = Schema.Struct({
-  id: Schema.String,
+  id: Id,
   platform: Platform,
   token_type: TokenType,
   device_id: Schema.String,
   device_name: Schema.String,
   is_active: Schema.Boolean,
-  last_used: Timestamp,
+  last_used: Timestamp.annotateKey({ description: "When the device last registered it." }),
   created_at: Timestamp,
   updated_at: Timestamp
-}).annotate({ identifier: "PushToken" })
+}).annotate({
+  identifier: "PushToken",
+  description: "One installation of an app that can be reached. The token itself is not shown.",
+  examples: [
+    {
+      id: "0193a5c3-02aa-7e0f-8d51-6b7f4e9a1c20",
+      platform: "ios",
+      token_type: "apns",
+      device_id: "C7D2A1E0-4B6F",
+      device_name: "Ada's phone",
+      is_active: true,
+      last_used: "2026-11-24T10:02:00.000Z",
+      created_at: "2026-11-23T08:15:00.000Z",
+      updated_at: "2026-11-24T10:02:00.000Z"
+    }
+  ]
+})
 
 /** A push token in wire form. */
 export const pushTokenBody = (token: PushToken): typeof PushTokenBody.Type => ({

@@ -1,18 +1,35 @@
 import type { Session, SessionId } from "@user-service/domain/Session"
 import { Schema } from "effect"
+import { Count } from "./Count.ts"
+import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
+/** One device's login. */
 export const SessionBody = Schema.Struct({
-  id: Schema.String,
+  id: Id,
   device_name: Schema.String,
   user_agent: Schema.String,
-  ip: Schema.NullOr(Schema.String),
+  ip: Schema.NullOr(Schema.String).annotateKey({ description: "Where the login came from." }),
   created_at: Timestamp,
-  last_seen_at: Timestamp,
+  last_seen_at: Timestamp.annotateKey({ description: "Moves at most once a minute." }),
   expires_at: Timestamp,
-  /** The session this request was made in. */
-  current: Schema.Boolean
-}).annotate({ identifier: "Session" })
+  current: Schema.Boolean.annotateKey({ description: "Whether this request was made in it." })
+}).annotate({
+  identifier: "Session",
+  description: "One device's login, from which access tokens are made until it ends or expires.",
+  examples: [
+    {
+      id: "0193a5c2-7b1e-7c4d-9f3a-52e8c1d07a66",
+      device_name: "Ada's phone",
+      user_agent: "Notes/4.2 (iOS 19.1)",
+      ip: "203.0.113.7",
+      created_at: "2026-11-23T08:15:00.000Z",
+      last_seen_at: "2026-11-24T10:02:00.000Z",
+      expires_at: "2026-11-30T08:15:00.000Z",
+      current: true
+    }
+  ]
+})
 
 /** A session in wire form, as seen from the session `current`. */
 export const sessionBody = (session: Session, current: SessionId): typeof SessionBody.Type => ({
@@ -26,10 +43,18 @@ export const sessionBody = (session: Session, current: SessionId): typeof Sessio
   current: session.id === current
 })
 
+/** The tokens that the document shows: three parts as a JWT has them, and good for nothing. */
+export const tokensExample = {
+  access: "eyJhbGciOiJFZERTQSJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl",
+  refresh: "eyJhbGciOiJFZERTQSJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl",
+  access_expires_in: 3600,
+  refresh_expires_in: 604_800
+}
+
 /** A session's two tokens (RFC 6749, section 5.1), with the seconds each still lives. */
 export const TokensBody = Schema.Struct({
-  access: Schema.String,
-  refresh: Schema.String,
-  access_expires_in: Schema.Int,
-  refresh_expires_in: Schema.Int
-}).annotate({ identifier: "Tokens" })
+  access: Schema.String.annotateKey({ description: "Opens the API, as `Authorization: Bearer <access>`." }),
+  refresh: Schema.String.annotateKey({ description: "Good once, for the next pair of tokens." }),
+  access_expires_in: Count.annotateKey({ description: "Seconds." }),
+  refresh_expires_in: Count.annotateKey({ description: "Seconds." })
+}).annotate({ identifier: "Tokens", description: "A session's two tokens.", examples: [tokensExample] })

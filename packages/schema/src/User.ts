@@ -1,27 +1,60 @@
 import { fullName } from "@user-service/domain/Profile"
 import type { User } from "@user-service/domain/User"
 import { Schema } from "effect"
-import { PreferencesBody, preferencesBody } from "./Preferences.ts"
+import { Count } from "./Count.ts"
+import { Id } from "./Id.ts"
+import { PreferencesBody, preferencesBody, preferencesExample } from "./Preferences.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
+const profileExample = {
+  id: "0193a5c2-7b1b-7d3e-8c05-41a7f2b6e9d8",
+  first_name: "Ada",
+  last_name: "Lovelace",
+  full_name: "Ada Lovelace",
+  avatar_url: "https://images.example.com/ada.png",
+  timezone: "Europe/London",
+  language: "en-GB",
+  bio: "Poetical science.",
+  created_at: "2026-11-23T08:15:00.000Z",
+  updated_at: "2026-11-24T10:02:00.000Z"
+}
+
+/** The user that the document shows. */
+export const userExample = {
+  id: "0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42",
+  email: "ada@example.com",
+  username: "ada",
+  phone_number: "+44 20 7946 0000",
+  is_verified: true,
+  is_active: true,
+  created_at: "2026-11-23T08:15:00.000Z",
+  updated_at: "2026-11-24T10:02:00.000Z",
+  last_login: "2026-11-24T10:02:00.000Z",
+  profile: profileExample,
+  notification_preferences: preferencesExample,
+  push_tokens_count: 1
+}
+
+/** Who a person is to others. */
 export const ProfileBody = Schema.Struct({
-  id: Schema.String,
+  id: Id,
   first_name: Schema.String,
   last_name: Schema.String,
-  /** First and last name, or the username where both are empty. */
-  full_name: Schema.String,
-  avatar_url: Schema.NullOr(Schema.String),
-  timezone: Schema.String,
-  language: Schema.String,
+  full_name: Schema.String.annotateKey({
+    description: "First and last name, or the username where both are empty."
+  }),
+  avatar_url: Schema.NullOr(Schema.String.annotate({ format: "uri" })),
+  timezone: Schema.String.annotateKey({ description: "A name of the IANA time zone database." }),
+  language: Schema.String.annotateKey({ description: "A language tag (BCP 47)." }),
   bio: Schema.String,
   created_at: Timestamp,
   updated_at: Timestamp
-}).annotate({ identifier: "Profile" })
+}).annotate({ identifier: "Profile", description: "Who a person is to others.", examples: [profileExample] })
 
 /** A user as they see themselves. */
 export const UserBody = Schema.Struct({
-  id: Schema.String,
-  email: Schema.String,
+  id: Id,
+  email: Schema.String.annotate({ format: "email" }),
   username: Schema.String,
   phone_number: Schema.NullOr(Schema.String),
   is_verified: Schema.Boolean,
@@ -31,8 +64,8 @@ export const UserBody = Schema.Struct({
   last_login: Schema.NullOr(Timestamp),
   profile: ProfileBody,
   notification_preferences: PreferencesBody,
-  push_tokens_count: Schema.Int
-}).annotate({ identifier: "User" })
+  push_tokens_count: Count.annotateKey({ description: "How many of the user's push tokens are active." })
+}).annotate({ identifier: "User", description: "A user as they see themselves.", examples: [userExample] })
 
 /** A user in wire form. */
 export const userBody = ({ preferences, profile, ...user }: User): typeof UserBody.Type => ({

@@ -106,7 +106,7 @@ export const DocsHttp = Layer.effectDiscard(
     yield* router.add(
       "GET",
       "/api/schema.yml",
-      HttpServerResponse.text(Yaml.stringify(openApiDocument), { contentType: "application/yaml; charset=utf-8" })
+      HttpServerResponse.text(Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }), { contentType: "application/yaml; charset=utf-8" })
     )
     yield* router.add("GET", "/api/docs/swagger", showPage(pages.swagger))
     yield* router.add("GET", "/api/docs/redoc", showPage(pages.redoc))

@@ -2,13 +2,14 @@ import { PhoneNumber, Username } from "@user-service/domain/User"
 import { DeviceLabel, DeviceToken } from "@user-service/domain/PushToken"
 import { PersonName } from "@user-service/domain/Profile"
 import { Redacted, Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { EmailInput, PasswordInput } from "../Input.ts"
-import { TokensBody } from "../Session.ts"
-import { UserBody } from "../User.ts"
+import { TokensBody, tokensExample } from "../Session.ts"
+import { UserBody, userExample } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
+import { documented } from "./Documented.ts"
 import { NewPasswordField, Validation } from "./Validation.ts"
 
 const notTheSame = "The two passwords do not match."
@@ -17,14 +18,19 @@ export const RegisterInput = Schema.Struct({
   email: EmailInput,
   password: PasswordInput,
   password_confirm: Schema.optionalKey(PasswordInput),
-  /** Split at its first space; `first_name` and `last_name` win over it. */
-  name: Schema.optionalKey(PersonName),
+  name: Schema.optionalKey(PersonName).annotateKey({
+    description: "Split at its first space; `first_name` and `last_name` win over its parts."
+  }),
   first_name: Schema.optionalKey(PersonName),
   last_name: Schema.optionalKey(PersonName),
-  username: Schema.optionalKey(Username),
+  username: Schema.optionalKey(Username).annotateKey({
+    description:
+      "What comes before the @ of the e-mail address, with a number behind it where that is taken, if absent."
+  }),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
-  /** Registered as a web token of Firebase Cloud Messaging. */
-  push_token: Schema.optionalKey(DeviceToken),
+  push_token: Schema.optionalKey(DeviceToken).annotateKey({
+    description: "Registered as a web token of Firebase Cloud Messaging; moved here if another user had it."
+  }),
   preferences: Schema.optionalKey(
     Schema.Struct({
       email: Schema.optionalKey(Schema.Boolean),
@@ -63,8 +69,12 @@ export const ChangePasswordInput = Schema.Struct({
 
 /** A user together with the tokens of a new session. */
 export const UserWithTokens = Schema.Struct({ ...UserBody.fields, tokens: TokensBody }).annotate({
-  identifier: "UserWithTokens"
+  identifier: "UserWithTokens",
+  description: "A user together with the tokens of a new session.",
+  examples: [{ ...userExample, tokens: tokensExample }]
 })
+
+const NewTokens = Schema.Struct({ tokens: TokensBody }).annotate({ examples: [{ tokens: tokensExample }] })
 
 /** Becoming a user, proving to be one, and changing the proof. */
 export class AccountsApi extends HttpApiGroup.make("accounts")
@@ -79,15 +89,45 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
         Failures.RateLimited,
         Failures.ServiceUnavailable
       ]
-    }).annotate(NewPasswordField, "password"),
+    })
+      .annotate(NewPasswordField, "password")
+      .annotateMerge(
+        documented({
+          id: "registerUser",
+          summary: "Register",
+          description:
+            "Makes an account and logs it in. The e-mail address is trimmed and lower-cased; it and the username must " +
+            "be nobody else's. A request that is refused leaves nothing behind.",
+          example: {
+            email: "ada@example.com",
+            password: "correct horse battery staple",
+            name: "Ada Lovelace",
+            phone_number: "+44 20 7946 0000",
+            preferences: { email: true, push: false }
+          }
+        })
+      ),
     HttpApiEndpoint.post("login", "/login/", {
       payload: LoginInput,
       success: success("Login successful", UserWithTokens),
       error: [Failures.InvalidCredentials, Failures.RateLimited, Failures.ServiceUnavailable]
-    }),
+    }).annotateMerge(
+      documented({
+        id: "login",
+        summary: "Log in",
+        description:
+          "Opens a session. Attempts are counted for the address of the account and for that of the caller before " +
+          "the password is looked at; a good login clears the count of the account.",
+        example: {
+          email: "ada@example.com",
+          password: "correct horse battery staple",
+          device_name: "Ada's phone"
+        }
+      })
+    ),
     HttpApiEndpoint.post("changePassword", "/change-password/", {
       payload: ChangePasswordInput,
-      success: success("Password changed successfully", Schema.Struct({ tokens: TokensBody })),
+      success: success("Password changed successfully", NewTokens),
       error: [
         Failures.IncorrectPassword,
         Failures.PasswordRejected,
@@ -97,7 +137,27 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       ]
     })
       .annotate(NewPasswordField, "new_password")
+      .annotateMerge(
+        documented({
+          id: "changePassword",
+          summary: "Change the password",
+          description:
+            "Ends every session of the account, this one too. A new one takes its place, and its push tokens with it: " +
+            "go on with the tokens of the answer.",
+          example: {
+            old_password: "correct horse battery staple",
+            new_password: "an analytical engine weaves patterns",
+            new_password_confirm: "an analytical engine weaves patterns"
+          }
+        })
+      )
       .middleware(Authentication)
   )
   .middleware(Validation)
-  .prefix("/api/v1/users") {}
+  .prefix("/api/v1/users")
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Accounts",
+      description: "Becoming a user, proving to be one, and changing the proof."
+    })
+  ) {}

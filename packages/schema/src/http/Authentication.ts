@@ -1,7 +1,7 @@
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context } from "effect"
-import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
 import { Failures } from "../Failures.ts"
 
 /** The session a request is made in, from its access token: rightly signed, not expired, and of a session still alive. */
@@ -10,11 +10,22 @@ export class CurrentSession extends Context.Service<
   { readonly userId: UserId; readonly sessionId: SessionId }
 >()("@user-service/schema/http/Authentication/CurrentSession") {}
 
+const bearer = HttpApiSecurity.bearer.pipe(
+  HttpApiSecurity.annotateMerge(
+    OpenApi.annotations({
+      format: "JWT",
+      description:
+        "The access token of a login. It opens the API until it expires or its session ends; " +
+        "`/.well-known/jwks.json` has the keys to check its signature with."
+    })
+  )
+)
+
 /** Requires a live access token (RFC 6750). */
 export class Authentication extends HttpApiMiddleware.Service<Authentication, { provides: CurrentSession }>()(
   "@user-service/schema/http/Authentication",
   {
-    security: { bearer: HttpApiSecurity.bearer },
+    security: { bearer },
     error: [Failures.AuthenticationRequired, Failures.TokenInvalid, Failures.TokenExpired, Failures.ServiceUnavailable]
   }
 ) {}

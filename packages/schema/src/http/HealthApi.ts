@@ -1,13 +1,15 @@
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Timestamp } from "../Timestamp.ts"
+import { documented } from "./Documented.ts"
 
 const Check = Schema.Struct({
   status: Schema.Literals(["up", "down"]),
-  /** How long the engine took to answer; null when it did not. */
-  latency_ms: Schema.NullOr(Schema.Finite)
+  latency_ms: Schema.NullOr(Schema.Finite).annotateKey({
+    description: "How long the engine took to answer; null when it did not."
+  })
 }).annotate({ identifier: "Check" })
 
 /** How the service and each engine is doing. */
@@ -19,19 +21,60 @@ export const HealthBody = Schema.Struct({
   uptime_seconds: Schema.Finite,
   response_time_ms: Schema.Finite,
   checks: Schema.Struct({ database: Check, cache: Check, broker: Check })
-}).annotate({ identifier: "Health" })
+}).annotate({
+  identifier: "Health",
+  description: "How the service and each engine is doing.",
+  examples: [
+    {
+      service: "user-service",
+      status: "degraded",
+      timestamp: "2026-11-24T10:02:00.000Z",
+      version: "0.1.0",
+      uptime_seconds: 93_600,
+      response_time_ms: 2.41,
+      checks: {
+        database: { status: "up", latency_ms: 1.37 },
+        cache: { status: "up", latency_ms: 0.42 },
+        broker: { status: "down", latency_ms: null }
+      }
+    }
+  ]
+})
 
-const ProbeBody = Schema.Struct({ status: Schema.Literal("ok") })
+const ProbeBody = Schema.Struct({ status: Schema.Literal("ok") }).annotate({ examples: [{ status: "ok" }] })
 
 const health = { success: success("Health check completed", HealthBody) }
+const report = {
+  summary: "How the service is doing",
+  description:
+    "`unhealthy` when the database is out of reach, `degraded` when the cache or the broker is. The status is 200 " +
+    "whatever it says: balancers ask `/health/ready`."
+}
 
 /** For load balancers, orchestrators and people at 3 a.m. */
-export class HealthApi extends HttpApiGroup.make("health").add(
-  HttpApiEndpoint.get("health", "/health", health),
-  HttpApiEndpoint.get("usersHealth", "/api/v1/users/health/", health),
-  HttpApiEndpoint.get("live", "/health/live", { success: success("The process answers", ProbeBody) }),
-  HttpApiEndpoint.get("ready", "/health/ready", {
-    success: success("Ready for requests", ProbeBody),
-    error: Failures.ServiceUnavailable
-  })
-) {}
+export class HealthApi extends HttpApiGroup.make("health")
+  .add(
+    HttpApiEndpoint.get("health", "/health", health).annotateMerge(documented({ id: "getHealth", ...report })),
+    HttpApiEndpoint.get("usersHealth", "/api/v1/users/health/", health).annotateMerge(
+      documented({ id: "getUsersHealth", ...report })
+    ),
+    HttpApiEndpoint.get("live", "/health/live", { success: success("The process answers", ProbeBody) }).annotateMerge(
+      documented({ id: "getLiveness", summary: "Whether the process answers" })
+    ),
+    HttpApiEndpoint.get("ready", "/health/ready", {
+      success: success("Ready for requests", ProbeBody),
+      error: Failures.ServiceUnavailable
+    }).annotateMerge(
+      documented({
+        id: "getReadiness",
+        summary: "Whether to send requests here",
+        description: "503 while the database is out of reach, and while the process shuts down."
+      })
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Health",
+      description: "For load balancers, orchestrators and people at 3 a.m."
+    })
+  ) {}

@@ -1,5 +1,140 @@
-import { OpenApi } from "effect/http-api"
+import { Context, type JsonSchema, Predicate, Record, type Schema } from "effect"
+import { HttpApi, OpenApi } from "effect/http-api"
+import { RequestExample } from "./Documented.ts"
+import { DocumentsApi } from "./DocumentsApi.ts"
+import { headerRefs, headers, parameterRef, parameters, type Ref, securitySchemes } from "./OpenApiComponents.ts"
+import { beforeOperations, failureRef, type FailureResponse, failureResponses, failuresOf } from "./OpenApiFailures.ts"
+import { simplify } from "./OpenApiSchemas.ts"
 import { UserServiceApi } from "./UserServiceApi.ts"
 
+type Content = Readonly<Record<string, { readonly schema: JsonSchema.JsonSchema; readonly example: unknown }>>
+
+interface Success {
+  readonly description: string
+  readonly headers: Readonly<Record<string, Ref>>
+  readonly content?: Content
+}
+
+interface RequestBody {
+  readonly content: Content
+  readonly required: boolean
+}
+
+interface Operation extends Omit<OpenApi.OpenAPISpecOperation, "parameters" | "requestBody" | "responses"> {
+  readonly parameters: ReadonlyArray<OpenApi.OpenAPISpecParameter | Ref>
+  readonly requestBody?: RequestBody
+  readonly responses: Readonly<Record<string, Success | Ref>>
+}
+
+/** The document of the library, with what many operations share described once, under `components`. */
+interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "paths"> {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: OpenApi.OpenAPIComponents & {
+    readonly headers: typeof headers
+    readonly parameters: typeof parameters
+    readonly responses: Readonly<Record<string, FailureResponse>>
+  }
+}
+
+// What an endpoint says and the library leaves out.
+interface Declared {
+  readonly errors: ReadonlyMap<number, ReadonlyArray<Schema.Top>>
+  readonly example: Schema.Json | undefined
+}
+
+const nothing: Declared = { errors: new Map(), example: undefined }
+
+const Described = UserServiceApi.add(DocumentsApi)
+
+const declaredByOperation = (): ReadonlyMap<string, Declared> => {
+  const found = new Map<string, Declared>()
+  HttpApi.reflect(Described, {
+    onGroup: () => undefined,
+    onEndpoint: ({ endpoint, errors }) => {
+      const id = Context.getOrElse(endpoint.annotations, OpenApi.Identifier, () => endpoint.identifier)
+      found.set(id, { errors, example: Context.get(endpoint.annotations, RequestExample) })
+    }
+  })
+  return found
+}
+
+const methods = ["get", "put", "post", "patch", "delete"] as const
+
+const firstExample = (schema: JsonSchema.JsonSchema | undefined): unknown =>
+  Array.isArray(schema?.["examples"]) ? schema["examples"][0] : undefined
+
+const nameOfRef = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
+
+// A body that may be null may be absent.
+const requestBody = ({ content }: OpenApi.OpenAPISpecRequestBody, example: Schema.Json | undefined): RequestBody => {
+  const schema = content["application/json"]?.schema ?? {}
+  const [some = schema, none]: ReadonlyArray<JsonSchema.JsonSchema> = Array.isArray(schema["anyOf"])
+    ? schema["anyOf"]
+    : [schema]
+  return { content: { "application/json": { schema: some, example } }, required: none === undefined }
+}
+
+// An example stands beside its schema, where every tool looks for it.
+const success = (
+  { content, description, headers }: OpenApi.OpenApiSpecResponse,
+  schemas: JsonSchema.Definitions
+): Success => ({
+  description,
+  headers: headerRefs([...Object.keys(headers ?? {}), "X-Request-Id"]),
+  ...(content === undefined
+    ? {}
+    : {
+        content: Record.map(content, ({ schema: { examples, ...schema } }) => ({
+          schema,
+          example: firstExample(Predicate.isString(schema.$ref) ? schemas[nameOfRef(schema.$ref)] : { examples })
+        }))
+      })
+})
+
+const complete = (spec: OpenApi.OpenAPISpec): Document => {
+  simplify(spec)
+  const declarations = declaredByOperation()
+  const declaredBy = (operation: OpenApi.OpenAPISpecOperation) => declarations.get(operation.operationId) ?? nothing
+  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, declaredBy(operation).errors)
+
+  const completed = (operation: OpenApi.OpenAPISpecOperation): Operation => {
+    const { requestBody: body, responses, ...rest } = operation
+    return {
+      ...rest,
+      parameters: rest.parameters
+        // OpenAPI has this one as a security requirement.
+        .filter(({ name }) => name !== "authorization")
+        .map((parameter) => parameterRef(parameter.name) ?? parameter),
+      ...(body === undefined ? {} : { requestBody: requestBody(body, declaredBy(operation).example) }),
+      responses: Object.fromEntries([
+        ...Object.entries(responses)
+          .filter(([status]) => Number(status) < 400)
+          .map(([status, response]) => [status, success(response, spec.components.schemas)]),
+        ...failuresBy(operation).map((failures) => [failures.status, failureRef(failures)])
+      ])
+    }
+  }
+
+  const operations = Object.values(spec.paths).flatMap((item) => methods.flatMap((method) => item[method] ?? []))
+  return {
+    ...spec,
+    paths: Record.map(spec.paths, (item) =>
+      Object.fromEntries(methods.flatMap((method) => (item[method] ? [[method, completed(item[method])]] : [])))
+    ),
+    components: {
+      ...spec.components,
+      securitySchemes: { ...spec.components.securitySchemes, ...securitySchemes },
+      headers,
+      parameters,
+      responses: failureResponses([...beforeOperations, ...operations.flatMap(failuresBy)])
+    }
+  }
+}
+
 /** The HTTP API as an OpenAPI 3.1 document. */
-export const openApiDocument = OpenApi.fromApi(UserServiceApi)
+export const openApiDocument = complete(
+  OpenApi.fromApi(Described, {
+    // An envelope belongs to its answer; what is in it has a name.
+    referencePolicy: ({ identifier }) => (identifier?.endsWith("Encoded") === true ? undefined : identifier)
+  })
+)

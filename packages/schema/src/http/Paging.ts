@@ -2,7 +2,7 @@ import type { PageRequest } from "@user-service/domain/Page"
 import { Schema, SchemaTransformation } from "effect"
 
 const count = (maximum: number, message: string) =>
-  Schema.String.check(Schema.isPattern(/^[0-9]{1,9}$/, { message })).pipe(
+  Schema.String.check(Schema.isPattern(/^[0-9]{1,9}$/u, { message })).pipe(
     Schema.decodeTo(
       Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }, { message })),
       SchemaTransformation.transform({ decode: Number, encode: String })

@@ -1,12 +1,20 @@
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { PreferencesBody, PreferencesInput } from "../Preferences.ts"
 import { Authentication } from "./Authentication.ts"
+import { documented } from "./Documented.ts"
 import { Validation } from "./Validation.ts"
 
 const headers = { etag: Schema.String }
+
+const change = {
+  description:
+    "Changes the settings that are sent and leaves the others as they are. With `If-Match` only where the preferences " +
+    "are still at a version it names.",
+  example: { push_marketing: true, do_not_disturb_start: "22:00", do_not_disturb_end: "07:00", frequency_limit: 20 }
+}
 
 const updated = {
   headers: { "if-match": Schema.optionalKey(Schema.String) },
@@ -26,10 +34,15 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
     HttpApiEndpoint.get("find", "/preferences/", {
       success: HttpApiSchema.WithHeaders(success("Preferences retrieved successfully", PreferencesBody), headers),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }),
-    HttpApiEndpoint.put("replace", "/preferences/", updated),
-    HttpApiEndpoint.patch("update", "/preferences/", updated)
+    }).annotateMerge(documented({ id: "getPreferences", summary: "Read the preferences" })),
+    HttpApiEndpoint.put("replace", "/preferences/", updated).annotateMerge(
+      documented({ id: "replacePreferences", summary: "Update the preferences, as PATCH does", ...change })
+    ),
+    HttpApiEndpoint.patch("update", "/preferences/", updated).annotateMerge(
+      documented({ id: "updatePreferences", summary: "Update the preferences", ...change })
+    )
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users") {}
+  .prefix("/api/v1/users")
+  .annotateMerge(OpenApi.annotations({ title: "Preferences", description: "How a user wants to be reached." })) {}

@@ -1,11 +1,12 @@
 import { AvatarUrl, Bio, Language, PersonName, TimeZone } from "@user-service/domain/Profile"
 import { PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { UserBody } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
+import { documented } from "./Documented.ts"
 import { Validation } from "./Validation.ts"
 
 /** What a user may change of themselves; an absent field stays. */
@@ -24,6 +25,11 @@ export const ProfileInput = Schema.Struct({
   )
 }).annotate({ identifier: "ProfileInput" })
 
+const change = {
+  description: "Changes the fields that are sent and leaves the others as they are.",
+  example: { phone_number: null, profile: { first_name: "Ada", timezone: "Europe/London", bio: "Poetical science." } }
+}
+
 const updated = {
   payload: ProfileInput,
   success: success("Profile updated successfully", UserBody),
@@ -36,10 +42,15 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     HttpApiEndpoint.get("find", "/profile/", {
       success: success("User profile retrieved successfully", UserBody),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }),
-    HttpApiEndpoint.put("replace", "/profile/", updated),
-    HttpApiEndpoint.patch("update", "/profile/", updated)
+    }).annotateMerge(documented({ id: "getProfile", summary: "Read the profile" })),
+    HttpApiEndpoint.put("replace", "/profile/", updated).annotateMerge(
+      documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...change })
+    ),
+    HttpApiEndpoint.patch("update", "/profile/", updated).annotateMerge(
+      documented({ id: "updateProfile", summary: "Update the profile", ...change })
+    )
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users") {}
+  .prefix("/api/v1/users")
+  .annotateMerge(OpenApi.annotations({ title: "Profile", description: "A user's own account and profile." })) {}

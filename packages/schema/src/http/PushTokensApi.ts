@@ -1,11 +1,14 @@
 import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
 import { Schema, SchemaTransformation } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { success, successPage } from "../Envelope.ts"
+import { Count } from "../Count.ts"
 import { Failures } from "../Failures.ts"
+import { Id } from "../Id.ts"
 import { required } from "../Input.ts"
 import { PushTokenBody } from "../PushToken.ts"
 import { Authentication } from "./Authentication.ts"
+import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
@@ -18,7 +21,9 @@ export const RegisterPushTokenInput = Schema.Struct({
   is_active: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "RegisterPushTokenInput" })
 
-const unchangeable = Schema.optionalKey(Schema.Unknown.check(Schema.makeFilter(() => "This field cannot be changed.")))
+const unchangeable = Schema.optionalKey(
+  Schema.Json.check(Schema.makeFilter(() => "This field cannot be changed.", { toJsonSchema: () => ({ not: {} }) }))
+)
 
 export const PushTokenInput = Schema.Struct({
   token: unchangeable,
@@ -41,28 +46,41 @@ export class PushTokenRefreshed extends Schema.TaggedClass<PushTokenRefreshed>()
 
 // Two classes, since what an answer's status hangs on must be told apart in its value.
 const registered = success("Push token registered successfully", PushTokenBody)
-const created = registered.pipe(
-  Schema.decodeTo(
-    Schema.toType(PushTokenCreated),
-    SchemaTransformation.transform({
-      decode: (body) => new PushTokenCreated({ body }),
-      encode: (answer) => answer.body
-    })
-  ),
-  HttpApiSchema.status(201)
-)
-const refreshed = registered.pipe(
-  Schema.decodeTo(
-    Schema.toType(PushTokenRefreshed),
-    SchemaTransformation.transform({
-      decode: (body) => new PushTokenRefreshed({ body }),
-      encode: (answer) => answer.body
-    })
+const created = registered
+  .pipe(
+    Schema.decodeTo(
+      Schema.toType(PushTokenCreated),
+      SchemaTransformation.transform({
+        decode: (body) => new PushTokenCreated({ body }),
+        encode: (answer) => answer.body
+      })
+    ),
+    HttpApiSchema.status(201)
   )
-)
+  .annotate({ description: "The token was not known." })
+const refreshed = registered
+  .pipe(
+    Schema.decodeTo(
+      Schema.toType(PushTokenRefreshed),
+      SchemaTransformation.transform({
+        decode: (body) => new PushTokenRefreshed({ body }),
+        encode: (answer) => answer.body
+      })
+    )
+  )
+  .annotate({ description: "The token was known, or took the place of its device's old one." })
 
-const params = { id: Schema.String }
+const Deactivated = Schema.Struct({ deactivated_count: Count }).annotate({ examples: [{ deactivated_count: 2 }] })
+
+const params = { id: Id }
 const failures = [Failures.PushTokenNotFound, Failures.ServiceUnavailable] as const
+
+const change = {
+  description:
+    "Changes the fields that are sent and leaves the others as they are. `token` and `platform` cannot be changed: " +
+    "register a new token instead.",
+  example: { device_name: "Ada's old phone", is_active: false }
+}
 
 const updated = {
   params,
@@ -78,29 +96,67 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       query: PagingQuery,
       success: successPage("Push tokens retrieved successfully", PushTokenBody),
       error: Failures.ServiceUnavailable
-    }),
+    }).annotateMerge(
+      documented({
+        id: "listPushTokens",
+        summary: "List the push tokens",
+        description: "Those of the user, newest first."
+      })
+    ),
     HttpApiEndpoint.post("register", "/push-tokens/", {
       payload: RegisterPushTokenInput,
       success: [created, refreshed],
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }),
+    }).annotateMerge(
+      documented({
+        id: "registerPushToken",
+        summary: "Register a push token",
+        description:
+          "Registering a token again reactivates it, and binds it to this session. A token of another user moves here. A " +
+          "new token for a device that has one takes its place, under the same id. Past the greatest number of active " +
+          "tokens the one longest unused is deleted.",
+        example: {
+          token: "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
+          platform: "ios",
+          token_type: "apns",
+          device_id: "C7D2A1E0-4B6F",
+          device_name: "Ada's phone"
+        }
+      })
+    ),
     HttpApiEndpoint.post("deactivateAll", "/push-tokens/deactivate_all/", {
-      success: success("Push tokens deactivated successfully", Schema.Struct({ deactivated_count: Schema.Int })),
+      success: success("Push tokens deactivated successfully", Deactivated),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }),
+    }).annotateMerge(
+      documented({
+        id: "deactivateAllPushTokens",
+        summary: "Deactivate all push tokens",
+        description: "No device of the user is reached until it registers again."
+      })
+    ),
     HttpApiEndpoint.get("find", "/push-tokens/:id/", {
       params,
       success: success("Push token retrieved successfully", PushTokenBody),
       error: failures
-    }),
-    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated),
-    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updated),
+    }).annotateMerge(documented({ id: "getPushToken", summary: "Read a push token" })),
+    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated).annotateMerge(
+      documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...change })
+    ),
+    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updated).annotateMerge(
+      documented({ id: "updatePushToken", summary: "Update a push token", ...change })
+    ),
     HttpApiEndpoint.delete("remove", "/push-tokens/:id/", {
       params,
-      success: HttpApiSchema.NoContent,
+      success: HttpApiSchema.NoContent.annotate({ description: "The push token is gone." }),
       error: failures
-    })
+    }).annotateMerge(documented({ id: "deletePushToken", summary: "Delete a push token" }))
   )
   .middleware(Validation)
   .middleware(Authentication)
-  .prefix("/api/v1/users") {}
+  .prefix("/api/v1/users")
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Push tokens",
+      description: "Where a user can be reached: the installations of apps on their devices."
+    })
+  ) {}

@@ -6,6 +6,20 @@ import { ProfilesApi } from "./ProfilesApi.ts"
 import { PushTokensApi } from "./PushTokensApi.ts"
 import { SessionsApi } from "./SessionsApi.ts"
 
+// What holds for every operation, and so is said once.
+const conventions = `Who a user is, how they want to be reached, and where.
+
+Every answer in JSON has one envelope: \`success\`, \`message\`, \`data\`, \`error\` and \`meta\`, the page of a list. A failure also has
+\`code\`, a word that does not change, and where fields of the input are wrong \`data\` names every one of them.
+
+Requests are judged in this order: route, method, credentials, media type and size, JSON, fields. Whatever the operation, a
+path that does not exist answers 404, a method that it does not take 405 with \`Allow\`, and a host name that is not served, or
+plain HTTP where HTTPS is asked for, 403. Every path works with and without the slash at its end. Fields that are not known are
+ignored.
+
+Ids are UUIDs; times are RFC 3339 in UTC. \`X-Request-Id\` is taken from the request where it is 1 to 128 printable ASCII
+characters, else made, and is on every answer and in every log line. \`traceparent\` is honoured.`
+
 /** Everything the service answers over HTTP in the envelope. */
 export class UserServiceApi extends HttpApi.make("user-service")
   .add(AccountsApi, SessionsApi, ProfilesApi, PreferencesApi, PushTokensApi, HealthApi)
@@ -14,6 +28,8 @@ export class UserServiceApi extends HttpApi.make("user-service")
     OpenApi.annotations({
       title: "User Service",
       version: "1.0.0",
-      description: "Who a user is, how they want to be reached, and where."
+      license: { name: "MIT", identifier: "MIT" },
+      servers: [{ url: "/", description: "This server" }],
+      description: conventions
     })
   ) {}

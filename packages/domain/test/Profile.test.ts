@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  AvatarUrl,
+  Bio,
+  defaultLanguage,
+  defaultTimeZone,
+  fullName,
+  Language,
+  PersonName,
+  splitName,
+  TimeZone
+} from "@user-service/domain/Profile"
+import { Effect } from "effect"
+import { accepts } from "./accepts.ts"
+import { anyText } from "./anyText.ts"
+
+describe("PersonName and Bio", () => {
+  it.effect("may be empty, and are at most 150 and 2,000 characters", () =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(PersonName, ""))
+      assert.isTrue(yield* accepts(PersonName, "é".repeat(150)))
+      assert.isFalse(yield* accepts(PersonName, "e".repeat(151)))
+      assert.isTrue(yield* accepts(Bio, "👋".repeat(2000)))
+      assert.isFalse(yield* accepts(Bio, "e".repeat(2001)))
+    })
+  )
+})
+
+describe("AvatarUrl", () => {
+  it.effect.each([
+    "https://example.com/ada.png",
+    "http://example.com",
+    "HTTPS://example.com/a?size=64#face",
+    "https://user@example.com:8443/%C3%A9.png",
+    "https://bücher.example/é.png",
+    "http://[::1]/a",
+    `https://example.com/${"a".repeat(480)}`
+  ])("%s is the address of a picture", (url) =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(AvatarUrl, url))
+    })
+  )
+
+  it.effect.each([
+    "",
+    "ada.png",
+    "/ada.png",
+    "//example.com/ada.png",
+    "example.com/ada.png",
+    "https:example.com",
+    "https:/example.com",
+    "https://",
+    "https:///example.com",
+    "https://?a",
+    "https:\\\\example.com",
+    "https://exa mple.com",
+    "https://example.com:port",
+    "https://example.com/a b",
+    " https://example.com",
+    "https://example.com ",
+    "https://example.com/\n",
+    "https://exam\tple.com",
+    "https://example.com/\0",
+    "https://example.com/\u007f",
+    "ftp://example.com/ada.png",
+    "javascript:alert(1)",
+    "javascript://example.com/%0aalert(1)",
+    "data:image/png;base64,AAAA",
+    "blob:https://example.com/1",
+    `https://example.com/${"a".repeat(481)}`
+  ])("%j is none", (url) =>
+    Effect.gen(function* () {
+      assert.isFalse(yield* accepts(AvatarUrl, url))
+    })
+  )
+})
+
+describe("TimeZone", () => {
+  it.effect.each([
+    defaultTimeZone,
+    "Europe/Paris",
+    "America/Argentina/Buenos_Aires",
+    "Asia/Kolkata",
+    "Asia/Calcutta",
+    "Etc/GMT+5",
+    "Etc/GMT-14",
+    "GMT",
+    "EST5EDT",
+    "CET",
+    "US/Pacific",
+    "W-SU"
+  ])("%s is a name of the IANA database", (name) =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(TimeZone, name))
+    })
+  )
+
+  it.effect.each([
+    "",
+    "Mars/Olympus_Mons",
+    "Europe",
+    "Europe/",
+    " Europe/Paris",
+    "Europe/Paris ",
+    "Europe/Paris\0",
+    "+02:00",
+    "-0500",
+    "UTC+2",
+    "GMT+01:00",
+    "PST",
+    "ist",
+    "SystemV/AST4",
+    "local",
+    "Etc/Unknown"
+  ])("%j is none", (name) =>
+    Effect.gen(function* () {
+      assert.isFalse(yield* accepts(TimeZone, name))
+    })
+  )
+})
+
+describe("Language", () => {
+  it.effect.each([
+    defaultLanguage,
+    "pt-BR",
+    "PT-br",
+    "zh-Hant-TW",
+    "es-419",
+    "de-1996",
+    "gsw",
+    "ar-u-nu-latn",
+    "en-x-pirate"
+  ])("%s is a language tag", (tag) =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(Language, tag))
+    })
+  )
+
+  it.effect.each(["", "e", "en_US", "en-", "-en", "en--US", "en US", "*", "en-US\n", "deutschland", "en-x", "é"])(
+    "%j is none",
+    (tag) =>
+      Effect.gen(function* () {
+        assert.isFalse(yield* accepts(Language, tag))
+      })
+  )
+})
+
+describe("fullName", () => {
+  it.each([
+    ["Ada", "Lovelace", "Ada Lovelace"],
+    ["Ada", "", "Ada"],
+    ["", "Lovelace", "Lovelace"],
+    ["", "", "ada42"],
+    [" ", "\t", "ada42"]
+  ])("of %j and %j is %j", (firstName, lastName, whole) => {
+    assert.strictEqual(fullName({ firstName, lastName }, "ada42"), whole)
+  })
+
+  it.prop("is never empty", [anyText, anyText], ([firstName, lastName]) => {
+    assert.isNotEmpty(fullName({ firstName, lastName }, "ada42"))
+  })
+})
+
+describe("splitName", () => {
+  it.each([
+    ["Ada", "Ada", ""],
+    ["Ada Lovelace", "Ada", "Lovelace"],
+    ["  Ada   Lovelace ", "Ada", "Lovelace"],
+    ["Ada King Lovelace", "Ada", "King Lovelace"],
+    ["Ada\u00a0Lovelace", "Ada", "Lovelace"],
+    ["", "", ""],
+    ["   ", "", ""]
+  ])("%j is %j and %j", (name, firstName, lastName) => {
+    assert.deepStrictEqual(splitName(name), { firstName, lastName })
+  })
+
+  it.prop("loses nothing but white space, and the first name has none", [anyText], ([name]) => {
+    const { firstName, lastName } = splitName(name)
+    assert.notMatch(firstName, /\s/)
+    assert.strictEqual((firstName + lastName).replaceAll(/\s/g, ""), name.replaceAll(/\s/g, ""))
+  })
+})

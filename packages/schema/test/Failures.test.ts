@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
+import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
+import { DeviceTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
+import { RateLimited } from "@user-service/domain/RateLimit"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { SessionNotFound } from "@user-service/domain/Session"
+import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
+import { EmailTaken, UsernameTaken, UserNotFound } from "@user-service/domain/User"
+import { type FailureCode, noPage, type Problems } from "@user-service/schema/Envelope"
+import {
+  AuthenticationRequired,
+  exampleBody,
+  Failures,
+  InvalidInput,
+  invalidInput,
+  MalformedJson
+} from "@user-service/schema/Failures"
+import { Effect, Exit, Option, Predicate, Schema } from "effect"
+
+const told = (code: FailureCode, message: string) => ({
+  success: false,
+  message,
+  data: null,
+  error: message,
+  code,
+  meta: noPage
+})
+
+const invalid = (data: Problems) => ({
+  success: false,
+  message: "Invalid input data",
+  data,
+  error: "Validation failed",
+  code: "validation_failed",
+  meta: noPage
+})
+
+// How a failure reads: its status, its body, and its headers where it has some.
+const wire = <E>(schema: Schema.Codec<E, unknown>, error: E) => {
+  const encoded = Schema.encodeSync(schema)(error)
+  const status = Schema.resolveAnnotations(schema)?.httpApiStatus
+  return Predicate.hasProperty(encoded, "headers") ? { status, ...encoded } : { status, body: encoded }
+}
+
+const problems = { profile: { timezone: ["Enter a valid IANA time zone."] } }
+const limited = new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })
+
+const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: unknown, expected: unknown] } = {
+  MalformedJson: [
+    wire(Failures.MalformedJson, new MalformedJson()),
+    { status: 400, body: told("malformed_json", "The request body is not valid JSON") }
+  ],
+  AuthenticationRequired: [
+    wire(Failures.AuthenticationRequired, new AuthenticationRequired()),
+    { status: 401, body: told("authentication_required", "Authentication credentials were not provided") }
+  ],
+  InvalidCredentials: [
+    wire(Failures.InvalidCredentials, new InvalidCredentials()),
+    { status: 401, body: told("invalid_credentials", "Invalid email or password") }
+  ],
+  TokenInvalid: [
+    wire(Failures.TokenInvalid, new TokenInvalid()),
+    { status: 401, body: told("token_invalid", "Token is invalid") }
+  ],
+  TokenExpired: [
+    wire(Failures.TokenExpired, new TokenExpired()),
+    { status: 401, body: told("token_expired", "Token has expired") }
+  ],
+  UserNotFound: [
+    wire(Failures.UserNotFound, new UserNotFound()),
+    { status: 404, body: told("not_found", "User not found") }
+  ],
+  PushTokenNotFound: [
+    wire(Failures.PushTokenNotFound, new PushTokenNotFound()),
+    { status: 404, body: told("not_found", "Push token not found") }
+  ],
+  SessionNotFound: [
+    wire(Failures.SessionNotFound, new SessionNotFound()),
+    { status: 404, body: told("not_found", "Session not found") }
+  ],
+  PreferencesVersionMismatch: [
+    wire(Failures.PreferencesVersionMismatch, new PreferencesVersionMismatch({ currentVersion: 7 })),
+    {
+      status: 412,
+      body: told("precondition_failed", "The preferences were changed meanwhile"),
+      headers: { etag: '"7"' }
+    }
+  ],
+  InvalidInput: [wire(Failures.InvalidInput, new InvalidInput({ problems })), { status: 422, body: invalid(problems) }],
+  EmailTaken: [
+    wire(Failures.EmailTaken, new EmailTaken()),
+    { status: 422, body: invalid({ email: ["A user with this email already exists."] }) }
+  ],
+  UsernameTaken: [
+    wire(Failures.UsernameTaken, new UsernameTaken()),
+    { status: 422, body: invalid({ username: ["A user with that username already exists."] }) }
+  ],
+  DeviceTaken: [
+    wire(Failures.DeviceTaken, new DeviceTaken()),
+    { status: 422, body: invalid({ device_id: ["Another push token is registered for this device."] }) }
+  ],
+  PasswordRejected: [
+    wire(
+      Failures.PasswordRejected,
+      new PasswordRejected({ field: "newPassword", problems: ["Too short.", "Too common."] })
+    ),
+    { status: 422, body: invalid({ new_password: ["Too short.", "Too common."] }) }
+  ],
+  IncorrectPassword: [
+    wire(Failures.IncorrectPassword, new IncorrectPassword({ field: "oldPassword" })),
+    { status: 422, body: invalid({ old_password: ["The password is incorrect."] }) }
+  ],
+  PreferencesContradictory: [
+    wire(
+      Failures.PreferencesContradictory,
+      new PreferencesContradictory({ field: "doNotDisturbEnd", problem: "Must differ from the start." })
+    ),
+    { status: 422, body: invalid({ do_not_disturb_end: ["Must differ from the start."] }) }
+  ],
+  RateLimited: [
+    wire(Failures.RateLimited, limited),
+    {
+      status: 429,
+      body: told("rate_limited", "Too many attempts. Try again in 42 seconds."),
+      headers: {
+        "retry-after": "42",
+        "ratelimit-policy": '"login-account";q=10;w=300',
+        ratelimit: '"login-account";r=0;t=42'
+      }
+    }
+  ],
+  ServiceUnavailable: [
+    wire(Failures.ServiceUnavailable, new ServiceUnavailable({ what: "database", retryAfterSeconds: 5 })),
+    {
+      status: 503,
+      body: told("service_unavailable", "The database is not available, try again in 5 s"),
+      headers: { "retry-after": "5" }
+    }
+  ]
+}
+
+describe("Failures", () => {
+  it.each(Object.entries(readings))("%s reads as the contract has it", (_, [actual, expected]) => {
+    assert.deepStrictEqual(actual, expected)
+  })
+
+  it.each(Object.entries(Failures))("%s has an example for the documentation", (_, failure) => {
+    assert.isTrue(Option.isSome(exampleBody(failure)))
+    assert.isNotEmpty(Schema.resolveAnnotations(failure)?.description)
+  })
+
+  it.each([
+    [Failures.TokenInvalid, told("token_invalid", "Token is invalid")],
+    [Failures.ServiceUnavailable, { body: told("service_unavailable", "Gone"), headers: { "retry-after": "5" } }]
+  ])("what was written is not made an error again", (failure, body) => {
+    assert.isTrue(Exit.isFailure(Effect.runSyncExit(Schema.decodeUnknownEffect(failure)(body))))
+  })
+
+  it("no failure tells more than its envelope", () => {
+    assert.deepStrictEqual<unknown>(invalidInput(problems), invalid(problems))
+    for (const failure of Object.values(Failures)) {
+      assert.deepStrictEqual(Object.keys(Option.getOrThrow(exampleBody(failure))).toSorted(), [
+        "code",
+        "data",
+        "error",
+        "message",
+        "meta",
+        "success"
+      ])
+    }
+  })
+})

@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PreferenceSettings, switches } from "@user-service/domain/Preferences"
+import { preferencesPatch, PreferencesBody, PreferencesInput } from "@user-service/schema/Preferences"
+import { Effect, Schema, String } from "effect"
+import { problemsOf } from "./decode.ts"
+
+const decode = Schema.decodeUnknownEffect(PreferencesInput)
+
+describe("PreferencesInput", () => {
+  it("takes every setting there is, and nothing else", () => {
+    assert.deepStrictEqual(
+      Object.keys(PreferencesInput.fields).map(String.snakeToCamel).toSorted(),
+      Object.keys(PreferenceSettings.fields).toSorted()
+    )
+  })
+
+  it.effect.each([
+    ["22:00", "22:00:00"],
+    ["22:00:59", "22:00:59"],
+    ["00:00", "00:00:00"]
+  ] as const)("%s is the time %s", ([typed, kept]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual<unknown>(yield* decode({ do_not_disturb_start: typed }), { do_not_disturb_start: kept })
+    })
+  )
+
+  it.effect.each([
+    "24:00",
+    "22:60",
+    "22:00:60",
+    "9:00",
+    "2200",
+    "22:00:00.5",
+    "22:00Z",
+    " 22:00",
+    "22:00\n",
+    "",
+    "noon"
+  ] as const)("%j is no time", (typed) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf(PreferencesInput, { do_not_disturb_end: typed }), [
+        "do_not_disturb_end: Enter a valid time: HH:MM or HH:MM:SS."
+      ])
+    })
+  )
+
+  it.effect.each([
+    ["push_enabled", "true"],
+    ["push_enabled", 1],
+    ["push_enabled", null],
+    ["frequency_limit", "50"],
+    ["frequency_limit", 1.5],
+    ["frequency_limit", -1],
+    ["frequency_limit", 10_001],
+    ["frequency_limit", null]
+  ] as const)("%s is not %j", ([field, value]) =>
+    Effect.gen(function* () {
+      const problems = yield* problemsOf(PreferencesInput, { [field as string]: value })
+      assert.isTrue(problems.length > 0 && problems.every((problem) => problem.startsWith(`${field}: `)))
+    })
+  )
+
+  it.effect("every wrong field is told at once, and unknown ones are ignored", () =>
+    Effect.gen(function* () {
+      const input = { email_enabled: "yes", do_not_disturb_start: "x", frequency_limit: -1, colour: "\0" }
+      const fields = (yield* problemsOf(PreferencesInput, input)).map((problem) => problem.split(":")[0])
+      assert.deepStrictEqual(fields.toSorted(), ["do_not_disturb_start", "email_enabled", "frequency_limit"])
+      assert.deepStrictEqual(yield* decode({ colour: "red" }), {})
+    })
+  )
+})
+
+describe("preferencesPatch", () => {
+  it.prop("each field that is sent changes the setting of its name, and no other", [PreferencesInput], ([input]) => {
+    const expected = Object.fromEntries(
+      Object.entries(input).map(([field, value]) => [String.snakeToCamel(field), value])
+    )
+    assert.deepStrictEqual<object>(preferencesPatch(input), expected)
+  })
+
+  it.effect("null empties the quiet hours, and what is absent stays", () =>
+    Effect.gen(function* () {
+      const input = yield* decode({ do_not_disturb_start: null, do_not_disturb_end: null })
+      assert.deepStrictEqual(preferencesPatch(input), { doNotDisturbStart: null, doNotDisturbEnd: null })
+    })
+  )
+})
+
+describe("PreferencesBody", () => {
+  it("shows every switch", () => {
+    assert.includeMembers(Object.keys(PreferencesBody.fields), switches.map(String.camelToSnake))
+  })
+})

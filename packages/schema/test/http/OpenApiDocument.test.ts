@@ -1,0 +1,232 @@
+import { assert, describe, expect, it } from "@effect/vitest"
+// oxlint-disable-next-line import/no-unassigned-import -- it registers what formats mean
+import "@hyperjump/json-schema/formats"
+import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/openapi-3-1"
+import { Authentication } from "@user-service/schema/http/Authentication"
+import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Context, Exit, Schema } from "effect"
+import { HttpApi, HttpApiSchema, OpenApi } from "effect/http-api"
+import { document, type Operation, operations, pointer, resolve, responseOf, walk } from "./document.ts"
+
+interface Endpoint {
+  readonly id: string
+  readonly needsToken: boolean
+  readonly payloads: ReadonlyArray<Schema.Top>
+  readonly successes: ReadonlyArray<readonly [status: number, schema: Schema.Top]>
+  readonly errors: ReadonlyArray<readonly [status: number, name: string | undefined]>
+}
+
+const endpoints: Array<Endpoint> = []
+HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
+  onGroup: () => undefined,
+  onEndpoint: ({ endpoint, errors, middleware, successes }) => {
+    endpoints.push({
+      id: Context.getUnsafe(endpoint.annotations, OpenApi.Identifier),
+      needsToken: Array.from(middleware, ({ key }) => key).includes(Authentication.key),
+      payloads: [...endpoint.payload.values()].flatMap(({ schemas }) => schemas),
+      successes: Array.from(successes).flatMap(([status, schemas]) =>
+        schemas.map((schema) => [status, schema] as const)
+      ),
+      errors: Array.from(errors).flatMap(([status, schemas]) =>
+        schemas.map((schema) => [status, Schema.resolveAnnotations(schema)?.identifier] as const)
+      )
+    })
+  }
+})
+
+// Whether the schema takes the value. A reflected schema does not say what decoding it needs; none of ours needs anything.
+const takes = (schema: Schema.Top, value: unknown): boolean =>
+  Exit.isSuccess(Schema.decodeUnknownExit(schema as Schema.Codec<unknown, unknown>)(value))
+
+const address = "https://user-service.example/openapi"
+setShouldValidateFormat(true)
+registerSchema(document, address, "https://spec.openapis.org/oas/3.1/dialect/base")
+
+// That the example of a body is one by the JSON Schema beside it.
+const assertExample = async (path: ReadonlyArray<string>, body: { readonly example?: unknown }): Promise<void> => {
+  assert.property(body, "example", `${path.join(" ")} has an example`)
+  const output = await validate(address + pointer([...path, "schema"]), body.example as string, "BASIC")
+  assert.deepStrictEqual(output, { valid: true })
+}
+
+describe("the OpenAPI document", () => {
+  it("is the one that was reviewed", async () => {
+    await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot("../openapi.snapshot.json")
+  })
+
+  it("is OpenAPI 3.1, schemas and all", async () => {
+    const output = await validate("https://spec.openapis.org/oas/3.1/schema-base", document, "BASIC")
+    assert.deepStrictEqual(output, { valid: true })
+  })
+
+  it("every reference leads somewhere, and no component is left over", () => {
+    const refs = Array.from(walk(document)).flatMap(([path, node]) => (path.at(-1) === "$ref" ? [String(node)] : []))
+    assert.deepStrictEqual(
+      refs.filter((ref) => resolve(ref) === undefined),
+      []
+    )
+    const components = ["headers", "parameters", "responses", "schemas"].flatMap((kind) =>
+      Object.keys(document.components[kind]).map((name) => pointer(["components", kind, name]))
+    )
+    // These are no operation's: the introduction tells of them.
+    assert.deepStrictEqual(
+      components.filter((component) => !refs.includes(component)),
+      ["Forbidden", "NoRoute", "MethodNotAllowed"].map((name) => pointer(["components", "responses", name]))
+    )
+  })
+
+  it("has every endpoint once, under an id of its own", () => {
+    const ids = operations.map(({ id }) => id)
+    assert.deepStrictEqual(ids.toSorted(), endpoints.map(({ id }) => id).toSorted())
+    assert.strictEqual(new Set(ids).size, ids.length)
+    for (const id of ids) assert.match(id, /^[a-z][A-Za-z]+$/)
+  })
+
+  it("is served from wherever it is read", () => {
+    assert.deepStrictEqual(
+      document.servers.map(({ url }: { readonly url: string }) => url),
+      ["/"]
+    )
+  })
+
+  it("has a description for every tag, and a tag for every operation", () => {
+    const described = document.tags.flatMap((tag: { readonly name: string; readonly description?: string }) =>
+      tag.description === undefined ? [] : [tag.name]
+    )
+    assert.sameMembers([...new Set(operations.flatMap(({ operation }) => operation.tags))], described)
+    assert.lengthOf(document.tags, described.length)
+  })
+
+  it("says nothing of fields that are not known: they are ignored, and answers may gain some", () => {
+    const closed = Array.from(walk(document)).filter(
+      ([path, node]) => path.at(-1) === "additionalProperties" && node === false
+    )
+    assert.deepStrictEqual(closed, [])
+  })
+})
+
+describe.each(operations)("$id", (one) => {
+  const { id, operation, path } = one
+  const endpoint = endpoints.find((endpoint) => endpoint.id === id)
+  const statuses = Object.keys(operation.responses)
+  const successes = statuses.filter((status) => status < "300")
+  const failures = statuses.filter((status) => status >= "300")
+
+  it("is summed up in a line, without a full stop", () => {
+    assert.match(operation.summary, /^[A-Z].{4,60}[^.]$/)
+  })
+
+  it("asks for a token where its endpoint does", () => {
+    const optional: Record<string, unknown> = { logout: [{ bearer: [] }, {}], getMetrics: [{ metrics: [] }, {}] }
+    assert.deepStrictEqual(operation.security, endpoint?.needsToken === true ? [{ bearer: [] }] : (optional[id] ?? []))
+    for (const scheme of operation.security.flatMap(Object.keys)) {
+      assert.property(document.components.securitySchemes, scheme)
+    }
+  })
+
+  it("shows a body that it takes, where it takes one", async () => {
+    assert.strictEqual(operation.requestBody !== undefined, endpoint?.payloads.length !== 0)
+    if (operation.requestBody === undefined) return
+    assert.deepStrictEqual(Object.keys(operation.requestBody.content), ["application/json"])
+    const body = operation.requestBody.content["application/json"]
+    await assertExample([...path, "requestBody", "content", "application/json"], body)
+    assert.isTrue(endpoint?.payloads.some((schema) => takes(schema, body.example)))
+    assert.strictEqual(operation.requestBody.required, id !== "logout")
+  })
+
+  it("shows each of its successes", async () => {
+    assert.deepStrictEqual(
+      successes,
+      Array.from(new Set(endpoint?.successes.map(([status]) => `${status}`))).toSorted()
+    )
+    for (const [status, schema] of endpoint?.successes ?? []) {
+      const response = responseOf(one, status)
+      assert.isNotEmpty(response.description)
+      for (const [type, body] of Object.entries<{ readonly example?: unknown }>(response.content ?? {})) {
+        await assertExample([...path, "responses", `${status}`, "content", type], body)
+        assert.isTrue(takes(HttpApiSchema.isWithHeaders(schema) ? schema.schema : schema, body.example))
+      }
+    }
+  })
+
+  it("shows each of its failures, and what the server answers by itself", async () => {
+    const takesBody = operation.requestBody !== undefined
+    const takesInput =
+      takesBody ||
+      operation.parameters.some(
+        (parameter: { readonly $ref?: string }) => parameter.$ref === "#/components/parameters/page"
+      )
+    // Validation is before whole groups.
+    const cannotBe = new Set([...(takesBody ? [] : ["MalformedJson"]), ...(takesInput ? [] : ["InvalidInput"])])
+    const expected = [
+      ...(endpoint?.errors ?? []).filter(([, name]) => !cannotBe.has(`${name}`)),
+      ...(takesBody ? [[413, "PayloadTooLarge"] as const, [415, "UnsupportedMediaType"] as const] : []),
+      [500, "InternalError"] as const,
+      [503, "ServiceUnavailable"] as const
+    ].map(([status, name]) => `${status} ${name}`)
+    const shown = failures.flatMap((status) =>
+      Object.keys(responseOf(one, status).content["application/json"].examples).map((name) => `${status} ${name}`)
+    )
+    assert.deepStrictEqual(shown.toSorted(), [...new Set(expected)].toSorted())
+  })
+
+  it("names the headers of each answer", () => {
+    const always: Record<string, ReadonlyArray<string>> = {
+      401: ["WWW-Authenticate"],
+      412: ["ETag"],
+      429: ["RateLimit", "RateLimit-Policy", "Retry-After"],
+      503: ["Retry-After"]
+    }
+    const own: Record<string, ReadonlyArray<string>> = {
+      getJwks: ["Cache-Control"],
+      getPreferences: ["ETag"],
+      replacePreferences: ["ETag"],
+      updatePreferences: ["ETag"]
+    }
+    for (const status of statuses) {
+      assert.sameMembers(
+        Object.keys(responseOf(one, status).headers),
+        ["X-Request-Id", ...(status < "300" ? (own[id] ?? []) : (always[status] ?? []))],
+        `of ${status}`
+      )
+    }
+  })
+
+  it("takes no header that is a security requirement", () => {
+    for (const parameter of operation.parameters) {
+      assert.notMatch(JSON.stringify(parameter), /authorization/i)
+    }
+  })
+})
+
+describe("the failures in the document", () => {
+  it.each(Object.entries<Operation["operation"]>(document.components.responses))("%s", async (name, response) => {
+    const { examples, schema } = response.content["application/json"]
+    assert.deepStrictEqual(schema, { $ref: "#/components/schemas/Failure" })
+    assert.strictEqual(Object.keys(examples).join("Or"), name)
+    const isFailure = await validate(`${address}#/components/schemas/Failure`)
+    for (const { value } of Object.values<Operation["operation"]>(examples)) {
+      assert.isTrue(isFailure(value).valid)
+      assert.include(response.description, `\`${value.code}\``)
+    }
+  })
+})
+
+describe("what of the wire is not in the schemas", () => {
+  it("a page is asked for in whole numbers, and what is no page is refused", async () => {
+    const { limit, page } = document.components.parameters
+    assert.deepInclude(page.schema, { type: "integer", minimum: 1, default: 1 })
+    assert.deepInclude(limit.schema, { type: "integer", minimum: 1, maximum: 100, default: 10 })
+    for (const id of ["listSessions", "listPushTokens"]) {
+      assert.deepStrictEqual(operations.find((one) => one.id === id)?.operation.parameters, [
+        { $ref: "#/components/parameters/page" },
+        { $ref: "#/components/parameters/limit" }
+      ])
+    }
+  })
+
+  it("a token is a JWT", () => {
+    assert.deepInclude(document.components.securitySchemes.bearer, { type: "http", bearerFormat: "JWT" })
+  })
+})

@@ -1,0 +1,85 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Authentication } from "@user-service/schema/http/Authentication"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Validation } from "@user-service/schema/http/Validation"
+import { Schema } from "effect"
+import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
+
+interface Reflected {
+  readonly route: string
+  readonly endpoint: HttpApiEndpoint.Top
+  readonly needsToken: boolean
+  readonly isValidated: boolean
+  /** Every failure there may be, as `status name`. */
+  readonly failures: ReadonlyArray<string>
+}
+
+const endpoints: Array<Reflected> = []
+HttpApi.reflect(UserServiceApi, {
+  onGroup: () => undefined,
+  onEndpoint: ({ endpoint, errors, middleware }) => {
+    const failures = Array.from(errors, ([status, schemas]) =>
+      schemas.map((schema) => `${status} ${Schema.resolveAnnotations(schema)?.identifier}`)
+    ).flat()
+    const keys = new Set(Array.from(middleware, ({ key }) => key))
+    endpoints.push({
+      route: `${endpoint.method} ${endpoint.path}`,
+      endpoint,
+      needsToken: keys.has(Authentication.key),
+      isValidated: keys.has(Validation.key),
+      failures
+    })
+  }
+})
+
+describe("UserServiceApi", () => {
+  it("these endpoints need no token, and all others do", () => {
+    assert.deepStrictEqual(
+      endpoints.filter(({ needsToken }) => !needsToken).map(({ route }) => route),
+      [
+        "POST /api/v1/users/register/",
+        "POST /api/v1/users/login/",
+        "POST /api/v1/users/token/refresh/",
+        "POST /api/v1/users/token/verify/",
+        // Ends the session of a bearer whose token has expired, or of a refresh token in the body.
+        "POST /api/v1/users/logout/",
+        "GET /health",
+        "GET /api/v1/users/health/",
+        "GET /health/live",
+        "GET /health/ready"
+      ]
+    )
+  })
+
+  it.each(endpoints.filter(({ needsToken }) => needsToken))(
+    "$route declares what the lack of a token answers",
+    ({ failures }) => {
+      assert.includeMembers(
+        [...failures],
+        ["401 AuthenticationRequired", "401 TokenInvalid", "401 TokenExpired", "503 ServiceUnavailable"]
+      )
+    }
+  )
+
+  it.each(endpoints.filter(({ route }) => !route.includes("health")))(
+    "$route declares what a bad input answers",
+    ({ failures, isValidated }) => {
+      assert.isTrue(isValidated)
+      assert.includeMembers([...failures], ["400 MalformedJson", "422 InvalidInput"])
+    }
+  )
+
+  it.each(endpoints.filter(({ route }) => route.startsWith("GET")))(
+    "$route changes nothing: it takes no body",
+    (one) => {
+      assert.strictEqual(one.endpoint.payload.size, 0)
+    }
+  )
+
+  it("every path has its slash at the end, as the contract writes it, but for the probes", () => {
+    assert.deepStrictEqual(
+      endpoints.filter(({ endpoint }) => !endpoint.path.endsWith("/")).map(({ endpoint }) => endpoint.path),
+      ["/health", "/health/live", "/health/ready"]
+    )
+  })
+})

@@ -1,4 +1,4 @@
-import { Effect, FileSystem, Schema } from "effect"
+import { Effect, FileSystem, type PlatformError, Predicate, Schema } from "effect"
 import process from "node:process"
 
 /** The folder belongs to a process that still runs: two on one embedded database would destroy it. */
@@ -11,25 +11,45 @@ export class DataDirInUse extends Schema.TaggedError<DataDirInUse>()("DataDirInU
   }
 }
 
+/** Nothing can be kept there. */
+export class DataDirUnusable extends Schema.TaggedError<DataDirUnusable>()("DataDirUnusable", {
+  path: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `DATA_DIR ${this.path} cannot be used: ${this.problem}`
+  }
+}
+
 /**
  * Holds the folder, which is made where it is absent, for this process until the scope closes. What one that was killed
  * left behind does not count. Each process says so in a file under its own name before it looks for others: of several
  * that start at the same moment one may get the folder, or none, but never two.
  */
-export const hold = Effect.fnUntraced(function* (path: string) {
-  const files = yield* FileSystem.FileSystem
-  const own = claimOf(process.pid)
-  yield* files.makeDirectory(path, { recursive: true })
-  yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, "", { mode: 0o600 }), () =>
-    Effect.ignore(files.remove(`${path}/${own}`))
-  )
-  for (const name of yield* files.readDirectory(path)) {
-    const pid = Number(claimPattern.exec(name)?.[1])
-    if (Number.isNaN(pid) || name === own) continue
-    if (isRunning(pid)) return yield* new DataDirInUse({ path, pid })
-    yield* files.remove(`${path}/${name}`, { force: true })
-  }
-})
+export const hold = Effect.fnUntraced(
+  function* (path: string) {
+    const files = yield* FileSystem.FileSystem
+    const own = claimOf(process.pid)
+    yield* files.makeDirectory(path, { recursive: true })
+    yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, "", { mode: 0o600 }), () =>
+      Effect.ignore(files.remove(`${path}/${own}`))
+    )
+    for (const name of yield* files.readDirectory(path)) {
+      const pid = Number(claimPattern.exec(name)?.[1])
+      if (Number.isNaN(pid) || name === own) continue
+      if (isRunning(pid)) return yield* new DataDirInUse({ path, pid })
+      yield* files.remove(`${path}/${name}`, { force: true })
+    }
+  },
+  (holding, path) =>
+    Effect.catchTag(holding, "PlatformError", (error) =>
+      Effect.fail(new DataDirUnusable({ path, problem: problemOf(error) }))
+    )
+)
+
+// The system's own words, which name what it was asked to do.
+const problemOf = ({ message, reason: { cause } }: PlatformError.PlatformError): string =>
+  Predicate.isError(cause) ? cause.message : message
 
 const claimOf = (pid: number): string => `process-${pid}.pid`
 

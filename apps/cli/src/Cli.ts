@@ -1,0 +1,61 @@
+import { NodeServices } from "@effect/platform-node"
+import * as Logs from "@user-service/telemetry/Logs"
+import { Cause, Console, Effect } from "effect"
+import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
+import process from "node:process"
+import { createSuperuser } from "./CreateSuperuser.ts"
+import { describe, oneLine } from "./Failure.ts"
+import { keysRotate } from "./KeysRotate.ts"
+import { migrate } from "./Migrate.ts"
+import { openApi } from "./OpenApi.ts"
+import { version } from "./Version.ts"
+
+const keys = Command.make("keys").pipe(
+  Command.withDescription("The keys that tokens are signed with"),
+  Command.withSubcommands([keysRotate])
+)
+
+const cli = Command.make("cli").pipe(
+  Command.withDescription("The operator's commands of the User Service. Settings come from the environment."),
+  Command.withSubcommands([migrate, createSuperuser, openApi, keys])
+)
+
+// The parts of the message that only make sense as a paragraph left out.
+const problemOf = (error: CliError.NonShowHelpErrors): string => {
+  const [problem = ""] = error.message
+    .replace("Expected: Schema validation failed: ", "")
+    .split("\n\n  Did you mean this?")
+  return "suggestions" in error && error.suggestions.length > 0
+    ? `${problem}, did you mean ${error.suggestions.join(" or ")}?`
+    : problem
+}
+
+// A wrong call is one line too, not the whole help.
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.error(oneLine(`${event.errors.map(problemOf).join("; ")} (see ${event.commandPath.join(" ")} --help)`))
+      : CliOutput.defaultPresenter.present(event)
+}
+
+const report = <E>(cause: Cause.Cause<E>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  if (Cause.hasDies(cause)) return Effect.logFatal("The command failed, for a reason of ours", cause)
+  const error = Cause.squash(cause)
+  return CliError.isCliError(error) ? Effect.void : Console.error(describe(error))
+}
+
+/**
+ * Runs the command that the arguments name. What an operator can mend is one line on standard error and exit code 1; a
+ * defect is logged there with its cause, by the logger that masks credentials.
+ */
+export const run = Command.run(cli, { version }).pipe(
+  Effect.tapCause(report),
+  Effect.provide([
+    CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+    CliOutput.layerPresenter(presenter),
+    // Standard output is for what was asked for.
+    Logs.layer({ level: "Warn", format: "pretty", file: undefined }, process.stderr),
+    NodeServices.layer
+  ])
+)

@@ -1,0 +1,78 @@
+import * as DataDir from "@user-service/database/DataDir"
+import * as Migrations from "@user-service/database/Migrations"
+import * as PgLite from "@user-service/database/PgLite"
+import * as Postgres from "@user-service/database/Postgres"
+import { Console, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, type SqlError, SqlSchema } from "effect/sql"
+import { describe } from "./Failure.ts"
+import * as Settings from "./Settings.ts"
+
+/** The database does not answer, or not to us. */
+export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("DatabaseUnusable", {
+  name: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `${this.name} cannot be used: ${this.problem}`
+  }
+}
+
+/** The schema is absent or older than this release. */
+export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {}) {
+  override get message() {
+    return "The database has not the schema of this release: run migrate first"
+  }
+}
+
+const answering = (engine: Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>, name: string) =>
+  Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1`)).pipe(
+    Layer.provideMerge(engine),
+    Layer.catchTag("SqlError", (error) =>
+      Layer.effect(SqlClient.SqlClient, Effect.fail(new DatabaseUnusable({ name, problem: describe(error) })))
+    )
+  )
+
+const embedded = (dataDir: string) => {
+  const folder = `${dataDir}/pglite`
+  return answering(PgLite.layer({ dataDir: folder }), `The embedded database in ${folder}`).pipe(
+    Layer.provide(Layer.effectDiscard(Console.log(`No database is named: this is the embedded one in ${folder}`))),
+    Layer.provide(Layer.effectDiscard(DataDir.hold(dataDir)))
+  )
+}
+
+/**
+ * The database that the environment names. Where it names none, outside production, the embedded one that `npm start`
+ * uses, held for this process. Fails where it does not answer.
+ */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { dataDir, database, environment } = yield* Settings.read({
+      environment: Settings.environment,
+      dataDir: Settings.dataDir,
+      database: Postgres.config
+    })
+    if (Option.isSome(database)) {
+      return answering(Postgres.layer(database.value), "PostgreSQL, where DATABASE_URL (or DB_HOST) says it is,")
+    }
+    return environment === "production"
+      ? yield* new Settings.SettingsInvalid({ problems: ["DATABASE_URL (or DB_HOST): required in production"] })
+      : embedded(dataDir)
+  })
+)
+
+const newest = Math.max(...Object.keys(Migrations.migrations).map((name) => Number.parseInt(name, 10)))
+
+/** Fails unless everything is migrated that this release knows. */
+export const requireMigrated = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const latest = SqlSchema.findOneOption({
+    Request: Schema.Void,
+    Result: Schema.Struct({ id: Schema.Int }),
+    execute: () => sql`select migration_id as id from migrations order by migration_id desc limit 1`
+  })
+  const found = yield* latest(undefined).pipe(
+    // No table of them at all.
+    Effect.catchReason("SqlError", "SqlSyntaxError", () => Effect.succeedNone)
+  )
+  if (Option.isNone(found) || found.value.id < newest) return yield* new NotMigrated()
+})

@@ -1,0 +1,23 @@
+import * as Migrations from "@user-service/database/Migrations"
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import * as Database from "./Database.ts"
+
+/** Safe to run again, and in several places at once: see {@link Migrations.run}. */
+export const migrate = Command.make(
+  "migrate",
+  {},
+  Effect.fnUntraced(function* () {
+    const applied = yield* Migrations.run
+    for (const [id, name] of applied) yield* Console.log(`Applied ${String(id).padStart(4, "0")}_${name}`)
+    if (applied.length === 0) yield* Console.log("Nothing to apply: the database has the newest schema")
+  })
+).pipe(
+  Command.withDescription(
+    "Brings the database to the newest schema, all of it or nothing. Safe to run again, and while others do. " +
+      "The database is named by DATABASE_URL, or DB_HOST with DB_PORT, DB_NAME, DB_USER and DB_PASSWORD; without one it " +
+      "is the embedded one in DATA_DIR, which no other process may be using, and never in production."
+  ),
+  Command.withShortDescription("Bring the database to the newest schema"),
+  Command.provide(Database.layer)
+)

@@ -1,0 +1,39 @@
+import { assert, describe, it } from "@effect/vitest"
+import { describe as describeFailure, oneLine } from "@user-service/cli/Failure"
+import { Data } from "effect"
+import { Migrator, SqlError } from "effect/sql"
+
+class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
+
+const sqlError = (cause: unknown) =>
+  new SqlError.SqlError({ reason: new SqlError.UnknownError({ cause, message: "Query failed" }) })
+
+describe("describe", () => {
+  it("an error says what its message says, on one line", () => {
+    assert.strictEqual(
+      describeFailure(new Refused({ message: "Not here:\n  - and not now\n" })),
+      "Not here: - and not now"
+    )
+  })
+
+  it("of a database's refusal the server's words count, else its code, else the driver's words", () => {
+    assert.strictEqual(describeFailure(sqlError({ message: "permission denied", code: "42501" })), "permission denied")
+    assert.strictEqual(describeFailure(sqlError({ message: "", code: "ECONNREFUSED" })), "ECONNREFUSED")
+    assert.strictEqual(describeFailure(sqlError(undefined)), "Query failed")
+  })
+
+  it("a migration that failed is named with the reason", () => {
+    const error = new Migrator.MigrationError({
+      kind: "Failed",
+      message: `Migration "1_users" failed`,
+      cause: sqlError({ message: "permission denied for schema public" })
+    })
+    assert.strictEqual(describeFailure(error), `Migration "1_users" failed: permission denied for schema public`)
+  })
+})
+
+describe("oneLine", () => {
+  it("leaves no control character, whatever stands around it", () => {
+    assert.strictEqual(oneLine(" a \r\n\tb\u001b[2Kc\u0000d\u0085e "), "a b [2Kc d e")
+  })
+})

@@ -1,0 +1,101 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import type { AccessClaims } from "@user-service/domain/Token"
+import { SessionId } from "@user-service/domain/Session"
+import { UserId } from "@user-service/domain/User"
+import { Keys } from "@user-service/security/Keys"
+import * as KeySet from "@user-service/security/KeySet"
+import { TokenSigner } from "@user-service/security/TokenSigner"
+import { Clock, Context, Effect, Layer, Result } from "effect"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { cli, failure, folder, patient } from "./Program.ts"
+
+const read = (path: string) => Result.getOrThrow(KeySet.parse(readFileSync(path, "utf8")))
+
+/** The signer of a process that has the key file as it now stands. */
+const signerOver = (path: string) =>
+  TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
+    Layer.provide(Keys.layerFile({ path, create: false })),
+    Layer.provide(NodeFileSystem.layer),
+    Layer.build,
+    Effect.map((context) => Context.get(context, TokenSigner))
+  )
+
+const claims = Effect.map(Clock.currentTimeMillis, (millis): AccessClaims => ({
+  userId: UserId.make("01890a5d-ac96-774b-bcce-b302099a8057"),
+  sessionId: SessionId.make("01890a5d-ac96-774b-bcce-b302099a8058"),
+  tokenId: "01890a5d-ac96-774b-bcce-b302099a8059",
+  tokenType: "access",
+  issuedAt: Math.floor(millis / 1000),
+  expiresAt: Math.floor(millis / 1000) + 600
+}))
+
+describe("keys rotate", patient, () => {
+  it.live("makes the file where there is none, for its owner only, and says so", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const outcome = yield* cli(["keys", "rotate"], { cwd })
+      const path = join(cwd, ".data/jwt-keys.json")
+      const [key] = read(path).access
+      assert.deepStrictEqual(outcome, {
+        code: 0,
+        stdout: `Made .data/jwt-keys.json, which did not exist: key ${key.kid} signs at once\n`,
+        stderr: ""
+      })
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
+    })
+  )
+
+  it.live("publishes a next key; what the old one signed stays good, and the old one signs on", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const path = join(cwd, "keys.json")
+      const env = { JWT_KEYS_FILE: path, NODE_ENV: "production", ACCESS_TOKEN_LIFETIME_MINUTES: "5" }
+      yield* cli(["keys", "rotate"], { cwd, env })
+      const before = read(path)
+      const token = yield* (yield* signerOver(path)).sign(yield* claims)
+
+      const { code, stderr, stdout } = yield* cli(["keys", "rotate"], { cwd, env })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      const after = read(path)
+      const [old, next, ...others] = after.access
+      assert.deepStrictEqual([others, old.kid, after.refresh], [[], before.access[0].kid, before.refresh])
+      assert.isDefined(next)
+      assert.include(stdout, `Published key ${next?.kid} in ${path}: it signs from `)
+      // A minute more than the tokens live, for clocks that differ.
+      assert.strictEqual((old.notAfter ?? 0) - (next?.notBefore ?? 0), 5 * 60 + 60)
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
+
+      const signer = yield* signerOver(path)
+      assert.strictEqual((yield* signer.verify("access", token)).tokenId, (yield* claims).tokenId)
+      assert.deepStrictEqual(
+        (yield* signer.jwks).keys.map((key) => key.kid),
+        [old.kid, next?.kid]
+      )
+      const [header = ""] = (yield* signer.sign(yield* claims)).split(".")
+      assert.strictEqual(JSON.parse(Buffer.from(header, "base64url").toString()).kid, old.kid)
+    })
+  )
+
+  it.live("a file that is no key set is left as it is, and not shown", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const path = join(cwd, "keys.json")
+      writeFileSync(path, `{"secret": "d4"}`)
+      const outcome = yield* cli(["keys", "rotate"], { cwd, env: { JWT_KEYS_FILE: path } })
+      assert.deepStrictEqual(outcome, { stdout: "", ...failure(`The key file ${path} is not a key set`) })
+      assert.strictEqual(readFileSync(path, "utf8"), `{"secret": "d4"}`)
+    })
+  )
+
+  it.live("production must name the file", () =>
+    Effect.gen(function* () {
+      const outcome = yield* cli(["keys", "rotate"], { cwd: yield* folder, env: { NODE_ENV: "production" } })
+      assert.deepStrictEqual(outcome, {
+        stdout: "",
+        ...failure("The configuration is not valid: JWT_KEYS_FILE: required in production")
+      })
+    })
+  )
+})

@@ -1,0 +1,85 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Migrations from "@user-service/database/Migrations"
+import * as Postgres from "@user-service/database/Postgres"
+import { freshDatabase } from "@user-service/database/testing/TestDatabase"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import { inject } from "vitest"
+import { cli, failure, folder, patient } from "./Program.ts"
+
+const databaseUrl = inject("databaseUrl")
+
+const applied = Object.keys(Migrations.migrations)
+  .map((name) => `Applied ${name}\n`)
+  .join("")
+const nothing = "Nothing to apply: the database has the newest schema\n"
+
+const sqlOf = (url: string) =>
+  Effect.map(Layer.build(Postgres.layer({ url: Redacted.make(url), poolSize: 2 })), (context) =>
+    Context.get(context, SqlClient.SqlClient)
+  )
+
+describe.skipIf(databaseUrl === "")("migrate on PostgreSQL", patient, () => {
+  it.live("of two at once on an empty database one migrates, the other finds nothing left", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), NODE_ENV: "production" }
+      const both = yield* Effect.all([cli(["migrate"], { cwd, env }), cli(["migrate"], { cwd, env })], {
+        concurrency: 2
+      })
+      assert.deepStrictEqual(
+        both.map(({ code, stderr }) => ({ code, stderr })),
+        [
+          { code: 0, stderr: "" },
+          { code: 0, stderr: "" }
+        ]
+      )
+      assert.deepStrictEqual(both.map(({ stdout }) => stdout).toSorted(), [applied, nothing].toSorted())
+      const sql = yield* sqlOf(env.DATABASE_URL)
+      assert.deepStrictEqual(
+        (yield* sql`select migration_id as id from migrations order by id`).map(({ id }) => id),
+        Object.keys(Migrations.migrations).map((name) => Number.parseInt(name, 10))
+      )
+    })
+  )
+
+  it.live("takes the parts of the address too; a migration that fails leaves nothing behind and is one line", () =>
+    Effect.gen(function* () {
+      const url = yield* freshDatabase(databaseUrl)
+      const { hostname, password, pathname, port, username } = new URL(url)
+      const sql = yield* sqlOf(url)
+      yield* sql`create table sessions (id int)`
+      const outcome = yield* cli(["migrate"], {
+        cwd: yield* folder,
+        env: {
+          DB_HOST: hostname,
+          DB_PORT: port === "" ? "5432" : port,
+          DB_NAME: pathname.slice(1),
+          DB_USER: username,
+          DB_PASSWORD: password
+        }
+      })
+      assert.deepStrictEqual(outcome, {
+        stdout: "",
+        ...failure(`Migration "2_sessions" failed: relation "sessions" already exists`)
+      })
+      const tables = yield* sql`select relname from pg_class where relname in ('users', 'migrations')`
+      assert.deepStrictEqual(tables, [])
+    })
+  )
+
+  it.live("a database that does not exist is named", () =>
+    Effect.gen(function* () {
+      const url = new URL(databaseUrl)
+      url.pathname = "/no_such_database"
+      const outcome = yield* cli(["migrate"], { cwd: yield* folder, env: { DATABASE_URL: url.href } })
+      assert.deepStrictEqual(outcome, {
+        stdout: "",
+        ...failure(
+          "PostgreSQL, where DATABASE_URL (or DB_HOST) says it is, cannot be used: " +
+            `database "no_such_database" does not exist`
+        )
+      })
+    })
+  )
+})

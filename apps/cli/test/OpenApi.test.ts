@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
+import { Effect } from "effect"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Yaml from "yaml"
+import { cli, failure, folder, patient } from "./Program.ts"
+
+describe("openapi", patient, () => {
+  it.live("writes the document to the file as YAML where its name says so", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr } = yield* cli(["openapi", "--file", "schema.YML"], { cwd })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      const text = readFileSync(join(cwd, "schema.YML"), "utf8")
+      assert.isTrue(text.startsWith("openapi: 3.1.0\n"))
+      assert.notMatch(text, /: &a\d/)
+      assert.deepStrictEqual(Yaml.parse(text), openApiDocument)
+    })
+  )
+
+  it.live("writes it as JSON under any other name, over what was there", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const path = join(cwd, "schema")
+      writeFileSync(path, "x".repeat(1_000_000))
+      const { code, stderr } = yield* cli(["openapi", "--file", path], { cwd })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      assert.deepStrictEqual(JSON.parse(readFileSync(path, "utf8")), openApiDocument)
+    })
+  )
+
+  it.live("without a file writes JSON alone to standard output; needs no setting and keeps nothing", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { DATABASE_URL: "nowhere", NODE_ENV: "production" }
+      const { code, stderr, stdout } = yield* cli(["openapi"], { cwd, env })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      assert.deepStrictEqual(JSON.parse(stdout), openApiDocument)
+      assert.deepStrictEqual(readdirSync(cwd), [])
+    })
+  )
+
+  it.live("a file that cannot be written is named", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "absent", "schema.yml")
+      const outcome = yield* cli(["openapi", "--file", path], { cwd: yield* folder })
+      assert.deepStrictEqual(outcome, { stdout: "", ...failure(`Cannot write ${path}: NotFound`) })
+    })
+  )
+})

@@ -1,0 +1,128 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import * as DataDir from "@user-service/database/DataDir"
+import { Effect, FileSystem } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+
+const holder = fileURLToPath(new URL("DataDirHolder.ts", import.meta.url))
+
+const inDirectory = <A, E>(
+  test: (path: string, fs: FileSystem.FileSystem) => Effect.Effect<A, E, FileSystem.FileSystem>
+) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    return yield* test(`${yield* fs.makeTempDirectoryScoped()}/kept/data`, fs)
+  }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+
+const kill = (child: ChildProcess, signal: NodeJS.Signals) =>
+  Effect.promise(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    child.kill(signal)
+    await gone
+  })
+
+/** Another process that wants the folder, and what it said of that; ends with the scope. */
+const anotherProcess = Effect.fnUntraced(function* (path: string) {
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--conditions=@user-service/source", holder, path], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+    ),
+    (child) => kill(child, "SIGKILL")
+  )
+  const [said] = yield* Effect.promise(() => once(child.stdout, "data"))
+  return { child, pid: child.pid ?? 0, said: String(said).trim() }
+})
+
+describe("hold", () => {
+  it.live("a folder that another process holds is refused, under that one's number", () =>
+    inDirectory((path) =>
+      Effect.gen(function* () {
+        const other = yield* anotherProcess(path)
+        assert.strictEqual(other.said, "held")
+        const error = yield* Effect.flip(DataDir.hold(path))
+        assert.deepStrictEqual(error, new DataDir.DataDirInUse({ path, pid: other.pid }))
+        assert.strictEqual(error.message, `DATA_DIR ${path} is in use by process ${other.pid}`)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("a refusal leaves the holder's claim as it was, and none of its own", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        const other = yield* anotherProcess(path)
+        yield* Effect.flip(Effect.scoped(DataDir.hold(path)))
+        assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${other.pid}.pid`])
+        assert.strictEqual((yield* anotherProcess(path)).said, `in use by ${other.pid}`)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("a folder let go of is free", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(DataDir.hold(path))
+        assert.deepStrictEqual(yield* fs.readDirectory(path), [])
+        const other = yield* anotherProcess(path)
+        assert.strictEqual(other.said, "held")
+        yield* kill(other.child, "SIGTERM")
+        assert.deepStrictEqual(yield* fs.readDirectory(path), [])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("what a killed process left behind is taken over", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        const other = yield* anotherProcess(path)
+        yield* kill(other.child, "SIGKILL")
+        assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${other.pid}.pid`])
+        yield* DataDir.hold(path)
+        assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${process.pid}.pid`])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("a killed process of the same number, as in a container, does not lock its successor out", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(path, { recursive: true })
+        yield* fs.writeFileString(`${path}/process-${process.pid}.pid`, "")
+        yield* DataDir.hold(path)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("of processes that start at once on what a killed one left, never two get it", () =>
+    inDirectory((path) =>
+      Effect.gen(function* () {
+        const killed = yield* anotherProcess(path)
+        yield* kill(killed.child, "SIGKILL")
+        const all = yield* Effect.all(
+          Array.from({ length: 4 }, () => anotherProcess(path)),
+          { concurrency: "unbounded" }
+        )
+        const said = all.map((other) => other.said)
+        assert.isAtMost(said.filter((text) => text === "held").length, 1)
+        assert.isAtLeast(said.filter((text) => text.startsWith("in use by ")).length, 3)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live("a folder that cannot be made is named", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(path, { recursive: true })
+        const below = `${path}/file/data`
+        yield* fs.writeFileString(`${path}/file`, "")
+        const error = yield* Effect.flip(DataDir.hold(below))
+        assert.strictEqual(error._tag, "DataDirUnusable")
+        assert.isTrue(error.message.startsWith(`DATA_DIR ${below} cannot be used: `), error.message)
+      }).pipe(Effect.scoped)
+    )
+  )
+})

@@ -109,8 +109,16 @@ export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, 
   const next = KeySet.makeKeyPair()
   const now = yield* nowSeconds
   const rotated = KeySet.rotate(set, next, { now, accessLifetimeSeconds })
-  yield* write(path, rotated, (fs, from) => fs.rename(from, path))
+  yield* write(path, rotated, (fs, from) =>
+    // Whoever rotates, it stays the file of whom the service runs as.
+    Effect.andThen(keepOwner(fs, path, from), fs.rename(from, path))
+  )
   return { kid: next.kid, signsFrom: now + KeySet.jwksMaxAgeSeconds }
+})
+
+const keepOwner = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string, successor: string) {
+  const { gid, uid } = yield* fs.stat(path)
+  if (Option.isSome(uid) && Option.isSome(gid)) yield* fs.chown(successor, uid.value, gid.value)
 })
 
 const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))

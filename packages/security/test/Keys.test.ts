@@ -132,6 +132,21 @@ describe("rotateFile", () => {
   )
 })
 
+// Only root may give a file away.
+describe.skipIf(process.getuid?.() !== 0)("rotateFile, as root", () => {
+  it.effect("the file stays whose it was", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        yield* fs.chown(path, 12_345, 23_456)
+        yield* rotateFile(path, 3600)
+        const { gid, uid } = yield* fs.stat(path)
+        assert.deepStrictEqual([uid, gid], [Option.some(12_345), Option.some(23_456)])
+      }).pipe(Effect.scoped)
+    )
+  )
+})
+
 describe("config", () => {
   const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
 

@@ -39,8 +39,7 @@ export const keysRotate = Command.make(
   Command.withDescription(
     "Publishes the next signing key in JWT_KEYS_FILE (else jwt-keys.json in DATA_DIR) and makes that file where there is " +
       "none. The next key signs once every JWKS kept elsewhere has expired; the one before it stays published until the " +
-      "last token it signed has ended. Running processes take the change up by themselves. Run it as the user the service " +
-      "runs as: the file is readable by its owner only."
+      "last token it signed has ended. Running processes take the change up by themselves."
   ),
   Command.withShortDescription("Publish the next signing key, or make the key file")
 )

@@ -1,0 +1,39 @@
+import type { Channel } from "amqplib"
+import { Effect, type Scope } from "effect"
+import type { Link, Lost, Opened } from "./Link.ts"
+import type { Connection } from "./RabbitMq.ts"
+import * as Restart from "./Restart.ts"
+
+/**
+ * Keeps a channel of the connection open, and sets up each new one as it is wanted; before that, what the channel needs is
+ * declared. The scope given to `use` is the channel's.
+ */
+export const keepOpen = <C extends Channel>(
+  connection: Connection,
+  {
+    declare,
+    open,
+    purpose,
+    use
+  }: {
+    readonly declare: (link: Link) => Effect.Effect<void>
+    readonly open: (link: Link) => Effect.Effect<Opened<C>, Lost, Scope.Scope>
+    readonly purpose: string
+    readonly use: (opened: Opened<C>, link: Link) => Effect.Effect<void, Lost, Scope.Scope>
+  }
+): Effect.Effect<never> => {
+  const run = Effect.fnUntraced(function* (link: Link) {
+    yield* declare(link)
+    const opened = yield* open(link)
+    yield* use(opened, link)
+    return yield* opened.lost
+  })
+  // The loss of the link is told where it is held.
+  const tell = ({ reason }: Lost) => Effect.annotateLogs(Effect.logWarning("A channel was closed"), { purpose, reason })
+  return Restart.forever(
+    Effect.flatMap(connection.link, (link) =>
+      Effect.tapError(run(link), (lost) => (link.isOpen() ? tell(lost) : Effect.void))
+    ).pipe(Effect.scoped),
+    () => Effect.void
+  )
+}

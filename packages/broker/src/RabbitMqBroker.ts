@@ -1,0 +1,25 @@
+import { Duration, Effect } from "effect"
+import type { Broker } from "./Broker.ts"
+import * as Consumer from "./Consumer.ts"
+import * as Declarations from "./Declarations.ts"
+import * as Publisher from "./Publisher.ts"
+import { Connections } from "./RabbitMq.ts"
+import type { Topology } from "./Topology.ts"
+
+export interface RabbitMqBrokerSettings extends Publisher.PublisherSettings {
+  /** Declared whenever a channel is opened. */
+  readonly topology: Topology
+  /** How often it is declared besides, for what is deleted and missed by none of our channels: every half minute. */
+  readonly declareInterval?: Duration.Duration
+}
+
+export const make = Effect.fnUntraced(function* (settings: RabbitMqBrokerSettings) {
+  const { connect, main } = yield* Connections
+  const { declareInterval = Duration.seconds(30), topology } = settings
+  const declare = Declarations.make(topology)
+
+  const publishAll = yield* Publisher.make(yield* connect("publishing"), declare, settings)
+  const declareAgain = Effect.andThen(Effect.sleep(declareInterval), Effect.flatMap(main.link, declare))
+  yield* Effect.forkScoped(Effect.forever(declareAgain))
+  return { publishAll, consume: Consumer.make(main, declare) } satisfies Broker["Service"]
+})

@@ -1,0 +1,69 @@
+import type { Message as AmqpMessage, Options } from "amqplib"
+import { DateTime, Option, Predicate, Record } from "effect"
+import type { HeaderValue, Headers, Message, Outgoing } from "./Message.ts"
+
+/** How a message is put to amqplib. */
+export const propertiesOf = (message: Outgoing): Options.Publish => ({
+  headers: encodeHeaders(message.headers),
+  persistent: message.persistent,
+  mandatory: message.mandatory === true,
+  ...(message.contentType === undefined ? {} : { contentType: message.contentType }),
+  ...(message.messageId === undefined ? {} : { messageId: message.messageId }),
+  ...(message.priority === undefined ? {} : { priority: message.priority }),
+  ...(message.timestamp === undefined ? {} : { timestamp: Math.floor(message.timestamp.epochMilliseconds / 1000) })
+})
+
+/** The same bytes, as amqplib wants them. */
+export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** How often a message came back to its queue: a header that quorum queues add from the first return on. */
+export const deliveryCountOf = ({ properties }: AmqpMessage): number => {
+  const count: unknown = properties.headers?.[deliveryCount]
+  return Predicate.isNumber(count) ? count : 0
+}
+
+/** What amqplib was given, without what speaks of its way here only. */
+export const messageOf = ({ content, fields, properties }: AmqpMessage): Message => {
+  const { contentType, deliveryMode, headers, messageId, priority } = properties
+  const timestamp = timestampOf(properties.timestamp)
+  return {
+    exchange: fields.exchange,
+    routingKey: fields.routingKey,
+    body: new Uint8Array(content.buffer, content.byteOffset, content.byteLength),
+    persistent: deliveryMode === 2,
+    headers: decodeHeaders(headers ?? {}),
+    ...(Predicate.isString(contentType) ? { contentType } : {}),
+    ...(Predicate.isString(messageId) ? { messageId } : {}),
+    ...(Predicate.isNumber(priority) ? { priority } : {}),
+    ...(timestamp === undefined ? {} : { timestamp })
+  }
+}
+
+const deliveryCount = "x-delivery-count"
+
+// Some put milliseconds where seconds belong, or more than a date can hold.
+const timestampOf = (seconds: unknown): DateTime.Utc | undefined =>
+  Predicate.isNumber(seconds) ? Option.getOrUndefined(DateTime.make(seconds * 1000)) : undefined
+
+const encodeHeaders = (headers: Headers): Record<string, unknown> => Record.map(headers, encode)
+
+const encode = (value: HeaderValue): unknown => {
+  if (value instanceof Uint8Array) return bufferOf(value)
+  if (Array.isArray(value)) return value.map(encode)
+  return isHeaders(value) ? encodeHeaders(value) : value
+}
+
+const isHeaders = (value: HeaderValue): value is Headers => Predicate.isObject(value)
+
+const decodeHeaders = (headers: Record<string, unknown>): Headers =>
+  Record.map(Record.remove(headers, deliveryCount), decode)
+
+const decode = (value: unknown): HeaderValue => {
+  if (Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value)) return value
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (Array.isArray(value)) return value.map(decode)
+  if (!Predicate.isObject(value)) return null
+  // What has no type of its own here: a timestamp, in seconds, and a decimal.
+  if (Predicate.hasProperty(value, "!") && Predicate.hasProperty(value, "value")) return decode(value.value)
+  return Record.map(value, decode)
+}

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Broker } from "@user-service/broker/Broker"
+import { answer, consumer, outgoing, textOf } from "@user-service/broker/testing/Fresh"
+import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
+import * as Topology from "@user-service/broker/Topology"
+import { connect as dial } from "amqplib"
+import { Context, Effect, Layer } from "effect"
+import { oneProcess, rabbitmqUrl } from "./engine.ts"
+
+describe.skipIf(rabbitmqUrl === "")("the queues and exchanges of the service", () => {
+  it.live("a status goes to the queue, a rejected one to the dead, and events and mail to whoever is bound", () =>
+    Effect.gen(function* () {
+      const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
+      const context = yield* Layer.build(oneProcess(url, { topology: Topology.userService }))
+      const broker = Context.get(context, Broker)
+      // As the services around it see them.
+      yield* Effect.promise(async () => {
+        const connection = await dial(url)
+        const channel = await connection.createChannel()
+        for (const [exchange, type] of [
+          ["user_events", "topic"],
+          ["user_mail", "direct"],
+          ["notification_status", "topic"]
+        ] as const) {
+          await channel.assertExchange(exchange, type, { durable: true })
+        }
+        await channel.assertQueue("user-service.notification-status", {
+          arguments: {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": 20,
+            "x-dead-letter-exchange": "user-service.notification-status.dead",
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish"
+          }
+        })
+        await connection.close()
+      })
+      const status = outgoing("notification_status", "notification.status.delivered", "1")
+      const outcomes = yield* broker.publishAll([
+        { ...status, mandatory: true },
+        outgoing("user_events", "user.registered", "2"),
+        { ...outgoing("user_mail", "password_reset", "3"), mandatory: true },
+        { ...outgoing("notification_status", "notification.other", "4"), mandatory: true }
+      ])
+      assert.deepStrictEqual(outcomes, ["confirmed", "confirmed", "unroutable", "unroutable"])
+      const statuses = yield* consumer(broker, Topology.statusQueue.name)
+      yield* answer((yield* statuses.take(1))[0], "reject")
+      const [letter] = yield* (yield* consumer(broker, "user-service.notification-status.dead")).take(1)
+      assert.strictEqual(letter && textOf(letter), "1")
+      assert.strictEqual(letter?.message.routingKey, "notification.status.delivered")
+    })
+  )
+})

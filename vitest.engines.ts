@@ -1,4 +1,6 @@
+import { existsSync, globSync } from "node:fs"
 import { connect } from "node:net"
+import { delimiter, join } from "node:path"
 import type { TestProject } from "vitest/node"
 
 declare module "vitest" {
@@ -64,13 +66,29 @@ const answers = (engine: Engine): Promise<boolean> =>
     socket.once("close", () => settle(false))
   })
 
+/** Servers that tests start themselves, to kill and freeze them; where a program is missing they are skipped. */
+const programs = [
+  { name: "postgres", isThere: () => globSync("/usr/lib/postgresql/*/bin/postgres").length > 0 || onPath("postgres") },
+  { name: "redis-server", isThere: () => onPath("redis-server") },
+  { name: "rabbitmq-server", isThere: () => onPath("rabbitmq-server") }
+]
+
+const onPath = (program: string): boolean =>
+  (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)))
+
+const yesOrNo = (parts: ReadonlyArray<{ readonly name: string; readonly isThere: boolean }>): string =>
+  parts.map(({ isThere, name }) => `${name} ${isThere ? "yes" : "no"}`).join(", ")
+
 /** Finds the engines that answer, says which, and hands their addresses to the tests. */
 export default async function setup(project: TestProject): Promise<void> {
   // In a run of all packages the root project has looked already, and every other inherits what it found.
   if (!project.isRootProject()) return
   const found = await Promise.all(engines.map(async (engine) => ({ engine, up: await answers(engine) })))
-  console.log(`engines: ${found.map(({ engine, up }) => `${engine.name} ${up ? "yes" : "no"}`).join(", ")}`)
-  const missing = found.filter(({ up }) => !up).map(({ engine }) => engine.name)
+  const engineStates = found.map(({ engine, up }) => ({ name: engine.name, isThere: up }))
+  const programStates = programs.map(({ isThere, name }) => ({ name, isThere: isThere() }))
+  console.log(`engines that answer: ${yesOrNo(engineStates)}`)
+  console.log(`programs for tests that stop an engine: ${yesOrNo(programStates)}`)
+  const missing = engineStates.filter(({ isThere }) => !isThere).map(({ name }) => name)
   if (missing.length > 0 && process.env["REQUIRE_SERVICES"] === "1") {
     throw new Error(`REQUIRE_SERVICES=1, but ${missing.join(", ")} did not answer: docker compose up -d`)
   }

@@ -5,6 +5,9 @@ import sessions from "./migrations/0002_sessions.ts"
 import pushTokens from "./migrations/0003_push_tokens.ts"
 import outbox from "./migrations/0004_outbox.ts"
 import auditLog from "./migrations/0005_audit_log.ts"
+import deliveries from "./migrations/0006_deliveries.ts"
+import stalePushTokens from "./migrations/0007_stale_push_tokens.ts"
+import outboxSetAside from "./migrations/0008_outbox_set_aside.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -12,7 +15,10 @@ export const migrations = {
   "0002_sessions": sessions,
   "0003_push_tokens": pushTokens,
   "0004_outbox": outbox,
-  "0005_audit_log": auditLog
+  "0005_audit_log": auditLog,
+  "0006_deliveries": deliveries,
+  "0007_stale_push_tokens": stalePushTokens,
+  "0008_outbox_set_aside": outboxSetAside
 }
 
 // Any number no one else takes for an advisory lock in this database.

@@ -1,9 +1,10 @@
-import { PGlite, type PGliteOptions, types } from "@electric-sql/pglite"
+import { PGlite } from "@electric-sql/pglite"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 import { mkdir } from "node:fs/promises"
+import * as PgLiteValues from "./PgLiteValues.ts"
 
 /** `dataDir` is kept from run to run; without one the database lives in memory. */
 export interface PgLiteSettings {
@@ -11,9 +12,6 @@ export interface PgLiteSettings {
   /** A dump to start from, instead of an empty cluster. */
   readonly loadDataDir?: Blob
 }
-
-// The same JavaScript values as the PostgreSQL client gives: one SQL, one set of row schemas.
-const parsers: PGliteOptions = { parsers: { [types.INT8]: BigInt } }
 
 /**
  * PostgreSQL itself, compiled into the process. It has one connection: statements take turns, and a transaction keeps it
@@ -38,6 +36,8 @@ export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
       SqlClient.make({
         ...SqlClient.makeSqliteAcquirers({ connection: Effect.succeed(makeConnection(database)), semaphore }),
         compiler: PgClient.makeCompiler(),
+        commit: () => commit(database),
+        releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
         driver: "pglite",
         spanAttributes: [["db.system.name", "postgresql"]]
       })
@@ -47,7 +47,7 @@ export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
 // The kept folder is made with its parents, which PGlite leaves to others.
 const open = async (settings: PgLiteSettings) => {
   if (settings.dataDir !== undefined) await mkdir(settings.dataDir, { recursive: true })
-  return await PGlite.create({ ...parsers, ...settings })
+  return await PGlite.create({ ...settings, parsers: PgLiteValues.parsers })
 }
 
 // A statement that has begun cannot be called back, so it is waited for: the connection is free when its turn is over.
@@ -56,9 +56,18 @@ const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, 
     Effect.tryPromise({ try: run, catch: (cause) => new SqlError.SqlError({ reason: reasonOf(cause, operation) }) })
   )
 
+// A transaction in which a statement failed rolls back whatever it is told, and must not count as committed.
+const commit = (database: PGlite): Effect.Effect<void, SqlError.SqlError> =>
+  attempt("commit", async () => {
+    const { command } = await database.query("COMMIT")
+    if (command !== "COMMIT") throw new Error("COMMIT rolled back an aborted transaction")
+  })
+
 const makeConnection = (database: PGlite): SqlConnection.Connection => {
   const run = <Row>(sql: string, params: ReadonlyArray<unknown>, rowMode: "object" | "array") =>
-    attempt("execute", () => database.query<Row>(sql, [...params], { rowMode }))
+    attempt("execute", () =>
+      database.query<Row>(sql, [...params], { rowMode, paramTypes: params.map(PgLiteValues.typeOf) })
+    )
 
   const execute: SqlConnection.Connection["execute"] = (sql, params, transformRows) =>
     Effect.map(run<object>(sql, params, "object"), ({ rows }) =>
@@ -89,10 +98,19 @@ const reasonOf = (cause: unknown, operation: string): SqlError.SqlErrorReason =>
   if (code === "23505") {
     return new SqlError.UniqueViolation({ ...fields, constraint: textOf(cause, "constraint") || "unknown" })
   }
-  if (code.startsWith("23")) return new SqlError.ConstraintError(fields)
-  if (code.startsWith("42")) return new SqlError.SqlSyntaxError(fields)
-  if (code === "40P01") return new SqlError.DeadlockError(fields)
-  if (code === "40001") return new SqlError.SerializationError(fields)
-  if (code === "57014") return new SqlError.StatementTimeoutError(fields)
-  return new SqlError.UnknownError(fields)
+  const Reason = reasons.find(([prefix]) => code.startsWith(prefix))?.[1] ?? SqlError.UnknownError
+  return new Reason(fields)
 }
+
+// The first that fits.
+const reasons = [
+  ["08", SqlError.ConnectionError],
+  ["23", SqlError.ConstraintError],
+  ["28", SqlError.AuthenticationError],
+  ["40001", SqlError.SerializationError],
+  ["40P01", SqlError.DeadlockError],
+  ["42501", SqlError.AuthorizationError],
+  ["42", SqlError.SqlSyntaxError],
+  ["55P03", SqlError.LockTimeoutError],
+  ["57014", SqlError.StatementTimeoutError]
+] as const

@@ -1,5 +1,5 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Duration, Effect, Layer, Metric, Predicate, Schedule } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 
 /**
@@ -19,7 +19,7 @@ export class Storage extends Context.Service<
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
      * Runs the effect in a transaction; what the server rolled back for another's sake (40P01, 40001) is begun again, so
-     * the effect may run several times.
+     * the effect may run several times. Once its interruption is over it has rolled back, if the server answers in time.
      */
     readonly transaction: <A, E, R>(
       effect: Effect.Effect<A, E, R>
@@ -45,8 +45,9 @@ export class Storage extends Context.Service<
           sql
             .withTransaction(effect)
             .pipe(
+              Effect.catchDefect(asFailure),
               Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
-              within(transactionDeadline),
+              apartWithin(transactionDeadline),
               settled,
               inProgress.transaction
             ),
@@ -103,15 +104,34 @@ const sqlStateOf = (error: SqlError.SqlError): string => {
 // The server is going down, coming up (57P01 to 57P03), or has no more room (class 53): it will be back.
 const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53)/.test(sqlStateOf(error))
 
-const isPassing = (error: unknown): boolean => SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
+const isPassing = (error: unknown): error is SqlError.SqlError =>
+  SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
 
 const isRolledBack = (error: unknown): boolean =>
   SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+
+// On a connection that is lost the rollback fails too, and that comes as a defect.
+const asFailure = (defect: unknown): Effect.Effect<never, SqlError.SqlError> =>
+  isPassing(defect) ? Effect.fail(defect) : Effect.die(defect)
 
 const within =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
+
+// A transaction does not let go while the server owes it an answer to BEGIN, COMMIT or ROLLBACK. So it runs in a fiber of
+// its own, which past the deadline is told to roll back and left to it.
+const apartWithin =
+  (deadline: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(effect), (fiber) =>
+        restore(within(deadline)(Fiber.join(fiber))).pipe(
+          Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe())),
+          Effect.onInterrupt(() => Effect.timeoutOption(Fiber.await(fiber), deadline))
+        )
+      )
+    )
 
 const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>

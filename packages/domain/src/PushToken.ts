@@ -46,7 +46,10 @@ export const TokenRemovalReason = Schema.Literals([
   "logged_out",
   "replaced",
   "transferred",
-  "evicted"
+  "evicted",
+  "unregistered",
+  "stale",
+  "erased"
 ])
 export type TokenRemovalReason = typeof TokenRemovalReason.Type
 

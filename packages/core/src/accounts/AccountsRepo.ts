@@ -55,7 +55,7 @@ export class AccountsRepo extends Context.Service<
     readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
     /** Notes the login where the checked hash still stands and the account is active, and answers whether it did. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
-    /** A stored hash of the scheme most accounts have, judged by a sample. */
+    /** A stored hash of the scheme and cost most accounts have, judged by a sample. */
     readonly commonHash: Query<Option.Option<string>>
   }
 >()("@user-service/core/accounts/AccountsRepo") {
@@ -148,7 +148,7 @@ export class AccountsRepo extends Context.Service<
           firstRow(Schema.Struct({ passwordHash: Schema.String }))(sql`
             select min(password_hash) as "passwordHash"
             from (select password_hash from users order by id desc limit 1000) sample
-            group by split_part(password_hash, '$', 1) order by count(*) desc limit 1`),
+            group by substring(password_hash from '^.*?\\$\\d+\\$') order by count(*) desc limit 1`),
           Option.map((row) => row.passwordHash)
         )
       }

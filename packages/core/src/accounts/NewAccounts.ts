@@ -19,7 +19,7 @@ import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
-import { Registrations } from "../push-tokens/Registrations.ts"
+import { Registrations, untilLocked } from "../push-tokens/Registrations.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
@@ -139,10 +139,7 @@ export class NewAccounts extends Context.Service<
               }
             })
           )
-        }).pipe(
-          Effect.retry({ while: (error) => error._tag === "HolderNotLocked", times: 20 }),
-          Effect.catchTag("HolderNotLocked", Effect.die)
-        )
+        }).pipe(untilLocked)
 
       const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
         yield* judgePassword(account)

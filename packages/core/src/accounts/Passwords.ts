@@ -1,7 +1,7 @@
 import * as Storage from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
-import { Context, Data, Effect, Layer, Option, type Redacted } from "effect"
+import { Context, Data, Effect, Exit, Layer, Option, type Redacted } from "effect"
 import { AccountsRepo } from "./AccountsRepo.ts"
 
 /** The account changed between the check of a password and what it was checked for: start again. */
@@ -31,10 +31,11 @@ export class Passwords extends Context.Service<
       const repo = yield* AccountsRepo
       const storage = yield* Storage.Storage
 
-      // What an unknown account's password is compared with: looked up again now and then, since hashes are renewed.
+      // What an unknown account's password is compared with: looked up again now and then, since hashes are renewed, and at
+      // once where the database was out of reach.
       const decoy = yield* Effect.cachedWithTTL(
         Effect.flatMap(storage.read(repo.commonHash), (common) => hasher.decoy(Option.getOrElse(common, () => ""))),
-        "1 hour"
+        (found) => (Exit.isSuccess(found) ? "1 hour" : 0)
       )
 
       const verify = Effect.fn("Passwords.verify")(function* (

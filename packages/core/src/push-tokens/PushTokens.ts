@@ -8,7 +8,7 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import { type HeldToken, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
-import { type Registration, Registrations } from "./Registrations.ts"
+import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
 export class PushTokens extends Context.Service<
@@ -45,29 +45,27 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const register = Effect.fn("PushTokens.register")(
-        function* (owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) {
-          const holder = yield* storage.read(registrations.holder(registration.token))
-          const others = Option.toArray(holder).filter((id) => id !== owner.userId)
-          return yield* changes.change([owner.userId, ...others], (locked) =>
-            Effect.map(
-              registrations.register(
-                owner,
-                registration,
-                locked.map((user) => user.id)
-              ),
-              ({ events, isNew, token }) => ({
-                result: { token, isNew },
-                events,
-                audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
-              })
-            )
+      const register = Effect.fn("PushTokens.register")(function* (
+        owner: { readonly userId: UserId; readonly sessionId: SessionId },
+        registration: Registration
+      ) {
+        const holder = yield* storage.read(registrations.holder(registration.token))
+        const others = Option.toArray(holder).filter((id) => id !== owner.userId)
+        return yield* changes.change([owner.userId, ...others], (locked) =>
+          Effect.map(
+            registrations.register(
+              owner,
+              registration,
+              locked.map((user) => user.id)
+            ),
+            ({ events, isNew, token }) => ({
+              result: { token, isNew },
+              events,
+              audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
+            })
           )
-        },
-        // The token changed hands between the look and the lock; two users cannot pass one to and fro for ever.
-        Effect.retry({ while: (error) => error._tag === "HolderNotLocked", times: 20 }),
-        Effect.catchTag("HolderNotLocked", Effect.die)
-      )
+        )
+      }, untilLocked)
 
       const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>
         storage.read(repo.page(userId, request))

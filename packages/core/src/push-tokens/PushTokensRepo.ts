@@ -22,8 +22,8 @@ const PushTokenRow = Schema.Struct({
 
 const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
 
-// With the token itself, for the events that name it.
-const HeldRow = Schema.Struct({
+/** With the token itself, for the events that name it. */
+export const HeldRow = Schema.Struct({
   id: Columns.pushTokenId,
   userId: Columns.userId,
   token: Columns.deviceToken,

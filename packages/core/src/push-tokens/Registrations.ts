@@ -24,6 +24,13 @@ export interface Registered {
 /** The token belongs to a user whose row this transaction has not locked: start again with theirs as well. */
 export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{}> {}
 
+/**
+ * Starts again for as long as the holder was not locked. It ends by itself: each time somebody else has registered the
+ * token between the look and the lock, and so is done.
+ */
+export const untilLocked = <A, E, R>(change: Effect.Effect<A, E | HolderNotLocked, R>) =>
+  Effect.retry(change, { while: (error): error is HolderNotLocked => error instanceof HolderNotLocked })
+
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have. */
 export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "MAX_PUSH_TOKENS").pipe(
   Config.withDefault(20)

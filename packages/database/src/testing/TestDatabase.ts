@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { createHash, randomUUID } from "node:crypto"
-import { readdir, readFile, rename, writeFile } from "node:fs/promises"
+import { readFile, rename, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -65,13 +65,15 @@ const migratedDump = async (): Promise<Blob> => {
   return dump
 }
 
+// By what is on record, since that is what runs: a folder may for a moment be ahead of it.
 const schemaDigest = async (): Promise<string> => {
-  const folder = new URL("../migrations/", import.meta.url)
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).toSorted()
-  const sources = await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")))
+  const names = Object.keys(Migrations.migrations)
+  const sources = await Promise.all(
+    names.map((name) => readFile(new URL(`../migrations/${name}.ts`, import.meta.url), "utf8"))
+  )
   const engine = createRequire(import.meta.url).resolve("@electric-sql/pglite")
   return createHash("sha256")
-    .update([engine, ...sources].join("\0"))
+    .update([engine, ...names, ...sources].join("\0"))
     .digest("hex")
     .slice(0, 16)
 }

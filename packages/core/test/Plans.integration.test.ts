@@ -1,0 +1,313 @@
+import { assert, describe, it } from "@effect/vitest"
+import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
+import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
+import { CurrentOrigin } from "@user-service/core/Origin"
+import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
+import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
+import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
+import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
+import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { Plans } from "@user-service/database/testing/Plans"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
+import { SessionId } from "@user-service/domain/Session"
+import { Email, PhoneNumber, UserId, Username } from "@user-service/domain/User"
+import { DateTime, Duration, Effect, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { SqlClient, type SqlError } from "effect/sql"
+import { createHash, randomBytes, randomUUID } from "node:crypto"
+import { inject } from "vitest"
+
+const databaseUrl = inject("databaseUrl")
+
+/** As many as make the planner take an index where there is one to take. */
+const fill = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.withTransaction(
+    Effect.gen(function* () {
+      yield* sql`set local statement_timeout = 0`
+      yield* sql`
+        create function id_of(n integer) returns uuid immutable language sql as $$
+          select ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid
+        $$`
+      yield* sql`
+        create function minutes_before(n integer) returns timestamptz stable language sql as $$
+          select now() - n * interval '1 minute'
+        $$`
+      yield* sql`
+        insert into users (id, email, username, password_hash, created_at, updated_at)
+        select id_of(n), 'user' || n || '@example.org', 'user' || n, 'bcrypt_sha256$' || n, now(), now()
+        from generate_series(1, 20000) n`
+      yield* sql`
+        insert into profiles (id, user_id, created_at, updated_at) select gen_random_uuid(), id, now(), now() from users`
+      yield* sql`
+        insert into notification_preferences (id, user_id, created_at, updated_at)
+        select gen_random_uuid(), id, now(), now() from users`
+      yield* sql`
+        insert into login_addresses (user_id, ip, last_login_at) select id, ip, now() from users, unnest('{::1,::2}'::text[]) ip`
+      // One in three each is live, ended and expired.
+      yield* sql`
+        insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at, revoked_at,
+          revoked_reason)
+        select id_of(n), id_of(n % 20000 + 1), sha256(n::text::bytea), at, at, at,
+          case n % 3 when 0 then at else now() + interval '7 days' end, case n % 3 when 1 then at end,
+          case n % 3 when 1 then 'logout' end
+        from generate_series(1, 60000) n, minutes_before(n) at`
+      yield* sql`
+        insert into push_tokens (id, user_id, session_id, token, token_sha256, platform, token_type, device_id, is_active,
+          last_used_at, created_at, updated_at)
+        select id_of(n), id_of(n % 20000 + 1), id_of(n), 'token' || n, sha256(('token' || n)::bytea), 'ios', 'apns',
+          case n % 2 when 0 then 'device' || n else '' end, n % 5 > 0, at, at, at
+        from generate_series(1, 40000) n, minutes_before(n) at`
+      // Nearly all of them published, a few waiting and a few set aside.
+      yield* sql`
+        insert into outbox (id, user_id, user_version, event_type, payload, created_at, published_at, set_aside_at)
+        select id_of(n), id_of(n % 20000 + 1), n, 'UserLoggedIn', '{}', at, case when n % 400 > 1 then at end,
+          case n % 400 when 1 then at end
+        from generate_series(1, 40000) n, minutes_before(n) at`
+      yield* sql`
+        insert into audit_log (id, user_id, action, created_at)
+        select id_of(n), id_of(n % 20000 + 1), 'test', now() from generate_series(1, 40000) n`
+      yield* sql`analyze`
+    })
+  )
+})
+
+const Repos = Layer.mergeAll(
+  AccountsRepo.layer,
+  ChangesRepo.layer,
+  OutboxRepo.layer,
+  PreferencesRepo.layer,
+  ProfilesRepo.layer,
+  PushTokensRepo.layer,
+  SessionsRepo.layer
+).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+
+const filled = Layer.mergeAll(Repos, Layer.effectDiscard(Effect.orDie(fill))).pipe(
+  Layer.provideMerge(Plans.layer),
+  Layer.provide(TestDatabase.layerPostgres(databaseUrl))
+)
+
+/** The n-th user, session, token or event: the tokens and sessions of one number are of the user of the next. */
+const idOf = (n: number): string => `01900000-0000-7000-8000-${String(n).padStart(12, "0")}`
+const sha256 = (text: string): Uint8Array => new Uint8Array(createHash("sha256").update(text).digest())
+
+const userId = UserId.make(idOf(778))
+const sessionId = SessionId.make(idOf(777))
+const tokenId = PushTokenId.make(idOf(777))
+const tokenHash = sha256("token777")
+
+const now = DateTime.nowUnsafe()
+const later = DateTime.addDuration(now, Duration.days(7))
+const yesterday = DateTime.subtractDuration(now, Duration.days(1))
+const page = { page: 2, limit: 20 }
+const origin = { ip: "::1", network: "::1", userAgent: "test" }
+
+type Operation = Effect.Effect<unknown, SqlError.SqlError>
+
+/** One or more operations for each method, so that a new one is not forgotten. */
+type OperationsOf<Repo> = { readonly [Method in keyof Repo]: ReadonlyArray<Operation> }
+
+/**
+ * Fails with each statement that reads a table from end to end, or so much of it that it comes to the same. Of a batch the
+ * generic plan does not count: it takes the limit for a tenth of the table, and so is never the cheaper one.
+ */
+const assertIndexed = Effect.fnUntraced(function* (
+  operations: Readonly<Record<string, ReadonlyArray<Operation>>>,
+  { batch = false } = {}
+) {
+  const { of } = yield* Plans
+  const highestCost = batch ? 1000 : 100
+  const slow: Array<object> = []
+  for (const [method, variants] of Object.entries(operations)) {
+    for (const operation of variants) {
+      const plans = yield* of(Effect.provideService(operation, CurrentOrigin, origin))
+      assert.isNotEmpty(plans, method)
+      for (const { cost, isGeneric, scans, statement } of plans) {
+        if (batch && isGeneric) continue
+        if (scans.length > 0 || cost > highestCost) slow.push({ method, statement, scans, cost })
+      }
+    }
+  }
+  assert.deepStrictEqual(slow, [])
+})
+
+describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of rows in each table", () => {
+  it.layer(filled, { excludeTestServices: true })("each statement finds its rows by an index", (it) => {
+    it.effect("of accounts", () =>
+      Effect.gen(function* () {
+        const repo = yield* AccountsRepo
+        yield* assertIndexed({
+          credentials: [repo.credentials(Email.make("user777@example.org"), now)],
+          owner: [repo.owner(userId)],
+          insert: [
+            repo.insert(
+              {
+                id: UserId.make(randomUUID()),
+                profileId: randomUUID(),
+                preferencesId: randomUUID(),
+                email: Email.make("new@example.org"),
+                username: Username.make("new"),
+                passwordHash: "",
+                phoneNumber: PhoneNumber.make("1"),
+                firstName: "",
+                lastName: "",
+                emailEnabled: true,
+                pushEnabled: true,
+                isStaff: false
+              },
+              now
+            )
+          ],
+          freeSuffix: [repo.freeSuffix(Username.make("user")), repo.freeSuffix(Username.make("nobody"))],
+          replacePassword: [repo.replacePassword(userId, "bcrypt_sha256$778", "")],
+          recordLogin: [repo.recordLogin(userId, "bcrypt_sha256$778", now)],
+          commonHash: [repo.commonHash]
+        } satisfies OperationsOf<AccountsRepo["Service"]>)
+      })
+    )
+
+    it.effect("of changes", () =>
+      Effect.gen(function* () {
+        const repo = yield* ChangesRepo
+        const others = Array.from({ length: 10 }, (_, n) => UserId.make(idOf(n + 1)))
+        yield* assertIndexed({
+          lock: [repo.lock([userId]), repo.lock(others)],
+          record: [
+            repo.record(
+              [{ id: userId, version: 2 }],
+              [new UserLoggedIn({ userId })],
+              [{ userId, action: "account.logged_in" }]
+            )
+          ]
+        } satisfies OperationsOf<ChangesRepo["Service"]>)
+      })
+    )
+
+    it.effect("of profiles and preferences", () =>
+      Effect.gen(function* () {
+        const profiles = yield* ProfilesRepo
+        yield* assertIndexed({
+          find: [profiles.find(userId)],
+          update: [profiles.update(userId, { username: Username.make("another"), firstName: "A" }, now)]
+        } satisfies OperationsOf<ProfilesRepo["Service"]>)
+        const preferences = yield* PreferencesRepo
+        yield* assertIndexed({
+          find: [preferences.find(userId)],
+          update: [
+            preferences.update(userId, { emailEnabled: false }, "any", now),
+            preferences.update(userId, { emailEnabled: false }, [1, 2], now)
+          ]
+        } satisfies OperationsOf<PreferencesRepo["Service"]>)
+      })
+    )
+
+    it.effect("of sessions", () =>
+      Effect.gen(function* () {
+        const repo = yield* SessionsRepo
+        yield* assertIndexed({
+          insert: [
+            repo.insert({
+              id: SessionId.make(randomUUID()),
+              userId,
+              deviceName: "",
+              refreshTokenHash: sha256(""),
+              now,
+              expiresAt: later
+            })
+          ],
+          rotate: [
+            repo.rotate({
+              id: sessionId,
+              generation: 1,
+              refreshTokenHash: sha256("777"),
+              nextRefreshTokenHash: sha256(""),
+              now,
+              lifetimeSeconds: 1,
+              maxSeconds: 1
+            })
+          ],
+          refreshState: [repo.refreshState(sessionId, sha256("777"), now)],
+          isAlive: [repo.isAlive(sessionId, now)],
+          page: [repo.page(userId, page, now)],
+          deviceName: [repo.deviceName(sessionId)],
+          end: [
+            repo.end(userId, "all", "logout_all", now),
+            repo.end(userId, [sessionId], "logout", now),
+            repo.end(userId, { allBut: sessionId }, "revoked", now)
+          ],
+          touch: [repo.touch([sessionId], now)]
+        } satisfies OperationsOf<SessionsRepo["Service"]>)
+      })
+    )
+
+    it.effect("of push tokens", () =>
+      Effect.gen(function* () {
+        const repo = yield* PushTokensRepo
+        const owner = { userId, sessionId }
+        const token = {
+          token: DeviceToken.make("new"),
+          tokenHash: new Uint8Array(randomBytes(32)),
+          platform: "ios"
+        } as const
+        yield* assertIndexed({
+          page: [repo.page(userId, page)],
+          find: [repo.find(userId, tokenId)],
+          holder: [repo.holder(tokenHash)],
+          held: [
+            repo.held(userId, tokenHash, { deviceId: "device778", platform: "ios" }),
+            repo.held(userId, tokenHash, { deviceId: null, platform: "ios" })
+          ],
+          insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, now)],
+          rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
+          update: [repo.update(userId, tokenId, { isActive: false }, now)],
+          remove: [repo.remove(userId, [tokenId])],
+          evict: [repo.evict(userId, 20, tokenId)],
+          reveal: [repo.reveal(userId, tokenId)],
+          deactivateAll: [repo.deactivateAll(userId, now)],
+          deactivateOfSessions: [repo.deactivateOfSessions([sessionId], now)],
+          moveSession: [repo.moveSession(sessionId, SessionId.make(idOf(20777)))]
+        } satisfies OperationsOf<PushTokensRepo["Service"]>)
+      })
+    )
+
+    it.effect("of the outbox", () =>
+      Effect.gen(function* () {
+        const repo = yield* OutboxRepo
+        const shards = Array.from({ length: shardCount }, (_, shard) => shard)
+        const ids = Array.from({ length: 100 }, (_, n) => idOf(n + 1))
+        yield* assertIndexed(
+          {
+            take: [repo.take(1), repo.take(shardCount)],
+            waiting: [repo.waiting([3], 10, []), repo.waiting(shards, 10, [userId])],
+            markPublished: [repo.markPublished(ids, now)],
+            setAside: [repo.setAside(ids, now)],
+            lag: [repo.lag(10_000)],
+            removePublished: [repo.removePublished(now, 50)],
+            replayPublished: [repo.replayPublished(yesterday, now, 50)],
+            replaySetAside: [repo.replaySetAside(yesterday, now, 50)]
+          } satisfies OperationsOf<OutboxRepo["Service"]>,
+          { batch: true }
+        )
+      })
+    )
+
+    it.effect("of jobs and of an erasure", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* assertIndexed(
+          {
+            "sessions that may go": [
+              sql`select id from sessions where expires_at < ${DateTime.toDate(now)} order by expires_at limit ${50}`
+            ],
+            "a user": [sql`delete from users where id = ${userId}`],
+            "a user's events": [sql`delete from outbox where user_id = ${userId}`],
+            "a user's audit entries": [sql`update audit_log set ip = null where user_id = ${userId}`]
+          },
+          { batch: true }
+        )
+      })
+    )
+  })
+})

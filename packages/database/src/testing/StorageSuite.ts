@@ -1,0 +1,196 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Result } from "effect"
+import { SqlClient, SqlError } from "effect/sql"
+import { randomUUID } from "node:crypto"
+import { onUniqueViolation, Storage } from "../Storage.ts"
+import { raise } from "./Raise.ts"
+
+/** What the server refuses now and may do later: lost connection, timeouts, shutdown and start, no more room. */
+const passing = ["08006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "53200"]
+/** What it rolled back so that another could go on. */
+const rolledBack = ["40001", "40P01"]
+/** What is refused every time. */
+const lasting = ["22P02", "23502", "23503", "23514", "23505", "25P02", "28000", "42501", "42601"]
+
+const createTable = Layer.effectDiscard(
+  SqlClient.SqlClient.use((sql) => sql`create table names (name text constraint names_name_key primary key)`)
+)
+
+const insert = (name: string) => SqlClient.SqlClient.use((sql) => sql`insert into names values (${name})`)
+
+const exists = (name: string) =>
+  Effect.map(
+    SqlClient.SqlClient.use((sql) => sql`select 1 from names where name = ${name}`),
+    (rows) => rows.length === 1
+  )
+
+/** An effect and how often it was run. */
+const counted = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const runs = yield* Ref.make(0)
+  return {
+    effect: Effect.andThen(
+      Ref.update(runs, (n) => n + 1),
+      effect
+    ),
+    runs: Ref.get(runs)
+  }
+})
+
+/** Fails with each of the SQLSTATEs in turn, and then succeeds. */
+const failingFirst = Effect.fnUntraced(function* (sqlStates: ReadonlyArray<string>) {
+  const left = yield* Ref.make(sqlStates)
+  return yield* counted(
+    Effect.flatMap(
+      Ref.getAndUpdate(left, (sqlStates) => sqlStates.slice(1)),
+      ([sqlState]) => (sqlState === undefined ? Effect.succeed("done") : Effect.as(raise(sqlState), "never"))
+    )
+  )
+})
+
+const unavailable = Exit.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+
+/** What `Storage` promises on any engine. */
+export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E>) =>
+  describe(name, () => {
+    const provided = Layer.mergeAll(Storage.layer, createTable).pipe(Layer.provideMerge(layer))
+    it.layer(provided, { excludeTestServices: true })((it) => {
+      it.effect("an answer comes out as it is, and so does a failure that is none of SQL", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const run of [storage.read, storage.write, storage.transaction]) {
+            assert.strictEqual(yield* run(Effect.succeed("done")), "done")
+            const { effect, runs } = yield* counted(Effect.fail("no"))
+            assert.strictEqual(yield* Effect.flip(run(effect)), "no")
+            assert.strictEqual(yield* runs, 1)
+          }
+        })
+      )
+
+      it.effect("a read is tried three times while what refuses it may pass", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const sqlState of [...passing, ...rolledBack]) {
+            const twice = yield* failingFirst([sqlState, sqlState])
+            assert.strictEqual(yield* storage.read(twice.effect), "done", sqlState)
+            assert.strictEqual(yield* twice.runs, 3, sqlState)
+            const thrice = yield* failingFirst([sqlState, sqlState, sqlState])
+            assert.deepStrictEqual(yield* Effect.exit(storage.read(thrice.effect)), unavailable, sqlState)
+            assert.strictEqual(yield* thrice.runs, 3, sqlState)
+          }
+        })
+      )
+
+      it.effect("a write is tried once, since it may have been done", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const sqlState of [...passing, ...rolledBack]) {
+            const { effect, runs } = yield* failingFirst([sqlState])
+            assert.deepStrictEqual(yield* Effect.exit(storage.write(effect)), unavailable, sqlState)
+            assert.strictEqual(yield* runs, 1, sqlState)
+          }
+        })
+      )
+
+      it.effect(
+        "a transaction that was rolled back for another's sake is begun again, and only the last one counts",
+        () =>
+          Effect.gen(function* () {
+            const storage = yield* Storage
+            const name = randomUUID()
+            const attempt = yield* failingFirst([...rolledBack, ...rolledBack])
+            const result = yield* storage.transaction(Effect.andThen(insert(name), attempt.effect))
+            assert.strictEqual(result, "done")
+            assert.strictEqual(yield* attempt.runs, 2 * rolledBack.length + 1)
+            assert.isTrue(yield* exists(name))
+          })
+      )
+
+      it.effect("a transaction that something else refuses is not begun again", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const sqlState of passing) {
+            const name = randomUUID()
+            const { effect, runs } = yield* failingFirst([sqlState])
+            const exit = yield* Effect.exit(storage.transaction(Effect.andThen(insert(name), effect)))
+            assert.deepStrictEqual(exit, unavailable, sqlState)
+            assert.strictEqual(yield* runs, 1, sqlState)
+            assert.isFalse(yield* exists(name))
+          }
+        })
+      )
+
+      it.effect("what would be refused every time is a defect, found out at once", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const sqlState of lasting) {
+            for (const run of [storage.read, storage.write, storage.transaction]) {
+              const { effect, runs } = yield* failingFirst([sqlState])
+              const exit = yield* Effect.exit(run(effect))
+              assert(Exit.isFailure(exit))
+              const defect = Result.getOrUndefined(Cause.findDefect(exit.cause))
+              assert.isTrue(SqlError.isSqlError(defect), sqlState)
+              assert.strictEqual(yield* runs, 1, sqlState)
+            }
+          }
+        })
+      )
+
+      it.effect("the violation of a constraint is the fact it stands for, of another one it is none", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const name = randomUUID()
+          const taken = onUniqueViolation("names_name_key", () => "taken")
+          yield* storage.write(taken(insert(name)))
+          assert.strictEqual(yield* Effect.flip(storage.write(taken(insert(name)))), "taken")
+          for (const other of [raise("23505", "another_key"), raise("23514", "names_name_key")]) {
+            assert.isTrue(Exit.hasDies(yield* Effect.exit(storage.write(taken(other)))))
+          }
+          assert.strictEqual(yield* Effect.flip(taken(Effect.fail("no"))), "no")
+        })
+      )
+
+      it.effect("such a fact takes its transaction with it", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const [name, other] = [randomUUID(), randomUUID()]
+          yield* insert(name)
+          const twice = Effect.andThen(insert(other), onUniqueViolation("names_name_key", () => "taken")(insert(name)))
+          assert.strictEqual(yield* Effect.flip(storage.transaction(twice)), "taken")
+          assert.isFalse(yield* exists(other))
+        })
+      )
+
+      it.effect("a transaction that is interrupted has rolled back once its end is known", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const storage = yield* Storage
+          const name = randomUUID()
+          const inserted = yield* Deferred.make<void>()
+          const ended = yield* Deferred.make<void>()
+          // The slower its end, the surer it is seen whether that was waited for.
+          const end = Effect.andThen(sql`select pg_sleep(0.1)`, Deferred.succeed(ended, undefined))
+          const fiber = yield* insert(name).pipe(
+            Effect.andThen(Deferred.succeed(inserted, undefined)),
+            Effect.andThen(Effect.never),
+            Effect.onInterrupt(() => end),
+            storage.transaction,
+            Effect.forkChild
+          )
+          yield* Deferred.await(inserted)
+          yield* Fiber.interrupt(fiber)
+          assert.isTrue(yield* Deferred.isDone(ended))
+          assert.isFalse(yield* exists(name))
+        })
+      )
+
+      it.effect("a ping says how long the server took", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const elapsed = yield* storage.ping
+          assert.isTrue(Duration.isGreaterThan(elapsed, Duration.zero))
+          assert.isTrue(Duration.isLessThan(elapsed, Duration.seconds(1)))
+        })
+      )
+    })
+  })

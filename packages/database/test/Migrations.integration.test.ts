@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Migrations from "@user-service/database/Migrations"
+import * as Postgres from "@user-service/database/Postgres"
+import { eventually } from "@user-service/database/testing/Eventually"
+import { suite } from "@user-service/database/testing/MigrationsSuite"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { Deferred, Duration, Effect, Fiber } from "effect"
+import { databaseUrl } from "./engine.ts"
+import { oneProcess } from "./processes.ts"
+
+const all = Object.keys(Migrations.migrations)
+
+describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
+  suite("on PostgreSQL", TestDatabase.layerPostgres(databaseUrl))
+
+  it.live.each([2, 5])("of %i processes that start at once on an empty database one migrates it", (count) =>
+    Effect.gen(function* () {
+      const url = yield* TestDatabase.freshDatabase(databaseUrl)
+      const processes = yield* Effect.replicateEffect(oneProcess(url), count)
+      const applied = yield* Effect.forEach(processes, ({ migrate }) => migrate, { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        applied.map((migrations) => migrations.length).toSorted((a, b) => a - b),
+        [...Array.from({ length: count - 1 }, () => 0), all.length]
+      )
+      for (const { sql } of processes) {
+        assert.deepStrictEqual(yield* sql`select count(*)::int as count from migrations`, [{ count: all.length }])
+      }
+    })
+  )
+
+  it.live("one that waits for another's, for longer than any other statement may take, finds nothing left", () =>
+    Effect.gen(function* () {
+      const url = yield* TestDatabase.freshDatabase(databaseUrl)
+      const [first, second, third] = [yield* oneProcess(url), yield* oneProcess(url), yield* oneProcess(url)]
+      const migrated = yield* Deferred.make<void>()
+      const waited = yield* Deferred.make<void>()
+      const slow = yield* first.migrate.pipe(
+        Effect.tap(Deferred.succeed(migrated, undefined)),
+        Effect.tap(Deferred.await(waited)),
+        first.sql.withTransaction,
+        Effect.forkScoped
+      )
+      yield* Deferred.await(migrated)
+      const waiting = yield* Effect.forkScoped(second.migrate)
+      yield* eventually(
+        Effect.map(
+          third.sql`
+            select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'
+              and query_start < clock_timestamp() - make_interval(secs => ${Duration.toSeconds(Postgres.statementTimeout)})`,
+          (rows) => rows.length === 1
+        )
+      )
+      yield* Deferred.succeed(waited, undefined)
+      assert.strictEqual((yield* Fiber.join(slow)).length, all.length)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+    })
+  )
+
+  it.live("one that fails leaves nothing, and runs once what it stumbled over is gone", () =>
+    Effect.gen(function* () {
+      const url = yield* TestDatabase.freshDatabase(databaseUrl)
+      const { migrate, sql } = yield* oneProcess(url)
+      // The fourth finds its table there.
+      yield* sql`create table outbox (id integer)`
+      const error = yield* Effect.flip(migrate)
+      assert.strictEqual(error._tag, "MigrationError")
+      assert.include(error.message, "4_outbox")
+      assert.deepStrictEqual(yield* sql`select tablename as name from pg_tables where schemaname = 'public'`, [
+        { name: "outbox" }
+      ])
+      yield* sql`drop table outbox`
+      assert.strictEqual((yield* migrate).length, all.length)
+    })
+  )
+})

@@ -1,0 +1,221 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { eventually } from "@user-service/database/testing/Eventually"
+import { raise } from "@user-service/database/testing/Raise"
+import { suite } from "@user-service/database/testing/StorageSuite"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { Deferred, Duration, Effect, Exit, Fiber, Latch, Ref } from "effect"
+import { SqlClient } from "effect/sql"
+import { databaseUrl } from "./engine.ts"
+import { connections, oneProcess } from "./processes.ts"
+
+const unavailable = Exit.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+
+/** Two processes on a database of their own, which has a table of two counters. */
+const setUp = Effect.gen(function* () {
+  const url = yield* TestDatabase.freshDatabase(databaseUrl)
+  const [one, another] = [yield* oneProcess(url), yield* oneProcess(url)]
+  yield* one.sql`create table counters (name text primary key, count integer not null)`
+  yield* one.sql`insert into counters values ('a', 0), ('b', 0)`
+  const raiseCount = (name: string) => one.sql`update counters set count = count + 1 where name = ${name}`
+  const counts = Effect.map(one.sql`select count from counters order by name`.values, (rows) => rows.flat())
+  return { ...one, another, counts, raiseCount }
+})
+
+/** Lets two go on once both are there. A third one, and any after it, is let through. */
+const meeting = Effect.gen(function* () {
+  const both = yield* Latch.make()
+  const arrivals = yield* Ref.make(0)
+  const meet = Effect.flatMap(
+    Ref.updateAndGet(arrivals, (n) => n + 1),
+    (n) => (n === 2 ? Effect.asVoid(both.open) : both.await)
+  )
+  return { meet, arrivals: Ref.get(arrivals) }
+})
+
+/** The exit, and how many seconds it took. */
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timed(Effect.exit(effect)), ([elapsed, exit]) => ({ exit, seconds: Duration.toSeconds(elapsed) }))
+
+describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
+  suite("Storage over PostgreSQL", TestDatabase.layerPostgres(databaseUrl))
+
+  describe("a connection that is terminated", () => {
+    it.live("fails a read once, which is tried again on another", () =>
+      Effect.gen(function* () {
+        const { sql, storage } = yield* setUp
+        const backends = yield* Ref.make<ReadonlyArray<unknown>>([])
+        const read = Effect.gen(function* () {
+          const before = yield* Ref.get(backends)
+          const [row] = yield* sql`select pg_backend_pid() as pid`
+          yield* Ref.set(backends, [...before, row?.["pid"]])
+          return before.length === 0 ? yield* sql`select pg_terminate_backend(pg_backend_pid())` : "done"
+        })
+        assert.strictEqual(yield* storage.read(read), "done")
+        assert.strictEqual(new Set(yield* Ref.get(backends)).size, 2)
+      })
+    )
+
+    it.live("fails a write and a transaction for good, as they may have been done, and neither was", () =>
+      Effect.gen(function* () {
+        const { counts, holdAll, raiseCount, sql, storage } = yield* setUp
+        const runs = yield* Ref.make(0)
+        const cutOff = Ref.update(runs, (n) => n + 1).pipe(
+          Effect.andThen(raiseCount("a")),
+          Effect.andThen(sql`select pg_terminate_backend(pg_backend_pid())`)
+        )
+        assert.deepStrictEqual(yield* Effect.exit(storage.transaction(cutOff)), unavailable)
+        assert.strictEqual(yield* Ref.get(runs), 1)
+        const write = Effect.andThen(
+          Ref.update(runs, (n) => n + 1),
+          sql`
+            with raised as (update counters set count = count + 1 returning name)
+            select pg_terminate_backend(pg_backend_pid()) from raised`
+        )
+        assert.deepStrictEqual(yield* Effect.exit(storage.write(write)), unavailable)
+        assert.strictEqual(yield* Ref.get(runs), 2)
+        assert.deepStrictEqual(yield* counts, [0, 0])
+        yield* holdAll
+      })
+    )
+
+    it.live("while it is idle costs no read", () =>
+      Effect.gen(function* () {
+        const { another, holdAll, sql, storage } = yield* setUp
+        yield* holdAll
+        yield* another.sql`
+          select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid()`
+        const reads = storage.read(sql`select 1 as one`)
+        const answers = yield* Effect.replicateEffect(reads, 50, { concurrency: "unbounded" })
+        assert.strictEqual(answers.flat().length, 50)
+        yield* holdAll
+      })
+    )
+  })
+
+  describe("transactions that stand in each other's way", () => {
+    it.live("of two that wait for each other one is begun again, and both are done", () =>
+      Effect.gen(function* () {
+        const { counts, raiseCount, storage } = yield* setUp
+        const { arrivals, meet } = yield* meeting
+        const both = (first: string, second: string) =>
+          storage.transaction(raiseCount(first).pipe(Effect.andThen(meet), Effect.andThen(raiseCount(second))))
+        yield* Effect.all([both("a", "b"), both("b", "a")], { concurrency: 2 })
+        assert.deepStrictEqual(yield* counts, [2, 2])
+        assert.strictEqual(yield* arrivals, 3)
+      })
+    )
+
+    it.live("of two that read what the other changes one is begun again, and neither change is lost", () =>
+      Effect.gen(function* () {
+        const { counts, sql, storage } = yield* setUp
+        const { arrivals, meet } = yield* meeting
+        const raiseRead = Effect.gen(function* () {
+          const [row] = yield* sql<{ count: number }>`select count from counters where name = 'a'`
+          yield* meet
+          yield* sql`update counters set count = ${(row?.count ?? 0) + 1} where name = 'a'`
+        })
+        const serializable = storage
+          .transaction(raiseRead)
+          .pipe(Effect.provideService(SqlClient.BeginTransaction, "BEGIN ISOLATION LEVEL SERIALIZABLE"))
+        yield* Effect.all([serializable, serializable], { concurrency: 2 })
+        assert.deepStrictEqual(yield* counts, [2, 0])
+        assert.strictEqual(yield* arrivals, 3)
+      })
+    )
+  })
+
+  describe("deadlines", () => {
+    it.live("nothing outlives its own, and what hung is not left running", () =>
+      Effect.gen(function* () {
+        const { another, counts, sql, storage } = yield* setUp
+        const hang = sql`select pg_sleep(20)`
+        // On connections of their own: one that is shared is not theirs before the statements on it are done.
+        const [read, write, statement, transaction, rolledBack] = yield* Effect.all(
+          [
+            timed(storage.read(hang)),
+            timed(storage.write(hang)),
+            timed(another.storage.transaction(another.sql`update counters set count = 1 from pg_sleep(20)`)),
+            timed(another.storage.transaction(Effect.forever(another.sql`select pg_sleep(1)`))),
+            timed(another.storage.transaction(Effect.provideService(raise("40P01"), SqlClient.SqlClient, another.sql)))
+          ],
+          { concurrency: "unbounded" }
+        )
+        for (const [{ exit, seconds }, atLeast, atMost] of [
+          // Less than the two statements of 2.5 s that it would take.
+          [read, 2.9, 4.5],
+          [write, 2.4, 4.5],
+          [statement, 2.4, 4.5],
+          [transaction, 4.9, 7],
+          [rolledBack, 4.9, 7]
+        ] as const) {
+          assert.deepStrictEqual(exit, unavailable)
+          assert.isAbove(seconds, atLeast)
+          assert.isBelow(seconds, atMost)
+        }
+        yield* eventually(
+          Effect.map(
+            sql`
+              select 1 from pg_stat_activity
+              where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`,
+            (rows) => rows.length === 0
+          )
+        )
+        assert.deepStrictEqual(yield* counts, [0, 0])
+      })
+    )
+
+    it.live("a change that waits for a row is given up before its deadline, and another row is not waited for", () =>
+      Effect.gen(function* () {
+        const { another, counts, raiseCount, sql, storage } = yield* setUp
+        const held = yield* Deferred.make<void>()
+        const done = yield* Deferred.make<void>()
+        yield* another.sql`select 1 from counters where name = 'a' for update`.pipe(
+          Effect.andThen(Deferred.succeed(held, undefined)),
+          Effect.andThen(Deferred.await(done)),
+          another.sql.withTransaction,
+          Effect.forkScoped
+        )
+        yield* Deferred.await(held)
+        const waiting = yield* Effect.forkScoped(timed(storage.transaction(raiseCount("a"))))
+        yield* storage.transaction(raiseCount("b"))
+        const { exit, seconds } = yield* Fiber.join(waiting)
+        assert.deepStrictEqual(exit, unavailable)
+        assert.isBelow(seconds, 4.5)
+        yield* Deferred.succeed(done, undefined)
+        yield* eventually(Effect.as(sql`select 1`, true))
+        assert.deepStrictEqual(yield* counts, [0, 1])
+      })
+    )
+
+    it.live("one that waits for a connection is given up by its deadline, and served once there is one", () =>
+      Effect.gen(function* () {
+        const { another, holdAll, sql, storage } = yield* setUp
+        const release = yield* Latch.make()
+        const holders = yield* Effect.replicateEffect(
+          Effect.forkScoped(Effect.andThen(sql`select 1`, release.await).pipe(sql.withTransaction)),
+          connections
+        )
+        yield* eventually(
+          Effect.map(
+            another.sql`
+              select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+            (rows) => rows.length === connections
+          )
+        )
+        const [read, transaction] = yield* Effect.all(
+          [timed(storage.read(sql`select 1`)), timed(storage.transaction(sql`select 1`))],
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual([read.exit, transaction.exit], [unavailable, unavailable])
+        assert.isBelow(read.seconds, 4.5)
+        assert.isBelow(transaction.seconds, 7)
+        yield* release.open
+        yield* Effect.forEach(holders, (holder) => Fiber.join(holder))
+        yield* storage.read(sql`select 1`)
+        yield* holdAll
+      })
+    )
+  })
+})

@@ -1,0 +1,84 @@
+import { DateTime } from "effect"
+import type { Category, Channel, DeliveryRule } from "./Delivery.ts"
+import type { PreferenceSettings } from "./Preferences.ts"
+import { quietHours, quietUntil } from "./QuietHours.ts"
+import { nextMidnight, wallClock } from "./WallClock.ts"
+
+/** What is decided upon: something to one user at a time. */
+export interface Asked {
+  readonly channel: Channel
+  readonly category: Category
+  readonly at: DateTime.Utc
+}
+
+/** What the rules need to know of a user. */
+export interface Recipient {
+  readonly isActive: boolean
+  /** Whether their e-mail address is. */
+  readonly isSuppressed: boolean
+  readonly hasPushTokens: boolean
+  readonly timezone: string
+  readonly preferences: typeof PreferenceSettings.Type
+}
+
+export type Decision =
+  | { readonly decision: "allow"; readonly rule: null; readonly until: null }
+  | { readonly decision: "deny"; readonly rule: DeliveryRule; readonly until: null }
+  /** To be asked again, no sooner than `until`. */
+  | { readonly decision: "defer"; readonly rule: DeliveryRule; readonly until: DateTime.Utc }
+
+const allow: Decision = { decision: "allow", rule: null, until: null }
+
+export const deny = (rule: DeliveryRule): Decision => ({ decision: "deny", rule, until: null })
+
+const defer = (rule: DeliveryRule, until: number): Decision => ({
+  decision: "defer",
+  rule,
+  until: DateTime.makeUnsafe(until)
+})
+
+/** Whether it obeys do-not-disturb and the cap, and counts towards it: what concerns an account's security does not. */
+export const isCounted = (category: Category): boolean => category !== "security"
+
+const channelSwitches = { email: "emailEnabled", push: "pushEnabled" } as const
+
+const categorySwitches = {
+  email: {
+    marketing: "emailMarketing",
+    transactional: "emailTransactional",
+    security: "emailSecurity",
+    system: "emailSystem"
+  },
+  push: {
+    marketing: "pushMarketing",
+    transactional: "pushTransactional",
+    security: "pushSecurity",
+    system: "pushSystem"
+  }
+} as const
+
+/**
+ * The first rule that applies decides. `isFull` says whether the user's local day has all the notifications it may have,
+ * this one not among them.
+ */
+export const decide = (recipient: Recipient | undefined, asked: Asked, isFull: boolean): Decision => {
+  if (recipient === undefined) return deny("user_unknown")
+  const { category, channel } = asked
+  const { isActive, isSuppressed, preferences } = recipient
+  if (!isActive) return deny("user_inactive")
+  if (!preferences[channelSwitches[channel]]) return deny("channel_disabled")
+  if (!preferences[categorySwitches[channel][category]]) return deny("category_disabled")
+  if (channel === "email" && isSuppressed) return deny("suppressed")
+  if (channel === "push" && !recipient.hasPushTokens) return deny("no_address")
+  return isCounted(category) ? decideTime(recipient, asked.at.epochMilliseconds, isFull) : allow
+}
+
+const decideTime = ({ preferences, timezone }: Recipient, at: number, isFull: boolean): Decision => {
+  const clock = wallClock(timezone)
+  const hours = quietHours(preferences)
+  const afterQuiet = (instant: number) => (hours === undefined ? instant : quietUntil(clock, hours, instant))
+  const quietEnd = afterQuiet(at)
+  if (quietEnd > at) return defer("do_not_disturb", quietEnd)
+  if (preferences.frequencyLimit === 0) return deny("frequency_limit")
+  return isFull ? defer("frequency_limit", afterQuiet(nextMidnight(clock, at))) : allow
+}

@@ -1,6 +1,8 @@
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { Effect, Layer, Option } from "effect"
+import { HttpServer } from "effect/http"
+import process from "node:process"
 import { type ApiSettings, SettingsInvalid } from "./ApiSettings.ts"
 import { Engines, requireEngines } from "./health/Engines.ts"
 import * as RedisEngines from "./RedisEngines.ts"
@@ -19,7 +21,8 @@ const make = Effect.fnUntraced(function* (settings: ApiSettings) {
   const { database, redisUrl } = settings
   if (Option.isNone(database)) return yield* required("DATABASE_URL (or DB_HOST)")
   if (Option.isNone(redisUrl)) return yield* required("REDIS_URL")
-  return Server.layer(settings).pipe(
+  return Layer.effectDiscard(announce).pipe(
+    Layer.provide(Server.layer(settings)),
     Layer.provide(Layer.effectDiscard(Migrations.run)),
     Layer.provide(Layer.effectDiscard(requireEngines(["database"]))),
     Layer.provide(Engines.layer(settings)),
@@ -29,3 +32,7 @@ const make = Effect.fnUntraced(function* (settings: ApiSettings) {
     ])
   )
 })
+
+const announce = Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
+  Effect.logInfo("User Service is ready", { url: HttpServer.formatAddress(address), pid: process.pid })
+)

@@ -11,7 +11,7 @@ import * as PasswordHasher from "@user-service/security/PasswordHasher"
 import * as TokenSigner from "@user-service/security/TokenSigner"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
-import { Config, Duration, Effect, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result, Schema, SchemaIssue, Struct } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
 const parts = {
@@ -65,35 +65,72 @@ export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("Sett
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
+/** The problems found so far, as lines, under the variable each is of. */
+type Problems = Map<string, string>
+
+// The environment, as if the variables with problems were not set.
+const without = (environment: ConfigProvider.ConfigProvider, problems: Problems) =>
+  ConfigProvider.make((path) => (problems.has(path.join("_")) ? Effect.undefined : environment.load(path)))
+
 // Under the variable's name and without its value, which may be a secret.
-const describe = ({ cause }: Config.ConfigError): ReadonlyArray<string> =>
-  cause._tag === "SchemaError"
-    ? issuesOf(cause.issue).issues.map(({ message, path }) => `${(path ?? []).map(String).join("_")}: ${message}`)
-    : [cause.message]
+const describe = Effect.fnUntraced(function* ({ cause }: Config.ConfigError) {
+  if (cause._tag !== "SchemaError") return [["", cause.message] as const]
+  const environment = yield* ConfigProvider.ConfigProvider
+  return yield* Effect.forEach(issuesOf(cause.issue).issues, ({ message, path = [] }) => {
+    const names = path.map(String)
+    return Effect.map(Effect.orDie(environment.load(names)), (value) => {
+      const variable = names.join("_")
+      return [variable, `${variable}: ${value === undefined ? "required" : message}`] as const
+    })
+  })
+})
+
+// A reading ends at the first wrong variable; it is made again without that one, until it finds no other.
+const collect = Effect.fnUntraced(function* (part: Config.Config<unknown>, problems: Problems) {
+  const environment = yield* ConfigProvider.ConfigProvider
+  for (;;) {
+    const provider = without(environment, problems)
+    const result = yield* Effect.result(Effect.provideService(part, ConfigProvider.ConfigProvider, provider))
+    if (Result.isSuccess(result)) return
+    const found = (yield* describe(result.failure)).filter(([variable]) => !problems.has(variable))
+    if (found.length === 0) return
+    for (const [variable, line] of found) problems.set(variable, line)
+  }
+})
 
 // What no single variable can say: production runs on nothing embedded, generated or well known.
-const productionProblems = (settings: ApiSettings): ReadonlyArray<string> => {
+const inProduction = Config.all(
+  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey"])
+)
+
+const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<[string, string]> => {
   if (settings.environment !== "production") return []
-  const missing = [
-    ...(Option.isNone(settings.database) ? ["DATABASE_URL (or DB_HOST): required in production"] : []),
-    ...(Option.isNone(settings.redisUrl) ? ["REDIS_URL: required in production"] : []),
-    ...(Option.isNone(settings.rabbitmqUrl) ? ["RABBITMQ_URL: required in production"] : []),
-    ...(settings.keys.named ? [] : ["JWT_KEYS_FILE: required in production"])
-  ]
   // Weak is refused even where nothing uses it yet: it would be used the day the algorithm is changed.
   const secret = Option.match(settings.secretKey, {
     onNone: () => undefined,
     onSome: (key) => TokenSigner.secretKeyProblem(Redacted.value(key))
   })
-  return secret === undefined ? missing : [...missing, `SECRET_KEY: ${secret}`]
+  return [
+    ...missing(Option.isNone(settings.database), "DATABASE_URL", "DATABASE_URL (or DB_HOST)"),
+    ...missing(Option.isNone(settings.redisUrl), "REDIS_URL"),
+    ...missing(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
+    ...missing(!settings.keys.named, "JWT_KEYS_FILE"),
+    ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies [string, string]])
+  ]
 }
+
+const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<[string, string]> =>
+  isMissing ? [[variable, `${name}: required in production`]] : []
 
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
 export const read: Effect.Effect<ApiSettings, SettingsInvalid> = Effect.gen(function* () {
-  const results = yield* Effect.forEach(Object.values(parts), (part: Config.Config<unknown>) => Effect.result(part))
-  const problems = results.flatMap((result) => (Result.isFailure(result) ? describe(result.failure) : []))
-  if (problems.length > 0) return yield* new SettingsInvalid({ problems })
-  const settings = yield* Effect.orDie(config)
-  const more = productionProblems(settings)
-  return more.length > 0 ? yield* new SettingsInvalid({ problems: more }) : settings
+  const problems: Problems = new Map()
+  for (const part of Object.values(parts)) yield* collect(part, problems)
+  const provider = without(yield* ConfigProvider.ConfigProvider, problems)
+  const known = yield* Effect.orDie(Effect.provideService(inProduction, ConfigProvider.ConfigProvider, provider))
+  for (const [variable, line] of productionProblems(known)) {
+    if (!problems.has(variable)) problems.set(variable, line)
+  }
+  if (problems.size > 0) return yield* new SettingsInvalid({ problems: [...problems.values()] })
+  return yield* Effect.orDie(config)
 })

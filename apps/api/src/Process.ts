@@ -1,20 +1,36 @@
 import * as Logs from "@user-service/telemetry/Logs"
+import * as Tracing from "@user-service/telemetry/Tracing"
 import { Cause, Console, Effect, type Exit, Layer, Predicate, type Runtime } from "effect"
-import { HttpServerError } from "effect/http"
+import { FetchHttpClient, HttpServerError } from "effect/http"
+import { SqlError } from "effect/sql"
 import { type ApiSettings, read } from "./ApiSettings.ts"
+import { version } from "./Version.ts"
 
-const isListenError = (cause: unknown): cause is { readonly code: string; readonly port: number } =>
-  Predicate.hasProperty(cause, "code") && Predicate.hasProperty(cause, "port")
+// The innermost cause has it in the words of whoever refused.
+const wordsOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "cause") && error.cause !== undefined) return wordsOf(error.cause)
+  return Predicate.hasProperty(error, "message") && error.message !== "" ? String(error.message) : String(error)
+}
 
 // What an operator can act on, in one sentence.
 const describe = (error: unknown): string => {
-  if (error instanceof HttpServerError.ServeError && isListenError(error.cause)) {
-    const { code, port } = error.cause
-    return code === "EADDRINUSE"
-      ? `Port ${port} is in use: set PORT to another`
-      : `Cannot listen on port ${port}: ${code}`
+  const words = wordsOf(error)
+  if (SqlError.isSqlError(error)) return `The database refuses: ${words}`
+  if (error instanceof HttpServerError.ServeError) {
+    const { cause } = error
+    return Predicate.hasProperty(cause, "code") && cause.code === "EADDRINUSE" && Predicate.hasProperty(cause, "port")
+      ? `Port ${String(cause.port)} is in use: set PORT to another`
+      : `Cannot listen where HOST and PORT say: ${words}`
   }
-  return Predicate.hasProperty(error, "message") && typeof error.message === "string" ? error.message : String(error)
+  return Predicate.isError(error) && error.message !== words ? `${error.message}: ${words}` : words
+}
+
+// What the database refuses is for the operator to see to, however deep in the start it was met.
+const refusal = <E>(cause: Cause.Cause<E>): Layer.Layer<never, E | SqlError.SqlError> => {
+  const error = Cause.squash(cause)
+  return Layer.effectDiscard(
+    Effect.failCause<E | SqlError.SqlError>(SqlError.isSqlError(error) ? Cause.fail(error) : cause)
+  )
 }
 
 /**
@@ -24,10 +40,12 @@ const describe = (error: unknown): string => {
 export const launch = <A, E, R>(program: (settings: ApiSettings) => Layer.Layer<A, E, R>) =>
   Effect.map(read, (settings) =>
     program(settings).pipe(
+      Layer.catchCause(refusal),
       Layer.tapCause((cause) =>
         Cause.hasDies(cause) ? Effect.logFatal("The service cannot start, for a reason of ours", cause) : Effect.void
       ),
-      Layer.provide(Logs.layer(settings.logs))
+      Layer.provide(Tracing.layer(settings.tracing, { serviceName: "user-service", serviceVersion: version })),
+      Layer.provide([Logs.layer(settings.logs), FetchHttpClient.layer])
     )
   ).pipe(
     Layer.unwrap,

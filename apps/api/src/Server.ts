@@ -46,6 +46,7 @@ import { AuthenticationHttp } from "./http/AuthenticationHttp.ts"
 import { Edge } from "./http/Edge.ts"
 import { EdgeSettings } from "./http/EdgeSettings.ts"
 import * as NodeServer from "./http/NodeServer.ts"
+import { routerConfig } from "./http/Routes.ts"
 import { ValidationHttp } from "./http/ValidationHttp.ts"
 import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
 import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
@@ -124,7 +125,7 @@ const drainNotice = (grace: Duration.Duration) => Duration.min(Duration.seconds(
 export const layer = (settings: ApiSettings) => {
   const notice = drainNotice(settings.shutdownGrace)
   const Http = HttpRouter.serve(Routes, {
-    routerConfig: { ignoreTrailingSlash: true, maxParamLength: 1000 },
+    routerConfig,
     disableLogger: true,
     disableListenLog: true
   }).pipe(

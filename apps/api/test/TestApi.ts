@@ -10,10 +10,11 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Logs from "@user-service/telemetry/Logs"
-import { ConfigProvider, Context, Effect, FileSystem, Layer, Redacted } from "effect"
+import { Clock, ConfigProvider, Context, type Duration, Effect, FileSystem, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
-import type { SqlClient, SqlError } from "effect/sql"
+import { SqlClient, type SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
+import * as ServiceClock from "./ServiceClock.ts"
 
 /** What is sent: a body goes as JSON, unless it is text, which goes as it is. */
 export interface Sent {
@@ -32,13 +33,17 @@ export interface Answer {
   readonly body: any
 }
 
+/** What a login gives. */
+export interface Tokens {
+  readonly access: string
+  readonly refresh: string
+}
+
 /** A person who registered, with all they need to go on. */
-export interface Person {
+export interface Person extends Tokens {
   readonly email: string
   readonly password: string
   readonly id: string
-  readonly access: string
-  readonly refresh: string
 }
 
 export const goodPassword = "correct horse battery staple"
@@ -54,6 +59,14 @@ export class TestApi extends Context.Service<
     readonly send: (method: string, path: string, sent?: Sent) => Effect.Effect<Answer>
     /** Registers somebody new; `input` goes over what is sent. */
     readonly person: (input?: Readonly<Record<string, unknown>>) => Effect.Effect<Person>
+    /** Logs the person in once more, from another device. */
+    readonly login: (person: Pick<Person, "email" | "password">, deviceName?: string) => Effect.Effect<Tokens>
+    /** The service's own database, for what no request can bring about or show. */
+    readonly sql: SqlClient.SqlClient
+    /** Lets time pass for the service, at once. */
+    readonly pass: (duration: Duration.Input) => Effect.Effect<void>
+    /** What the service has logged so far. */
+    readonly log: Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
   }
 >()("@user-service/api/test/TestApi") {}
 
@@ -74,7 +87,7 @@ const settingsFor = (environment: Environment, dataDir: string) =>
       ConfigProvider.ConfigProvider,
       ConfigProvider.fromUnknown({
         ...unlimited,
-        LOG_LEVEL: "none",
+        LOG_FORMAT: "json",
         PORT: "0",
         SHUTDOWN_GRACE_SECONDS: "1",
         DATA_DIR: dataDir,
@@ -82,7 +95,9 @@ const settingsFor = (environment: Environment, dataDir: string) =>
       })
     ),
     // Below what the environment may ask for: what is hashed here guards nobody.
-    Effect.map((settings): ApiSettings => ({ ...settings, passwords: { ...settings.passwords, cost: 4 } }))
+    Effect.map((settings): ApiSettings =>
+      "BCRYPT_COST" in environment ? settings : { ...settings, passwords: { ...settings.passwords, cost: 4 } }
+    )
   )
 
 const send =
@@ -100,13 +115,14 @@ const send =
         ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
       })
       const text = await answer.text()
-      const isJson = answer.headers.get("content-type")?.includes("json") === true
+      const isJson = text !== "" && answer.headers.get("content-type")?.includes("json") === true
       return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined }
     })
 
-const make = (settings: ApiSettings) =>
+const make = (settings: ApiSettings, pass: TestApi["Service"]["pass"], lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer
+    const sql = yield* SqlClient.SqlClient
     const url = HttpServer.formatAddress(address)
     const request = send(url)
     const person: TestApi["Service"]["person"] = Effect.fnUntraced(function* (input = {}) {
@@ -116,18 +132,34 @@ const make = (settings: ApiSettings) =>
       const { id, tokens } = body.data
       return { email: account.email, password: account.password, id, access: tokens.access, refresh: tokens.refresh }
     })
-    return { url, settings, send: request, person }
+    const login: TestApi["Service"]["login"] = Effect.fnUntraced(function* ({ email, password }, deviceName) {
+      const { body, status } = yield* request("POST", "/api/v1/users/login/", {
+        body: { email, password, ...(deviceName === undefined ? {} : { device_name: deviceName }) }
+      })
+      if (status !== 200) return yield* Effect.die(`Login answered ${status}: ${JSON.stringify(body)}`)
+      return { access: body.data.tokens.access, refresh: body.data.tokens.refresh }
+    })
+    const log = Effect.sync(() => lines.map((line): Record<string, unknown> => JSON.parse(line)))
+    return { url, settings, send: request, person, login, sql, pass, log }
   })
 
 type Database = Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>
 type Caches = Layer.Layer<Cache | RateLimits>
 
 const over = (settings: ApiSettings, engines: { readonly database: Database; readonly caches: Caches }) =>
-  Layer.effect(TestApi, make(settings)).pipe(
-    Layer.provide(Server.layer(settings)),
-    Layer.provide(Engines.layer(settings)),
-    Layer.provide([engines.database, engines.caches]),
-    Layer.provide(Logs.layer(settings.logs))
+  Layer.unwrap(
+    Effect.map(ServiceClock.make, ({ clock, pass }) => {
+      const lines: Array<string> = []
+      // A terminal gets its lines at once.
+      const output = { isTTY: true, write: (text: string) => lines.push(text) }
+      return Layer.effect(TestApi, make(settings, pass, lines)).pipe(
+        Layer.provide(Server.layer(settings)),
+        Layer.provide(Engines.layer(settings)),
+        Layer.provide([engines.database, engines.caches]),
+        Layer.provide(Logs.layer(settings.logs, output)),
+        Layer.provide(Layer.succeed(Clock.Clock, clock))
+      )
+    })
   )
 
 const withSettings = <A, E, R>(environment: Environment, use: (settings: ApiSettings) => Layer.Layer<A, E, R>) =>

@@ -41,6 +41,7 @@ const page = (title: string, head: string, body: string, script: string) =>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="data:,">
+<link rel="stylesheet" href="/api/docs/assets/page.css">
 ${head}
 </head>
 <body>
@@ -62,9 +63,15 @@ const pages = {
 }
 
 const starts = {
-  swagger: `SwaggerUIBundle({ url: "/api/schema", dom_id: "#page", deepLinking: true, persistAuthorization: false })`,
-  redoc: `Redoc.init("/api/schema", { hideDownloadButton: false, disableSearch: false }, document.getElementById("page"))`
+  swagger: `SwaggerUIBundle({ url: "/api/schema", dom_id: "#page", deepLinking: true })`,
+  redoc: `Redoc.init("/api/schema", {}, document.getElementById("page"))`
 }
+
+// Up to the edges, and no jump sideways when something unfolds.
+const style = "html { overflow-y: scroll } body { margin: 0 }"
+
+// ReDoc shows its makers' logo, from a host of theirs; where there is none it leaves it out.
+const withoutLogo = (script: string): string => script.replace(/"https:[^"]*\/logo-mini\.svg"/, '"data:,"')
 
 /** The OpenAPI document as JSON and YAML, and two pages that show it with no network but this server. */
 export const DocsHttp = Layer.effectDiscard(
@@ -75,10 +82,15 @@ export const DocsHttp = Layer.effectDiscard(
 
     // Read once, when first asked for: a process that nobody asks for its documentation does not hold it.
     const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
+    const redoc = Effect.map(
+      Effect.orDie(files.readFileString(locate("redoc/bundles/redoc.standalone.js"))),
+      (script) => new TextEncoder().encode(withoutLogo(script))
+    )
     const assets: Record<string, Asset> = {
       "swagger.js": { contentType: "text/javascript", body: yield* ofPackage("swagger-ui-dist/swagger-ui-bundle.js") },
       "swagger.css": { contentType: "text/css", body: yield* ofPackage("swagger-ui-dist/swagger-ui.css") },
-      "redoc.js": { contentType: "text/javascript", body: yield* ofPackage("redoc/bundles/redoc.standalone.js") },
+      "redoc.js": { contentType: "text/javascript", body: yield* Effect.cached(redoc) },
+      "page.css": { contentType: "text/css", body: Effect.succeed(style) },
       "swagger-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.swagger) },
       "redoc-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.redoc) }
     }
@@ -106,7 +118,9 @@ export const DocsHttp = Layer.effectDiscard(
     yield* router.add(
       "GET",
       "/api/schema.yml",
-      HttpServerResponse.text(Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }), { contentType: "application/yaml; charset=utf-8" })
+      HttpServerResponse.text(Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }), {
+        contentType: "application/yaml; charset=utf-8"
+      })
     )
     yield* router.add("GET", "/api/docs/swagger", showPage(pages.swagger))
     yield* router.add("GET", "/api/docs/redoc", showPage(pages.redoc))

@@ -2,9 +2,16 @@ import { CurrentOrigin } from "@user-service/core/Origin"
 import * as AccessLog from "@user-service/telemetry/AccessLog"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import { LogSink } from "@user-service/telemetry/LogSink"
-import { ByteSize, Clock, Duration, Effect, identity } from "effect"
+import { ByteSize, Clock, Duration, Effect, identity, Option, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import {
+  HttpIncomingMessage,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServerRequest,
+  HttpServerResponse,
+  HttpTraceContext
+} from "effect/http"
 import { Drain } from "../health/Drain.ts"
 import { failure } from "./Answers.ts"
 import { originOf } from "./ClientAddress.ts"
@@ -13,21 +20,12 @@ import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
 import { routeOf } from "./Routes.ts"
+import { securityHeaders } from "./SecurityHeaders.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
 const deadline = Duration.seconds(20)
-
-// OWASP's set for an API that is no page (REST Security Cheat Sheet); the documentation pages bring their own policy.
-const securityHeaders = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY"
-}
 
 // The scheme every 401 asks for (RFC 6750, section 3).
 const challenge = { "www-authenticate": `Bearer realm="user-service"` }
@@ -46,7 +44,7 @@ export const Edge = HttpRouter.middleware(
     const sink = yield* LogSink
     const metrics = yield* HttpMetrics
     const gate = yield* makeGate
-    const cors =
+    const shared =
       settings.corsOrigins.length === 0
         ? identity
         : HttpMiddleware.cors({
@@ -63,6 +61,13 @@ export const Edge = HttpRouter.middleware(
             exposedHeaders: ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
             maxAge: 600
           })
+
+    // The library takes every OPTIONS for a preflight, which names the method it asks about (Fetch, section 3.3.2).
+    const cors = <E, R>(
+      request: HttpServerRequest.HttpServerRequest,
+      app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+    ) =>
+      request.method === "OPTIONS" && request.headers["access-control-request-method"] === undefined ? app : shared(app)
 
     const requestIdOf = (request: HttpServerRequest.HttpServerRequest) => {
       const given = request.headers["x-request-id"]
@@ -93,7 +98,8 @@ export const Edge = HttpRouter.middleware(
         status,
         duration_ms: ended - started,
         user_id: facts.userId,
-        ip: facts.origin.ip ?? undefined
+        ip: facts.origin.ip ?? undefined,
+        trace_id: facts.traceId
       })
     }
 
@@ -102,15 +108,21 @@ export const Edge = HttpRouter.middleware(
         const request = yield* HttpServerRequest.HttpServerRequest
         const started = yield* monotonicMillis
         metrics.begin()
-        const facts: RequestFacts = { requestId: yield* requestIdOf(request), origin: originOf(request) }
-        yield* gate.warnOfUntrusted(request)
+        const span = yield* spanOf(request)
+        const facts: RequestFacts = {
+          requestId: yield* requestIdOf(request),
+          traceId: Option.getOrUndefined(span)?.traceId,
+          origin: originOf(request)
+        }
+        yield* gate.warnOfUntrusted(request).pipe(Effect.annotateLogs("request_id", facts.requestId))
         const refusal = gate.refusal(request)
-        const response = yield* (refusal === undefined ? cors(enveloped(app)) : Effect.succeed(refusal)).pipe(
+        const response = yield* (refusal === undefined ? cors(request, enveloped(app)) : Effect.succeed(refusal)).pipe(
           Effect.timeoutOrElse({ duration: deadline, orElse: () => Effect.succeed(tooLong) }),
           Effect.provideService(CurrentFacts, facts),
           Effect.provideService(CurrentOrigin, facts.origin),
           Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
           Effect.annotateLogs("request_id", facts.requestId),
+          Option.isSome(span) ? Effect.provideService(Tracer.ParentSpan, span.value) : identity,
           // The client went away before there was an answer.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended)))
         )
@@ -127,5 +139,12 @@ export const Edge = HttpRouter.middleware(
 )
 
 const tooLong = failure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
+
+// The server's span; where none is exported there is none, and the client's trace goes on without one of ours.
+const spanOf = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.map(
+    Effect.serviceOption(Tracer.ParentSpan),
+    Option.orElse((): Option.Option<Tracer.AnySpan> => HttpTraceContext.fromHeaders(request.headers))
+  )
 
 const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)

@@ -1,11 +1,15 @@
-import { Effect, Option, Result } from "effect"
+import { Effect, Option, Predicate, Result } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 
 // Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
-const isProbe = (url: string): boolean => /^\/(health|metrics)(\/|$|\?)/.test(url)
+const isProbe = (url: string): boolean => /^\/(health|metrics|api\/v1\/users\/health)(\/|$|\?)/.test(url)
+
+// Every request of HTTP/1.1 names a host (RFC 9112, section 3.2); one of HTTP/1.0 need not.
+const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>
+  headers["host"] === undefined && Predicate.hasProperty(source, "httpVersion") && source.httpVersion !== "1.0"
 
 const matches = (host: string, allowed: string): boolean =>
   allowed === "*" ||
@@ -35,6 +39,7 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     request.protocol === "https" || (request.headers["x-forwarded-proto"] === "https" && isTrusted(request))
 
   const refusal = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
+    if (lacksHost(request)) return failure(400, "malformed_json", "The Host header is required")
     if (isProbe(request.url)) return undefined
     const host = request.headers["host"]
     if (
@@ -45,7 +50,7 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     }
     if (!settings.forceHttps || isHttps(request)) return undefined
     // A redirected write would have sent its credentials in the clear already, and would again.
-    return request.method === "GET" || request.method === "HEAD"
+    return host !== undefined && (request.method === "GET" || request.method === "HEAD")
       ? HttpServerResponse.redirect(`https://${host}${request.url}`, { status: 308 })
       : failure(403, "forbidden", "HTTPS is required")
   }

@@ -1,33 +1,35 @@
 import type { Problems } from "@user-service/schema/Envelope"
-import { Predicate, SchemaIssue } from "effect"
+import { Predicate, SchemaAST, type SchemaIssue } from "effect"
 
-// What is wrong, in words for a person. The input itself is never repeated: it may be a password.
-const describe = (issue: SchemaIssue.Leaf): string => {
-  const own = ownMessage(issue)
-  if (own !== undefined) return own
+// In words for a person. The input itself is never repeated: it may be a password.
+const describe = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf): string => {
   switch (issue._tag) {
     case "MissingKey":
       return "This field is required."
     case "InvalidType":
+    case "AnyOf":
       return expectation(issue.ast)
     default:
       return "Enter a valid value."
   }
 }
 
-const ownMessage = (issue: SchemaIssue.Leaf): string | undefined => {
+// The message that the schema itself has for the issue.
+const ownMessage = (issue: SchemaIssue.Issue): string | undefined => {
   const message =
     issue._tag === "MissingKey"
       ? issue.annotations?.messageMissingKey
-      : "annotations" in issue
-        ? issue.annotations?.["message"]
-        : issue._tag === "InvalidType"
-          ? issue.ast.annotations?.["message"]
-          : undefined
+      : issue._tag === "Filter"
+        ? (issue.filter.annotations?.["message"] ?? ownMessage(issue.issue))
+        : "annotations" in issue
+          ? issue.annotations?.["message"]
+          : issue._tag === "InvalidType" || issue._tag === "AnyOf"
+            ? issue.ast.annotations?.["message"]
+            : undefined
   return Predicate.isString(message) ? message : undefined
 }
 
-const expectation = (ast: SchemaIssue.InvalidType["ast"]): string => {
+const expectation = (ast: SchemaAST.AST): string => {
   switch (ast._tag) {
     case "String":
       return "Must be a string."
@@ -39,12 +41,49 @@ const expectation = (ast: SchemaIssue.InvalidType["ast"]): string => {
       return "Must be a list."
     case "Objects":
       return "Must be an object."
+    case "Union":
+      return choice(ast.types.map(SchemaAST.toEncoded).filter((type) => !SchemaAST.isNull(type)))
     default:
       return "Enter a valid value."
   }
 }
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1({ leafHook: describe })
+const choice = (types: ReadonlyArray<SchemaAST.AST>): string => {
+  const [only, ...others] = types
+  if (only !== undefined && others.length === 0) return expectation(only)
+  return types.every(SchemaAST.isLiteral)
+    ? `Must be one of: ${types.map((type) => String(type.literal)).join(", ")}.`
+    : "Enter a valid value."
+}
+
+interface Problem {
+  readonly path: ReadonlyArray<string>
+  readonly message: string
+}
+
+// The message of an outer check stands for all that is wrong within it.
+const flatten = (
+  issue: SchemaIssue.Issue,
+  path: ReadonlyArray<string> = [],
+  message: string | undefined = undefined
+): ReadonlyArray<Problem> => {
+  switch (issue._tag) {
+    case "Filter":
+      return flatten(issue.issue, path, message ?? ownMessage(issue))
+    case "Encoding":
+      return flatten(issue.issue, path, message)
+    case "Pointer":
+      return flatten(issue.issue, [...path, ...issue.path.map(String)], message)
+    case "Composite":
+      return issue.issues.flatMap((inner) => flatten(inner, path, message))
+    case "AnyOf":
+      return issue.issues.length > 0
+        ? issue.issues.flatMap((inner) => flatten(inner, path, message))
+        : [{ path, message: message ?? ownMessage(issue) ?? describe(issue) }]
+    default:
+      return [{ path, message: message ?? ownMessage(issue) ?? describe(issue) }]
+  }
+}
 
 type Tree = { [field: string]: Array<string> | Tree }
 
@@ -65,10 +104,7 @@ const insert = (tree: Tree, path: ReadonlyArray<string>, message: string): void 
 /** Every problem of an input under its field, in the shape of the input; what belongs to no field under `error`. */
 export const problemsOf = (issue: SchemaIssue.Issue): Problems => {
   const tree: Tree = {}
-  for (const { message, path } of format(issue).issues) {
-    const keys = (path ?? []).map((entry) => String(Predicate.isObject(entry) && "key" in entry ? entry.key : entry))
-    insert(tree, keys, message)
-  }
+  for (const { message, path } of flatten(issue)) insert(tree, path, message)
   return tree
 }
 

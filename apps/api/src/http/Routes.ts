@@ -1,13 +1,17 @@
 import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { maxHeaderSize } from "./NodeServer.ts"
 
 /** A route's path as it was declared, for the methods of one. */
 interface Route {
   readonly path: string
 }
 
-const table = FindMyWay.make<Route>({ ignoreTrailingSlash: true })
+/** How paths are told apart. An id of any length is one: what is no id of ours is judged by its feature. */
+export const routerConfig = { ignoreTrailingSlash: true, maxParamLength: maxHeaderSize } as const
+
+const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()
 
 /** The routes outside the HTTP API: pages and probes with formats of their own. */

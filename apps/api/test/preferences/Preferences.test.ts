@@ -1,43 +1,316 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { assertFailure, assertInvalid, assertUnauthenticated, succeeded, time, uuidV7 } from "../Answers.ts"
+import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
 
 const path = "/api/v1/users/preferences/"
 
-describe("preferences over HTTP", () => {
-  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+const find = (token: string) => Effect.flatMap(TestApi, ({ send }) => send("GET", path, { token }))
+
+const found = (answer: Answer) => succeeded(answer, 200, "Preferences retrieved successfully")
+
+const update = (token: string, body: unknown, ifMatch?: string, method = "PATCH") =>
+  Effect.flatMap(TestApi, ({ send }) =>
+    send(method, path, { token, body, headers: ifMatch === undefined ? {} : { "if-match": ifMatch } })
+  )
+
+const changed = (answer: Answer) => succeeded(answer, 200, "Preferences updated successfully")
+
+const assertStale = (answer: Answer, current: string): void => {
+  assertFailure(answer, 412, "precondition_failed", "The preferences were changed meanwhile")
+  assert.strictEqual(answer.headers.get("etag"), current)
+}
+
+const switches = [
+  "email_enabled",
+  "email_marketing",
+  "email_transactional",
+  "email_security",
+  "email_system",
+  "push_enabled",
+  "push_marketing",
+  "push_transactional",
+  "push_security",
+  "push_system"
+]
+
+it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+  describe("preferences", () => {
     it.effect("a new user is reached by all but marketing pushes", () =>
       Effect.gen(function* () {
-        const api = yield* TestApi
-        const { access } = yield* api.person()
-        const { body, headers, status } = yield* api.send("GET", path, { token: access })
-        assert.strictEqual(status, 200)
-        assert.strictEqual(headers.get("etag"), `"1"`)
-        assert.strictEqual(body.message, "Preferences retrieved successfully")
-        assert.isFalse(body.data.push_marketing)
-        assert.isTrue(body.data.email_marketing)
-        assert.strictEqual(body.data.frequency_limit, 50)
-        assert.isNull(body.data.do_not_disturb_start)
+        const { access } = yield* (yield* TestApi).person()
+        const answer = yield* find(access)
+        const preferences = found(answer)
+        assert.strictEqual(answer.headers.get("etag"), `"1"`)
+        assert.match(preferences.id, uuidV7)
+        assert.match(preferences.created_at, time)
+        assert.deepStrictEqual(preferences, {
+          ...Object.fromEntries(switches.map((name) => [name, name !== "push_marketing"])),
+          id: preferences.id,
+          do_not_disturb_start: null,
+          do_not_disturb_end: null,
+          frequency_limit: 50,
+          created_at: preferences.created_at,
+          updated_at: preferences.created_at
+        })
       })
     )
 
-    it.effect("a stale If-Match is 412 with the tag that stands, and nothing changes", () =>
+    it.effect("PUT and PATCH are the same partial update, answered whole with the next tag", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        for (const method of ["PUT", "PATCH"]) {
+          const { access } = yield* api.person()
+          const before = found(yield* find(access))
+          const answer = yield* update(
+            access,
+            { email_marketing: false, push_marketing: true, frequency_limit: 0 },
+            undefined,
+            method
+          )
+          const after = changed(answer)
+          assert.strictEqual(answer.headers.get("etag"), `"2"`)
+          assert.isAbove(Date.parse(after.updated_at), Date.parse(before.updated_at))
+          assert.deepStrictEqual(after, {
+            ...before,
+            email_marketing: false,
+            push_marketing: true,
+            frequency_limit: 0,
+            updated_at: after.updated_at
+          })
+          const again = yield* find(access)
+          assert.deepStrictEqual(found(again), after)
+          assert.strictEqual(again.headers.get("etag"), `"2"`)
+        }
+      })
+    )
+
+    it.effect("each switch can be turned", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const name of switches) {
+          for (const value of [false, true]) {
+            assert.strictEqual(changed(yield* update(access, { [name]: value }))[name], value)
+          }
+        }
+      })
+    )
+
+    it.effect("show in the profile at once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
-        const change = (limit: number, tag: string) =>
-          api.send("PATCH", path, {
-            token: access,
-            headers: { "if-match": tag },
-            body: { frequency_limit: limit }
+        const profile = api.send("GET", "/api/v1/users/profile/", { token: access })
+        yield* profile
+        const after = changed(yield* update(access, { frequency_limit: 7 }))
+        assert.deepStrictEqual((yield* profile).body.data.notification_preferences, after)
+      })
+    )
+
+    it.effect("an empty change is one: the tag moves, the settings do not", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const { updated_at, ...before } = found(yield* find(access))
+        const answer = yield* update(access, { unknown: true, id: "x" })
+        const { updated_at: moved, ...after } = changed(answer)
+        assert.deepStrictEqual(after, before)
+        assert.notStrictEqual(moved, updated_at)
+        assert.strictEqual(answer.headers.get("etag"), `"2"`)
+      })
+    )
+
+    it.effect("are for who is logged in", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        assertUnauthenticated(yield* send("GET", path))
+        for (const method of ["PUT", "PATCH"]) assertUnauthenticated(yield* send(method, path, { body: {} }))
+      })
+    )
+
+    it.effect("names every bad field at once; a text is no boolean and no number", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const boolean = ["Must be a valid boolean."]
+        const clock = ["Enter a valid time: HH:MM or HH:MM:SS."]
+        for (const value of ["true", 1, null, [], {}]) {
+          assertInvalid(
+            yield* update(access, Object.fromEntries(switches.map((name) => [name, value]))),
+            Object.fromEntries(switches.map((name) => [name, boolean]))
+          )
+        }
+        assertInvalid(
+          yield* update(access, {
+            push_enabled: "false",
+            do_not_disturb_start: "9:00",
+            do_not_disturb_end: 9,
+            frequency_limit: "50"
+          }),
+          {
+            push_enabled: boolean,
+            do_not_disturb_start: clock,
+            do_not_disturb_end: ["Must be a string."],
+            frequency_limit: ["A valid number is required."]
+          }
+        )
+      })
+    )
+
+    it.effect("a frequency limit is an integer from 0 to 10,000", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const frequency_limit of [0, 1, 10_000]) {
+          assert.strictEqual(changed(yield* update(access, { frequency_limit })).frequency_limit, frequency_limit)
+        }
+        const range = ["Ensure this value is between 0 and 10000."]
+        for (const frequency_limit of [-1, 10_001, 9_007_199_254_740_991]) {
+          assertInvalid(yield* update(access, { frequency_limit }), { frequency_limit: range })
+        }
+        assertInvalid(yield* update(access, { frequency_limit: 1.5 }), {
+          frequency_limit: ["A valid integer is required."]
+        })
+        for (const frequency_limit of ["1", null, true, []]) {
+          assertInvalid(yield* update(access, { frequency_limit }), {
+            frequency_limit: ["A valid number is required."]
           })
-        assert.strictEqual((yield* change(1, `"1"`)).status, 200)
-        const stale = yield* change(2, `"1"`)
-        assert.strictEqual(stale.status, 412)
-        assert.strictEqual(stale.body.code, "precondition_failed")
-        assert.strictEqual(stale.headers.get("etag"), `"2"`)
-        const { body } = yield* api.send("GET", path, { token: access })
-        assert.strictEqual(body.data.frequency_limit, 1)
+        }
+        for (const number of ["1e400", "-1e400"]) {
+          assert.strictEqual((yield* update(access, `{"frequency_limit":${number}}`)).status, 422)
+        }
+      })
+    )
+  })
+
+  describe("the do-not-disturb window", () => {
+    const window = (start: unknown, end: unknown) => ({ do_not_disturb_start: start, do_not_disturb_end: end })
+    const timesOf = (preferences: Record<string, unknown>) => [
+      preferences["do_not_disturb_start"],
+      preferences["do_not_disturb_end"]
+    ]
+
+    it.effect("is two times of day, with or without seconds, answered with them; it may wrap midnight", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const cases = [
+          ["22:00", "07:30"],
+          ["00:00:00", "23:59:59"],
+          ["08:00:01", "08:00:00"]
+        ]
+        for (const [start = "", end = ""] of cases) {
+          const preferences = changed(yield* update(access, window(start, end)))
+          assert.deepStrictEqual(
+            timesOf(preferences),
+            [start, end].map((text) => text.padEnd(8, ":00"))
+          )
+          assert.deepStrictEqual(timesOf(found(yield* find(access))), timesOf(preferences))
+        }
+        assert.deepStrictEqual(timesOf(changed(yield* update(access, window(null, null)))), [null, null])
+      })
+    )
+
+    it.effect("takes nothing else for a time", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const problem = ["Enter a valid time: HH:MM or HH:MM:SS."]
+        for (const text of ["24:00", "12:60", "12:00:60", "7:00", "07:00Z", "07:00:00.5", "", "noon", "07:00\n"]) {
+          assertInvalid(yield* update(access, window(text, text)), {
+            do_not_disturb_start: problem,
+            do_not_disturb_end: problem
+          })
+        }
+      })
+    )
+
+    it.effect("has both ends or neither, in the row as it would then be", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const noEnd = { do_not_disturb_end: ["Required when a start is set."] }
+        const noStart = { do_not_disturb_start: ["Required when an end is set."] }
+        assertInvalid(yield* update(access, { do_not_disturb_start: "22:00" }), noEnd)
+        assertInvalid(yield* update(access, { do_not_disturb_end: "07:00" }), noStart)
+        assertInvalid(yield* update(access, window("22:00", null)), noEnd)
+        changed(yield* update(access, window("22:00", "07:00")))
+        assertInvalid(yield* update(access, { do_not_disturb_start: null }), noStart)
+        assertInvalid(yield* update(access, { do_not_disturb_end: null }), noEnd)
+        // One end alone is enough where the other stands.
+        assert.deepStrictEqual(timesOf(changed(yield* update(access, { do_not_disturb_end: "06:00" }))), [
+          "22:00:00",
+          "06:00:00"
+        ])
+      })
+    )
+
+    it.effect("is never empty, in the row as it would then be, and a refusal changes nothing", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const equal = { do_not_disturb_end: ["Must differ from the start."] }
+        assertInvalid(yield* update(access, window("22:00", "22:00:00")), equal)
+        changed(yield* update(access, window("22:00", "07:00")))
+        assertInvalid(yield* update(access, { do_not_disturb_start: "07:00", frequency_limit: 1 }), equal)
+        const answer = yield* find(access)
+        assert.strictEqual(answer.headers.get("etag"), `"2"`)
+        assert.strictEqual(found(answer).frequency_limit, 50)
+      })
+    )
+  })
+
+  describe("If-Match on preferences", () => {
+    it.effect("a stale tag is 412 with the tag that stands, and nothing changes", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        changed(yield* update(access, { frequency_limit: 1 }, `"1"`))
+        for (const method of ["PUT", "PATCH"]) {
+          assertStale(yield* update(access, { frequency_limit: 2 }, `"1"`, method), `"2"`)
+        }
+        assert.strictEqual(found(yield* find(access)).frequency_limit, 1)
+      })
+    )
+
+    it.effect("any of a list will do, and * for whatever stands", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const tags of [`"1"`, `"7", "2"`, `"3" , W/"1","x"`, "*", ` * `, `"6","6"`]) {
+          changed(yield* update(access, {}, tags))
+        }
+        assertStale(yield* update(access, {}, `"1", "2","3"`), `"7"`)
+      })
+    )
+
+    it.effect("what is no strong tag of ours matches nothing", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const tag of [`W/"1"`, "1", `"x"`, `""`, `"01x"`, `"-1"`, `"1`, `"99999999999999999999"`, "**"]) {
+          assertStale(yield* update(access, {}, tag), `"1"`)
+        }
+      })
+    )
+
+    it.effect("of many at once with the same tag exactly one is carried out", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const answers = yield* Effect.all(
+          Array.from({ length: 10 }, (_, index) => update(access, { frequency_limit: index }, `"1"`)),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(answers.map(({ status }) => status).toSorted(), [
+          200,
+          ...Array.from({ length: 9 }, () => 412)
+        ])
+        const winner = answers.findIndex(({ status }) => status === 200)
+        assert.strictEqual(found(yield* find(access)).frequency_limit, winner)
+      })
+    )
+
+    it.effect("a change is told whole with its version, a refused one is not", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, id } = yield* api.person()
+        yield* update(access, { frequency_limit: 3 }, `"1"`)
+        yield* update(access, { frequency_limit: 4 }, `"1"`)
+        const told = yield* api.sql<{ readonly preferences: object }>`
+          select payload->'preferences' as preferences from outbox
+          where user_id = ${id} and event_type = 'PreferencesUpdated'`
+        assert.strictEqual(told.length, 1)
+        assert.deepInclude(told[0]?.preferences, { frequencyLimit: 3, version: 2, emailEnabled: true })
       })
     )
   })

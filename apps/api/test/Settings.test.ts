@@ -1,0 +1,308 @@
+import { assert, describe, it } from "@effect/vitest"
+import { read } from "@user-service/api/ApiSettings"
+import type { RateLimit } from "@user-service/domain/RateLimit"
+import { ConfigProvider, Duration, Effect, Option, Redacted } from "effect"
+import { IpNetwork } from "effect/net"
+
+type Environment = Readonly<Record<string, string>>
+
+const attempt = (environment: Environment) =>
+  read.pipe(
+    Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: { ...environment } })),
+    Effect.result
+  )
+
+const settingsOf = Effect.fnUntraced(function* (environment: Environment) {
+  return yield* Effect.fromResult(yield* attempt(environment))
+})
+
+/** The message of the refusal. */
+const refusalOf = (environment: Environment) =>
+  Effect.flip(settingsOf(environment)).pipe(Effect.map(({ message }) => message))
+
+/** The refusal's lines, without its first. */
+const problemsOf = (environment: Environment) =>
+  Effect.map(refusalOf(environment), (message) => {
+    const [title, ...lines] = message.split("\n")
+    assert.strictEqual(title, "The configuration is not valid:")
+    return lines.map((line) => {
+      assert.match(line, /^ {2}- \S/)
+      return line.slice(4)
+    })
+  })
+
+/** The variables the refusal names. */
+const namesOf = (environment: Environment) =>
+  Effect.map(problemsOf(environment), (lines) => lines.map((line) => line.split(/[: ]/)[0] ?? "").toSorted())
+
+const strong = "Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
+
+const production: Environment = {
+  NODE_ENV: "production",
+  DATABASE_URL: "postgres://database.internal/users",
+  REDIS_URL: "redis://cache.internal",
+  RABBITMQ_URL: "amqp://broker.internal",
+  JWT_KEYS_FILE: "/run/secrets/keys.json"
+}
+
+describe("settings", () => {
+  it.effect("an empty environment is a good one", () =>
+    Effect.gen(function* () {
+      const settings = yield* settingsOf({})
+      assert.strictEqual(settings.environment, "development")
+      assert.strictEqual(settings.port, 8000)
+      assert.strictEqual(settings.dataDir, ".data")
+      assert.isTrue(Option.isNone(settings.database))
+      assert.isTrue(Option.isNone(settings.redisUrl))
+      assert.isTrue(Option.isNone(settings.rabbitmqUrl))
+      assert.strictEqual(Duration.toSeconds(settings.shutdownGrace), 20)
+      assert.deepInclude(settings.tokens, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })
+      assert.deepInclude(settings.passwords, { cost: 12, queueSize: 64 })
+      assert.strictEqual(settings.passwordPolicy, 8)
+      assert.strictEqual(settings.maxPushTokens, 20)
+      const { accessLifetime, maxLifetime, refreshGrace, refreshLifetime } = settings.sessions
+      assert.deepStrictEqual([accessLifetime, refreshLifetime, maxLifetime, refreshGrace].map(Duration.toSeconds), [
+        3600,
+        7 * 86_400,
+        90 * 86_400,
+        10
+      ])
+      assert.deepStrictEqual([settings.cache.user, settings.cache.preferences].map(Duration.toHours), [1, 24])
+      assert.deepStrictEqual(settings.edge, {
+        corsOrigins: [],
+        allowedHosts: [],
+        trustedProxies: [],
+        forceHttps: false,
+        metricsToken: Option.none()
+      })
+    })
+  )
+
+  it.effect("the limits are those of the contract, by default", () =>
+    Effect.gen(function* () {
+      const { limits } = yield* settingsOf({})
+      const written = (limit: Option.Option<RateLimit>) =>
+        Option.map(limit, ({ limit, window }) => [limit, Duration.toMinutes(window)])
+      assert.deepStrictEqual(
+        Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, Option.getOrThrow(written(limit))])),
+        { register: [5, 60], loginAccount: [10, 5], loginIp: [100, 5], refresh: [30, 1], changePassword: [5, 15] }
+      )
+    })
+  )
+
+  it.effect("a limit is obeyed in each unit, and can be off", () =>
+    Effect.gen(function* () {
+      const { limits } = yield* settingsOf({
+        RATE_LIMIT_REGISTER: "7/30s",
+        RATE_LIMIT_LOGIN_ACCOUNT: "1/2d",
+        RATE_LIMIT_REFRESH: "off"
+      })
+      const seconds = (limit: Option.Option<RateLimit>) =>
+        Option.map(limit, ({ limit, window }) => [limit, Duration.toSeconds(window)])
+      assert.deepStrictEqual(Option.getOrThrow(seconds(limits.register)), [7, 30])
+      assert.deepStrictEqual(Option.getOrThrow(seconds(limits.loginAccount)), [1, 172_800])
+      assert.isTrue(Option.isNone(limits.refresh))
+    })
+  )
+
+  it.effect("lists are parted by commas; an address alone is a network of its own", () =>
+    Effect.gen(function* () {
+      const { edge } = yield* settingsOf({
+        ALLOWED_HOSTS: "a.example, .b.example,",
+        CORS_ALLOWED_ORIGINS: "https://a.example,https://b.example",
+        TRUSTED_PROXIES: "10.0.0.0/8, 192.0.2.1,2001:db8::/32,::1"
+      })
+      assert.deepStrictEqual(edge.allowedHosts, ["a.example", ".b.example"])
+      assert.deepStrictEqual(edge.corsOrigins, ["https://a.example", "https://b.example"])
+      assert.deepStrictEqual(edge.trustedProxies.map(IpNetwork.format), [
+        "10.0.0.0/8",
+        "192.0.2.1/32",
+        "2001:db8::/32",
+        "::1/128"
+      ])
+    })
+  )
+
+  it.effect("a database is named whole or in parts", () =>
+    Effect.gen(function* () {
+      const urlOf = (environment: Environment) =>
+        Effect.map(settingsOf(environment), ({ database }) => new URL(Redacted.value(Option.getOrThrow(database).url)))
+      const whole = yield* urlOf({ DATABASE_URL: "postgres://u:p@h:1/n" })
+      assert.deepStrictEqual([whole.host, whole.pathname, whole.username, whole.password], ["h:1", "/n", "u", "p"])
+      const parts = yield* urlOf({ DB_HOST: "h", DB_PORT: "1", DB_NAME: "n", DB_USER: "u", DB_PASSWORD: "p@/:?#" })
+      assert.deepStrictEqual(
+        [parts.host, parts.pathname, parts.username, decodeURIComponent(parts.password)],
+        ["h:1", "/n", "u", "p@/:?#"]
+      )
+    })
+  )
+})
+
+describe("settings that are wrong", () => {
+  const wrong: Environment = {
+    NODE_ENV: "prod",
+    PORT: "eight thousand",
+    WORKERS: "0",
+    SHUTDOWN_GRACE_SECONDS: "-1",
+    DATABASE_URL: "mysql://u:CANARY@h/n",
+    DB_POOL_SIZE: "none",
+    REDIS_URL: "http://u:CANARY@h",
+    RABBITMQ_URL: "http://u:CANARY@h",
+    LOG_LEVEL: "loud",
+    LOG_FORMAT: "xml",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "nowhere",
+    OTEL_TRACES_SAMPLER_ARG: "2",
+    JWT_ALGORITHM: "none",
+    BCRYPT_COST: "4",
+    HASH_QUEUE_SIZE: "0",
+    PASSWORD_MIN_LENGTH: "0",
+    ACCESS_TOKEN_LIFETIME_MINUTES: "0",
+    REFRESH_TOKEN_LIFETIME_DAYS: "a week",
+    SESSION_MAX_DAYS: "1.5",
+    REFRESH_GRACE_SECONDS: "-1",
+    RATE_LIMIT_REGISTER: "5",
+    RATE_LIMIT_LOGIN_ACCOUNT: "0/5m",
+    RATE_LIMIT_LOGIN_IP: "5/m",
+    RATE_LIMIT_REFRESH: "5/5w",
+    RATE_LIMIT_CHANGE_PASSWORD: "on",
+    CACHE_TTL_USER: "long",
+    CACHE_TTL_PROFILE: "longer",
+    CACHE_TTL_PREFERENCES: "longest",
+    MAX_PUSH_TOKENS: "0",
+    TRUSTED_PROXIES: "10.0.0.0/33",
+    FORCE_HTTPS: "maybe"
+  }
+
+  it.effect("are all named in one message, each once, and no secret with them", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* namesOf(wrong), Object.keys(wrong).toSorted())
+      assert.notInclude(yield* refusalOf(wrong), "CANARY")
+    })
+  )
+
+  it.effect("are each named alone", () =>
+    Effect.gen(function* () {
+      for (const [name, value] of Object.entries(wrong)) {
+        assert.deepStrictEqual(yield* namesOf({ [name]: value }), [name])
+      }
+    })
+  )
+
+  it.effect("say what is expected instead", () =>
+    Effect.gen(function* () {
+      const lines = yield* problemsOf({
+        PORT: "70000",
+        RATE_LIMIT_REGISTER: "often",
+        TRUSTED_PROXIES: "proxy.internal",
+        DATABASE_URL: "users"
+      })
+      assert.sameMembers(lines, [
+        "PORT: Expected a value between 0 and 65535",
+        `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d`,
+        "TRUSTED_PROXIES: proxy.internal is not a network such as 10.0.0.0/8",
+        "DATABASE_URL: must be postgres://user:password@host:port/name"
+      ])
+    })
+  )
+
+  it.effect("a part of the database's address is named by its own name", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* namesOf({ DB_HOST: "h", DB_PORT: "x" }), ["DB_PORT"])
+    })
+  )
+
+  it.effect("a secret that HS256 needs and that is not set is required", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ JWT_ALGORITHM: "HS256" }), ["SECRET_KEY: required"])
+      assert.deepStrictEqual(yield* problemsOf({ JWT_ALGORITHM: "HS256", SECRET_KEY: "", BCRYPT_COST: "x" }), [
+        "SECRET_KEY: required",
+        "BCRYPT_COST: Expected a string representing a finite number"
+      ])
+    })
+  )
+
+  it.effect("an empty variable is an absent one", () =>
+    Effect.gen(function* () {
+      const empty = Object.fromEntries(Object.keys(wrong).map((name) => [name, ""]))
+      const settings = yield* settingsOf(empty)
+      assert.strictEqual(settings.port, 8000)
+      assert.isTrue(Option.isNone(settings.database))
+    })
+  )
+})
+
+describe("settings in production", () => {
+  it.effect("are good with every engine and a key file", () =>
+    Effect.gen(function* () {
+      const settings = yield* settingsOf(production)
+      assert.strictEqual(settings.environment, "production")
+      assert.deepStrictEqual(settings.keys, { path: "/run/secrets/keys.json", named: true })
+      yield* settingsOf({ ...production, JWT_ALGORITHM: "HS256", SECRET_KEY: strong })
+    })
+  )
+
+  it.effect("run on nothing embedded or generated: all that is missing is told at once", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ NODE_ENV: "production" }), [
+        "DATABASE_URL (or DB_HOST): required in production",
+        "REDIS_URL: required in production",
+        "RABBITMQ_URL: required in production",
+        "JWT_KEYS_FILE: required in production"
+      ])
+    })
+  )
+
+  it.effect("each missing one is told alone", () =>
+    Effect.gen(function* () {
+      for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "JWT_KEYS_FILE"]) {
+        const { [name]: _, ...others } = production
+        assert.deepStrictEqual(yield* namesOf(others), [name])
+      }
+      const { DATABASE_URL: _, ...others } = production
+      yield* settingsOf({ ...others, DB_HOST: "database.internal" })
+    })
+  )
+
+  it.effect("a weak or known secret is refused, for its reason and without being repeated", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [secret: string, reason: string]> = [
+        ["short-CANARY", "must have at least 32 bytes"],
+        ["django-insecure-CANARY-0123456789abcdefghij", "is a known default"],
+        ["please-change-me-CANARY-0123456789abcdef", "is a known default"],
+        ["your-secret-key-CANARY-0123456789abcdefgh", "is a known default"],
+        ["abababababababababababababababababababab", "repeats a few characters"]
+      ]
+      for (const [SECRET_KEY, reason] of cases) {
+        for (const JWT_ALGORITHM of ["HS256", "EdDSA"]) {
+          const environment = { ...production, JWT_ALGORITHM, SECRET_KEY }
+          assert.deepStrictEqual(yield* problemsOf(environment), [`SECRET_KEY: ${reason}`])
+          assert.notInclude(yield* refusalOf(environment), SECRET_KEY)
+        }
+      }
+    })
+  )
+
+  it.effect("a weak secret is a developer's own affair elsewhere", () =>
+    Effect.gen(function* () {
+      yield* settingsOf({ JWT_ALGORITHM: "HS256", SECRET_KEY: "short" })
+    })
+  )
+
+  it.effect("what is wrong and what is missing are told together", () =>
+    Effect.gen(function* () {
+      const environment = { NODE_ENV: "production", PORT: "x", REDIS_URL: "x", SECRET_KEY: "x", JWT_ALGORITHM: "HS256" }
+      assert.deepStrictEqual(yield* namesOf(environment), [
+        "DATABASE_URL",
+        "JWT_KEYS_FILE",
+        "PORT",
+        "RABBITMQ_URL",
+        "REDIS_URL",
+        "SECRET_KEY"
+      ])
+      assert.deepStrictEqual(yield* namesOf({ ...production, JWT_ALGORITHM: "HS256", HASH_QUEUE_SIZE: "x" }), [
+        "HASH_QUEUE_SIZE",
+        "SECRET_KEY"
+      ])
+    })
+  )
+})

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Yaml from "yaml"
+import { assertFailure } from "../Answers.ts"
+import { absentId, routes } from "../http/Routes.ts"
+import { layerEmbedded, TestApi } from "../TestApi.ts"
+
+// What a page may do, by what it may not: no other host, no inline script, no frame.
+const policy = {
+  "default-src": "'none'",
+  "connect-src": "'self'",
+  "font-src": "'self' data:",
+  "frame-ancestors": "'none'",
+  "img-src": "'self' data:",
+  "script-src": "'self'",
+  "style-src": "'self' 'unsafe-inline'",
+  "worker-src": "'self' blob:"
+}
+
+const directives = (header: string | null) =>
+  Object.fromEntries(
+    (header ?? "").split(";").map((directive) => {
+      const [name = "", ...sources] = directive.trim().split(" ")
+      return [name, sources.join(" ")]
+    })
+  )
+
+it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+  describe("the OpenAPI document", () => {
+    it.effect("is OpenAPI 3.1, as JSON and as YAML the same", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const json = yield* send("GET", "/api/schema")
+        assert.strictEqual(json.status, 200)
+        assert.strictEqual(json.headers.get("content-type"), "application/json")
+        assert.match(json.body.openapi, /^3\.1\.\d$/)
+        const yaml = yield* send("GET", "/api/schema.yml")
+        assert.strictEqual(yaml.status, 200)
+        assert.strictEqual(yaml.headers.get("content-type"), "application/yaml; charset=utf-8")
+        assert.deepStrictEqual(Yaml.parse(yaml.text), json.body)
+      })
+    )
+
+    it.effect("has every route of the API with its methods, and says which need a token", () =>
+      Effect.gen(function* () {
+        const { body } = yield* (yield* TestApi).send("GET", "/api/schema")
+        for (const { methods, open, path } of routes) {
+          // What has a format of its own is no part of the API, and an id in it is a parameter.
+          if (!path.startsWith("/api/v1/")) continue
+          const documented = body.paths[path.replace(absentId, "{id}")]
+          assert.isDefined(documented, path)
+          for (const method of methods) {
+            if (path.endsWith("deactivate_all/") && method !== "POST") continue
+            const operation = documented[method.toLowerCase()]
+            assert.isDefined(operation, `${method} ${path}`)
+            const secured = (operation.security ?? []).length > 0
+            if (!path.endsWith("/logout/")) assert.strictEqual(secured, !open, `${method} ${path}`)
+            if (!open) assert.property(operation.responses, "401", `${method} ${path}`)
+          }
+        }
+      })
+    )
+  })
+
+  describe("the documentation pages", () => {
+    it.effect("show under a policy that lets them reach this server alone", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const name of ["swagger", "redoc"]) {
+          const { headers, status, text } = yield* send("GET", `/api/docs/${name}`)
+          assert.strictEqual(status, 200)
+          assert.strictEqual(headers.get("content-type"), "text/html; charset=utf-8")
+          assert.deepStrictEqual(directives(headers.get("content-security-policy")), policy)
+          assert.strictEqual(headers.get("x-content-type-options"), "nosniff")
+          assert.notMatch(text, /https?:\/\//)
+          assert.notMatch(text, /<script(?![^>]* src=)|\son\w+=|<style/)
+        }
+      })
+    )
+
+    it.effect("load only what is there, as what it is", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const name of ["swagger", "redoc"]) {
+          const { text } = yield* send("GET", `/api/docs/${name}`)
+          const links = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = ""]) => link)
+          const own = links.filter((link) => !link.startsWith("data:"))
+          assert.isAtLeast(own.length, 2)
+          for (const link of own) {
+            const asset = yield* send("GET", link)
+            assert.strictEqual(asset.status, 200, link)
+            assert.strictEqual(
+              asset.headers.get("content-type"),
+              `text/${link.endsWith(".css") ? "css" : "javascript"}; charset=utf-8`,
+              link
+            )
+            assert.strictEqual(asset.headers.get("cache-control"), "max-age=3600", link)
+            assert.isAbove(asset.text.length, 20, link)
+          }
+          const start = yield* send("GET", `/api/docs/assets/${name}-start.js`)
+          assert.include(start.text, `"/api/schema"`)
+        }
+      })
+    )
+
+    it.effect("no other file is to be had", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const names = [
+          "x.js",
+          "swagger",
+          "SWAGGER.JS",
+          "..%2fpackage.json",
+          "%2e%2e%2fx",
+          "__proto__",
+          "constructor",
+          "%00"
+        ]
+        for (const name of names) {
+          const answer = yield* send("GET", `/api/docs/assets/${name}`)
+          assertFailure(answer, 404, "not_found", "No such file")
+        }
+      })
+    )
+  })
+})

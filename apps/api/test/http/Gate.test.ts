@@ -1,0 +1,183 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { assertFailure, assertUnauthenticated } from "../Answers.ts"
+import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
+import * as RawHttp from "./RawHttp.ts"
+
+const profile = "/api/v1/users/profile/"
+const login = "/api/v1/users/login/"
+const probes = ["/health", "/health/", "/health/live", "/health/ready", "/api/v1/users/health/", "/metrics"]
+
+const assertRefused = (answer: Answer, message: string): void => assertFailure(answer, 403, "forbidden", message)
+
+const from = (host: string) =>
+  Effect.flatMap(TestApi, ({ url }) => RawHttp.request(url, [`GET ${profile} HTTP/1.1`, `Host: ${host}`]))
+
+const assertSecured = ({ headers }: Answer): void => {
+  assert.match(headers.get("x-request-id") ?? "", /./)
+  assert.strictEqual(headers.get("x-content-type-options"), "nosniff")
+  assert.strictEqual(headers.get("cache-control"), "no-store")
+}
+
+describe("ALLOWED_HOSTS", () => {
+  const environment = { ALLOWED_HOSTS: "api.example.com, .users.example, 127.0.0.1,[::1]" }
+  it.layer(layerEmbedded(environment), { excludeTestServices: true })((it) => {
+    it.effect("names who is served: in any case, on any port, a leading dot with all below it", () =>
+      Effect.gen(function* () {
+        for (const host of [
+          "api.example.com",
+          "API.Example.COM",
+          "api.example.com:8443",
+          "users.example",
+          "eu.users.example",
+          "a.b.users.example:80",
+          "127.0.0.1",
+          "[::1]:8000"
+        ]) {
+          assertUnauthenticated(yield* from(host))
+        }
+      })
+    )
+
+    it.effect("all others are refused", () =>
+      Effect.gen(function* () {
+        for (const host of [
+          "example.com",
+          "evil.api.example.com",
+          "api.example.com.evil.test",
+          "evilusers.example",
+          "users.example.evil.test",
+          "api.example.com@evil.test",
+          ""
+        ]) {
+          const answer = yield* from(host)
+          assertRefused(answer, "This host is not served here")
+          assertSecured(answer)
+        }
+      })
+    )
+
+    it.effect("the host of an absolute form counts, not the header beside it", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        const answer = yield* RawHttp.request(url, [`GET http://evil.test${profile} HTTP/1.1`, "Host: api.example.com"])
+        assertRefused(answer, "This host is not served here")
+      })
+    )
+
+    it.effect("probes are answered whatever the host", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        for (const path of probes) {
+          const answer = yield* RawHttp.request(url, [`GET ${path} HTTP/1.1`, "Host: 10.1.2.3:8000"])
+          assert.strictEqual(answer.status, 200, path)
+        }
+      })
+    )
+  })
+
+  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+    it.effect("absent, every host is served", () =>
+      Effect.gen(function* () {
+        assertUnauthenticated(yield* from("anything.test"))
+      })
+    )
+  })
+})
+
+describe("FORCE_HTTPS", () => {
+  const https = { "x-forwarded-proto": "https" }
+  const hsts = "max-age=31536000"
+
+  it.layer(layerEmbedded({ FORCE_HTTPS: "true", TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8" }), {
+    excludeTestServices: true
+  })((it) => {
+    it.effect("sends reads over plain HTTP to HTTPS", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        for (const method of ["GET", "HEAD"]) {
+          const answer = yield* RawHttp.request(url, [
+            `${method} ${profile}?page=1 HTTP/1.1`,
+            "Host: api.example.com:8443"
+          ])
+          assert.strictEqual(answer.status, 308)
+          assert.strictEqual(answer.headers.get("location"), `https://api.example.com:8443${profile}?page=1`)
+          assertSecured(answer)
+        }
+      })
+    )
+
+    it.effect("refuses writes, whose credentials are in the open already", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+          const answer = yield* send(method, login)
+          assertRefused(answer, "HTTPS is required")
+          assertSecured(answer)
+        }
+      })
+    )
+
+    it.effect("refuses a read that does not say where to go instead", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        const answer = RawHttp.parse(yield* RawHttp.exchange(url, `GET ${profile} HTTP/1.0\r\n\r\n`))
+        assertRefused(answer, "HTTPS is required")
+      })
+    )
+
+    it.effect("is content with the word of a trusted proxy, and then asks browsers to stay with HTTPS", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const headers of [
+          https,
+          { ...https, "x-forwarded-for": "203.0.113.7" },
+          { ...https, "x-forwarded-for": "203.0.113.7, 10.1.1.1" },
+          { "x-forwarded-proto": "https, http", "x-forwarded-for": "203.0.113.7, 10.1.1.1" }
+        ]) {
+          const answer = yield* send("GET", profile, { headers })
+          assertUnauthenticated(answer)
+          assert.strictEqual(answer.headers.get("strict-transport-security"), hsts)
+        }
+      })
+    )
+
+    it.effect("takes nothing else for HTTPS", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const headers of [
+          { "x-forwarded-proto": "http" },
+          { "x-forwarded-proto": "httpsx" },
+          { "x-forwarded-proto": "http, https" },
+          { "x-forwarded-proto": "https, http", "x-forwarded-for": "198.51.100.9, 203.0.113.7" },
+          { "x-forwarded-ssl": "on" },
+          { forwarded: "proto=https" }
+        ]) {
+          const answer = yield* send("POST", login, { headers })
+          assertRefused(answer, "HTTPS is required")
+          assert.strictEqual(answer.headers.get("strict-transport-security"), null)
+        }
+      })
+    )
+
+    it.effect("leaves probes and metrics alone", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const path of probes) assert.strictEqual((yield* send("GET", path)).status, 200, path)
+        assert.strictEqual((yield* send("GET", "/healthy")).status, 308)
+        assert.strictEqual((yield* send("GET", "/metrics-of-others")).status, 308)
+      })
+    )
+  })
+
+  it.layer(layerEmbedded({ FORCE_HTTPS: "true" }), { excludeTestServices: true })((it) => {
+    it.effect("does not believe a peer that is no trusted proxy", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const answer = yield* send("POST", login, { headers: { ...https, "x-forwarded-for": "203.0.113.7" } })
+        assertRefused(answer, "HTTPS is required")
+        assert.strictEqual(answer.headers.get("strict-transport-security"), null)
+      })
+    )
+  })
+})

@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Effect } from "effect"
+import { HttpApi } from "effect/http-api"
+import { assertFailure, assertUnauthenticated } from "../Answers.ts"
+import { layerEmbedded, TestApi } from "../TestApi.ts"
+import * as RawHttp from "./RawHttp.ts"
+import { absentId, allowOf, routes } from "./Routes.ts"
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+// Methods that a request without a body has.
+const bodyless = new Set(["GET", "HEAD", "DELETE", "OPTIONS"])
+
+const withoutSlash = (path: string) => path.replace(/\/$/, "")
+
+describe("routes", () => {
+  it("all endpoints of the API stand in the list of the tests", () => {
+    const declared: Array<string> = []
+    HttpApi.reflect(UserServiceApi, {
+      onGroup: () => undefined,
+      onEndpoint: ({ endpoint }) =>
+        declared.push(`${endpoint.method} ${withoutSlash(endpoint.path).replace(":id", absentId)}`)
+    })
+    const listed = new Set(
+      routes.flatMap(({ methods, path }) => methods.map((method) => `${method} ${withoutSlash(path)}`))
+    )
+    assert.deepStrictEqual(
+      declared.filter((endpoint) => !listed.has(endpoint)),
+      []
+    )
+  })
+
+  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+    it.effect("every path answers with and without its trailing slash, the same and with no redirect", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        for (const { methods, open, path } of routes) {
+          for (const method of methods) {
+            const body = bodyless.has(method) ? {} : { body: {} }
+            const withSlash = yield* api.send(method, path, body)
+            const without = yield* api.send(method, withoutSlash(path), body)
+            const name = `${method} ${path}`
+            assert.strictEqual(without.status, withSlash.status, name)
+            assert.notInclude([404, 405], withSlash.status, name)
+            assert.isFalse(withSlash.status >= 300 && withSlash.status < 400, name)
+            assert.strictEqual(without.headers.get("location"), null, name)
+            // A metric and a health answer tell of the moment.
+            if (!open || method === "POST") assert.strictEqual(without.text, withSlash.text, name)
+          }
+        }
+      })
+    )
+
+    it.effect("no more than the listed paths are open; all others ask for a token before anything else", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        for (const { methods, open, path } of routes) {
+          for (const method of methods) {
+            // A logout takes a refresh token for a credential.
+            const answer = yield* api.send(method, path, bodyless.has(method) ? {} : { body: { refresh: "x" } })
+            if (open) assert.notStrictEqual(answer.body?.code, "authentication_required", path)
+            else assertUnauthenticated(answer)
+          }
+        }
+      })
+    )
+
+    it.effect("a method the path does not have is 405, with those it has in Allow", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        for (const route of routes) {
+          const allowed = allowOf(route)
+          for (const method of methods.filter((method) => !allowed.includes(method))) {
+            for (const path of [route.path, withoutSlash(route.path), `${route.path}?page=1`]) {
+              const answer = yield* api.send(method, path)
+              const name = `${method} ${path}`
+              assert.strictEqual(answer.status, 405, name)
+              assert.sameMembers(answer.headers.get("allow")?.split(", ") ?? [], [...allowed], name)
+              if (method === "HEAD") assert.strictEqual(answer.text, "", name)
+              else assertFailure(answer, 405, "method_not_allowed", `Method ${method} is not allowed here`)
+            }
+          }
+        }
+      })
+    )
+
+    it.effect("methods of other protocols are 405 as well, or no HTTP at all", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        for (const method of ["TRACE", "PROPFIND", "PURGE"]) {
+          const answer = yield* RawHttp.request(url, [`${method} /api/v1/users/profile/ HTTP/1.1`, "Host: test"])
+          assertFailure(answer, 405, "method_not_allowed", `Method ${method} is not allowed here`)
+          assert.strictEqual(answer.headers.get("allow"), "GET, PUT, PATCH, HEAD")
+        }
+        const unknown = yield* RawHttp.request(url, ["FETCH /api/v1/users/profile/ HTTP/1.1", "Host: test"])
+        assertFailure(unknown, 400, "malformed_json", "The request could not be read")
+      })
+    )
+
+    it.effect("HEAD is GET without a body", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access } = yield* api.person()
+        for (const { methods, path } of routes) {
+          if (!methods.includes("GET")) continue
+          const get = yield* api.send("GET", path, { token: access })
+          const head = yield* api.send("HEAD", path, { token: access })
+          assert.strictEqual(head.status, get.status, path)
+          assert.strictEqual(head.text, "", path)
+          assert.strictEqual(head.headers.get("content-type"), get.headers.get("content-type"), path)
+          assert.strictEqual(head.headers.get("etag"), get.headers.get("etag"), path)
+        }
+      })
+    )
+
+    it.effect("what is no route is 404, whatever the method", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const paths = [
+          "/",
+          "/nowhere",
+          "/api/v1",
+          "/api/v1/users/",
+          "/api/v1/users/profile/x/",
+          "/api/v2/users/profile/"
+        ]
+        for (const path of paths) {
+          for (const method of methods) {
+            const answer = yield* api.send(method, path, bodyless.has(method) ? {} : { body: "no JSON" })
+            if (method === "HEAD") {
+              assert.deepStrictEqual([answer.status, answer.text], [404, ""])
+            } else assertFailure(answer, 404, "not_found", "No such route")
+          }
+        }
+      })
+    )
+  })
+})

@@ -1,0 +1,398 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { assertFailure, assertInvalid } from "../Answers.ts"
+import { type Answer, freshEmail, goodPassword, layerEmbedded, type Person, TestApi } from "../TestApi.ts"
+
+// Clients come through a proxy that is trusted, so that a test can be anywhere.
+const proxied = { TRUSTED_PROXIES: "127.0.0.1" }
+
+const here = "203.0.113.1"
+const elsewhere = "198.51.100.1"
+
+interface Policy {
+  readonly name: string
+  readonly limit: number
+  readonly seconds: number
+}
+
+/** That the attempt was refused under this policy, with its headers, at the beginning of the window or later. */
+const assertLimited = (answer: Answer, { limit, name, seconds }: Policy): void => {
+  const left = Number(answer.headers.get("retry-after"))
+  assert.isTrue(Number.isInteger(left) && left >= 1 && left <= seconds, `Retry-After: ${left}`)
+  assertFailure(answer, 429, "rate_limited", `Too many attempts. Try again in ${left} seconds.`)
+  assert.strictEqual(answer.headers.get("ratelimit-policy"), `"${name}";q=${limit};w=${seconds}`)
+  assert.strictEqual(answer.headers.get("ratelimit"), `"${name}";r=0;t=${left}`)
+  assert.strictEqual(answer.headers.get("x-content-type-options"), "nosniff")
+}
+
+const assertPasses = (answer: Answer): void => assert.notStrictEqual(answer.status, 429)
+
+const assertRefused = (answer: Answer): void =>
+  assertFailure(answer, 401, "invalid_credentials", "Invalid email or password")
+
+const login = (email: string, password: string, from = here) =>
+  Effect.flatMap(TestApi, ({ send }) =>
+    send("POST", "/api/v1/users/login/", { body: { email, password }, headers: { "x-forwarded-for": from } })
+  )
+
+const times = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.all(
+    Array.from({ length: count }, () => effect),
+    { concurrency: 1 }
+  )
+
+const atOnce = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.all(
+    Array.from({ length: count }, () => effect),
+    { concurrency: "unbounded" }
+  )
+
+/** How many passwords were compared with a hash so far. */
+const comparisons = Effect.flatMap(TestApi, ({ send }) =>
+  Effect.map(send("GET", "/metrics"), ({ text }) =>
+    Number(/^password_hashes_total\{operation="verify"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+  )
+)
+
+describe("RATE_LIMIT_REGISTER", () => {
+  it.layer(layerEmbedded({ ...proxied, RATE_LIMIT_REGISTER: "3/1h" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "register", limit: 3, seconds: 3600 }
+    const register = (from: string, input: Readonly<Record<string, unknown>> = {}) =>
+      Effect.flatMap(TestApi, ({ send }) =>
+        send("POST", "/api/v1/users/register/", {
+          body: { email: freshEmail(), password: goodPassword, ...input },
+          headers: { "x-forwarded-for": from }
+        })
+      )
+
+    it.effect("counts valid bodies of an address, those of a taken e-mail included", () =>
+      Effect.gen(function* () {
+        const email = freshEmail()
+        for (const input of [{ email: "none" }, { password: "12345678" }, { username: "a b" }]) {
+          assert.strictEqual((yield* register("203.0.113.2", input)).status, 422)
+        }
+        assert.strictEqual((yield* register("203.0.113.2", { email })).status, 201)
+        for (const answer of yield* times(2, register("203.0.113.2", { email }))) {
+          assertInvalid(answer, { email: ["A user with this email already exists."] })
+        }
+        assertLimited(yield* register("203.0.113.2"), policy)
+        assert.strictEqual((yield* register("203.0.113.3")).status, 201)
+      })
+    )
+
+    it.effect("opens again when the window of the first attempt is over, whatever came in it", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const from = "203.0.113.4"
+        yield* register(from)
+        yield* api.pass("30 minutes")
+        yield* times(2, register(from))
+        yield* api.pass("29 minutes")
+        const refused = yield* register(from)
+        assertLimited(refused, policy)
+        assert.isAtMost(Number(refused.headers.get("retry-after")), 60)
+        yield* api.pass("1 minute")
+        assert.strictEqual((yield* register(from)).status, 201)
+      })
+    )
+
+    it.effect("counts an IPv6 client by its /64, of which it has every address", () =>
+      Effect.gen(function* () {
+        for (const from of ["2001:db8:1:1::1", "2001:db8:1:1:ffff::2", "[2001:0DB8:1:1:0:0:0:3]:5000"]) {
+          assert.strictEqual((yield* register(from)).status, 201, from)
+        }
+        assertLimited(yield* register("2001:db8:1:1:abcd::4"), policy)
+        assert.strictEqual((yield* register("2001:db8:1:2::1")).status, 201)
+      })
+    )
+
+    it.effect("counts an IPv4 address as itself, also where it is written as one of IPv6", () =>
+      Effect.gen(function* () {
+        yield* times(3, register("203.0.113.5"))
+        assertLimited(yield* register("::ffff:203.0.113.5"), policy)
+        assert.strictEqual((yield* register("203.0.113.6")).status, 201)
+      })
+    )
+
+    it.effect("is not escaped by entries that the client made up", () =>
+      Effect.gen(function* () {
+        for (const made of ["1.1.1.1", "2.2.2.2", "3.3.3.3"]) yield* register(`${made}, 203.0.113.7`)
+        assertLimited(yield* register("4.4.4.4, 5.5.5.5, 203.0.113.7"), policy)
+      })
+    )
+
+    it.effect("lets exactly as many pass when many come at once", () =>
+      Effect.gen(function* () {
+        const answers = yield* atOnce(20, register("203.0.113.8"))
+        assert.deepStrictEqual(answers.filter(({ status }) => status === 201).length, 3)
+        assert.deepStrictEqual(answers.filter(({ status }) => status === 429).length, 17)
+      })
+    )
+  })
+})
+
+describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
+  it.layer(layerEmbedded({ ...proxied, RATE_LIMIT_LOGIN_ACCOUNT: "3/5m" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "login-account", limit: 3, seconds: 300 }
+
+    it.effect("once it is used up the right password is refused as well", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        for (const answer of yield* times(3, login(email, "wrong"))) assertRefused(answer)
+        assertLimited(yield* login(email, "wrong"), policy)
+        assertLimited(yield* login(email, password), policy)
+      })
+    )
+
+    it.effect("counts before the hash: of many at once no more are hashed than may pass", () =>
+      Effect.gen(function* () {
+        const { email } = yield* (yield* TestApi).person()
+        const before = yield* comparisons
+        const answers = yield* atOnce(30, login(email, "wrong"))
+        assert.strictEqual(answers.filter(({ status }) => status === 401).length, 3)
+        assert.strictEqual(answers.filter(({ status }) => status === 429).length, 27)
+        assert.strictEqual((yield* comparisons) - before, 3)
+      })
+    )
+
+    it.effect("counts an address nobody has just the same", () =>
+      Effect.gen(function* () {
+        const email = freshEmail()
+        for (const answer of yield* times(3, login(email, "wrong"))) assertRefused(answer)
+        assertLimited(yield* login(email, "wrong"), policy)
+      })
+    )
+
+    it.effect("counts one address however it is written, and from wherever", () =>
+      Effect.gen(function* () {
+        const { email } = yield* (yield* TestApi).person()
+        yield* login(email, "wrong", "198.51.100.2")
+        yield* login(` ${email.toUpperCase()}`, "wrong", "198.51.100.3")
+        yield* login(email.replace("example", "EXAMPLE"), "wrong", "198.51.100.4")
+        assertLimited(yield* login(email, "wrong", "198.51.100.5"), policy)
+      })
+    )
+
+    it.effect("does not count what is no login", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const { email, password } = yield* (yield* TestApi).person()
+        yield* times(5, send("POST", "/api/v1/users/login/", { body: { email } }))
+        assert.strictEqual((yield* login(email, password)).status, 200)
+      })
+    )
+
+    it.effect("begins anew after a success", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        for (const _ of [1, 2, 3]) {
+          yield* times(2, login(email, "wrong"))
+          assert.strictEqual((yield* login(email, password)).status, 200)
+        }
+        for (const answer of yield* times(3, login(email, "wrong"))) assertRefused(answer)
+        assertLimited(yield* login(email, password), policy)
+      })
+    )
+
+    it.effect("opens again after its window", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { email, password } = yield* api.person()
+        yield* times(4, login(email, "wrong"))
+        yield* api.pass("5 minutes")
+        assert.strictEqual((yield* login(email, password)).status, 200)
+      })
+    )
+
+    it.effect("a stranger cannot lock the owner out from where they have logged in", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        assert.strictEqual((yield* login(email, password, here)).status, 200)
+        yield* times(4, login(email, "wrong", elsewhere))
+        assertLimited(yield* login(email, password, elsewhere), policy)
+        for (const _ of [1, 2]) assert.strictEqual((yield* login(email, password, here)).status, 200)
+        // The owner's own attempts are counted as well, in a bucket of their own.
+        for (const answer of yield* times(3, login(email, "wrong", here))) assertRefused(answer)
+        assertLimited(yield* login(email, password, here), policy)
+      })
+    )
+
+    it.effect("the owner's success does not give the stranger new attempts", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        yield* login(email, password, here)
+        yield* times(3, login(email, "wrong", elsewhere))
+        yield* login(email, password, here)
+        assertLimited(yield* login(email, "wrong", elsewhere), policy)
+      })
+    )
+
+    it.effect("an address where they logged in more than 30 days ago is a stranger's", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { email, password } = yield* api.person()
+        yield* login(email, password, here)
+        yield* api.pass("31 days")
+        yield* times(3, login(email, "wrong", elsewhere))
+        assertLimited(yield* login(email, password, here), policy)
+      })
+    )
+
+    it.effect("whether there is such a user does not show in who is limited", () =>
+      Effect.gen(function* () {
+        const known = yield* (yield* TestApi).person()
+        const unknown = freshEmail()
+        const of = (email: string) =>
+          Effect.map(times(5, login(email, "wrong")), (answers) => answers.map((a) => a.status))
+        assert.deepStrictEqual(yield* of(known.email), yield* of(unknown))
+      })
+    )
+  })
+})
+
+describe("RATE_LIMIT_LOGIN_IP", () => {
+  it.layer(layerEmbedded({ ...proxied, RATE_LIMIT_LOGIN_IP: "4/5m" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "login-ip", limit: 4, seconds: 300 }
+
+    it.effect("counts all attempts of an address, whoever they are for and however they end", () =>
+      Effect.gen(function* () {
+        const person = yield* (yield* TestApi).person()
+        assert.strictEqual((yield* login(person.email, person.password)).status, 200)
+        for (const _ of [1, 2, 3]) assertRefused(yield* login(freshEmail(), "wrong"))
+        assertLimited(yield* login(person.email, person.password), policy)
+        assert.strictEqual((yield* login(person.email, person.password, elsewhere)).status, 200)
+      })
+    )
+
+    it.effect("counts an IPv6 client by its /64", () =>
+      Effect.gen(function* () {
+        for (const host of ["1", "2", "3", "a:b"])
+          assertRefused(yield* login(freshEmail(), "wrong", `2001:db8::${host}`))
+        assertLimited(yield* login(freshEmail(), "wrong", "2001:db8::ffff:1:1"), policy)
+        assertPasses(yield* login(freshEmail(), "wrong", "2001:db8:0:1::1"))
+      })
+    )
+  })
+})
+
+describe("RATE_LIMIT_REFRESH", () => {
+  it.layer(layerEmbedded({ RATE_LIMIT_REFRESH: "3/1m" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "refresh", limit: 3, seconds: 60 }
+    const refresh = (token: string) =>
+      Effect.flatMap(TestApi, ({ send }) => send("POST", "/api/v1/users/token/refresh/", { body: { refresh: token } }))
+
+    it.effect("counts the refreshes of a session, whichever of its tokens they use", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const other = yield* api.login(person)
+        let { refresh: token } = person
+        for (const _ of [1, 2]) token = (yield* refresh(token)).body.refresh
+        yield* refresh(person.refresh)
+        assertLimited(yield* refresh(token), policy)
+        assert.strictEqual((yield* refresh(other.refresh)).status, 200)
+      })
+    )
+
+    it.effect("a refused one costs nothing: the token is good once the window is over", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        let { refresh: token } = yield* api.person()
+        for (const _ of [1, 2, 3]) token = (yield* refresh(token)).body.refresh
+        assertLimited(yield* refresh(token), policy)
+        yield* api.pass("1 minute")
+        assert.strictEqual((yield* refresh(token)).status, 200)
+      })
+    )
+
+    it.effect("does not count what is no token of ours", () =>
+      Effect.gen(function* () {
+        const { refresh: token } = yield* (yield* TestApi).person()
+        for (const answer of yield* times(5, refresh(`${token}x`))) assert.strictEqual(answer.status, 401)
+        assert.strictEqual((yield* refresh(token)).status, 200)
+      })
+    )
+  })
+})
+
+describe("RATE_LIMIT_CHANGE_PASSWORD", () => {
+  it.layer(layerEmbedded({ RATE_LIMIT_CHANGE_PASSWORD: "2/15m" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "change-password", limit: 2, seconds: 900 }
+    const change = (token: string, old_password: string, confirm = "another horse") =>
+      Effect.flatMap(TestApi, ({ send }) =>
+        send("POST", "/api/v1/users/change-password/", {
+          token,
+          body: { old_password, new_password: "another horse", new_password_confirm: confirm }
+        })
+      )
+
+    it.effect("counts a user's attempts over all of their sessions, before the password is looked at", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const other = yield* api.login(person)
+        const stranger: Person = yield* api.person()
+        assert.strictEqual((yield* change(person.access, "wrong")).status, 422)
+        assert.strictEqual((yield* change(other.access, "wrong")).status, 422)
+        assertLimited(yield* change(person.access, goodPassword), policy)
+        assert.strictEqual((yield* change(stranger.access, goodPassword)).status, 200)
+        yield* api.pass("15 minutes")
+        assert.strictEqual((yield* change(person.access, goodPassword)).status, 200)
+      })
+    )
+
+    it.effect("does not count a body that is none", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const answer of yield* times(4, change(access, "wrong", "different"))) {
+          assert.strictEqual(answer.status, 422)
+        }
+        assert.strictEqual((yield* change(access, goodPassword)).status, 200)
+      })
+    )
+  })
+})
+
+describe("limits that are off", () => {
+  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+    it.effect("let everything pass", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        for (const answer of yield* atOnce(30, login(person.email, "wrong"))) assertPasses(answer)
+        let { refresh } = person
+        for (let count = 0; count < 35; count++) {
+          const answer = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh } })
+          assert.strictEqual(answer.status, 200)
+          refresh = answer.body.refresh
+        }
+        assert.strictEqual((yield* login(person.email, person.password)).status, 200)
+      })
+    )
+  })
+})
+
+describe("a full queue of password hashes", () => {
+  // Dear enough that attempts which come together are still at it when the last of them comes.
+  const environment = { HASH_QUEUE_SIZE: "1", BCRYPT_COST: "12", RATE_LIMIT_LOGIN_ACCOUNT: "12/1h" }
+  it.layer(layerEmbedded(environment), { excludeTestServices: true })((it) => {
+    it.effect("is 503 at once with Retry-After, and no attempt: it is given back", () =>
+      Effect.gen(function* () {
+        const { email } = yield* (yield* TestApi).person()
+        const burst = yield* atOnce(12, login(email, "wrong"))
+        const unavailable = burst.filter(({ status }) => status === 503)
+        assert.isAbove(unavailable.length, 0)
+        for (const answer of unavailable) {
+          const after = answer.headers.get("retry-after") ?? ""
+          assert.match(after, /^[1-9]\d*$/)
+          const message = `The password hashing is not available, try again in ${after} s`
+          assertFailure(answer, 503, "service_unavailable", message)
+        }
+        const counted = burst.length - unavailable.length
+        // As many as were given back may still be made, and not one more.
+        for (const answer of yield* times(12 - counted, login(email, "wrong"))) assertRefused(answer)
+        assert.strictEqual((yield* login(email, "wrong")).status, 429)
+      })
+    )
+  })
+})

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { assertInvalid, assertSuccess, assertTokenExpired, assertTokenInvalid } from "../Answers.ts"
+import { layerEmbedded, TestApi } from "../TestApi.ts"
+
+const path = "/api/v1/users/token/verify/"
+
+const verify = (token: unknown) => Effect.flatMap(TestApi, ({ send }) => send("POST", path, { body: { token } }))
+
+describe("verifying a token", () => {
+  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+    it.effect("a good one of either type is 200, and says no more", () =>
+      Effect.gen(function* () {
+        const { access, refresh } = yield* (yield* TestApi).person()
+        for (const token of [access, refresh]) assertSuccess(yield* verify(token), 200, "Token is valid", {})
+      })
+    )
+
+    it.effect("an expired one is 401 token_expired", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, refresh } = yield* api.person()
+        yield* api.pass("61 minutes")
+        assertTokenExpired(yield* verify(access))
+        assert.strictEqual((yield* verify(refresh)).status, 200)
+        yield* api.pass("7 days")
+        assertTokenExpired(yield* verify(refresh))
+      })
+    )
+
+    it.effect("one of an ended session is 401 token_invalid", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, refresh } = yield* api.person()
+        yield* api.send("POST", "/api/v1/users/logout/", { token: access })
+        for (const token of [access, refresh]) assertTokenInvalid(yield* verify(token))
+      })
+    )
+
+    it.effect("one that is none of ours is 401 token_invalid", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const token of ["x", "a.b.c", `${access}x`, access.slice(0, -10), "x".repeat(10_000)]) {
+          assertTokenInvalid(yield* verify(token))
+        }
+      })
+    )
+
+    it.effect("none, a blank one and one that is no text are 422", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        assertInvalid(yield* send("POST", path, { body: {} }), { token: ["This field is required."] })
+        assertInvalid(yield* verify(""), { token: ["This field may not be blank."] })
+        assertInvalid(yield* verify(1), { token: ["Must be a string."] })
+        assertInvalid(yield* verify(null), { token: ["Must be a string."] })
+      })
+    )
+  })
+})

@@ -55,6 +55,8 @@ export class AccountsRepo extends Context.Service<
     readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
     /** Notes the login where the checked hash still stands and the account is active, and answers whether it did. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
+    /** Notes that the account's owner came from the present address. */
+    readonly knowAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
     /** A stored hash of the scheme and cost most accounts have, judged by a sample. */
     readonly commonHash: Query<Option.Option<string>>
   }
@@ -64,6 +66,14 @@ export class AccountsRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const holds = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
+
+      const knowAddress = Effect.fnUntraced(function* (userId: UserId, now: DateTime.Utc) {
+        const { ip } = yield* CurrentOrigin
+        if (ip === null) return
+        yield* sql`
+          insert into login_addresses ${sql.insert({ user_id: userId, ip, last_login_at: DateTime.toDate(now) })}
+          on conflict (user_id, ip) do update set last_login_at = excluded.last_login_at`
+      })
 
       return {
         credentials: Effect.fnUntraced(function* (email, now) {
@@ -131,18 +141,15 @@ export class AccountsRepo extends Context.Service<
             update users set password_hash = ${to} where id = ${userId} and password_hash = ${from} returning id`),
 
         recordLogin: Effect.fnUntraced(function* (userId, checkedHash, now) {
-          const { ip } = yield* CurrentOrigin
           const at = DateTime.toDate(now)
           const recorded = yield* holds(sql`
             update users set last_login_at = ${at}
             where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`)
-          if (recorded && ip !== null) {
-            yield* sql`
-              insert into login_addresses ${sql.insert({ user_id: userId, ip, last_login_at: at })}
-              on conflict (user_id, ip) do update set last_login_at = excluded.last_login_at`
-          }
+          if (recorded) yield* knowAddress(userId, now)
           return recorded
         }),
+
+        knowAddress,
 
         commonHash: Effect.map(
           firstRow(Schema.Struct({ passwordHash: Schema.String }))(sql`

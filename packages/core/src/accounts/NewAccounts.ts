@@ -110,6 +110,8 @@ export class NewAccounts extends Context.Service<
 
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const { id, username } = yield* insert(account, passwordHash, false)
+        // Or whoever guesses at the new account could lock its owner out until they have logged in once.
+        yield* repo.knowAddress(id, yield* DateTime.now)
         const session = yield* sessionChanges.open(id, "")
         return { id, session, event: new UserRegistered({ userId: id, email: account.email, username }) }
       })

@@ -2,7 +2,7 @@ import type { PageRequest } from "@user-service/domain/Page"
 import { Schema, SchemaTransformation } from "effect"
 
 const count = (maximum: number, message: string) =>
-  Schema.String.check(Schema.isPattern(/^[0-9]{1,9}$/u, { message })).pipe(
+  Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/u, { message })).pipe(
     Schema.decodeTo(
       Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }, { message })),
       SchemaTransformation.transform({ decode: Number, encode: String })
@@ -11,7 +11,7 @@ const count = (maximum: number, message: string) =>
 
 /** The page of a list that is asked for; the first ten items when nothing is said. */
 export const PagingQuery = {
-  page: Schema.optionalKey(count(999_999_999, "Must be an integer of at least 1.")),
+  page: Schema.optionalKey(count(999_999_999_999_999, "Must be an integer of at least 1.")),
   limit: Schema.optionalKey(count(100, "Must be an integer between 1 and 100."))
 }
 

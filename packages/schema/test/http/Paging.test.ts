@@ -13,8 +13,8 @@ describe("PagingQuery", () => {
     [{ page: "3" }, { page: 3, limit: 10 }],
     [{ limit: "100" }, { page: 1, limit: 100 }],
     [
-      { page: "999999999", limit: "1" },
-      { page: 999_999_999, limit: 1 }
+      { page: "999999999999999", limit: "1" },
+      { page: 999_999_999_999_999, limit: 1 }
     ],
     [
       { page: "2", limit: "20", colour: "red" },

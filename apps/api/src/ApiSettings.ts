@@ -6,12 +6,13 @@ import { config as sessionConfig } from "@user-service/core/sessions/SessionSett
 import * as Redis from "@user-service/cache/Redis"
 import * as Postgres from "@user-service/database/Postgres"
 import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
+import * as Environment from "@user-service/domain/Environment"
 import * as Keys from "@user-service/security/Keys"
 import * as PasswordHasher from "@user-service/security/PasswordHasher"
 import * as TokenSigner from "@user-service/security/TokenSigner"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
-import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result, Schema, SchemaIssue, Struct } from "effect"
+import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
 const parts = {
@@ -49,61 +50,16 @@ const parts = {
   maxPushTokens: maxPushTokensConfig,
   edge: edgeConfig
 }
-const config = Config.all(parts)
 
 /** Everything the environment says, checked. */
-export type ApiSettings = Config.Success<typeof config>
-
-/** What is wrong with the environment, all of it. */
-export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
-  problems: Schema.Array(Schema.String)
-}) {
-  override get message() {
-    return ["The configuration is not valid:", ...this.problems.map((problem) => `  - ${problem}`)].join("\n")
-  }
-}
-
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** The problems found so far, as lines, under the variable each is of. */
-type Problems = Map<string, string>
-
-// The environment, as if the variables with problems were not set.
-const without = (environment: ConfigProvider.ConfigProvider, problems: Problems) =>
-  ConfigProvider.make((path) => (problems.has(path.join("_")) ? Effect.undefined : environment.load(path)))
-
-// Under the variable's name and without its value, which may be a secret.
-const describe = Effect.fnUntraced(function* ({ cause }: Config.ConfigError) {
-  if (cause._tag !== "SchemaError") return [["", cause.message] as const]
-  const environment = yield* ConfigProvider.ConfigProvider
-  return yield* Effect.forEach(issuesOf(cause.issue).issues, ({ message, path = [] }) => {
-    const names = path.map(String)
-    return Effect.map(Effect.orDie(environment.load(names)), (value) => {
-      const variable = names.join("_")
-      return [variable, `${variable}: ${value === undefined ? "required" : message}`] as const
-    })
-  })
-})
-
-// A reading ends at the first wrong variable; it is made again without that one, until it finds no other.
-const collect = Effect.fnUntraced(function* (part: Config.Config<unknown>, problems: Problems) {
-  const environment = yield* ConfigProvider.ConfigProvider
-  for (;;) {
-    const provider = without(environment, problems)
-    const result = yield* Effect.result(Effect.provideService(part, ConfigProvider.ConfigProvider, provider))
-    if (Result.isSuccess(result)) return
-    const found = (yield* describe(result.failure)).filter(([variable]) => !problems.has(variable))
-    if (found.length === 0) return
-    for (const [variable, line] of found) problems.set(variable, line)
-  }
-})
+export type ApiSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
 
 // What no single variable can say: production runs on nothing embedded, generated or well known.
 const inProduction = Config.all(
   Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey"])
 )
 
-const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<[string, string]> => {
+const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<Environment.Problem> => {
   if (settings.environment !== "production") return []
   // Weak is refused even where nothing uses it yet: it would be used the day the algorithm is changed.
   const secret = Option.match(settings.secretKey, {
@@ -115,22 +71,15 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
     ...missing(Option.isNone(settings.redisUrl), "REDIS_URL"),
     ...missing(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
     ...missing(!settings.keys.named, "JWT_KEYS_FILE"),
-    ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies [string, string]])
+    ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem])
   ]
 }
 
-const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<[string, string]> =>
+const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
   isMissing ? [[variable, `${name}: required in production`]] : []
 
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
-export const read: Effect.Effect<ApiSettings, SettingsInvalid> = Effect.gen(function* () {
-  const problems: Problems = new Map()
-  for (const part of Object.values(parts)) yield* collect(part, problems)
-  const provider = without(yield* ConfigProvider.ConfigProvider, problems)
-  const known = yield* Effect.orDie(Effect.provideService(inProduction, ConfigProvider.ConfigProvider, provider))
-  for (const [variable, line] of productionProblems(known)) {
-    if (!problems.has(variable)) problems.set(variable, line)
-  }
-  if (problems.size > 0) return yield* new SettingsInvalid({ problems: [...problems.values()] })
-  return yield* Effect.orDie(config)
-})
+export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(
+  parts,
+  Effect.map(inProduction, productionProblems)
+)

@@ -18,12 +18,12 @@ import { config as sessionConfig, SessionSettings } from "@user-service/core/ses
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { SessionTokens } from "@user-service/core/sessions/SessionTokens"
 import { Storage } from "@user-service/database/Storage"
+import * as Environment from "@user-service/domain/Environment"
 import { Keys } from "@user-service/security/Keys"
 import { config as passwordsConfig, PasswordHasher } from "@user-service/security/PasswordHasher"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
-import * as Settings from "./Settings.ts"
 
 const Repos = Layer.mergeAll(
   AccountsRepo.layer,
@@ -46,7 +46,7 @@ const Signer = TokenSigner.layer({ algorithm: "EdDSA", issuer: "none", audience:
 /** {@link NewAccounts} for an operator, over the database alone: nothing of a new user is cached or counted elsewhere. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = yield* Settings.read({
+    const settings = yield* Environment.read({
       passwords: passwordsConfig,
       passwordPolicy: passwordPolicyConfig,
       sessions: sessionConfig,

@@ -2,6 +2,7 @@ import * as DataDir from "@user-service/database/DataDir"
 import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
+import * as Environment from "@user-service/domain/Environment"
 import { Console, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, SqlSchema } from "effect/sql"
 import { describe } from "./Failure.ts"
@@ -46,7 +47,7 @@ const embedded = (dataDir: string) => {
  */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { dataDir, database, environment } = yield* Settings.read({
+    const { dataDir, database, environment } = yield* Environment.read({
       environment: Settings.environment,
       dataDir: Settings.dataDir,
       database: Postgres.config
@@ -55,7 +56,7 @@ export const layer = Layer.unwrap(
       return answering(Postgres.layer(database.value), "PostgreSQL, where DATABASE_URL (or DB_HOST) says it is,")
     }
     return environment === "production"
-      ? yield* new Settings.SettingsInvalid({ problems: ["DATABASE_URL (or DB_HOST): required in production"] })
+      ? yield* new Environment.SettingsInvalid({ problems: ["DATABASE_URL (or DB_HOST): required in production"] })
       : embedded(dataDir)
   })
 )

@@ -1,3 +1,4 @@
+import { SettingsInvalid } from "@user-service/domain/Environment"
 import { Predicate } from "effect"
 import { Migrator, SqlError } from "effect/sql"
 
@@ -6,6 +7,7 @@ export const oneLine = (text: string): string => text.trim().replaceAll(/\s*\p{C
 
 /** The failure of a command, as a line an operator can act on. */
 export const describe = (error: unknown): string => {
+  if (error instanceof SettingsInvalid) return `The configuration is not valid: ${error.problems.join("; ")}`
   if (SqlError.isSqlError(error)) return messageOf(error.reason.cause) || oneLine(error.message)
   if (error instanceof Migrator.MigrationError && error.cause !== undefined) {
     return oneLine(`${error.message}: ${describe(error.cause)}`)

@@ -1,17 +1,18 @@
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
+import * as Environment from "@user-service/domain/Environment"
 import { config as keysConfig, Keys, rotateFile } from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"
 import { Command } from "effect/cli"
 import * as Settings from "./Settings.ts"
 
 const read = Effect.gen(function* () {
-  const { environment, keys, sessions } = yield* Settings.read({
+  const { environment, keys, sessions } = yield* Environment.read({
     environment: Settings.environment,
     keys: keysConfig,
     sessions: sessionConfig
   })
   return environment === "production" && !keys.named
-    ? yield* new Settings.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
+    ? yield* new Environment.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
     : { path: keys.path, accessLifetime: sessions.accessLifetime }
 })
 

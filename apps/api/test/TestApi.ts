@@ -10,7 +10,7 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Logs from "@user-service/telemetry/Logs"
-import { Clock, ConfigProvider, Context, type Duration, Effect, FileSystem, Layer, Redacted } from "effect"
+import { Clock, ConfigProvider, Context, Duration, Effect, FileSystem, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import { SqlClient, type SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
@@ -201,7 +201,12 @@ export const layerOn = (shared: Shared, environment: Environment = {}) =>
     const database = Postgres.layer({ url: Redacted.make(shared.databaseUrl), poolSize: 10 })
     return over(settings, {
       database: Layer.effectDiscard(Effect.orDie(Migrations.run)).pipe(Layer.provideMerge(database)),
-      caches: RedisEngines.layer({ url: Redacted.make(shared.redisUrl), prefix: shared.prefix })
+      caches: RedisEngines.layer({
+        url: Redacted.make(shared.redisUrl),
+        prefix: shared.prefix,
+        // On a machine full of tests a command takes its time, and only tests of outages are about that.
+        commandTimeout: Duration.seconds(2)
+      })
     })
   }).pipe(Layer.provide(NodeServices.layer))
 

@@ -19,6 +19,8 @@ export interface RedisSettings {
   readonly url: Redacted.Redacted<string>
   /** Goes before every key. */
   readonly prefix?: string
+  /** How long a command may take; {@link commandTimeout} when absent. */
+  readonly commandTimeout?: Duration.Duration
 }
 
 /** How long a command may take, and how often a Redis out of reach is looked for. */
@@ -53,7 +55,8 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
         Effect.sync(() => connect(settings)),
         (client) => Effect.sync(() => client.disconnect())
       )
-      const circuit = makeCircuit(connection)
+      const timeout = settings.commandTimeout ?? commandTimeout
+      const circuit = makeCircuit(connection, timeout)
       yield* firstAttempt(connection)
       yield* circuit.probe
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(probeInterval), circuit.probe)))
@@ -62,7 +65,7 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
         send: circuit.send,
         connect: Effect.sync(() => {
           const own = connect(settings)
-          return { send: sendOver(own), close: Effect.sync(() => own.disconnect()) }
+          return { send: sendOver(own, timeout), close: Effect.sync(() => own.disconnect()) }
         }),
         subscribe: Effect.fnUntraced(function* (channel, onMessage) {
           const own = yield* Effect.acquireRelease(
@@ -93,13 +96,17 @@ const unreachable = Effect.fail(new Redis.RedisError({ cause: "Redis is out of r
 
 const backoff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 10), 1000)
 
-const connect = ({ prefix = "", url }: RedisSettings, enableOfflineQueue = false): Connection => {
+const connect = (
+  { commandTimeout: timeout = commandTimeout, prefix = "", url }: RedisSettings,
+  enableOfflineQueue = false
+): Connection => {
   const options = {
     keyPrefix: prefix,
     // What timed out was given up: it must not be carried out again, behind everyone's back, on the next connection.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 1,
-    commandTimeout: Duration.toMillis(commandTimeout),
+    // Clears out what was given up long before, see inTime.
+    commandTimeout: 4 * Duration.toMillis(timeout),
     connectTimeout: 500,
     // Finds the connection whose other end went away without a word.
     socketTimeout: 2000,
@@ -160,11 +167,20 @@ const firstAttempt = (connection: Connection) =>
 
 type Send = <A = unknown>(command: string, ...args: ReadonlyArray<string>) => Effect.Effect<A, Redis.RedisError>
 
+// Not ioredis's own timeout: it takes an answer that lies unread, while this process is busy, for none. Here the sockets are
+// read once more before it is judged.
+const inTime = (answer: Promise<unknown>, timeout: Duration.Duration): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const late = () => reject(new Error("Command timed out"))
+    const timer = setTimeout(() => setImmediate(late), Duration.toMillis(timeout))
+    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
 const sendOver =
-  (client: Connection, onFailure: (error: Redis.RedisError) => void = () => {}): Send =>
+  (client: Connection, timeout: Duration.Duration, onFailure: (error: Redis.RedisError) => void = () => {}): Send =>
   <A>(command: string, ...args: ReadonlyArray<string>) =>
     Effect.callback<A, Redis.RedisError>((resume) => {
-      call(client, command.toLowerCase(), [...args]).then(
+      inTime(call(client, command.toLowerCase(), [...args]), timeout).then(
         (answer) => resume(Effect.succeed(answer as A)),
         (cause) => {
           const error = redisError(cause)
@@ -178,7 +194,7 @@ const sendOver =
 // A script not known yet is loaded and run again: the one answer that is an error and no failure.
 const isFailure = (error: Redis.RedisError): boolean => !String(error.cause).startsWith("NOSCRIPT")
 
-const makeCircuit = (connection: Connection) => {
+const makeCircuit = (connection: Connection, timeout: Duration.Duration) => {
   let reachable = false
   let failures = 0
   let warned = false
@@ -195,7 +211,7 @@ const makeCircuit = (connection: Connection) => {
   connection.once("ready", () => {
     reachable = true
   })
-  const raw = sendOver(connection, (error) => {
+  const raw = sendOver(connection, timeout, (error) => {
     if (!isFailure(error)) return
     reason = String(error.cause)
     fail()

@@ -163,6 +163,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           freeSuffix: [repo.freeSuffix(Username.make("user")), repo.freeSuffix(Username.make("nobody"))],
           replacePassword: [repo.replacePassword(userId, "bcrypt_sha256$778", "")],
           recordLogin: [repo.recordLogin(userId, "bcrypt_sha256$778", now)],
+          knowAddress: [repo.knowAddress(userId, now)],
           commonHash: [repo.commonHash]
         } satisfies OperationsOf<AccountsRepo["Service"]>)
       })

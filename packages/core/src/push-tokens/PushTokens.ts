@@ -3,9 +3,11 @@ import type { Page, PageRequest } from "@user-service/domain/Page"
 import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { SessionId } from "@user-service/domain/Session"
+import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
+import { SessionsRepo } from "../sessions/SessionsRepo.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import { type HeldToken, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
@@ -14,11 +16,17 @@ import { type Registration, Registrations, untilLocked } from "./Registrations.t
 export class PushTokens extends Context.Service<
   PushTokens,
   {
-    /** Registers the token for this session; `isNew` is false for a token or a device that was known. */
+    /**
+     * Registers the token for this session; `isNew` is false for a token or a device that was known. `TokenInvalid` when the
+     * session has ended meanwhile.
+     */
     readonly register: (
       owner: { readonly userId: UserId; readonly sessionId: SessionId },
       registration: Registration
-    ) => Effect.Effect<{ readonly token: PushToken; readonly isNew: boolean }, UserNotFound | ServiceUnavailable>
+    ) => Effect.Effect<
+      { readonly token: PushToken; readonly isNew: boolean },
+      TokenInvalid | UserNotFound | ServiceUnavailable
+    >
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<PushToken>, ServiceUnavailable>
     readonly find: (userId: UserId, id: string) => Effect.Effect<PushToken, PushTokenNotFound | ServiceUnavailable>
     readonly update: (
@@ -38,6 +46,7 @@ export class PushTokens extends Context.Service<
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const registrations = yield* Registrations
+      const sessions = yield* SessionsRepo
 
       const parseId = (id: string) =>
         Effect.mapError(Schema.decodeUnknownEffect(PushTokenId)(id), () => new PushTokenNotFound())
@@ -51,19 +60,22 @@ export class PushTokens extends Context.Service<
       ) {
         const holder = yield* storage.read(registrations.holder(registration.token))
         const others = Option.toArray(holder).filter((id) => id !== owner.userId)
-        return yield* changes.change([owner.userId, ...others], (locked) =>
-          Effect.map(
-            registrations.register(
+        return yield* changes.change(
+          [owner.userId, ...others],
+          Effect.fnUntraced(function* (locked) {
+            // It may have ended since it was let in, and what it registers now would fall silent with nothing.
+            if (!(yield* sessions.isAlive(owner.sessionId, yield* DateTime.now))) return yield* new TokenInvalid()
+            const { events, isNew, token } = yield* registrations.register(
               owner,
               registration,
               locked.map((user) => user.id)
-            ),
-            ({ events, isNew, token }) => ({
+            )
+            return {
               result: { token, isNew },
               events,
               audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
-            })
-          )
+            }
+          })
         )
       }, untilLocked)
 

@@ -106,7 +106,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
     HttpApiEndpoint.post("register", "/push-tokens/", {
       payload: RegisterPushTokenInput,
       success: [created, refreshed],
-      error: [Failures.UserNotFound, Failures.ServiceUnavailable]
+      error: [Failures.TokenInvalid, Failures.UserNotFound, Failures.ServiceUnavailable]
     }).annotateMerge(
       documented({
         id: "registerPushToken",

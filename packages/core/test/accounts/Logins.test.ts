@@ -1,0 +1,142 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Logins } from "@user-service/core/accounts/Logins"
+import { CurrentOrigin } from "@user-service/core/Origin"
+import { Email } from "@user-service/domain/User"
+import { Duration, Effect, Metric, Option, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import { eventsOf, layer, olderHash, password, register, storedHash, tagOf } from "../TestCore.ts"
+
+const wrong = Redacted.make("not the password")
+
+const login = (email: Email, given = password, ip = "192.0.2.1") =>
+  Logins.use((logins) => logins.login({ email, password: given, deviceName: "" })).pipe(
+    Effect.provideService(CurrentOrigin, { ip, network: ip, userAgent: "" })
+  )
+
+/** How many hashes the effect makes and checks, by operation. */
+const hashesOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.andThen(Effect.exit(effect), Metric.snapshot).pipe(
+    Effect.map((measured) =>
+      measured.flatMap((metric) =>
+        metric.id === "password_hashes_total" && metric.type === "Counter"
+          ? [`${metric.attributes?.["operation"]} ${metric.state.count}`]
+          : []
+      )
+    ),
+    Effect.provideService(Metric.MetricRegistry, new Map())
+  )
+
+describe("a login", () => {
+  it.layer(layer())((it) => {
+    it.effect("puts a hash of today in the place of an older one, once, and the password stays the same", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        yield* sql`update users set password_hash = ${olderHash(password)} where id = ${userId}`
+        yield* login(email)
+        const renewed = yield* storedHash(userId)
+        assert.match(renewed, /^bcrypt_sha256\$\$2b\$04\$/)
+        yield* login(email)
+        assert.strictEqual(yield* storedHash(userId), renewed)
+        assert.strictEqual(yield* tagOf(login(email, wrong)), "InvalidCredentials")
+      })
+    )
+
+    it.effect("that fails leaves an older hash as it is", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        const older = olderHash(password)
+        yield* sql`update users set password_hash = ${older} where id = ${userId}`
+        assert.strictEqual(yield* tagOf(login(email, wrong)), "InvalidCredentials")
+        yield* sql`update users set is_active = false where id = ${userId}`
+        assert.strictEqual(yield* tagOf(login(email)), "InvalidCredentials")
+        assert.strictEqual(yield* storedHash(userId), older)
+      })
+    )
+
+    it.effect("of an unknown e-mail, a wrong password and a disabled account is one answer and leaves nothing", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        yield* sql`update users set is_active = false where id = ${userId}`
+        const answers = yield* Effect.all([
+          Effect.flip(login(Email.make("nobody@example.com"))),
+          Effect.flip(login((yield* register).email, wrong)),
+          Effect.flip(login(email))
+        ])
+        for (const answer of answers) assert.deepStrictEqual(answer, answers[0])
+        assert.deepStrictEqual(
+          (yield* eventsOf(userId)).map((event) => event._tag),
+          ["UserRegistered"]
+        )
+        assert.lengthOf(yield* sql`select 1 from sessions where user_id = ${userId}`, 1)
+      })
+    )
+
+    it.effect("that fails checks one hash, whatever it fails for", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        assert.deepStrictEqual(yield* hashesOf(login(Email.make("nobody@example.com"))), ["verify 1"])
+        assert.deepStrictEqual(yield* hashesOf(login(email, wrong)), ["verify 1"])
+        yield* sql`update users set is_active = false where id = ${userId}`
+        assert.deepStrictEqual(yield* hashesOf(login(email)), ["verify 1"])
+      })
+    )
+  })
+
+  const threeAnAccount = {
+    loginAccount: Option.some({ name: "login-account", limit: 3, window: Duration.minutes(5) })
+  }
+
+  it.layer(layer({ limits: threeAnAccount }))("with three attempts an account", (it) => {
+    it.effect("past them is refused with the right password too", () =>
+      Effect.gen(function* () {
+        const { email } = yield* register
+        for (let time = 0; time < 3; time++) {
+          assert.strictEqual(yield* tagOf(login(email, wrong)), "InvalidCredentials")
+        }
+        assert.strictEqual(yield* tagOf(login(email)), "RateLimited")
+      })
+    )
+
+    it.effect("that succeeds clears what was counted", () =>
+      Effect.gen(function* () {
+        const { email } = yield* register
+        yield* login(email)
+        for (let round = 0; round < 3; round++) {
+          for (let time = 0; time < 2; time++) yield* Effect.flip(login(email, wrong))
+          yield* login(email)
+        }
+      })
+    )
+
+    it.effect("from where the owner has logged in is not locked out by a stranger, and a stranger is", () =>
+      Effect.gen(function* () {
+        const { email } = yield* register
+        const [home, stranger] = ["192.0.2.10", "203.0.113.1"]
+        yield* login(email, password, home)
+        for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, stranger))
+        assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
+        yield* login(email, password, home)
+        // That cleared the owner's count, not the stranger's.
+        assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
+      })
+    )
+
+    it.effect("from an address last used more than thirty days ago counts with the strangers'", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        const home = "192.0.2.10"
+        yield* login(email, password, home)
+        yield* sql`
+          update login_addresses set last_login_at = last_login_at - interval '30 days 1 second'
+          where user_id = ${userId}`
+        for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, "203.0.113.1"))
+        assert.strictEqual(yield* tagOf(login(email, password, home)), "RateLimited")
+      })
+    )
+  })
+})

@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     ...shared.test,
     // Several packages' tests share two cores with the engines and with what they start themselves.
-    maxWorkers: 3,
+    maxWorkers: 2,
     coverage: { include: ["packages/*/src/**", "apps/*/src/**"], exclude: ["**/src/testing/**"] },
     projects: packages.map((manifest) =>
       mergeConfig(shared, {

@@ -31,6 +31,8 @@ export const layer = (settings: ApiSettings) =>
     // Who names an engine wants to hear now that it is not there.
     Layer.provide(Layer.effectDiscard(requireEngines(["database", "cache", "broker"]))),
     Layer.provide(Engines.layer(settings)),
-    Layer.provide([layerDatabase(settings), layerCache(settings)]),
+    // One after the other: while the embedded database starts, nothing else gets a turn, and Redis would seem out of reach.
+    Layer.provide(layerCache(settings)),
+    Layer.provide(layerDatabase(settings)),
     Layer.provide(Layer.effectDiscard(DataDir.hold(settings.dataDir)))
   )

@@ -5,7 +5,8 @@ import { HttpServer } from "effect/http"
 /** Says where the service is and on what it runs; to a person also what to try first. */
 export const welcome = Effect.fnUntraced(function* (settings: ApiSettings) {
   const { address } = yield* HttpServer.HttpServer
-  const url = HttpServer.formatAddress(address).replace("0.0.0.0", "127.0.0.1")
+  // The address that stands for all of a machine's is none to call.
+  const url = HttpServer.formatAddress(address).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
   const engine = (real: Option.Option<unknown>, name: string, embedded: string) =>
     Option.isSome(real) ? name : embedded
   const engines = {

@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { expecting, sender } from "./Http.ts"
+import { goodPassword, journey, login, register } from "./Journey.ts"
+import * as Program from "./Program.ts"
+import { UsedFolder } from "./UsedFolder.ts"
+
+const profile = "/api/v1/users/profile/"
+const preferences = "/api/v1/users/preferences/"
+
+const assertWithin = (seconds: number, { startedIn }: Program.Service) =>
+  assert.isBelow(Duration.toSeconds(startedIn), seconds)
+
+/** The command that is printed for people to try, whole. */
+const example = (stdout: string): string => {
+  const [, command] = /Try: +(curl [^]*?'\n)/.exec(stdout) ?? []
+  assert.isDefined(command, stdout)
+  return String(command)
+}
+
+describe("the program on nothing but itself", () => {
+  it.live(
+    "a first start takes less than half a minute, and everything works",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Program.start({})
+        assertWithin(30, program)
+        yield* journey(sender(program.url))
+        assert.isTrue(existsSync(join(program.cwd, ".data/pglite")), "what it keeps is in .data where it was started")
+        const { code, stderr } = yield* program.stop
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      }),
+    120_000
+  )
+
+  it.live(
+    "users, sessions and keys survive a restart: tokens issued before it still work",
+    () =>
+      Effect.gen(function* () {
+        const environment = { DATA_DIR: yield* Program.folder }
+        const before = yield* Program.start(environment)
+        const person = yield* register(sender(before.url), { name: "Ada Lovelace" })
+        const jwks = yield* sender(before.url)("GET", "/.well-known/jwks.json")
+        yield* expecting(sender(before.url))(200, undefined, "PATCH", preferences, {
+          token: person.access,
+          body: { frequency_limit: 7 }
+        })
+        yield* before.stop
+
+        const after = yield* Program.start(environment)
+        assertWithin(6, after)
+        const send = sender(after.url)
+        const expect = expecting(send)
+        assert.strictEqual((yield* send("GET", "/.well-known/jwks.json")).text, jwks.text)
+        const user = (yield* expect(200, undefined, "GET", profile, { token: person.access })).body.data
+        assert.deepStrictEqual([user.id, user.profile.full_name], [person.id, "Ada Lovelace"])
+        const kept = yield* expect(200, undefined, "GET", preferences, { token: person.access })
+        assert.strictEqual(kept.body.data.frequency_limit, 7)
+        yield* expect(200, undefined, "POST", "/api/v1/users/token/refresh/", { body: { refresh: person.refresh } })
+        yield* login(send, person)
+      }),
+    180_000
+  )
+
+  it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
+    it.effect(
+      "what was answered survives the kill of the process",
+      () =>
+        Effect.gen(function* () {
+          const environment = { DATA_DIR: yield* UsedFolder }
+          const before = yield* Program.start(environment)
+          const person = yield* register(sender(before.url))
+          const { signal } = yield* before.kill
+          assert.strictEqual(signal, "SIGKILL")
+          const after = yield* Program.start(environment)
+          yield* expecting(sender(after.url))(200, undefined, "GET", profile, { token: person.access })
+        }),
+      120_000
+    )
+
+    it.effect(
+      "listening on every address, it names one that can be called",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Program.start({ DATA_DIR: yield* UsedFolder, HOST: "0.0.0.0" })
+          assert.match(program.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+          yield* expecting(sender(program.url))(200, undefined, "GET", "/health/ready")
+        }),
+      90_000
+    )
+
+    describe.skipIf(spawnSync("curl", ["--version"]).status !== 0)("with curl, which is not everywhere,", () => {
+      it.effect(
+        "the command that it prints works as it stands",
+        () =>
+          Effect.gen(function* () {
+            const program = yield* Program.start({ DATA_DIR: yield* UsedFolder })
+            // Printed with the first breath, so all of it is there once the program says that it is ready.
+            const command = example(program.stdout())
+            const { status, stdout } = spawnSync("sh", ["-c", command], { encoding: "utf8" })
+            assert.strictEqual(status, 0)
+            const { data, message } = JSON.parse(stdout)
+            assert.strictEqual(message, "User registered successfully")
+            assert.strictEqual(data.profile.full_name, "Ada Lovelace")
+            yield* login(sender(program.url), { email: "ada@example.com", password: goodPassword })
+            for (const path of ["/api/docs/swagger", "/api/docs/redoc", "/health"]) {
+              assert.include(program.stdout(), `${program.url}${path}`)
+            }
+          }),
+        90_000
+      )
+    })
+  })
+})

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import * as Engines from "./Engines.ts"
+import { sender } from "./Http.ts"
+import { journey } from "./Journey.ts"
+import * as Program from "./Program.ts"
+
+const timeout = 180_000
+
+/** What the program says it runs on. */
+const said = (program: Program.Service) => /database=(.+?) cache=(.+?) broker=(.+)/.exec(program.stdout())?.slice(1)
+
+describe.skipIf(!Engines.areThere)("the program on real engines, each for itself", () => {
+  it.live(
+    "with all three named, everything works and nothing of the embedded ones is made",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Program.start(yield* Engines.all)
+        assert.deepStrictEqual(said(program), ["PostgreSQL", "Redis", "RabbitMQ"])
+        yield* journey(sender(program.url))
+        assert.isFalse(existsSync(join(program.cwd, ".data/pglite")))
+        const { code, stderr } = yield* program.stop
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      }),
+    timeout
+  )
+
+  it.live(
+    "with PostgreSQL alone",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Program.start(yield* Engines.database)
+        assert.deepStrictEqual(said(program), ["PostgreSQL", `"in this process"`, `"none yet"`])
+        yield* journey(sender(program.url))
+      }),
+    timeout
+  )
+
+  it.live(
+    "with Redis and RabbitMQ, and the embedded database",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* Program.start({ ...(yield* Engines.redis), ...Engines.rabbitmq })
+        assert.deepStrictEqual(said(program), [`"PGlite, in this process"`, "Redis", "RabbitMQ"])
+        yield* journey(sender(program.url))
+      }),
+    timeout
+  )
+})

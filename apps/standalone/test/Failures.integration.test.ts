@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Engines from "./Engines.ts"
+import * as Program from "./Program.ts"
+
+const secret = "s3cret-that-nobody-may-see"
+
+describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
+  for (const app of ["standalone", "api"] as const) {
+    it.live(
+      `says why in PostgreSQL's words, without the password it came with: ${app}`,
+      () =>
+        Effect.gen(function* () {
+          const engines = yield* Engines.all
+          const refuses = Effect.fnUntraced(function* (change: (url: URL) => void, message: RegExp) {
+            const url = new URL(engines.DATABASE_URL)
+            change(url)
+            const ended = yield* Program.run({ ...engines, DATABASE_URL: url.href }, app)
+            assert.deepStrictEqual({ code: ended.code, stdout: ended.stdout }, { code: 1, stdout: "" })
+            assert.match(ended.stderr, message)
+            assert.notInclude(ended.stderr, secret)
+          })
+          yield* refuses((url) => {
+            url.pathname = "/no_such_database"
+          }, /^The database refuses: database "no_such_database" does not exist\n$/)
+          yield* refuses(
+            (url) => {
+              url.username = "no_such_role"
+              url.password = secret
+            },
+            // As the server is set up.
+            /^The database refuses: (role "no_such_role" does not exist|password authentication failed for user "no_such_role")\n$/
+          )
+        }),
+      120_000
+    )
+  }
+})

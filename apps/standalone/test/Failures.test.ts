@@ -1,0 +1,226 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readdirSync, writeFileSync } from "node:fs"
+import { createServer, type Server } from "node:net"
+import { join } from "node:path"
+import { expecting, sender } from "./Http.ts"
+import * as Program from "./Program.ts"
+import { UsedFolder } from "./UsedFolder.ts"
+
+// What no output may hold, wherever it was put.
+const secret = "s3cret-that-nobody-may-see"
+
+/** That it refused to start: with this message alone on standard error, and no more than lines of the log elsewhere. */
+const assertRefused = ({ code, stderr, stdout }: Program.Ended, message: string) => {
+  assert.deepStrictEqual({ stderr, code }, { stderr: `${message}\n`, code: 1 })
+  assert.notInclude(stdout + stderr, secret)
+  assert.notMatch(stdout + stderr, /^\s+at /m, "no stack trace")
+}
+
+const refuses = (environment: Program.Environment, message: string, app?: "standalone" | "api") =>
+  Effect.map(Program.run(environment, app), (ended) => assertRefused(ended, message))
+
+/** A server that takes connections and does nothing with them. */
+const silentPort = Effect.map(
+  Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      // Read on, so that it sees when the other side goes.
+      const server = createServer((socket) => socket.resume().on("error", () => socket.destroy()))
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+      })
+  ),
+  (server) => {
+    const address = server.address()
+    return address === null || typeof address === "string" ? assert.fail("No port") : address.port
+  }
+)
+
+// Nobody listens there, on any machine of ours.
+const closed = "127.0.0.1:1"
+
+const absent = {
+  database: "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is",
+  cache: "Redis does not answer where REDIS_URL says it is",
+  broker: "RabbitMQ does not answer where RABBITMQ_URL says it is"
+}
+
+const claims = (path: string) => readdirSync(path).filter((name) => name.endsWith(".pid"))
+
+const timeout = 60_000
+
+describe("a program that cannot start says why in one message and ends with 1", () => {
+  it.live(
+    "every wrong variable is named at once, none with its value",
+    () =>
+      Effect.gen(function* () {
+        const wrong = {
+          NODE_ENV: "staging",
+          PORT: "70000",
+          WORKERS: "many",
+          SHUTDOWN_GRACE_SECONDS: "-1",
+          DB_POOL_SIZE: "0",
+          REDIS_URL: `http://user:${secret}@127.0.0.1`,
+          LOG_LEVEL: "loud",
+          LOG_FORMAT: "xml",
+          JWT_ALGORITHM: "none",
+          BCRYPT_COST: "4",
+          PASSWORD_MIN_LENGTH: "x",
+          RATE_LIMIT_LOGIN_IP: "often",
+          TRUSTED_PROXIES: "everyone",
+          FORCE_HTTPS: "maybe",
+          CACHE_TTL_USER: "a while"
+        }
+        const { code, stderr, stdout } = yield* Program.run(wrong)
+        assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
+        const [head, ...lines] = stderr.trimEnd().split("\n")
+        assert.strictEqual(head, "The configuration is not valid:")
+        const named = lines.map((line) => /^ {2}- (\w+): \S/.exec(line)?.[1] ?? line)
+        assert.sameMembers([...new Set(named)], Object.keys(wrong))
+        assert.notInclude(stderr, secret)
+      }),
+    timeout
+  )
+
+  it.live(
+    "production refuses embedded engines, keys of its own making and a weak secret",
+    () =>
+      refuses(
+        { NODE_ENV: "production", SECRET_KEY: secret.slice(0, 20) },
+        [
+          "The configuration is not valid:",
+          "  - DATABASE_URL (or DB_HOST): required in production",
+          "  - REDIS_URL: required in production",
+          "  - RABBITMQ_URL: required in production",
+          "  - JWT_KEYS_FILE: required in production",
+          "  - SECRET_KEY: must have at least 32 bytes"
+        ].join("\n")
+      ),
+    timeout
+  )
+
+  it.live(
+    "the API alone asks for the engines that its processes share",
+    () =>
+      Effect.gen(function* () {
+        const required = (variable: string) =>
+          `The configuration is not valid:\n  - ${variable}: required, as other processes share it; \`npm start\` needs none`
+        yield* refuses({}, required("DATABASE_URL (or DB_HOST)"), "api")
+        yield* refuses({ DATABASE_URL: `postgres://${closed}/x` }, required("REDIS_URL"), "api")
+      }),
+    timeout
+  )
+
+  it.live(
+    "an engine out of reach is named",
+    () =>
+      Effect.gen(function* () {
+        yield* refuses({ DATABASE_URL: `postgres://user:${secret}@${closed}/x` }, absent.database)
+        yield* refuses({ DB_HOST: "127.0.0.1", DB_PORT: "1", DB_PASSWORD: secret }, absent.database)
+        yield* refuses({ REDIS_URL: `redis://:${secret}@${closed}` }, absent.cache)
+        yield* refuses({ RABBITMQ_URL: `amqp://user:${secret}@${closed}` }, absent.broker)
+      }),
+    240_000
+  )
+
+  it.live(
+    "so is one that takes the connection and never answers",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* silentPort
+        const engines = [
+          [{ DATABASE_URL: `postgres://user:${secret}@127.0.0.1:${port}/x` }, absent.database],
+          [{ REDIS_URL: `redis://:${secret}@127.0.0.1:${port}` }, absent.cache]
+        ] as const
+        for (const [environment, message] of engines) {
+          yield* refuses(environment, message)
+        }
+      }),
+    120_000
+  )
+
+  it.live(
+    "a DATA_DIR that is no folder is named, with the system's reason",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* Program.folder, "file")
+        writeFileSync(path, "")
+        yield* refuses(
+          { DATA_DIR: path },
+          `DATA_DIR ${path} cannot be used: EEXIST: file already exists, mkdir '${path}'`
+        )
+      }),
+    timeout
+  )
+
+  it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
+    it.effect(
+      "a port in use is named",
+      () =>
+        Effect.gen(function* () {
+          const port = yield* silentPort
+          yield* refuses(
+            { DATA_DIR: yield* UsedFolder, PORT: String(port) },
+            `Port ${port} is in use: set PORT to another`
+          )
+        }),
+      timeout
+    )
+
+    it.effect(
+      "an address that is not this machine's is named",
+      () =>
+        refusesOnUsed(
+          { HOST: "192.0.2.1" },
+          "Cannot listen where HOST and PORT say: listen EADDRNOTAVAIL: address not available 192.0.2.1"
+        ),
+      timeout
+    )
+
+    it.effect(
+      "a key file that is none is named, and nothing of it is shown",
+      () =>
+        Effect.gen(function* () {
+          const path = join(yield* Program.folder, "keys.json")
+          writeFileSync(path, `{"access": "${secret}"`)
+          yield* refusesOnUsed({ JWT_KEYS_FILE: path }, `The key file ${path} is not a key set`)
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a second program on a DATA_DIR is refused under the first one's number, and the first goes on",
+      () =>
+        Effect.gen(function* () {
+          const DATA_DIR = yield* UsedFolder
+          const first = yield* Program.start({ DATA_DIR })
+          yield* refuses({ DATA_DIR }, `DATA_DIR ${DATA_DIR} is in use by process ${first.pid}`)
+          yield* expecting(sender(first.url))(200, undefined, "GET", "/health/ready")
+          assert.deepStrictEqual(claims(DATA_DIR), [`process-${first.pid}.pid`])
+        }),
+      90_000
+    )
+
+    it.effect(
+      "what a killed program left behind is taken over, and nothing is left by one that stopped",
+      () =>
+        Effect.gen(function* () {
+          const DATA_DIR = yield* UsedFolder
+          const killed = yield* Program.start({ DATA_DIR })
+          yield* killed.kill
+          assert.deepStrictEqual(claims(DATA_DIR), [`process-${killed.pid}.pid`])
+          const next = yield* Program.start({ DATA_DIR })
+          assert.deepStrictEqual(claims(DATA_DIR), [`process-${next.pid}.pid`])
+          yield* next.stop
+          assert.deepStrictEqual(claims(DATA_DIR), [])
+        }),
+      120_000
+    )
+  })
+})
+
+const refusesOnUsed = (environment: Program.Environment, message: string) =>
+  Effect.flatMap(UsedFolder, (DATA_DIR) => refuses({ DATA_DIR, ...environment }, message))

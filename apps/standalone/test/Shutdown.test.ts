@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { existsSync } from "node:fs"
+import { connect, type Socket } from "node:net"
+import { join } from "node:path"
+import { hashesWait, registerSome, slowLogins } from "./Hashing.ts"
+import { expecting, sender } from "./Http.ts"
+import { register } from "./Journey.ts"
+import * as Program from "./Program.ts"
+import { UsedFolder } from "./UsedFolder.ts"
+import { until } from "./Waiting.ts"
+
+const environment = Effect.map(UsedFolder, (DATA_DIR) => ({
+  DATA_DIR,
+  BCRYPT_COST: "13",
+  HASH_QUEUE_SIZE: "1000",
+  RATE_LIMIT_LOGIN_IP: "off",
+  RATE_LIMIT_LOGIN_ACCOUNT: "off",
+  RATE_LIMIT_REGISTER: "off"
+}))
+
+/** A connection on which this is all that is ever sent. */
+const connectionWith = (url: string, text: string) =>
+  Effect.acquireRelease(
+    Effect.callback<Socket>((resume) => {
+      const { hostname, port } = new URL(url)
+      const socket = connect({ host: hostname, port: Number(port) })
+      socket.on("error", () => socket.destroy())
+      socket.once("connect", () => socket.write(text, () => resume(Effect.succeed(socket))))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+const stops = ["SIGTERM", "SIGINT"] as const
+
+describe("a stop", () => {
+  it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
+    for (const name of stops) {
+      it.effect(
+        `by ${name} says not ready, still answers, finishes what is under way and ends with 0, however often it is asked for`,
+        () =>
+          Effect.gen(function* () {
+            const program = yield* Program.start(yield* environment)
+            const send = sender(program.url)
+            const registered = yield* registerSome(send, 2)
+            const logins = yield* slowLogins(send, registered)
+            yield* hashesWait(send)
+
+            yield* program.signal(name)
+            const ready = Effect.map(send("GET", "/health/ready"), ({ status }) => status === 200)
+            yield* until(
+              "The program is not ready",
+              Effect.map(ready, (is) => !is)
+            )
+            const drained = yield* expecting(send)(503, undefined, "GET", "/health/ready")
+            assert.strictEqual(drained.body.code, "service_unavailable")
+            assert.match(drained.headers.get("retry-after") ?? "", /^\d+$/)
+            yield* expecting(send)(200, undefined, "GET", "/health/live")
+            const read = yield* expecting(send)(200, undefined, "GET", "/api/v1/users/profile/", {
+              token: registered.people[0]?.access,
+              headers: { connection: "keep-alive" }
+            })
+            assert.strictEqual(read.headers.get("connection"), "close")
+
+            for (const again of stops) yield* program.signal(again)
+            const answers = yield* logins.answers
+            assert.deepStrictEqual(
+              answers.filter(({ status }) => status !== 200),
+              []
+            )
+            const { code, stderr } = yield* program.ended
+            assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+          }),
+        120_000
+      )
+    }
+
+    const graceSeconds = 3
+
+    /** How long the stop takes while somebody holds connections on which no more than this is sent. */
+    const stopBeside = Effect.fnUntraced(function* (texts: ReadonlyArray<string>) {
+      const program = yield* Program.start({ ...(yield* environment), SHUTDOWN_GRACE_SECONDS: String(graceSeconds) })
+      for (const text of texts) yield* connectionWith(program.url, text)
+      // Asked after them, so answered when they have arrived.
+      yield* expecting(sender(program.url))(200, undefined, "GET", "/health/live")
+      const [elapsed, { code }] = yield* Effect.timed(program.stop)
+      assert.strictEqual(code, 0)
+      return Duration.toSeconds(elapsed)
+    })
+
+    it.effect(
+      "is not held up past the grace by connections that say nothing or half a head",
+      () =>
+        Effect.gen(function* () {
+          const elapsed = yield* stopBeside(["", "GET /health/live HTTP/1.1\r\nHost: te"])
+          // The engines are closed after it.
+          assert.isBelow(elapsed, graceSeconds + 5)
+        }),
+      90_000
+    )
+  })
+})
+
+describe("an end in the middle of a first start", () => {
+  it.live(
+    "is a stop like any other when it was asked for, and the next start is none the worse",
+    () =>
+      Effect.gen(function* () {
+        const DATA_DIR = yield* Program.folder
+        const program = yield* Program.launch({ DATA_DIR })
+        yield* until(
+          "The database is begun",
+          Effect.sync(() => existsSync(join(DATA_DIR, "pglite")))
+        )
+        const { code, stderr, stdout } = yield* program.stop
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+        assert.notInclude(stdout, "ready")
+        yield* register(sender((yield* Program.start({ DATA_DIR })).url))
+      }),
+    180_000
+  )
+
+  it.live(
+    "by a kill does the next start no harm",
+    () =>
+      Effect.gen(function* () {
+        const DATA_DIR = yield* Program.folder
+        const program = yield* Program.launch({ DATA_DIR })
+        yield* until(
+          "The database is half made",
+          Effect.sync(() => existsSync(join(DATA_DIR, "pglite/PG_VERSION")))
+        )
+        yield* program.kill
+        assert.notInclude(program.stdout(), "ready")
+        yield* register(sender((yield* Program.start({ DATA_DIR })).url))
+      }),
+    180_000
+  )
+})

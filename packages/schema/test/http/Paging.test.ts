@@ -26,10 +26,12 @@ describe("PagingQuery", () => {
     })
   )
 
-  it.effect.each(["0", "-1", "abc", "", "1.5", "1e3", " 1", "+1", "1000000000000000", "NaN", "٣"])("%j is no page", (page) =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* problemsOf(Query, { page }), [pageProblem])
-    })
+  it.effect.each(["0", "-1", "abc", "", "1.5", "1e3", " 1", "+1", "1000000000000000", "NaN", "٣"])(
+    "%j is no page",
+    (page) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* problemsOf(Query, { page }), [pageProblem])
+      })
   )
 
   it.effect.each(["0", "101", "-1", "abc", "", "10.0"])("%j is no limit", (limit) =>

@@ -1,7 +1,7 @@
 import type { Compared } from "./Compare.ts"
 
 /** What a figure must reach, as a ratio to its baseline. */
-export interface Goal {
+interface Goal {
   readonly must: number
   readonly aim: number
   /** Whether a higher ratio is the better one. */

@@ -22,7 +22,7 @@ export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { what:
   }
 }
 
-export const freePort = async (): Promise<number> => {
+const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Places, PlacesUnavailable } from "@user-service/cache/Places"
+import * as Redis from "@user-service/cache/Redis"
+import { eventually, freshKey, onLiveClock } from "@user-service/cache/testing/Fresh"
+import { suite } from "@user-service/cache/testing/PlacesSuite"
+import * as RedisServer from "@user-service/cache/testing/RedisServer"
+import * as TestRedis from "@user-service/cache/testing/TestRedis"
+import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Redis as RedisService } from "effect/persistence"
+import { spawnSync } from "node:child_process"
+import { redisUrl } from "./engine.ts"
+
+/** What one process has: places over a connection of its own. */
+const oneProcess = (url: string, prefix: string) =>
+  Layer.build(Layer.fresh(Places.layerRedis.pipe(Layer.provideMerge(Redis.layer({ url: Redacted.make(url), prefix })))))
+
+const claim = (key: string, limit: number, members: ReadonlyArray<string>) => ({
+  key,
+  limit,
+  members,
+  holders: Option.some([]),
+  timeToLive: Duration.minutes(1)
+})
+
+describe.skipIf(redisUrl === "")("over Redis", () => {
+  suite("Places.layerRedis", Places.layerRedis.pipe(Layer.provide(TestRedis.layer(redisUrl))), onLiveClock)
+
+  it.live("of 500 claims in two processes on 10 places, exactly 10 get one", () =>
+    Effect.gen(function* () {
+      const prefix = yield* TestRedis.freshPrefix(redisUrl)
+      const one = Context.get(yield* oneProcess(redisUrl, prefix), Places)
+      const two = Context.get(yield* oneProcess(redisUrl, prefix), Places)
+      const taken = yield* Effect.forEach(
+        Array.from({ length: 500 }),
+        (_, index) => (index % 2 === 0 ? one : two).take([claim("a", 10, [String(index)])]),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(
+        taken.filter(([has = Option.none()]) => Option.exists(has, ([placed]) => placed === true)),
+        10
+      )
+    })
+  )
+
+  it.live("1,000 claims are one round trip: all are sent before the first is answered", () =>
+    Effect.gen(function* () {
+      const prefix = yield* TestRedis.freshPrefix(redisUrl)
+      const redis = Context.get(yield* oneProcess(redisUrl, prefix), RedisService.Redis)
+      const order: Array<string> = []
+      const send: typeof redis.send = (command, ...args) =>
+        Effect.suspend(() => {
+          order.push("sent")
+          return Effect.tap(redis.send(command, ...args), () => Effect.sync(() => order.push("answered")))
+        })
+      const unused = Effect.die("Places only sends")
+      const noted = yield* RedisService.make({ send, subscribe: () => unused, connect: unused })
+      const layer = Places.layerRedis.pipe(Layer.provide(Layer.succeed(RedisService.Redis, noted)))
+      const places = Context.get(yield* Layer.build(Layer.fresh(layer)), Places)
+      // The script is sent along once.
+      yield* places.take([claim(freshKey(), 1, ["a"])])
+      order.length = 0
+      yield* places.take(Array.from({ length: 1000 }, () => claim(freshKey(), 1, ["a"])))
+      assert.deepStrictEqual(
+        order,
+        Array.from({ length: 2000 }, (_, index) => (index < 1000 ? "sent" : "answered"))
+      )
+    })
+  )
+
+  it.live("no member stands in Redis, and a set of 500 takes little more than 8 bytes of it each", () =>
+    Effect.gen(function* () {
+      const prefix = yield* TestRedis.freshPrefix(redisUrl)
+      const context = yield* oneProcess(redisUrl, prefix)
+      const members = Array.from({ length: 500 }, (_, index) => `ada@example.com-${index}`)
+      yield* Context.get(context, Places).take([claim("a", 500, members)])
+      const redis = Context.get(context, RedisService.Redis)
+      const kept = yield* redis.send<ReadonlyArray<string>>("smembers", "a")
+      assert.isTrue(kept.every((number) => /^\d+$/.test(number)))
+      assert.strictEqual(new Set(kept).size, 501)
+      assert.isBelow(Number(yield* redis.send("memory", "usage", `${prefix}a`)), 8 * 500 + 500)
+    })
+  )
+})
+
+describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outage of Redis", () => {
+  it.live("is told at once, and over when Redis is back", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      yield* server.start
+      const places = Context.get(yield* oneProcess(server.url, "test:"), Places)
+      const taking = places.take([claim("a", 1, ["a"]), claim("b", 1, ["a"])])
+      yield* taking
+      yield* server.freeze
+      assert.instanceOf(yield* Effect.flip(taking), PlacesUnavailable)
+      const [soon] = yield* Effect.timed(Effect.flip(taking))
+      assert.isBelow(Duration.toMillis(soon), 100)
+      yield* server.thaw
+      yield* eventually(Effect.isSuccess(taking))
+    })
+  )
+})

@@ -1,0 +1,194 @@
+import {
+  type Channel,
+  type DeliveryId,
+  isHigher,
+  type NotificationId,
+  type StatusOutcome,
+  type StatusReport
+} from "@user-service/domain/Delivery"
+import { mayBePermanent } from "@user-service/domain/DeviceFailures"
+import type { UserId } from "@user-service/domain/User"
+import { DateTime } from "effect"
+import type { StatusRow, Suppression } from "./DeliveryStatusesRepo.ts"
+
+/** A report as it was received. */
+export interface Received extends StatusReport {
+  /** Of the row that it may make. */
+  readonly id: DeliveryId
+  /** When what it tells came to be. */
+  readonly at: DateTime.Utc
+  /** Of the push token that it names, in hexadecimal. */
+  readonly tokenHash: string | undefined
+}
+
+/** A token that its push service says is no longer good. */
+export interface DeviceFailure {
+  readonly userId: UserId
+  readonly report: Received
+  readonly errorCode: string
+}
+
+/** What reports come to. */
+export interface Folded {
+  /** One for each report. */
+  readonly outcomes: ReadonlyArray<StatusOutcome>
+  /** The rows that are new, or not what they were. */
+  readonly rows: ReadonlyArray<StatusRow>
+  readonly deviceFailures: ReadonlyArray<DeviceFailure>
+  /** One for each user at most. */
+  readonly suppressions: ReadonlyArray<Suppression>
+  /** Whose charges are not what they were. */
+  readonly recounted: ReadonlySet<UserId>
+  /** Who is said to be a user, in reports of notifications that are not known. */
+  readonly named: ReadonlySet<UserId>
+}
+
+/** Whether the report names a device. */
+export const namesDevice = (report: Received): boolean =>
+  report.pushTokenId !== undefined || report.tokenHash !== undefined
+
+const isDeviceFailure = (report: Received): boolean =>
+  report.status === "failed" && namesDevice(report) && mayBePermanent(report.errorCode ?? "")
+
+/** Whether it may say that a device, or an address, is not to be used any more. */
+export const mayEndAddress = (report: Received): boolean =>
+  isDeviceFailure(report) || report.status === "complained" || report.bounceType === "hard"
+
+/** Whether what a notification is charged may change with it. */
+export const mayRecount = (report: Received, known: ReadonlyArray<StatusRow>): boolean =>
+  report.status === "failed" || known.some((row) => row.status === "failed")
+
+// Empty is as good as absent.
+const told = (text: string | undefined): string | null => (text === undefined || text === "" ? null : text)
+
+const hardness = (bounce: StatusRow["bounce"]): number => (bounce === null ? 0 : bounce === "soft" ? 1 : 2)
+
+const make = (
+  report: Received,
+  place: number,
+  userId: UserId,
+  channel: Channel | null,
+  now: DateTime.Utc
+): StatusRow => ({
+  id: report.id,
+  isNew: true,
+  notificationId: report.notificationId,
+  place,
+  userId,
+  channel,
+  status: report.status,
+  bounce: report.status === "bounced" ? (report.bounceType ?? null) : null,
+  error: told(report.error),
+  errorCode: told(report.errorCode),
+  provider: told(report.provider),
+  chargedOn: null,
+  isCharged: false,
+  createdAt: now,
+  updatedAt: now
+})
+
+// The same row where the report says nothing new.
+const raise = (row: StatusRow, report: Received, channel: Channel | null): StatusRow => {
+  const rises = isHigher(report.status, row.status)
+  const bounce = report.status === "bounced" ? (report.bounceType ?? null) : null
+  const isHarder = hardness(bounce) > hardness(row.bounce)
+  if (!rises && !isHarder && (row.channel !== null || channel === null)) return row
+  const raised = { ...row, channel: row.channel ?? channel, bounce: isHarder ? bounce : row.bounce }
+  if (!rises) return raised
+  return {
+    ...raised,
+    status: report.status,
+    error: told(report.error),
+    errorCode: told(report.errorCode),
+    provider: told(report.provider) ?? row.provider,
+    updatedAt: DateTime.max(row.createdAt, report.at)
+  }
+}
+
+// The charge is given back when all channels have failed, and taken again when one turns out not to have: so in the end
+// it is the same in whatever order the reports come.
+const recount = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRow>): ReadonlyArray<StatusRow> => {
+  const holder = after.find((row) => row.isCharged) ?? after.find((row) => row.chargedOn !== null)
+  if (holder === undefined) return after
+  const hadFailed = (row: StatusRow) => before.some(({ id, status }) => id === row.id && status === "failed")
+  const fails = after.some((row) => row.status === "failed" && !hadFailed(row))
+  const recovers = after.some((row) => row.status !== "failed" && hadFailed(row))
+  const isCharged = holder.isCharged ? !(fails && after.every((row) => row.status === "failed")) : recovers
+  return isCharged === holder.isCharged ? after : after.map((row) => (row === holder ? { ...row, isCharged } : row))
+}
+
+const suppressionBy = (before: StatusRow | undefined, after: StatusRow): Suppression["reason"] | undefined => {
+  if (after.channel === "push") return undefined
+  if (after.status === "complained" && before?.status !== "complained") return "complaint"
+  return after.bounce === "hard" && before?.bounce !== "hard" ? "hard_bounce" : undefined
+}
+
+/**
+ * Applies the reports one after the other to what is known of their notifications. `present` are those of the users named
+ * in reports of unknown ones that exist.
+ */
+export const fold = (
+  reports: ReadonlyArray<Received>,
+  known: ReadonlyArray<StatusRow>,
+  present: ReadonlySet<UserId>,
+  now: DateTime.Utc
+): Folded => {
+  const notifications = new Map<NotificationId, ReadonlyArray<StatusRow>>(
+    Map.groupBy(known, (row) => row.notificationId)
+  )
+  const changed = new Map<DeliveryId, StatusRow>()
+  const deviceFailures: Array<DeviceFailure> = []
+  const suppressions = new Map<UserId, Suppression>()
+  const recounted = new Set<UserId>()
+  const named = new Set<UserId>()
+
+  const advance = (report: Received, before: ReadonlyArray<StatusRow>, userId: UserId) => {
+    const channel = report.channel ?? (namesDevice(report) ? "push" : null)
+    const isMeant = (row: StatusRow) => channel === null || row.channel === channel
+    const meant = before.some(isMeant) ? before.filter(isMeant) : before.filter((row) => row.channel === null)
+    const place = before.some((row) => row.place === 0) ? 1 : 0
+    const raised =
+      meant.length === 0
+        ? [...before, make(report, place, userId, channel, now)]
+        : before.map((row) => (meant.includes(row) ? raise(row, report, channel) : row))
+    return recount(before, raised)
+  }
+
+  const note = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRow>, userId: UserId): boolean => {
+    const differing = after.filter((row) => !before.includes(row))
+    for (const row of differing) {
+      changed.set(row.id, row)
+      const earlier = before.find(({ id }) => id === row.id)
+      if (row.isCharged !== (earlier?.isCharged ?? false)) recounted.add(userId)
+      const reason = suppressionBy(earlier, row)
+      if (reason !== undefined && suppressions.get(userId)?.reason !== "complaint") {
+        suppressions.set(userId, { userId, deliveryId: row.id, reason })
+      }
+    }
+    return differing.length > 0
+  }
+
+  const apply = (report: Received): StatusOutcome => {
+    const before = notifications.get(report.notificationId) ?? []
+    const [first] = before
+    if (first === undefined && report.userId === undefined) return "unknown_notification"
+    const userId = first === undefined ? report.userId : first.userId
+    if (userId === undefined || userId === null) return "user_erased"
+    if (report.userId !== undefined && report.userId !== userId) return "user_mismatch"
+    if (first === undefined) named.add(userId)
+    if (first === undefined && !present.has(userId)) return "user_erased"
+    if (isDeviceFailure(report)) deviceFailures.push({ userId, report, errorCode: report.errorCode ?? "" })
+    const after = advance(report, before, userId)
+    notifications.set(report.notificationId, after)
+    return note(before, after, userId) ? "applied" : "unchanged"
+  }
+
+  return {
+    outcomes: reports.map(apply),
+    rows: [...changed.values()],
+    deviceFailures,
+    suppressions: [...suppressions.values()],
+    recounted,
+    named
+  }
+}

@@ -1,0 +1,68 @@
+import type { UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Schema } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import * as Columns from "../Columns.ts"
+import { rows } from "../Rows.ts"
+import { type HeldToken, HeldRow } from "./PushTokensRepo.ts"
+
+/** Since when a device was not seen. */
+export interface Unseen {
+  /** For its token to be silenced. */
+  readonly stale: DateTime.Utc
+  /** For it to be deleted. */
+  readonly gone: DateTime.Utc
+}
+
+type Query<A> = Effect.Effect<A, SqlError.SqlError>
+
+export class StalePushTokensRepo extends Context.Service<
+  StalePushTokensRepo,
+  {
+    /** Whose such tokens are, once for each of them, `limit` at most; where it is fewer, there are no others. */
+    readonly owners: (unseen: Unseen, limit: number) => Query<ReadonlyArray<UserId>>
+    /** Deletes the user's tokens that are gone, as they were. */
+    readonly remove: (userId: UserId, unseen: Unseen) => Query<ReadonlyArray<HeldToken>>
+    /** Silences the user's live tokens that are stale. */
+    readonly silence: (userId: UserId, unseen: Unseen, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+  }
+>()("@user-service/core/push-tokens/StalePushTokensRepo") {
+  static readonly layer = Layer.effect(
+    StalePushTokensRepo,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const held = sql.literal(`id, user_id as "userId", token, platform, is_active as "isActive"`)
+      // Once after each time the device was seen.
+      const isStale = (unseen: Unseen) =>
+        sql`is_active and last_used_at < ${DateTime.toDate(unseen.stale)}
+          and (stale_at is null or stale_at < last_used_at)`
+      const isGone = (unseen: Unseen) => sql`last_used_at < ${DateTime.toDate(unseen.gone)}`
+
+      return {
+        owners: (unseen, limit) =>
+          Effect.map(
+            rows(Schema.Struct({ userId: Columns.userId }))(sql`
+              (select user_id as "userId" from push_tokens where ${isStale(unseen)}
+                order by last_used_at limit ${limit})
+              union all
+              (select user_id from push_tokens where is_active and ${isGone(unseen)}
+                order by last_used_at limit ${limit})
+              union all
+              (select user_id from push_tokens where not is_active and ${isGone(unseen)}
+                order by last_used_at limit ${limit})
+              limit ${limit}`),
+            (found) => found.map(({ userId }) => userId)
+          ),
+
+        remove: (userId, unseen) =>
+          rows(HeldRow)(sql`
+            delete from push_tokens where user_id = ${userId} and ${isGone(unseen)} returning ${held}`),
+
+        silence: (userId, unseen, now) =>
+          rows(HeldRow)(sql`
+            update push_tokens set is_active = false, stale_at = ${DateTime.toDate(now)},
+              updated_at = ${DateTime.toDate(now)}
+            where user_id = ${userId} and ${isStale(unseen)} returning ${held}`)
+      }
+    })
+  )
+}

@@ -1,0 +1,69 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Notifications from "@user-service/database/Notifications"
+import { eventually } from "@user-service/database/testing/Eventually"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import * as Postgres from "@user-service/database/Postgres"
+import { Effect, Layer, Redacted, Ref } from "effect"
+import { SqlClient } from "effect/sql"
+import { databaseUrl } from "./engine.ts"
+
+const countingOn = Effect.fnUntraced(function* (channel: string) {
+  const count = yield* Ref.make(0)
+  yield* Effect.forkScoped(
+    Notifications.listen(
+      channel,
+      Ref.update(count, (n) => n + 1)
+    )
+  )
+  return Ref.get(count)
+})
+
+describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
+  const fresh = Layer.unwrap(
+    Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) =>
+      Postgres.layer({ url: Redacted.make(url), poolSize: 4 })
+    )
+  )
+
+  it.layer(fresh, { excludeTestServices: true })((it) => {
+    it.effect("begins with a notice, and brings those of its channel", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const count = yield* countingOn("first")
+        yield* eventually(Effect.map(count, (n) => n === 1))
+        yield* sql`select pg_notify('other', '')`
+        yield* sql`select pg_notify('first', '')`
+        yield* eventually(Effect.map(count, (n) => n === 2))
+      })
+    )
+
+    it.effect("is taken up again after the connection broke, with a notice for what was lost meanwhile", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const count = yield* countingOn("second")
+        yield* eventually(Effect.map(count, (n) => n === 1))
+        const broken = yield* sql`
+          select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and query = 'LISTEN "second"'`
+        assert.strictEqual(broken.length, 1)
+        yield* eventually(Effect.map(count, (n) => n === 2))
+        yield* sql`select pg_notify('second', '')`
+        yield* eventually(Effect.map(count, (n) => n === 3))
+      })
+    )
+  })
+})
+
+describe("listening on PGlite", () => {
+  it.layer(TestDatabase.layerPgLite, { excludeTestServices: true })((it) => {
+    it.effect("tells nothing", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const count = yield* countingOn("first")
+        yield* sql`select pg_notify('first', '')`
+        yield* sql`select 1`
+        assert.strictEqual(yield* count, 0)
+      })
+    )
+  })
+})

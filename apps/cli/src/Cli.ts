@@ -4,6 +4,7 @@ import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
 import { createSuperuser } from "./CreateSuperuser.ts"
+import { eventsReplay } from "./EventsReplay.ts"
 import { describe, oneLine } from "./Failure.ts"
 import { keysRotate } from "./KeysRotate.ts"
 import { migrate } from "./Migrate.ts"
@@ -15,9 +16,14 @@ const keys = Command.make("keys").pipe(
   Command.withSubcommands([keysRotate])
 )
 
+const events = Command.make("events").pipe(
+  Command.withDescription("The events that tell others of changes"),
+  Command.withSubcommands([eventsReplay])
+)
+
 const cli = Command.make("cli").pipe(
   Command.withDescription("The operator's commands of the User Service. Settings come from the environment."),
-  Command.withSubcommands([migrate, createSuperuser, openApi, keys])
+  Command.withSubcommands([migrate, createSuperuser, openApi, keys, events])
 )
 
 // The parts of the message that only make sense as a paragraph left out.

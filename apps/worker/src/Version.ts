@@ -1,0 +1,2 @@
+/** The release this code is. */
+export const version = "0.1.0"

@@ -1,0 +1,138 @@
+import { NodeHttpServer } from "@effect/platform-node"
+import { Broker } from "@user-service/broker/Broker"
+import * as RabbitMq from "@user-service/broker/RabbitMq"
+import { userService } from "@user-service/broker/Topology"
+import { Cache } from "@user-service/cache/Cache"
+import * as Redis from "@user-service/cache/Redis"
+import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
+import { Changes } from "@user-service/core/changes/Changes"
+import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
+import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
+import { Outbox } from "@user-service/core/outbox/Outbox"
+import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
+import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
+import { StalePushTokensRepo } from "@user-service/core/push-tokens/StalePushTokensRepo"
+import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
+import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
+import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
+import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import * as Migrations from "@user-service/database/Migrations"
+import * as Postgres from "@user-service/database/Postgres"
+import { Storage } from "@user-service/database/Storage"
+import { SettingsInvalid } from "@user-service/domain/Environment"
+import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
+import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import process from "node:process"
+import { Drain, layerShutdown } from "./health/Drain.ts"
+import * as EngineMetrics from "./health/EngineMetrics.ts"
+import * as HealthHttp from "./health/HealthHttp.ts"
+import * as Jobs from "./jobs/Jobs.ts"
+import * as OutboxMetrics from "./outbox/OutboxMetrics.ts"
+import { publisherSettings } from "./outbox/Publications.ts"
+import * as Relay from "./outbox/Relay.ts"
+import { version } from "./Version.ts"
+import type { WorkerSettings, WorkSettings } from "./WorkerSettings.ts"
+
+/** What a broker that the work is to be done on has to be told, whichever engine it is. */
+export const brokerSettings = { topology: userService, ...publisherSettings }
+
+/** The features that the work needs, over the engines. */
+export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
+  const Foundations = Layer.mergeAll(
+    Storage.layer,
+    Layer.succeed(SessionSettings, sessions),
+    SecureRandom.layerWebCrypto
+  )
+  const Repos = Layer.mergeAll(ChangesRepo.layer, OutboxRepo.layer, SessionsRepo.layer, StalePushTokensRepo.layer)
+  const ChangesLive = Changes.layer.pipe(
+    Layer.provideMerge(Invalidations.layer),
+    Layer.provide([LiveSessions.layer, OutboxSignal.layer])
+  )
+  return Layer.mergeAll(
+    Outbox.layer,
+    StalePushTokens.layer(stalePushTokens),
+    ExpiredSessions.layer,
+    AuditPartitions.layer
+  ).pipe(Layer.provide(ChangesLive), Layer.provide(Repos), Layer.provide(Foundations))
+}
+
+/** All the work, over engines that come from whoever does it. `turns`: see {@link Relay.RelaySettings}. */
+export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
+  Layer.mergeAll(Relay.layer(settings), Jobs.layer(settings), OutboxMetrics.layer).pipe(
+    Layer.provide(features(settings))
+  )
+
+/** PostgreSQL does not answer. */
+export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>()("DatabaseUnreachable", {}) {
+  override get message() {
+    return "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is"
+  }
+}
+
+const requireDatabase = Layer.effectDiscard(
+  Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => new DatabaseUnreachable()))
+)
+
+// Before every key, as in every process on the Redis.
+const keyPrefix = "user-service:"
+
+const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
+
+/** The engines that the work is done on: all of them real, since others share them. */
+const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl }: WorkerSettings) {
+  if (Option.isSome(database) && Option.isSome(redisUrl) && Option.isSome(rabbitmqUrl)) {
+    return { database: database.value, redisUrl: redisUrl.value, rabbitmqUrl: rabbitmqUrl.value }
+  }
+  return yield* new SettingsInvalid({
+    problems: [
+      ...(Option.isNone(database) ? [required("DATABASE_URL (or DB_HOST)")] : []),
+      ...(Option.isNone(redisUrl) ? [required("REDIS_URL")] : []),
+      ...(Option.isNone(rabbitmqUrl) ? [required("RABBITMQ_URL")] : [])
+    ]
+  })
+})
+
+// Some wait for the database while others wait for the broker, where there are connections for all of them.
+const turnsWith = (connections: number) => (connections < 7 ? 1 : 4)
+
+/**
+ * One process of the worker, on real engines; any number may run. It starts without Redis and RabbitMQ, but not without the
+ * database. Told to stop, it is first not ready, then finishes what is in hand, and only then lets go of the engines.
+ */
+export const layerProcess = (settings: WorkerSettings) => Layer.unwrap(make(settings))
+
+const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
+  const { host, port, work } = settings
+  const { database, rabbitmqUrl, redisUrl } = yield* enginesOf(settings)
+  const Probes = HttpRouter.serve(HealthHttp.routes(settings), {
+    routerConfig: { ignoreTrailingSlash: true },
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => createServer(), { host, port, gracefulShutdownTimeout: Duration.seconds(1) })
+    )
+  )
+  return Layer.effectDiscard(announce).pipe(
+    Layer.provide(layerShutdown),
+    Layer.provide(layer({ ...work, turns: turnsWith(database.poolSize) })),
+    Layer.provide(Layer.effectDiscard(Migrations.run)),
+    Layer.provide(Probes),
+    Layer.provide([EngineMetrics.layer, ProcessMetrics.layer({ version })]),
+    Layer.provide(requireDatabase),
+    Layer.provide([Drain.layer, Storage.layer]),
+    Layer.provide([
+      Postgres.layer(database),
+      Cache.layerRedis.pipe(Layer.provideMerge(Redis.layer({ url: redisUrl, prefix: keyPrefix }))),
+      Broker.layerRabbitMq(brokerSettings).pipe(Layer.provideMerge(RabbitMq.layer({ url: rabbitmqUrl })))
+    ])
+  )
+})
+
+const announce = Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
+  Effect.logInfo("The worker is ready", { url: HttpServer.formatAddress(address), pid: process.pid })
+)

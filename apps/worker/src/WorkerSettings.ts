@@ -1,0 +1,71 @@
+import * as RabbitMq from "@user-service/broker/RabbitMq"
+import * as Redis from "@user-service/cache/Redis"
+import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
+import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
+import * as Postgres from "@user-service/database/Postgres"
+import * as Environment from "@user-service/domain/Environment"
+import { shortDurationConfig } from "@user-service/domain/ShortDuration"
+import * as Logs from "@user-service/telemetry/Logs"
+import * as Tracing from "@user-service/telemetry/Tracing"
+import { Config, Duration, Effect, Option, Schema } from "effect"
+
+/** What the work itself is told, whichever process does it. */
+export const workConfig = Config.all({
+  sessions: sessionConfig,
+  stalePushTokens: stalePushTokensConfig,
+  outboxRetention: shortDurationConfig("OUTBOX_RETENTION", "7d"),
+  // The rest of the grace is for letting go of the engines.
+  finishWithin: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
+    Config.withDefault(20),
+    Config.map((seconds) => Duration.seconds(seconds * 0.75))
+  )
+})
+export type WorkSettings = Config.Success<typeof workConfig>
+
+const parts = {
+  host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
+  // 0 is any free one.
+  port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "WORKER_PORT").pipe(
+    Config.withDefault(8001)
+  ),
+  metricsToken: Config.option(Config.Redacted("METRICS_TOKEN")),
+  database: Postgres.config,
+  redisUrl: Redis.config,
+  rabbitmqUrl: RabbitMq.config,
+  logs: Logs.config,
+  tracing: Tracing.config,
+  work: workConfig
+}
+
+/** Everything the environment says, checked. */
+export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
+
+// One to listen, one to lead the jobs, and one for all else.
+const fewestConnections = 3
+
+/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = Environment.read(
+  parts,
+  Effect.map(Config.all({ database: Postgres.config, stalePushTokens: stalePushTokensConfig }), (settings) => {
+    const { removedAfter, silencedAfter } = settings.stalePushTokens
+    const connections = Option.match(settings.database, {
+      onNone: () => fewestConnections,
+      onSome: ({ poolSize }) => poolSize
+    })
+    return [
+      ...problem(
+        connections < fewestConnections,
+        "DB_POOL_SIZE",
+        `must be ${fewestConnections} or more for the worker`
+      ),
+      ...problem(
+        !Duration.isGreaterThan(removedAfter, silencedAfter),
+        "PUSH_TOKEN_REMOVED_AFTER",
+        "must be longer than PUSH_TOKEN_STALE_AFTER"
+      )
+    ]
+  })
+)
+
+const problem = (isOne: boolean, variable: string, what: string): ReadonlyArray<Environment.Problem> =>
+  isOne ? [[variable, `${variable}: ${what}`]] : []

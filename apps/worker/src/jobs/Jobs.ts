@@ -1,0 +1,114 @@
+import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
+import { Outbox } from "@user-service/core/outbox/Outbox"
+import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
+import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
+import { whileLeading } from "@user-service/database/Leadership"
+import { Cause, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random } from "effect"
+import { SqlClient } from "effect/sql"
+import * as Stopping from "../Stopping.ts"
+
+export interface JobSettings extends Stopping.StoppingSettings {
+  /** How long a published event can be replayed. */
+  readonly outboxRetention: Duration.Duration
+  /** From the end of one round to the next: a minute. */
+  readonly interval?: Duration.Duration
+}
+
+/** Work on what has grown old, a bounded batch at a time. Safe to be done twice, and by two at once. */
+export interface Job {
+  readonly name: string
+  /** Answers how many it dealt with; less than {@link batchLimit} are the last for now. */
+  readonly batch: Effect.Effect<number, { readonly message: string }>
+}
+
+/** How many of anything a batch is at most. */
+export const batchLimit = 500
+
+const monthsAhead = 2
+
+// Any number no one else takes for an advisory lock in this database.
+const lock = 7_301_531
+
+/** All of them, in the order they are done in. */
+export const all = Effect.fnUntraced(function* ({ outboxRetention }: Pick<JobSettings, "outboxRetention">) {
+  const outbox = yield* Outbox
+  const expiredSessions = yield* ExpiredSessions
+  const stalePushTokens = yield* StalePushTokens
+  const auditPartitions = yield* AuditPartitions
+
+  const removePublished = Effect.flatMap(DateTime.now, (now) =>
+    outbox.removePublished(DateTime.subtractDuration(now, outboxRetention), batchLimit)
+  )
+  return [
+    { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
+    { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
+    { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
+    { name: "outbox_retention", batch: removePublished }
+  ] satisfies ReadonlyArray<Job>
+})
+
+/** Does each job to its end, one after the other, batch by batch until told to stop. One that fails keeps no other from it. */
+export const round = (jobs: ReadonlyArray<Job>, isStopping: () => boolean = () => false): Effect.Effect<void> =>
+  Effect.forEach(jobs, (job) => run(job, isStopping), { discard: true })
+
+/** All the jobs, see {@link layerOf}. */
+export const layer = (settings: JobSettings) =>
+  Layer.unwrap(Effect.map(all(settings), (jobs) => layerOf(jobs, settings)))
+
+/** Does rounds, as long as the scope: in one process at a time. Finishes the batch it is in when the scope closes. */
+export const layerOf = (jobs: ReadonlyArray<Job>, settings: Omit<JobSettings, "outboxRetention">) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const interval = settings.interval ?? Duration.minutes(1)
+      // Not all processes at the same moment.
+      const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (part) => Effect.sleep(Duration.times(interval, part)))
+
+      const lead = (isStopping: () => boolean) =>
+        round(jobs, isStopping).pipe(
+          whileLeading(lock),
+          Effect.provideService(SqlClient.SqlClient, sql),
+          Effect.flatMap((done) => Metric.update(leading, Option.isSome(done) ? 1 : 0)),
+          // The database is away, and the jobs with it.
+          Effect.catch((error) => Effect.logDebug("No round of jobs", error))
+        )
+      const loop = Effect.fnUntraced(function* ({ isStopping, orStop }: Stopping.Stopping) {
+        while (!isStopping()) {
+          yield* lead(isStopping)
+          yield* orStop(pause)
+        }
+      })
+      yield* Stopping.fork([loop], settings)
+    })
+  )
+
+const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () => boolean) {
+  const [elapsed, exit] = yield* Effect.timed(
+    Effect.exit(
+      Effect.gen(function* () {
+        let total = 0
+        for (;;) {
+          if (isStopping()) return total
+          const count = yield* batch
+          total += count
+          yield* Metric.update(Metric.withAttributes(items, { job: name }), count)
+          if (count < batchLimit) return total
+        }
+      })
+    )
+  )
+  // Cut off, since the process may wait no longer.
+  if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+  const outcome = Exit.isSuccess(exit) ? "done" : "failed"
+  yield* Metric.update(Metric.withAttributes(runs, { job: name, outcome }), 1)
+  const log = Effect.annotateLogs({ job: name, duration_ms: Math.round(Duration.toMillis(elapsed)) })
+  if (Exit.isFailure(exit)) {
+    yield* log(Effect.logError("A job failed and is tried again in the next round", exit.cause))
+  } else if (exit.value > 0) yield* log(Effect.annotateLogs(Effect.logInfo("A job is done"), { items: exit.value }))
+})
+
+const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+
+const runs = counter("worker_job_runs_total", "Runs of jobs, by how they ended")
+const items = counter("worker_job_items_total", "Rows that jobs dealt with")
+const leading = Metric.gauge("worker_jobs_leading", { description: "1 where this process did the last round of jobs" })

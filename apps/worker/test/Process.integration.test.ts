@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { once } from "node:events"
+import { createServer } from "node:net"
+import * as Engines from "./Engines.ts"
+import { listen } from "./outbox/Told.ts"
+import * as Program from "./Program.ts"
+import { eventually, newUser, rename } from "./TestWork.ts"
+
+const get = (url: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(url)
+    return { status: response.status, text: await response.text() }
+  })
+
+/** The value of a metric, of the labels that are given. */
+const valueIn = (text: string, name: string, labels: ReadonlyArray<string> = []): number => {
+  const line = text
+    .split("\n")
+    .find((line) => line.split(/[{ ]/)[0] === name && labels.every((label) => line.includes(label)))
+  return Number(line?.split(" ").at(-1))
+}
+
+const takenPort = Effect.map(
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer().listen(0, "127.0.0.1")
+      await once(server, "listening")
+      return server
+    }),
+    (server) => Effect.sync(() => server.close())
+  ),
+  (server) => {
+    const address = server.address()
+    if (address === null || typeof address === "string") throw new TypeError("No port")
+    return String(address.port)
+  }
+)
+
+describe.skipIf(!Engines.areThere)(
+  `the worker's process (skipped where ${Engines.missing})`,
+  { timeout: 120_000 },
+  () => {
+    it.live("works, tells how it does, and stops when told to", () =>
+      Effect.gen(function* () {
+        const { database, environment, rabbitmq } = yield* Engines.start
+        const worker = yield* Program.start(environment)
+        const url = yield* worker.ready
+        yield* Effect.gen(function* () {
+          assert.strictEqual((yield* get(`${url}/health/live`)).status, 200)
+          assert.strictEqual((yield* get(`${url}/health/ready`)).status, 200)
+          const told = yield* listen()
+          const user = yield* newUser
+          // Sooner than the worker would look by itself.
+          const started = performance.now()
+          for (const name of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]) {
+            yield* rename(user, name)
+            yield* eventually(Effect.sync(() => told.length === Number(name)))
+          }
+          assert.isBelow(performance.now() - started, 5000)
+
+          yield* eventually(
+            Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") === 10)
+          )
+          const { text } = yield* get(`${url}/metrics`)
+          for (const name of ["outbox_waiting_events", "outbox_lag_seconds", "outbox_set_aside_events"]) {
+            assert.strictEqual(valueIn(text, name), 0, name)
+          }
+          for (const engine of ["database", "cache", "broker"]) {
+            assert.strictEqual(valueIn(text, "user_service_engine_up", [`engine="${engine}"`]), 1, engine)
+          }
+          for (const job of ["audit_partitions", "stale_push_tokens", "expired_sessions", "outbox_retention"]) {
+            assert.strictEqual(valueIn(text, "worker_job_runs_total", [`job="${job}"`, `outcome="done"`]), 1, job)
+          }
+          assert.strictEqual(valueIn(text, "worker_jobs_leading"), 1)
+        }).pipe(Effect.provide(Engines.layerOf(database, rabbitmq.url)))
+
+        yield* rabbitmq.kill
+        yield* rabbitmq.start
+        yield* eventually(
+          Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "broker_reconnections_total") >= 1)
+        )
+        yield* worker.signal("SIGTERM")
+        const { code, stderr, stdout } = yield* worker.ended
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+        assert.include(stdout, "Shutting down")
+      })
+    )
+
+    it.live("what keeps it from starting is one message, and exit code 1", () =>
+      Effect.gen(function* () {
+        // It would start without these two.
+        const away = { REDIS_URL: "redis://127.0.0.1:1", RABBITMQ_URL: "amqp://127.0.0.1:1" }
+        const environment = { DATABASE_URL: yield* Engines.freshDatabase, ...away }
+        const failure = (variables: Record<string, string>) =>
+          Effect.flatMap(Program.start({ ...environment, ...variables }), ({ ended }) => ended)
+        const taken = yield* takenPort
+        assert.deepInclude(yield* failure({ DATABASE_URL: "postgres://127.0.0.1:1/users" }), {
+          code: 1,
+          stderr: "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is\n"
+        })
+        const inUse = yield* failure({ WORKER_PORT: taken })
+        assert.strictEqual(inUse.code, 1)
+        assert.match(inUse.stderr, /^Cannot listen where HOST and WORKER_PORT say: [^\n]*EADDRINUSE[^\n]*\n$/)
+        const wrong = yield* failure({ OUTBOX_RETENTION: "soon", WORKER_PORT: "-1" })
+        assert.strictEqual(wrong.code, 1)
+        assert.match(wrong.stderr, /^The configuration is not valid:\n  - WORKER_PORT: .*\n  - OUTBOX_RETENTION: .*\n$/)
+        const unset = yield* failure({ REDIS_URL: "", RABBITMQ_URL: "" })
+        assert.strictEqual(unset.code, 1)
+        assert.match(
+          unset.stderr,
+          /^The configuration is not valid:\n  - REDIS_URL: required.*\n  - RABBITMQ_URL: required.*\n$/
+        )
+      })
+    )
+  }
+)

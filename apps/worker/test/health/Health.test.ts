@@ -1,0 +1,105 @@
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Storage } from "@user-service/database/Storage"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Drain } from "@user-service/worker/health/Drain"
+import * as HealthHttp from "@user-service/worker/health/HealthHttp"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
+
+const token = Redacted.make("let-me-see")
+
+/** The probes over a database, with a client to them. */
+const layerOver = <E, R>(storage: Layer.Layer<Storage, E, R>, metricsToken: Option.Option<Redacted.Redacted<string>>) =>
+  HttpRouter.serve(HealthHttp.routes({ metricsToken }), {
+    routerConfig: { ignoreTrailingSlash: true },
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(Layer.provideMerge(NodeHttpServer.layerTest), Layer.provideMerge([Drain.layer, storage]))
+
+const get = Effect.fnUntraced(function* (path: string, headers: Record<string, string> = {}) {
+  const response = yield* HttpClient.execute(HttpClientRequest.get(path, { headers }))
+  const text = yield* response.text
+  const isJson = response.headers["content-type"]?.includes("json") === true
+  return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+})
+
+const away = Layer.effect(
+  Storage,
+  Effect.map(Storage, (storage) => ({
+    ...storage,
+    ping: Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+  }))
+).pipe(Layer.provide(Storage.layer))
+
+const keys = ["success", "message", "data", "error", "meta"]
+
+describe("the worker's probes", () => {
+  const database = TestDatabase.layerPgLite
+
+  it.layer(layerOver(Storage.layer.pipe(Layer.provide(database)), Option.none()))((it) => {
+    it.effect("a process with a database is alive and ready, in the envelope, with and without a slash", () =>
+      Effect.gen(function* () {
+        for (const path of ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]) {
+          const { body, status } = yield* get(path)
+          assert.strictEqual(status, 200)
+          assert.deepStrictEqual(Object.keys(body), keys)
+          assert.deepInclude(body, { success: true, data: { status: "ok" }, error: null })
+        }
+      })
+    )
+
+    it.effect("the metrics are open where no token is set", () =>
+      Effect.gen(function* () {
+        const { headers, status } = yield* get("/metrics")
+        assert.strictEqual(status, 200)
+        assert.include(headers["content-type"], "text/plain")
+      })
+    )
+
+    it.effect("there is nothing else, which is said in the envelope", () =>
+      Effect.gen(function* () {
+        const { body, status } = yield* get("/health/unknown")
+        assert.strictEqual(status, 404)
+        assert.deepInclude(body, { success: false, code: "not_found", data: null })
+      })
+    )
+  })
+
+  it.layer(layerOver(Storage.layer.pipe(Layer.provide(database)), Option.some(token)))((it) => {
+    it.effect("once the process is on its way out it is alive, and ready for nothing", () =>
+      Effect.gen(function* () {
+        yield* Drain.use((drain) => drain.begin)
+        const { body, headers, status } = yield* get("/health/ready")
+        assert.deepInclude(body, { success: false, code: "service_unavailable" })
+        assert.deepStrictEqual([status, headers["retry-after"]], [503, "1"])
+        assert.strictEqual((yield* get("/health/live")).status, 200)
+      })
+    )
+
+    it.effect("the metrics ask for the token, and a wrong one is none", () =>
+      Effect.gen(function* () {
+        for (const headers of [{}, { authorization: "Bearer let-me" }, { authorization: "let-me-see" }]) {
+          const answer = yield* get("/metrics", headers)
+          assert.deepStrictEqual(
+            [answer.status, answer.body.code, answer.headers["www-authenticate"]],
+            [401, "authentication_required", `Bearer realm="metrics"`]
+          )
+        }
+        assert.strictEqual((yield* get("/metrics", { authorization: "Bearer let-me-see" })).status, 200)
+      })
+    )
+  })
+
+  it.layer(layerOver(away.pipe(Layer.provide(database)), Option.none()))((it) => {
+    it.effect("without the database the process is alive, and not ready", () =>
+      Effect.gen(function* () {
+        const { body, status } = yield* get("/health/ready")
+        assert.strictEqual(status, 503)
+        assert.match(body.message, /database is not available/)
+        assert.strictEqual((yield* get("/health/live")).status, 200)
+      })
+    )
+  })
+})

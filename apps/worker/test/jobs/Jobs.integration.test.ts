@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Outbox } from "@user-service/core/outbox/Outbox"
+import { rows } from "@user-service/core/Rows"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { DomainEvent } from "@user-service/domain/DomainEvent"
+import type { UserId } from "@user-service/domain/User"
+import * as Jobs from "@user-service/worker/jobs/Jobs"
+import * as Worker from "@user-service/worker/Worker"
+import { Deferred, Duration, Effect, Exit, Layer, Metric, Ref, Schema, Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
+import { inject } from "vitest"
+import { eventually, layerChanges, layerEngines, newUser, rename, settings } from "../TestWork.ts"
+
+const databaseUrl = inject("databaseUrl")
+
+const round = Effect.flatMap(Jobs.all(settings), (jobs) => Jobs.round(jobs))
+
+interface TokenState {
+  readonly unseen: number
+  readonly active?: boolean
+  /** Days since it was last marked. */
+  readonly marked?: number
+}
+
+/** A token of the user's that was last seen so many days ago. */
+const newToken = Effect.fnUntraced(function* (user: UserId, { active = true, marked, unseen }: TokenState) {
+  const sql = yield* SqlClient.SqlClient
+  const id = randomUUID()
+  yield* sql`
+    insert into push_tokens (id, user_id, token, token_sha256, platform, token_type, is_active, stale_at, last_used_at,
+      created_at, updated_at)
+    values (${id}, ${user}, ${id}, sha256(${id}::text::bytea), 'ios', 'apns', ${active},
+      now() - make_interval(days => ${marked ?? null}::int), now() - make_interval(days => ${unseen}::int), now(), now())`
+  return id
+})
+
+const TokenRow = Schema.Struct({ id: Schema.String, isActive: Schema.Boolean, isMarked: Schema.Boolean })
+const tokensOf = (user: UserId) =>
+  SqlClient.SqlClient.use((sql) =>
+    rows(TokenRow)(sql`
+      select id, is_active as "isActive", stale_at is not null as "isMarked" from push_tokens
+      where user_id = ${user} order by last_used_at desc`)
+  )
+
+const EventRow = Schema.Struct({ event: Schema.toCodecJson(DomainEvent) })
+const eventsOf = (user: UserId) =>
+  SqlClient.SqlClient.use((sql) =>
+    Effect.map(
+      rows(EventRow)(sql`select payload as event from outbox where user_id = ${user} order by position`),
+      (found) => found.map(({ event }) => event)
+    )
+  )
+
+const newSession = Effect.fnUntraced(function* (user: UserId, expiredDaysAgo: number) {
+  const sql = yield* SqlClient.SqlClient
+  const id = randomUUID()
+  yield* sql`
+    insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at)
+    values (${id}, ${user}, sha256(${id}::text::bytea), now(), now(), now(),
+      now() - make_interval(hours => ${expiredDaysAgo * 24}::int))`
+  return id
+})
+
+const runsOf = (job: string, outcome: string) =>
+  Effect.map(
+    Metric.value(Metric.withAttributes(Metric.counter("worker_job_runs_total", jobRuns), { job, outcome })),
+    ({ count }) => count
+  )
+const jobRuns = { description: "Runs of jobs, by how they ended", incremental: true }
+
+describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
+  const engines = layerEngines(TestDatabase.layerPostgres(databaseUrl))
+  const work = Worker.features(settings).pipe(Layer.provideMerge(layerChanges), Layer.provideMerge(engines))
+
+  it.layer(work, { excludeTestServices: true })((it) => {
+    it.effect("a live token not seen for thirty days is silenced, told as stale, and raises the user's version", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* newUser
+        const seen = yield* newToken(user, { unseen: 29 })
+        const stale = yield* newToken(user, { unseen: 31 })
+        const silent = yield* newToken(user, { unseen: 32, active: false })
+        yield* round
+        assert.deepStrictEqual(yield* tokensOf(user), [
+          { id: seen, isActive: true, isMarked: false },
+          { id: stale, isActive: false, isMarked: true },
+          { id: silent, isActive: false, isMarked: false }
+        ])
+        assert.deepStrictEqual(
+          (yield* eventsOf(user)).map(
+            (event) => event._tag === "PushTokenRemoved" && `${event.tokenId} ${event.reason}`
+          ),
+          [`${stale} stale`]
+        )
+        assert.deepStrictEqual(
+          yield* sql`select version::int, (select details from audit_log where user_id = ${user}) as details
+            from users where id = ${user}`,
+          [{ version: 2, details: { silenced: 1, deleted: 0 } }]
+        )
+        yield* round
+        assert.strictEqual((yield* eventsOf(user)).length, 1)
+      })
+    )
+
+    it.effect("one that its owner turned on again by hand stays on, until it is registered and unseen anew", () =>
+      Effect.gen(function* () {
+        const user = yield* newUser
+        const byHand = yield* newToken(user, { unseen: 60, marked: 20 })
+        const anew = yield* newToken(user, { unseen: 61, marked: 100 })
+        yield* round
+        assert.deepStrictEqual(yield* tokensOf(user), [
+          { id: byHand, isActive: true, isMarked: true },
+          { id: anew, isActive: false, isMarked: true }
+        ])
+      })
+    )
+
+    it.effect("after 270 days it is deleted, which is told only where it was live", () =>
+      Effect.gen(function* () {
+        const user = yield* newUser
+        yield* newToken(user, { unseen: 271, active: false, marked: 240 })
+        const live = yield* newToken(user, { unseen: 272, marked: 200 })
+        const kept = yield* newToken(user, { unseen: 269, active: false, marked: 239 })
+        yield* round
+        assert.deepStrictEqual(
+          (yield* tokensOf(user)).map(({ id }) => id),
+          [kept]
+        )
+        assert.deepStrictEqual(
+          (yield* eventsOf(user)).map(
+            (event) => event._tag === "PushTokenRemoved" && `${event.tokenId} ${event.reason}`
+          ),
+          [`${live} stale`]
+        )
+      })
+    )
+
+    it.effect("however many there are, all are dealt with in one round", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        // Two of each user side by side, so that a batch ends in the midst of the users.
+        const users = yield* Effect.replicateEffect(newUser, Jobs.batchLimit / 2 + 5)
+        yield* sql`
+          insert into push_tokens (id, user_id, token, token_sha256, platform, token_type, last_used_at, created_at, updated_at)
+          select gen_random_uuid(), user_id, user_id || n::text, sha256((user_id || n::text)::bytea), 'ios', 'apns',
+            now() - interval '50 days' + make_interval(mins => place::int), now(), now()
+          from unnest(${users}::uuid[]) with ordinality as owner (user_id, place), generate_series(1, 2) as n`
+        yield* round
+        const left = yield* sql`select 1 from push_tokens where user_id = any(${users}::uuid[]) and is_active`
+        assert.deepStrictEqual(left, [])
+      })
+    )
+
+    it.effect("a session is deleted a day after it expired, and its tokens live on without it", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* newUser
+        const old = yield* newSession(user, 2)
+        const kept = [yield* newSession(user, 0.5), yield* newSession(user, -1)]
+        const token = yield* newToken(user, { unseen: 1 })
+        yield* sql`update push_tokens set session_id = ${old} where id = ${token}`
+        yield* round
+        const left = yield* sql<{ id: string }>`select id from sessions where user_id = ${user} order by expires_at`
+        assert.deepStrictEqual(
+          left.map(({ id }) => id),
+          kept
+        )
+        assert.deepStrictEqual(yield* sql`select session_id, is_active from push_tokens where id = ${token}`, [
+          { session_id: null, is_active: true }
+        ])
+      })
+    )
+
+    it.effect("an event is deleted a week after it was published, however many there are", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { relay } = yield* Outbox
+        const user = yield* newUser
+        yield* rename(user, "1")
+        yield* relay({ limit: 10_000, shards: 16, except: [] }, (events) => Effect.succeed(events.map(({ id }) => id)))
+        const count = Jobs.batchLimit * 2 + 1
+        yield* sql`
+          insert into outbox (id, user_id, user_version, event_type, payload, created_at, published_at)
+          select gen_random_uuid(), ${user}, 1, 'UserLoggedIn', '{}', now(), now() - interval '8 days'
+          from generate_series(1, ${count}::int)`
+        yield* rename(user, "2")
+        yield* round
+        assert.deepStrictEqual(
+          (yield* eventsOf(user)).map((event) => event._tag === "UserUpdated" && event.updatedFields),
+          [{ firstName: "1" }, { firstName: "2" }]
+        )
+      })
+    )
+
+    it.effect("the months of the audit log are there ahead of time", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const months = sql<{ name: string }>`
+          select relname as name from pg_class where relname ~ '^audit_log_\\d{4}_\\d\\d$' and relkind = 'r' order by relname`
+        const before = yield* months
+        assert.strictEqual(before.length, 3)
+        yield* sql.unsafe(`drop table ${before[2]?.name}`)
+        yield* round
+        assert.deepStrictEqual(yield* months, before)
+      })
+    )
+
+    it.effect("a job that fails is counted, and keeps no other from being done", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* newUser
+        const stale = yield* newToken(user, { unseen: 40 })
+        const failed = yield* runsOf("audit_partitions", "failed")
+        yield* sql`alter function ensure_audit_partitions(integer) rename to gone`
+        yield* Effect.ensuring(round, Effect.orDie(sql`alter function gone(integer) rename to ensure_audit_partitions`))
+        assert.strictEqual(yield* runsOf("audit_partitions", "failed"), failed + 1)
+        assert.deepStrictEqual(yield* tokensOf(user), [{ id: stale, isActive: false, isMarked: true }])
+      })
+    )
+  })
+
+  describe("of several processes", () => {
+    it.layer(engines, { excludeTestServices: true })((it) => {
+      it.effect("one does the jobs, and another when that one is gone", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const running = yield* Ref.make(0)
+          const most = yield* Ref.make(0)
+          const begun = yield* Deferred.make<void>()
+          const total = yield* Ref.make(0)
+          // What a round begins with takes its time, and notes how many do so at once.
+          const slow = yield* Effect.acquireRelease(
+            Ref.updateAndGet(running, (n) => n + 1).pipe(
+              Effect.tap((n) => Ref.update(most, (before) => Math.max(before, n)))
+            ),
+            () => Ref.update(running, (n) => n - 1)
+          ).pipe(
+            Effect.andThen(Deferred.succeed(begun, undefined)),
+            Effect.andThen(Ref.update(total, (n) => n + 1)),
+            Effect.andThen(Effect.delay(sql`select 1`, "20 millis")),
+            Effect.as(0),
+            Effect.scoped,
+            Effect.succeed
+          )
+          const jobs = [{ name: "slow", batch: slow }]
+          const start = Effect.fnUntraced(function* () {
+            const scope = yield* Scope.make()
+            yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+            yield* Layer.buildWithScope(
+              Layer.fresh(Jobs.layerOf(jobs, { ...settings, interval: Duration.millis(1) })),
+              scope
+            )
+            return scope
+          })
+          const first = yield* start()
+          yield* Deferred.await(begun)
+          yield* start()
+          yield* start()
+          yield* eventually(Effect.map(Ref.get(total), (n) => n > 10))
+          yield* Scope.close(first, Exit.void)
+          const before = yield* Ref.get(total)
+          yield* eventually(Effect.map(Ref.get(total), (n) => n > before + 5))
+          assert.strictEqual(yield* Ref.get(most), 1)
+        }).pipe(Effect.scoped)
+      )
+    })
+  })
+})

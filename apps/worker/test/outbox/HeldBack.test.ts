@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import { UserId } from "@user-service/domain/User"
+import * as HeldBack from "@user-service/worker/outbox/HeldBack"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { randomUUID } from "node:crypto"
+
+const user = () => UserId.make(randomUUID())
+
+describe("HeldBack", () => {
+  it.effect("a user is held for a quarter of a second at most, then one more failure holds them for longer", () =>
+    Effect.gen(function* () {
+      const { hold, users } = HeldBack.make(10)
+      const [a, b] = [user(), user()]
+      yield* hold(a)
+      assert.deepStrictEqual(yield* users, [a])
+      yield* TestClock.adjust("250 millis")
+      assert.deepStrictEqual(yield* users, [])
+      yield* hold(a)
+      yield* hold(b)
+      yield* TestClock.adjust("249 millis")
+      assert.deepStrictEqual(yield* users, [a])
+      yield* TestClock.adjust("251 millis")
+      assert.deepStrictEqual(yield* users, [])
+    })
+  )
+
+  it.effect("however often it failed, it is tried again every fifteen seconds", () =>
+    Effect.gen(function* () {
+      const { hold, users } = HeldBack.make(10)
+      const a = user()
+      yield* Effect.replicateEffect(hold(a), 50, { discard: true })
+      yield* TestClock.adjust("7499 millis")
+      assert.deepStrictEqual(yield* users, [a])
+      yield* TestClock.adjust("7501 millis")
+      assert.deepStrictEqual(yield* users, [])
+    })
+  )
+
+  it.effect("who is released begins anew", () =>
+    Effect.gen(function* () {
+      const { hold, release, users } = HeldBack.make(10)
+      const a = user()
+      yield* Effect.replicateEffect(hold(a), 5, { discard: true })
+      release(a)
+      assert.deepStrictEqual(yield* users, [])
+      yield* hold(a)
+      yield* TestClock.adjust("250 millis")
+      assert.deepStrictEqual(yield* users, [])
+    })
+  )
+
+  it.effect("no more are held than it has room for", () =>
+    Effect.gen(function* () {
+      const { hold, release, users } = HeldBack.make(2)
+      const [a, b, c] = [user(), user(), user()]
+      for (const one of [a, b, c]) yield* hold(one)
+      assert.deepStrictEqual(yield* users, [a, b])
+      release(a)
+      yield* hold(c)
+      assert.deepStrictEqual(yield* users, [b, c])
+    })
+  )
+})

@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Broker } from "@user-service/broker/Broker"
+import { BrokerUnavailable } from "@user-service/broker/BrokerUnavailable"
+import type { Outgoing } from "@user-service/broker/Message"
+import { type Topology, userEvents } from "@user-service/broker/Topology"
+import type { OutboxEvent } from "@user-service/core/outbox/Outbox"
+import { type DomainEvent, PushTokenAdded, UserLoggedIn, UserPasswordChanged } from "@user-service/domain/DomainEvent"
+import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
+import { UserId } from "@user-service/domain/User"
+import * as HeldBack from "@user-service/worker/outbox/HeldBack"
+import { publishWith } from "@user-service/worker/outbox/Publications"
+import { Context, DateTime, Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { randomUUID } from "node:crypto"
+import { layerBetween } from "./Told.ts"
+
+/** A queue of logins and one of tokens, each of which holds two messages. */
+const topology: Topology = {
+  exchanges: [userEvents],
+  queues: [
+    { name: "users", bindings: [{ exchange: userEvents.name, pattern: "user.#" }], deliveryLimit: 20 },
+    { name: "tokens", bindings: [{ exchange: userEvents.name, pattern: "token.#" }], deliveryLimit: 20 }
+  ]
+}
+
+const newUser = () => UserId.make(randomUUID())
+const occurredAt = DateTime.makeUnsafe("2026-11-24T10:02:00.500Z")
+
+const eventOf = (event: DomainEvent): OutboxEvent => ({
+  id: randomUUID(),
+  userId: event.userId,
+  event,
+  traceparent: null,
+  occurredAt
+})
+const login = (userId: UserId) => eventOf(new UserLoggedIn({ userId }))
+const token = (userId: UserId) =>
+  eventOf(
+    new PushTokenAdded({
+      userId,
+      tokenId: PushTokenId.make(randomUUID()),
+      token: DeviceToken.make("t"),
+      platform: "web"
+    })
+  )
+
+const setUp = Effect.fnUntraced(function* (layer: Layer.Layer<Broker>) {
+  const broker = Context.get(yield* Layer.build(layer), Broker)
+  const heldBack = HeldBack.make(100)
+  return { broker, heldBack, publish: publishWith(broker, heldBack) }
+})
+
+/** The ids of the next so many messages in the queue, which are taken out. */
+const take = (broker: Broker["Service"], queue: string, count: number) =>
+  broker.consume(queue, { prefetch: 100 }).pipe(
+    Stream.tap(({ ackThrough }) => ackThrough),
+    Stream.take(count),
+    Stream.runCollect,
+    Effect.map((deliveries) => deliveries.map(({ message }) => message.messageId))
+  )
+
+const idsOf = (events: ReadonlyArray<OutboxEvent>) => events.map(({ id }) => id)
+
+describe("publishing events", () => {
+  it.effect("a message is persistent JSON under the event's id and time, with key, priority and headers", () =>
+    Effect.gen(function* () {
+      const { broker, publish } = yield* setUp(Broker.layerMemory({ topology }))
+      const event = token(newUser())
+      assert.deepStrictEqual(yield* publish([event]), [event.id])
+      const [message] = yield* broker.consume("tokens", { prefetch: 1 }).pipe(
+        Stream.map(({ message }) => message),
+        Stream.take(1),
+        Stream.runCollect
+      )
+      assert(message !== undefined)
+      const { body, headers, ...properties } = message
+      assert.deepStrictEqual<unknown>(properties, {
+        exchange: "user_events",
+        routingKey: "token.added",
+        contentType: "application/json",
+        messageId: event.id,
+        timestamp: DateTime.makeUnsafe("2026-11-24T10:02:00Z"),
+        priority: 3,
+        persistent: true
+      })
+      assert.strictEqual(headers["cloudEvents:id"], event.id)
+      assert.strictEqual(JSON.parse(new TextDecoder().decode(body)).event_type, "push_token_added")
+    })
+  )
+
+  it.effect("different users' go together, one user's one after the other", () =>
+    Effect.gen(function* () {
+      const batches: Array<ReadonlyArray<string | undefined>> = []
+      const between = layerBetween(
+        (publishAll) => (messages: ReadonlyArray<Outgoing>) => {
+          batches.push(messages.map(({ messageId }) => messageId))
+          return publishAll(messages)
+        },
+        topology
+      )
+      const { publish } = yield* setUp(between)
+      const [a, b] = [newUser(), newUser()]
+      const [a1, b1, a2, a3, b2] = [login(a), login(b), login(a), login(a), login(b)]
+      assert.deepStrictEqual(yield* publish([a1, b1, a2, a3, b2]), idsOf([a1, b1, a2, b2, a3]))
+      assert.deepStrictEqual(batches, [idsOf([a1, b1]), idsOf([a2, b2]), idsOf([a3])])
+    })
+  )
+
+  it.effect("what is refused holds back its user's later ones only, and goes out before them in the end", () =>
+    Effect.gen(function* () {
+      const { broker, heldBack, publish } = yield* setUp(Broker.layerMemory({ topology, capacity: 2 }))
+      const [a, b] = [newUser(), newUser()]
+      const fill = [token(b), token(b)]
+      assert.deepStrictEqual(yield* publish(fill), idsOf(fill))
+      const held = [token(a), login(a)]
+      const free = [login(b), login(b)]
+      assert.deepStrictEqual(yield* publish([...held, ...free]), idsOf(free))
+      assert.deepStrictEqual(yield* heldBack.users, [a])
+      assert.deepStrictEqual(yield* take(broker, "users", 2), idsOf(free))
+      assert.deepStrictEqual(yield* take(broker, "tokens", 2), idsOf(fill))
+      assert.deepStrictEqual(yield* publish(held), idsOf(held))
+      assert.deepStrictEqual(yield* heldBack.users, [])
+      assert.deepStrictEqual(yield* take(broker, "tokens", 1), idsOf(held.slice(0, 1)))
+      assert.deepStrictEqual(yield* take(broker, "users", 1), idsOf(held.slice(1)))
+    })
+  )
+
+  it.effect("after a second no more is begun, so that what was confirmed is marked", () =>
+    Effect.gen(function* () {
+      const slow = layerBetween(
+        (publishAll) => (messages) => Effect.delay(publishAll(messages), "600 millis"),
+        topology
+      )
+      const { publish } = yield* setUp(slow)
+      const user = newUser()
+      const events = [login(user), login(user), login(user)]
+      const fiber = yield* Effect.forkChild(publish(events))
+      yield* TestClock.adjust("1200 millis")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), idsOf(events.slice(0, 2)))
+    })
+  )
+
+  it.effect("fails where the broker takes nothing, and keeps what it took before it went away", () =>
+    Effect.gen(function* () {
+      let left = 0
+      const leaving = layerBetween(
+        (publishAll) => (messages) =>
+          left-- > 0 ? publishAll(messages) : Effect.fail(new BrokerUnavailable({ reason: "away" })),
+        topology
+      )
+      const { publish } = yield* setUp(leaving)
+      const user = newUser()
+      const events = [login(user), eventOf(new UserPasswordChanged({ userId: user }))]
+      assert.strictEqual((yield* Effect.flip(publish(events)))._tag, "BrokerUnavailable")
+      left = 1
+      assert.deepStrictEqual(yield* publish(events), idsOf(events.slice(0, 1)))
+    })
+  )
+
+  it.effect("where there is no exchange none is confirmed, and the users are held back", () =>
+    Effect.gen(function* () {
+      const { heldBack, publish } = yield* setUp(Broker.layerMemory({ topology: { exchanges: [], queues: [] } }))
+      const event = login(newUser())
+      assert.deepStrictEqual(yield* publish([event]), [])
+      assert.deepStrictEqual(yield* heldBack.users, [event.userId])
+    })
+  )
+})

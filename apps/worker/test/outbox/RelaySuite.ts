@@ -1,0 +1,154 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Broker } from "@user-service/broker/Broker"
+import { BrokerUnavailable } from "@user-service/broker/BrokerUnavailable"
+import type { Outcome } from "@user-service/broker/Message"
+import { type Topology, userEvents } from "@user-service/broker/Topology"
+import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import * as Worker from "@user-service/worker/Worker"
+import { Array, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import { eventually, layerChanges, layerEngines, newUser, rename, settings, tell, waiting } from "../TestWork.ts"
+import { allEvents, firstTold, layerBetween, listen, topology } from "./Told.ts"
+
+/** What becomes of events, whatever the database, on which so many workers may be at once. */
+export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>, most: number) => {
+  /** Runs the test over a broker of its own, with the given number of workers. */
+  const withBroker =
+    (broker: Layer.Layer<Broker>, workers = 1) =>
+    <A, F, R>(test: Effect.Effect<A, F, R>) => {
+      const work = Array.makeBy(workers, () => Layer.fresh(Worker.layer(settings)))
+      return Effect.scoped(
+        Effect.flatMap(Effect.andThen(empty, Layer.build(broker)), (context) =>
+          Effect.provide(
+            Effect.andThen(
+              Effect.forEach(work, (one) => Layer.build(one), { discard: true }),
+              test
+            ),
+            context
+          )
+        )
+      )
+    }
+  // Of what the test before has left.
+  const empty = SqlClient.SqlClient.use((sql) => sql`delete from outbox`)
+  const memory = Broker.layerMemory({ topology })
+
+  describe(name, () => {
+    it.layer(layerChanges.pipe(Layer.provideMerge(layerEngines(database))), { excludeTestServices: true })((it) => {
+      it.effect("what is committed is told, each user's changes in their order, and by several workers only once", () =>
+        Effect.gen(function* () {
+          const told = yield* listen()
+          const users = yield* Effect.replicateEffect(newUser, 10)
+          const names = Array.range(1, 8).map(String)
+          yield* Effect.forEach(
+            users,
+            (user) => Effect.forEach(names, (name) => rename(user, name), { discard: true }),
+            { concurrency: "unbounded", discard: true }
+          )
+          yield* eventually(Effect.map(waiting, (count) => count === 0 && told.length >= 80))
+          assert.strictEqual(told.length, 80)
+          assert.deepStrictEqual(firstTold(told), new Map(users.map((user) => [user, names])))
+        }).pipe(withBroker(memory, most))
+      )
+
+      it.effect("while the broker is away events wait, and go out when it is back", () => {
+        let isAway = true
+        const broker = layerBetween(
+          (publishAll) => (messages) =>
+            isAway ? Effect.fail(new BrokerUnavailable({ reason: "away" })) : publishAll(messages)
+        )
+        return Effect.gen(function* () {
+          const told = yield* listen()
+          const user = yield* newUser
+          for (const name of ["1", "2", "3"]) yield* rename(user, name)
+          assert.deepStrictEqual([yield* waiting, told.length], [3, 0])
+          isAway = false
+          yield* eventually(Effect.map(waiting, (count) => count === 0))
+          yield* eventually(Effect.sync(() => told.length === 3))
+          assert.deepStrictEqual([...firstTold(told)], [[user, ["1", "2", "3"]]])
+        }).pipe(withBroker(broker))
+      })
+
+      it.effect("what is published but not confirmed is told again under the same id", () => {
+        let isLost = true
+        const broker = layerBetween(
+          (publishAll) => (messages) =>
+            Effect.map(publishAll(messages), (outcomes) => {
+              const answers = isLost ? messages.map((): Outcome => "unconfirmed") : outcomes
+              isLost = false
+              return answers
+            })
+        )
+        return Effect.gen(function* () {
+          const told = yield* listen()
+          const user = yield* newUser
+          yield* rename(user, "1")
+          yield* eventually(Effect.map(waiting, (count) => count === 0))
+          yield* eventually(Effect.sync(() => told.length === 2))
+          assert.strictEqual(told[0]?.id, told[1]?.id)
+          assert.deepStrictEqual(told[0], told[1])
+        }).pipe(withBroker(broker))
+      })
+
+      it.effect("a user whose event is refused waits, with all that follows it, and no one else does", () => {
+        // Nobody takes anything out of it.
+        const full = {
+          name: "full",
+          bindings: [{ exchange: userEvents.name, pattern: "user.logged_in" }],
+          deliveryLimit: 20
+        }
+        const narrow: Topology = { ...topology, queues: [...topology.queues, full] }
+        return Effect.gen(function* () {
+          const told = yield* listen(allEvents)
+          const [a, b, c] = [yield* newUser, yield* newUser, yield* newUser]
+          yield* tell(c, new UserLoggedIn({ userId: c }))
+          yield* eventually(Effect.map(waiting, (count) => count === 0))
+          yield* tell(a, new UserLoggedIn({ userId: a }))
+          for (const name of ["1", "2"]) {
+            yield* rename(a, name)
+            yield* rename(b, name)
+          }
+          yield* eventually(Effect.sync(() => told.filter(({ body }) => body.user_id === b).length === 2))
+          yield* eventually(Effect.map(waiting, (count) => count === 3))
+          assert.deepStrictEqual(
+            firstTold(told),
+            new Map([
+              [b, ["1", "2"]],
+              [c, ["user_logged_in"]]
+            ])
+          )
+        }).pipe(withBroker(Broker.layerMemory({ topology: narrow, capacity: 1 })))
+      })
+
+      it.effect("told to stop, a worker finishes the turn it is in, and begins no other", () =>
+        Effect.gen(function* () {
+          yield* empty
+          const publishing = yield* Deferred.make<void>()
+          const goOn = yield* Deferred.make<void>()
+          const batches = yield* Ref.make(0)
+          const broker = layerBetween(
+            (publishAll) => (messages) =>
+              Ref.update(batches, (count) => count + 1).pipe(
+                Effect.andThen(Deferred.succeed(publishing, undefined)),
+                Effect.andThen(Deferred.await(goOn)),
+                Effect.andThen(publishAll(messages))
+              )
+          )
+          const scope = yield* Scope.make()
+          const context = yield* Layer.build(broker)
+          yield* Layer.buildWithScope(Layer.fresh(Worker.layer(settings)), scope).pipe(Effect.provide(context))
+          const user = yield* newUser
+          yield* rename(user, "1")
+          yield* Deferred.await(publishing)
+          yield* rename(user, "2")
+          const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+          yield* Effect.yieldNow
+          assert.strictEqual(yield* waiting, 2)
+          yield* Deferred.succeed(goOn, undefined)
+          yield* Fiber.join(closing)
+          assert.deepStrictEqual([yield* waiting, yield* Ref.get(batches)], [1, 1])
+        }).pipe(Effect.scoped)
+      )
+    })
+  })
+}

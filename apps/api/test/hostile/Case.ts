@@ -1,0 +1,51 @@
+import type { Operation } from "./OpenApi.ts"
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any
+
+/**
+ * A request to make of an operation. What only the moment knows stands in it in braces: `{{access}}`, `{{refresh}}`,
+ * `{{email}}`, `{{password}}` and `{{id}}` of whoever sends it, `{{fresh}}` for an address that nobody has.
+ */
+export interface Case {
+  readonly operation: Operation
+  /** What is odd about it. */
+  readonly name: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** What has to come of it: any of what is declared where nothing is said. */
+  readonly expected?: number | "success" | undefined
+  /** Whether the path, as it was altered, may lead to another route or none. */
+  readonly mayMiss?: boolean
+}
+
+/** A case of an operation that goes without saying. */
+export type Part = Omit<Case, "operation">
+
+// What of an example is of no use but to its owner.
+const owned: Readonly<Record<string, Json>> = {
+  registerUser: { email: "{{fresh}}" },
+  login: { email: "{{email}}", password: "{{password}}" },
+  changePassword: { old_password: "{{password}}" },
+  refreshTokens: { refresh: "{{refresh}}" },
+  verifyToken: { token: "{{access}}" },
+  logout: { refresh: "{{refresh}}" }
+}
+
+/** The example of the operation's body, made fit for whoever sends it. */
+export const bodyOf = ({ body, id }: Operation): Json => ({ ...body?.example, ...owned[id] })
+
+const pathOf = ({ path }: Operation): string => path.replace("{id}", "{{id}}")
+
+const isJson = { "content-type": "application/json" }
+const bearer = { authorization: "Bearer {{access}}" }
+
+/** A request that succeeds. */
+export const good = (operation: Operation): Part => ({
+  name: "as it should be",
+  path: pathOf(operation),
+  headers: { ...(operation.needsToken ? bearer : {}), ...(operation.body === undefined ? {} : isJson) },
+  ...(operation.body === undefined ? {} : { body: JSON.stringify(bodyOf(operation)) }),
+  expected: "success"
+})

@@ -1,0 +1,123 @@
+import { brokenBodies, brokenFields, randomBodies } from "./Bodies.ts"
+import { type Case, good, type Part } from "./Case.ts"
+import {
+  entityTags,
+  oddHeaders,
+  oddIds,
+  oddNumbers,
+  oddQueries,
+  strangeAuthorizations,
+  unreadQuery
+} from "./Oddities.ts"
+import type { Operation } from "./OpenApi.ts"
+import type { Random } from "./Random.ts"
+
+const valid = (operation: Operation): ReadonlyArray<Part> => {
+  const part = good(operation)
+  const { path } = part
+  return [
+    part,
+    {
+      ...part,
+      name: "with or without its last slash, the other way round",
+      path: path.endsWith("/") ? path.slice(0, -1) : `${path}/`
+    },
+    { ...part, name: "with a query that nobody reads", path: `${path}?${unreadQuery}` }
+  ]
+}
+
+const queries = (operation: Operation): ReadonlyArray<Part> => {
+  const part = good(operation)
+  const asking = (query: string, expected?: Part["expected"]): Part => ({
+    ...part,
+    name: `?${query.slice(0, 60)}`,
+    path: `${part.path}?${query}`,
+    expected
+  })
+  const read = operation.query.flatMap((name) => [
+    asking(`${name}=1`, "success"),
+    asking(`${name}=x`, 422),
+    ...oddNumbers.map((number) => asking(`${name}=${number}`)),
+    ...[`${name}=1&${name}=2`, `${name}[]=1`, `${name}[a]=1`, name, `${name}=1=1`, `${name.toUpperCase()}=0`].map(
+      (query) => asking(query)
+    )
+  ])
+  return [...read, ...oddQueries.map((query) => asking(query))]
+}
+
+const ids = (operation: Operation): ReadonlyArray<Part> => {
+  const part = { ...good(operation), expected: undefined }
+  if (!part.path.includes("{{id}}")) return []
+  return [
+    ...oddIds.map((id) => ({
+      ...part,
+      name: `${id.slice(0, 60)} for an id`,
+      path: part.path.replace("{{id}}", id),
+      mayMiss: true
+    })),
+    { ...good(operation), name: "in capitals", path: part.path.replace("{{id}}", "{{ID}}"), expected: undefined }
+  ]
+}
+
+const unauthenticated = (operation: Operation): ReadonlyArray<Part> => {
+  const { headers: all, ...part } = good(operation)
+  const headers = Object.fromEntries(Object.entries(all).filter(([name]) => name !== "authorization"))
+  const expected = operation.needsToken ? 401 : part.expected
+  return [
+    { ...part, name: "without a token", headers, expected },
+    ...strangeAuthorizations.map((authorization) => ({
+      ...part,
+      name: `authorized by ${authorization.slice(0, 40)}`,
+      headers: { ...headers, authorization },
+      // The one that goes by a token it can do without.
+      expected: operation.id === "logout" ? undefined : expected
+    })),
+    ...(operation.body === undefined || !operation.needsToken ? [] : ["{", "x".repeat(200_000)]).map((body) => ({
+      ...part,
+      name: `without a token, and ${body.slice(0, 10)}`,
+      headers: { ...headers, "content-type": "text/plain" },
+      body,
+      expected
+    }))
+  ]
+}
+
+const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
+  const part = good(operation)
+  return [
+    ...oddHeaders.map((headers) => ({
+      ...part,
+      name: `with ${JSON.stringify(headers).slice(0, 60)}`,
+      headers: { ...part.headers, ...headers }
+    })),
+    ...(operation.headers.includes("If-Match") ? entityTags : []).map((tag) => ({
+      ...part,
+      name: `if it matches ${tag.slice(0, 40)}`,
+      headers: { ...part.headers, "if-match": tag },
+      expected: undefined
+    }))
+  ]
+}
+
+// PUT does what PATCH does, which is tried with everything.
+const someOf = (operation: Operation, random: Random, parts: ReadonlyArray<Part>): ReadonlyArray<Part> =>
+  operation.method === "PUT" ? parts.filter(() => random.below(4) === 0) : parts
+
+/** All requests there are to make of the operation. */
+export const casesOf = (operation: Operation, random: Random): ReadonlyArray<Case> => {
+  const parts = [
+    ...valid(operation),
+    ...queries(operation),
+    ...ids(operation),
+    ...unauthenticated(operation),
+    ...withHeaders(operation),
+    ...(operation.body === undefined
+      ? []
+      : [
+          ...brokenBodies(operation),
+          ...someOf(operation, random, brokenFields(operation)),
+          ...randomBodies(operation, random, 40)
+        ])
+  ]
+  return parts.map((part) => ({ ...part, operation }))
+}

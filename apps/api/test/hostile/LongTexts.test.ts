@@ -1,0 +1,100 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { bodyOf, type Case, good } from "./Case.ts"
+import * as Client from "./Client.ts"
+import { type Operation, operations } from "./OpenApi.ts"
+import { fieldsOf, isText, withText } from "./Values.ts"
+import * as World from "./World.ts"
+
+// What a request costs the one thread that answers all of them; many times what the dearest of these costs.
+const limitMillis = 100
+
+// Almost all that a body may have, in bytes.
+const bytes = 100_000
+
+const of = (unit: string): string =>
+  unit.repeat(Math.floor(bytes / Buffer.byteLength(JSON.stringify(unit).slice(1, -1))))
+
+/** What a pattern that goes back over what it has read does so for, again and again. */
+const texts: ReadonlyArray<string> = [
+  of("a"),
+  of(" "),
+  of("-"),
+  of("."),
+  of("a-"),
+  of("a."),
+  of("0"),
+  of("("),
+  of("\u0130"),
+  of("\u{1d11e}"),
+  of("e\u0301"),
+  `${of("a")}@`,
+  `a@${of("a")}`,
+  `a@${of("a-")}`,
+  `a@${of("a.")}`,
+  `a@${of("a.").slice(10)}!`,
+  `${of("a.").slice(20)}@example.com`,
+  ` ${of("\t")} x`,
+  `https://${of("a").slice(10)}`,
+  `https://a${of("/..").slice(10)}`,
+  `https://${of("a@").slice(10)}`,
+  `en-${of("abcdefgh-").slice(10)}`,
+  `Europe/${of("A/").slice(10)}`,
+  `${of("eyJ")}.`,
+  `${of("1:")}`
+]
+
+/** Marks that belong in another order than they are in: to bring n of them into it takes n times n steps. */
+const disordered = `a${of("\u0345\u0315\u0300\u0316\u0334")}`
+
+const casesWith = (texts: ReadonlyArray<string>): ReadonlyArray<Case> =>
+  operations.flatMap((operation: Operation) =>
+    fieldsOf(operation.body?.schema ?? {})
+      .filter(({ schema }) => isText(schema))
+      .flatMap(({ path }) =>
+        texts.map((text) => ({
+          ...good(operation),
+          operation,
+          name: `${text.slice(0, 12)}... for ${path.join(".")}`,
+          body: withText(bodyOf(operation), path, JSON.stringify(text))
+        }))
+      )
+  )
+
+/** Those of the cases that cost too much three times in a row, and how many milliseconds. */
+const tooDear = (cases: ReadonlyArray<Case>) =>
+  Effect.gen(function* () {
+    const api = yield* TestApi
+    const sendAs = yield* World.make(yield* Client.make(api.url, 1))
+    const cost = Effect.fnUntraced(function* (one: Case) {
+      const before = process.threadCpuUsage()
+      const { status } = yield* sendAs(one)
+      assert.isBelow(status, 500, one.name)
+      return process.threadCpuUsage(before).user / 1000
+    })
+    const dear: Array<string> = []
+    for (const one of cases) {
+      const millis = yield* Effect.repeat(cost(one), { while: (millis) => millis > limitMillis, times: 2 })
+      if (millis > limitMillis) dear.push(`${one.operation.id}, ${one.name}: ${Math.round(millis)} ms`)
+    }
+    return dear
+  })
+
+describe("100 kB of text in any field", { timeout: 300_000 }, () => {
+  it.layer(layerEmbedded({ LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
+    it.effect("costs the thread that answers milliseconds", () =>
+      Effect.gen(function* () {
+        const cases = casesWith(texts)
+        assert.isAbove(cases.length, 500)
+        assert.deepStrictEqual(yield* tooDear(cases), [])
+      })
+    )
+
+    it.effect.fails("costs no more when it is of combining marks in disorder", () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* tooDear(casesWith([disordered])), [])
+      })
+    )
+  })
+})

@@ -119,21 +119,4 @@ describe("an end in the middle of a first start", () => {
       }),
     180_000
   )
-
-  it.live(
-    "by a kill does the next start no harm",
-    () =>
-      Effect.gen(function* () {
-        const DATA_DIR = yield* Program.folder
-        const program = yield* Program.launch({ DATA_DIR })
-        yield* until(
-          "The database is half made",
-          Effect.sync(() => existsSync(join(DATA_DIR, "pglite/PG_VERSION")))
-        )
-        yield* program.kill
-        assert.notInclude(program.stdout(), "ready")
-        yield* register(sender((yield* Program.start({ DATA_DIR })).url))
-      }),
-    180_000
-  )
 })

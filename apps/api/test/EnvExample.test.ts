@@ -17,7 +17,6 @@ interface Variable {
 
 // What later features will read. One that is read, or is not in the file's last section, does not belong here.
 const notReadYet = [
-  "WORKER_PORT",
   "SERVICE_API_KEYS",
   "SERVICE_API_KEYS_FILE",
   "RATE_LIMIT_PASSWORD_RESET",
@@ -61,7 +60,9 @@ const sectionOf = ({ name }: Variable): string =>
   /^## ([^:\n]+)(?!.*^## )/ms.exec(file.slice(0, file.indexOf(`#${name}=`)))?.[1] ?? ""
 const planned = variables.filter((variable) => sectionOf(variable) === "Not read yet")
 const ofCommands = variables.filter((variable) => sectionOf(variable) === "Commands")
-const current = variables.filter((variable) => !planned.includes(variable) && !ofCommands.includes(variable))
+// Held to the worker by its own test.
+const ofWorker = variables.filter((variable) => sectionOf(variable) === "Worker")
+const current = variables.filter((variable) => ![...planned, ...ofCommands, ...ofWorker].includes(variable))
 
 /** What the code makes of an environment, and which variables it asked for on the way. */
 const settingsOf = (environment: Environment) =>

@@ -71,7 +71,7 @@ export class Changes extends Context.Service<
         })
 
       const settle = (locked: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) =>
-        Effect.andThen(invalidations.apply(locked, events), outbox.send)
+        Effect.andThen(invalidations.apply(locked, events), events.length === 0 ? Effect.void : outbox.send)
 
       return {
         change: (userIds, change) =>

@@ -1,3 +1,4 @@
+import * as Redis from "@user-service/cache/Redis"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { SettingsInvalid } from "@user-service/domain/Environment"
@@ -29,7 +30,7 @@ const make = Effect.fnUntraced(function* (settings: ApiSettings) {
     Layer.provide(Engines.layer(settings)),
     Layer.provide([
       Postgres.layer(database.value),
-      RedisEngines.layer({ url: redisUrl.value, prefix: RedisEngines.keyPrefix })
+      RedisEngines.layer({ url: redisUrl.value, prefix: Redis.keyPrefix })
     ])
   )
 })

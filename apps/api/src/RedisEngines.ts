@@ -3,9 +3,6 @@ import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import { Layer } from "effect"
 
-/** Goes before every key: other services may share the Redis. */
-export const keyPrefix = "user-service:"
-
 /** What the service has on Redis: the cache and the limits, over one connection. */
 export const layer = (settings: Redis.RedisSettings) =>
   Layer.merge(Cache.layerRedis, RateLimits.layerRedis).pipe(Layer.provideMerge(Redis.layer(settings)))

@@ -4,6 +4,7 @@ import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
 import { Cache } from "@user-service/cache/Cache"
 import { RateLimits } from "@user-service/cache/RateLimits"
+import * as Redis from "@user-service/cache/Redis"
 import * as DataDir from "@user-service/database/DataDir"
 import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
@@ -20,7 +21,7 @@ const layerDatabase = (settings: ApiSettings) =>
 const layerCache = (settings: ApiSettings) =>
   Option.match(settings.redisUrl, {
     onNone: () => Layer.merge(Cache.layerMemory, RateLimits.layerMemory),
-    onSome: (url) => RedisEngines.layer({ url, prefix: RedisEngines.keyPrefix })
+    onSome: (url) => RedisEngines.layer({ url, prefix: Redis.keyPrefix })
   })
 
 /** The whole service in one process, each engine the real one where it is named and the embedded one where it is not. */

@@ -77,9 +77,6 @@ const requireDatabase = Layer.effectDiscard(
   Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => new DatabaseUnreachable()))
 )
 
-// Before every key, as in every process on the Redis.
-const keyPrefix = "user-service:"
-
 const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /** The engines that the work is done on: all of them real, since others share them. */
@@ -127,7 +124,7 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
     Layer.provide([Drain.layer, Storage.layer]),
     Layer.provide([
       Postgres.layer(database),
-      Cache.layerRedis.pipe(Layer.provideMerge(Redis.layer({ url: redisUrl, prefix: keyPrefix }))),
+      Cache.layerRedis.pipe(Layer.provideMerge(Redis.layer({ url: redisUrl, prefix: Redis.keyPrefix }))),
       Broker.layerRabbitMq(brokerSettings).pipe(Layer.provideMerge(RabbitMq.layer({ url: rabbitmqUrl })))
     ])
   )

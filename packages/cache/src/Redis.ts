@@ -15,6 +15,9 @@ export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = C
   engineUrl("REDIS_URL", { isValid: isUrl, form: "redis://host:port, with commas between hosts" })
 )
 
+/** Goes before every key of the service: others may share the Redis, and all its processes find each other's copies. */
+export const keyPrefix = "user-service:"
+
 export interface RedisSettings {
   readonly url: Redacted.Redacted<string>
   /** Goes before every key. */

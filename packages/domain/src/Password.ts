@@ -11,8 +11,16 @@ export interface PasswordContext {
   readonly isCommon: (password: string) => boolean
 }
 
-/** NFC, the form passwords are judged, hashed and compared in (NIST SP 800-63B, section 3.1.1.2). */
-export const normalisePassword = (password: string): string => password.normalize("NFC")
+// NFC makes a text at most three times shorter, so that what is longer than this is too long in any form. To put combining
+// marks in order takes the square of their number, and 100 kB of them a second.
+const maxNormalisedLength = 4 * maxPasswordBytes
+
+/**
+ * NFC, the form passwords are judged, hashed and compared in (NIST SP 800-63B, section 3.1.1.2). What is too long to be a
+ * password stays as it is.
+ */
+export const normalisePassword = (password: string): string =>
+  password.length > maxNormalisedLength ? password : password.normalize("NFC")
 
 // Characters as people count them: code points.
 const lengthOf = (text: string): number => Array.from(text).length

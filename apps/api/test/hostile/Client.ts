@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Agent, request } from "node:http"
 import type { Answer } from "../TestApi.ts"
 
-/** What is sent, to the letter: nothing is added but its length. */
+/** What is sent, to the letter: nothing is added but its length, the host and what the connection asks for. */
 export interface Request {
   readonly method: string
   readonly path: string

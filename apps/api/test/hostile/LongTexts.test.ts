@@ -13,40 +13,41 @@ const limitMillis = 100
 // Almost all that a body may have, in bytes.
 const bytes = 100_000
 
-const of = (unit: string): string =>
+/** As many of the unit as a text of that size has room for. */
+const filled = (unit: string): string =>
   unit.repeat(Math.floor(bytes / Buffer.byteLength(JSON.stringify(unit).slice(1, -1))))
 
 /** What a pattern that goes back over what it has read does so for, again and again. */
 const texts: ReadonlyArray<string> = [
-  of("a"),
-  of(" "),
-  of("-"),
-  of("."),
-  of("a-"),
-  of("a."),
-  of("0"),
-  of("("),
-  of("\u0130"),
-  of("\u{1d11e}"),
-  of("e\u0301"),
-  `${of("a")}@`,
-  `a@${of("a")}`,
-  `a@${of("a-")}`,
-  `a@${of("a.")}`,
-  `a@${of("a.").slice(10)}!`,
-  `${of("a.").slice(20)}@example.com`,
-  ` ${of("\t")} x`,
-  `https://${of("a").slice(10)}`,
-  `https://a${of("/..").slice(10)}`,
-  `https://${of("a@").slice(10)}`,
-  `en-${of("abcdefgh-").slice(10)}`,
-  `Europe/${of("A/").slice(10)}`,
-  `${of("eyJ")}.`,
-  `${of("1:")}`
+  filled("a"),
+  filled(" "),
+  filled("-"),
+  filled("."),
+  filled("a-"),
+  filled("a."),
+  filled("0"),
+  filled("("),
+  filled("\u0130"),
+  filled("\u{1d11e}"),
+  filled("e\u0301"),
+  `${filled("a")}@`,
+  `a@${filled("a")}`,
+  `a@${filled("a-")}`,
+  `a@${filled("a.")}`,
+  `a@${filled("a.").slice(10)}!`,
+  `${filled("a.").slice(20)}@example.com`,
+  ` ${filled("\t")} x`,
+  `https://${filled("a").slice(10)}`,
+  `https://a${filled("/..").slice(10)}`,
+  `https://${filled("a@").slice(10)}`,
+  `en-${filled("abcdefgh-").slice(10)}`,
+  `Europe/${filled("A/").slice(10)}`,
+  `${filled("eyJ")}.`,
+  `${filled("1:")}`
 ]
 
 /** Marks that belong in another order than they are in: to bring n of them into it takes n times n steps. */
-const disordered = `a${of("\u0345\u0315\u0300\u0316\u0334")}`
+const disordered = `a${filled("\u0345\u0315\u0300\u0316\u0334")}`
 
 const casesWith = (texts: ReadonlyArray<string>): ReadonlyArray<Case> =>
   operations.flatMap((operation: Operation) =>
@@ -91,7 +92,7 @@ describe("100 kB of text in any field", { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect.fails("costs no more when it is of combining marks in disorder", () =>
+    it.effect("costs no more when it is of combining marks in disorder", () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* tooDear(casesWith([disordered])), [])
       })

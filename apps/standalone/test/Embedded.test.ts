@@ -92,26 +92,24 @@ describe("the program on nothing but itself", () => {
       90_000
     )
 
-    describe.skipIf(spawnSync("curl", ["--version"]).status !== 0)("with curl, which is not everywhere,", () => {
-      it.effect(
-        "the command that it prints works as it stands",
-        () =>
-          Effect.gen(function* () {
-            const program = yield* Program.start({ DATA_DIR: yield* UsedFolder })
-            // Printed with the first breath, so all of it is there once the program says that it is ready.
-            const command = example(program.stdout())
-            const { status, stdout } = spawnSync("sh", ["-c", command], { encoding: "utf8" })
-            assert.strictEqual(status, 0)
-            const { data, message } = JSON.parse(stdout)
-            assert.strictEqual(message, "User registered successfully")
-            assert.strictEqual(data.profile.full_name, "Ada Lovelace")
-            yield* login(sender(program.url), { email: "ada@example.com", password: goodPassword })
-            for (const path of ["/api/docs/swagger", "/api/docs/redoc", "/health"]) {
-              assert.include(program.stdout(), `${program.url}${path}`)
-            }
-          }),
-        90_000
-      )
-    })
+    it.effect.skipIf(spawnSync("curl", ["--version"]).status !== 0)(
+      "the command that it prints works as it stands, where there is a curl",
+      () =>
+        Effect.gen(function* () {
+          const program = yield* Program.start({ DATA_DIR: yield* UsedFolder })
+          // Printed with the first breath, so all of it is there once the program says that it is ready.
+          const command = example(program.stdout())
+          const { status, stdout } = spawnSync("sh", ["-c", command], { encoding: "utf8" })
+          assert.strictEqual(status, 0)
+          const { data, message } = JSON.parse(stdout)
+          assert.strictEqual(message, "User registered successfully")
+          assert.strictEqual(data.profile.full_name, "Ada Lovelace")
+          yield* login(sender(program.url), { email: "ada@example.com", password: goodPassword })
+          for (const path of ["/api/docs/swagger", "/api/docs/redoc", "/health"]) {
+            assert.include(program.stdout(), `${program.url}${path}`)
+          }
+        }),
+      90_000
+    )
   })
 })

@@ -1,4 +1,3 @@
-import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
 import { Effect, FileSystem, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { existsSync } from "node:fs"
@@ -78,9 +77,14 @@ export const DocsHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const files = yield* FileSystem.FileSystem
-    const json = JSON.stringify(openApiDocument)
 
-    // Read once, when first asked for: a process that nobody asks for its documentation does not hold it.
+    // Made or read once, when first asked for: a process that nobody asks for its documentation does not start later for
+    // it, nor hold it.
+    const document = Effect.promise(() => import("@user-service/schema/http/OpenApiDocument"))
+    const json = yield* Effect.cached(Effect.map(document, ({ openApiDocument }) => JSON.stringify(openApiDocument)))
+    const yaml = yield* Effect.cached(
+      Effect.map(document, ({ openApiDocument }) => Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }))
+    )
     const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
     const redoc = Effect.map(
       Effect.orDie(files.readFileString(locate("redoc/bundles/redoc.standalone.js"))),
@@ -114,14 +118,11 @@ export const DocsHttp = Layer.effectDiscard(
         : HttpServerResponse.uint8Array(body, options)
     })
 
-    yield* router.add("GET", "/api/schema", HttpServerResponse.text(json, { contentType: "application/json" }))
-    yield* router.add(
-      "GET",
-      "/api/schema.yml",
-      HttpServerResponse.text(Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }), {
-        contentType: "application/yaml; charset=utf-8"
-      })
-    )
+    const showText = (text: Effect.Effect<string>, contentType: string) =>
+      Effect.map(text, (body) => HttpServerResponse.text(body, { contentType }))
+
+    yield* router.add("GET", "/api/schema", showText(json, "application/json"))
+    yield* router.add("GET", "/api/schema.yml", showText(yaml, "application/yaml; charset=utf-8"))
     yield* router.add("GET", "/api/docs/swagger", showPage(pages.swagger))
     yield* router.add("GET", "/api/docs/redoc", showPage(pages.redoc))
     yield* router.add("GET", "/api/docs/assets/:file", showAsset())

@@ -1,9 +1,8 @@
 import { Storage } from "@user-service/database/Storage"
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
-import { Cause, Effect, Layer, Option, Redacted } from "effect"
+import { Cause, Effect, Layer, type Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createHash, timingSafeEqual } from "node:crypto"
 import { Drain } from "./Drain.ts"
 
 export interface HealthSettings {
@@ -41,19 +40,13 @@ const metrics = (token: HealthSettings["metricsToken"]) =>
     "/metrics",
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const authorization = request.headers["authorization"] ?? ""
-      if (Option.isSome(token) && !isSame(authorization, `Bearer ${Redacted.value(token.value)}`)) {
+      if (!Prometheus.permits(token, request.headers["authorization"])) {
         const challenge = { "www-authenticate": `Bearer realm="metrics"` }
         return failure(401, "authentication_required", "The metrics token is required", challenge)
       }
       return HttpServerResponse.text(yield* Prometheus.render, { contentType: Prometheus.contentType })
     })
   )
-
-const digest = (text: string) => createHash("sha256").update(text).digest()
-
-// In a time that does not tell how much of the guess was right.
-const isSame = (given: string, expected: string): boolean => timingSafeEqual(digest(given), digest(expected))
 
 const answerEverything = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.catchCauseIf(

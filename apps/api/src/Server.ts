@@ -27,12 +27,13 @@ import { SessionTokens } from "@user-service/core/sessions/SessionTokens"
 import { Storage } from "@user-service/database/Storage"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
+import * as PooledRandom from "@user-service/security/PooledRandom"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Layer } from "effect"
-import { Digest, SecureRandom } from "effect/crypto"
+import { Digest } from "effect/crypto"
 import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
@@ -78,7 +79,7 @@ const Features = (settings: ApiSettings) => {
     Layer.succeed(SessionSettings, settings.sessions),
     Layer.succeed(CacheSettings, settings.cache),
     Digest.layerWebCrypto,
-    SecureRandom.layerWebCrypto,
+    PooledRandom.layer,
     RepresentationsHttp,
     PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
     Limits.layer(settings.limits)

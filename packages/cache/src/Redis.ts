@@ -170,28 +170,26 @@ const firstAttempt = (connection: Connection) =>
 
 type Send = <A = unknown>(command: string, ...args: ReadonlyArray<string>) => Effect.Effect<A, Redis.RedisError>
 
-// Not ioredis's own timeout: it takes an answer that lies unread, while this process is busy, for none. Here the sockets are
-// read once more before it is judged.
-const inTime = (answer: Promise<unknown>, timeout: Duration.Duration): Promise<unknown> =>
-  new Promise((resolve, reject) => {
-    const late = () => reject(new Error("Command timed out"))
-    const timer = setTimeout(() => setImmediate(late), Duration.toMillis(timeout))
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-
 const sendOver =
   (client: Connection, timeout: Duration.Duration, onFailure: (error: Redis.RedisError) => void = () => {}): Send =>
   <A>(command: string, ...args: ReadonlyArray<string>) =>
     Effect.callback<A, Redis.RedisError>((resume) => {
-      inTime(call(client, command.toLowerCase(), [...args]), timeout).then(
-        (answer) => resume(Effect.succeed(answer as A)),
-        (cause) => {
-          const error = redisError(cause)
-          // Noted here and not in the effect: the caller may be gone when it fails.
-          onFailure(error)
-          resume(Effect.fail(error))
-        }
-      )
+      const fail = (cause: unknown) => {
+        clearTimeout(timer)
+        const error = redisError(cause)
+        // Noted here and not in the effect: the caller may be gone when it fails.
+        onFailure(error)
+        resume(Effect.fail(error))
+      }
+      const succeed = (answer: unknown) => {
+        clearTimeout(timer)
+        resume(Effect.succeed(answer as A))
+      }
+      // Not ioredis's own timeout: it takes an answer that lies unread, while this process is busy, for none. Here the
+      // sockets are read once more before it is judged.
+      const late = () => fail(new Error("Command timed out"))
+      const timer = setTimeout(() => setImmediate(late), Duration.toMillis(timeout))
+      call(client, command.toLowerCase(), [...args]).then(succeed, fail)
     })
 
 // A script not known yet is loaded and run again: the one answer that is an error and no failure.

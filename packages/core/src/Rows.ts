@@ -1,11 +1,24 @@
 import { Effect, Option, Schema } from "effect"
 
+type Decoder<A> = (answer: unknown) => Effect.Effect<ReadonlyArray<A>, Schema.SchemaError>
+
+// A decoder takes far longer to make than to run, and statements are written where they are run.
+const decoders = new WeakMap<Schema.Top, Decoder<unknown>>()
+
+const decoderOf = <A, I>(row: Schema.Codec<A, I>): Decoder<A> => {
+  const known = decoders.get(row) as Decoder<A> | undefined
+  if (known !== undefined) return known
+  const made = Schema.decodeUnknownEffect(Schema.Array(row))
+  decoders.set(row, made)
+  return made
+}
+
 /**
  * Decodes what a statement answers. A row that is not what its schema says is a defect of ours, never the caller's
  * fault, so it dies; what PostgreSQL refuses stays a `SqlError` for the transaction or the service to judge.
  */
 export const rows = <A, I>(row: Schema.Codec<A, I>) => {
-  const decode = Schema.decodeUnknownEffect(Schema.Array(row))
+  const decode = decoderOf(row)
   return <E, R>(statement: Effect.Effect<ReadonlyArray<unknown>, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
     Effect.flatMap(statement, (answer) => Effect.orDie(decode(answer)))
 }

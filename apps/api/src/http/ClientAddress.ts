@@ -11,11 +11,31 @@ const networkOf = (address: NetAddress.IpAddress): string =>
     ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
     : NetAddress.formatIp(address)
 
-/** Where the request comes from, once the headers of trusted proxies were applied to it. */
-export const originOf = (request: HttpServerRequest.HttpServerRequest): Origin => {
-  const userAgent = (request.headers["user-agent"] ?? "").slice(0, maxUserAgentLength)
-  const parsed = Option.map(request.remoteAddress, NetAddress.ipFromString)
-  if (Option.isNone(parsed) || Result.isFailure(parsed.value)) return { ip: null, network: "unknown", userAgent }
-  const address = NetAddress.toCanonical(parsed.value.success)
-  return { ip: NetAddress.formatIp(address), network: networkOf(address), userAgent }
+const nowhere = { ip: null, network: "unknown" }
+
+const placeOf = (remoteAddress: string) => {
+  const parsed = NetAddress.ipFromString(remoteAddress)
+  if (Result.isFailure(parsed)) return nowhere
+  const address = NetAddress.toCanonical(parsed.success)
+  return { ip: NetAddress.formatIp(address), network: networkOf(address) }
+}
+
+// Clients ask again and again, over the same connection or from behind the same proxy.
+const maxRemembered = 10_000
+
+/** Tells where requests come from, once the headers of trusted proxies were applied to them. */
+export const makeOriginOf = () => {
+  const places = new Map<string, typeof nowhere | ReturnType<typeof placeOf>>()
+  const remembered = (remoteAddress: string) => {
+    const known = places.get(remoteAddress)
+    if (known !== undefined) return known
+    if (places.size >= maxRemembered) places.clear()
+    const place = placeOf(remoteAddress)
+    places.set(remoteAddress, place)
+    return place
+  }
+  return (request: HttpServerRequest.HttpServerRequest): Origin => ({
+    ...Option.match(request.remoteAddress, { onNone: () => nowhere, onSome: remembered }),
+    userAgent: (request.headers["user-agent"] ?? "").slice(0, maxUserAgentLength)
+  })
 }

@@ -2,7 +2,7 @@ import { CurrentOrigin } from "@user-service/core/Origin"
 import * as AccessLog from "@user-service/telemetry/AccessLog"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import { LogSink } from "@user-service/telemetry/LogSink"
-import { ByteSize, Clock, Duration, Effect, identity, Option, Tracer } from "effect"
+import { ByteSize, Clock, Context, Duration, Effect, identity, Option, References, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import {
   HttpIncomingMessage,
@@ -14,7 +14,8 @@ import {
 } from "effect/http"
 import { Drain } from "../health/Drain.ts"
 import { failure } from "./Answers.ts"
-import { originOf } from "./ClientAddress.ts"
+import { makeOriginOf } from "./ClientAddress.ts"
+import * as Deadlines from "./Deadlines.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
@@ -25,7 +26,7 @@ import { securityHeaders } from "./SecurityHeaders.ts"
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
-const deadline = Duration.seconds(20)
+const timeAllowed = Duration.seconds(20)
 
 // The scheme every 401 asks for (RFC 6750, section 3).
 const challenge = { "www-authenticate": `Bearer realm="user-service"` }
@@ -44,6 +45,9 @@ export const Edge = HttpRouter.middleware(
     const sink = yield* LogSink
     const metrics = yield* HttpMetrics
     const gate = yield* makeGate
+    const originOf = makeOriginOf()
+    const inTime = yield* Deadlines.make(timeAllowed)
+    const applyForwarded = HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies })
     const shared =
       settings.corsOrigins.length === 0
         ? identity
@@ -103,8 +107,8 @@ export const Edge = HttpRouter.middleware(
       })
     }
 
-    return (app) =>
-      Effect.gen(function* () {
+    return (app) => {
+      const handled = Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         const started = yield* monotonicMillis
         metrics.begin()
@@ -116,15 +120,12 @@ export const Edge = HttpRouter.middleware(
         }
         yield* gate.warnOfUntrusted(request).pipe(Effect.annotateLogs("request_id", facts.requestId))
         const refusal = gate.refusal(request)
-        const response = yield* (refusal === undefined ? cors(request, enveloped(app)) : Effect.succeed(refusal)).pipe(
-          Effect.timeoutOrElse({ duration: deadline, orElse: () => Effect.succeed(tooLong) }),
-          Effect.provideService(CurrentFacts, facts),
-          Effect.provideService(CurrentOrigin, facts.origin),
-          Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
-          Effect.annotateLogs("request_id", facts.requestId),
-          Option.isSome(span) ? Effect.provideService(Tracer.ParentSpan, span.value) : identity,
+        const response = yield* (
+          refusal === undefined ? inTime(cors(request, enveloped(app)), tooLong) : Effect.succeed(refusal)
+        ).pipe(
           // The client went away before there was an answer.
-          Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended)))
+          Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
+          Effect.updateContext(contextOf(facts, span))
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
@@ -133,12 +134,29 @@ export const Edge = HttpRouter.middleware(
           ...(response.status === 401 ? challenge : {}),
           ...response.headers
         })
-      }).pipe(HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies }))
+      })
+      return settings.trustedProxies.length === 0 ? handled : applyForwarded(handled)
+    }
   }),
   { global: true }
 )
 
 const tooLong = failure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
+
+type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
+
+// All at once: each change of the context is paid for by every request.
+const contextOf =
+  (facts: RequestFacts, span: Option.Option<Tracer.AnySpan>) =>
+  (context: RequestContext): RequestContext => {
+    const ours = context.pipe(
+      Context.add(CurrentFacts, facts),
+      Context.add(CurrentOrigin, facts.origin),
+      Context.add(HttpIncomingMessage.MaxBodySize, maxBodySize),
+      Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
+    )
+    return Option.isNone(span) ? ours : Context.add(ours, Tracer.ParentSpan, span.value)
+  }
 
 // The server's span; where none is exported there is none, and the client's trace goes on without one of ours.
 const spanOf = (request: HttpServerRequest.HttpServerRequest) =>

@@ -48,7 +48,7 @@ export class Preferences extends Context.Service<
         const entry = yield* cache.readThrough(preferencesKey(userId), {
           timeToLive,
           load: Effect.map(
-            storage.read(repo.find(userId)),
+            Effect.suspend(() => storage.read(repo.find(userId))),
             Option.map((preferences) => ({
               version: preferences.version,
               value: representations.preferences(preferences)

@@ -37,7 +37,7 @@ export class Profiles extends Context.Service<
         const entry = yield* cache.readThrough(userKey(id), {
           timeToLive,
           load: Effect.map(
-            storage.read(repo.find(id)),
+            Effect.suspend(() => storage.read(repo.find(id))),
             Option.map((user) => ({
               version: user.version,
               value: representations.user(user)

@@ -31,6 +31,11 @@ export const HeldRow = Schema.Struct({
   isActive: Schema.Boolean
 })
 
+const HeldOrSameRow = Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean })
+
+/** Whose a token is. */
+export const OwnerRow = Schema.Struct({ userId: Columns.userId })
+
 /** A stored token with its secret, and whose it is. */
 export type HeldToken = typeof HeldRow.Type
 
@@ -135,13 +140,13 @@ export class PushTokensRepo extends Context.Service<
 
         holder: (tokenHash) =>
           Effect.map(
-            firstRow(Schema.Struct({ userId: Columns.userId }))(sql`
+            firstRow(OwnerRow)(sql`
               select user_id as "userId" from push_tokens where token_sha256 = ${tokenHash}`),
             Option.map((row) => row.userId)
           ),
 
         held: (userId, tokenHash, { deviceId, platform }) =>
-          rows(Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean }))(sql`
+          rows(HeldOrSameRow)(sql`
             select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
             where token_sha256 = ${tokenHash}
               or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(

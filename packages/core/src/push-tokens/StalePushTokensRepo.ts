@@ -1,9 +1,8 @@
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Schema } from "effect"
+import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
-import * as Columns from "../Columns.ts"
 import { rows } from "../Rows.ts"
-import { type HeldToken, HeldRow } from "./PushTokensRepo.ts"
+import { type HeldToken, HeldRow, OwnerRow } from "./PushTokensRepo.ts"
 
 /** Since when a device was not seen. */
 export interface Unseen {
@@ -40,7 +39,7 @@ export class StalePushTokensRepo extends Context.Service<
       return {
         owners: (unseen, limit) =>
           Effect.map(
-            rows(Schema.Struct({ userId: Columns.userId }))(sql`
+            rows(OwnerRow)(sql`
               (select user_id as "userId" from push_tokens where ${isStale(unseen)}
                 order by last_used_at limit ${limit})
               union all

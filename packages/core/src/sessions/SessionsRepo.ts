@@ -34,6 +34,9 @@ const SessionRow = Schema.Struct({
   expiresAt: Columns.time
 })
 
+const DeviceRow = Schema.Struct({ deviceName: Schema.String })
+const EndedRow = Schema.Struct({ id: Columns.sessionId })
+
 const RefreshStateRow = Schema.Struct({
   ...TokenStateRow.fields,
   /** Not revoked, not expired, of an active user. */
@@ -169,14 +172,14 @@ export class SessionsRepo extends Context.Service<
 
         deviceName: (id) =>
           Effect.map(
-            firstRow(Schema.Struct({ deviceName: Schema.String }))(sql`
+            firstRow(DeviceRow)(sql`
               select device_name as "deviceName" from sessions where id = ${id}`),
             (found) => Option.match(found, { onNone: () => "", onSome: (row) => row.deviceName })
           ),
 
         end: (userId, which, reason, now) =>
           Effect.map(
-            rows(Schema.Struct({ id: Columns.sessionId }))(sql`
+            rows(EndedRow)(sql`
               update sessions set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
               where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
                 ${among(which)}

@@ -93,6 +93,7 @@ export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, s
     cookie: `session=${canaries.make("cookie")}`,
     "x-api-key": canaries.make("API key"),
     "idempotency-key": canaries.make("idempotency key"),
+    "user-agent": canaries.make("user agent"),
     referer: `http://example.com/?access_token=${canaries.make("token in a referrer")}`,
     "x-forwarded-for": canaries.make("forwarded address"),
     traceparent: canaries.make("trace")

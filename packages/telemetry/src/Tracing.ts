@@ -58,9 +58,16 @@ const sampled = Effect.fnUntraced(function* (
   })
 })
 
+// What a client words as it likes, and so may hold an opaque credential. Where a request went is told by `http.route`.
+const wordedByClients = new Set(["url.full", "url.path", "url.query", "server.address", "user_agent.original"])
+
+const isWordedByClients = (attribute: unknown): boolean =>
+  Predicate.hasProperty(attribute, "key") && typeof attribute.key === "string" && wordedByClients.has(attribute.key)
+
 // A span shows what a log line would: the same is masked in it.
-const masked = (_key: string, value: unknown): unknown => {
+const masked = (name: string, value: unknown): unknown => {
   if (typeof value === "string") return maskText(value)
+  if (name === "attributes" && Array.isArray(value)) return value.filter((attribute) => !isWordedByClients(attribute))
   // As OTLP writes them; JSON alone would say null.
   if (typeof value === "number" && !Number.isFinite(value)) return String(value)
   const key = Predicate.hasProperty(value, "key") ? value.key : undefined

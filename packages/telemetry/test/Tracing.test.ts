@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Tracing from "@user-service/telemetry/Tracing"
 import { ConfigProvider, Effect, Exit, Layer, Option } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpClient, HttpClientResponse, HttpMiddleware, HttpServerRequest, HttpServerResponse } from "effect/http"
 
 interface Sent {
   readonly url: string
@@ -80,6 +80,20 @@ describe("Tracing", () => {
       assert.strictEqual(spanCount(requests), 1)
       assert.notInclude(requests[0]?.body, "CANARY")
       assert.include(requests[0]?.body, "<redacted>")
+    })
+  )
+  it.effect("a server's span says nothing that the client worded: path, query, host, headers", () =>
+    Effect.gen(function* () {
+      const request = new Request("http://canary-host.example/CANARY/path?page=CANARY", {
+        headers: { "user-agent": "CANARY", cookie: "CANARY", "x-api-key": "CANARY", "x-request-id": "CANARY" }
+      })
+      const served = HttpMiddleware.tracer(Effect.succeed(HttpServerResponse.empty())).pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromWeb(request))
+      )
+      const requests = yield* sent({}, served)
+      assert.strictEqual(spanCount(requests), 1)
+      assert.notMatch(requests[0]?.body ?? "", /canary/i)
+      assert.include(requests[0]?.body, "http.response.status_code")
     })
   )
 })

@@ -20,7 +20,9 @@ const wire = {
   sid: SessionId,
   jti: AccessClaims.fields.tokenId,
   iat: AccessClaims.fields.issuedAt,
-  exp: AccessClaims.fields.expiresAt
+  exp: AccessClaims.fields.expiresAt,
+  // Ours never say; whoever shares the key may (RFC 7519, section 4.1.5).
+  nbf: Schema.optionalKey(AccessClaims.fields.issuedAt)
 }
 const AccessWire = Schema.Struct({ ...wire, token_type: AccessClaims.fields.tokenType })
 const RefreshWire = Schema.Struct({
@@ -67,6 +69,7 @@ const isOurs = (payload: Wire, { audience, issuer }: Names, now: number): boolea
   payload.aud === audience &&
   payload.user_id === payload.sub &&
   payload.iat <= now + clockSkewSeconds &&
+  (payload.nbf ?? payload.iat) <= now + clockSkewSeconds &&
   payload.iat < payload.exp
 
 const shared = (payload: Wire) => ({

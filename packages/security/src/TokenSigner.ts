@@ -98,6 +98,13 @@ const text = new TextDecoder()
 const invalid = Effect.fail(new TokenInvalid())
 const expired = Effect.fail(new TokenExpired())
 
+// The last character of a signature has bits that its bytes do not fill, and readers skip what is no base64url. What was
+// refused under one spelling must not come back under another, so only the one that signing makes is taken.
+const isSpelledRight = (token: string): boolean => {
+  const signature = token.slice(token.lastIndexOf(".") + 1)
+  return Buffer.from(signature, "base64url").toString("base64url") === signature
+}
+
 const epochSeconds = (clock: Clock.Clock): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
 
 /** Which algorithm and keys a type of token rests on. */
@@ -147,7 +154,7 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
 
   // The text of a token that one of our keys signed.
   const open = Effect.fnUntraced(function* (type: TokenType, token: string, now: number) {
-    if (token.length > maxTokenLength) return yield* invalid
+    if (token.length > maxTokenLength || !isSpelledRight(token)) return yield* invalid
     const { alg, verifying } = suites[type]
     const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => new TokenInvalid() })
     const key = typ === "JWT" ? verifying(keys.current(), kid, now) : undefined

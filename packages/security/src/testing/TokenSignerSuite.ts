@@ -42,6 +42,8 @@ const hs256 = (header: object, body: object, key: string | Uint8Array) => {
   return `${input}.${createHmac("sha256", key).update(input).digest("base64url")}`
 }
 
+const base64urlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 /** Signs whatever it is told with the keys in force: what only we could do, so that each single fault is seen refused. */
 const forge = Effect.fnUntraced(function* (algorithm: "EdDSA" | "HS256", body: object, header: object = {}) {
   if (algorithm === "HS256") return hs256({ alg: "HS256", typ: "JWT", ...header }, body, secret)
@@ -178,6 +180,8 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         ["a fraction of a second", { iat: start + 0.5 }],
         ["an expiry before its issue", { iat: start, exp: start - 1 }],
         ["an issue in the future", { iat: start + 61 }],
+        ["a beginning in the future", { nbf: start + 61 }],
+        ["a beginning that is text", { nbf: String(start) }],
         ["no type", { token_type: undefined }],
         ["an unknown type", { token_type: "id" }]
       ])("a token with %s is invalid, though our key signed it", ([, change]) =>
@@ -189,12 +193,12 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
-      it.effect("a replica's clock may be a minute ahead", () =>
+      it.effect.each<object>([{}, { nbf: start }])("a replica's clock may be a minute ahead", (more) =>
         at(
           start - 60,
           Effect.gen(function* () {
             assert.deepStrictEqual(
-              yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, payload)),
+              yield* (yield* TokenSigner).verify("access", yield* forge(algorithm, { ...payload, ...more })),
               access
             )
           })
@@ -276,6 +280,23 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
             yield* isInvalid(`${token.slice(0, -6)}AAAAAA`)
             yield* isInvalid(`${token}.${signature}`)
             yield* isInvalid(`${part({ ...decode(token, 0), x: 1 })}.${part(payload)}.${signature}`)
+          })
+        )
+      )
+
+      it.effect("a signature has one spelling", () =>
+        at(
+          start,
+          Effect.gen(function* () {
+            const { sign, verify } = yield* TokenSigner
+            const token = yield* sign(access)
+            const bytes = (text: string) => Buffer.from(text.slice(text.lastIndexOf(".") + 1), "base64url")
+            const others = Array.from(`${base64urlDigits}+/`, (digit) => token.slice(0, -1) + digit).filter(
+              (other) => other !== token && bytes(other).equals(bytes(token))
+            )
+            assert.isAtLeast(others.length, 3)
+            for (const other of [...others, `${token}=`, `${token}==`, `${token}\n`]) yield* isInvalid(other)
+            assert.deepStrictEqual(yield* verify("access", token), access)
           })
         )
       )

@@ -230,7 +230,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             })
           ],
           refreshState: [repo.refreshState(sessionId, sha256("777"), now)],
-          isAlive: [repo.isAlive(sessionId, now)],
+          isAlive: [repo.isAlive(userId, sessionId, now)],
           page: [repo.page(userId, page, now)],
           deviceName: [repo.deviceName(sessionId)],
           end: [

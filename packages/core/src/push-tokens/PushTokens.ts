@@ -64,7 +64,8 @@ export class PushTokens extends Context.Service<
           [owner.userId, ...others],
           Effect.fnUntraced(function* (locked) {
             // It may have ended since it was let in, and what it registers now would fall silent with nothing.
-            if (!(yield* sessions.isAlive(owner.sessionId, yield* DateTime.now))) return yield* new TokenInvalid()
+            if (!(yield* sessions.isAlive(owner.userId, owner.sessionId, yield* DateTime.now)))
+              return yield* new TokenInvalid()
             const { events, isNew, token } = yield* registrations.register(
               owner,
               registration,

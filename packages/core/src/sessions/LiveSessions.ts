@@ -22,7 +22,7 @@ const aliveEntry = { version: 1, value: "alive" }
 const endedEntry = { version: 2, value: "ended" }
 
 /**
- * Whether a session still lives: by a positive answer less than a second old in this process, else by the cache, else by
+ * Whether a session of this user still lives: by a positive answer less than a second old in this process, else by the cache, else by
  * the database. Not knowing never counts as alive.
  */
 export class LiveSessions extends Context.Service<
@@ -42,12 +42,13 @@ export class LiveSessions extends Context.Service<
       const storage = yield* Storage.Storage
       // How long a token of an ended session could still be shown.
       const timeToLive = (yield* SessionSettings).accessLifetime
-      // Until when each is believed alive; an ended one stays ended, whatever an older read still brings.
-      const remembered = new Map<SessionId, number | typeof ended>()
+      // By the key of the session and its user: until when each is believed alive; an ended one stays ended, whatever an
+      // older read still brings.
+      const remembered = new Map<string, number | typeof ended>()
 
-      const remember = (id: SessionId, state: number | typeof ended) => {
-        remembered.delete(id)
-        remembered.set(id, state)
+      const remember = (key: string, state: number | typeof ended) => {
+        remembered.delete(key)
+        remembered.set(key, state)
         if (remembered.size > maxRemembered) {
           for (const oldest of remembered.keys()) {
             remembered.delete(oldest)
@@ -56,32 +57,34 @@ export class LiveSessions extends Context.Service<
         }
       }
 
-      const ask = Effect.fnUntraced(function* (userId: UserId, id: SessionId) {
+      const ask = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId) {
         const asked = yield* Clock.currentTimeMillis
-        const answer = yield* cache.readThrough(sessionKey(userId, id), {
+        const answer = yield* cache.readThrough(key, {
           timeToLive,
-          load: Effect.map(storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(id, now))), (alive) =>
-            Option.some(alive ? aliveEntry : endedEntry)
+          load: Effect.map(
+            storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(userId, id, now))),
+            (alive) => Option.some(alive ? aliveEntry : endedEntry)
           )
         })
         const alive = Option.exists(answer, (entry) => entry.value === aliveEntry.value)
-        if (!alive || remembered.get(id) === ended) {
-          remember(id, ended)
+        if (!alive || remembered.get(key) === ended) {
+          remember(key, ended)
           return false
         }
-        remember(id, asked + believedMillis)
+        remember(key, asked + believedMillis)
         return true
       })
 
       const isAlive = Effect.fnUntraced(function* (userId: UserId, id: SessionId) {
-        const state = remembered.get(id)
+        const key = sessionKey(userId, id)
+        const state = remembered.get(key)
         if (state === ended) return false
         if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
-        return yield* ask(userId, id)
+        return yield* ask(key, userId, id)
       })
 
       const end = Effect.fnUntraced(function* (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) {
-        for (const { sessionId } of sessions) remember(sessionId, ended)
+        for (const { sessionId, userId } of sessions) remember(sessionKey(userId, sessionId), ended)
         yield* Effect.forEach(
           sessions,
           ({ sessionId, userId }) => cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive }),

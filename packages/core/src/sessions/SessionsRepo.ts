@@ -79,7 +79,8 @@ export class SessionsRepo extends Context.Service<
       presentedHash: Uint8Array,
       now: DateTime.Utc
     ) => Query<Option.Option<RefreshState>>
-    readonly isAlive: (id: SessionId, now: DateTime.Utc) => Query<boolean>
+    /** Whether it is a live session of this user, and the user is active. */
+    readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Query<boolean>
     /** Live ones, newest first. */
     readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
     /** The name the device gave itself at login; empty when it gave none. */
@@ -146,11 +147,12 @@ export class SessionsRepo extends Context.Service<
             from sessions s join users u on u.id = s.user_id
             where s.id = ${id}`),
 
-        isAlive: (id, now) =>
+        isAlive: (userId, id, now) =>
           Effect.map(
             sql`
               select 1 from sessions s join users u on u.id = s.user_id
-              where s.id = ${id} and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and u.is_active`,
+              where s.id = ${id} and s.user_id = ${userId} and s.revoked_at is null
+                and s.expires_at > ${DateTime.toDate(now)} and u.is_active`,
             (found) => found.length === 1
           ),
 

@@ -44,6 +44,18 @@ describe("LiveSessions", () => {
       })
     )
 
+    it.effect("a session is alive for its own user alone, whoever asks first", () =>
+      Effect.gen(function* () {
+        const [process, other] = [yield* LiveSessions, yield* anotherProcess]
+        const [one, another] = [yield* register, yield* register]
+        for (const { isAlive } of [process, other]) {
+          assert.isFalse(yield* isAlive(another.userId, one.sessionId))
+          assert.isTrue(yield* isAlive(one.userId, one.sessionId))
+          assert.isFalse(yield* isAlive(another.userId, one.sessionId))
+        }
+      })
+    )
+
     it.effect("a process that knows nothing of a session asks the database", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions

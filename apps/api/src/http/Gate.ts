@@ -7,9 +7,20 @@ import { EdgeSettings } from "./EdgeSettings.ts"
 // Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
 const isProbe = (url: string): boolean => /^\/(health|metrics|api\/v1\/users\/health)(\/|$|\?)/.test(url)
 
-// Every request of HTTP/1.1 names a host (RFC 9112, section 3.2); one of HTTP/1.0 need not.
+// Every request of HTTP/1.1 names a host; one of HTTP/1.0 need not (RFC 9112, section 3.2).
 const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>
   headers["host"] === undefined && Predicate.hasProperty(source, "httpVersion") && source.httpVersion !== "1.0"
+
+// None names two, of which a proxy may have gone by the one and Node by the other (the same section).
+const hasTwoHosts = ({ source }: HttpServerRequest.HttpServerRequest): boolean => {
+  if (!Predicate.hasProperty(source, "rawHeaders") || !Array.isArray(source.rawHeaders)) return false
+  let hosts = 0
+  for (let index = 0; index < source.rawHeaders.length; index += 2) {
+    const name: string = source.rawHeaders[index]
+    if (name.length === 4 && name.toLowerCase() === "host") hosts += 1
+  }
+  return hosts > 1
+}
 
 const matches = (host: string, allowed: string): boolean =>
   allowed === "*" ||
@@ -40,6 +51,9 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
 
   const refusal = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
     if (lacksHost(request)) return failure(400, "malformed_json", "The Host header is required")
+    if (hasTwoHosts(request)) {
+      return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
+    }
     if (isProbe(request.url)) return undefined
     const host = request.headers["host"]
     if (

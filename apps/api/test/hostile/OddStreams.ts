@@ -87,7 +87,8 @@ export const smuggling: ReadonlyArray<string> = [
   inChunks(`10000000000000005\r\nhello\r\n0\r\n\r\n${smuggled}`),
   inChunks(`5\nhello\n0\n\n${smuggled}`),
   inChunks(`\r\n5\r\nhello\r\n0\r\n\r\n${smuggled}`),
-  inChunks(`5;a="\r\n"\r\nhello\r\n0\r\n\r\n${smuggled}`)
+  inChunks(`5;a="\r\n"\r\nhello\r\n0\r\n\r\n${smuggled}`),
+  get("/health/live", "Host: b", `Content-Length: ${smuggled.length}`) + smuggled
 ]
 
 /** Requests that are hardly any, and those that are too much of one. */

@@ -85,6 +85,24 @@ describe("ALLOWED_HOSTS", () => {
   })
 })
 
+describe("two Host headers", () => {
+  it.layer(layerEmbedded({ ALLOWED_HOSTS: "a" }), { excludeTestServices: true })((it) => {
+    it.effect("are refused wherever they go to, be they the same or not, and the connection is over", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        for (const path of [profile, ...probes]) {
+          for (const second of ["Host: a", "host: b", "HOST:"]) {
+            const sent = `GET ${path} HTTP/1.1\r\nHost: a\r\n${second}\r\n\r\n`
+            const answer = RawHttp.parse(yield* RawHttp.exchange(url, sent))
+            assertFailure(answer, 400, "malformed_json", "The Host header is there twice")
+            assertSecured(answer)
+          }
+        }
+      })
+    )
+  })
+})
+
 describe("FORCE_HTTPS", () => {
   const https = { "x-forwarded-proto": "https" }
   const hsts = "max-age=31536000"

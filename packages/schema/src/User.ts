@@ -3,6 +3,7 @@ import type { User } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { Count } from "./Count.ts"
 import { Id } from "./Id.ts"
+import { EmailBody } from "./Input.ts"
 import { PreferencesBody, preferencesBody, preferencesExample } from "./Preferences.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
@@ -54,7 +55,7 @@ export const ProfileBody = Schema.Struct({
 /** A user as they see themselves. */
 export const UserBody = Schema.Struct({
   id: Id,
-  email: Schema.String.annotate({ format: "email" }),
+  email: EmailBody,
   username: Schema.String,
   phone_number: Schema.NullOr(Schema.String),
   is_verified: Schema.Boolean,

@@ -89,6 +89,17 @@ describe("a stop", () => {
     })
 
     it.effect(
+      "is not held up past the grace by a request that never comes to its end",
+      () =>
+        Effect.gen(function* () {
+          const head = "POST /api/v1/users/login/ HTTP/1.1\r\nHost: t\r\nContent-Type: application/json"
+          const elapsed = yield* stopBeside([`${head}\r\nContent-Length: 100\r\n\r\n{`])
+          assert.isBelow(elapsed, graceSeconds + 5)
+        }),
+      90_000
+    )
+
+    it.effect(
       "is not held up past the grace by connections that say nothing or half a head",
       () =>
         Effect.gen(function* () {

@@ -1,3 +1,4 @@
+import { NodeCrypto } from "@effect/platform-node"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
@@ -33,7 +34,6 @@ import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Layer } from "effect"
-import { Digest } from "effect/crypto"
 import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
@@ -78,7 +78,7 @@ const Features = (settings: ApiSettings) => {
     Storage.layer,
     Layer.succeed(SessionSettings, settings.sessions),
     Layer.succeed(CacheSettings, settings.cache),
-    Digest.layerWebCrypto,
+    NodeCrypto.layerDigest,
     PooledRandom.layer,
     RepresentationsHttp,
     PasswordPolicy.layer({ minLength: settings.passwordPolicy }),

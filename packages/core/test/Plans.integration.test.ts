@@ -255,12 +255,11 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed({
           page: [repo.page(userId, page)],
           find: [repo.find(userId, tokenId)],
-          holder: [repo.holder(tokenHash)],
           held: [
             repo.held(userId, tokenHash, { deviceId: "device778", platform: "ios" }),
             repo.held(userId, tokenHash, { deviceId: null, platform: "ios" })
           ],
-          insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, now)],
+          insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
           rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
           update: [repo.update(userId, tokenId, { isActive: false }, now)],
           remove: [repo.remove(userId, [tokenId])],

@@ -60,7 +60,6 @@ export class NewAccounts extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* AccountsRepo
       const profiles = yield* ProfilesRepo
-      const storage = yield* Storage.Storage
       const policy = yield* PasswordPolicy
       const passwords = yield* Passwords
       const changes = yield* Changes
@@ -117,12 +116,8 @@ export class NewAccounts extends Context.Service<
       })
 
       const open = (account: NewAccount, passwordHash: string) =>
-        Effect.gen(function* () {
-          const holder = yield* Option.match(account.pushToken, {
-            onNone: () => Effect.succeedNone,
-            onSome: (token) => storage.read(registrations.holder(token))
-          })
-          return yield* changes.create(
+        untilLocked((holder) =>
+          changes.create(
             Option.toArray(holder),
             Effect.fnUntraced(function* (locked) {
               const { event, id, session } = yield* create(account, passwordHash)
@@ -141,7 +136,7 @@ export class NewAccounts extends Context.Service<
               }
             })
           )
-        }).pipe(untilLocked)
+        )
 
       const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
         yield* judgePassword(account)

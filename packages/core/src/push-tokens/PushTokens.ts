@@ -54,31 +54,29 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const register = Effect.fn("PushTokens.register")(function* (
-        owner: { readonly userId: UserId; readonly sessionId: SessionId },
-        registration: Registration
-      ) {
-        const holder = yield* storage.read(registrations.holder(registration.token))
-        const others = Option.toArray(holder).filter((id) => id !== owner.userId)
-        return yield* changes.change(
-          [owner.userId, ...others],
-          Effect.fnUntraced(function* (locked) {
-            // It may have ended since it was let in, and what it registers now would fall silent with nothing.
-            if (!(yield* sessions.isAlive(owner.userId, owner.sessionId, yield* DateTime.now)))
-              return yield* new TokenInvalid()
-            const { events, isNew, token } = yield* registrations.register(
-              owner,
-              registration,
-              locked.map((user) => user.id)
+      const register = Effect.fn("PushTokens.register")(
+        (owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) =>
+          untilLocked((holder) =>
+            changes.change(
+              [owner.userId, ...Option.toArray(holder)],
+              Effect.fnUntraced(function* (locked) {
+                // It may have ended since it was let in, and what it registers now would fall silent with nothing.
+                if (!(yield* sessions.isAlive(owner.userId, owner.sessionId, yield* DateTime.now)))
+                  return yield* new TokenInvalid()
+                const { events, isNew, token } = yield* registrations.register(
+                  owner,
+                  registration,
+                  locked.map((user) => user.id)
+                )
+                return {
+                  result: { token, isNew },
+                  events,
+                  audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
+                }
+              })
             )
-            return {
-              result: { token, isNew },
-              events,
-              audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
-            }
-          })
-        )
-      }, untilLocked)
+          )
+      )
 
       const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>
         storage.read(repo.page(userId, request))

@@ -32,6 +32,7 @@ export const HeldRow = Schema.Struct({
 })
 
 const HeldOrSameRow = Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean })
+const InsertedRow = Schema.Struct({ ...PushTokenRow.fields, evicted: Schema.Array(HeldRow) })
 
 /** Whose a token is. */
 export const OwnerRow = Schema.Struct({ userId: Columns.userId })
@@ -54,8 +55,6 @@ export class PushTokensRepo extends Context.Service<
   {
     readonly page: (userId: UserId, request: PageRequest) => Query<Page<PushToken>>
     readonly find: (userId: UserId, id: PushTokenId) => Query<Option.Option<PushToken>>
-    /** Whose the token with this hash is. */
-    readonly holder: (tokenHash: Uint8Array) => Query<Option.Option<UserId>>
     /**
      * The row that holds this token, whoever's it is, and the user's row for this device, or for the one the token is on
      * when none is named: the same row, two, or none.
@@ -65,14 +64,18 @@ export class PushTokensRepo extends Context.Service<
       tokenHash: Uint8Array,
       device: { readonly deviceId: string | null; readonly platform: Platform }
     ) => Query<ReadonlyArray<HeldToken & { readonly isSameToken: boolean }>>
-    /** None when another transaction stored the token meanwhile. */
+    /**
+     * Deletes the user's longest unused active tokens for it, that there be no more than `max`. None when another
+     * transaction stored the token meanwhile.
+     */
     readonly insert: (
       id: PushTokenId,
       owner: { readonly userId: UserId; readonly sessionId: SessionId | null },
       token: { readonly token: DeviceToken; readonly tokenHash: Uint8Array; readonly platform: Platform },
       fields: PushTokenFields,
+      max: number,
       now: DateTime.Utc
-    ) => Query<Option.Option<PushToken>>
+    ) => Query<Option.Option<{ readonly token: PushToken; readonly evicted: ReadonlyArray<HeldToken> }>>
     /** Puts the token into an existing row and under this owner and session, as if it had been registered there. */
     readonly rebind: (
       id: PushTokenId,
@@ -138,13 +141,6 @@ export class PushTokensRepo extends Context.Service<
 
         find: (userId, id) => one(sql`select ${columns} from push_tokens where id = ${id} and user_id = ${userId}`),
 
-        holder: (tokenHash) =>
-          Effect.map(
-            firstRow(OwnerRow)(sql`
-              select user_id as "userId" from push_tokens where token_sha256 = ${tokenHash}`),
-            Option.map((row) => row.userId)
-          ),
-
         held: (userId, tokenHash, { deviceId, platform }) =>
           rows(HeldOrSameRow)(sql`
             select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
@@ -153,23 +149,35 @@ export class PushTokensRepo extends Context.Service<
                 ${deviceId}::text,
                 (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))`),
 
-        insert: (id, owner, token, fields, now) =>
-          one(sql`
-            insert into push_tokens ${sql.insert({
-              id,
-              user_id: owner.userId,
-              session_id: owner.sessionId,
-              token: token.token,
-              token_sha256: token.tokenHash,
-              platform: token.platform,
-              token_type: fields.tokenType ?? "fcm",
-              device_id: fields.deviceId ?? "",
-              device_name: fields.deviceName ?? "",
-              is_active: fields.isActive ?? true,
-              last_used_at: DateTime.toDate(now),
-              created_at: DateTime.toDate(now),
-              updated_at: DateTime.toDate(now)
-            })} on conflict (token_sha256) do nothing returning ${columns}`),
+        // What makes room does not see the row that it makes room for.
+        insert: (id, owner, token, { isActive = true, ...fields }, max, now) =>
+          Effect.map(
+            firstRow(InsertedRow)(sql`
+              with evicted as (
+                delete from push_tokens where id in (
+                  select id from push_tokens where user_id = ${owner.userId} and is_active
+                  order by last_used_at desc, id desc offset ${isActive ? max - 1 : max}
+                ) returning ${held}
+              ), inserted as (
+                insert into push_tokens ${sql.insert({
+                  id,
+                  user_id: owner.userId,
+                  session_id: owner.sessionId,
+                  token: token.token,
+                  token_sha256: token.tokenHash,
+                  platform: token.platform,
+                  token_type: fields.tokenType ?? "fcm",
+                  device_id: fields.deviceId ?? "",
+                  device_name: fields.deviceName ?? "",
+                  is_active: isActive,
+                  last_used_at: DateTime.toDate(now),
+                  created_at: DateTime.toDate(now),
+                  updated_at: DateTime.toDate(now)
+                })} on conflict (token_sha256) do nothing returning ${columns}
+              )
+              select inserted.*, (select coalesce(jsonb_agg(evicted), '[]') from evicted) as evicted from inserted`),
+            Option.map(({ evicted, ...row }) => ({ token: toPushToken(row), evicted }))
+          ),
 
         rebind: (id, owner, token, fields, now) =>
           Effect.map(

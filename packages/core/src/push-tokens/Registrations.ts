@@ -14,6 +14,18 @@ export interface Registration extends PushTokenFields {
   readonly platform: Platform
 }
 
+/** Whose it is to be. */
+interface Owner {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
+interface StoredToken {
+  readonly token: DeviceToken
+  readonly tokenHash: Uint8Array
+  readonly platform: Platform
+}
+
 /** A registered token, whether its row is new, and what there is to tell of it. */
 export interface Registered {
   readonly token: PushToken
@@ -21,15 +33,23 @@ export interface Registered {
   readonly events: ReadonlyArray<DomainEvent>
 }
 
-/** The token belongs to a user whose row this transaction has not locked: start again with theirs as well. */
-export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{}> {}
+/**
+ * The token belongs to a user whose row this transaction has not locked: start again with theirs as well. None where it
+ * was stored too late to see whose it is.
+ */
+export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{ readonly holder: Option.Option<UserId> }> {}
 
 /**
- * Starts again for as long as the holder was not locked. It ends by itself: each time somebody else has registered the
- * token between the look and the lock, and so is done.
+ * Makes the change with nobody else locked, as most tokens are new or their owner's, and begins it again with whoever turns
+ * out to hold the token. It ends by itself: each time somebody else has registered the token meanwhile, and so is done.
  */
-export const untilLocked = <A, E, R>(change: Effect.Effect<A, E | HolderNotLocked, R>) =>
-  Effect.retry(change, { while: (error): error is HolderNotLocked => error instanceof HolderNotLocked })
+export const untilLocked = <A, E, R>(
+  change: (holder: Option.Option<UserId>) => Effect.Effect<A, E | HolderNotLocked, R>,
+  holder: Option.Option<UserId> = Option.none()
+): Effect.Effect<A, E, R> =>
+  Effect.catch(change(holder), (error): Effect.Effect<A, E, R> =>
+    error instanceof HolderNotLocked ? untilLocked(change, error.holder) : Effect.fail(error)
+  )
 
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have. */
 export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "MAX_PUSH_TOKENS").pipe(
@@ -43,14 +63,12 @@ const unnamed: PushTokenFields = { tokenType: "fcm", deviceId: "", deviceName: "
 export class Registrations extends Context.Service<
   Registrations,
   {
-    /** Who holds the token now, if anyone: their row is to be locked too. */
-    readonly holder: (token: DeviceToken) => Effect.Effect<Option.Option<UserId>, SqlError.SqlError>
     /**
      * An upsert: one row a token, and one a named device of a user. It reactivates, moves the token here from whoever
      * held it, and deletes the longest unused active token beyond the limit.
      */
     readonly register: (
-      owner: { readonly userId: UserId; readonly sessionId: SessionId },
+      owner: Owner,
       registration: Registration,
       locked: ReadonlyArray<UserId>
     ) => Effect.Effect<Registered, HolderNotLocked | SqlError.SqlError>
@@ -72,8 +90,31 @@ export class Registrations extends Context.Service<
         const evict = (userId: UserId, keep: PushTokenId) =>
           Effect.map(repo.evict(userId, settings.maxActive, keep), (evicted) => removed(evicted, "evicted"))
 
+        const insert = Effect.fnUntraced(function* (
+          owner: Owner,
+          stored: StoredToken,
+          fields: PushTokenFields,
+          now: DateTime.Utc
+        ) {
+          const id = PushTokenId.make(yield* random.uuidV7())
+          const inserted = yield* repo.insert(id, owner, stored, fields, settings.maxActive, now)
+          if (Option.isNone(inserted)) return yield* new HolderNotLocked({ holder: Option.none() })
+          return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
+        })
+
+        const rebind = Effect.fnUntraced(function* (
+          id: PushTokenId,
+          owner: Owner,
+          stored: StoredToken,
+          fields: PushTokenFields,
+          now: DateTime.Utc
+        ) {
+          const row = yield* repo.rebind(id, owner, stored, fields, now)
+          return { row, evicted: row.isActive ? yield* evict(owner.userId, id) : [] }
+        })
+
         const register = Effect.fn("Registrations.register")(function* (
-          owner: { readonly userId: UserId; readonly sessionId: SessionId },
+          owner: Owner,
           { platform, token, ...fields }: Registration,
           locked: ReadonlyArray<UserId>
         ) {
@@ -85,7 +126,9 @@ export class Registrations extends Context.Service<
           })
           const sameToken = found.find((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
-          if (sameToken !== undefined && !locked.includes(sameToken.userId)) return yield* new HolderNotLocked()
+          if (sameToken !== undefined && !locked.includes(sameToken.userId)) {
+            return yield* new HolderNotLocked({ holder: Option.some(sameToken.userId) })
+          }
 
           // The device's row keeps its id, so the row that held the token elsewhere makes room for it.
           const existing = sameDevice ?? sameToken
@@ -93,15 +136,9 @@ export class Registrations extends Context.Service<
           if (sameDevice !== undefined && sameToken !== undefined) {
             yield* repo.remove(sameToken.userId, [sameToken.id])
           }
-          const row =
-            existing === undefined
-              ? yield* Effect.flatMap(
-                  repo.insert(PushTokenId.make(yield* random.uuidV7()), owner, stored, fields, now),
-                  Option.match({ onNone: () => Effect.fail(new HolderNotLocked()), onSome: Effect.succeed })
-                )
-              : yield* repo.rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
-
-          const evicted = row.isActive ? yield* evict(owner.userId, row.id) : []
+          const { evicted, row } = yield* existing === undefined
+            ? insert(owner, stored, fields, now)
+            : rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
           const replaced = sameDevice !== undefined && sameDevice.isActive ? [sameDevice] : []
           const transferred = moved && sameToken.isActive ? [sameToken] : []
           const wasLiveHere = sameToken !== undefined && !moved && sameToken.isActive
@@ -119,9 +156,7 @@ export class Registrations extends Context.Service<
           }
         })
 
-        const holder = (token: DeviceToken) => Effect.flatMap(hash(token), repo.holder)
-
-        return { holder, register, evict }
+        return { register, evict }
       })
     )
 }

@@ -256,8 +256,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           page: [repo.page(userId, page)],
           find: [repo.find(userId, tokenId)],
           held: [
-            repo.held(userId, tokenHash, { deviceId: "device778", platform: "ios" }),
-            repo.held(userId, tokenHash, { deviceId: null, platform: "ios" })
+            repo.held(owner, tokenHash, { deviceId: "device778", platform: "ios" }, now),
+            repo.held(owner, tokenHash, { deviceId: null, platform: "ios" }, now)
           ],
           insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
           rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],

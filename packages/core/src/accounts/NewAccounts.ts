@@ -123,11 +123,13 @@ export class NewAccounts extends Context.Service<
               const { event, id, session } = yield* create(account, passwordHash)
               const registered = Option.isNone(account.pushToken)
                 ? []
-                : (yield* registrations.register(
-                    { userId: id, sessionId: session.id },
-                    { token: account.pushToken.value, platform: "web" },
-                    [id, ...locked.map((user) => user.id)]
-                  )).events
+                : (yield* registrations
+                    .register(
+                      { userId: id, sessionId: session.id },
+                      { token: account.pushToken.value, platform: "web" },
+                      [id, ...locked.map((user) => user.id)]
+                    )
+                    .pipe(Effect.catchTag("TokenInvalid", () => Effect.die("A session just opened has ended")))).events
               const user = yield* profiles.find(id)
               return {
                 result: { session, user: Option.getOrThrow(user) },

@@ -2,14 +2,12 @@ import * as Storage from "@user-service/database/Storage"
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import type { SessionId } from "@user-service/domain/Session"
-import { TokenInvalid } from "@user-service/domain/Token"
+import type { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
-import { SessionsRepo } from "../sessions/SessionsRepo.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type HeldToken, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import { type HeldToken, type Owner, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
@@ -21,7 +19,7 @@ export class PushTokens extends Context.Service<
      * session has ended meanwhile.
      */
     readonly register: (
-      owner: { readonly userId: UserId; readonly sessionId: SessionId },
+      owner: Owner,
       registration: Registration
     ) => Effect.Effect<
       { readonly token: PushToken; readonly isNew: boolean },
@@ -46,7 +44,6 @@ export class PushTokens extends Context.Service<
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const registrations = yield* Registrations
-      const sessions = yield* SessionsRepo
 
       const parseId = (id: string) =>
         Effect.mapError(Schema.decodeUnknownEffect(PushTokenId)(id), () => new PushTokenNotFound())
@@ -54,28 +51,24 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const register = Effect.fn("PushTokens.register")(
-        (owner: { readonly userId: UserId; readonly sessionId: SessionId }, registration: Registration) =>
-          untilLocked((holder) =>
-            changes.change(
-              [owner.userId, ...Option.toArray(holder)],
-              Effect.fnUntraced(function* (locked) {
-                // It may have ended since it was let in, and what it registers now would fall silent with nothing.
-                if (!(yield* sessions.isAlive(owner.userId, owner.sessionId, yield* DateTime.now)))
-                  return yield* new TokenInvalid()
-                const { events, isNew, token } = yield* registrations.register(
-                  owner,
-                  registration,
-                  locked.map((user) => user.id)
-                )
-                return {
-                  result: { token, isNew },
-                  events,
-                  audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
-                }
-              })
-            )
+      const register = Effect.fn("PushTokens.register")((owner: Owner, registration: Registration) =>
+        untilLocked((holder) =>
+          changes.change(
+            [owner.userId, ...Option.toArray(holder)],
+            Effect.fnUntraced(function* (locked) {
+              const { events, isNew, token } = yield* registrations.register(
+                owner,
+                registration,
+                locked.map((user) => user.id)
+              )
+              return {
+                result: { token, isNew },
+                events,
+                audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
+              }
+            })
           )
+        )
       )
 
       const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>

@@ -31,7 +31,10 @@ export const HeldRow = Schema.Struct({
   isActive: Schema.Boolean
 })
 
-const HeldOrSameRow = Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean })
+const FoundRow = Schema.Struct({
+  isAlive: Schema.Boolean,
+  found: Schema.Array(Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean }))
+})
 const InsertedRow = Schema.Struct({ ...PushTokenRow.fields, evicted: Schema.Array(HeldRow) })
 
 /** Whose a token is. */
@@ -48,6 +51,19 @@ export interface PushTokenFields {
   readonly isActive?: boolean
 }
 
+/** Whose a token is to be. */
+export interface Owner {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
+/** A token, as it is stored and found. */
+export interface StoredToken {
+  readonly token: DeviceToken
+  readonly tokenHash: Uint8Array
+  readonly platform: Platform
+}
+
 type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 export class PushTokensRepo extends Context.Service<
@@ -56,22 +72,26 @@ export class PushTokensRepo extends Context.Service<
     readonly page: (userId: UserId, request: PageRequest) => Query<Page<PushToken>>
     readonly find: (userId: UserId, id: PushTokenId) => Query<Option.Option<PushToken>>
     /**
-     * The row that holds this token, whoever's it is, and the user's row for this device, or for the one the token is on
-     * when none is named: the same row, two, or none.
+     * Whether the session lives; the row that holds this token, whoever's it is, and the user's row for this device, or for
+     * the one the token is on when none is named: the same row, two, or none.
      */
     readonly held: (
-      userId: UserId,
+      owner: Owner,
       tokenHash: Uint8Array,
-      device: { readonly deviceId: string | null; readonly platform: Platform }
-    ) => Query<ReadonlyArray<HeldToken & { readonly isSameToken: boolean }>>
+      device: { readonly deviceId: string | null; readonly platform: Platform },
+      now: DateTime.Utc
+    ) => Query<{
+      readonly isAlive: boolean
+      readonly found: ReadonlyArray<HeldToken & { readonly isSameToken: boolean }>
+    }>
     /**
      * Deletes the user's longest unused active tokens for it, that there be no more than `max`. None when another
      * transaction stored the token meanwhile.
      */
     readonly insert: (
       id: PushTokenId,
-      owner: { readonly userId: UserId; readonly sessionId: SessionId | null },
-      token: { readonly token: DeviceToken; readonly tokenHash: Uint8Array; readonly platform: Platform },
+      owner: Owner,
+      token: StoredToken,
       fields: PushTokenFields,
       max: number,
       now: DateTime.Utc
@@ -79,8 +99,8 @@ export class PushTokensRepo extends Context.Service<
     /** Puts the token into an existing row and under this owner and session, as if it had been registered there. */
     readonly rebind: (
       id: PushTokenId,
-      owner: { readonly userId: UserId; readonly sessionId: SessionId | null },
-      token: { readonly token: DeviceToken; readonly tokenHash: Uint8Array; readonly platform: Platform },
+      owner: Owner,
+      token: StoredToken,
       fields: PushTokenFields,
       now: DateTime.Utc
     ) => Query<PushToken>
@@ -141,13 +161,21 @@ export class PushTokensRepo extends Context.Service<
 
         find: (userId, id) => one(sql`select ${columns} from push_tokens where id = ${id} and user_id = ${userId}`),
 
-        held: (userId, tokenHash, { deviceId, platform }) =>
-          rows(HeldOrSameRow)(sql`
-            select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
-            where token_sha256 = ${tokenHash}
-              or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
-                ${deviceId}::text,
-                (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))`),
+        held: ({ sessionId, userId }, tokenHash, { deviceId, platform }, now) =>
+          onlyRow(FoundRow)(sql`
+            with found as (
+              select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
+              where token_sha256 = ${tokenHash}
+                or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
+                  ${deviceId}::text,
+                  (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))
+            )
+            select (select coalesce(jsonb_agg(found), '[]') from found) as found,
+              exists (
+                select 1 from sessions s join users u on u.id = s.user_id
+                where s.id = ${sessionId} and s.user_id = ${userId} and s.revoked_at is null
+                  and s.expires_at > ${DateTime.toDate(now)} and u.is_active
+              ) as "isAlive"`),
 
         // What makes room does not see the row that it makes room for.
         insert: (id, owner, token, { isActive = true, ...fields }, max, now) =>

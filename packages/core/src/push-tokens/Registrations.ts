@@ -1,28 +1,16 @@
 import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import { type DeviceToken, type Platform, type PushToken, PushTokenId } from "@user-service/domain/PushToken"
-import type { SessionId } from "@user-service/domain/Session"
+import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import { type Owner, type PushTokenFields, PushTokensRepo, type StoredToken } from "./PushTokensRepo.ts"
 
 /** What an app registers. */
 export interface Registration extends PushTokenFields {
   readonly token: DeviceToken
-  readonly platform: Platform
-}
-
-/** Whose it is to be. */
-interface Owner {
-  readonly userId: UserId
-  readonly sessionId: SessionId
-}
-
-interface StoredToken {
-  readonly token: DeviceToken
-  readonly tokenHash: Uint8Array
   readonly platform: Platform
 }
 
@@ -65,13 +53,13 @@ export class Registrations extends Context.Service<
   {
     /**
      * An upsert: one row a token, and one a named device of a user. It reactivates, moves the token here from whoever
-     * held it, and deletes the longest unused active token beyond the limit.
+     * held it, and deletes the longest unused active token beyond the limit. `TokenInvalid` when the session has ended.
      */
     readonly register: (
       owner: Owner,
       registration: Registration,
       locked: ReadonlyArray<UserId>
-    ) => Effect.Effect<Registered, HolderNotLocked | SqlError.SqlError>
+    ) => Effect.Effect<Registered, TokenInvalid | HolderNotLocked | SqlError.SqlError>
     /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
@@ -120,10 +108,10 @@ export class Registrations extends Context.Service<
         ) {
           const now = yield* DateTime.now
           const stored = { token, tokenHash: yield* hash(token), platform }
-          const found = yield* repo.held(owner.userId, stored.tokenHash, {
-            deviceId: fields.deviceId ?? null,
-            platform
-          })
+          const device = { deviceId: fields.deviceId ?? null, platform }
+          const { found, isAlive } = yield* repo.held(owner, stored.tokenHash, device, now)
+          // It may have ended since it was let in, and what it registers now would fall silent with nothing.
+          if (!isAlive) return yield* new TokenInvalid()
           const sameToken = found.find((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
           if (sameToken !== undefined && !locked.includes(sameToken.userId)) {

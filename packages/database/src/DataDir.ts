@@ -30,14 +30,15 @@ export const hold = Effect.fnUntraced(
   function* (path: string) {
     const files = yield* FileSystem.FileSystem
     const own = claimOf(process.pid)
+    const start = yield* startOf(process.pid)
     yield* files.makeDirectory(path, { recursive: true })
-    yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, "", { mode: 0o600 }), () =>
+    yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, start, { mode: 0o600 }), () =>
       Effect.ignore(files.remove(`${path}/${own}`))
     )
     for (const name of yield* files.readDirectory(path)) {
       const pid = Number(claimPattern.exec(name)?.[1])
       if (Number.isNaN(pid) || name === own) continue
-      if (isRunning(pid)) return yield* new DataDirInUse({ path, pid })
+      if (isRunning(pid) && !(yield* isAnother(pid, `${path}/${name}`))) return yield* new DataDirInUse({ path, pid })
       yield* files.remove(`${path}/${name}`, { force: true })
     }
   },
@@ -54,6 +55,24 @@ const problemOf = ({ message, reason: { cause } }: PlatformError.PlatformError):
 const claimOf = (pid: number): string => `process-${pid}.pid`
 
 const claimPattern = /^process-([1-9]\d*)\.pid$/
+
+// When the process began, which tells it from those that had its number before; empty where the system does not say (proc(5)).
+const startOf = Effect.fnUntraced(function* (pid: number) {
+  const files = yield* FileSystem.FileSystem
+  const read = (path: string) => Effect.orElseSucceed(files.readFileString(path), () => "")
+  const [boot, stat] = [yield* read("/proc/sys/kernel/random/boot_id"), yield* read(`/proc/${pid}/stat`)]
+  // The fields after the name, which is in brackets and may hold anything; the 22nd of all is the start.
+  const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
+  return ticks === undefined ? "" : `${boot.trim()} ${ticks}`
+})
+
+// Whether the claim is not of the process that has its number now. One of which no start is known is believed.
+const isAnother = Effect.fnUntraced(function* (pid: number, claim: string) {
+  const files = yield* FileSystem.FileSystem
+  const claimed = yield* Effect.orElseSucceed(files.readFileString(claim), () => "")
+  const started = yield* startOf(pid)
+  return claimed !== "" && started !== "" && claimed !== started
+})
 
 const isRunning = (pid: number): boolean => {
   try {

@@ -97,6 +97,26 @@ describe("hold", () => {
     )
   )
 
+  it.live.skipIf(process.platform !== "linux")(
+    "a killed process whose number another program has got since does not lock the folder",
+    () =>
+      inDirectory((path, fs) =>
+        Effect.gen(function* () {
+          const killed = yield* anotherProcess(path)
+          yield* kill(killed.child, "SIGKILL")
+          const left = yield* fs.readFileString(`${path}/process-${killed.pid}.pid`)
+          yield* fs.remove(`${path}/process-${killed.pid}.pid`)
+          const other = yield* Effect.acquireRelease(
+            Effect.sync(() => spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"])),
+            (child) => kill(child, "SIGKILL")
+          )
+          yield* fs.writeFileString(`${path}/process-${other.pid}.pid`, left)
+          yield* DataDir.hold(path)
+          assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${process.pid}.pid`])
+        }).pipe(Effect.scoped)
+      )
+  )
+
   it.live("of processes that start at once on what a killed one left, never two get it", () =>
     inDirectory((path) =>
       Effect.gen(function* () {

@@ -121,7 +121,7 @@ describe("an end in the middle of a first start", () => {
         const program = yield* Program.launch({ DATA_DIR })
         yield* until(
           "The database is begun",
-          Effect.sync(() => existsSync(join(DATA_DIR, "pglite")))
+          Effect.sync(() => existsSync(join(DATA_DIR, "pglite.new")))
         )
         const { code, stderr, stdout } = yield* program.stop
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })

@@ -3,7 +3,9 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
-import { mkdir } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { mkdir, rename, rm } from "node:fs/promises"
+import { join } from "node:path"
 import * as PgLiteValues from "./PgLiteValues.ts"
 
 /** `dataDir` is kept from run to run; without one the database lives in memory. */
@@ -44,10 +46,22 @@ export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
     )
   ).pipe(Layer.provide(Reactivity.layer))
 
-// The kept folder is made with its parents, which PGlite leaves to others.
-const open = async (settings: PgLiteSettings) => {
-  if (settings.dataDir !== undefined) await mkdir(settings.dataDir, { recursive: true })
-  return await PGlite.create({ ...settings, parsers: PgLiteValues.parsers })
+const open = async ({ dataDir, loadDataDir }: PgLiteSettings) => {
+  const parsers = PgLiteValues.parsers
+  if (dataDir === undefined) return await PGlite.create({ ...(loadDataDir && { loadDataDir }), parsers })
+  if (!existsSync(join(dataDir, "PG_VERSION"))) await begin(dataDir, loadDataDir)
+  return await PGlite.create({ dataDir, parsers })
+}
+
+// Made beside its place and then moved there: what a killed process left of one half made might never open again.
+const begin = async (dataDir: string, loadDataDir: Blob | undefined) => {
+  const unfinished = `${dataDir}.new`
+  await rm(unfinished, { recursive: true, force: true })
+  // With its parents, which PGlite leaves to others.
+  await mkdir(unfinished, { recursive: true })
+  const made = await PGlite.create({ dataDir: unfinished, ...(loadDataDir && { loadDataDir }) })
+  await made.close()
+  await rename(unfinished, dataDir)
 }
 
 // A statement that has begun cannot be called back, so it is waited for: the connection is free when its turn is over.

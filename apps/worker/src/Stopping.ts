@@ -1,10 +1,10 @@
-import { type Duration, Effect, Fiber, Latch, type Scope } from "effect"
+import { type Duration, Effect, Fiber, Latch, Option, type Scope } from "effect"
 
 /** Whether the scope is closing. */
 export interface Stopping {
   readonly isStopping: () => boolean
-  /** Runs the effect, or gives it up once the scope is closing. For what waits, and holds nothing. */
-  readonly orStop: (wait: Effect.Effect<unknown>) => Effect.Effect<void>
+  /** Runs the effect, or gives it up once the scope is closing, for nothing. For what waits, and holds nothing. */
+  readonly orStop: <A>(wait: Effect.Effect<A>) => Effect.Effect<Option.Option<A>>
 }
 
 export interface StoppingSettings {
@@ -24,7 +24,7 @@ export const fork = (
     const latch = Latch.makeUnsafe()
     const stopping: Stopping = {
       isStopping: () => latch.isOpen(),
-      orStop: (wait) => Effect.asVoid(Effect.raceFirst(wait, latch.await))
+      orStop: (wait) => Effect.raceFirst(Effect.asSome(wait), Effect.as(latch.await, Option.none()))
     }
     const fibers = yield* Effect.forEach(loops, (loop) => Effect.forkScoped(loop(stopping)))
     // After the forks, and so before they would be interrupted.

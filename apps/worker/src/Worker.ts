@@ -9,6 +9,9 @@ import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
+import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
+import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
+import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
@@ -23,10 +26,11 @@ import { Storage } from "@user-service/database/Storage"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Digest, SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import process from "node:process"
+import * as StatusConsumer from "./deliveries/StatusConsumer.ts"
 import { Drain, layerShutdown } from "./health/Drain.ts"
 import * as EngineMetrics from "./health/EngineMetrics.ts"
 import * as HealthHttp from "./health/HealthHttp.ts"
@@ -45,15 +49,24 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
   const Foundations = Layer.mergeAll(
     Storage.layer,
     Layer.succeed(SessionSettings, sessions),
-    SecureRandom.layerWebCrypto
+    SecureRandom.layerWebCrypto,
+    Digest.layerWebCrypto
   )
-  const Repos = Layer.mergeAll(ChangesRepo.layer, OutboxRepo.layer, SessionsRepo.layer, StalePushTokensRepo.layer)
+  const Repos = Layer.mergeAll(
+    ChangesRepo.layer,
+    DeliveriesRepo.layer,
+    DeliveryStatusesRepo.layer,
+    OutboxRepo.layer,
+    SessionsRepo.layer,
+    StalePushTokensRepo.layer
+  )
   const ChangesLive = Changes.layer.pipe(
     Layer.provideMerge(Invalidations.layer),
     Layer.provide([LiveSessions.layer, OutboxSignal.layer])
   )
   return Layer.mergeAll(
     Outbox.layer,
+    DeliveryStatuses.layer,
     StalePushTokens.layer(stalePushTokens),
     ExpiredSessions.layer,
     AuditPartitions.layer
@@ -62,8 +75,9 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
 
 /** All the work, over engines that come from whoever does it. `turns`: see {@link Relay.RelaySettings}. */
 export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
-  Layer.mergeAll(Relay.layer(settings), Jobs.layer(settings), OutboxMetrics.layer).pipe(
-    Layer.provide(features(settings))
+  Layer.mergeAll(Relay.layer(settings), StatusConsumer.layer(settings), Jobs.layer(settings), OutboxMetrics.layer).pipe(
+    Layer.provide(features(settings)),
+    Layer.provide(Storage.layer)
   )
 
 /** PostgreSQL does not answer. */

@@ -29,7 +29,7 @@ export interface Topology {
 export const userEvents: Exchange = { name: "user_events", type: "topic" }
 export const userMail: Exchange = { name: "user_mail", type: "direct" }
 export const notificationStatus: Exchange = { name: "notification_status", type: "topic" }
-const deadStatuses: Exchange = { name: "user-service.notification-status.dead", type: "fanout" }
+export const deadStatuses: Exchange = { name: "user-service.notification-status.dead", type: "fanout" }
 
 export const statusQueue: Queue = {
   name: "user-service.notification-status",

@@ -8,7 +8,7 @@ import * as Worker from "@user-service/worker/Worker"
 import { Array, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { eventually, layerChanges, layerEngines, newUser, rename, settings, tell, waiting } from "../TestWork.ts"
-import { allEvents, firstTold, layerBetween, listen, topology } from "./Told.ts"
+import { allEvents, firstTold, layerBetween, listen, wholeTopology } from "./Told.ts"
 
 /** What becomes of events, whatever the database, on which so many workers may be at once. */
 export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>, most: number) => {
@@ -31,7 +31,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
     }
   // Of what the test before has left.
   const empty = SqlClient.SqlClient.use((sql) => sql`delete from outbox`)
-  const memory = Broker.layerMemory({ topology })
+  const memory = Broker.layerMemory({ topology: wholeTopology })
 
   describe(name, () => {
     it.layer(layerChanges.pipe(Layer.provideMerge(layerEngines(database))), { excludeTestServices: true })((it) => {
@@ -97,7 +97,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           bindings: [{ exchange: userEvents.name, pattern: "user.logged_in" }],
           deliveryLimit: 20
         }
-        const narrow: Topology = { ...topology, queues: [...topology.queues, full] }
+        const narrow: Topology = { ...wholeTopology, queues: [...wholeTopology.queues, full] }
         return Effect.gen(function* () {
           const told = yield* listen(allEvents)
           const [a, b, c] = [yield* newUser, yield* newUser, yield* newUser]

@@ -1,6 +1,6 @@
 import { Broker } from "@user-service/broker/Broker"
 import type { Outcome, Outgoing } from "@user-service/broker/Message"
-import { type Topology, userEvents } from "@user-service/broker/Topology"
+import { type Topology, userEvents, userService } from "@user-service/broker/Topology"
 import { type UserEventBody } from "@user-service/schema/amqp/UserEvents"
 import { Effect, Layer, Stream } from "effect"
 import type { BrokerUnavailable } from "@user-service/broker/BrokerUnavailable"
@@ -11,6 +11,12 @@ export const allEvents = "all-events"
 export const topology: Topology = {
   exchanges: [userEvents],
   queues: [{ name: allEvents, bindings: [{ exchange: userEvents.name, pattern: "#" }], deliveryLimit: 20 }]
+}
+
+/** With what the workers declare themselves, where there is something to declare it on. */
+export const wholeTopology: Topology = {
+  exchanges: userService.exchanges,
+  queues: [...userService.queues, ...topology.queues]
 }
 
 export interface Told {
@@ -49,7 +55,7 @@ const nameOf = ({ body }: Told): string =>
 type Publish = (messages: ReadonlyArray<Outgoing>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
 
 /** The broker in the process, with something between it and whoever publishes. */
-export const layerBetween = (between: (publishAll: Publish) => Publish, of: Topology = topology) =>
+export const layerBetween = (between: (publishAll: Publish) => Publish, of: Topology = wholeTopology) =>
   Layer.effect(
     Broker,
     Effect.map(Broker, (broker) => ({ ...broker, publishAll: between(broker.publishAll) }))

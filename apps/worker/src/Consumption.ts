@@ -1,0 +1,112 @@
+import { Broker } from "@user-service/broker/Broker"
+import type { Delivery } from "@user-service/broker/Delivery"
+import { Storage } from "@user-service/database/Storage"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Array, Cause, Clock, Data, Duration, Effect, Metric, Option, Random, Result, Schedule, Stream } from "effect"
+import type * as Stopping from "./Stopping.ts"
+
+/** What was in hand is let go unfinished, and comes again: the process stops, or an engine stays away. */
+export class LetGo extends Data.TaggedError("LetGo")<{}> {}
+
+/**
+ * Tries again, in growing steps, for as long as it fails: what is in hand stays so meanwhile, since to give it back would
+ * cost it one of its lives each time.
+ */
+export type Insist = <A, E extends { readonly message: string }, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<A, LetGo, R>
+
+export interface Consumption {
+  readonly queue: string
+  /** How many are unanswered at most: what is beyond a batch gathers while that is dealt with. */
+  readonly prefetch: number
+  /** How many are dealt with at once at most. */
+  readonly batchLimit: number
+  /** Deals with all of them, for good: when it is done they are acknowledged, together. */
+  readonly handle: (batch: Array.NonEmptyReadonlyArray<Delivery>, insist: Insist) => Effect.Effect<void, LetGo>
+}
+
+const shortestBackoff = 100
+const longestBackoff = 3000
+
+// RabbitMQ closes a channel over what is not answered in half an hour. What is given back comes again once the database
+// answers, and so an outage of any length costs one life.
+const patience = Duration.toMillis("20 minutes")
+
+/**
+ * Takes what comes into the queue, in its order, until told to stop; then what is in hand is finished and acknowledged, and
+ * the rest goes back. Nothing else ends it.
+ */
+export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch, queue }: Consumption) {
+  const broker = yield* Broker
+  const storage = yield* Storage
+  const sizes = Metric.withAttributes(batchSizes, { queue })
+  const isPaused = Metric.withAttributes(paused, { queue })
+  const annotated = Effect.annotateLogs({ queue })
+
+  const insistUnless = ({ isStopping, orStop }: Stopping.Stopping): Insist =>
+    Effect.fnUntraced(
+      function* (effect) {
+        const since = yield* Clock.currentTimeMillis
+        for (let failures = 0; ;) {
+          const outcome = yield* Effect.result(effect)
+          if (Result.isSuccess(outcome)) {
+            if (failures > 0) yield* annotated(Effect.logInfo("A consumer goes on"))
+            return outcome.success
+          }
+          const { message: reason } = outcome.failure
+          if (failures++ === 0) {
+            yield* annotated(Effect.annotateLogs(Effect.logWarning("A consumer is paused"), { reason }))
+          }
+          yield* Metric.update(isPaused, 1)
+          yield* orStop(backoff(failures))
+          if (isStopping() || (yield* Clock.currentTimeMillis) - since > patience) return yield* new LetGo()
+        }
+      },
+      Effect.ensuring(Metric.update(isPaused, 0))
+    )
+
+  const take = Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
+    const insist = insistUnless(stopping)
+    const pull = yield* Stream.toPull(broker.consume(queue, { prefetch }))
+    for (;;) {
+      const come = yield* stopping.orStop(Effect.orDie(pull))
+      if (Option.isNone(come)) return
+      for (const batch of Array.chunksOf(come.value, batchLimit)) {
+        if (stopping.isStopping()) return
+        yield* Metric.update(sizes, batch.length)
+        yield* handle(batch, insist)
+        yield* Array.lastNonEmpty(batch).ackThrough
+      }
+    }
+  }, Effect.scoped)
+
+  return Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
+    while (!stopping.isStopping()) {
+      yield* take(stopping).pipe(
+        Effect.catch(() => Effect.void),
+        Effect.catchCauseIf(
+          (cause) => !Cause.hasInterrupts(cause),
+          (cause) => annotated(Effect.logError("A consumer failed, for a reason of ours, and begins again", cause))
+        )
+      )
+      yield* stopping.orStop(Effect.andThen(backoff(1), answering(storage.ping)))
+    }
+  })
+})
+
+const answering = (ping: Effect.Effect<unknown, ServiceUnavailable>) =>
+  Effect.ignore(Effect.retry(ping, Schedule.jittered(Schedule.spaced(longestBackoff))))
+
+const backoff = (failures: number) =>
+  Effect.flatMap(Random.nextBetween(0.5, 1), (part) =>
+    Effect.sleep(part * Math.min(longestBackoff, shortestBackoff * 2 ** (failures - 1)))
+  )
+
+const batchSizes = Metric.histogram("worker_consumer_batch_size", {
+  description: "Messages that were dealt with together, by queue",
+  boundaries: [1, 10, 50, 100, 200, 500]
+})
+const paused = Metric.gauge("worker_consumer_paused", {
+  description: "1 while what was taken from the queue waits for an engine, else 0"
+})

@@ -1,0 +1,347 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Broker } from "@user-service/broker/Broker"
+import type { Delivery } from "@user-service/broker/Delivery"
+import type { Outcome } from "@user-service/broker/Message"
+import { answer, textOf } from "@user-service/broker/testing/Fresh"
+import { deadStatuses } from "@user-service/broker/Topology"
+import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import * as StatusConsumer from "@user-service/worker/deliveries/StatusConsumer"
+import * as Worker from "@user-service/worker/Worker"
+import { Storage } from "@user-service/database/Storage"
+import { Array, Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Scope, Stream, Tracer } from "effect"
+import { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
+import { eventually, layerChanges, layerEngines, newUser, settings } from "../TestWork.ts"
+import {
+  deadLetters,
+  isLive,
+  messageOf,
+  newDevice,
+  notificationOf,
+  publish,
+  statusesLeft,
+  statusesOf,
+  statusOf,
+  tell
+} from "./TestStatuses.ts"
+
+type Report = DeliveryStatuses["Service"]["report"]
+
+/** The real ones, with something between them and the consumer. */
+const statusesBetween = (between: (report: Report) => Report) =>
+  Layer.effect(
+    DeliveryStatuses,
+    Effect.map(DeliveryStatuses, ({ report }) => ({ report: between(report) }))
+  )
+const untouched = statusesBetween((report) => report)
+
+/** A consumer beside those that there are, until it is closed. */
+const startWith = Effect.fnUntraced(function* (between: Layer.Layer<DeliveryStatuses, never, DeliveryStatuses>) {
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+  const work = StatusConsumer.layer(settings).pipe(
+    Layer.provide(between),
+    Layer.provide(Worker.features(settings)),
+    Layer.provide(Storage.layer)
+  )
+  yield* Layer.buildWithScope(Layer.fresh(work), scope)
+  return { close: Scope.close(scope, Exit.void) }
+})
+const start = startWith(untouched)
+
+const isStatus = (id: string, status: string) => Effect.map(statusOf(id), (now) => now === status)
+
+const isAway = Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+
+const reasonOf = (letter: Delivery) => [textOf(letter), letter.message.headers["x-reason"]] as const
+
+/** What becomes of statuses, whatever the engines. */
+export const suite = <E, F>(
+  name: string,
+  database: Layer.Layer<SqlClient.SqlClient, E>,
+  broker: Layer.Layer<Broker, F>,
+  most: number
+) =>
+  describe(name, () => {
+    const engines = layerChanges.pipe(Layer.provideMerge(layerEngines(database)), Layer.provideMerge(broker))
+
+    it.layer(engines, { excludeTestServices: true })((it) => {
+      it.effect("told twice, and in any order, they come to the highest; by several consumers at once too", () =>
+        Effect.gen(function* () {
+          yield* Effect.replicateEffect(start, most)
+          const user = yield* newUser
+          const all = Array.makeBy(40, () => notificationOf(user))
+          const order = ["sent", "opened", "pending", "delivered", "sent", "failed"]
+          yield* tell(...order.flatMap((status) => all.map((notification) => ({ ...notification, status }))))
+          const ids = all.map(({ notification_id }) => notification_id)
+          yield* eventually(
+            Effect.map(
+              statusesOf(ids),
+              (found) => found.size === 40 && [...found.values()].every((status) => status === "opened")
+            )
+          )
+          yield* tell(...all.map((notification) => ({ ...notification, status: "sent" })))
+          const last = notificationOf(user)
+          yield* tell({ ...last, status: "bounced" })
+          yield* eventually(isStatus(last.notification_id, "bounced"))
+          assert.deepStrictEqual([...new Set((yield* statusesOf(ids)).values())], ["opened"])
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("a device that is gone is deactivated, but not one registered since; an address is suppressed", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* start
+          const user = yield* newUser
+          const gone = yield* newDevice(user, "2026-01-01T00:00:00Z")
+          const back = yield* newDevice(user, "2026-03-01T00:00:00Z")
+          const failed = { status: "failed", error_code: "UNREGISTERED", timestamp: "2026-02-01T00:00:00Z" }
+          const mail = notificationOf(user)
+          const complained = { ...mail, channel: "email", status: "complained" }
+          yield* tell(
+            { ...notificationOf(user), ...failed, push_token: gone.token },
+            { ...notificationOf(user), ...failed, push_token_id: back.id.toUpperCase() },
+            complained,
+            complained
+          )
+          yield* eventually(isStatus(mail.notification_id, "complained"))
+          assert.deepStrictEqual([yield* isLive(gone.id), yield* isLive(back.id)], [false, true])
+          assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [
+            { reason: "complaint" }
+          ])
+          const events = yield* sql`
+            select payload->>'tokenId' as id, payload->>'reason' as reason from outbox where user_id = ${user}`
+          assert.deepStrictEqual(events, [{ id: gone.id, reason: "unregistered" }])
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("what cannot be read is a dead letter as it was, with its reason, and the others are applied", () =>
+        Effect.gen(function* () {
+          const user = yield* newUser
+          const [first, last] = [notificationOf(user), notificationOf(user)]
+          const malformed = messageOf("{", { traceparent: "x", own: "a" })
+          const large = messageOf(new Uint8Array(10 * 1024 * 1024))
+          yield* publish(
+            messageOf(JSON.stringify({ ...first, status: "sent" })),
+            malformed,
+            messageOf(new Uint8Array([0xff])),
+            messageOf(JSON.stringify({ ...first, status: "read" })),
+            large,
+            messageOf(JSON.stringify({ ...last, status: "delivered" }))
+          )
+          yield* start
+          yield* eventually(isStatus(last.notification_id, "delivered"))
+          assert.strictEqual(yield* statusOf(first.notification_id), "sent")
+          const letters = yield* (yield* deadLetters).take(4)
+          assert.deepStrictEqual(
+            letters.map(({ message }) => message.headers["x-reason"]),
+            ["undecodable", "undecodable", "undecodable", "too_large"]
+          )
+          const { mandatory: _, ...sent } = malformed
+          assert.deepStrictEqual(letters[0]?.message, {
+            ...sent,
+            exchange: deadStatuses.name,
+            headers: { ...sent.headers, "x-reason": "undecodable" }
+          })
+          assert.deepStrictEqual(
+            [letters[3]?.message.body.length, letters[3]?.message.messageId],
+            [large.body.length, large.messageId]
+          )
+          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("what belongs to nobody known is dead, or to another; what belonged to an erased user is dropped", () =>
+        Effect.gen(function* () {
+          yield* start
+          const [owner, other] = [yield* newUser, yield* newUser]
+          const notification = notificationOf(owner)
+          const unknown = { notification_id: randomUUID(), status: "sent" }
+          const mismatched = { ...notification, user_id: other, status: "opened" }
+          yield* tell(
+            { ...notification, status: "sent" },
+            { ...notificationOf(owner), user_id: randomUUID(), status: "sent" },
+            unknown,
+            mismatched
+          )
+          const letters = yield* (yield* deadLetters).take(2)
+          assert.deepStrictEqual(letters.map(reasonOf), [
+            [JSON.stringify(unknown), "unknown_notification"],
+            [JSON.stringify(mismatched), "user_mismatch"]
+          ])
+          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+          assert.strictEqual(yield* statusOf(notification.notification_id), "sent")
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("one that dies takes no other with it, and is a dead letter", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const user = yield* newUser
+          const poison = notificationOf(user)
+          yield* sql`
+            create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$`
+          yield* sql.unsafe(`create trigger refuse before insert on deliveries for each row
+            when (new.notification_id = '${poison.notification_id}') execute function refuse()`)
+          yield* Effect.addFinalizer(() => Effect.orDie(sql`drop function refuse() cascade`))
+          const good = Array.makeBy(30, () => notificationOf(user))
+          const said = good.map((notification) => ({ ...notification, status: "sent" }))
+          const broken = { ...poison, status: "sent" }
+          yield* tell(...said.slice(0, 11), broken, ...said.slice(11))
+          yield* start
+          const letters = yield* (yield* deadLetters).take(1)
+          assert.deepStrictEqual(letters.map(reasonOf), [[JSON.stringify(broken), "failed"]])
+          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+          yield* eventually(
+            Effect.map(statusesOf(good.map(({ notification_id }) => notification_id)), ({ size }) => size === 30)
+          )
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("while the database is away they stay in hand, and lose no life by it", () =>
+        Effect.gen(function* () {
+          const real = yield* Broker
+          const tries = yield* Ref.make(0)
+          const isBack = yield* Ref.make(false)
+          const handed: Array<string> = []
+          const noting: Broker["Service"] = {
+            ...real,
+            consume: (queue, options) =>
+              Stream.tap(real.consume(queue, options), (delivery) => Effect.sync(() => handed.push(textOf(delivery))))
+          }
+          const user = yield* newUser
+          const notification = notificationOf(user)
+          const worker = yield* startWith(
+            statusesBetween(
+              (report) => (reports) =>
+                Ref.update(tries, (count) => count + 1).pipe(
+                  Effect.andThen(Ref.get(isBack)),
+                  Effect.flatMap((back) => (back ? report(reports) : isAway))
+                )
+            )
+          ).pipe(Effect.provideService(Broker, noting))
+          yield* tell({ ...notification, status: "sent" })
+          yield* eventually(Effect.map(Ref.get(tries), (count) => count >= 4))
+          assert.isUndefined(yield* statusOf(notification.notification_id))
+          yield* Ref.set(isBack, true)
+          yield* eventually(isStatus(notification.notification_id, "sent"))
+          assert.lengthOf(handed, 1)
+          yield* worker.close
+          const sentinel = messageOf("sentinel")
+          yield* publish(sentinel)
+          const left = yield* (yield* statusesLeft).take(1)
+          assert.deepStrictEqual(left.map(textOf), ["sentinel"])
+          yield* Effect.forEach(left, (delivery) => answer(delivery, "ackThrough"))
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("told to stop while the database is away, it gives back what it has", () =>
+        Effect.gen(function* () {
+          const tried = yield* Deferred.make<void>()
+          const user = yield* newUser
+          const notification = notificationOf(user)
+          const worker = yield* startWith(
+            statusesBetween(() => () => Effect.andThen(Deferred.succeed(tried, undefined), isAway))
+          )
+          yield* tell({ ...notification, status: "sent" })
+          yield* Deferred.await(tried)
+          yield* worker.close
+          yield* start
+          yield* eventually(isStatus(notification.notification_id, "sent"))
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("told to stop, it finishes and acknowledges what it has in hand, and the rest goes back", () =>
+        Effect.gen(function* () {
+          const reporting = yield* Deferred.make<void>()
+          const goOn = yield* Deferred.make<void>()
+          const user = yield* newUser
+          const first = { ...notificationOf(user), status: "sent" }
+          const second = { ...notificationOf(user), status: "sent" }
+          const worker = yield* startWith(
+            statusesBetween(
+              (report) => (reports) =>
+                Deferred.succeed(reporting, undefined).pipe(
+                  Effect.andThen(Deferred.await(goOn)),
+                  Effect.andThen(report(reports))
+                )
+            )
+          )
+          yield* tell(first)
+          yield* Deferred.await(reporting)
+          yield* tell(second)
+          const closing = yield* Effect.forkChild(worker.close)
+          yield* Effect.yieldNow
+          yield* Deferred.succeed(goOn, undefined)
+          yield* Fiber.join(closing)
+          assert.deepStrictEqual(
+            [yield* statusOf(first.notification_id), yield* statusOf(second.notification_id)],
+            ["sent", undefined]
+          )
+          const left = yield* (yield* statusesLeft).take(1)
+          assert.deepStrictEqual(left.map(textOf), [JSON.stringify(second)])
+          yield* Effect.forEach(left, (delivery) => answer(delivery, "ackThrough"))
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("a dead letter that is not confirmed is published again before its message is acknowledged", () =>
+        Effect.gen(function* () {
+          const real = yield* Broker
+          const isLost = yield* Ref.make(true)
+          const between: Broker["Service"] = {
+            ...real,
+            publishAll: (messages) =>
+              Effect.flatMap(Ref.getAndSet(isLost, false), (lost) =>
+                lost ? Effect.succeed(messages.map((): Outcome => "unconfirmed")) : real.publishAll(messages)
+              )
+          }
+          const worker = yield* Effect.provideService(start, Broker, between)
+          yield* publish(messageOf("not said"))
+          const letters = yield* (yield* deadLetters).take(1)
+          assert.deepStrictEqual(letters.map(reasonOf), [["not said", "undecodable"]])
+          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+          assert.isFalse(yield* Ref.get(isLost))
+          yield* worker.close
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("a message of a sampled trace is a span of it, and one of none, or not sampled, is not", () =>
+        Effect.gen(function* () {
+          const spans: Array<Tracer.Span> = []
+          const native = yield* Effect.tracer
+          const tracer = Tracer.make({
+            span: (options) => {
+              const span = native.span(options)
+              spans.push(span)
+              return span
+            }
+          })
+          const user = yield* newUser
+          const [traceId, quietId] = [randomUUID().replaceAll("-", ""), randomUUID().replaceAll("-", "")]
+          const [traced, quiet, last] = [notificationOf(user), notificationOf(user), notificationOf(user)]
+          const sent = (notification: object, headers = {}) =>
+            messageOf(JSON.stringify({ ...notification, status: "sent" }), headers)
+          yield* publish(
+            sent(traced, { traceparent: `00-${traceId}-b7ad6b7169203331-01` }),
+            sent(quiet, { traceparent: `00-${quietId}-b7ad6b7169203331-00` }),
+            sent(last)
+          )
+          const worker = yield* Effect.provideService(start, Tracer.Tracer, tracer)
+          yield* eventually(isStatus(last.notification_id, "sent"))
+          yield* worker.close
+          const [span, ...others] = spans.filter((span) => [traceId, quietId].includes(span.traceId))
+          assert.lengthOf(others, 0)
+          assert.deepStrictEqual(
+            [span?.kind, Option.getOrUndefined(span?.parent ?? Option.none())?.spanId, span?.status._tag],
+            ["consumer", "b7ad6b7169203331", "Ended"]
+          )
+          const batch = spans.filter(({ links }) => links.some((link) => link.span.spanId === span?.spanId))
+          assert.lengthOf(batch, 1)
+          assert.isTrue(
+            spans.some(({ name, traceId }) => name === "DeliveryStatuses.report" && traceId === batch[0]?.traceId)
+          )
+        }).pipe(Effect.scoped)
+      )
+    })
+  })

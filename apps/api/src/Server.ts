@@ -10,6 +10,8 @@ import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
+import { Deliveries } from "@user-service/core/deliveries/Deliveries"
+import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { Limits } from "@user-service/core/limits/Limits"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
@@ -38,6 +40,7 @@ import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
+import { DeliveriesHttp } from "./deliveries/DeliveriesHttp.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
 import { Drain, layerShutdown } from "./health/Drain.ts"
 import { EngineMetrics } from "./health/EngineMetrics.ts"
@@ -60,7 +63,15 @@ import { version } from "./Version.ts"
 /** The HTTP API over the features, as routes. */
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
-    Layer.provide([AccountsHttp, SessionsHttp, ProfilesHttp, PreferencesHttp, PushTokensHttp, HealthHttp]),
+    Layer.provide([
+      AccountsHttp,
+      SessionsHttp,
+      ProfilesHttp,
+      PreferencesHttp,
+      PushTokensHttp,
+      DeliveriesHttp,
+      HealthHttp
+    ]),
     Layer.provide([AuthenticationHttp, ValidationHttp])
   ),
   DocsHttp,
@@ -87,6 +98,7 @@ const Features = (settings: ApiSettings) => {
   const Repos = Layer.mergeAll(
     AccountsRepo.layer,
     ChangesRepo.layer,
+    DeliveriesRepo.layer,
     PreferencesRepo.layer,
     ProfilesRepo.layer,
     PushTokensRepo.layer,
@@ -110,7 +122,8 @@ const Features = (settings: ApiSettings) => {
     Sessions.layer,
     Profiles.layer,
     Preferences.layer,
-    PushTokens.layer
+    PushTokens.layer,
+    Deliveries.layer
   ).pipe(
     Layer.provideMerge(Parts),
     Layer.provideMerge(ChangesLive),

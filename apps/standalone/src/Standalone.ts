@@ -3,6 +3,7 @@ import { Engines, requireEngines } from "@user-service/api/health/Engines"
 import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
 import { Cache } from "@user-service/cache/Cache"
+import { Places } from "@user-service/cache/Places"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import * as DataDir from "@user-service/database/DataDir"
@@ -20,7 +21,7 @@ const layerDatabase = (settings: ApiSettings) =>
 
 const layerCache = (settings: ApiSettings) =>
   Option.match(settings.redisUrl, {
-    onNone: () => Layer.merge(Cache.layerMemory, RateLimits.layerMemory),
+    onNone: () => Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Places.layerMemory),
     onSome: (url) => RedisEngines.layer({ url, prefix: Redis.keyPrefix })
   })
 

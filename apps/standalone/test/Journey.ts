@@ -67,6 +67,7 @@ export const journey = Effect.fnUntraced(function* (send: Send, revocation: Revo
   yield* profile(send, person)
   yield* preferences(send, person)
   yield* pushTokens(send, person)
+  yield* notifications(send, person)
   yield* sessions(send, revocation, person)
   const changed = yield* changedPassword(send, revocation, person)
   const last = yield* logouts(send, revocation, changed)
@@ -209,6 +210,12 @@ const pushTokens = Effect.fnUntraced(function* (send: Send, { access: token }: P
     silent.data.map((item: { readonly is_active: boolean }) => item.is_active),
     [false, false]
   )
+})
+
+const notifications = Effect.fnUntraced(function* (send: Send, { access: token }: Person) {
+  const path = `${users}/notifications/?channel=push&status=sent`
+  const { body } = yield* expecting(send)(200, "Notifications retrieved successfully", "GET", path, { token })
+  assert.deepStrictEqual([body.data, body.meta.total], [[], 0])
 })
 
 const sessions = Effect.fnUntraced(function* (send: Send, revocation: Revocation, person: Person) {

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Delivery, DeliveryId, NotificationId } from "@user-service/domain/Delivery"
 import { defaultSettings, Preferences } from "@user-service/domain/Preferences"
 import { AvatarUrl, defaultLanguage, defaultTimeZone, Profile } from "@user-service/domain/Profile"
 import { PushToken, PushTokenId } from "@user-service/domain/PushToken"
 import { Session, SessionId } from "@user-service/domain/Session"
 import { Email, User, UserId, Username } from "@user-service/domain/User"
+import { DeliveryBody, deliveryBody } from "@user-service/schema/Delivery"
 import { PreferencesBody, preferencesBody } from "@user-service/schema/Preferences"
 import { PushTokenBody, pushTokenBody } from "@user-service/schema/PushToken"
 import { SessionBody, sessionBody } from "@user-service/schema/Session"
@@ -75,7 +77,12 @@ describe("the fields of", () => {
       PushTokenBody,
       "id platform token_type device_id device_name is_active last_used created_at updated_at"
     ],
-    ["Session", SessionBody, "id device_name user_agent ip created_at last_seen_at expires_at current"]
+    ["Session", SessionBody, "id device_name user_agent ip created_at last_seen_at expires_at current"],
+    [
+      "Delivery",
+      DeliveryBody,
+      "id notification_id channel category status error error_code provider created_at updated_at"
+    ]
   ] as const)("%s are those of the contract", (_, body, fields) => {
     assert.deepStrictEqual(Object.keys(body.fields), fields.split(" "))
   })
@@ -202,5 +209,34 @@ describe("sessionBody", () => {
 
   it("another session than the caller's is not the current one", () => {
     assert.isFalse(sessionBody(session, SessionId.make(id(5))).current)
+  })
+})
+
+describe("deliveryBody", () => {
+  it("has each field under its wire name", () => {
+    const delivery = new Delivery({
+      id: DeliveryId.make(id(6)),
+      notificationId: NotificationId.make("order-1815"),
+      channel: "push",
+      category: null,
+      status: "failed",
+      error: "The device is gone",
+      errorCode: "UNREGISTERED",
+      provider: "fcm",
+      createdAt: at("2026-11-23T08:15:00Z"),
+      updatedAt: at("2026-11-24T00:00:00Z")
+    })
+    assert.deepStrictEqual(deliveryBody(delivery), {
+      id: id(6),
+      notification_id: "order-1815",
+      channel: "push",
+      category: null,
+      status: "failed",
+      error: "The device is gone",
+      error_code: "UNREGISTERED",
+      provider: "fcm",
+      created_at: "2026-11-23T08:15:00.000Z",
+      updated_at: "2026-11-24T00:00:00.000Z"
+    })
   })
 })

@@ -34,8 +34,8 @@ const queries = (operation: Operation): ReadonlyArray<Part> => {
     path: `${part.path}?${query}`,
     expected
   })
-  const read = operation.query.flatMap((name) => [
-    asking(`${name}=1`, "success"),
+  const read = operation.query.flatMap(({ name, value }) => [
+    asking(`${name}=${value}`, "success"),
     asking(`${name}=x`, 422),
     ...oddNumbers.map((number) => asking(`${name}=${number}`)),
     ...[`${name}=1&${name}=2`, `${name}[]=1`, `${name}[a]=1`, name, `${name}=1=1`, `${name.toUpperCase()}=0`].map(

@@ -17,8 +17,8 @@ export interface Operation {
   readonly method: string
   /** With its parameters in braces. */
   readonly path: string
-  /** The names of the parameters in the query. */
-  readonly query: ReadonlyArray<string>
+  /** The parameters in the query, each with a value that it takes. */
+  readonly query: ReadonlyArray<{ readonly name: string; readonly value: string }>
   /** The names of the parameters in headers. */
   readonly headers: ReadonlyArray<string>
   /** Whether it answers to nobody without an access token. */
@@ -40,11 +40,8 @@ export const resolved = (node: Json): Json =>
         .reduce((at: Json, part: string) => at[part], document)
     : node
 
-const parameterNames = (operation: Json, place: string): ReadonlyArray<string> =>
-  operation.parameters
-    .map(resolved)
-    .filter((parameter: Json) => parameter.in === place)
-    .map((parameter: Json) => parameter.name)
+const parametersIn = (operation: Json, place: string): ReadonlyArray<Json> =>
+  operation.parameters.map(resolved).filter((parameter: Json) => parameter.in === place)
 
 export const operations: ReadonlyArray<Operation> = Object.entries<Json>(document.paths).flatMap(([path, item]) =>
   Object.entries<Json>(item).map(([method, operation]) => {
@@ -53,8 +50,8 @@ export const operations: ReadonlyArray<Operation> = Object.entries<Json>(documen
       id: operation.operationId,
       method: method.toUpperCase(),
       path,
-      query: parameterNames(operation, "query"),
-      headers: parameterNames(operation, "header"),
+      query: parametersIn(operation, "query").map(({ name, schema }) => ({ name, value: schema.enum?.[0] ?? "1" })),
+      headers: parametersIn(operation, "header").map(({ name }) => name),
       needsToken: JSON.stringify(operation.security) === `[{"bearer":[]}]`,
       body: body && {
         schema: resolved(body.schema),

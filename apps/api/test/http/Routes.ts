@@ -33,6 +33,7 @@ export const routes: ReadonlyArray<Route> = [
   users(`/push-tokens/${absentId}/`, ["GET", "PUT", "PATCH", "DELETE"]),
   // Also what a push token of that id would be.
   users("/push-tokens/deactivate_all/", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
+  users("/notifications/", ["GET"]),
   open("/health/"),
   open("/health/live/"),
   open("/health/ready/"),

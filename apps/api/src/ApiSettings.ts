@@ -1,3 +1,4 @@
+import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
 import { config as cacheConfig } from "@user-service/core/CacheSettings"
 import { config as passwordPolicyConfig } from "@user-service/core/accounts/PasswordPolicy"
 import { config as limitsConfig } from "@user-service/core/limits/Limits"
@@ -5,7 +6,6 @@ import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Re
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as Redis from "@user-service/cache/Redis"
 import * as Postgres from "@user-service/database/Postgres"
-import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
 import * as Environment from "@user-service/domain/Environment"
 import * as Keys from "@user-service/security/Keys"
 import * as PasswordHasher from "@user-service/security/PasswordHasher"
@@ -34,9 +34,7 @@ const parts = {
   ),
   database: Postgres.config,
   redisUrl: Redis.config,
-  rabbitmqUrl: Config.option(
-    engineUrl("RABBITMQ_URL", { isValid: isUrlOf("amqp", "amqps"), form: "amqp://user:password@host:port" })
-  ),
+  rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,
   tracing: Tracing.config,
   keys: Keys.config,

@@ -33,17 +33,18 @@ import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PooledRandom from "@user-service/security/PooledRandom"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
+import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
-import { Duration, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
 import { DeliveriesHttp } from "./deliveries/DeliveriesHttp.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
-import { Drain, layerShutdown } from "./health/Drain.ts"
-import { EngineMetrics } from "./health/EngineMetrics.ts"
+import { Engines } from "./health/Engines.ts"
 import { HealthHttp } from "./health/HealthHttp.ts"
 import { MetricsHttp } from "./health/MetricsHttp.ts"
 import { AuthenticationHttp } from "./http/AuthenticationHttp.ts"
@@ -153,7 +154,7 @@ export const layer = (settings: ApiSettings) => {
   )
   return layerShutdown({ notice }).pipe(
     Layer.provideMerge(Http),
-    Layer.provide(EngineMetrics),
+    Layer.provide(Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe))),
     Layer.provide(Features(settings)),
     Layer.provide([
       Drain.layer,

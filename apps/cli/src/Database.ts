@@ -3,9 +3,10 @@ import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
+import { wordsOf } from "@user-service/telemetry/Failure"
 import { Console, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, SqlSchema } from "effect/sql"
-import { describe } from "./Failure.ts"
+import { oneLine } from "./Failure.ts"
 import * as Settings from "./Settings.ts"
 
 /** The database does not answer, or not to us. */
@@ -29,7 +30,7 @@ const answering = (engine: Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>, 
   Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1`)).pipe(
     Layer.provideMerge(engine),
     Layer.catchTag("SqlError", (error) =>
-      Layer.effect(SqlClient.SqlClient, Effect.fail(new DatabaseUnusable({ name, problem: describe(error) })))
+      Layer.effect(SqlClient.SqlClient, Effect.fail(new DatabaseUnusable({ name, problem: oneLine(wordsOf(error)) })))
     )
   )
 

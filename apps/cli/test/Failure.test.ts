@@ -16,12 +16,6 @@ describe("describe", () => {
     )
   })
 
-  it("of a database's refusal the server's words count, else its code, else the driver's words", () => {
-    assert.strictEqual(describeFailure(sqlError({ message: "permission denied", code: "42501" })), "permission denied")
-    assert.strictEqual(describeFailure(sqlError({ message: "", code: "ECONNREFUSED" })), "ECONNREFUSED")
-    assert.strictEqual(describeFailure(sqlError(undefined)), "Query failed")
-  })
-
   it("a migration that failed is named with the reason", () => {
     const error = new Migrator.MigrationError({
       kind: "Failed",

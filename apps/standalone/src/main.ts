@@ -1,8 +1,10 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { launch, teardown } from "@user-service/api/Process"
+import { read } from "@user-service/api/ApiSettings"
+import { version } from "@user-service/api/Version"
+import { launch, teardown } from "@user-service/telemetry/Process"
 import { Layer } from "effect"
 import * as Standalone from "./Standalone.ts"
 
-launch((settings) => Layer.provide(Standalone.layer(settings), NodeServices.layer)).pipe(
-  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
-)
+launch({ service: "user-service", version, portVariable: "PORT" }, read, (settings) =>
+  Layer.provide(Standalone.layer(settings), NodeServices.layer)
+).pipe(NodeRuntime.runMain({ disableErrorReporting: true, teardown }))

@@ -24,6 +24,8 @@ import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { Storage } from "@user-service/database/Storage"
 import { SettingsInvalid } from "@user-service/domain/Environment"
+import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
+import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -31,8 +33,6 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import process from "node:process"
 import * as StatusConsumer from "./deliveries/StatusConsumer.ts"
-import { Drain, layerShutdown } from "./health/Drain.ts"
-import * as EngineMetrics from "./health/EngineMetrics.ts"
 import * as HealthHttp from "./health/HealthHttp.ts"
 import * as Jobs from "./jobs/Jobs.ts"
 import * as OutboxMetrics from "./outbox/OutboxMetrics.ts"
@@ -91,6 +91,15 @@ const requireDatabase = Layer.effectDiscard(
   Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => new DatabaseUnreachable()))
 )
 
+const observeEngines = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { ping: database } = yield* Storage
+    const { ping: cache } = yield* Redis.RedisHealth
+    const { ping: broker } = yield* RabbitMq.BrokerHealth
+    yield* EngineMetrics.observe({ database, cache, broker })
+  })
+)
+
 const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /** The engines that the work is done on: all of them real, since others share them. */
@@ -129,11 +138,11 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
     )
   )
   return Layer.effectDiscard(announce).pipe(
-    Layer.provide(layerShutdown),
+    Layer.provide(layerShutdown({ notice: Duration.zero })),
     Layer.provide(layer({ ...work, turns: turnsWith(database.poolSize) })),
     Layer.provide(Layer.effectDiscard(Migrations.run)),
     Layer.provide(Probes),
-    Layer.provide([EngineMetrics.layer, ProcessMetrics.layer({ version })]),
+    Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
     Layer.provide(requireDatabase),
     Layer.provide([Drain.layer, Storage.layer]),
     Layer.provide([

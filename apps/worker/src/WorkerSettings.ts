@@ -1,4 +1,4 @@
-import * as RabbitMq from "@user-service/broker/RabbitMq"
+import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
 import * as Redis from "@user-service/cache/Redis"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
@@ -31,7 +31,7 @@ const parts = {
   metricsToken: Config.option(Config.Redacted("METRICS_TOKEN")),
   database: Postgres.config,
   redisUrl: Redis.config,
-  rabbitmqUrl: RabbitMq.config,
+  rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,
   tracing: Tracing.config,
   work: workConfig

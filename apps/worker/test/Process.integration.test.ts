@@ -99,9 +99,16 @@ describe.skipIf(!Engines.areThere)(
           code: 1,
           stderr: "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is\n"
         })
-        const inUse = yield* failure({ WORKER_PORT: taken })
-        assert.strictEqual(inUse.code, 1)
-        assert.match(inUse.stderr, /^Cannot listen where HOST and WORKER_PORT say: [^\n]*EADDRINUSE[^\n]*\n$/)
+        assert.deepInclude(yield* failure({ WORKER_PORT: taken }), {
+          code: 1,
+          stderr: `Port ${taken} is in use: set WORKER_PORT to another\n`
+        })
+        const unknown = new URL(environment.DATABASE_URL)
+        unknown.pathname = "/no_such_database"
+        assert.deepInclude(yield* failure({ DATABASE_URL: unknown.href }), {
+          code: 1,
+          stderr: `The database refuses: database "no_such_database" does not exist\n`
+        })
         const wrong = yield* failure({ OUTBOX_RETENTION: "soon", WORKER_PORT: "-1" })
         assert.strictEqual(wrong.code, 1)
         assert.match(wrong.stderr, /^The configuration is not valid:\n  - WORKER_PORT: .*\n  - OUTBOX_RETENTION: .*\n$/)

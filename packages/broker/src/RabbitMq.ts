@@ -1,25 +1,9 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Config, Context, Effect, Latch, Layer, Metric, type Option, type Redacted, Schema, type Scope } from "effect"
+import { Context, Effect, Latch, Layer, Metric, type Redacted, type Scope } from "effect"
 import * as Link from "./Link.ts"
 import { reconnections } from "./Metrics.ts"
 import * as Restart from "./Restart.ts"
 import * as Slot from "./Slot.ts"
-
-/** `RABBITMQ_URL`: `amqp://` or `amqps://`, with user, password and virtual host in it; none if not set. */
-export const config: Config.Config<Option.Option<Redacted.Redacted>> = Config.option(
-  Config.schema(
-    Schema.Redacted(
-      Schema.String.check(
-        // Spoken of without the value, which holds a password.
-        Schema.makeFilter(
-          (url: string) => (/^amqps?:\/\//.test(url) && URL.canParse(url)) || "RABBITMQ_URL must be amqp://host:port"
-        )
-      ),
-      { label: "RABBITMQ_URL" }
-    ),
-    "RABBITMQ_URL"
-  )
-)
 
 export interface RabbitMqSettings {
   readonly url: Redacted.Redacted

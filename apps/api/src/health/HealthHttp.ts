@@ -1,10 +1,10 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { timestamp } from "@user-service/schema/Timestamp"
+import { Drain } from "@user-service/telemetry/Drain"
 import { Clock, DateTime, Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { version } from "../Version.ts"
-import { Drain } from "./Drain.ts"
 import { Engines } from "./Engines.ts"
 
 const rounded = (millis: number): number => Math.round(millis * 100) / 100

@@ -1,5 +1,6 @@
 import { CurrentOrigin } from "@user-service/core/Origin"
 import * as AccessLog from "@user-service/telemetry/AccessLog"
+import { Drain } from "@user-service/telemetry/Drain"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import { LogSink } from "@user-service/telemetry/LogSink"
 import { ByteSize, Clock, Context, Duration, Effect, identity, Option, References, Tracer } from "effect"
@@ -12,7 +13,6 @@ import {
   HttpServerResponse,
   HttpTraceContext
 } from "effect/http"
-import { Drain } from "../health/Drain.ts"
 import { failure } from "./Answers.ts"
 import { makeOriginOf } from "./ClientAddress.ts"
 import * as Deadlines from "./Deadlines.ts"

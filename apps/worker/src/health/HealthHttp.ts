@@ -1,9 +1,9 @@
 import { Storage } from "@user-service/database/Storage"
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
+import { Drain } from "@user-service/telemetry/Drain"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
 import { Cause, Effect, Layer, type Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Drain } from "./Drain.ts"
 
 export interface HealthSettings {
   /** What `/metrics` asks for; open when absent. */

@@ -1,13 +1,13 @@
 import { Context, type Duration, Effect, Layer } from "effect"
 
-/** Whether this process is on its way out: it still answers, but load balancers should send it nothing new. */
+/** Whether this process is on its way out: it still answers, but is to be given nothing new. */
 export class Drain extends Context.Service<
   Drain,
   {
     readonly isDraining: () => boolean
     readonly begin: Effect.Effect<void>
   }
->()("@user-service/api/health/Drain") {
+>()("@user-service/telemetry/Drain") {
   static readonly layer = Layer.sync(Drain, () => {
     let draining = false
     return {
@@ -20,8 +20,8 @@ export class Drain extends Context.Service<
 }
 
 /**
- * To be provided with the server, so that it is acquired last and released first: readiness flips, balancers have `notice`
- * to see it, and only then the server closes.
+ * To be provided with whatever is to stop after it, so that it is acquired last and released first: readiness flips, and
+ * only once balancers have had `notice` to see it the rest begins to close.
  */
 export const layerShutdown = (settings: { readonly notice: Duration.Duration }) =>
   Layer.effectDiscard(

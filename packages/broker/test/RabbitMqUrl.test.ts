@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as RabbitMq from "@user-service/broker/RabbitMq"
+import { config } from "@user-service/broker/RabbitMqUrl"
 import { ConfigProvider, Effect, Option, Redacted } from "effect"
 
-const read = (environment: Record<string, string>) => RabbitMq.config.parse(ConfigProvider.fromUnknown(environment))
+const read = (environment: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(environment))
 
 describe("RABBITMQ_URL", () => {
   it.effect("is amqp or amqps", () =>

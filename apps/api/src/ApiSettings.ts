@@ -15,7 +15,8 @@ import * as Tracing from "@user-service/telemetry/Tracing"
 import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
-const parts = {
+/** What the API reads of the environment. */
+export const parts = {
   environment: Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
     Config.withDefault("development")
   ),
@@ -76,8 +77,11 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
 const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
   isMissing ? [[variable, `${name}: required in production`]] : []
 
-/** Reads the environment whole, so that one start tells everything that is wrong with it. */
-export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(
-  parts,
-  Effect.map(inProduction, productionProblems)
+/** What is wrong with these together. */
+export const judge: Effect.Effect<ReadonlyArray<Environment.Problem>, Config.ConfigError> = Effect.map(
+  inProduction,
+  productionProblems
 )
+
+/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(parts, judge)

@@ -1,7 +1,8 @@
-import type { ApiSettings } from "@user-service/api/ApiSettings"
 import { Engines, requireEngines } from "@user-service/api/health/Engines"
 import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
+import { Broker } from "@user-service/broker/Broker"
+import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { Cache } from "@user-service/cache/Cache"
 import { Places } from "@user-service/cache/Places"
 import { RateLimits } from "@user-service/cache/RateLimits"
@@ -10,31 +11,59 @@ import * as DataDir from "@user-service/database/DataDir"
 import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
-import { Layer, Option } from "effect"
+import * as Worker from "@user-service/worker/Worker"
+import { Duration, Effect, Layer, Option } from "effect"
+import type { StandaloneSettings } from "./StandaloneSettings.ts"
 import { welcome } from "./Welcome.ts"
 
-const layerDatabase = (settings: ApiSettings) =>
+const layerDatabase = (settings: StandaloneSettings) =>
   Option.match(settings.database, {
     onNone: () => PgLite.layer({ dataDir: `${settings.dataDir}/pglite` }),
     onSome: Postgres.layer
   })
 
-const layerCache = (settings: ApiSettings) =>
+const layerCache = (settings: StandaloneSettings) =>
   Option.match(settings.redisUrl, {
     onNone: () => Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Places.layerMemory),
     onSome: (url) => RedisEngines.layer({ url, prefix: Redis.keyPrefix })
   })
 
-/** The whole service in one process, each engine the real one where it is named and the embedded one where it is not. */
-export const layer = (settings: ApiSettings) =>
-  Layer.effectDiscard(welcome(settings)).pipe(
-    Layer.provide(Server.layer(settings)),
+const layerBroker = (settings: StandaloneSettings) =>
+  Option.match(settings.rabbitmqUrl, {
+    onNone: () => Broker.layerMemory(Worker.brokerSettings),
+    onSome: (url) => Broker.layerRabbitMq(Worker.brokerSettings).pipe(Layer.provideMerge(RabbitMq.layer({ url })))
+  })
+
+const EnginesLive = Layer.unwrap(
+  Effect.map(Effect.serviceOption(RabbitMq.BrokerHealth), (rabbitmq) =>
+    Engines.layerWith(Option.match(rabbitmq, { onNone: () => Effect.void, onSome: ({ ping }) => ping }))
+  )
+)
+
+/** A stop is over within the grace when requests have three quarters of it, and the work after them the last. */
+const shares = ({ shutdownGrace }: StandaloneSettings) => ({
+  shutdownGrace: Duration.times(shutdownGrace, 0.75),
+  finishWithin: Duration.times(shutdownGrace, 0.25)
+})
+
+/**
+ * The whole service in one process, each engine the real one where it is named and the embedded one where it is not. Told to
+ * stop, it first finishes its requests, then what the worker has in hand, and only then lets go of the engines.
+ */
+export const layer = (settings: StandaloneSettings) => {
+  const { finishWithin, shutdownGrace } = shares(settings)
+  return Layer.effectDiscard(welcome(settings)).pipe(
+    Layer.provide(Server.layer({ ...settings, shutdownGrace })),
+    // A turn holds a connection that requests want too.
+    Layer.provide(Worker.layer({ ...settings.work, finishWithin, turns: 1 })),
     Layer.provide(Layer.effectDiscard(Migrations.run)),
     // Who names an engine wants to hear now that it is not there.
     Layer.provide(Layer.effectDiscard(requireEngines(["database", "cache", "broker"]))),
-    Layer.provide(Engines.layer(settings)),
-    // One after the other: while the embedded database starts, nothing else gets a turn, and Redis would seem out of reach.
-    Layer.provide(layerCache(settings)),
+    Layer.provide(EnginesLive),
+    // One after the other: while the embedded database starts, nothing else gets a turn, and the others would seem out of
+    // reach.
+    Layer.provide([layerCache(settings), layerBroker(settings)]),
     Layer.provide(layerDatabase(settings)),
     Layer.provide(Layer.effectDiscard(DataDir.hold(settings.dataDir)))
   )
+}

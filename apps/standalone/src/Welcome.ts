@@ -1,9 +1,9 @@
-import type { ApiSettings } from "@user-service/api/ApiSettings"
 import { Console, Effect, Option } from "effect"
 import { HttpServer } from "effect/http"
+import type { StandaloneSettings } from "./StandaloneSettings.ts"
 
 /** Says where the service is and on what it runs; to a person also what to try first. */
-export const welcome = Effect.fnUntraced(function* (settings: ApiSettings) {
+export const welcome = Effect.fnUntraced(function* (settings: StandaloneSettings) {
   const { address } = yield* HttpServer.HttpServer
   // The address that stands for all of a machine's is none to call.
   const url = HttpServer.formatAddress(address).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
@@ -12,7 +12,7 @@ export const welcome = Effect.fnUntraced(function* (settings: ApiSettings) {
   const engines = {
     database: engine(settings.database, "PostgreSQL", "PGlite, in this process"),
     cache: engine(settings.redisUrl, "Redis", "in this process"),
-    broker: engine(settings.rabbitmqUrl, "RabbitMQ", "none yet")
+    broker: engine(settings.rabbitmqUrl, "RabbitMQ", "in this process")
   }
   yield* Effect.logInfo("User Service is ready", { url, ...engines })
   // Not through the log, which would mask the password of the example.

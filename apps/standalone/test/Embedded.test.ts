@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import * as PgLite from "@user-service/database/PgLite"
+import { Duration, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
@@ -7,6 +9,7 @@ import { expecting, sender } from "./Http.ts"
 import { goodPassword, journey, login, register } from "./Journey.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
+import { until } from "./Waiting.ts"
 
 const profile = "/api/v1/users/profile/"
 const preferences = "/api/v1/users/preferences/"
@@ -79,6 +82,38 @@ describe("the program on nothing but itself", () => {
           yield* expecting(sender(after.url))(200, undefined, "GET", profile, { token: person.access })
         }),
       120_000
+    )
+
+    it.effect(
+      "events are published within the process, and marked so",
+      () =>
+        Effect.gen(function* () {
+          const DATA_DIR = yield* UsedFolder
+          const program = yield* Program.start({ DATA_DIR })
+          const send = sender(program.url)
+          const person = yield* register(send, { push_token: "a device" })
+          const health = yield* expecting(send)(200, undefined, "GET", "/health")
+          assert.strictEqual(health.body.data.checks.broker.status, "up")
+          yield* until(
+            "Nothing waits",
+            Effect.map(send("GET", "/metrics"), ({ text }) => /^outbox_published_total [1-9]/m.test(text))
+          )
+          yield* program.stop
+          const sql = yield* Layer.build(PgLite.layer({ dataDir: join(DATA_DIR, "pglite") }))
+          const rows = yield* Effect.provide(
+            SqlClient.SqlClient.use(
+              (sql) => sql`
+                select event_type as type, published_at is not null as "isPublished" from outbox where user_id = ${person.id}
+                order by id`
+            ),
+            sql
+          )
+          assert.deepStrictEqual(rows, [
+            { type: "UserRegistered", isPublished: true },
+            { type: "PushTokenAdded", isPublished: true }
+          ])
+        }),
+      90_000
     )
 
     it.effect(

@@ -32,7 +32,7 @@ describe.skipIf(!Engines.areThere)("the program on real engines, each for itself
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start(yield* Engines.database)
-        assert.deepStrictEqual(said(program), ["PostgreSQL", `"in this process"`, `"none yet"`])
+        assert.deepStrictEqual(said(program), ["PostgreSQL", `"in this process"`, `"in this process"`])
         yield* journey(sender(program.url))
       }),
     timeout
@@ -42,7 +42,7 @@ describe.skipIf(!Engines.areThere)("the program on real engines, each for itself
     "with Redis and RabbitMQ, and the embedded database",
     () =>
       Effect.gen(function* () {
-        const program = yield* Program.start({ ...(yield* Engines.redis), ...Engines.rabbitmq })
+        const program = yield* Program.start({ ...(yield* Engines.redis), ...(yield* Engines.rabbitmq) })
         assert.deepStrictEqual(said(program), [`"PGlite, in this process"`, "Redis", "RabbitMQ"])
         yield* journey(sender(program.url))
       }),

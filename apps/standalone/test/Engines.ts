@@ -1,3 +1,4 @@
+import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -22,12 +23,12 @@ export const redis = Effect.gen(function* () {
   return { REDIS_URL: server.url }
 })
 
-/** The real RabbitMQ, which the program only asks whether it is there. */
-export const rabbitmq = { RABBITMQ_URL: rabbitmqUrl }
+/** A virtual host of its own on the real RabbitMQ, gone with the scope. */
+export const rabbitmq = Effect.map(TestRabbitMq.freshVirtualHost(rabbitmqUrl), (url) => ({ RABBITMQ_URL: url }))
 
 /** All three, as variables of the program. */
 export const all = Effect.gen(function* () {
-  return { ...(yield* database), ...(yield* redis), ...rabbitmq }
+  return { ...(yield* database), ...(yield* redis), ...(yield* rabbitmq) }
 })
 
 /** Runs a statement on the server: on the database at `url`, or else on the one that is always there. */

@@ -40,23 +40,15 @@ const parts = {
 /** Everything the environment says, checked. */
 export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
 
-// One to listen, one to lead the jobs, and one for all else.
-const fewestConnections = 3
-
-/** Reads the environment whole, so that one start tells everything that is wrong with it. */
-export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = Environment.read(
-  parts,
-  Effect.map(Config.all({ database: Postgres.config, stalePushTokens: stalePushTokensConfig }), (settings) => {
-    const { removedAfter, silencedAfter } = settings.stalePushTokens
-    const connections = Option.match(settings.database, {
-      onNone: () => fewestConnections,
-      onSome: ({ poolSize }) => poolSize
-    })
-    return [
+/** What is wrong with the settings of work that has so many connections at least: one to listen, one to lead the jobs ... */
+export const judge = (fewestConnections: number, what: string) =>
+  Effect.map(
+    Config.all({ database: Postgres.config, stalePushTokens: stalePushTokensConfig }),
+    ({ database, stalePushTokens: { removedAfter, silencedAfter } }) => [
       ...problem(
-        connections < fewestConnections,
+        Option.exists(database, ({ poolSize }) => poolSize < fewestConnections),
         "DB_POOL_SIZE",
-        `must be ${fewestConnections} or more for the worker`
+        `must be ${fewestConnections} or more for ${what}`
       ),
       ...problem(
         !Duration.isGreaterThan(removedAfter, silencedAfter),
@@ -64,8 +56,14 @@ export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = 
         "must be longer than PUSH_TOKEN_STALE_AFTER"
       )
     ]
-  })
-)
+  )
 
 const problem = (isOne: boolean, variable: string, what: string): ReadonlyArray<Environment.Problem> =>
   isOne ? [[variable, `${variable}: ${what}`]] : []
+
+/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = Environment.read(
+  parts,
+  // The third is for all else.
+  judge(3, "the worker")
+)

@@ -14,7 +14,12 @@ export class Engines extends Context.Service<
     readonly broker: Effect.Effect<void, ServiceUnavailable>
   }
 >()("@user-service/api/health/Engines") {
-  static readonly layer = (settings: { readonly rabbitmqUrl: Option.Option<Redacted.Redacted<string>> }) =>
+  /** Of RabbitMQ, where one is named, only whether something listens there: whoever uses it no further has no connection. */
+  static readonly layer = ({ rabbitmqUrl }: { readonly rabbitmqUrl: Option.Option<Redacted.Redacted<string>> }) =>
+    Engines.layerWith(Option.match(rabbitmqUrl, { onNone: () => Effect.void, onSome: probeBroker }))
+
+  /** With a broker that is asked by whoever has a connection to it. */
+  static readonly layerWith = (broker: Effect.Effect<void, ServiceUnavailable>) =>
     Layer.effect(
       Engines,
       Effect.gen(function* () {
@@ -23,7 +28,7 @@ export class Engines extends Context.Service<
         return {
           database: Effect.asVoid(storage.ping),
           cache: Option.match(redis, { onNone: () => Effect.void, onSome: (health) => health.ping }),
-          broker: Option.match(settings.rabbitmqUrl, { onNone: () => Effect.void, onSome: probeBroker })
+          broker
         }
       })
     ).pipe(Layer.provide(Storage.layer))

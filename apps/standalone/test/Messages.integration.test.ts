@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
 import type { Outgoing } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
-import { userEvents } from "@user-service/broker/Topology"
+import { notificationStatus, userEvents } from "@user-service/broker/Topology"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import * as Engines from "./Engines.ts"
 import { expecting, sender } from "./Http.ts"
@@ -18,18 +18,27 @@ interface Told {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-const probe: Outgoing = {
-  exchange: userEvents.name,
-  routingKey: "probe",
-  body: new TextEncoder().encode("{}"),
-  persistent: false,
+const message = (exchange: string, routingKey: string, body: object): Outgoing => ({
+  exchange,
+  routingKey,
+  body: new TextEncoder().encode(JSON.stringify(body)),
+  persistent: true,
   mandatory: true,
   headers: {}
-}
+})
+
+/** Publishes it once a queue is bound for it. */
+const publish = (one: Outgoing) =>
+  Broker.use(({ publishAll }) =>
+    until(
+      `A queue is bound for ${one.routingKey}`,
+      Effect.map(publishAll([one]), ([outcome]) => outcome === "confirmed")
+    )
+  )
 
 /** All that is published from now on, as any other service hears it. */
 const listen = Effect.fnUntraced(function* () {
-  const { consume, publishAll } = yield* Broker
+  const { consume } = yield* Broker
   const told: Array<Told> = []
   yield* consume(queue, { prefetch: 100 }).pipe(
     Stream.runForEach(({ ackThrough, message }) => {
@@ -38,10 +47,7 @@ const listen = Effect.fnUntraced(function* () {
     }),
     Effect.forkScoped
   )
-  yield* until(
-    "The queue is bound",
-    Effect.map(publishAll([probe]), ([outcome]) => outcome === "confirmed")
-  )
+  yield* publish(message(userEvents.name, "probe", {}))
   return told
 })
 
@@ -55,9 +61,9 @@ const layerListener = (url: string) =>
 
 const timeout = 120_000
 
-describe.skipIf(!Engines.areThere)("the events of the program on real engines", () => {
+describe.skipIf(!Engines.areThere)("the messages of the program on real engines", () => {
   it.live(
-    "reach whoever listens on RabbitMQ, also of what is changed while it stops",
+    "events reach whoever listens on RabbitMQ, also while it stops, and statuses told there reach the user",
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
@@ -76,6 +82,18 @@ describe.skipIf(!Engines.areThere)("the events of the program on real engines", 
 
         const health = yield* expect(200, undefined, "GET", "/health")
         assert.strictEqual(health.body.data.checks.broker.status, "up")
+
+        const status = { notification_id: "order-1815", user_id: person.id, channel: "push", status: "delivered" }
+        yield* publish(message(notificationStatus.name, "notification.status.push", status)).pipe(
+          Effect.provide(listener)
+        )
+        yield* until(
+          "The status is seen",
+          Effect.map(
+            expect(200, undefined, "GET", "/api/v1/users/notifications/?status=delivered", { token: person.access }),
+            ({ body }) => body.meta.total === 1 && body.data[0].notification_id === "order-1815"
+          )
+        )
 
         yield* program.signal("SIGTERM")
         yield* until(

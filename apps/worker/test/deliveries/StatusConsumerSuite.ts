@@ -9,7 +9,7 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import * as StatusConsumer from "@user-service/worker/deliveries/StatusConsumer"
 import * as Worker from "@user-service/worker/Worker"
 import { Storage } from "@user-service/database/Storage"
-import { Array, Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Scope, Stream, Tracer } from "effect"
+import { Array, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Scope, Stream, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { eventually, layerChanges, layerEngines, newUser, settings } from "../TestWork.ts"
@@ -40,7 +40,7 @@ const untouched = statusesBetween((report) => report)
 const startWith = Effect.fnUntraced(function* (between: Layer.Layer<DeliveryStatuses, never, DeliveryStatuses>) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-  const work = StatusConsumer.layer(settings).pipe(
+  const work = StatusConsumer.layer({ finishWithin: Duration.minutes(5) }).pipe(
     Layer.provide(between),
     Layer.provide(Worker.features(settings)),
     Layer.provide(Storage.layer)

@@ -87,10 +87,14 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
         Effect.catch(() => Effect.void),
         Effect.catchCauseIf(
           (cause) => !Cause.hasInterrupts(cause),
-          (cause) => annotated(Effect.logError("A consumer failed, for a reason of ours, and begins again", cause))
+          (cause) =>
+            Effect.andThen(
+              annotated(Effect.logError("A consumer failed, for a reason of ours, and begins again", cause)),
+              stopping.orStop(Effect.sleep(longestBackoff))
+            )
         )
       )
-      yield* stopping.orStop(Effect.andThen(backoff(1), answering(storage.ping)))
+      yield* stopping.orStop(answering(storage.ping))
     }
   })
 })

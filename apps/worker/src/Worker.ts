@@ -4,14 +4,18 @@ import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { userService } from "@user-service/broker/Topology"
 import { Cache } from "@user-service/cache/Cache"
 import * as Redis from "@user-service/cache/Redis"
+import { OldLoginAddresses } from "@user-service/core/accounts/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
+import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
+import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
@@ -32,6 +36,8 @@ import { Digest, SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import process from "node:process"
+import * as Collector from "./dead-letters/Collector.ts"
+import * as DeadLetterMetrics from "./dead-letters/DeadLetterMetrics.ts"
 import * as StatusConsumer from "./deliveries/StatusConsumer.ts"
 import * as HealthHttp from "./health/HealthHttp.ts"
 import * as Jobs from "./jobs/Jobs.ts"
@@ -54,6 +60,7 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
   )
   const Repos = Layer.mergeAll(
     ChangesRepo.layer,
+    DeadLettersRepo.layer,
     DeliveriesRepo.layer,
     DeliveryStatusesRepo.layer,
     OutboxRepo.layer,
@@ -67,6 +74,9 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
   return Layer.mergeAll(
     Outbox.layer,
     DeliveryStatuses.layer,
+    DeadLetters.layer,
+    OldDeliveries.layer,
+    OldLoginAddresses.layer,
     StalePushTokens.layer(stalePushTokens),
     ExpiredSessions.layer,
     AuditPartitions.layer
@@ -75,10 +85,14 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
 
 /** All the work, over engines that come from whoever does it. `turns`: see {@link Relay.RelaySettings}. */
 export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
-  Layer.mergeAll(Relay.layer(settings), StatusConsumer.layer(settings), Jobs.layer(settings), OutboxMetrics.layer).pipe(
-    Layer.provide(features(settings)),
-    Layer.provide(Storage.layer)
-  )
+  Layer.mergeAll(
+    Relay.layer(settings),
+    StatusConsumer.layer(settings),
+    Collector.layer(settings),
+    Jobs.layer(settings),
+    OutboxMetrics.layer,
+    DeadLetterMetrics.layer
+  ).pipe(Layer.provide(features(settings)), Layer.provide(Storage.layer))
 
 /** PostgreSQL does not answer. */
 export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>()("DatabaseUnreachable", {}) {

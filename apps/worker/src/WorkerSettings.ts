@@ -3,6 +3,7 @@ import * as Redis from "@user-service/cache/Redis"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
+import { maxReach } from "@user-service/domain/Delivery"
 import * as Environment from "@user-service/domain/Environment"
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import * as Logs from "@user-service/telemetry/Logs"
@@ -14,6 +15,8 @@ export const workConfig = Config.all({
   sessions: sessionConfig,
   stalePushTokens: stalePushTokensConfig,
   outboxRetention: shortDurationConfig("OUTBOX_RETENTION", "7d"),
+  deliveryRetention: shortDurationConfig("DELIVERY_RETENTION", "90d"),
+  deadLetterRetention: shortDurationConfig("DEAD_LETTER_RETENTION", "90d"),
   // The rest of the grace is for letting go of the engines.
   finishWithin: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
     Config.withDefault(20),
@@ -43,17 +46,22 @@ export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof 
 /** What is wrong with the settings of work that has so many connections at least: one to listen, one to lead the jobs ... */
 export const judge = (fewestConnections: number, what: string) =>
   Effect.map(
-    Config.all({ database: Postgres.config, stalePushTokens: stalePushTokensConfig }),
-    ({ database, stalePushTokens: { removedAfter, silencedAfter } }) => [
+    Config.all({ database: Postgres.config, work: workConfig }),
+    ({ database, work: { deliveryRetention, stalePushTokens } }) => [
       ...problem(
         Option.exists(database, ({ poolSize }) => poolSize < fewestConnections),
         "DB_POOL_SIZE",
         `must be ${fewestConnections} or more for ${what}`
       ),
       ...problem(
-        !Duration.isGreaterThan(removedAfter, silencedAfter),
+        !Duration.isGreaterThan(stalePushTokens.removedAfter, stalePushTokens.silencedAfter),
         "PUSH_TOKEN_REMOVED_AFTER",
         "must be longer than PUSH_TOKEN_STALE_AFTER"
+      ),
+      ...problem(
+        !Duration.isGreaterThan(deliveryRetention, maxReach),
+        "DELIVERY_RETENTION",
+        `must be longer than ${Duration.toDays(maxReach)}d, for which days ahead are charged`
       )
     ]
   )

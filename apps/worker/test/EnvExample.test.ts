@@ -32,6 +32,8 @@ const settingsOf = Effect.fnUntraced(function* (environment: NodeJS.Dict<string>
 const others: Readonly<Record<string, string>> = {
   WORKER_PORT: "9",
   OUTBOX_RETENTION: "9d",
+  DELIVERY_RETENTION: "40d",
+  DEAD_LETTER_RETENTION: "9d",
   PUSH_TOKEN_STALE_AFTER: "9d",
   PUSH_TOKEN_REMOVED_AFTER: "300d"
 }

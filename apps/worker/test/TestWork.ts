@@ -25,6 +25,8 @@ export const settings: WorkSettings & { readonly turns: number } = {
   },
   stalePushTokens: { silencedAfter: Duration.days(30), removedAfter: Duration.days(270) },
   outboxRetention: Duration.days(7),
+  deliveryRetention: Duration.days(90),
+  deadLetterRetention: Duration.days(90),
   finishWithin: Duration.seconds(15),
   turns: 2
 }

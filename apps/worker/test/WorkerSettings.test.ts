@@ -20,10 +20,12 @@ describe("the worker's settings", () => {
       assert.strictEqual(port, 8001)
       assert.strictEqual(Redacted.value(Option.getOrThrow(rabbitmqUrl)), engines.RABBITMQ_URL)
       assert.deepStrictEqual(
-        [work.outboxRetention, work.stalePushTokens.silencedAfter, work.stalePushTokens.removedAfter],
-        [Duration.days(7), Duration.days(30), Duration.days(270)].map((days) =>
-          Duration.millis(Duration.toMillis(days))
-        )
+        [work.outboxRetention, work.deliveryRetention, work.deadLetterRetention],
+        [Duration.days(7), Duration.days(90), Duration.days(90)].map((days) => Duration.millis(Duration.toMillis(days)))
+      )
+      assert.deepStrictEqual(
+        [work.stalePushTokens.silencedAfter, work.stalePushTokens.removedAfter],
+        [Duration.days(30), Duration.days(270)].map((days) => Duration.millis(Duration.toMillis(days)))
       )
       assert.deepStrictEqual(work.finishWithin, Duration.seconds(15))
     })
@@ -35,6 +37,8 @@ describe("the worker's settings", () => {
         ...engines,
         WORKER_PORT: "0",
         OUTBOX_RETENTION: "1h",
+        DELIVERY_RETENTION: "31d",
+        DEAD_LETTER_RETENTION: "2h",
         PUSH_TOKEN_STALE_AFTER: "10d",
         PUSH_TOKEN_REMOVED_AFTER: "20d",
         SHUTDOWN_GRACE_SECONDS: "4"
@@ -43,11 +47,13 @@ describe("the worker's settings", () => {
       assert.deepStrictEqual(
         [
           work.outboxRetention,
+          work.deliveryRetention,
+          work.deadLetterRetention,
           work.stalePushTokens.silencedAfter,
           work.stalePushTokens.removedAfter,
           work.finishWithin
         ].map(Duration.toHours),
-        [1, 240, 480, 3 / 3600]
+        [1, 744, 2, 240, 480, 3 / 3600]
       )
     })
   )
@@ -78,6 +84,14 @@ describe("the worker's settings", () => {
       ])
       const { database } = yield* settingsOf({ ...engines, DB_POOL_SIZE: "3" })
       assert.strictEqual(Option.getOrThrow(database).poolSize, 3)
+    })
+  )
+
+  it.effect("deliveries are kept for as long as days ahead are charged", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ ...engines, DELIVERY_RETENTION: "30d" }), [
+        "DELIVERY_RETENTION: must be longer than 30d, for which days ahead are charged"
+      ])
     })
   )
 

@@ -1,5 +1,5 @@
 import type { Channel } from "amqplib"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import * as Link from "./Link.ts"
 import type { Exchange, Queue, Topology } from "./Topology.ts"
 
@@ -40,7 +40,7 @@ const declareExchange =
     channel.assertExchange(name, type, { durable: true })
 
 const declareQueue =
-  ({ bindings, deadLetterExchange, deliveryLimit, name }: Queue) =>
+  ({ bindings, deadLetterExchange, deliveryLimit, messageTtl, name }: Queue) =>
   async (channel: Channel) => {
     // The overflow and strategy that make dead-lettering wait for confirms of its own: no dead letter is lost on its way.
     const deadLettering =
@@ -51,9 +51,10 @@ const declareQueue =
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish"
           }
+    const expiry = messageTtl === undefined ? {} : { "x-message-ttl": Duration.toMillis(messageTtl) }
     await channel.assertQueue(name, {
       durable: true,
-      arguments: { "x-queue-type": "quorum", "x-delivery-limit": deliveryLimit, ...deadLettering }
+      arguments: { "x-queue-type": "quorum", "x-delivery-limit": deliveryLimit, ...expiry, ...deadLettering }
     })
     for (const { exchange, pattern } of bindings) await channel.bindQueue(name, exchange, pattern)
   }

@@ -1,3 +1,5 @@
+import { Duration } from "effect"
+
 /** Where messages come in. Durable. */
 export interface Exchange {
   readonly name: string
@@ -18,6 +20,8 @@ export interface Queue {
   readonly deliveryLimit: number
   /** Where the dead go, at least once each. Without it they are dropped. */
   readonly deadLetterExchange?: string
+  /** How long a message may wait before RabbitMQ drops it: 49 days at most. What is in the process is gone sooner. */
+  readonly messageTtl?: Duration.Duration
 }
 
 /** What has to be there, declared again whenever it may be gone. */
@@ -42,7 +46,9 @@ export const deadStatusQueue: Queue = {
   name: "user-service.notification-status.dead",
   bindings: [{ exchange: deadStatuses.name, pattern: "" }],
   // RabbitMQ 4 takes an absent limit for 20, and would drop what whoever looks through the dead gives back that often.
-  deliveryLimit: 1_000_000
+  deliveryLimit: 1_000_000,
+  // A worker takes them out at once, and keeps them for longer. Without one they must not fill the disk for ever.
+  messageTtl: Duration.days(30)
 }
 
 export const userService: Topology = {

@@ -33,6 +33,13 @@ describe.skipIf(rabbitmqUrl === "")("the queues and exchanges of the service", (
             "x-overflow": "reject-publish"
           }
         })
+        await channel.assertQueue("user-service.notification-status.dead", {
+          arguments: {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": 1_000_000,
+            "x-message-ttl": 30 * 24 * 60 * 60 * 1000
+          }
+        })
         await connection.close()
       })
       const status = outgoing("notification_status", "notification.status.delivered", "1")

@@ -2,15 +2,21 @@ import { assert, describe, it } from "@effect/vitest"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
+import { OldLoginAddresses } from "@user-service/core/accounts/OldLoginAddresses"
+import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
+import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
+import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionId } from "@user-service/domain/Session"
 import { Email, PhoneNumber, UserId, Username } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Layer } from "effect"
@@ -45,7 +51,8 @@ const fill = Effect.gen(function* () {
         insert into notification_preferences (id, user_id, created_at, updated_at)
         select gen_random_uuid(), id, now(), now() from users`
       yield* sql`
-        insert into login_addresses (user_id, ip, last_login_at) select id, ip, now() from users, unnest('{::1,::2}'::text[]) ip`
+        insert into login_addresses (user_id, ip, last_login_at) select id, ip, now() - random() * interval '60 days'
+        from users, unnest('{::1,::2}'::text[]) ip`
       // One in three each is live, ended and expired.
       yield* sql`
         insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at, revoked_at,
@@ -67,6 +74,14 @@ const fill = Effect.gen(function* () {
           case n % 400 when 1 then at end
         from generate_series(1, 40000) n, minutes_before(n) at`
       yield* sql`
+        insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
+        select id_of(n), sha256(n::text::bytea), 'queue', 'reason' || n % 100, 'key', '{}', '{}', 2, at
+        from generate_series(1, 20000) n, minutes_before(n) at`
+      yield* sql`
+        insert into deliveries (id, notification_id, place, user_id, status, created_at, updated_at)
+        select id_of(n), n::text, 0, id_of(n % 20000 + 1), 'sent', at, at
+        from generate_series(1, 40000) n, minutes_before(n) at`
+      yield* sql`
         insert into audit_log (id, user_id, action, created_at)
         select id_of(n), id_of(n % 20000 + 1), 'test', now() from generate_series(1, 40000) n`
       yield* sql`analyze`
@@ -77,12 +92,15 @@ const fill = Effect.gen(function* () {
 const Repos = Layer.mergeAll(
   AccountsRepo.layer,
   ChangesRepo.layer,
+  DeadLettersRepo.layer,
+  OldDeliveries.layer,
+  OldLoginAddresses.layer,
   OutboxRepo.layer,
   PreferencesRepo.layer,
   ProfilesRepo.layer,
   PushTokensRepo.layer,
   SessionsRepo.layer
-).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+).pipe(Layer.provide([SecureRandom.layerWebCrypto, Storage.layer]))
 
 const filled = Layer.mergeAll(Repos, Layer.effectDiscard(Effect.orDie(fill))).pipe(
   Layer.provideMerge(Plans.layer),
@@ -104,7 +122,7 @@ const yesterday = DateTime.subtractDuration(now, Duration.days(1))
 const page = { page: 2, limit: 20 }
 const origin = { ip: "::1", network: "::1", userAgent: "test" }
 
-type Operation = Effect.Effect<unknown, SqlError.SqlError>
+type Operation = Effect.Effect<unknown, SqlError.SqlError | ServiceUnavailable>
 
 /** One or more operations for each method, so that a new one is not forgotten. */
 type OperationsOf<Repo> = { readonly [Method in keyof Repo]: ReadonlyArray<Operation> }
@@ -293,14 +311,38 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       })
     )
 
+    it.effect("of dead letters", () =>
+      Effect.gen(function* () {
+        const repo = yield* DeadLettersRepo
+        const ids = [DeadLetterId.make(idOf(777)), DeadLetterId.make(idOf(778))]
+        const stored = { queue: "q", reason: "r", routingKey: "k", messageId: null, contentType: null, headers: "{}" }
+        const letter = { ...stored, id: DeadLetterId.make(randomUUID()), body: sha256("body"), size: 32 }
+        yield* assertIndexed(
+          {
+            insert: [repo.insert([{ ...letter, digest: sha256("new") }], now)],
+            find: [repo.find({}, 50), repo.find({ ids }, 50), repo.find({ reason: "reason7" }, 50)],
+            contents: [repo.contents(ids, 100)],
+            remove: [repo.remove(ids)],
+            waiting: [repo.waiting(100)],
+            removeReceived: [repo.removeReceived(now, 50)]
+          } satisfies OperationsOf<DeadLettersRepo["Service"]>,
+          { batch: true }
+        )
+      })
+    )
+
     it.effect("of jobs and of an erasure", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
+        const deliveries = yield* OldDeliveries
+        const addresses = yield* OldLoginAddresses
         yield* assertIndexed(
           {
             "sessions that may go": [
               sql`select id from sessions where expires_at < ${DateTime.toDate(now)} order by expires_at limit ${50}`
             ],
+            "deliveries that may go": [deliveries.remove(now, 50)],
+            "addresses that may go": [addresses.remove(50)],
             "a user": [sql`delete from users where id = ${userId}`],
             "a user's events": [sql`delete from outbox where user_id = ${userId}`],
             "a user's audit entries": [sql`update audit_log set ip = null where user_id = ${userId}`]

@@ -8,6 +8,8 @@ import auditLog from "./migrations/0005_audit_log.ts"
 import deliveries from "./migrations/0006_deliveries.ts"
 import stalePushTokens from "./migrations/0007_stale_push_tokens.ts"
 import outboxSetAside from "./migrations/0008_outbox_set_aside.ts"
+import deadLetters from "./migrations/0009_dead_letters.ts"
+import loginAddressesAge from "./migrations/0010_login_addresses_age.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -18,7 +20,9 @@ export const migrations = {
   "0005_audit_log": auditLog,
   "0006_deliveries": deliveries,
   "0007_stale_push_tokens": stalePushTokens,
-  "0008_outbox_set_aside": outboxSetAside
+  "0008_outbox_set_aside": outboxSetAside,
+  "0009_dead_letters": deadLetters,
+  "0010_login_addresses_age": loginAddressesAge
 }
 
 // Any number no one else takes for an advisory lock in this database.

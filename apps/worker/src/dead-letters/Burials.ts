@@ -3,6 +3,7 @@ import type { Delivery } from "@user-service/broker/Delivery"
 import type { Outgoing } from "@user-service/broker/Message"
 import { deadStatuses } from "@user-service/broker/Topology"
 import { Data, Effect } from "effect"
+import { inParts } from "./Parts.ts"
 
 /** The header that says why a message is dead. */
 export const reasonHeader = "x-reason"
@@ -43,7 +44,7 @@ export const buryWith = (broker: Broker["Service"]) => (dead: ReadonlyArray<Dead
   return Effect.gen(function* () {
     yield* reject(left.filter(isTooLarge))
     left = left.filter((letter) => !isTooLarge(letter))
-    for (const letters of inParts(left)) yield* publish(letters)
+    for (const letters of inParts(left, sizeOf, bytesAtOnce)) yield* publish(letters)
     if (left.length > 0) return yield* new NotBuried({ left: left.length })
   })
 }
@@ -61,18 +62,3 @@ const letterOf = ({ delivery: { message }, reason }: Dead): Outgoing => ({
 })
 
 const sizeOf = ({ delivery }: Dead): number => delivery.message.body.length
-
-/** In their order, as many together as are not too large. */
-const inParts = (dead: ReadonlyArray<Dead>): ReadonlyArray<ReadonlyArray<Dead>> => {
-  const parts: Array<Array<Dead>> = []
-  let bytes = Infinity
-  for (const letter of dead) {
-    bytes += sizeOf(letter)
-    if (bytes <= bytesAtOnce) parts.at(-1)?.push(letter)
-    else {
-      parts.push([letter])
-      bytes = sizeOf(letter)
-    }
-  }
-  return parts
-}

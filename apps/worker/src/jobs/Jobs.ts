@@ -1,4 +1,7 @@
+import { OldLoginAddresses } from "@user-service/core/accounts/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
+import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
 import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
@@ -7,9 +10,17 @@ import { Cause, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random 
 import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
 
-export interface JobSettings extends Stopping.StoppingSettings {
+/** How long what grows is kept. */
+export interface Retentions {
   /** How long a published event can be replayed. */
   readonly outboxRetention: Duration.Duration
+  /** How long a delivery is kept after it was made, whatever became of it. */
+  readonly deliveryRetention: Duration.Duration
+  /** How long an operator has for a dead letter. */
+  readonly deadLetterRetention: Duration.Duration
+}
+
+export interface JobSettings extends Retentions, Stopping.StoppingSettings {
   /** From the end of one round to the next: a minute. */
   readonly interval?: Duration.Duration
 }
@@ -30,20 +41,34 @@ const monthsAhead = 2
 const lock = 7_301_531
 
 /** All of them, in the order they are done in. */
-export const all = Effect.fnUntraced(function* ({ outboxRetention }: Pick<JobSettings, "outboxRetention">) {
+export const all = Effect.fnUntraced(function* (settings: Retentions) {
   const outbox = yield* Outbox
   const expiredSessions = yield* ExpiredSessions
   const stalePushTokens = yield* StalePushTokens
   const auditPartitions = yield* AuditPartitions
+  const deliveries = yield* OldDeliveries
+  const deadLetters = yield* DeadLetters
+  const loginAddresses = yield* OldLoginAddresses
 
-  const removePublished = Effect.flatMap(DateTime.now, (now) =>
-    outbox.removePublished(DateTime.subtractDuration(now, outboxRetention), batchLimit)
+  const before = (retention: Duration.Duration) =>
+    Effect.map(DateTime.now, (now) => DateTime.subtractDuration(now, retention))
+  const removePublished = Effect.flatMap(before(settings.outboxRetention), (time) =>
+    outbox.removePublished(time, batchLimit)
+  )
+  const removeDeliveries = Effect.flatMap(before(settings.deliveryRetention), (time) =>
+    deliveries.remove(time, batchLimit)
+  )
+  const removeDead = Effect.flatMap(before(settings.deadLetterRetention), (time) =>
+    deadLetters.removeReceived(time, batchLimit)
   )
   return [
     { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
-    { name: "outbox_retention", batch: removePublished }
+    { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
+    { name: "outbox_retention", batch: removePublished },
+    { name: "delivery_retention", batch: removeDeliveries },
+    { name: "dead_letter_retention", batch: removeDead }
   ] satisfies ReadonlyArray<Job>
 })
 
@@ -56,7 +81,7 @@ export const layer = (settings: JobSettings) =>
   Layer.unwrap(Effect.map(all(settings), (jobs) => layerOf(jobs, settings)))
 
 /** Does rounds, as long as the scope: in one process at a time. Finishes the batch it is in when the scope closes. */
-export const layerOf = (jobs: ReadonlyArray<Job>, settings: Omit<JobSettings, "outboxRetention">) =>
+export const layerOf = (jobs: ReadonlyArray<Job>, settings: Omit<JobSettings, keyof Retentions>) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

@@ -193,6 +193,38 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
+    it.effect(
+      "a delivery is deleted after ninety days, a dead letter too, and an address after thirty, all of them",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const user = yield* newUser
+          const count = Jobs.batchLimit + 1
+          yield* sql`
+          insert into deliveries (id, notification_id, place, user_id, status, created_at, updated_at)
+          select gen_random_uuid(), ${user} || n::text, 0, ${user}, 'sent',
+            now() - make_interval(days => case n when 0 then 89 else 91 end), now()
+          from generate_series(0, ${count}::int) n`
+          yield* sql`
+          insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
+          select gen_random_uuid(), sha256(n::text::bytea), 'queue', 'reason', 'key', '{}', '', 0,
+            now() - make_interval(days => case n when 0 then 89 else 91 end)
+          from generate_series(0, ${count}::int) n`
+          yield* sql`
+          insert into login_addresses (user_id, ip, last_login_at)
+          select ${user}, 'a' || n, now() - make_interval(days => case n when 0 then 29 else 31 end)
+          from generate_series(0, ${count}::int) n`
+          yield* round
+          assert.deepStrictEqual(
+            yield* sql`
+            select (select count(*)::int from deliveries where user_id = ${user}) as deliveries,
+              (select count(*)::int from dead_letters) as letters,
+              (select count(*)::int from login_addresses where user_id = ${user}) as addresses`,
+            [{ deliveries: 1, letters: 1, addresses: 1 }]
+          )
+        })
+    )
+
     it.effect("the months of the audit log are there ahead of time", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient

@@ -1,0 +1,80 @@
+import type { Delivery } from "@user-service/broker/Delivery"
+import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
+import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { Effect, Layer, Metric, Predicate } from "effect"
+import * as Consumption from "../Consumption.ts"
+import * as Stopping from "../Stopping.ts"
+import { reasonHeader } from "./Burials.ts"
+import { inParts } from "./Parts.ts"
+
+const batchLimit = 20
+
+// What is larger may take longer than a statement may.
+const bytesAtOnce = 4 * 1024 * 1024
+
+/**
+ * Moves dead letters from their queue into the database, where an operator finds them, as long as the scope. They are
+ * acknowledged when they are kept; what comes twice is there once.
+ */
+export const layer = (settings: Stopping.StoppingSettings) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const deadLetters = yield* DeadLetters
+
+      const handle = Effect.fnUntraced(function* (batch: ReadonlyArray<Delivery>, insist: Consumption.Insist) {
+        for (const part of inParts(batch.map(deadOf), ({ body }) => body.length, bytesAtOnce)) {
+          yield* insist(deadLetters.keep(part))
+          yield* count(part)
+        }
+      })
+      const consume = yield* Consumption.make({
+        queue: deadStatusQueue.name,
+        prefetch: 2 * batchLimit,
+        batchLimit,
+        handle
+      })
+      yield* Stopping.fork([consume], settings)
+    })
+  )
+
+// Ours, else the broker's.
+const reasonOf = ({ message: { headers } }: Delivery): string => {
+  const reasons = [headers[reasonHeader], headers["x-first-death-reason"]]
+  return reasons.find(Predicate.isString) ?? "unknown"
+}
+
+const deadOf = (delivery: Delivery): Dead => {
+  const { body, contentType, headers, messageId, routingKey } = delivery.message
+  return {
+    queue: statusQueue.name,
+    reason: reasonOf(delivery),
+    routingKey,
+    headers,
+    body,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(contentType === undefined ? {} : { contentType })
+  }
+}
+
+// Anyone may write a reason, and none of it must become a label.
+const ours = new Set([
+  "undecodable",
+  "too_large",
+  "unknown_notification",
+  "user_mismatch",
+  "failed",
+  "rejected",
+  "delivery_limit"
+])
+
+const count = (dead: ReadonlyArray<Dead>) =>
+  Effect.forEach(
+    Map.groupBy(dead, ({ reason }) => (ours.has(reason) ? reason : "other")),
+    ([reason, those]) => Metric.update(Metric.withAttributes(kept, { reason }), those.length),
+    { discard: true }
+  )
+
+const kept = Metric.counter("dead_letters_total", {
+  description: "Dead letters that were taken out of their queue, by reason",
+  incremental: true
+})

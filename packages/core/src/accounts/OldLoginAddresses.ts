@@ -1,0 +1,36 @@
+import * as Storage from "@user-service/database/Storage"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Context, DateTime, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+
+// As long as a login from there gives the account a limit of its own.
+const kept = { days: 30 }
+
+/** Addresses that an account was not logged in from for so long that they stand for nothing any more. */
+export class OldLoginAddresses extends Context.Service<
+  OldLoginAddresses,
+  {
+    /** Deletes `limit` at most of those not used for thirty days; answers how many. */
+    readonly remove: (limit: number) => Effect.Effect<number, ServiceUnavailable>
+  }
+>()("@user-service/core/accounts/OldLoginAddresses") {
+  static readonly layer = Layer.effect(
+    OldLoginAddresses,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const storage = yield* Storage.Storage
+
+      const remove = Effect.fn("OldLoginAddresses.remove")(function* (limit: number) {
+        const before = DateTime.subtract(yield* DateTime.now, kept)
+        const removed = yield* storage.write(sql`
+          delete from login_addresses where (user_id, ip) in (
+            select user_id, ip from login_addresses where last_login_at < ${DateTime.toDate(before)}
+            order by last_login_at limit ${limit} for update skip locked)
+          returning 1`)
+        return removed.length
+      })
+
+      return { remove }
+    })
+  )
+}

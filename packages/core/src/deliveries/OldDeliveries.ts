@@ -1,0 +1,32 @@
+import * as Storage from "@user-service/database/Storage"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Context, DateTime, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+
+/** Deliveries of which nothing more is told, nor asked. */
+export class OldDeliveries extends Context.Service<
+  OldDeliveries,
+  {
+    /** Deletes `limit` at most of those made before; answers how many. What is told of them later is of nobody known. */
+    readonly remove: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
+  }
+>()("@user-service/core/deliveries/OldDeliveries") {
+  static readonly layer = Layer.effect(
+    OldDeliveries,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const storage = yield* Storage.Storage
+
+      const remove = Effect.fn("OldDeliveries.remove")(function* (before: DateTime.Utc, limit: number) {
+        const removed = yield* storage.write(sql`
+          delete from deliveries where id in (
+            select id from deliveries where created_at < ${DateTime.toDate(before)}
+            order by created_at limit ${limit} for update skip locked)
+          returning 1`)
+        return removed.length
+      })
+
+      return { remove }
+    })
+  )
+}

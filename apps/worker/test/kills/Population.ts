@@ -1,0 +1,85 @@
+import type { Outgoing } from "@user-service/broker/Message"
+import type { UserId } from "@user-service/domain/User"
+import { Array, DateTime, Effect, Random } from "effect"
+import { messageOf, newDevice, notificationOf, type Said } from "../deliveries/TestStatuses.ts"
+import { newUser } from "../TestWork.ts"
+
+/** A notification that is told of, by these messages, and what it comes to. */
+export interface Notification {
+  readonly id: string
+  readonly expected: string
+  readonly messageIds: ReadonlyArray<string>
+}
+
+/** All that senders tell, in whatever order, and what must come of it. */
+export interface Population {
+  readonly messages: ReadonlyArray<Outgoing>
+  readonly notifications: ReadonlyArray<Notification>
+  /** What must become dead letters. */
+  readonly malformed: ReadonlyArray<string>
+  /** Devices that are told gone twice, and users who are told to have complained twice. */
+  readonly gone: ReadonlyArray<string>
+  readonly complained: ReadonlyArray<string>
+}
+
+const large = 10 * 1024 * 1024
+const malformedShare = 50
+
+const idOf = ({ messageId = "" }: Outgoing): string => messageId
+
+/** So many statuses of notifications to these users, one in fifty of which is none, and some of those large. */
+export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, statuses: number, largeOnes: number) {
+  // Not so long ago that a job would take it for stale.
+  const registeredAt = DateTime.formatIso(DateTime.subtract(yield* DateTime.now, { days: 1 }))
+  const notifications: Array<Notification> = []
+  const messages: Array<Outgoing> = []
+  const gone: Array<string> = []
+  const complained: Array<string> = []
+
+  const told = (id: string, expected: string, said: ReadonlyArray<Said>) => {
+    const each = said.map((one) => messageOf(JSON.stringify(one)))
+    messages.push(...each)
+    notifications.push({ id, expected, messageIds: each.map(idOf) })
+  }
+  const makeOne = Effect.fnUntraced(function* (user: UserId, number: number) {
+    const notification = notificationOf(user)
+    if (number % 50 === 0) {
+      const device = yield* newDevice(user, registeredAt)
+      gone.push(device.id)
+      const push = { ...notification, channel: "push" }
+      const failed = { ...push, status: "failed", push_token: device.token, error_code: "UNREGISTERED" }
+      return told(notification.notification_id, "failed", [failed, { ...push, status: "sent" }, failed])
+    }
+    if (number % 50 === 1) {
+      const owner = notificationOf(yield* newUser)
+      complained.push(owner.user_id)
+      const complaint = { ...owner, channel: "email", status: "complained" }
+      return told(owner.notification_id, "complained", [
+        complaint,
+        { ...owner, channel: "email", status: "sent" },
+        complaint
+      ])
+    }
+    return told(
+      notification.notification_id,
+      "opened",
+      ["sent", "delivered", "opened", "sent"].map((status) => ({ ...notification, status }))
+    )
+  })
+
+  const good = statuses - Math.floor(statuses / malformedShare)
+  for (let number = 0; messages.length < good; number++) {
+    const user = users[number % users.length]
+    if (user !== undefined) yield* makeOne(user, number)
+  }
+  const malformed = Array.makeBy(Math.max(0, statuses - messages.length), (number) =>
+    messageOf(number < largeOnes ? new Uint8Array(large).fill(number) : `no status ${number}`)
+  )
+  return {
+    messages: yield* Random.shuffle([...messages, ...malformed]),
+    notifications,
+    malformed: malformed.map(idOf),
+    gone,
+    complained
+  } satisfies Population
+})

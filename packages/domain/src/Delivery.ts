@@ -57,6 +57,9 @@ export class Delivery extends Schema.Class<Delivery>("Delivery")({
 /** How many deliveries are resolved in one call at most. */
 export const maxResolved = 1000
 
+/** How many statuses are reported in one call at most. */
+export const maxReported = 1000
+
 /** Whether somebody may be sent something. */
 export const DeliveryDecision = Schema.Literals(["allow", "deny", "defer"])
 export type DeliveryDecision = typeof DeliveryDecision.Type

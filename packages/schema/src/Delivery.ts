@@ -1,6 +1,22 @@
-import { Category, Channel, type Delivery, DeliveryStatus } from "@user-service/domain/Delivery"
-import { Schema } from "effect"
-import { Id } from "./Id.ts"
+import {
+  Category,
+  Channel,
+  type Delivery,
+  DeliveryDecision,
+  DeliveryRule,
+  DeliveryStatus,
+  maxReported,
+  maxResolved,
+  NotificationId,
+  StatusOutcome,
+  type StatusReport
+} from "@user-service/domain/Delivery"
+import { DeviceToken } from "@user-service/domain/PushToken"
+import { Text } from "@user-service/domain/Text"
+import { Schema, Struct } from "effect"
+import { Id, UserIdBody } from "./Id.ts"
+import { listUpTo, PushTokenIdInput, required, TimeInput, UserIdInput } from "./Input.ts"
+import { LivePushToken } from "./PushToken.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
 /** A notification on its way to a user over one channel, as the user sees it. */
@@ -47,3 +63,89 @@ export const deliveryBody = (delivery: Delivery): typeof DeliveryBody.Type => ({
   created_at: timestamp(delivery.createdAt),
   updated_at: timestamp(delivery.updatedAt)
 })
+
+/** A delivery that a service wants to send. */
+export const DeliveryRequestInput = Schema.Struct({
+  notification_id: Schema.optionalKey(NotificationId).annotateKey({
+    description: "What the sender calls the notification, over whatever channels it goes; made where it is absent."
+  }),
+  user_id: UserIdInput.annotateKey(required),
+  channel: Channel.annotateKey(required),
+  category: Category.annotateKey(required),
+  at: Schema.optionalKey(TimeInput).annotateKey({
+    description: "When it is to be sent, within 30 days of now, and now where it is absent."
+  })
+}).annotate({ identifier: "DeliveryRequest" })
+
+/** The deliveries of one call. */
+export const ResolveInput = Schema.Struct({
+  deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(required)
+}).annotate({ identifier: "ResolveInput" })
+
+/** Whether a delivery may be sent, and where to. */
+export const ResolvedDelivery = Schema.Struct({
+  notification_id: Schema.String.pipe(Schema.brand("NotificationId")),
+  user_id: UserIdBody,
+  channel: Channel,
+  category: Category,
+  decision: DeliveryDecision.annotateKey({ description: "`defer`: ask again, no sooner than `until`." }),
+  rule: Schema.NullOr(DeliveryRule).annotateKey({ description: "Why not: the first rule that applies." }),
+  until: Schema.NullOr(Timestamp),
+  email: Schema.NullOr(Schema.String.annotate({ format: "email" })).annotateKey({
+    description: "The address, of an e-mail that is allowed."
+  }),
+  is_verified: Schema.Boolean.annotateKey({ description: "Whether the user has shown the address to be theirs." }),
+  push_tokens: Schema.Array(LivePushToken).annotateKey({ description: "The devices, of a push that is allowed." }),
+  preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null where there is no such user." })
+}).annotate({
+  identifier: "ResolvedDelivery",
+  description: "Whether a delivery may be sent, and where to."
+})
+export type ResolvedDelivery = typeof ResolvedDelivery.Type
+
+/** What a service tells of a delivery. */
+export const StatusReportInput = Schema.Struct({
+  notification_id: NotificationId.annotateKey(required),
+  status: DeliveryStatus.annotateKey(required),
+  channel: Schema.optionalKey(Channel).annotateKey({
+    description: "Every channel of the notification where it is absent."
+  }),
+  user_id: Schema.optionalKey(UserIdInput).annotateKey({
+    description: "Whose it is; not needed for what was resolved here."
+  }),
+  push_token_id: Schema.optionalKey(PushTokenIdInput).annotateKey({ description: "The device it is about." }),
+  push_token: Schema.optionalKey(DeviceToken).annotateKey({ description: "The same by its token." }),
+  timestamp: Schema.optionalKey(TimeInput).annotateKey({
+    description: "When it came to be; when it is received, where it is absent or in the future."
+  }),
+  error: Schema.optionalKey(Text),
+  error_code: Schema.optionalKey(Text),
+  bounce_type: Schema.optionalKey(Schema.Literals(["hard", "soft"])),
+  provider: Schema.optionalKey(Text)
+}).annotate({ identifier: "StatusReport" })
+
+/** The input as what it reports. */
+export const statusReport: (input: typeof StatusReportInput.Type) => StatusReport = Struct.renameKeys({
+  notification_id: "notificationId",
+  user_id: "userId",
+  push_token_id: "pushTokenId",
+  push_token: "pushToken",
+  error_code: "errorCode",
+  bounce_type: "bounceType"
+})
+
+/** The statuses of one call. */
+export const ReportInput = Schema.Struct({
+  statuses: listUpTo(StatusReportInput, maxReported).annotateKey(required)
+}).annotate({ identifier: "ReportInput" })
+
+/** What became of one status. */
+export const StatusResult = Schema.Struct({
+  notification_id: Schema.String.pipe(Schema.brand("NotificationId")),
+  outcome: StatusOutcome.annotateKey({
+    description:
+      "`unchanged`: what stands is as high or higher. `unknown_notification`: it was not resolved here, and the report " +
+      "names no user. `user_mismatch`: it is another user's. `user_erased`: there is nobody to keep it for."
+  })
+}).annotate({ identifier: "StatusResult", description: "What became of one status." })
+export type StatusResult = typeof StatusResult.Type

@@ -1,6 +1,7 @@
-import { Email, maxEmailLength, normaliseEmail } from "@user-service/domain/User"
-import { Schema, SchemaTransformation } from "effect"
+import { PushTokenId } from "@user-service/domain/PushToken"
 import { Text } from "@user-service/domain/Text"
+import { Email, maxEmailLength, normaliseEmail, UserId } from "@user-service/domain/User"
+import { Schema, SchemaTransformation } from "effect"
 
 export const required = { messageMissingKey: "This field is required." }
 
@@ -16,7 +17,8 @@ export const EmailInput = Text.check(documented).pipe(
   Schema.decodeTo(Email, SchemaTransformation.transform({ decode: normaliseEmail, encode: (email) => email }))
 )
 
-const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })
+/** The check for at least one character. */
+export const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })
 
 /** A password; never shown once decoded. */
 export const PasswordInput = Schema.RedactedFromValue(Text.check(notBlank).annotate({ format: "password" }), {
@@ -25,3 +27,29 @@ export const PasswordInput = Schema.RedactedFromValue(Text.check(notBlank).annot
 
 /** A token of ours; never shown once decoded. */
 export const TokenInput = Schema.RedactedFromValue(Text.check(notBlank), { label: "token" })
+
+// Any UUID as RFC 9562 writes one; decoded to lower case, the one form in which ids are compared.
+const uuid = <Id extends string>(id: Schema.Codec<Id, string>) =>
+  Schema.String.check(Schema.isUUID(undefined, { message: "Must be a valid UUID." })).pipe(
+    Schema.decodeTo(
+      id,
+      SchemaTransformation.transform({ decode: (text) => text.toLowerCase(), encode: (text) => text })
+    )
+  )
+
+/** A user's id, as a service names it. */
+export const UserIdInput = uuid(UserId)
+
+/** A push token's id, as a service names it. */
+export const PushTokenIdInput = uuid(PushTokenId)
+
+const notATime = "Enter a valid time, as in RFC 3339."
+
+/** A time as RFC 3339 writes it, with its offset. */
+export const TimeInput = Schema.String.check(
+  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u, { message: notATime })
+).pipe(Schema.annotate({ format: "date-time" }), Schema.decodeTo(Schema.DateTimeUtcFromString))
+
+/** A list of at most `max` of something. */
+export const listUpTo = <Item extends Schema.Top>(item: Item, max: number) =>
+  Schema.Array(item).check(Schema.isMaxLength(max, { message: `Ensure this list has no more than ${max} items.` }))

@@ -1,6 +1,6 @@
 import { Platform, type PushToken, TokenType } from "@user-service/domain/PushToken"
 import { Schema } from "effect"
-import { Id } from "./Id.ts"
+import { Id, PushTokenIdBody } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
 /** A push token as its owner sees it: the token itself is write-only. */
@@ -44,3 +44,14 @@ export const pushTokenBody = (token: PushToken): typeof PushTokenBody.Type => ({
   created_at: timestamp(token.createdAt),
   updated_at: timestamp(token.updatedAt)
 })
+
+/** A push token as whoever sends to it sees it: with the token itself. */
+export const LivePushToken = Schema.Struct({
+  id: PushTokenIdBody,
+  token: Schema.String.pipe(Schema.brand("DeviceToken")).annotateKey({
+    description: "The address at the push service. A secret."
+  }),
+  platform: Platform,
+  token_type: TokenType
+}).annotate({ identifier: "LivePushToken", description: "One installation of an app that a push can be sent to." })
+export type LivePushToken = typeof LivePushToken.Type

@@ -1,0 +1,35 @@
+import { Text } from "@user-service/domain/Text"
+import { Schema } from "effect"
+import { SessionIdBody, UserIdBody } from "./Id.ts"
+import { notBlank, required } from "./Input.ts"
+
+/** The token that a service asks about, under whatever label that service keeps its secrets. */
+export const IntrospectInput = Schema.Struct({
+  token: Schema.RedactedFromValue(Text.check(notBlank)).annotateKey(required)
+}).annotate({ identifier: "IntrospectInput" })
+
+const seconds = Schema.Int.annotate({ description: "Seconds since 1970." })
+
+/** What an access token says, where it is good. */
+export const ActiveToken = Schema.Struct({
+  active: Schema.Literal(true),
+  sub: UserIdBody,
+  user_id: UserIdBody,
+  sid: SessionIdBody,
+  jti: Schema.String,
+  iss: Schema.String,
+  aud: Schema.String,
+  iat: seconds,
+  exp: seconds,
+  token_type: Schema.Literal("access")
+})
+
+/** Of anything that is no good access token nothing but that is told (RFC 7662, section 2.2). */
+export const InactiveToken = Schema.Struct({ active: Schema.Literal(false) })
+
+/** An answer of token introspection (RFC 7662). */
+export const TokenIntrospection = Schema.Union([ActiveToken, InactiveToken]).annotate({
+  identifier: "TokenIntrospection",
+  description: "What a live access token says, or `active: false` and nothing else."
+})
+export type TokenIntrospection = typeof TokenIntrospection.Type

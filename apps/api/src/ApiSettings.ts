@@ -9,6 +9,7 @@ import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
 import * as Keys from "@user-service/security/Keys"
 import * as PasswordHasher from "@user-service/security/PasswordHasher"
+import * as ServiceKeys from "@user-service/security/ServiceKeys"
 import * as TokenSigner from "@user-service/security/TokenSigner"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
@@ -41,6 +42,7 @@ export const parts = {
   keys: Keys.config,
   secretKey: Config.option(Config.Redacted("SECRET_KEY")),
   tokens: TokenSigner.config,
+  serviceKeys: ServiceKeys.config,
   passwords: PasswordHasher.config,
   passwordPolicy: passwordPolicyConfig,
   sessions: sessionConfig,
@@ -55,7 +57,7 @@ export type ApiSettings = Config.Success<ReturnType<typeof Config.all<typeof par
 
 // What no single variable can say: production runs on nothing embedded, generated or well known.
 const inProduction = Config.all(
-  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey"])
+  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey", "serviceKeys"])
 )
 
 const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<Environment.Problem> => {
@@ -70,12 +72,16 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
     ...missing(Option.isNone(settings.redisUrl), "REDIS_URL"),
     ...missing(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
     ...missing(!settings.keys.named, "JWT_KEYS_FILE"),
-    ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem])
+    ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem]),
+    ...unfit("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named))
   ]
 }
 
 const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
   isMissing ? [[variable, `${name}: required in production`]] : []
+
+const unfit = (variable: string, problems: ReadonlyArray<string>): ReadonlyArray<Environment.Problem> =>
+  problems.length === 0 ? [] : [[variable, `${variable}: ${problems.join("; ")}`]]
 
 /** What is wrong with these together. */
 export const judge: Effect.Effect<ReadonlyArray<Environment.Problem>, Config.ConfigError> = Effect.map(

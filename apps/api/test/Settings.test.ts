@@ -85,7 +85,15 @@ describe("settings", () => {
         Option.map(limit, ({ limit, window }) => [limit, Duration.toMinutes(window)])
       assert.deepStrictEqual(
         Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, Option.getOrThrow(written(limit))])),
-        { register: [5, 60], loginAccount: [10, 5], loginIp: [100, 5], refresh: [30, 1], changePassword: [5, 15] }
+        {
+          register: [5, 60],
+          loginAccount: [10, 5],
+          loginIp: [100, 5],
+          refresh: [30, 1],
+          changePassword: [5, 15],
+          serviceKey: [60_000, 1],
+          serviceKeyIp: [100, 5]
+        }
       )
     })
   )
@@ -165,6 +173,9 @@ describe("settings that are wrong", () => {
     RATE_LIMIT_LOGIN_IP: "5/m",
     RATE_LIMIT_REFRESH: "5/5w",
     RATE_LIMIT_CHANGE_PASSWORD: "on",
+    RATE_LIMIT_SERVICE_KEY: "many",
+    RATE_LIMIT_SERVICE_KEY_IP: "1",
+    SERVICE_API_KEYS: "gateway:CANARY,gateway:CANARY",
     CACHE_TTL_USER: "long",
     CACHE_TTL_PROFILE: "longer",
     CACHE_TTL_PREFERENCES: "longest",
@@ -279,6 +290,20 @@ describe("settings in production", () => {
           assert.notInclude(yield* refusalOf(environment), SECRET_KEY)
         }
       }
+    })
+  )
+
+  it.effect("a weak service key is refused under its name and without being repeated", () =>
+    Effect.gen(function* () {
+      const environment = {
+        ...production,
+        SERVICE_API_KEYS: `gateway:CANARY,sender:${strong},mailer:change-me-${strong}`
+      }
+      assert.deepStrictEqual(yield* problemsOf(environment), [
+        "SERVICE_API_KEYS: the key of gateway must have at least 32 bytes; the key of mailer is a known default"
+      ])
+      yield* settingsOf({ ...production, SERVICE_API_KEYS: `sender:${strong}` })
+      yield* settingsOf({ SERVICE_API_KEYS: "gateway:short" })
     })
   )
 

@@ -77,7 +77,9 @@ const unlimited = {
   RATE_LIMIT_LOGIN_ACCOUNT: "off",
   RATE_LIMIT_LOGIN_IP: "off",
   RATE_LIMIT_REFRESH: "off",
-  RATE_LIMIT_CHANGE_PASSWORD: "off"
+  RATE_LIMIT_CHANGE_PASSWORD: "off",
+  RATE_LIMIT_SERVICE_KEY: "off",
+  RATE_LIMIT_SERVICE_KEY_IP: "off"
 }
 
 type Environment = Readonly<Record<string, string>>

@@ -9,12 +9,12 @@ import {
   Option,
   type PlatformError,
   Result,
-  Schema,
   type Stream,
   SubscriptionRef
 } from "effect"
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
 import { dirname, join } from "node:path"
+import { follow, KeysUnreadable, readText, unreadable } from "./KeyFile.ts"
 import * as KeySet from "./KeySet.ts"
 
 /** A key ready for use. */
@@ -32,16 +32,6 @@ export interface KeyRing {
   readonly access: readonly [ReadyAccessKey, ...Array<ReadyAccessKey>]
   readonly refresh: ReadyKey
   readonly idSecret: KeyObject
-}
-
-/** The key file is absent, out of reach or not what it should be. What it holds is never part of the message. */
-export class KeysUnreadable extends Schema.TaggedError<KeysUnreadable>()("KeysUnreadable", {
-  path: Schema.String,
-  problem: Schema.String
-}) {
-  override get message() {
-    return `The key file ${this.path} ${this.problem}`
-  }
 }
 
 /** Where the keys are, and whether they may be made where they are not. */
@@ -74,7 +64,15 @@ export class Keys extends Context.Service<
         if (settings.create) yield* createIfAbsent(settings.path)
         const text = yield* readText(settings.path)
         const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
-        yield* Effect.forkScoped(follow(settings, ring, text))
+        yield* Effect.forkScoped(
+          follow({
+            path: settings.path,
+            first: text,
+            pollInterval: settings.pollInterval,
+            what: "signing keys",
+            take: (text) => Effect.flatMap(load(settings.path, text), (next) => SubscriptionRef.set(ring, next))
+          })
+        )
         return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
       })
     )
@@ -123,40 +121,11 @@ const keepOwner = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: 
 
 const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
 
-const unreadable = (path: string) => (error: PlatformError.PlatformError) =>
-  new KeysUnreadable({ path, problem: `is out of reach: ${error.reason._tag}` })
-
-const readText = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(fs.readFileString(path), unreadable(path))
-})
-
 const load = Effect.fnUntraced(function* (path: string, text: string) {
   const parsed = KeySet.parse(text)
   if (Result.isFailure(parsed)) return yield* new KeysUnreadable({ path, problem: parsed.failure })
   return importRing(parsed.success)
 })
-
-// The whole text is compared, not the time of the file: it is short, and a mounted secret's time can stand still.
-const follow = (settings: KeysSettings, ring: SubscriptionRef.SubscriptionRef<KeyRing>, first: string) => {
-  let seen = first
-  let complaint: string | undefined
-  const look = Effect.gen(function* () {
-    const text = yield* readText(settings.path)
-    if (text === seen) return
-    seen = text
-    yield* SubscriptionRef.set(ring, yield* load(settings.path, text))
-    complaint = undefined
-    yield* Effect.logInfo("The signing keys have changed")
-  }).pipe(
-    Effect.catch((error) => {
-      const isNews = error.message !== complaint
-      complaint = error.message
-      return isNews ? Effect.logError(`${error.message}; the last good keys stay in force`) : Effect.void
-    })
-  )
-  return Effect.sleep(settings.pollInterval ?? "1 second").pipe(Effect.andThen(look), Effect.forever)
-}
 
 // Two processes may start at once: linking lets one file win, and both read that one.
 const createIfAbsent = Effect.fnUntraced(function* (path: string) {

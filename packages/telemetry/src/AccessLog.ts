@@ -13,6 +13,8 @@ export interface AnsweredRequest {
   readonly status: number
   readonly duration_ms: number
   readonly user_id?: string | undefined
+  /** The name of the service key it was made with. */
+  readonly service?: string | undefined
   readonly ip?: string | undefined
   readonly trace_id?: string | undefined
 }
@@ -41,6 +43,7 @@ export const write = (sink: LogSink["Service"], request: AnsweredRequest): void 
       status: request.status,
       duration_ms: Math.round(request.duration_ms * 1000) / 1000,
       user_id: request.user_id,
+      service: request.service,
       ip: request.ip,
       trace_id: request.trace_id
     }

@@ -25,6 +25,11 @@ import { securityHeaders } from "./SecurityHeaders.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
+// A thousand recipients, or as many statuses, in one call.
+const maxServiceBodySize = ByteSize.fromInputUnsafe("2 MiB")
+
+const isServiceSide = (url: string): boolean => url.startsWith("/rpc") || url.startsWith("/internal/v1/")
+
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
 const timeAllowed = Duration.seconds(20)
 
@@ -102,6 +107,7 @@ export const Edge = HttpRouter.middleware(
         status,
         duration_ms: ended - started,
         user_id: facts.userId,
+        service: facts.service,
         ip: facts.origin.ip ?? undefined,
         trace_id: facts.traceId
       })
@@ -125,7 +131,7 @@ export const Edge = HttpRouter.middleware(
         ).pipe(
           // The client went away before there was an answer.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
-          Effect.updateContext(contextOf(facts, span))
+          Effect.updateContext(contextOf(facts, span, isServiceSide(request.url) ? maxServiceBodySize : maxBodySize))
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
@@ -147,12 +153,12 @@ type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
 
 // All at once: each change of the context is paid for by every request.
 const contextOf =
-  (facts: RequestFacts, span: Option.Option<Tracer.AnySpan>) =>
+  (facts: RequestFacts, span: Option.Option<Tracer.AnySpan>, largest: ByteSize.ByteSize) =>
   (context: RequestContext): RequestContext => {
     const ours = context.pipe(
       Context.add(CurrentFacts, facts),
       Context.add(CurrentOrigin, facts.origin),
-      Context.add(HttpIncomingMessage.MaxBodySize, maxBodySize),
+      Context.add(HttpIncomingMessage.MaxBodySize, largest),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
     return Option.isNone(span) ? ours : Context.add(ours, Tracer.ParentSpan, span.value)

@@ -10,6 +10,8 @@ export interface RequestFacts {
   readonly origin: Origin
   /** Whose access token it carries, once that was checked. */
   userId?: UserId
+  /** The name of the service key it was made with, once that was checked. */
+  service?: string
 }
 
 /** The facts of the request a fiber works for. */

@@ -10,6 +10,10 @@ export interface LimitSettings {
   readonly loginIp: Option.Option<RateLimit>
   readonly refresh: Option.Option<RateLimit>
   readonly changePassword: Option.Option<RateLimit>
+  /** Calls by service key. */
+  readonly serviceKey: Option.Option<RateLimit>
+  /** Service keys that are not good, by address. */
+  readonly serviceKeyIp: Option.Option<RateLimit>
 }
 
 /** `RATE_LIMIT_*`, each as `10/5m` or `off`. */
@@ -18,7 +22,9 @@ export const config: Config.Config<LimitSettings> = Config.all({
   loginAccount: rateLimitConfig("RATE_LIMIT_LOGIN_ACCOUNT", "login-account", "10/5m"),
   loginIp: rateLimitConfig("RATE_LIMIT_LOGIN_IP", "login-ip", "100/5m"),
   refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
-  changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m")
+  changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m"),
+  serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
+  serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")
 })
 
 /** One bucket: which limit, and whose. */

@@ -1,0 +1,189 @@
+import { ForbiddenScope, ServiceScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
+import {
+  Clock,
+  Config,
+  Context,
+  DateTime,
+  type Duration,
+  Effect,
+  type FileSystem,
+  Layer,
+  Option,
+  Redacted,
+  Result,
+  Schema
+} from "effect"
+import { hash, timingSafeEqual } from "node:crypto"
+import { follow, KeysUnreadable, readText } from "./KeyFile.ts"
+import { secretKeyProblem } from "./TokenSigner.ts"
+
+/** A key as the settings name it: it has every scope, and no end. */
+export interface NamedKey {
+  readonly name: string
+  readonly key: Redacted.Redacted<string>
+}
+
+/** Where service keys come from. */
+export interface ServiceKeysSettings {
+  readonly named: ReadonlyArray<NamedKey>
+  readonly file: Option.Option<string>
+  /** How often to look for a change of the file; a second when absent. */
+  readonly pollInterval?: Duration.Input | undefined
+}
+
+interface HeldKey {
+  readonly name: string
+  readonly sha256: Buffer
+  readonly scopes: ReadonlySet<ServiceScope>
+  /** Milliseconds since 1970: the last at which the key is good. */
+  readonly notAfter: number | null
+}
+
+/**
+ * The keys of other services. Only their hashes are held, and each that is shown is compared with every one of them in
+ * constant time; they are long and random, so one round of SHA-256 is enough.
+ */
+export class ServiceKeys extends Context.Service<
+  ServiceKeys,
+  {
+    /** The name of whose key it is, where it is good for the scope. */
+    readonly authenticate: (
+      key: string | undefined,
+      scope: ServiceScope
+    ) => Effect.Effect<string, Unauthenticated | ForbiddenScope>
+  }
+>()("@user-service/security/ServiceKeys") {
+  /**
+   * Keys from the settings, and from a file that is read again when it changes. A file that has become unreadable leaves
+   * the last good keys in force and is logged once; at the start it is an error.
+   */
+  static readonly layer = (
+    settings: ServiceKeysSettings
+  ): Layer.Layer<ServiceKeys, KeysUnreadable, FileSystem.FileSystem> =>
+    Layer.effect(
+      ServiceKeys,
+      Effect.gen(function* () {
+        const named = settings.named.map(held)
+        let all: ReadonlyArray<HeldKey> = named
+        if (Option.isSome(settings.file)) {
+          const path = settings.file.value
+          const take = Effect.fnUntraced(function* (text: string) {
+            const read = parse(text, named)
+            if (Result.isFailure(read)) return yield* new KeysUnreadable({ path, problem: read.failure })
+            all = read.success
+          })
+          const first = yield* readText(path)
+          yield* take(first)
+          const { pollInterval } = settings
+          yield* Effect.forkScoped(follow({ path, first, pollInterval, what: "service keys", take }))
+        }
+        return { authenticate: (key, scope) => authenticate(() => all, key, scope) }
+      })
+    )
+}
+
+const authenticate = Effect.fnUntraced(function* (
+  current: () => ReadonlyArray<HeldKey>,
+  key: string | undefined,
+  scope: ServiceScope
+) {
+  if (key === undefined || key === "") return yield* new Unauthenticated({ reason: "missing" })
+  const digest = hash("sha256", key, "buffer")
+  let found: HeldKey | undefined
+  for (const candidate of current()) if (timingSafeEqual(candidate.sha256, digest)) found = candidate
+  if (found === undefined) return yield* new Unauthenticated({ reason: "unknown" })
+  const isOver = found.notAfter !== null && (yield* Clock.currentTimeMillis) > found.notAfter
+  if (isOver) return yield* new Unauthenticated({ reason: "expired" })
+  if (!found.scopes.has(scope)) return yield* new ForbiddenScope({ scope })
+  return found.name
+})
+
+const everyScope = new Set(ServiceScope.literals)
+
+const held = ({ key, name }: NamedKey): HeldKey => ({
+  name,
+  sha256: hash("sha256", Redacted.value(key), "buffer"),
+  scopes: everyScope,
+  notAfter: null
+})
+
+const Name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/))
+
+const Time = Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/)).pipe(
+  Schema.decodeTo(Schema.DateTimeUtcFromString)
+)
+
+const InFile = Schema.Array(
+  Schema.Struct({
+    name: Name,
+    sha256: Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{64}$/)),
+    scopes: Schema.Array(ServiceScope),
+    not_after: Schema.optionalKey(Schema.NullOr(Time))
+  })
+)
+
+// Unlike what is signed with, nothing in here is a secret; but what somebody put here by mistake may be.
+const parse = (text: string, named: ReadonlyArray<HeldKey>): Result.Result<ReadonlyArray<HeldKey>, string> => {
+  const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(InFile))(text)
+  if (Result.isFailure(decoded)) return Result.fail("is not a list of service keys")
+  const keys = [
+    ...named,
+    ...decoded.success.map(({ name, not_after: notAfter = null, scopes, sha256 }) => ({
+      name,
+      sha256: Buffer.from(sha256, "hex"),
+      scopes: new Set(scopes),
+      notAfter: notAfter === null ? null : DateTime.toEpochMillis(notAfter)
+    }))
+  ]
+  const problem = ambiguity(keys.map(({ name, sha256 }) => ({ name, key: sha256.toString("hex") })))
+  return problem === undefined ? Result.succeed(keys) : Result.fail(`is ambiguous: ${problem}`)
+}
+
+// Whose key it is must be told by the key, and which key by the name.
+const ambiguity = (keys: ReadonlyArray<{ readonly name: string; readonly key: string }>): string | undefined => {
+  const names = new Set<string>()
+  const owners = new Map<string, string>()
+  for (const { key, name } of keys) {
+    if (names.has(name)) return `${name} is named twice`
+    const owner = owners.get(key)
+    if (owner !== undefined) return `${owner} and ${name} have the same key`
+    names.add(name)
+    owners.set(key, name)
+  }
+  return undefined
+}
+
+const items = (text: string): ReadonlyArray<{ readonly name: string; readonly key: string }> =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+    .map((item) => {
+      const colon = item.indexOf(":")
+      return colon < 0 ? { name: "", key: "" } : { name: item.slice(0, colon), key: item.slice(colon + 1) }
+    })
+
+// What is wrong is told by position and name, never with a key.
+const Written = Schema.String.check(
+  Schema.makeFilter((text: string) => {
+    const keys = items(text)
+    const wrong = keys.findIndex(({ key, name }) => !Schema.is(Name)(name) || !/^[\x21-\x7e]+$/.test(key))
+    return wrong < 0 ? (ambiguity(keys) ?? true) : `must be name:key, with commas between; item ${wrong + 1} is not`
+  })
+)
+
+/** `SERVICE_API_KEYS` (`name:key`, with commas between) and `SERVICE_API_KEYS_FILE`; none by default. */
+export const config: Config.Config<ServiceKeysSettings> = Config.all({
+  named: Config.schema(Written, "SERVICE_API_KEYS").pipe(
+    Config.withDefault(""),
+    Config.map((text) => items(text).map(({ key, name }): NamedKey => ({ name, key: Redacted.make(key) })))
+  ),
+  file: Config.option(Config.NonEmptyString("SERVICE_API_KEYS_FILE"))
+})
+
+/** Why the keys must not be used in production, see {@link secretKeyProblem}; nothing where all may. */
+export const weaknesses = (keys: ReadonlyArray<NamedKey>): ReadonlyArray<string> =>
+  keys.flatMap(({ key, name }) => {
+    const problem = secretKeyProblem(Redacted.value(key))
+    return problem === undefined ? [] : [`the key of ${name} ${problem}`]
+  })

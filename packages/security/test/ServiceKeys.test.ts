@@ -1,0 +1,218 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { config, type NamedKey, ServiceKeys, weaknesses } from "@user-service/security/ServiceKeys"
+import {
+  ConfigProvider,
+  Context,
+  Effect,
+  Exit,
+  FileSystem,
+  Layer,
+  Logger,
+  Option,
+  Redacted,
+  Result,
+  type Scope
+} from "effect"
+import { TestClock } from "effect/testing"
+import { hash } from "node:crypto"
+
+const key = "Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
+const other = "mT9wZ5rN8cB1dF6gH4jL0sVq3uYp7xK2"
+const named = (name: string, text: string): NamedKey => ({ name, key: Redacted.make(text) })
+
+const open = (keys: ReadonlyArray<NamedKey>, file?: string) =>
+  Effect.map(
+    Layer.build(ServiceKeys.layer({ named: keys, file: Option.fromUndefinedOr(file), pollInterval: "5 millis" })),
+    (context) => Context.get(context, ServiceKeys)
+  )
+
+const run = <A, E>(test: Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>) =>
+  test.pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+
+const inFile = <A, E>(
+  keys: unknown,
+  test: (
+    path: string,
+    write: (keys: unknown) => Effect.Effect<void>
+  ) => Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>
+) =>
+  run(
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = `${yield* fs.makeTempDirectoryScoped()}/service-keys.json`
+      const write = (keys: unknown) =>
+        // Whole or not at all.
+        fs
+          .writeFileString(`${path}.next`, JSON.stringify(keys))
+          .pipe(Effect.andThen(fs.rename(`${path}.next`, path)), Effect.orDie)
+      yield* write(keys)
+      return yield* test(path, write)
+    })
+  )
+
+const entry = (text: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  name: "gateway",
+  sha256: hash("sha256", text),
+  scopes: ["users"],
+  ...more
+})
+
+describe("ServiceKeys", () => {
+  it.effect("a key of the settings has every scope", () =>
+    run(
+      Effect.gen(function* () {
+        const keys = yield* open([named("gateway", key), named("sender", other)])
+        assert.strictEqual(yield* keys.authenticate(key, "introspect"), "gateway")
+        assert.strictEqual(yield* keys.authenticate(other, "deliveries"), "sender")
+      })
+    )
+  )
+
+  it.effect("no key, an empty one, and what is almost one are refused, each for its reason", () =>
+    run(
+      Effect.gen(function* () {
+        const keys = yield* open([named("gateway", key)])
+        const reasonOf = (shown: string | undefined) =>
+          Effect.map(Effect.flip(keys.authenticate(shown, "users")), (error) =>
+            error._tag === "Unauthenticated" ? error.reason : error._tag
+          )
+        assert.strictEqual(yield* reasonOf(undefined), "missing")
+        assert.strictEqual(yield* reasonOf(""), "missing")
+        for (const wrong of [`${key} `, key.toLowerCase(), key.slice(1), hash("sha256", key), "gateway"]) {
+          assert.strictEqual(yield* reasonOf(wrong), "unknown")
+        }
+      })
+    )
+  )
+
+  it.effect("where there is no key none opens anything", () =>
+    run(
+      Effect.gen(function* () {
+        const keys = yield* open([])
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(keys.authenticate(key, "users"))))
+      })
+    )
+  )
+
+  it.effect("a key of the file opens what its scopes say, as long as its time lasts", () =>
+    inFile([entry(key, { not_after: "1970-01-01T01:00:00+00:30" })], (path) =>
+      Effect.gen(function* () {
+        const keys = yield* open([], path)
+        assert.strictEqual(yield* keys.authenticate(key, "users"), "gateway")
+        const forbidden = yield* Effect.flip(keys.authenticate(key, "deliveries"))
+        assert.strictEqual(forbidden.message, 'The API key lacks the scope "deliveries"')
+        yield* TestClock.adjust("30 minutes")
+        assert.strictEqual(yield* keys.authenticate(key, "users"), "gateway")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "users"))).message, "The API key has expired")
+        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "tokens"))).message, "The API key has expired")
+      })
+    )
+  )
+
+  it.live("a change of the file reaches a running process; a broken one leaves the last good keys in force", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => logged.push(String(message)))
+    return inFile([entry(key)], (path, write) =>
+      Effect.gen(function* () {
+        const keys = yield* open([named("sender", other)], path)
+        yield* write([entry(key, { sha256: hash("sha256", "next") })])
+        yield* Effect.yieldNow.pipe(
+          Effect.andThen(Effect.exit(keys.authenticate("next", "users"))),
+          Effect.repeat({ until: Exit.isSuccess })
+        )
+        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "users"))).message, "The API key is not valid")
+        yield* write([entry(key, { name: "sender" })])
+        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
+        assert.strictEqual(yield* keys.authenticate("next", "users"), "gateway")
+        assert.strictEqual(yield* keys.authenticate(other, "users"), "sender")
+        assert.deepStrictEqual(logged, [
+          "The service keys have changed",
+          `The key file ${path} is ambiguous: sender is named twice; the last good keys stay in force`
+        ])
+      })
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
+  it.effect("a file that is no list of keys is an error at the start, and shows nothing of what is in it", () =>
+    Effect.gen(function* () {
+      const wrong = [
+        {},
+        [entry(key, { sha256: "CANARY" })],
+        [entry(key, { scopes: ["CANARY"] })],
+        [entry(key, { not_after: "tomorrow" })],
+        [entry(key, { name: "a b" })]
+      ]
+      for (const keys of wrong) {
+        yield* inFile(keys, (path) =>
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(open([], path))
+            assert.strictEqual(error.message, `The key file ${path} is not a list of service keys`)
+          })
+        )
+      }
+      const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
+      assert.strictEqual(absent.message, "The key file /nowhere/keys.json is out of reach: NotFound")
+    })
+  )
+
+  it.effect("a name is one key's, and a key one name's, in the file and beside the settings", () =>
+    Effect.gen(function* () {
+      const problemOf = (keys: ReadonlyArray<NamedKey>, file: unknown) =>
+        inFile(file, (path) => Effect.map(Effect.flip(open(keys, path)), (error) => error.problem))
+      assert.strictEqual(yield* problemOf([], [entry(key), entry(other)]), "is ambiguous: gateway is named twice")
+      assert.strictEqual(
+        yield* problemOf([named("sender", key)], [entry(key)]),
+        "is ambiguous: sender and gateway have the same key"
+      )
+    })
+  )
+})
+
+describe("config", () => {
+  const read = (environment: Readonly<Record<string, string>>) =>
+    config.pipe(
+      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(environment)),
+      Effect.result
+    )
+
+  it.effect("keys are written name:key, with commas between; a key may hold colons", () =>
+    Effect.gen(function* () {
+      const settings = Result.getOrThrow(yield* read({ SERVICE_API_KEYS: `gateway:${key}, sender:a:b,` }))
+      assert.deepStrictEqual(
+        settings.named.map(({ key, name }) => [name, Redacted.value(key)]),
+        [
+          ["gateway", key],
+          ["sender", "a:b"]
+        ]
+      )
+      assert.notInclude(JSON.stringify(settings), key)
+      assert.deepStrictEqual(Result.getOrThrow(yield* read({})).named, [])
+    })
+  )
+
+  it.effect("what is wrong is told without the key", () =>
+    Effect.gen(function* () {
+      const refused = [
+        ["CANARY", "must be name:key, with commas between; item 1 is not"],
+        ["gateway:x,:CANARY", "must be name:key, with commas between; item 2 is not"],
+        ["gateway:", "must be name:key, with commas between; item 1 is not"],
+        ["gateway:CAN ARY", "must be name:key, with commas between; item 1 is not"],
+        ["gateway:x,gateway:CANARY", "gateway is named twice"],
+        ["gateway:CANARY,sender:CANARY", "gateway and sender have the same key"]
+      ] as const
+      for (const [written, problem] of refused) {
+        const failed = yield* Effect.flip(Effect.fromResult(yield* read({ SERVICE_API_KEYS: written })))
+        assert.include(failed.message, problem)
+        assert.notInclude(failed.message, "CANARY")
+      }
+    })
+  )
+
+  it("weak keys are told by their names", () => {
+    assert.deepStrictEqual(weaknesses([named("gateway", key), named("sender", "short-CANARY")]), [
+      "the key of sender must have at least 32 bytes"
+    ])
+  })
+})

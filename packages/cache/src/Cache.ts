@@ -53,6 +53,18 @@ export class Cache extends Context.Service<
         readonly load: Effect.Effect<Option.Option<Entry>, E, R>
       }
     ) => Effect.Effect<Option.Option<Entry>, E, R>
+    /**
+     * The same for many keys, in their order: one round trip to read what stands, one load of what does not, one round trip
+     * to keep it. Loads are not shared with others that miss at the same time.
+     */
+    readonly readThroughMany: <E, R>(
+      keys: ReadonlyArray<string>,
+      options: {
+        readonly timeToLive: Duration.Duration
+        /** By key; one it does not find is absent. */
+        readonly load: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, Entry>, E, R>
+      }
+    ) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>, E, R>
   }
 >()("@user-service/cache/Cache") {
   /** Shared by all processes on the Redis. */

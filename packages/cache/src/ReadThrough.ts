@@ -99,13 +99,35 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       )
     })
 
+  const getMany: Cache["Service"]["getMany"] = (keys) => Effect.map(store.getMany(keys), (all) => all.map(count))
+
+  const readThroughMany: Cache["Service"]["readThroughMany"] = Effect.fnUntraced(function* (
+    keys,
+    { load, timeToLive }
+  ) {
+    const standing = yield* getMany(keys)
+    const missed = keys.filter((_, index) => Option.isNone(standing[index] ?? Option.none()))
+    if (missed.length === 0) return standing
+    // Known before the load begins, as in loadAlone.
+    const epoch = store.epoch()
+    const loaded = yield* load(missed)
+    yield* Effect.forEach(loaded, ([key, entry]) => fill(epoch, key, Option.some(entry), timeToLive), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return keys.map((key, index) =>
+      Option.orElse(standing[index] ?? Option.none(), () => Option.fromNullishOr(loaded.get(key)))
+    )
+  })
+
   const cache: Cache["Service"] = {
     get,
-    getMany: (keys) => Effect.map(store.getMany(keys), (all) => all.map(count)),
+    getMany,
     set: (key, { timeToLive, ...entry }) => store.set(key, entry, timeToLive),
     invalidate: store.invalidate,
     readThrough: (key, loading) =>
-      Effect.flatMap(get(key), (found) => (Option.isSome(found) ? Effect.succeed(found) : miss(key, loading)))
+      Effect.flatMap(get(key), (found) => (Option.isSome(found) ? Effect.succeed(found) : miss(key, loading))),
+    readThroughMany
   }
   return cache
 })

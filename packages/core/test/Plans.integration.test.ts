@@ -210,7 +210,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed({
           find: [profiles.find(userId)],
           update: [profiles.update(userId, { username: Username.make("another"), firstName: "A" }, now)]
-        } satisfies OperationsOf<ProfilesRepo["Service"]>)
+        } satisfies OperationsOf<Omit<ProfilesRepo["Service"], "findMany">>)
+        yield* assertIndexed({ findMany: [profiles.findMany([userId, UserId.make(idOf(779))])] }, { batch: true })
         const preferences = yield* PreferencesRepo
         yield* assertIndexed({
           find: [preferences.find(userId)],
@@ -272,6 +273,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         } as const
         yield* assertIndexed({
           page: [repo.page(userId, page)],
+          live: [repo.live(userId)],
           find: [repo.find(userId, tokenId)],
           held: [
             repo.held(owner, tokenHash, { deviceId: "device778", platform: "ios" }, now),

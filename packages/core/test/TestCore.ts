@@ -59,7 +59,9 @@ const unlimited: LimitSettings = {
   loginAccount: Option.none(),
   loginIp: Option.none(),
   refresh: Option.none(),
-  changePassword: Option.none()
+  changePassword: Option.none(),
+  serviceKey: Option.none(),
+  serviceKeyIp: Option.none()
 }
 
 /** PGlite with the schema, caches and limits in memory, keys of its own, and hashes at the lowest cost. */

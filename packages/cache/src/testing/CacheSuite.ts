@@ -144,6 +144,37 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: Passi
         })
       )
 
+      it.effect("of many, what is missing is loaded at once and kept, in the order that was asked", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const [a, b, c, gone] = [freshKey(), freshKey(), freshKey(), freshKey()]
+          yield* set(b, 2)
+          const asked: Array<ReadonlyArray<string>> = []
+          const load = (keys: ReadonlyArray<string>) =>
+            Effect.sync(() => {
+              asked.push(keys)
+              return new Map(keys.filter((key) => key !== gone).map((key) => [key, entry(1)]))
+            })
+          const read = cache.readThroughMany([c, b, gone, a], { timeToLive, load })
+          assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
+          assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
+          assert.deepStrictEqual(asked, [[c, gone, a], [gone]])
+          assert.deepStrictEqual(yield* get(a), some(1))
+          assert.deepStrictEqual(yield* cache.readThroughMany([], { timeToLive, load }), [])
+          assert.strictEqual(asked.length, 2)
+        })
+      )
+
+      it.effect("a read of many that began before a write does not keep its old value after it", () =>
+        Effect.gen(function* () {
+          const cache = yield* Cache
+          const key = freshKey()
+          const load = () => Effect.as(invalidate(key, 2), new Map([[key, entry(1, "old")]]))
+          assert.deepStrictEqual(yield* cache.readThroughMany([key], { timeToLive, load }), [some(1, "old")])
+          assert.isTrue(Option.isNone(yield* get(key)))
+        })
+      )
+
       it.effect("a burst of 200 misses makes one load", () =>
         Effect.gen(function* () {
           const cache = yield* Cache

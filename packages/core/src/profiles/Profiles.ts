@@ -16,6 +16,8 @@ export class Profiles extends Context.Service<
   {
     /** The user in its wire representation, from the cache where it has it. */
     readonly represent: (id: UserId) => Effect.Effect<string, UserNotFound | ServiceUnavailable>
+    /** Those of the users that exist, each once, in the order they are first named: what `represent` answers of each. */
+    readonly representMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
     /** Sets what the patch names and answers the whole user as it now is. */
     readonly update: (
       id: UserId,
@@ -33,18 +35,30 @@ export class Profiles extends Context.Service<
       const representations = yield* Representations
       const timeToLive = (yield* CacheSettings).user
 
+      const entryOf = (user: User) => ({ version: user.version, value: representations.user(user) })
+
       const represent = Effect.fnUntraced(function* (id: UserId) {
         const entry = yield* cache.readThrough(userKey(id), {
           timeToLive,
           load: Effect.map(
             Effect.suspend(() => storage.read(repo.find(id))),
-            Option.map((user) => ({
-              version: user.version,
-              value: representations.user(user)
-            }))
+            Option.map(entryOf)
           )
         })
         return Option.isSome(entry) ? entry.value.value : yield* new UserNotFound()
+      })
+
+      const representMany = Effect.fn("Profiles.representMany")(function* (ids: ReadonlyArray<UserId>) {
+        const byKey = new Map(ids.map((id) => [userKey(id), id]))
+        const entries = yield* cache.readThroughMany([...byKey.keys()], {
+          timeToLive,
+          load: (keys) =>
+            Effect.map(
+              storage.read(repo.findMany(keys.flatMap((key) => byKey.get(key) ?? []))),
+              (users) => new Map(users.map((user) => [userKey(user.id), entryOf(user)]))
+            )
+        })
+        return entries.flatMap(Option.match({ onNone: () => [], onSome: ({ value }) => [value] }))
       })
 
       const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
@@ -66,7 +80,7 @@ export class Profiles extends Context.Service<
         )
       )
 
-      return { represent, update }
+      return { represent, representMany, update }
     })
   )
 }

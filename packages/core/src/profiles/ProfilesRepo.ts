@@ -5,7 +5,7 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { PreferencesRow, preferencesColumns } from "../preferences/PreferencesRepo.ts"
-import { firstRow } from "../Rows.ts"
+import { firstRow, rows } from "../Rows.ts"
 
 /** What a user may change of themselves; an absent field stays. */
 export interface ProfilePatch {
@@ -83,6 +83,8 @@ export class ProfilesRepo extends Context.Service<
   {
     /** The whole user, in one statement. */
     readonly find: (id: UserId) => Effect.Effect<Option.Option<User>, SqlError.SqlError>
+    /** Those that exist, in one statement, in no order. */
+    readonly findMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, SqlError.SqlError>
     /** Sets what the patch names. A username that is taken is a violation of `users_username_key`. */
     readonly update: (id: UserId, patch: ProfilePatch, now: DateTime.Utc) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -91,24 +93,32 @@ export class ProfilesRepo extends Context.Service<
     ProfilesRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const preferences = sql.literal(preferencesColumns("n"))
+      const columns = sql.literal(
+        `u.id as "userId", u.email, u.username, u.phone_number as "phoneNumber",
+         u.is_verified as "isVerified", u.is_active as "isActive", u.created_at as "userCreatedAt",
+         u.updated_at as "userUpdatedAt", u.last_login_at as "lastLoginAt", u.version::int as "userVersion",
+         p.id as "profileId", p.first_name as "firstName", p.last_name as "lastName",
+         p.avatar_url as "avatarUrl", p.timezone, p.language, p.bio,
+         p.created_at as "profileCreatedAt", p.updated_at as "profileUpdatedAt",
+         (select count(*)::int from push_tokens t where t.user_id = u.id and t.is_active) as "pushTokensCount",
+         ${preferencesColumns("n")}`
+      )
+      const parts = sql.literal(
+        "join profiles p on p.user_id = u.id join notification_preferences n on n.user_id = u.id"
+      )
 
       const find = (id: UserId) =>
         Effect.map(
-          firstRow(UserRow)(sql`
-            select u.id as "userId", u.email, u.username, u.phone_number as "phoneNumber",
-              u.is_verified as "isVerified", u.is_active as "isActive", u.created_at as "userCreatedAt",
-              u.updated_at as "userUpdatedAt", u.last_login_at as "lastLoginAt", u.version::int as "userVersion",
-              p.id as "profileId", p.first_name as "firstName", p.last_name as "lastName",
-              p.avatar_url as "avatarUrl", p.timezone, p.language, p.bio,
-              p.created_at as "profileCreatedAt", p.updated_at as "profileUpdatedAt",
-              (select count(*)::int from push_tokens t where t.user_id = u.id and t.is_active) as "pushTokensCount",
-              ${preferences}
-            from users u
-              join profiles p on p.user_id = u.id
-              join notification_preferences n on n.user_id = u.id
-            where u.id = ${id}`),
+          firstRow(UserRow)(sql`select ${columns} from users u ${parts} where u.id = ${id}`),
           Option.map(toUser)
+        )
+
+      const findMany = (ids: ReadonlyArray<UserId>) =>
+        Effect.map(
+          rows(UserRow)(sql`
+            select ${columns} from unnest(${ids}::uuid[]) as asked (user_id)
+              join users u on u.id = asked.user_id ${parts}`),
+          (found) => found.map(toUser)
         )
 
       const update = Effect.fnUntraced(function* (id: UserId, patch: ProfilePatch, now: DateTime.Utc) {
@@ -134,7 +144,7 @@ export class ProfilesRepo extends Context.Service<
         }
       })
 
-      return { find, update }
+      return { find, findMany, update }
     })
   )
 }

@@ -3,11 +3,11 @@ import type { Page, PageRequest } from "@user-service/domain/Page"
 import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { TokenInvalid } from "@user-service/domain/Token"
-import type { UserId, UserNotFound } from "@user-service/domain/User"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type HeldToken, type Owner, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
@@ -26,6 +26,8 @@ export class PushTokens extends Context.Service<
       TokenInvalid | UserNotFound | ServiceUnavailable
     >
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<PushToken>, ServiceUnavailable>
+    /** What pushes to the user are sent to, the last used first. Read anew each time: a token is a secret, and not cached. */
+    readonly live: (userId: UserId) => Effect.Effect<ReadonlyArray<LiveToken>, UserNotFound | ServiceUnavailable>
     readonly find: (userId: UserId, id: string) => Effect.Effect<PushToken, PushTokenNotFound | ServiceUnavailable>
     readonly update: (
       userId: UserId,
@@ -74,6 +76,11 @@ export class PushTokens extends Context.Service<
       const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>
         storage.read(repo.page(userId, request))
       )
+
+      const live = Effect.fn("PushTokens.live")(function* (userId: UserId) {
+        const tokens = yield* storage.read(repo.live(userId))
+        return Option.isSome(tokens) ? tokens.value : yield* new UserNotFound()
+      })
 
       const find = Effect.fn("PushTokens.find")(function* (userId: UserId, id: string) {
         return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
@@ -141,7 +148,7 @@ export class PushTokens extends Context.Service<
         )
       )
 
-      return { register, page, find, update, remove, deactivateAll }
+      return { register, page, live, find, update, remove, deactivateAll }
     })
   )
 }

@@ -43,6 +43,18 @@ export const OwnerRow = Schema.Struct({ userId: Columns.userId })
 /** A stored token with its secret, and whose it is. */
 export type HeldToken = typeof HeldRow.Type
 
+/** A token that a push is sent to, with its secret. */
+export const LiveRow = Schema.Struct({
+  id: Columns.pushTokenId,
+  token: Columns.deviceToken,
+  platform: Platform,
+  tokenType: TokenType
+})
+
+export type LiveToken = typeof LiveRow.Type
+
+const LiveRows = Schema.Struct({ tokens: Schema.Array(LiveRow) })
+
 /** The fields of a token that can be set; an absent one keeps what it has, or gets the default of a new row. */
 export interface PushTokenFields {
   readonly tokenType?: TokenType
@@ -71,6 +83,8 @@ export class PushTokensRepo extends Context.Service<
   {
     readonly page: (userId: UserId, request: PageRequest) => Query<Page<PushToken>>
     readonly find: (userId: UserId, id: PushTokenId) => Query<Option.Option<PushToken>>
+    /** The user's live tokens, the last used first; none where there is no such user. */
+    readonly live: (userId: UserId) => Query<Option.Option<ReadonlyArray<LiveToken>>>
     /**
      * Whether the session lives; the row that holds this token, whoever's it is, and the user's row for this device, or for
      * the one the token is on when none is named: the same row, two, or none.
@@ -160,6 +174,20 @@ export class PushTokensRepo extends Context.Service<
         }),
 
         find: (userId, id) => one(sql`select ${columns} from push_tokens where id = ${id} and user_id = ${userId}`),
+
+        live: (userId) =>
+          Effect.map(
+            firstRow(LiveRows)(sql`
+              select (
+                select coalesce(
+                  jsonb_agg(
+                    jsonb_build_object('id', id, 'token', token, 'platform', platform, 'tokenType', token_type)
+                    order by last_used_at desc, id desc
+                  ), '[]')
+                from push_tokens where user_id = u.id and is_active
+              ) as tokens from users u where u.id = ${userId}`),
+            Option.map(({ tokens }) => tokens)
+          ),
 
         held: ({ sessionId, userId }, tokenHash, { deviceId, platform }, now) =>
           onlyRow(FoundRow)(sql`

@@ -3,7 +3,13 @@ import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { type RevocationReason, type Session, SessionId, SessionNotFound } from "@user-service/domain/Session"
-import { type RefreshClaims, type TokenClaims, type TokenExpired, TokenInvalid } from "@user-service/domain/Token"
+import {
+  type AccessClaims,
+  type RefreshClaims,
+  type TokenClaims,
+  type TokenExpired,
+  TokenInvalid
+} from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
@@ -20,13 +26,10 @@ import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** The session a live access token belongs to. */
+    /** What a live access token says: whose it is, and of which session. */
     readonly authenticate: (
       accessToken: Redacted.Redacted<string>
-    ) => Effect.Effect<
-      { readonly userId: UserId; readonly sessionId: SessionId },
-      TokenInvalid | TokenExpired | ServiceUnavailable
-    >
+    ) => Effect.Effect<AccessClaims, TokenInvalid | TokenExpired | ServiceUnavailable>
     /**
      * Exchanges a refresh token for its successor. The token just replaced gets the same successor again for a grace
      * period, since answers are lost on the way; any older use is theft and ends the session (RFC 9700, section 4.14.2).

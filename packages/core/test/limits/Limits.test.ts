@@ -14,7 +14,9 @@ const layer = Limits.layer({
   loginAccount: three("login-account"),
   loginIp: three("login-ip"),
   refresh: three("refresh"),
-  changePassword: Option.none()
+  changePassword: Option.none(),
+  serviceKey: Option.none(),
+  serviceKeyIp: Option.none()
 }).pipe(Layer.provide(RateLimits.layerMemory))
 
 const bucket = (limit: Bucket["limit"] = "refresh"): Bucket => ({ limit, key: randomUUID() })

@@ -12,6 +12,8 @@ import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { Deliveries } from "@user-service/core/deliveries/Deliveries"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
+import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
+import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
 import { Limits } from "@user-service/core/limits/Limits"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
@@ -20,6 +22,7 @@ import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
+import { Introspection } from "@user-service/core/sessions/Introspection"
 import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
 import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import { SessionChanges } from "@user-service/core/sessions/SessionChanges"
@@ -31,6 +34,7 @@ import { Storage } from "@user-service/database/Storage"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PooledRandom from "@user-service/security/PooledRandom"
+import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
@@ -57,11 +61,17 @@ import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
 import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
 import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
 import { PushTokensHttp } from "./push-tokens/PushTokensHttp.ts"
+import { InternalHttp } from "./services/InternalHttp.ts"
+import { RpcHttp } from "./services/RpcHttp.ts"
+import { ServiceAuthenticationRpc } from "./services/ServiceAuthenticationRpc.ts"
+import { ServiceCalls } from "./services/ServiceCalls.ts"
+import { ServiceKeyHttp } from "./services/ServiceKeyHttp.ts"
+import { UserServiceRpcHandlers } from "./services/UserServiceRpcHandlers.ts"
 import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
 import { version } from "./Version.ts"
 
-/** The HTTP API over the features, as routes. */
+/** The HTTP API and the RPC over the features, as routes. */
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
     Layer.provide([
@@ -71,15 +81,17 @@ const Routes = Layer.mergeAll(
       PreferencesHttp,
       PushTokensHttp,
       DeliveriesHttp,
+      InternalHttp,
       HealthHttp
     ]),
-    Layer.provide([AuthenticationHttp, ValidationHttp])
+    Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp])
   ),
+  RpcHttp.pipe(Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc])),
   DocsHttp,
   JwksHttp,
   MetricsHttp,
   Edge
-)
+).pipe(Layer.provide(ServiceCalls.layer))
 
 /**
  * The features over the engines, from the bottom up: each line stands on those above it. What they need from outside are
@@ -100,6 +112,7 @@ const Features = (settings: ApiSettings) => {
     AccountsRepo.layer,
     ChangesRepo.layer,
     DeliveriesRepo.layer,
+    DeliveryStatusesRepo.layer,
     PreferencesRepo.layer,
     ProfilesRepo.layer,
     PushTokensRepo.layer,
@@ -120,11 +133,12 @@ const Features = (settings: ApiSettings) => {
     Logins.layer,
     NewAccounts.layer,
     PasswordChanges.layer,
-    Sessions.layer,
+    Introspection.layer(settings.tokens).pipe(Layer.provideMerge(Sessions.layer)),
     Profiles.layer,
     Preferences.layer,
     PushTokens.layer,
-    Deliveries.layer
+    Deliveries.layer,
+    DeliveryStatuses.layer
   ).pipe(
     Layer.provideMerge(Parts),
     Layer.provideMerge(ChangesLive),
@@ -162,6 +176,7 @@ export const layer = (settings: ApiSettings) => {
       ProcessMetrics.layer({ version }),
       Layer.succeed(EdgeSettings, settings.edge),
       TokenSigner.layer(settings.tokens),
+      ServiceKeys.layer(settings.serviceKeys),
       PasswordHasher.layer(settings.passwords)
     ]),
     Layer.provide(Keys.layerFile({ path: settings.keys.path, create: settings.environment !== "production" }))

@@ -16,7 +16,7 @@ import { Text } from "@user-service/domain/Text"
 import { Schema, Struct } from "effect"
 import { Id, UserIdBody } from "./Id.ts"
 import { listUpTo, PushTokenIdInput, required, TimeInput, UserIdInput } from "./Input.ts"
-import { LivePushToken } from "./PushToken.ts"
+import { LivePushToken, livePushTokenExample } from "./PushToken.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
 /** A notification on its way to a user over one channel, as the user sees it. */
@@ -99,7 +99,22 @@ export const ResolvedDelivery = Schema.Struct({
   preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null where there is no such user." })
 }).annotate({
   identifier: "ResolvedDelivery",
-  description: "Whether a delivery may be sent, and where to."
+  description: "Whether a delivery may be sent, and where to.",
+  examples: [
+    {
+      notification_id: NotificationId.make("order-1729"),
+      user_id: UserIdBody.make("0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42"),
+      channel: "push",
+      category: "transactional",
+      decision: "allow",
+      rule: null,
+      until: null,
+      email: null,
+      is_verified: true,
+      push_tokens: [livePushTokenExample],
+      preferences_version: 7
+    }
+  ]
 })
 export type ResolvedDelivery = typeof ResolvedDelivery.Type
 
@@ -147,5 +162,9 @@ export const StatusResult = Schema.Struct({
       "`unchanged`: what stands is as high or higher. `unknown_notification`: it was not resolved here, and the report " +
       "names no user. `user_mismatch`: it is another user's. `user_erased`: there is nobody to keep it for."
   })
-}).annotate({ identifier: "StatusResult", description: "What became of one status." })
+}).annotate({
+  identifier: "StatusResult",
+  description: "What became of one status.",
+  examples: [{ notification_id: NotificationId.make("order-1729"), outcome: "applied" }]
+})
 export type StatusResult = typeof StatusResult.Type

@@ -1,7 +1,9 @@
+import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited, rateLimitHeader, rateLimitPolicyHeader } from "@user-service/domain/RateLimit"
+import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
@@ -128,8 +130,21 @@ export const Failures = {
     description: "The token's time is over.",
     example: new TokenExpired()
   }),
+  Unauthenticated: failure(
+    Unauthenticated,
+    401,
+    (error) => coded(error.reason === "missing" ? "authentication_required" : "invalid_credentials")(error),
+    {
+      description: "The API key is not good; `authentication_required` where none was sent.",
+      example: new Unauthenticated({ reason: "unknown" })
+    }
+  ),
+  ForbiddenScope: failure(ForbiddenScope, 403, coded("forbidden"), {
+    description: "The API key lacks the scope.",
+    example: new ForbiddenScope({ scope: "deliveries" })
+  }),
   UserNotFound: failure(UserNotFound, 404, coded("not_found"), {
-    description: "The account is being erased.",
+    description: "There is no such user, or the account is being erased.",
     example: new UserNotFound()
   }),
   PushTokenNotFound: failure(PushTokenNotFound, 404, coded("not_found"), {
@@ -194,6 +209,18 @@ export const Failures = {
         field: "doNotDisturbEnd",
         problem: "Required when a start is set."
       })
+    }
+  ),
+  DeliveryTimeOutOfReach: failure(
+    DeliveryTimeOutOfReach,
+    422,
+    (error) =>
+      invalidInput({
+        deliveries: Object.fromEntries(error.indexes.map((index) => [index, { at: [error.message] }]))
+      }),
+    {
+      description: "Deliveries are asked about for times too far from now; nothing was decided of any.",
+      example: new DeliveryTimeOutOfReach({ indexes: [0] })
     }
   ),
   RateLimited: failureWithHeaders(

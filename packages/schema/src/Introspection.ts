@@ -30,6 +30,20 @@ export const InactiveToken = Schema.Struct({ active: Schema.Literal(false) })
 /** An answer of token introspection (RFC 7662). */
 export const TokenIntrospection = Schema.Union([ActiveToken, InactiveToken]).annotate({
   identifier: "TokenIntrospection",
-  description: "What a live access token says, or `active: false` and nothing else."
+  description: "What a live access token says, or `active: false` and nothing else.",
+  examples: [
+    {
+      active: true,
+      sub: UserIdBody.make("0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42"),
+      user_id: UserIdBody.make("0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42"),
+      sid: SessionIdBody.make("0193a5c2-7b1e-7c4d-9f3a-52e8c1d07a66"),
+      jti: "3f0b6c1e-7c44-4c57-9b21-8f3a2e5d9a10",
+      iss: "user-service",
+      aud: "user-service",
+      iat: 1_795_514_520,
+      exp: 1_795_518_120,
+      token_type: "access"
+    }
+  ]
 })
 export type TokenIntrospection = typeof TokenIntrospection.Type

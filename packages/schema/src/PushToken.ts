@@ -1,4 +1,4 @@
-import { Platform, type PushToken, TokenType } from "@user-service/domain/PushToken"
+import { DeviceToken, Platform, type PushToken, TokenType } from "@user-service/domain/PushToken"
 import { Schema } from "effect"
 import { Id, PushTokenIdBody } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
@@ -45,6 +45,14 @@ export const pushTokenBody = (token: PushToken): typeof PushTokenBody.Type => ({
   updated_at: timestamp(token.updatedAt)
 })
 
+/** The push token that the document shows. */
+export const livePushTokenExample = {
+  id: PushTokenIdBody.make("0193a5c3-02aa-7e0f-8d51-6b7f4e9a1c20"),
+  token: DeviceToken.make("740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad"),
+  platform: "ios",
+  token_type: "apns"
+} as const
+
 /** A push token as whoever sends to it sees it: with the token itself. */
 export const LivePushToken = Schema.Struct({
   id: PushTokenIdBody,
@@ -53,5 +61,9 @@ export const LivePushToken = Schema.Struct({
   }),
   platform: Platform,
   token_type: TokenType
-}).annotate({ identifier: "LivePushToken", description: "One installation of an app that a push can be sent to." })
+}).annotate({
+  identifier: "LivePushToken",
+  description: "One installation of an app that a push can be sent to.",
+  examples: [livePushTokenExample]
+})
 export type LivePushToken = typeof LivePushToken.Type

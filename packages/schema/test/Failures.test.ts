@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited } from "@user-service/domain/RateLimit"
+import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
@@ -66,6 +68,34 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   TokenExpired: [
     wire(Failures.TokenExpired, new TokenExpired()),
     { status: 401, body: told("token_expired", "Token has expired") }
+  ],
+  Unauthenticated: [
+    [
+      wire(Failures.Unauthenticated, new Unauthenticated({ reason: "missing" })),
+      wire(Failures.Unauthenticated, new Unauthenticated({ reason: "unknown" })),
+      wire(Failures.Unauthenticated, new Unauthenticated({ reason: "expired" }))
+    ],
+    [
+      { status: 401, body: told("authentication_required", "An API key was not provided") },
+      { status: 401, body: told("invalid_credentials", "The API key is not valid") },
+      { status: 401, body: told("invalid_credentials", "The API key has expired") }
+    ]
+  ],
+  ForbiddenScope: [
+    wire(Failures.ForbiddenScope, new ForbiddenScope({ scope: "tokens" })),
+    { status: 403, body: told("forbidden", 'The API key lacks the scope "tokens"') }
+  ],
+  DeliveryTimeOutOfReach: [
+    wire(Failures.DeliveryTimeOutOfReach, new DeliveryTimeOutOfReach({ indexes: [0, 2] })),
+    {
+      status: 422,
+      body: invalid({
+        deliveries: {
+          "0": { at: ["Must be within 30 days of now."] },
+          "2": { at: ["Must be within 30 days of now."] }
+        }
+      })
+    }
   ],
   UserNotFound: [
     wire(Failures.UserNotFound, new UserNotFound()),

@@ -1,4 +1,4 @@
-import { ForbiddenScope, ServiceScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
+import { ServiceScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import {
   Clock,
   Config,
@@ -31,10 +31,14 @@ export interface ServiceKeysSettings {
   readonly pollInterval?: Duration.Input | undefined
 }
 
-interface HeldKey {
+/** The holder of a key that is good. */
+export interface ServiceCaller {
   readonly name: string
-  readonly sha256: Buffer
   readonly scopes: ReadonlySet<ServiceScope>
+}
+
+interface HeldKey extends ServiceCaller {
+  readonly sha256: Buffer
   /** Milliseconds since 1970: the last at which the key is good. */
   readonly notAfter: number | null
 }
@@ -46,11 +50,8 @@ interface HeldKey {
 export class ServiceKeys extends Context.Service<
   ServiceKeys,
   {
-    /** The name of whose key it is, where it is good for the scope. */
-    readonly authenticate: (
-      key: string | undefined,
-      scope: ServiceScope
-    ) => Effect.Effect<string, Unauthenticated | ForbiddenScope>
+    /** Whose key it is, and what it opens. */
+    readonly authenticate: (key: string | undefined) => Effect.Effect<ServiceCaller, Unauthenticated>
   }
 >()("@user-service/security/ServiceKeys") {
   /**
@@ -77,16 +78,15 @@ export class ServiceKeys extends Context.Service<
           const { pollInterval } = settings
           yield* Effect.forkScoped(follow({ path, first, pollInterval, what: "service keys", take }))
         }
-        return { authenticate: (key, scope) => authenticate(() => all, key, scope) }
+        return { authenticate: (key) => authenticate(() => all, key) }
       })
     )
 }
 
 const authenticate = Effect.fnUntraced(function* (
   current: () => ReadonlyArray<HeldKey>,
-  key: string | undefined,
-  scope: ServiceScope
-) {
+  key: string | undefined
+): Effect.fn.Return<ServiceCaller, Unauthenticated> {
   if (key === undefined || key === "") return yield* new Unauthenticated({ reason: "missing" })
   const digest = hash("sha256", key, "buffer")
   let found: HeldKey | undefined
@@ -94,8 +94,7 @@ const authenticate = Effect.fnUntraced(function* (
   if (found === undefined) return yield* new Unauthenticated({ reason: "unknown" })
   const isOver = found.notAfter !== null && (yield* Clock.currentTimeMillis) > found.notAfter
   if (isOver) return yield* new Unauthenticated({ reason: "expired" })
-  if (!found.scopes.has(scope)) return yield* new ForbiddenScope({ scope })
-  return found.name
+  return found
 })
 
 const everyScope = new Set(ServiceScope.literals)

@@ -63,8 +63,10 @@ describe("ServiceKeys", () => {
     run(
       Effect.gen(function* () {
         const keys = yield* open([named("gateway", key), named("sender", other)])
-        assert.strictEqual(yield* keys.authenticate(key, "introspect"), "gateway")
-        assert.strictEqual(yield* keys.authenticate(other, "deliveries"), "sender")
+        const { name, scopes } = yield* keys.authenticate(key)
+        assert.strictEqual(name, "gateway")
+        assert.deepStrictEqual([...scopes], ["introspect", "users", "tokens", "deliveries"])
+        assert.strictEqual((yield* keys.authenticate(other)).name, "sender")
       })
     )
   )
@@ -74,9 +76,7 @@ describe("ServiceKeys", () => {
       Effect.gen(function* () {
         const keys = yield* open([named("gateway", key)])
         const reasonOf = (shown: string | undefined) =>
-          Effect.map(Effect.flip(keys.authenticate(shown, "users")), (error) =>
-            error._tag === "Unauthenticated" ? error.reason : error._tag
-          )
+          Effect.map(Effect.flip(keys.authenticate(shown)), (error) => error.reason)
         assert.strictEqual(yield* reasonOf(undefined), "missing")
         assert.strictEqual(yield* reasonOf(""), "missing")
         for (const wrong of [`${key} `, key.toLowerCase(), key.slice(1), hash("sha256", key), "gateway"]) {
@@ -90,7 +90,7 @@ describe("ServiceKeys", () => {
     run(
       Effect.gen(function* () {
         const keys = yield* open([])
-        assert.isTrue(Exit.isFailure(yield* Effect.exit(keys.authenticate(key, "users"))))
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(keys.authenticate(key))))
       })
     )
   )
@@ -99,14 +99,12 @@ describe("ServiceKeys", () => {
     inFile([entry(key, { not_after: "1970-01-01T01:00:00+00:30" })], (path) =>
       Effect.gen(function* () {
         const keys = yield* open([], path)
-        assert.strictEqual(yield* keys.authenticate(key, "users"), "gateway")
-        const forbidden = yield* Effect.flip(keys.authenticate(key, "deliveries"))
-        assert.strictEqual(forbidden.message, 'The API key lacks the scope "deliveries"')
+        assert.strictEqual((yield* keys.authenticate(key)).name, "gateway")
+        assert.deepStrictEqual([...(yield* keys.authenticate(key)).scopes], ["users"])
         yield* TestClock.adjust("30 minutes")
-        assert.strictEqual(yield* keys.authenticate(key, "users"), "gateway")
+        assert.strictEqual((yield* keys.authenticate(key)).name, "gateway")
         yield* TestClock.adjust("1 millis")
-        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "users"))).message, "The API key has expired")
-        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "tokens"))).message, "The API key has expired")
+        assert.strictEqual((yield* Effect.flip(keys.authenticate(key))).message, "The API key has expired")
       })
     )
   )
@@ -119,14 +117,14 @@ describe("ServiceKeys", () => {
         const keys = yield* open([named("sender", other)], path)
         yield* write([entry(key, { sha256: hash("sha256", "next") })])
         yield* Effect.yieldNow.pipe(
-          Effect.andThen(Effect.exit(keys.authenticate("next", "users"))),
+          Effect.andThen(Effect.exit(keys.authenticate("next"))),
           Effect.repeat({ until: Exit.isSuccess })
         )
-        assert.strictEqual((yield* Effect.flip(keys.authenticate(key, "users"))).message, "The API key is not valid")
+        assert.strictEqual((yield* Effect.flip(keys.authenticate(key))).message, "The API key is not valid")
         yield* write([entry(key, { name: "sender" })])
         yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
-        assert.strictEqual(yield* keys.authenticate("next", "users"), "gateway")
-        assert.strictEqual(yield* keys.authenticate(other, "users"), "sender")
+        assert.strictEqual((yield* keys.authenticate("next")).name, "gateway")
+        assert.strictEqual((yield* keys.authenticate(other)).name, "sender")
         assert.deepStrictEqual(logged, [
           "The service keys have changed",
           `The key file ${path} is ambiguous: sender is named twice; the last good keys stay in force`

@@ -20,7 +20,7 @@ import { EdgeSettings } from "./EdgeSettings.ts"
 import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
-import { routeOf } from "./Routes.ts"
+import { routeOf, rpcPath } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
@@ -28,7 +28,7 @@ const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 // A thousand recipients, or as many statuses, in one call.
 const maxServiceBodySize = ByteSize.fromInputUnsafe("2 MiB")
 
-const isServiceSide = (url: string): boolean => url.startsWith("/rpc") || url.startsWith("/internal/v1/")
+const isServiceSide = (url: string): boolean => url.startsWith(rpcPath) || url.startsWith("/internal/v1/")
 
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
 const timeAllowed = Duration.seconds(20)

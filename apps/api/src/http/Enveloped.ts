@@ -44,7 +44,7 @@ export const enveloped = <E, R>(
   app.pipe(
     // The one answer that an endpoint writes as plain text.
     Effect.map((response) =>
-      response.status === 415
+      response.status === 415 && response.headers["content-type"]?.startsWith("text/plain") === true
         ? failure(415, "unsupported_media_type", "The request body must be application/json")
         : response
     ),

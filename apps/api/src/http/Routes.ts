@@ -25,6 +25,9 @@ export const plainRoutes = [
   "/api/docs/assets/:file"
 ] as const
 
+/** Where the service side is served as RPC. */
+export const rpcPath = "/rpc"
+
 const add = (method: HttpMethod.HttpMethod, path: `/${string}`) => {
   methods.add(method)
   table.on(method, path, { path })
@@ -35,6 +38,7 @@ HttpApi.reflect(UserServiceApi, {
   onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path as `/${string}`)
 })
 for (const path of plainRoutes) add("GET", path)
+add("POST", rpcPath)
 
 /** The declared path a request falls on, for logs and metrics: never one with an id in it; none where it falls on no route. */
 export const routeOf = (method: string, url: string): string | undefined =>

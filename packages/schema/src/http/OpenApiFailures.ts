@@ -50,7 +50,7 @@ const ofBodies: ReadonlyArray<DocumentedFailures> = [
     "PayloadTooLarge",
     "payload_too_large",
     "The request body is too large",
-    "The body is larger than 100 KiB."
+    "The body is larger than 100 KiB, or under `/internal/v1` than 2 MiB."
   ),
   byServer(
     415,

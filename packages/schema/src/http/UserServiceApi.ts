@@ -2,6 +2,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
 import { HealthApi } from "./HealthApi.ts"
+import { InternalApi } from "./InternalApi.ts"
 import { PreferencesApi } from "./PreferencesApi.ts"
 import { ProfilesApi } from "./ProfilesApi.ts"
 import { PushTokensApi } from "./PushTokensApi.ts"
@@ -23,7 +24,7 @@ characters, else made, and is on every answer and in every log line. \`tracepare
 
 /** Everything the service answers over HTTP in the envelope. */
 export class UserServiceApi extends HttpApi.make("user-service")
-  .add(AccountsApi, SessionsApi, ProfilesApi, PreferencesApi, PushTokensApi, DeliveriesApi, HealthApi)
+  .add(AccountsApi, SessionsApi, ProfilesApi, PreferencesApi, PushTokensApi, DeliveriesApi, InternalApi, HealthApi)
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(
     OpenApi.annotations({

@@ -21,9 +21,6 @@ export class InternalError extends Schema.TaggedError<InternalError>()("Internal
   }
 }
 
-/** The header of a service key, of the HTTP request or of the RPC message in it; the latter where both have one. */
-export const apiKeyHeader = "x-api-key"
-
 /** How many calls one HTTP request may carry: what is over that is refused whole. */
 export const maxCalls = 100
 
@@ -31,29 +28,35 @@ export const maxCalls = 100
 export class ServiceAuthentication extends RpcMiddleware.Service<ServiceAuthentication>()(
   "@user-service/schema/rpc/ServiceAuthentication",
   {
-    error: Schema.Union([Unauthenticated, ForbiddenScope, RateLimited, ServiceUnavailable, InternalError]),
+    error: Schema.Union([Unauthenticated, ForbiddenScope, RateLimited, InternalError]),
     requiredForClient: true
   }
 ) {}
 
 const User = { user_id: UserIdInput }
 
+const OfUser = Schema.Union([UserNotFound, ServiceUnavailable])
+
 /** What other services ask of users, in the shapes of its plain-HTTP twin, `InternalApi`. */
 export class UserServiceRpc extends RpcGroup.make(
   /** What a live access token says (RFC 7662). */
-  Rpc.make("IntrospectToken", { payload: IntrospectInput, success: TokenIntrospection }).annotate(
-    RequiredScope,
-    "introspect"
-  ),
-  Rpc.make("GetUser", { payload: User, success: UserBody, error: UserNotFound }).annotate(RequiredScope, "users"),
+  Rpc.make("IntrospectToken", {
+    payload: IntrospectInput,
+    success: TokenIntrospection,
+    error: ServiceUnavailable
+  }).annotate(RequiredScope, "introspect"),
+  Rpc.make("GetUser", { payload: User, success: UserBody, error: OfUser }).annotate(RequiredScope, "users"),
   /** Those that exist, each once, in the order they are first named. */
-  Rpc.make("GetUsers", { payload: UsersInput, success: Schema.Array(UserBody) }).annotate(RequiredScope, "users"),
-  Rpc.make("GetPreferences", { payload: User, success: PreferencesBody, error: UserNotFound }).annotate(
+  Rpc.make("GetUsers", { payload: UsersInput, success: Schema.Array(UserBody), error: ServiceUnavailable }).annotate(
+    RequiredScope,
+    "users"
+  ),
+  Rpc.make("GetPreferences", { payload: User, success: PreferencesBody, error: OfUser }).annotate(
     RequiredScope,
     "users"
   ),
   /** The live ones, the last used first. */
-  Rpc.make("GetPushTokens", { payload: User, success: Schema.Array(LivePushToken), error: UserNotFound }).annotate(
+  Rpc.make("GetPushTokens", { payload: User, success: Schema.Array(LivePushToken), error: OfUser }).annotate(
     RequiredScope,
     "tokens"
   ),
@@ -61,11 +64,12 @@ export class UserServiceRpc extends RpcGroup.make(
   Rpc.make("ResolveDeliveries", {
     payload: ResolveInput,
     success: Schema.Array(ResolvedDelivery),
-    error: DeliveryTimeOutOfReach
+    error: Schema.Union([DeliveryTimeOutOfReach, ServiceUnavailable])
   }).annotate(RequiredScope, "deliveries"),
   /** Takes statuses in, all in one transaction; answers what became of each, in order. Idempotent. */
-  Rpc.make("ReportDeliveryStatus", { payload: ReportInput, success: Schema.Array(StatusResult) }).annotate(
-    RequiredScope,
-    "deliveries"
-  )
+  Rpc.make("ReportDeliveryStatus", {
+    payload: ReportInput,
+    success: Schema.Array(StatusResult),
+    error: ServiceUnavailable
+  }).annotate(RequiredScope, "deliveries")
 ).middleware(ServiceAuthentication) {}

@@ -3,6 +3,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import "@hyperjump/json-schema/formats"
 import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/openapi-3-1"
 import { Authentication } from "@user-service/schema/http/Authentication"
+import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Context, Exit, Schema } from "effect"
@@ -12,6 +13,7 @@ import { document, type Operation, operations, pointer, resolve, responseOf, wal
 interface Endpoint {
   readonly id: string
   readonly needsToken: boolean
+  readonly needsKey: boolean
   readonly payloads: ReadonlyArray<Schema.Top>
   readonly successes: ReadonlyArray<readonly [status: number, schema: Schema.Top]>
   readonly errors: ReadonlyArray<readonly [status: number, name: string | undefined]>
@@ -24,6 +26,7 @@ HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
     endpoints.push({
       id: Context.getUnsafe(endpoint.annotations, OpenApi.Identifier),
       needsToken: Array.from(middleware, ({ key }) => key).includes(Authentication.key),
+      needsKey: Array.from(middleware, ({ key }) => key).includes(ServiceKey.key),
       payloads: [...endpoint.payload.values()].flatMap(({ schemas }) => schemas),
       successes: Array.from(successes).flatMap(([status, schemas]) =>
         schemas.map((schema) => [status, schema] as const)
@@ -119,7 +122,11 @@ describe.each(operations)("$id", (one) => {
 
   it("asks for a token where its endpoint does", () => {
     const optional: Record<string, unknown> = { logout: [{ bearer: [] }, {}], getMetrics: [{ metrics: [] }, {}] }
-    assert.deepStrictEqual(operation.security, endpoint?.needsToken === true ? [{ bearer: [] }] : (optional[id] ?? []))
+    const needed = [
+      ...(endpoint?.needsToken === true ? [{ bearer: [] }] : []),
+      ...(endpoint?.needsKey === true ? [{ apiKey: [] }] : [])
+    ]
+    assert.deepStrictEqual(operation.security, needed.length > 0 ? needed : (optional[id] ?? []))
     for (const scheme of operation.security.flatMap(Object.keys)) {
       assert.property(document.components.securitySchemes, scheme)
     }

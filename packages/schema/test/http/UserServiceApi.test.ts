@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Authentication } from "@user-service/schema/http/Authentication"
+import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Validation } from "@user-service/schema/http/Validation"
-import { Schema } from "effect"
+import { RequiredScope } from "@user-service/schema/ServiceScopes"
+import { Context, Schema } from "effect"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 
 interface Reflected {
   readonly route: string
   readonly endpoint: HttpApiEndpoint.Top
   readonly needsToken: boolean
+  readonly needsKey: boolean
   readonly isValidated: boolean
   /** Every failure there may be, as `status name`. */
   readonly failures: ReadonlyArray<string>
@@ -26,6 +29,7 @@ HttpApi.reflect(UserServiceApi, {
       route: `${endpoint.method} ${endpoint.path}`,
       endpoint,
       needsToken: keys.has(Authentication.key),
+      needsKey: keys.has(ServiceKey.key),
       isValidated: keys.has(Validation.key),
       failures
     })
@@ -35,7 +39,7 @@ HttpApi.reflect(UserServiceApi, {
 describe("UserServiceApi", () => {
   it("these endpoints need no token, and all others do", () => {
     assert.deepStrictEqual(
-      endpoints.filter(({ needsToken }) => !needsToken).map(({ route }) => route),
+      endpoints.filter(({ needsKey, needsToken }) => !needsToken && !needsKey).map(({ route }) => route),
       [
         "POST /api/v1/users/register/",
         "POST /api/v1/users/login/",
@@ -61,6 +65,37 @@ describe("UserServiceApi", () => {
     }
   )
 
+  it("the service side needs a key, no other endpoint does, and each names its scope", () => {
+    assert.deepStrictEqual(
+      endpoints
+        .filter(({ needsKey }) => needsKey)
+        .map(({ endpoint, needsToken, route }) => [
+          route,
+          Context.get(endpoint.annotations, RequiredScope),
+          needsToken
+        ]),
+      [
+        ["POST /internal/v1/tokens/introspect", "introspect", false],
+        ["GET /internal/v1/users/:id", "users", false],
+        ["POST /internal/v1/users/batch", "users", false],
+        ["GET /internal/v1/users/:id/preferences", "users", false],
+        ["GET /internal/v1/users/:id/push-tokens", "tokens", false],
+        ["POST /internal/v1/deliveries/resolve", "deliveries", false],
+        ["POST /internal/v1/deliveries/status", "deliveries", false]
+      ]
+    )
+  })
+
+  it.each(endpoints.filter(({ needsKey }) => needsKey))(
+    "$route declares what the lack of a good key answers",
+    ({ failures }) => {
+      assert.includeMembers(
+        [...failures],
+        ["401 Unauthenticated", "403 ForbiddenScope", "429 RateLimited", "503 ServiceUnavailable"]
+      )
+    }
+  )
+
   it.each(endpoints.filter(({ route }) => !route.includes("health")))(
     "$route declares what a bad input answers",
     ({ failures, isValidated }) => {
@@ -76,9 +111,11 @@ describe("UserServiceApi", () => {
     }
   )
 
-  it("every path has its slash at the end, as the contract writes it, but for the probes", () => {
+  it("every path has its slash at the end, as the contract writes it, but for the probes and the service side", () => {
     assert.deepStrictEqual(
-      endpoints.filter(({ endpoint }) => !endpoint.path.endsWith("/")).map(({ endpoint }) => endpoint.path),
+      endpoints
+        .filter(({ endpoint }) => !endpoint.path.endsWith("/") && !endpoint.path.startsWith("/internal/v1/"))
+        .map(({ endpoint }) => endpoint.path),
       ["/health", "/health/live", "/health/ready"]
     )
   })

@@ -1,0 +1,56 @@
+import { Limits } from "@user-service/core/limits/Limits"
+import { type RateLimited } from "@user-service/domain/RateLimit"
+import { ForbiddenScope, type ServiceScope, type Unauthenticated } from "@user-service/domain/ServiceAccess"
+import { ServiceKeys } from "@user-service/security/ServiceKeys"
+import { RequiredScope } from "@user-service/schema/ServiceScopes"
+import { Context, Effect, Layer } from "effect"
+import { CurrentFacts } from "../http/RequestFacts.ts"
+
+/** The scope that the annotations of a procedure or an endpoint name; one that names none must not be served. */
+export const scopeOf = (annotations: Context.Context<never>): ServiceScope => {
+  const scope = Context.get(annotations, RequiredScope)
+  if (scope === undefined) throw new Error("A part of the service side names no scope")
+  return scope
+}
+
+/** The calls of other services, whatever they come over. */
+export class ServiceCalls extends Context.Service<
+  ServiceCalls,
+  {
+    /**
+     * Makes the call where the key is good for the scope, and counts it against the key's limit. Keys that are not good
+     * are counted by where they come from, and past that limit not told any more why; good ones from there still pass.
+     */
+    readonly admit: (
+      key: string | undefined,
+      scope: ServiceScope
+    ) => <A, E, R>(
+      call: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | Unauthenticated | ForbiddenScope | RateLimited, R>
+  }
+>()("@user-service/api/services/ServiceCalls") {
+  static readonly layer = Layer.effect(
+    ServiceCalls,
+    Effect.gen(function* () {
+      const keys = yield* ServiceKeys
+      const limits = yield* Limits
+
+      const refuse = Effect.fnUntraced(function* (error: Unauthenticated) {
+        if (error.reason === "missing") return yield* error
+        const { origin } = yield* CurrentFacts
+        return yield* limits.guard([{ limit: "serviceKeyIp", key: origin.network }])(Effect.fail(error))
+      })
+
+      return {
+        admit: (key, scope) =>
+          Effect.fnUntraced(function* (call) {
+            const caller = yield* Effect.catchTag(keys.authenticate(key), "Unauthenticated", refuse)
+            const facts = yield* CurrentFacts
+            facts.service = caller.name
+            if (!caller.scopes.has(scope)) return yield* new ForbiddenScope({ scope })
+            return yield* limits.guard([{ limit: "serviceKey", key: caller.name }])(call)
+          })
+      }
+    })
+  )
+}

@@ -1,0 +1,42 @@
+import { Deliveries } from "@user-service/core/deliveries/Deliveries"
+import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
+import { Preferences } from "@user-service/core/preferences/Preferences"
+import { Profiles } from "@user-service/core/profiles/Profiles"
+import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
+import { Introspection } from "@user-service/core/sessions/Introspection"
+import { statusReport } from "@user-service/schema/Delivery"
+import { PreferencesBody } from "@user-service/schema/Preferences"
+import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
+import { UserBody } from "@user-service/schema/User"
+import { Effect, Schema } from "effect"
+import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
+
+// What is cached is the wire's own text.
+const userOf = Schema.decodeUnknownSync(Schema.fromJsonString(UserBody))
+const preferencesOf = Schema.decodeUnknownSync(Schema.fromJsonString(PreferencesBody))
+
+/** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
+export const UserServiceRpcHandlers = UserServiceRpc.toLayer(
+  Effect.gen(function* () {
+    const introspection = yield* Introspection
+    const profiles = yield* Profiles
+    const preferences = yield* Preferences
+    const pushTokens = yield* PushTokens
+    const deliveries = yield* Deliveries
+    const statuses = yield* DeliveryStatuses
+    return UserServiceRpc.of({
+      IntrospectToken: ({ token }) => Effect.map(introspection.introspect(token), introspectionBody),
+      GetUser: ({ user_id }) => Effect.map(profiles.represent(user_id), userOf),
+      GetUsers: ({ user_ids }) =>
+        Effect.map(profiles.representMany(user_ids), (users) => users.map((user) => userOf(user))),
+      GetPreferences: ({ user_id }) => Effect.map(preferences.represent(user_id), ({ value }) => preferencesOf(value)),
+      GetPushTokens: ({ user_id }) => Effect.map(pushTokens.live(user_id), (tokens) => tokens.map(livePushToken)),
+      ResolveDeliveries: (payload) =>
+        Effect.map(deliveries.resolve(payload.deliveries.map(deliveryRequest)), (resolutions) =>
+          resolutions.map(resolvedDelivery)
+        ),
+      ReportDeliveryStatus: (payload) =>
+        Effect.map(statuses.report(payload.statuses.map(statusReport)), statusResults(payload.statuses))
+    })
+  })
+)

@@ -13,6 +13,7 @@ const hasTag = (message: unknown, tag: string): boolean =>
 const judge = (messages: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   const calls = messages.filter((message) => hasTag(message, "Request"))
   const ids = new Set(calls.map((call) => Predicate.hasProperty(call, "id") && call.id))
+  if (messages.length === 0) throw new Error("There is no whole call in the body")
   if (calls.length < messages.length) throw new Error("Only calls can be made here")
   if (calls.length > maxCalls) throw new Error(`At most ${maxCalls} calls can be made at once`)
   if (ids.size < calls.length) throw new Error("Each call needs an id of its own")

@@ -2,7 +2,7 @@
 export interface Route {
   readonly path: string
   readonly methods: ReadonlyArray<"GET" | "POST" | "PUT" | "PATCH" | "DELETE">
-  /** Takes requests without an access token. */
+  /** Takes requests without an access token or a service key. */
   readonly open: boolean
 }
 
@@ -12,6 +12,11 @@ const users = (path: string, methods: Route["methods"], open = false): Route => 
   path: `/api/v1/users${path}`,
   methods,
   open
+})
+const ofServices = (path: string, method: "GET" | "POST"): Route => ({
+  path: `/internal/v1${path}/`,
+  methods: [method],
+  open: false
 })
 const open = (path: string): Route => ({ path, methods: ["GET"], open: true })
 
@@ -34,6 +39,16 @@ export const routes: ReadonlyArray<Route> = [
   // Also what a push token of that id would be.
   users("/push-tokens/deactivate_all/", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
   users("/notifications/", ["GET"]),
+  ofServices("/tokens/introspect", "POST"),
+  ofServices(`/users/${absentId}`, "GET"),
+  // Also what a user of that id would be.
+  { path: "/internal/v1/users/batch/", methods: ["GET", "POST"], open: false },
+  ofServices(`/users/${absentId}/preferences`, "GET"),
+  ofServices(`/users/${absentId}/push-tokens`, "GET"),
+  ofServices("/deliveries/resolve", "POST"),
+  ofServices("/deliveries/status", "POST"),
+  // What is no call of theirs it refuses for that; each call in it is judged apart.
+  { path: "/rpc/", methods: ["POST"], open: true },
   open("/health/"),
   open("/health/live/"),
   open("/health/ready/"),

@@ -90,7 +90,7 @@ export const brokenBodies = (operation: Operation): ReadonlyArray<Part> => {
     ...otherTypes.map((type) => as({ "content-type": type }, 415)),
     ...goodTypes.map((type) => as({ "content-type": type }, "success")),
     as({ "content-encoding": "gzip" }, undefined),
-    { ...part, name: "too large", body: padded(text, 102_400), expected: 413 },
+    { ...part, name: "too large", body: padded(text, operation.needsKey ? 2_097_152 : 102_400), expected: 413 },
     { ...part, name: "far too large", body: padded(text, 3_000_000), expected: 413 },
     { ...open, name: "with bytes that are no UTF-8", body: Buffer.from(inside(text, '"a":"\u00ff"'), "latin1") },
     { ...open, name: "with a byte order mark", body: `\ufeff${text}` },

@@ -4,6 +4,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { once } from "node:events"
 import { createServer } from "node:http"
+import { withGateway } from "../services/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { assertUntold, Canaries, spread, useAll, useInVain } from "./Canaries.ts"
 
@@ -42,7 +43,7 @@ const tracing = Layer.unwrap(
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
 /** The service with everything told that it can tell. */
-const talkative = layerEmbedded({ LOG_LEVEL: "debug" }).pipe(Layer.provide(tracing))
+const talkative = layerEmbedded({ ...withGateway, LOG_LEVEL: "debug" }).pipe(Layer.provide(tracing))
 
 describe("secrets", { timeout: 240_000 }, () => {
   it.live("are in no answer, log, metric, trace or row, wherever they were sent and whatever became of it", () =>

@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
+import { gatewayKey } from "../services/Callers.ts"
 import { type Answer, freshEmail, type Sent, TestApi } from "../TestApi.ts"
 import { type Operation, operations } from "./OpenApi.ts"
 import { fieldsOf, withText } from "./Values.ts"
@@ -122,6 +123,7 @@ export const spread = (canaries: Canaries) =>
   Effect.gen(function* () {
     const api = yield* TestApi
     const { secret, send } = canaries
+    canaries.secrets.add(gatewayKey)
     for (const operation of operations) {
       const { access, id } = yield* api.person()
       canaries.secrets.add(access)
@@ -132,6 +134,9 @@ export const spread = (canaries: Canaries) =>
       for (const sent of bodiesOf(operation, canaries)) {
         yield* send(operation.method, path, sent)
         yield* send(operation.method, path, { ...sent, token: access })
+        if (operation.needsKey) {
+          yield* send(operation.method, path, { ...sent, headers: { ...sent.headers, "x-api-key": gatewayKey } })
+        }
       }
       for (const headers of headersWith(canaries)) yield* send(operation.method, path, { ...own, headers })
       yield* send(

@@ -5,7 +5,8 @@ type Json = any
 
 /**
  * A request to make of an operation. What only the moment knows stands in it in braces: `{{access}}`, `{{refresh}}`,
- * `{{email}}`, `{{password}}` and `{{id}}` of whoever sends it, `{{fresh}}` for an address that nobody has.
+ * `{{email}}`, `{{password}}` and `{{id}}` of whoever sends it, `{{key}}` of a service, `{{fresh}}` for an address that
+ * nobody has.
  */
 export interface Case {
   readonly operation: Operation
@@ -30,7 +31,8 @@ const owned: Readonly<Record<string, Json>> = {
   changePassword: { old_password: "{{password}}" },
   refreshTokens: { refresh: "{{refresh}}" },
   verifyToken: { token: "{{access}}" },
-  logout: { refresh: "{{refresh}}" }
+  logout: { refresh: "{{refresh}}" },
+  introspectToken: { token: "{{access}}" }
 }
 
 /** The example of the operation's body, made fit for whoever sends it. */
@@ -45,7 +47,11 @@ const bearer = { authorization: "Bearer {{access}}" }
 export const good = (operation: Operation): Part => ({
   name: "as it should be",
   path: pathOf(operation),
-  headers: { ...(operation.needsToken ? bearer : {}), ...(operation.body === undefined ? {} : isJson) },
+  headers: {
+    ...(operation.needsToken ? bearer : {}),
+    ...(operation.needsKey ? { "x-api-key": "{{key}}" } : {}),
+    ...(operation.body === undefined ? {} : isJson)
+  },
   ...(operation.body === undefined ? {} : { body: JSON.stringify(bodyOf(operation)) }),
   expected: "success"
 })

@@ -61,10 +61,13 @@ const ids = (operation: Operation): ReadonlyArray<Part> => {
 
 const unauthenticated = (operation: Operation): ReadonlyArray<Part> => {
   const { headers: all, ...part } = good(operation)
-  const headers = Object.fromEntries(Object.entries(all).filter(([name]) => name !== "authorization"))
-  const expected = operation.needsToken ? 401 : part.expected
+  const headers = Object.fromEntries(
+    Object.entries(all).filter(([name]) => !["authorization", "x-api-key"].includes(name))
+  )
+  const needsCredential = operation.needsToken || operation.needsKey
+  const expected = needsCredential ? 401 : part.expected
   return [
-    { ...part, name: "without a token", headers, expected },
+    { ...part, name: "without a token or key", headers, expected },
     ...strangeAuthorizations.map((authorization) => ({
       ...part,
       name: `authorized by ${authorization.slice(0, 40)}`,
@@ -72,7 +75,7 @@ const unauthenticated = (operation: Operation): ReadonlyArray<Part> => {
       // The one that goes by a token it can do without.
       expected: operation.id === "logout" ? undefined : expected
     })),
-    ...(operation.body === undefined || !operation.needsToken ? [] : ["{", "x".repeat(200_000)]).map((body) => ({
+    ...(operation.body === undefined || !needsCredential ? [] : ["{", "x".repeat(200_000)]).map((body) => ({
       ...part,
       name: `without a token, and ${body.slice(0, 10)}`,
       headers: { ...headers, "content-type": "text/plain" },
@@ -88,7 +91,8 @@ const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
     ...oddHeaders.map((headers) => ({
       ...part,
       name: `with ${JSON.stringify(headers).slice(0, 60)}`,
-      headers: { ...part.headers, ...headers }
+      headers: { ...part.headers, ...headers },
+      expected: operation.needsKey && "x-api-key" in headers ? 401 : part.expected
     })),
     ...(operation.headers.includes("If-Match") ? entityTags : []).map((tag) => ({
       ...part,

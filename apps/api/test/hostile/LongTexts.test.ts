@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { withGateway } from "../services/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { bodyOf, type Case, good } from "./Case.ts"
 import * as Client from "./Client.ts"
@@ -83,7 +84,7 @@ const tooDear = (cases: ReadonlyArray<Case>) =>
   })
 
 describe("100 kB of text in any field", { timeout: 300_000 }, () => {
-  it.layer(layerEmbedded({ LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
+  it.layer(layerEmbedded({ ...withGateway, LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
     it.effect("costs the thread that answers milliseconds", () =>
       Effect.gen(function* () {
         const cases = casesWith(texts)

@@ -23,6 +23,8 @@ export interface Operation {
   readonly headers: ReadonlyArray<string>
   /** Whether it answers to nobody without an access token. */
   readonly needsToken: boolean
+  /** Whether it answers to nobody without a service key. */
+  readonly needsKey: boolean
   /** The schema and an example of the body; undefined where it takes none. */
   readonly body: { readonly schema: Json; readonly example: Json; readonly required: boolean } | undefined
   readonly responses: Json
@@ -53,6 +55,7 @@ export const operations: ReadonlyArray<Operation> = Object.entries<Json>(documen
       query: parametersIn(operation, "query").map(({ name, schema }) => ({ name, value: schema.enum?.[0] ?? "1" })),
       headers: parametersIn(operation, "header").map(({ name }) => name),
       needsToken: JSON.stringify(operation.security) === `[{"bearer":[]}]`,
+      needsKey: JSON.stringify(operation.security) === `[{"apiKey":[]}]`,
       body: body && {
         schema: resolved(body.schema),
         example: body.example,

@@ -5,7 +5,7 @@ import * as Client from "./Client.ts"
 import { operations } from "./OpenApi.ts"
 import * as World from "./World.ts"
 
-const withId = operations.filter(({ path }) => path.includes("{"))
+const withId = operations.filter(({ needsToken, path }) => needsToken && path.includes("{"))
 
 const absent = "01890000-0000-7000-8000-000000000000"
 const malformed = ["x", "1", `${absent}0`, "%00", "%F0%9D%84%9E", "'", "__proto__"]

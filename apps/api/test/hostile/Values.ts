@@ -68,26 +68,32 @@ export const instead = (schema: Json, good: Json): ReadonlyArray<string> => {
   ]
 }
 
-/** Where the fields of a body are, and what each is. */
+const inner = (schema: Json): ReadonlyArray<readonly [name: string, schema: Json]> => {
+  const { items, properties } = own(schema)
+  return items === undefined ? Object.entries<Json>(properties ?? {}) : [["0", items]]
+}
+
+/** Where the fields of a body are, of a list those of its first item, and what each is. */
 export const fieldsOf = (
   schema: Json,
   path: ReadonlyArray<string> = []
 ): ReadonlyArray<{ readonly path: ReadonlyArray<string>; readonly schema: Json }> =>
-  Object.entries<Json>(own(schema).properties ?? {}).flatMap(([name, field]) => [
+  inner(schema).flatMap(([name, field]) => [
     { path: [...path, name], schema: field },
     ...fieldsOf(field, [...path, name])
   ])
 
 /** The value at the path, if there is one. */
 export const valueAt = (value: Json, path: ReadonlyArray<string>): Json =>
-  path.reduce((at: Json, name) => (Predicate.isObject(at) ? (at as Json)[name] : undefined), value)
+  path.reduce((at: Json, name) => (Predicate.isObjectOrArray(at) ? (at as Json)[name] : undefined), value)
 
 const marker = "\u0001here\u0001"
 
-const put = (value: Json, [name, ...rest]: ReadonlyArray<string>, what: Json): Json =>
-  name === undefined
-    ? what
-    : { ...value, [name]: put(Predicate.isObject(value) ? (value as Json)[name] : {}, rest, what) }
+const put = (value: Json, [name, ...rest]: ReadonlyArray<string>, what: Json): Json => {
+  if (name === undefined) return what
+  const changed = put(Predicate.isObjectOrArray(value) ? (value as Json)[name] : {}, rest, what)
+  return Array.isArray(value) ? value.with(Number(name), changed) : { ...value, [name]: changed }
+}
 
 /** The body as text, with this text for the value at the path. */
 export const withText = (body: Json, path: ReadonlyArray<string>, text: string): string =>

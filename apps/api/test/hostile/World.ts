@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { freshEmail, type Person, TestApi } from "../TestApi.ts"
+import { gatewayKey } from "../services/Callers.ts"
 import type { Case } from "./Case.ts"
 import type { Request, TimedAnswer } from "./Client.ts"
 
@@ -25,6 +26,7 @@ const makers: Readonly<Record<string, (person: Person) => Effect.Effect<string, 
 /** The id of something of the person's that the path is about; none where it is about nothing of the kind. */
 export const idFor = (path: string, person: Person): Effect.Effect<string, never, TestApi> => {
   if (!path.includes("{")) return Effect.succeed("")
+  if (path.startsWith("/internal/v1/users/{id}")) return Effect.succeed(person.id)
   return makers[path]?.(person) ?? Effect.die(`Say in World.ts how to make what ${path} is about`)
 }
 
@@ -46,7 +48,13 @@ export const make = (send: (request: Request) => Effect.Effect<TimedAnswer>) =>
     const filled = Effect.fnUntraced(function* ({ body, headers, operation, path }: Case) {
       person ??= yield* api.person()
       const id = yield* idOf(operation.path, person)
-      const values: Readonly<Record<string, string>> = { ...person, id, ID: id.toUpperCase(), fresh: freshEmail() }
+      const values: Readonly<Record<string, string>> = {
+        ...person,
+        id,
+        ID: id.toUpperCase(),
+        fresh: freshEmail(),
+        key: gatewayKey
+      }
       const fill = (text: string) => text.replaceAll(/\{\{(\w+)\}\}/g, (braces, name) => values[name] ?? braces)
       return {
         method: operation.method,

@@ -103,8 +103,10 @@ const Features = (settings: ApiSettings) => {
     Layer.succeed(SessionSettings, settings.sessions),
     Layer.succeed(CacheSettings, settings.cache),
     NodeCrypto.layerDigest,
+    RepresentationsHttp
+  )
+  const Shared = Layer.mergeAll(
     PooledRandom.layer,
-    RepresentationsHttp,
     PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
     Limits.layer(settings.limits)
   )
@@ -140,10 +142,12 @@ const Features = (settings: ApiSettings) => {
     Deliveries.layer,
     DeliveryStatuses.layer
   ).pipe(
-    Layer.provideMerge(Parts),
-    Layer.provideMerge(ChangesLive),
-    Layer.provideMerge(Repos),
-    Layer.provideMerge(Foundations)
+    Layer.provide(Parts),
+    Layer.provide(ChangesLive),
+    Layer.provide(Repos),
+    Layer.provide(Foundations),
+    // The routes ask these as well. Nothing else is handed on: each request copies what they are given.
+    Layer.provideMerge(Shared)
   )
 }
 

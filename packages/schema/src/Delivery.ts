@@ -11,9 +11,9 @@ import {
   StatusOutcome,
   type StatusReport
 } from "@user-service/domain/Delivery"
-import { DeviceToken } from "@user-service/domain/PushToken"
+import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import { Text } from "@user-service/domain/Text"
-import { Schema, Struct } from "effect"
+import { DateTime, Predicate, Record, Schema } from "effect"
 import { Id, UserIdBody } from "./Id.ts"
 import { listUpTo, PushTokenIdInput, required, TimeInput, UserIdInput } from "./Input.ts"
 import { LivePushToken, livePushTokenExample } from "./PushToken.ts"
@@ -118,36 +118,58 @@ export const ResolvedDelivery = Schema.Struct({
 })
 export type ResolvedDelivery = typeof ResolvedDelivery.Type
 
-/** What a service tells of a delivery. */
+// Many a sender writes null for what it does not know.
+const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
+/** What a sender tells of a delivery, whether over AMQP, RPC or HTTP. */
 export const StatusReportInput = Schema.Struct({
   notification_id: NotificationId.annotateKey(required),
   status: DeliveryStatus.annotateKey(required),
-  channel: Schema.optionalKey(Channel).annotateKey({
-    description: "Every channel of the notification where it is absent."
-  }),
-  user_id: Schema.optionalKey(UserIdInput).annotateKey({
-    description: "Whose it is; not needed for what was resolved here."
-  }),
-  push_token_id: Schema.optionalKey(PushTokenIdInput).annotateKey({ description: "The device it is about." }),
-  push_token: Schema.optionalKey(DeviceToken).annotateKey({ description: "The same by its token." }),
-  timestamp: Schema.optionalKey(TimeInput).annotateKey({
+  channel: optional(Channel).annotateKey({ description: "Every channel of the notification where it is absent." }),
+  user_id: optional(UserIdInput).annotateKey({ description: "Whose it is; not needed for what was resolved here." }),
+  push_token_id: optional(PushTokenIdInput).annotateKey({ description: "The device it is about." }),
+  push_token: optional(DeviceToken).annotateKey({ description: "The same by its token." }),
+  timestamp: optional(TimeInput).annotateKey({
     description: "When it came to be; when it is received, where it is absent or in the future."
   }),
-  error: Schema.optionalKey(Text),
-  error_code: Schema.optionalKey(Text),
-  bounce_type: Schema.optionalKey(Schema.Literals(["hard", "soft"])),
-  provider: Schema.optionalKey(Text)
-}).annotate({ identifier: "StatusReport" })
+  error: optional(Text),
+  error_code: optional(Text),
+  bounce_type: optional(Schema.Literals(["hard", "soft"])),
+  provider: optional(Text)
+}).annotate({
+  identifier: "StatusReport",
+  description: "What became of a notification. Its id and the status are enough where it was resolved here.",
+  examples: [
+    {
+      notification_id: NotificationId.make("0193a5c4-5f10-7c3e-9a44-0d1f6a7b8c9d"),
+      status: "failed",
+      channel: "push",
+      push_token_id: PushTokenId.make("0193a5c3-02aa-7e0f-8d51-6b7f4e9a1c20"),
+      timestamp: DateTime.makeUnsafe("2026-11-24T10:02:00Z"),
+      error: "Requested entity was not found.",
+      error_code: "UNREGISTERED",
+      provider: "fcm"
+    }
+  ]
+})
 
 /** The input as what it reports. */
-export const statusReport: (input: typeof StatusReportInput.Type) => StatusReport = Struct.renameKeys({
-  notification_id: "notificationId",
-  user_id: "userId",
-  push_token_id: "pushTokenId",
-  push_token: "pushToken",
-  error_code: "errorCode",
-  bounce_type: "bounceType"
+export const statusReport = (input: typeof StatusReportInput.Type): StatusReport => ({
+  notificationId: input.notification_id,
+  status: input.status,
+  ...said("channel", input.channel),
+  ...said("userId", input.user_id),
+  ...said("pushTokenId", input.push_token_id),
+  ...said("pushToken", input.push_token),
+  ...said("timestamp", input.timestamp),
+  ...said("error", input.error),
+  ...said("errorCode", input.error_code),
+  ...said("bounceType", input.bounce_type),
+  ...said("provider", input.provider)
 })
+
+const said = <const Key extends string, A>(key: Key, value: A): Partial<Record<Key, NonNullable<A>>> =>
+  Predicate.isNotNullish(value) ? Record.singleton(key, value) : {}
 
 /** The statuses of one call. */
 export const ReportInput = Schema.Struct({

@@ -45,9 +45,9 @@ export const PushTokenIdInput = uuid(PushTokenId)
 
 const notATime = "Enter a valid time, as in RFC 3339."
 
-/** A time as RFC 3339 writes it, with its offset. */
+/** A time as RFC 3339 writes it, with any offset. What is finer than a millisecond is lost. */
 export const TimeInput = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u, { message: notATime })
+  Schema.isPattern(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/u, { message: notATime })
 ).pipe(Schema.annotate({ format: "date-time" }), Schema.decodeTo(Schema.DateTimeUtcFromString))
 
 /** A list of at most `max` of something. */

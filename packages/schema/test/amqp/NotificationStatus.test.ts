@@ -2,11 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { NotificationId, StatusReport } from "@user-service/domain/Delivery"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import { UserId } from "@user-service/domain/User"
-import {
-  NotificationStatusBody,
-  readNotificationStatus,
-  statusReport
-} from "@user-service/schema/amqp/NotificationStatus"
+import { readNotificationStatus } from "@user-service/schema/amqp/NotificationStatus"
+import { statusReport, StatusReportInput } from "@user-service/schema/Delivery"
 import { DateTime, Effect, Option, Schema, Struct } from "effect"
 import { problemsOf } from "../decode.ts"
 
@@ -58,7 +55,7 @@ describe("a status that comes in", () => {
   })
 
   it("null is as good as nothing", () => {
-    const optional = Object.keys(NotificationStatusBody.fields).filter((name) => !(name in least))
+    const optional = Object.keys(StatusReportInput.fields).filter((name) => !(name in least))
     assert.lengthOf(optional, 9)
     assert.deepStrictEqual(read({ ...least, ...Object.fromEntries(optional.map((name) => [name, null])) }), read(least))
   })
@@ -122,7 +119,7 @@ describe("a status that comes in", () => {
 
   it.effect("what is missing is named as in any other body", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* problemsOf(NotificationStatusBody, {}), [
+      assert.deepStrictEqual(yield* problemsOf(StatusReportInput, {}), [
         "notification_id: This field is required.",
         "status: This field is required."
       ])
@@ -130,10 +127,10 @@ describe("a status that comes in", () => {
   )
 
   // Not the times, of which some are in years that RFC 3339 has no digits for.
-  const timeless = Schema.Struct(Struct.omit(NotificationStatusBody.fields, ["timestamp"]))
+  const timeless = Schema.Struct(Struct.omit(StatusReportInput.fields, ["timestamp"]))
   it.effect.prop("whatever its sender writes by the schema is read", [timeless], ([body]) =>
     Effect.gen(function* () {
-      const encoded = yield* Schema.encodeEffect(NotificationStatusBody)(body)
+      const encoded = yield* Schema.encodeEffect(StatusReportInput)(body)
       const report = read(encoded)
       assert.deepStrictEqual(report, inSmallLetters(statusReport(body)))
       assert.isTrue(Schema.is(StatusReport)(report))

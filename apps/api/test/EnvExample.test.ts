@@ -21,6 +21,7 @@ const notReadYet = ["RATE_LIMIT_PASSWORD_RESET", "RATE_LIMIT_VERIFY_EMAIL", "RAT
 // What must be set for a variable to count.
 const onPostgres: Environment = { DB_HOST: "database.internal" }
 const needs: Readonly<Record<string, Environment>> = {
+  DATABASE_DIRECT_URL: onPostgres,
   DB_PORT: onPostgres,
   DB_NAME: onPostgres,
   DB_USER: onPostgres,

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
-import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
+import type { SqlClient, SqlConnection, SqlError } from "effect/sql"
+import { direct } from "./DirectSql.ts"
 import { isEmbedded } from "./Sharing.ts"
 
 /**
@@ -11,7 +12,7 @@ export const whileLeading =
   <A, E, R>(
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<Option.Option<A>, E | SqlError.SqlError, R | SqlClient.SqlClient> =>
-    Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.flatMap(direct, (sql) =>
       isEmbedded(sql) ? Effect.asSome(effect) : Effect.scoped(whileHeld(sql, lock, effect))
     )
 

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import { direct } from "./DirectSql.ts"
 import users from "./migrations/0001_users.ts"
 import sessions from "./migrations/0002_sessions.ts"
 import pushTokens from "./migrations/0003_push_tokens.ts"
@@ -36,16 +37,15 @@ export const run: Effect.Effect<
   ReadonlyArray<readonly [id: number, name: string]>,
   Migrator.MigrationError | SqlError.SqlError,
   SqlClient.SqlClient
-> = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  return yield* sql.withTransaction(
+> = Effect.flatMap(direct, (sql) =>
+  sql.withTransaction(
     Effect.gen(function* () {
       // A migration may take longer than a request's statement, and so may the wait for another process's.
       yield* sql`set local statement_timeout = 0`
       yield* sql`select pg_advisory_xact_lock(${lockId})`
-      return yield* migrate
+      return yield* Effect.provideService(migrate, SqlClient.SqlClient, sql)
     })
   )
-})
+)
 
 const migrate = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: "migrations" })

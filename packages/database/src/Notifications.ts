@@ -1,5 +1,6 @@
-import { PgClient } from "@effect/sql-pg"
+import type { PgClient } from "@effect/sql-pg"
 import { Effect, Option, Queue, Schedule } from "effect"
+import { DirectSql } from "./DirectSql.ts"
 
 // A server that is away is looked for soon, and not by all processes at once.
 const again = Schedule.jittered(Schedule.spaced("500 millis"))
@@ -10,7 +11,7 @@ const again = Schedule.jittered(Schedule.spaced("500 millis"))
  * tells nothing, and whatever listens is to look for itself now and then.
  */
 export const listen = (channel: string, onNotice: Effect.Effect<unknown>): Effect.Effect<never> =>
-  Effect.flatMap(Effect.serviceOption(PgClient.PgClient), (client) =>
+  Effect.flatMap(Effect.serviceOption(DirectSql), (client) =>
     Option.match(client, { onNone: () => Effect.never, onSome: (postgres) => listenOn(postgres, channel, onNotice) })
   )
 

@@ -1,11 +1,16 @@
 import { PgClient } from "@effect/sql-pg"
 import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
 import { Config, Duration, Layer, Metric, Option, Redacted, Schema } from "effect"
+import { Reactivity } from "effect/reactivity"
 import type { SqlClient, SqlError } from "effect/sql"
+import { DirectSql } from "./DirectSql.ts"
+import { connectWatched } from "./SilentLink.ts"
 
 /** Where PostgreSQL is, and how many connections this process may hold to it. */
 export interface PostgresSettings {
   readonly url: Redacted.Redacted<string>
+  /** The server itself where `url` is that of a pooler; see DirectSql. */
+  readonly directUrl?: Redacted.Redacted<string> | undefined
   readonly poolSize: number
 }
 
@@ -25,21 +30,26 @@ const fromParts = Config.all({
   })
 )
 
-const url = engineUrl("DATABASE_URL", {
-  isValid: isUrlOf("postgres", "postgresql"),
-  form: "postgres://user:password@host:port/name"
-})
+const url = (variable: string) =>
+  engineUrl(variable, {
+    isValid: isUrlOf("postgres", "postgresql"),
+    form: "postgres://user:password@host:port/name"
+  })
 
-/** `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. */
+/**
+ * `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. And
+ * `DATABASE_DIRECT_URL`.
+ */
 export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
-  whole: Config.option(url),
+  whole: Config.option(url("DATABASE_URL")),
+  directUrl: Config.option(url("DATABASE_DIRECT_URL")),
   parts: Config.option(fromParts),
   poolSize: Config.schema(Schema.Int.check(Schema.isGreaterThan(1)), "DB_POOL_SIZE").pipe(Config.withDefault(10))
 }).pipe(
-  Config.map(({ parts, poolSize, whole }) =>
+  Config.map(({ directUrl, parts, poolSize, whole }) =>
     Option.map(
       Option.orElse(whole, () => parts),
-      (url) => ({ url, poolSize })
+      (url) => ({ url, directUrl: Option.getOrUndefined(directUrl), poolSize })
     )
   )
 )
@@ -50,19 +60,50 @@ export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all
  */
 export const statementTimeout = Duration.millis(2500)
 
+// The server answers a statement before this, by its end or by its timeout; a link that brings no answer is none.
+const silenceLimit = Duration.times(statementTimeout, 3)
+
 /** PostgreSQL. Builds while the server is out of reach; what then fails are the statements. */
-export const layer = (settings: PostgresSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
-  Layer.merge(client(settings), Layer.effectDiscard(Metric.update(poolSize, settings.poolSize)))
+export const layer = (settings: PostgresSettings): Layer.Layer<SqlClient.SqlClient | DirectSql, SqlError.SqlError> =>
+  Layer.mergeAll(
+    client(settings),
+    directClient(settings.directUrl ?? settings.url),
+    Layer.effectDiscard(Metric.update(poolSize, settings.poolSize))
+  )
 
 const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process may hold to PostgreSQL" })
+
+const connectTimeout = Duration.seconds(1)
+const applicationName = "user-service"
+
+// As the address of a host and not in a URL.
+const withoutBrackets = (hostname: string): string => hostname.replace(/^\[|\]$/g, "")
+
+// Opened when used: a connection for LISTEN, for what the process leads, and for migrations.
+const directClient = (url: Redacted.Redacted<string>) =>
+  Layer.effect(
+    DirectSql,
+    PgClient.make({
+      url,
+      maxConnections: 4,
+      connectTimeout,
+      applicationName,
+      keepAlive: "5 seconds",
+      startupParameters: { timezone: "UTC" }
+    })
+  ).pipe(Layer.provide(Reactivity.layer))
 
 const client = (settings: PostgresSettings) =>
   PgClient.layer({
     url: settings.url,
     maxConnections: settings.poolSize,
     multiplex: true,
-    connectTimeout: "1 second",
-    applicationName: "user-service",
+    connectTimeout,
+    applicationName,
+    stream: () => {
+      const { hostname, port } = new URL(Redacted.value(settings.url))
+      return connectWatched({ host: withoutBrackets(hostname), port: Number(port || 5432), limit: silenceLimit })
+    },
     startupParameters: {
       timezone: "UTC",
       statement_timeout: String(Duration.toMillis(statementTimeout)),

@@ -37,7 +37,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       const slow = yield* first.migrate.pipe(
         Effect.tap(Deferred.succeed(migrated, undefined)),
         Effect.tap(Deferred.await(waited)),
-        first.sql.withTransaction,
+        first.direct.withTransaction,
         Effect.forkScoped
       )
       yield* Deferred.await(migrated)

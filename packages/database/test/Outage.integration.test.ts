@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { eventually } from "@user-service/database/testing/Eventually"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import * as Relay from "@user-service/database/testing/Relay"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { Deferred, Duration, Effect, Exit, Fiber, Ref, Schedule } from "effect"
 import { randomUUID } from "node:crypto"
+import { databaseUrl } from "./engine.ts"
 import { connections, oneProcess } from "./processes.ts"
 
 type Process = Effect.Success<ReturnType<typeof oneProcess>>
@@ -176,6 +179,26 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
       yield* server.thaw
       yield* assertUp(process)
       assert.notInclude(yield* entries(process), "other half")
+    })
+  )
+})
+
+describe.skipIf(databaseUrl === "")("a link to PostgreSQL that falls silent", () => {
+  it.live("is replaced, on every connection, once it has owed an answer for longer than any statement takes", () =>
+    Effect.gen(function* () {
+      const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))
+      const process = yield* oneProcess(relay.url)
+      yield* process.holdAll
+      yield* relay.silence
+      const isUp = Effect.map(Effect.exit(process.storage.ping), Exit.isSuccess)
+      assert.isFalse(yield* isUp)
+      // Of those that hold all connections each finds its own silent once more at most.
+      const [elapsed] = yield* Effect.timed(
+        Effect.repeat(Effect.exit(process.holdAll), { until: Exit.isSuccess, times: 10 })
+      )
+      assert.isTrue(yield* isUp)
+      assert.isBelow(Duration.toSeconds(elapsed), 20)
+      yield* assertUp(process)
     })
   )
 })

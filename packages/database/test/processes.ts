@@ -1,3 +1,4 @@
+import { DirectSql } from "@user-service/database/DirectSql"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { Storage } from "@user-service/database/Storage"
@@ -26,5 +27,11 @@ export const oneProcess = Effect.fnUntraced(function* (url: string) {
     yield* Effect.replicateEffect(storage.transaction(hold), connections, { concurrency: "unbounded", discard: true })
   })
 
-  return { sql, storage, migrate: Effect.provide(Migrations.run, context), holdAll }
+  return {
+    sql,
+    storage,
+    direct: Context.get(context, DirectSql),
+    migrate: Effect.provide(Migrations.run, context),
+    holdAll
+  }
 })

@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Schedule } from "effect"
 import { inject } from "vitest"
 import { assertFailure, assertSuccess, succeeded } from "../Answers.ts"
 import { type Answer, freshEngines, layerOn, TestApi } from "../TestApi.ts"
-import * as Relay from "./Relay.ts"
+import * as Relay from "@user-service/database/testing/Relay"
 
 const [databaseUrl, redisUrl, rabbitmqUrl] = [inject("databaseUrl"), inject("redisUrl"), inject("rabbitmqUrl")]
 

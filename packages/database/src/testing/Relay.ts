@@ -8,11 +8,17 @@ export interface Relay {
   /** Ends every connection and takes no new one. */
   readonly cut: Effect.Effect<void>
   readonly mend: Effect.Effect<void>
+  /** From now on nothing of the connections there are gets through, and nobody is told; new ones are good. */
+  readonly silence: Effect.Effect<void>
+  /** Everything takes so many milliseconds more, either way. */
+  readonly delay: (millis: number) => Effect.Effect<void>
 }
 
 export const make = Effect.fnUntraced(function* (engine: string) {
   const { hostname, port } = new URL(engine)
   const sockets = new Set<Socket>()
+  const silenced = new WeakSet<Socket>()
+  let delayMillis = 0
   const server = createServer((client) => {
     const upstream = connect({ host: hostname, port: Number(port) })
     for (const [socket, other] of [
@@ -25,7 +31,11 @@ export const make = Effect.fnUntraced(function* (engine: string) {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      socket.on("data", (chunk) => {
+        if (silenced.has(socket)) return
+        if (delayMillis === 0) other.write(chunk)
+        else setTimeout(() => other.write(chunk), delayMillis)
+      })
     }
   })
   const listen = (at: number) =>
@@ -41,5 +51,16 @@ export const make = Effect.fnUntraced(function* (engine: string) {
   const url = new URL(engine)
   url.hostname = "127.0.0.1"
   url.port = String(own)
-  return { url: url.href, cut, mend: listen(own) } satisfies Relay
+  return {
+    url: url.href,
+    cut,
+    mend: listen(own),
+    silence: Effect.sync(() => {
+      for (const socket of sockets) silenced.add(socket)
+    }),
+    delay: (millis) =>
+      Effect.sync(() => {
+        delayMillis = millis
+      })
+  } satisfies Relay
 })

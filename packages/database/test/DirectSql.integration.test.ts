@@ -1,0 +1,32 @@
+import { assert, describe, it } from "@effect/vitest"
+import { whileLeading } from "@user-service/database/Leadership"
+import * as Migrations from "@user-service/database/Migrations"
+import * as Notifications from "@user-service/database/Notifications"
+import * as Postgres from "@user-service/database/Postgres"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { Deferred, Effect, Layer, Option, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import { databaseUrl } from "./engine.ts"
+
+describe.skipIf(databaseUrl === "")("the server past its pooler", () => {
+  const pooler = Redacted.make("postgres://postgres@127.0.0.1:1/none")
+  const layer = Layer.unwrap(
+    Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) =>
+      Postgres.layer({ url: pooler, directUrl: Redacted.make(url), poolSize: 2 })
+    )
+  )
+
+  it.layer(layer, { excludeTestServices: true })((it) => {
+    it.effect("is where migrations, LISTEN and the locks of leaders go, and nothing else", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        assert.lengthOf(yield* Migrations.run, Object.keys(Migrations.migrations).length)
+        assert.deepStrictEqual(yield* whileLeading(1)(Effect.succeed("led")), Option.some("led"))
+        const listening = yield* Deferred.make<void>()
+        yield* Effect.forkScoped(Notifications.listen("any", Deferred.succeed(listening, undefined)))
+        yield* Deferred.await(listening)
+        assert.strictEqual((yield* Effect.flip(sql`select 1`)).reason._tag, "ConnectionError")
+      })
+    )
+  })
+})

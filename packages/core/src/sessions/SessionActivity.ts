@@ -35,9 +35,11 @@ export class SessionActivity extends Context.Service<
         const now = yield* DateTime.now
         for (const [id, at] of noted) if (now.epochMilliseconds - at >= minuteMillis) noted.delete(id)
         if (ids.length === 0) return
-        yield* storage
-          .write(repo.touch(ids, now))
-          .pipe(Effect.catch((error) => Effect.logDebug("Activity of sessions was not written", { error })))
+        yield* storage.write(repo.touch(ids, now)).pipe(
+          Effect.catch((error) => Effect.logDebug("Activity of sessions was not written", { error })),
+          // One batch is lost by it, and not those after it.
+          Effect.catchDefect((defect) => Effect.logError("Activity of sessions was not written", defect))
+        )
       })
 
       yield* Effect.addFinalizer(() => flush)

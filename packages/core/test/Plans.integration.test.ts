@@ -178,12 +178,39 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               now
             )
           ],
-          freeSuffix: [repo.freeSuffix(Username.make("user")), repo.freeSuffix(Username.make("nobody"))],
           replacePassword: [repo.replacePassword(userId, "bcrypt_sha256$778", "")],
           recordLogin: [repo.recordLogin(userId, "bcrypt_sha256$778", now)],
           knowAddress: [repo.knowAddress(userId, now)],
           commonHash: [repo.commonHash]
-        } satisfies OperationsOf<AccountsRepo["Service"]>)
+        } satisfies Omit<OperationsOf<AccountsRepo["Service"]>, "freeSuffix">)
+        // Its two dozen steps are taken for hundreds.
+        const suffixes = [repo.freeSuffix(Username.make("user")), repo.freeSuffix(Username.make("nobody"))]
+        yield* assertIndexed({ freeSuffix: suffixes }, { batch: true })
+      })
+    )
+
+    it.effect("a free username is found in few steps, however many are taken", () =>
+      Effect.gen(function* () {
+        const repo = yield* AccountsRepo
+        const sql = yield* SqlClient.SqlClient
+        const freeSuffix = (stem: string) => repo.freeSuffix(Username.make(stem))
+        // "user1" to "user20000" are there.
+        assert.strictEqual(yield* freeSuffix("user"), 20_001)
+        assert.strictEqual(yield* freeSuffix("USER"), 20_001)
+        assert.strictEqual(yield* freeSuffix("user2"), 1000)
+        assert.strictEqual(yield* freeSuffix("nobody"), 1)
+        const read = Effect.map(
+          sql`select coalesce(sum(idx_scan), 0)::int as scans from pg_stat_xact_user_tables where relname = 'users'`,
+          ([row]) => Number(row?.["scans"])
+        )
+        const scans = sql.withTransaction(
+          Effect.gen(function* () {
+            const before = yield* read
+            yield* freeSuffix("user")
+            return (yield* read) - before
+          })
+        )
+        assert.isAtMost(yield* scans, 40)
       })
     )
 

@@ -47,8 +47,8 @@ export class ChangesRepo extends Context.Service<
 
       const lock = (userIds: ReadonlyArray<UserId>) =>
         rows(LockedRow)(sql`
-          select id, version::int + 1 as version from users
-          where id = any(${userIds}::uuid[]) order by id for no key update`)
+          select u.id, u.version::int + 1 as version
+          from unnest(${userIds}::uuid[]) as asked (id) join users u using (id) order by u.id for no key update of u`)
 
       const record = Effect.fnUntraced(function* (
         locked: ReadonlyArray<LockedUser>,

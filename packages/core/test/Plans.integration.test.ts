@@ -210,7 +210,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             return (yield* read) - before
           })
         )
-        assert.isAtMost(yield* scans, 40)
+        assert.isAtMost(yield* scans, 60)
       })
     )
 

@@ -43,9 +43,22 @@ export const run: Effect.Effect<
       // A migration may take longer than a request's statement, and so may the wait for another process's.
       yield* sql`set local statement_timeout = 0`
       yield* sql`select pg_advisory_xact_lock(${lockId})`
+      yield* makeTable(sql)
       return yield* Effect.provideService(migrate, SqlClient.SqlClient, sql)
     })
   )
 )
+
+// The migrator would make it too, but of a role that may not it would only tell that the transaction is aborted.
+const makeTable = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
+  const [found] = yield* sql`select to_regclass('migrations') is not null as exists`
+  if (found?.["exists"] === true) return
+  yield* sql`
+    create table migrations (
+      migration_id integer primary key,
+      created_at timestamp with time zone not null default now(),
+      name text not null
+    )`
+})
 
 const migrate = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: "migrations" })

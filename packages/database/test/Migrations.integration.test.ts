@@ -5,6 +5,7 @@ import { eventually } from "@user-service/database/testing/Eventually"
 import { suite } from "@user-service/database/testing/MigrationsSuite"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Deferred, Duration, Effect, Fiber } from "effect"
+import { randomUUID } from "node:crypto"
 import { databaseUrl } from "./engine.ts"
 import { oneProcess } from "./processes.ts"
 
@@ -53,6 +54,21 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       yield* Deferred.succeed(waited, undefined)
       assert.strictEqual((yield* Fiber.join(slow)).length, all.length)
       assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+    })
+  )
+
+  it.live("by a role that may not make tables says so, and what it was refused", () =>
+    Effect.gen(function* () {
+      const url = new URL(yield* TestDatabase.freshDatabase(databaseUrl))
+      const { sql } = yield* oneProcess(url.href)
+      const role = `reader_${randomUUID().replaceAll("-", "")}`
+      yield* Effect.acquireRelease(sql`create role ${sql(role)}`, () => Effect.orDie(sql`drop role ${sql(role)}`))
+      yield* sql`revoke create on schema public from public`
+      url.searchParams.set("options", `-c role=${role}`)
+      const error = yield* Effect.flip((yield* oneProcess(url.href)).migrate)
+      if (error._tag !== "SqlError") return assert.fail(error._tag)
+      assert.strictEqual(error.reason._tag, "AuthorizationError")
+      assert.include(String(error.reason.cause), "permission denied for schema public")
     })
   )
 

@@ -3,6 +3,7 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
+import { hasPathParameters } from "./Routes.ts"
 
 // Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
 const isProbe = (url: string): boolean => /^\/(health|metrics|api\/v1\/users\/health)(\/|$|\?)/.test(url)
@@ -29,7 +30,7 @@ const matches = (host: string, allowed: string): boolean =>
 
 const hostName = (header: string | undefined): string => (header ?? "").toLowerCase().replace(/:\d+$/, "")
 
-/** Refuses requests for host names that are not ours, and plain HTTP where HTTPS is asked for. */
+/** Refuses requests for hosts that are not ours and paths that nobody has, and plain HTTP where HTTPS is asked for. */
 export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const isTrusted = (request: HttpServerRequest.HttpServerRequest): boolean =>
     Option.match(request.peerAddress, {
@@ -54,6 +55,7 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     if (hasTwoHosts(request)) {
       return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
+    if (hasPathParameters(request.url)) return failure(404, "not_found", "No such route")
     if (isProbe(request.url)) return undefined
     const host = request.headers["host"]
     if (

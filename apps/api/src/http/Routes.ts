@@ -8,8 +8,23 @@ interface Route {
   readonly path: string
 }
 
-/** How paths are told apart. An id of any length is one: what is no id of ours is judged by its feature. */
-export const routerConfig = { ignoreTrailingSlash: true, maxParamLength: maxHeaderSize } as const
+/**
+ * How paths are told apart. An id of any length is one: what is no id of ours is judged by its feature. No path has a
+ * second spelling with slashes in it, which a proxy's rules would not know.
+ */
+export const routerConfig = {
+  ignoreTrailingSlash: true,
+  ignoreDuplicateSlashes: false,
+  maxParamLength: maxHeaderSize
+} as const
+
+/** Whether the path has parameters (RFC 3986, section 3.3), which no path here has and the router would pass over. */
+export const hasPathParameters = (url: string): boolean => {
+  const semicolon = url.indexOf(";")
+  if (semicolon < 0) return false
+  const query = url.indexOf("?")
+  return query < 0 || semicolon < query
+}
 
 const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()

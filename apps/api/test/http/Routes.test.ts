@@ -52,6 +52,28 @@ describe("routes", () => {
       })
     )
 
+    it.effect(
+      "no path has another spelling, with parameters or more slashes in it, for a proxy's rules not to know",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* TestApi
+          for (const path of routes.map((route) => withoutSlash(route.path))) {
+            for (const spelled of [
+              `/${path}`,
+              `${path};x`,
+              `${path}/;x`,
+              `${path};x?a=b`,
+              path.replace(/\/(?=[^/]*$)/, "//")
+            ]) {
+              const answer = yield* RawHttp.request(url, [`GET ${spelled} HTTP/1.1`, "Host: a"])
+              assertFailure(answer, 404, "not_found", "No such route")
+            }
+          }
+          const questioned = yield* RawHttp.request(url, ["GET /health/live?a;b HTTP/1.1", "Host: a"])
+          assert.strictEqual(questioned.status, 200)
+        })
+    )
+
     it.effect("no more than the listed paths are open; all others ask for a token or a key before anything else", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

@@ -22,11 +22,13 @@ export const parsers: Record<number, (text: string) => unknown> = {
 
 /**
  * The type that a parameter has by its value alone, which the PostgreSQL client declares to the server; 0 leaves it to the
- * statement. PGlite would leave everything to it, and so run statements that PostgreSQL refuses.
+ * statement. PGlite would leave everything to it, and so run statements that PostgreSQL refuses. Throws for an array of
+ * nulls alone, which has none.
  */
 export const typeOf = (value: unknown): number => {
   if (Array.isArray(value)) {
     const element = value.find((element) => element !== null && element !== undefined)
+    if (element === undefined && value.length > 0) throw new TypeError("An array of nulls alone has no type")
     return element === undefined ? 0 : (PgTypes.arrayOidFor(typeOf(element) || OID.text) ?? 0)
   }
   if (typeof value === "boolean") return OID.bool

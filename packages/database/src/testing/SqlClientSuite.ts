@@ -169,6 +169,16 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
+        it.effect("an array of nulls alone has no type, whatever the statement would take it for", () =>
+          Effect.gen(function* () {
+            const sql = yield* SqlClient.SqlClient
+            for (const nulls of [[null], [null, null]]) {
+              assert.isTrue(SqlError.isSqlError(yield* Effect.flip(sql`select ${nulls}::text[] as texts`)))
+            }
+            assert.deepStrictEqual(yield* sql`select ${[null, "a"]}::text[] as texts`, [{ texts: [null, "a"] }])
+          })
+        )
+
         it.effect("rows come in their order under the names the statement gives, and as arrays where asked", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient

@@ -31,7 +31,7 @@ export const commandTimeout = Duration.millis(250)
 const probeInterval = Duration.millis(250)
 const pingTimeout = Duration.millis(500)
 
-/** What is known of the connection. */
+/** What is known of the connection, and of what it is to. */
 export class RedisHealth extends Context.Service<
   RedisHealth,
   {
@@ -42,6 +42,8 @@ export class RedisHealth extends Context.Service<
      * carried out and no other Redis can have taken this one's place.
      */
     readonly failures: () => number
+    /** The keys are on many nodes: a script may touch those of one user alone. */
+    readonly isCluster: boolean
   }
 >()("@user-service/cache/Redis/RedisHealth") {}
 
@@ -85,7 +87,8 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
         Effect.mapError(() => new ServiceUnavailable({ what: "redis", retryAfterSeconds: 1 })),
         Effect.asVoid
       )
-      return Context.make(Redis.Redis, redis).pipe(Context.add(RedisHealth, { ping, failures: circuit.failures }))
+      const health = { ping, failures: circuit.failures, isCluster: connection instanceof Cluster }
+      return Context.make(Redis.Redis, redis).pipe(Context.add(RedisHealth, health))
     })
   )
 

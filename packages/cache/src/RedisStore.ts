@@ -1,14 +1,16 @@
-import { Duration, Effect, Metric, Option } from "effect"
+import { Array, Duration, Effect, Metric, Option } from "effect"
 import { Redis } from "effect/persistence"
-import type { Entry } from "./Cache.ts"
+import type { Entry, Invalidation } from "./Cache.ts"
 import * as Epoch from "./Epoch.ts"
+import { RedisHealth } from "./Redis.ts"
 import { failures, refusals, type Store, tombstoneMillis } from "./Store.ts"
 
 // An entry is `<version>:<value>`, a tombstone `<version>`: one string, so that reading it is one GET.
 const standing = `
-local version, live = string.match(redis.call('GETRANGE', KEYS[1], 0, 16), '^(%d+)(:?)')
-version = tonumber(version)
-local new = tonumber(ARGV[1])
+local function standing(key)
+  local version, live = string.match(redis.call('GETRANGE', key, 0, 16), '^(%d+)(:?)')
+  return tonumber(version), live == ':'
+end
 `
 
 const setScript = Redis.script(
@@ -16,7 +18,9 @@ const setScript = Redis.script(
   {
     numberOfKeys: 1,
     lua: `${standing}
-if version and (version > new or (version == new and live == ':')) then return 0 end
+local version, live = standing(KEYS[1])
+local new = tonumber(ARGV[1])
+if version and (version > new or (version == new and live)) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. ARGV[2], 'PX', ARGV[3])
 return 1
 `
@@ -24,17 +28,32 @@ return 1
 ).withReturnType<number>()
 
 // A copy that is new enough stays, unless it ends sooner than a tombstone: what it keeps out would then come in.
-const invalidateScript = Redis.script((key: string, version: number) => [key, version, tombstoneMillis], {
-  numberOfKeys: 1,
-  lua: `${standing}
-if version and version >= new then
-  if live == ':' and redis.call('PTTL', KEYS[1]) >= tonumber(ARGV[2]) then return end
-  redis.call('SET', KEYS[1], string.format('%.0f', version), 'PX', ARGV[2])
-  return
+const invalidateScript = Redis.script(
+  (at: number, entries: ReadonlyArray<Invalidation>) => [
+    ...entries.map(({ key }) => `${at}:${key}`),
+    ...entries.map(({ version }) => version),
+    tombstoneMillis
+  ],
+  {
+    numberOfKeys: (_, entries) => entries.length,
+    lua: `${standing}
+local millis = ARGV[#ARGV]
+for index, key in ipairs(KEYS) do
+  local version, live = standing(key)
+  local stands = version and version >= tonumber(ARGV[index])
+  if not (stands and live and redis.call('PTTL', key) >= tonumber(millis)) then
+    redis.call('SET', key, stands and string.format('%.0f', version) or ARGV[index], 'PX', millis)
+  end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 `
-})
+  }
+)
+
+// Redis does nothing else meanwhile, which is to be no more than a millisecond or two.
+const mostAtOnce = 500
+
+// What the braces are around decides which node of a cluster a key is on.
+const slotOf = ({ key }: Invalidation): string => /\{(.+?)\}/.exec(key)?.[1] ?? key
 
 const parse = (text: string | null): Option.Option<Entry> => {
   const colon = text === null ? -1 : text.indexOf(":")
@@ -50,9 +69,13 @@ const rounds = 3
 
 export const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis
+  const { isCluster } = yield* RedisHealth
   const epoch = yield* Epoch.make
   const setIn = redis.eval(setScript)
   const invalidateIn = redis.eval(invalidateScript)
+
+  const together = (entries: ReadonlyArray<Invalidation>) =>
+    isCluster ? [...Map.groupBy(entries, slotOf).values()] : Array.chunksOf(entries, mostAtOnce)
 
   const missed = Effect.succeed(Option.none<Entry>())
   const failed = Metric.update(failures, 1)
@@ -113,7 +136,7 @@ export const make = Effect.gen(function* () {
       entries.length === 0
         ? Effect.void
         : write((at) =>
-            Effect.forEach(entries, ({ key, version }) => invalidateIn(`${at}:${key}`, version), {
+            Effect.forEach(together(entries), (some) => invalidateIn(at, some), {
               concurrency: "unbounded",
               discard: true
             })

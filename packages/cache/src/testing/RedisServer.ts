@@ -17,15 +17,23 @@ export interface RedisServer {
   readonly thaw: Effect.Effect<void>
 }
 
+interface Options {
+  readonly password?: string
+  /** A Redis Cluster, of this one node once it is given the slots. */
+  readonly isCluster?: boolean
+}
+
 /** Not started yet. */
-export const make = Effect.fnUntraced(function* (options: { readonly password?: string } = {}) {
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "redis-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
   )
   const password = options.password === undefined ? [] : ["--requirepass", options.password]
-  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "", ...password]
+  const cluster = options.isCluster === true ? ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"] : []
+  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory]
+  const settings = [...place, "--save", "", ...password, ...cluster]
   let running: ChildProcess | undefined
 
   const kill = Effect.promise(async () => {

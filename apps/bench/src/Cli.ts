@@ -5,12 +5,15 @@ import { join } from "node:path"
 import process from "node:process"
 import { Bench } from "./Bench.ts"
 import type { Figure } from "./Figure.ts"
+import { commitToConsumer } from "./measures/CommitToConsumer.ts"
 import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
+import { outboxRelay } from "./measures/OutboxRelay.ts"
 import { profileReads } from "./measures/ProfileReads.ts"
 import { loginStorm, readsBesideLogins } from "./measures/ReadsBesideLogins.ts"
 import { refreshes } from "./measures/Refreshes.ts"
 import { starts } from "./measures/Starts.ts"
+import { statuses } from "./measures/Statuses.ts"
 import { writes as writeRates } from "./measures/Writes.ts"
 import type { NotReady } from "./Processes.ts"
 import { svg } from "./Plot.ts"
@@ -25,6 +28,9 @@ const measures = {
   P5: () => readsBesideLogins,
   P6: () => loginStorm,
   P7: () => refreshes,
+  P8: () => outboxRelay,
+  P9: () => commitToConsumer,
+  P10: () => statuses,
   P12: () => starts,
   P13: (minutes: number) => memory(minutes)
 } satisfies Record<string, Run>

@@ -65,7 +65,7 @@ const stopped = async (child: ChildProcess, signal: NodeJS.Signals): Promise<num
   return code ?? 1
 }
 
-/** Starts a Node program that listens on `PORT` and is ready when `readyPath` says so. What it complains of is shown. */
+/** Starts a Node program that listens on `PORT`, or `WORKER_PORT`, and is ready when `readyPath` says so. What it complains of is shown. */
 export const start = Effect.fnUntraced(function* (options: {
   readonly what: string
   readonly script: string
@@ -79,7 +79,7 @@ export const start = Effect.fnUntraced(function* (options: {
     Effect.sync(() =>
       spawn(process.execPath, [options.script], {
         stdio: ["ignore", "ignore", "inherit"],
-        env: { ...options.environment, PORT: String(port), HOST: "127.0.0.1" }
+        env: { ...options.environment, PORT: String(port), WORKER_PORT: String(port), HOST: "127.0.0.1" }
       })
     ),
     (running) => Effect.promise(() => stopped(running, "SIGKILL"))

@@ -1,0 +1,40 @@
+import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { Client } from "pg"
+import { Bench } from "./Bench.ts"
+import * as Messages from "./load/Messages.ts"
+import * as Processes from "./Processes.ts"
+
+const script = join(import.meta.dirname, "../../worker/bundle/main.js")
+
+/** A worker, on the service's database and a virtual host of its own; with somebody else on each of them. */
+export const start = Effect.gen(function* () {
+  const { databaseUrl, environment, rabbitmqUrl } = yield* Bench
+  const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
+  const peer = yield* Messages.open(url)
+  const database = yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new Client({ connectionString: databaseUrl })
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.promise(() => client.end())
+  )
+  const { pid } = yield* Processes.start({
+    what: "The worker",
+    script,
+    environment: { ...environment, RABBITMQ_URL: url },
+    readyPath: "/health/ready"
+  })
+  return { peer, database, pid }
+})
+
+/** Asks until the statement finds a row, twenty times a second. */
+export const untilFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
+  for (;;) {
+    const { rowCount } = await database.query(statement, [...values])
+    if (rowCount !== null && rowCount > 0) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -30,11 +30,13 @@ export const start = Effect.gen(function* () {
   return { peer, database, pid }
 })
 
+/** Whether the statement finds a row. */
+export const isFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
+  const { rowCount } = await database.query(statement, [...values])
+  return rowCount !== null && rowCount > 0
+}
+
 /** Asks until the statement finds a row, twenty times a second. */
 export const untilFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
-  for (;;) {
-    const { rowCount } = await database.query(statement, [...values])
-    if (rowCount !== null && rowCount > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  while (!(await isFound(database, statement, values))) await new Promise((resolve) => setTimeout(resolve, 50))
 }

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import process from "node:process"
+import type { Client } from "pg"
 import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
@@ -15,20 +16,28 @@ const queue = "bench"
 // Of each notification three statuses, the last of them twice, as senders tell them.
 const told = ["sent", "delivered", "opened", "opened"]
 
+const target = { exchange: "notification_status", routingKey: "notification.status.push" }
+
+const statusOf = (user: User | undefined, notificationId: string, status: string) =>
+  Buffer.from(JSON.stringify({ notification_id: notificationId, user_id: user?.id, channel: "push", status }))
+
+// The very last of them is the only one of its notification. They are taken in the queue's order, so when it is there all
+// of them are.
 const statusesOf = (users: ReadonlyArray<User>) => {
   const ids = Array.from({ length: count / told.length }, () => randomUUID())
-  const bodies = told.flatMap((status) =>
-    ids.map((id, index) =>
-      Buffer.from(
-        JSON.stringify({ notification_id: id, user_id: users[index % users.length]?.id, channel: "push", status })
-      )
-    )
-  )
-  return { bodies, last: ids.at(-1) ?? "" }
+  const last = randomUUID()
+  const bodies = told.flatMap((status) => ids.map((id, index) => statusOf(users[index % users.length], id, status)))
+  return { bodies: [...bodies.slice(1), statusOf(users[0], last, "sent")], last }
 }
 
-// In the queue's order, so when its last is there all of them are.
-const committed = "select 1 from deliveries where notification_id = $1 and status = 'bounced'"
+const isCommitted = "select 1 from deliveries where notification_id = $1"
+
+// Before the worker has declared its queue, what is published is nobody's.
+const untilConsumed = async (peer: Messages.Peer, database: Client, user: User | undefined) => {
+  const id = randomUUID()
+  do await Messages.publishAll(peer, target, [statusOf(user, id, "sent")], 1)
+  while (!(await Worker.isFound(database, isCommitted, [id])))
+}
 
 const perSecond = (run: () => Promise<void>) =>
   Effect.promise(async () => {
@@ -42,17 +51,16 @@ export const statuses = Effect.gen(function* () {
   const { rounds, users } = yield* Bench
   const { database, peer, pid } = yield* Worker.start
   yield* Effect.promise(() => Messages.bind(peer, "bench", queue))
-  const target = { exchange: "notification_status", routingKey: "notification.status.push" }
+  yield* Effect.promise(() => untilConsumed(peer, database, users[0]))
 
   // The worker stands still while the queue is filled, and is timed from when it goes on.
   const consumed = Effect.gen(function* () {
     const { bodies, last } = statusesOf(users)
-    const sentinel = Buffer.from(JSON.stringify({ notification_id: last, status: "bounced" }))
     process.kill(pid, "SIGSTOP")
-    yield* Effect.promise(() => Messages.publishAll(peer, target, [...bodies.slice(0, -1), sentinel], 1000))
+    yield* Effect.promise(() => Messages.publishAll(peer, target, bodies, 1000))
     return yield* perSecond(async () => {
       process.kill(pid, "SIGCONT")
-      await Worker.untilFound(database, committed, [last])
+      await Worker.untilFound(database, isCommitted, [last])
     })
   })
   const acknowledged = Effect.gen(function* () {

@@ -3,6 +3,7 @@ import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
+import { NewUsers } from "@user-service/core/accounts/NewUsers"
 import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
 import { Passwords } from "@user-service/core/accounts/Passwords"
 import { CacheSettings } from "@user-service/core/CacheSettings"
@@ -129,6 +130,7 @@ const Features = (settings: ApiSettings) => {
     SessionChanges.layer,
     SessionActivity.layer,
     Registrations.layer({ maxActive: settings.maxPushTokens }),
+    NewUsers.layer,
     Passwords.layer
   )
   return Layer.mergeAll(

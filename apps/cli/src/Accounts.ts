@@ -1,76 +1,38 @@
-import { Cache } from "@user-service/cache/Cache"
-import { RateLimits } from "@user-service/cache/RateLimits"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
-import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
+import { NewUsers } from "@user-service/core/accounts/NewUsers"
 import { config as passwordPolicyConfig, PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
 import { Passwords } from "@user-service/core/accounts/Passwords"
+import { StaffAccounts } from "@user-service/core/accounts/StaffAccounts"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
-import { config as limitsConfig, Limits } from "@user-service/core/limits/Limits"
-import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
-import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
-import { config as maxPushTokensConfig, Registrations } from "@user-service/core/push-tokens/Registrations"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionChanges } from "@user-service/core/sessions/SessionChanges"
-import { config as sessionConfig, SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
-import { SessionTokens } from "@user-service/core/sessions/SessionTokens"
 import { Storage } from "@user-service/database/Storage"
 import * as Environment from "@user-service/domain/Environment"
-import { Keys } from "@user-service/security/Keys"
 import { config as passwordsConfig, PasswordHasher } from "@user-service/security/PasswordHasher"
-import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Effect, Layer } from "effect"
-import { Digest, SecureRandom } from "effect/crypto"
+import { SecureRandom } from "effect/crypto"
 
-const Repos = Layer.mergeAll(
-  AccountsRepo.layer,
-  ChangesRepo.layer,
-  ProfilesRepo.layer,
-  PushTokensRepo.layer,
-  SessionsRepo.layer
-)
+// Of somebody new nothing is cached anywhere.
+const NothingCached = Layer.succeed(Invalidations, { apply: () => Effect.void })
 
-const ChangesLive = Changes.layer.pipe(
-  Layer.provide([Invalidations.layer, OutboxSignal.layer]),
-  Layer.provide(LiveSessions.layer)
-)
-
-// A member of staff is made without a session, so nothing is signed with these.
-const Signer = TokenSigner.layer({ algorithm: "EdDSA", issuer: "none", audience: "none" }).pipe(
-  Layer.provide(Keys.layerMemory)
-)
-
-/** {@link NewAccounts} for an operator, over the database alone: nothing of a new user is cached or counted elsewhere. */
+/** {@link StaffAccounts} over the database alone. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = yield* Environment.read({
-      passwords: passwordsConfig,
-      passwordPolicy: passwordPolicyConfig,
-      sessions: sessionConfig,
-      limits: limitsConfig,
-      maxPushTokens: maxPushTokensConfig
-    })
+    const settings = yield* Environment.read({ passwords: passwordsConfig, passwordPolicy: passwordPolicyConfig })
     const Foundations = Layer.mergeAll(
       Storage.layer,
-      Cache.layerMemory,
-      Limits.layer(settings.limits).pipe(Layer.provide(RateLimits.layerMemory)),
-      Layer.succeed(SessionSettings, settings.sessions),
       PasswordHasher.layer(settings.passwords),
       PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
-      Signer,
-      Digest.layerWebCrypto,
       SecureRandom.layerWebCrypto
     )
-    const Parts = Layer.mergeAll(
-      ChangesLive,
-      SessionTokens.layer,
-      SessionChanges.layer,
-      Registrations.layer({ maxActive: settings.maxPushTokens }),
-      Passwords.layer
+    const Parts = Layer.mergeAll(Changes.layer, NewUsers.layer, Passwords.layer).pipe(
+      Layer.provide([NothingCached, OutboxSignal.layer])
     )
-    return NewAccounts.layer.pipe(Layer.provide(Parts), Layer.provide(Repos), Layer.provide(Foundations))
+    return StaffAccounts.layer.pipe(
+      Layer.provide(Parts),
+      Layer.provide([AccountsRepo.layer, ChangesRepo.layer]),
+      Layer.provide(Foundations)
+    )
   })
 )

@@ -1,7 +1,7 @@
-import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
+import { StaffAccounts } from "@user-service/core/accounts/StaffAccounts"
 import { Username } from "@user-service/domain/User"
 import { EmailInput } from "@user-service/schema/Input"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Accounts from "./Accounts.ts"
 import * as Database from "./Database.ts"
@@ -21,15 +21,14 @@ export const createSuperuser = Command.make(
   Effect.fnUntraced(function* ({ email, username }) {
     yield* Database.requireMigrated
     const password = yield* NewPassword.read
-    const accounts = yield* NewAccounts
-    const id = yield* accounts.createStaff({
+    const accounts = yield* StaffAccounts
+    const id = yield* accounts.create({
       email,
       password,
       username,
       firstName: "",
       lastName: "",
       phoneNumber: null,
-      pushToken: Option.none(),
       emailEnabled: true,
       pushEnabled: true
     })

@@ -4,6 +4,7 @@ import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
+import { NewUsers } from "@user-service/core/accounts/NewUsers"
 import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
 import { Passwords } from "@user-service/core/accounts/Passwords"
 import { CacheSettings } from "@user-service/core/CacheSettings"
@@ -91,6 +92,7 @@ const Parts = Layer.mergeAll(
   SessionChanges.layer,
   SessionActivity.layer,
   Registrations.layer({ maxActive: 20 }),
+  NewUsers.layer,
   Passwords.layer
 )
 

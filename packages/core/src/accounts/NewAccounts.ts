@@ -1,20 +1,9 @@
-import * as Storage from "@user-service/database/Storage"
-import { UserRegistered } from "@user-service/domain/DomainEvent"
-import { PasswordRejected } from "@user-service/domain/Password"
+import type { PasswordRejected } from "@user-service/domain/Password"
 import type { DeviceToken } from "@user-service/domain/PushToken"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import {
-  type Email,
-  EmailTaken,
-  type PhoneNumber,
-  UserId,
-  type Username,
-  usernameFromEmail,
-  UsernameTaken
-} from "@user-service/domain/User"
-import { Array, Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
-import { SecureRandom } from "effect/crypto"
+import type { EmailTaken, UsernameTaken } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -24,21 +13,12 @@ import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
 import type { LoggedIn } from "./Logins.ts"
-import { PasswordPolicy } from "./PasswordPolicy.ts"
+import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
 
 /** What a person gives to become a user. */
-export interface NewAccount {
-  readonly email: Email
-  readonly password: Redacted.Redacted<string>
-  readonly firstName: string
-  readonly lastName: string
-  /** Made from the e-mail when absent, with a number behind it on a clash. */
-  readonly username: Option.Option<Username>
-  readonly phoneNumber: PhoneNumber | null
+export interface NewAccount extends NewUser {
   readonly pushToken: Option.Option<DeviceToken>
-  readonly emailEnabled: boolean
-  readonly pushEnabled: boolean
 }
 
 /** Becoming a user. */
@@ -49,70 +29,28 @@ export class NewAccounts extends Context.Service<
     readonly register: (
       account: NewAccount
     ) => Effect.Effect<LoggedIn, EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable>
-    /** A member of staff, made by an operator: no session, no limit. */
-    readonly createStaff: (
-      account: NewAccount
-    ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | PasswordRejected | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/NewAccounts") {
   static readonly layer = Layer.effect(
     NewAccounts,
     Effect.gen(function* () {
+      const newUsers = yield* NewUsers
       const repo = yield* AccountsRepo
       const profiles = yield* ProfilesRepo
-      const policy = yield* PasswordPolicy
       const passwords = yield* Passwords
       const changes = yield* Changes
       const registrations = yield* Registrations
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
-      const random = yield* SecureRandom.SecureRandom
-
-      const judgePassword = Effect.fnUntraced(function* (account: NewAccount) {
-        const attributes = [account.email, account.firstName, account.lastName, ...Option.toArray(account.username)]
-        const problems = policy.problems(account.password, attributes)
-        if (Array.isReadonlyArrayNonEmpty(problems)) return yield* new PasswordRejected({ field: "password", problems })
-      })
-
-      // Inside the transaction: the rows every user has.
-      const insert = Effect.fnUntraced(
-        function* (account: NewAccount, passwordHash: string, isStaff: boolean) {
-          const id = UserId.make(yield* random.uuidV7())
-          const now = yield* DateTime.now
-          const user = {
-            id,
-            profileId: yield* random.uuidV7(),
-            preferencesId: yield* random.uuidV7(),
-            email: account.email,
-            passwordHash,
-            phoneNumber: account.phoneNumber,
-            firstName: account.firstName,
-            lastName: account.lastName,
-            emailEnabled: account.emailEnabled,
-            pushEnabled: account.pushEnabled,
-            isStaff
-          }
-          if (Option.isSome(account.username)) {
-            const inserted = yield* repo.insert({ ...user, username: account.username.value }, now)
-            return inserted ? { id, username: account.username.value } : yield* new UsernameTaken()
-          }
-          let username = usernameFromEmail(account.email)
-          // Someone else may take the free one first; then the next is found.
-          while (!(yield* repo.insert({ ...user, username }, now))) {
-            username = usernameFromEmail(account.email, yield* repo.freeSuffix(usernameFromEmail(account.email)))
-          }
-          return { id, username }
-        },
-        Storage.onUniqueViolation("users_email_key", () => new EmailTaken())
-      )
 
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
-        const { id, username } = yield* insert(account, passwordHash, false)
+        const event = yield* newUsers.insert(account, passwordHash, false)
+        const { userId: id } = event
         // Or whoever guesses at the new account could lock its owner out until they have logged in once.
         yield* repo.knowAddress(id, yield* DateTime.now)
         const session = yield* sessionChanges.open(id, "")
-        return { id, session, event: new UserRegistered({ userId: id, email: account.email, username }) }
+        return { id, session, event }
       })
 
       const open = (account: NewAccount, passwordHash: string) =>
@@ -141,7 +79,7 @@ export class NewAccounts extends Context.Service<
         )
 
       const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
-        yield* judgePassword(account)
+        yield* newUsers.judgePassword(account)
         const { network } = yield* CurrentOrigin
         const { session, user } = yield* Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
           open(account, passwordHash)
@@ -149,23 +87,7 @@ export class NewAccounts extends Context.Service<
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
-      const createStaff = Effect.fn("NewAccounts.createStaff")(function* (account: NewAccount) {
-        yield* judgePassword(account)
-        const passwordHash = yield* passwords.hash(account.password)
-        return yield* changes.create(
-          [],
-          Effect.fnUntraced(function* () {
-            const { id, username } = yield* insert(account, passwordHash, true)
-            return {
-              result: id,
-              events: [new UserRegistered({ userId: id, email: account.email, username })],
-              audit: [{ userId: id, action: "user.staff_created" }]
-            }
-          })
-        )
-      })
-
-      return { register, createStaff }
+      return { register }
     })
   )
 }

@@ -1,0 +1,93 @@
+import * as Storage from "@user-service/database/Storage"
+import { UserRegistered } from "@user-service/domain/DomainEvent"
+import { PasswordRejected } from "@user-service/domain/Password"
+import {
+  type Email,
+  EmailTaken,
+  type PhoneNumber,
+  UserId,
+  type Username,
+  usernameFromEmail,
+  UsernameTaken
+} from "@user-service/domain/User"
+import { Array, Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
+import { SecureRandom } from "effect/crypto"
+import type { SqlError } from "effect/sql"
+import { AccountsRepo } from "./AccountsRepo.ts"
+import { PasswordPolicy } from "./PasswordPolicy.ts"
+
+/** What is given of anybody who is to become a user. */
+export interface NewUser {
+  readonly email: Email
+  readonly password: Redacted.Redacted<string>
+  readonly firstName: string
+  readonly lastName: string
+  /** Made from the e-mail when absent, with a number behind it on a clash. */
+  readonly username: Option.Option<Username>
+  readonly phoneNumber: PhoneNumber | null
+  readonly emailEnabled: boolean
+  readonly pushEnabled: boolean
+}
+
+/** What becoming a user takes, whoever it is made by. */
+export class NewUsers extends Context.Service<
+  NewUsers,
+  {
+    readonly judgePassword: (user: NewUser) => Effect.Effect<void, PasswordRejected>
+    /** The rows every user has, in the caller's transaction; answers with the event that tells of them. */
+    readonly insert: (
+      user: NewUser,
+      passwordHash: string,
+      isStaff: boolean
+    ) => Effect.Effect<UserRegistered, EmailTaken | UsernameTaken | SqlError.SqlError>
+  }
+>()("@user-service/core/accounts/NewUsers") {
+  static readonly layer = Layer.effect(
+    NewUsers,
+    Effect.gen(function* () {
+      const repo = yield* AccountsRepo
+      const policy = yield* PasswordPolicy
+      const random = yield* SecureRandom.SecureRandom
+
+      const judgePassword = Effect.fnUntraced(function* ({ email, firstName, lastName, password, username }: NewUser) {
+        const problems = policy.problems(password, [email, firstName, lastName, ...Option.toArray(username)])
+        if (Array.isReadonlyArrayNonEmpty(problems)) return yield* new PasswordRejected({ field: "password", problems })
+      })
+
+      const insert = Effect.fnUntraced(
+        function* (given: NewUser, passwordHash: string, isStaff: boolean) {
+          const { email, username: wanted } = given
+          const id = UserId.make(yield* random.uuidV7())
+          const now = yield* DateTime.now
+          const user = {
+            id,
+            profileId: yield* random.uuidV7(),
+            preferencesId: yield* random.uuidV7(),
+            email,
+            passwordHash,
+            phoneNumber: given.phoneNumber,
+            firstName: given.firstName,
+            lastName: given.lastName,
+            emailEnabled: given.emailEnabled,
+            pushEnabled: given.pushEnabled,
+            isStaff
+          }
+          if (Option.isSome(wanted)) {
+            const username = wanted.value
+            if (!(yield* repo.insert({ ...user, username }, now))) return yield* new UsernameTaken()
+            return new UserRegistered({ userId: id, email, username })
+          }
+          let username = usernameFromEmail(email)
+          // Someone else may take the free one first; then the next is found.
+          while (!(yield* repo.insert({ ...user, username }, now))) {
+            username = usernameFromEmail(email, yield* repo.freeSuffix(usernameFromEmail(email)))
+          }
+          return new UserRegistered({ userId: id, email, username })
+        },
+        Storage.onUniqueViolation("users_email_key", () => new EmailTaken())
+      )
+
+      return { judgePassword, insert }
+    })
+  )
+}

@@ -1,0 +1,42 @@
+import type { PasswordRejected } from "@user-service/domain/Password"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { EmailTaken, UserId, UsernameTaken } from "@user-service/domain/User"
+import { Context, Effect, Layer } from "effect"
+import { Changes } from "../changes/Changes.ts"
+import { type NewUser, NewUsers } from "./NewUsers.ts"
+import { Passwords } from "./Passwords.ts"
+
+/** Members of staff, made by an operator. */
+export class StaffAccounts extends Context.Service<
+  StaffAccounts,
+  {
+    /** Without a session, and without a limit. */
+    readonly create: (
+      user: NewUser
+    ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | PasswordRejected | ServiceUnavailable>
+  }
+>()("@user-service/core/accounts/StaffAccounts") {
+  static readonly layer = Layer.effect(
+    StaffAccounts,
+    Effect.gen(function* () {
+      const newUsers = yield* NewUsers
+      const passwords = yield* Passwords
+      const changes = yield* Changes
+
+      const create = Effect.fn("StaffAccounts.create")(function* (user: NewUser) {
+        yield* newUsers.judgePassword(user)
+        const passwordHash = yield* passwords.hash(user.password)
+        return yield* changes.create(
+          [],
+          Effect.fnUntraced(function* () {
+            const event = yield* newUsers.insert(user, passwordHash, true)
+            const { userId } = event
+            return { result: userId, events: [event], audit: [{ userId, action: "user.staff_created" }] }
+          })
+        )
+      })
+
+      return { create }
+    })
+  )
+}

@@ -4,6 +4,8 @@ import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
 import { createSuperuser } from "./CreateSuperuser.ts"
+import { deadLettersDiscard, deadLettersList } from "./DeadLetters.ts"
+import { deadLettersReplay } from "./DeadLettersReplay.ts"
 import { eventsReplay } from "./EventsReplay.ts"
 import { describe, oneLine } from "./Failure.ts"
 import { keysRotate } from "./KeysRotate.ts"
@@ -21,9 +23,14 @@ const events = Command.make("events").pipe(
   Command.withSubcommands([eventsReplay])
 )
 
+const deadLetters = Command.make("dead-letters").pipe(
+  Command.withDescription("The messages that could never be dealt with, which wait for an operator"),
+  Command.withSubcommands([deadLettersList, deadLettersReplay, deadLettersDiscard])
+)
+
 const cli = Command.make("cli").pipe(
   Command.withDescription("The operator's commands of the User Service. Settings come from the environment."),
-  Command.withSubcommands([migrate, createSuperuser, openApi, keys, events])
+  Command.withSubcommands([migrate, createSuperuser, openApi, keys, events, deadLetters])
 )
 
 // The parts of the message that only make sense as a paragraph left out.

@@ -4,22 +4,9 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import * as Engines from "./Engines.ts"
 import { listen } from "./outbox/Told.ts"
+import { get, valueIn } from "./Probes.ts"
 import * as Program from "./Program.ts"
 import { eventually, newUser, rename } from "./TestWork.ts"
-
-const get = (url: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(url)
-    return { status: response.status, text: await response.text() }
-  })
-
-/** The value of a metric, of the labels that are given. */
-const valueIn = (text: string, name: string, labels: ReadonlyArray<string> = []): number => {
-  const line = text
-    .split("\n")
-    .find((line) => line.split(/[{ ]/)[0] === name && labels.every((label) => line.includes(label)))
-  return Number(line?.split(" ").at(-1))
-}
 
 const takenPort = Effect.map(
   Effect.acquireRelease(
@@ -69,7 +56,15 @@ describe.skipIf(!Engines.areThere)(
           for (const engine of ["database", "cache", "broker"]) {
             assert.strictEqual(valueIn(text, "user_service_engine_up", [`engine="${engine}"`]), 1, engine)
           }
-          for (const job of ["audit_partitions", "stale_push_tokens", "expired_sessions", "outbox_retention"]) {
+          for (const job of [
+            "audit_partitions",
+            "stale_push_tokens",
+            "expired_sessions",
+            "login_addresses",
+            "outbox_retention",
+            "delivery_retention",
+            "dead_letter_retention"
+          ]) {
             assert.strictEqual(valueIn(text, "worker_job_runs_total", [`job="${job}"`, `outcome="done"`]), 1, job)
           }
           assert.strictEqual(valueIn(text, "worker_jobs_leading"), 1)

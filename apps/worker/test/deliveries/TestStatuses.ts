@@ -24,12 +24,12 @@ export const messageOf = (body: string | Uint8Array, headers: Headers = {}): Out
   headers
 })
 
-/** Publishes all of them until each is confirmed. */
+/** Publishes all of them; fails where one is not confirmed. */
 export const publish = Effect.fnUntraced(function* (...messages: ReadonlyArray<Outgoing>) {
   const broker = yield* Broker
   const outcomes = yield* broker.publishAll(messages)
   const other = outcomes.filter((outcome) => outcome !== "confirmed")
-  if (other.length > 0) return yield* Effect.die(`Not confirmed: ${other.join(", ")}`)
+  if (other.length > 0) return yield* Effect.fail(`Not confirmed: ${other.join(", ")}`)
 })
 
 export const tell = (...all: ReadonlyArray<Said>) => publish(...all.map((said) => messageOf(JSON.stringify(said))))

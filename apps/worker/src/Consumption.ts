@@ -109,7 +109,7 @@ const backoff = (failures: number) =>
 
 const batchSizes = Metric.histogram("worker_consumer_batch_size", {
   description: "Messages that were dealt with together, by queue",
-  boundaries: [1, 10, 50, 100, 200, 500]
+  boundaries: [1, 10, 50, 100, 200, 500, 1000]
 })
 const paused = Metric.gauge("worker_consumer_paused", {
   description: "1 while what was taken from the queue waits for an engine, else 0"

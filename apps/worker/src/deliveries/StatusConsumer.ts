@@ -11,7 +11,7 @@ import * as Stopping from "../Stopping.ts"
 import { traced } from "./StatusTraces.ts"
 
 const { name: queue } = statusQueue
-const batchLimit = 500
+const batchLimit = 1000
 
 // All that is said of one is a few hundred bytes.
 const mostBytes = 256 * 1024

@@ -123,7 +123,8 @@ export const post = (bytes: Uint8Array, headers: Readonly<Record<string, string>
     const { makeUnsafe } = yield* RpcSerialization.RpcSerialization
     const isBinary = answer.headers.get("content-type") === binary["content-type"]
     const messages = isBinary ? makeUnsafe().decode(received) : []
-    return { status: answer.status, headers: answer.headers, bytes: received, messages } satisfies RpcAnswer
+    const told: RpcAnswer = { status: answer.status, headers: answer.headers, bytes: received, messages }
+    return told
   }).pipe(withSerialization)
 
 /** How the call ended that the message tells of. */

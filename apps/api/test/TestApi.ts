@@ -198,18 +198,21 @@ export const freshEngines = Effect.fnUntraced(function* (databaseUrl: string, re
   } satisfies Shared
 })
 
+const onRedis = (shared: Shared) =>
+  RedisEngines.layer({
+    url: Redacted.make(shared.redisUrl),
+    prefix: shared.prefix,
+    // On a machine full of tests a command takes its time, and only tests of outages are about that.
+    commandTimeout: Duration.seconds(2)
+  })
+
 /** One process on real engines; several over the same are as many processes. */
-export const layerOn = (shared: Shared, environment: Environment = {}) =>
+export const layerOn = (shared: Shared, environment: Environment = {}, caches: Caches = onRedis(shared)) =>
   withSettings(environment, (settings) => {
     const database = Postgres.layer({ url: Redacted.make(shared.databaseUrl), poolSize: 10 })
     return over(settings, {
       database: Layer.effectDiscard(Effect.orDie(Migrations.run)).pipe(Layer.provideMerge(database)),
-      caches: RedisEngines.layer({
-        url: Redacted.make(shared.redisUrl),
-        prefix: shared.prefix,
-        // On a machine full of tests a command takes its time, and only tests of outages are about that.
-        commandTimeout: Duration.seconds(2)
-      })
+      caches
     })
   }).pipe(Layer.provide(NodeServices.layer))
 

@@ -3,7 +3,7 @@ import { DeliveryId, type NotificationId, type StatusOutcome, type StatusReport 
 import { isPermanent } from "@user-service/domain/DeviceFailures"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Predicate } from "effect"
+import { Context, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
@@ -68,7 +68,7 @@ export class DeliveryStatuses extends Context.Service<
       // Whose a notification is that nobody resolved here, nor any report says, can be told by the device it went to.
       const withOwners = Effect.fnUntraced(function* (
         reports: ReadonlyArray<StatusFold.Received>,
-        owners: ReadonlyMap<NotificationId, UserId | null>
+        owners: ReadonlyMap<NotificationId, ReadonlySet<UserId>>
       ) {
         const isOpen = (report: StatusFold.Received) =>
           StatusFold.namesDevice(report) && !owners.has(report.notificationId)
@@ -109,7 +109,7 @@ export class DeliveryStatuses extends Context.Service<
         const reports = yield* withOwners(received, ownersOf(received, before))
         const owners = ownersOf(reports, before)
         const usersOf = (some: ReadonlyArray<StatusFold.Received>) =>
-          new Set(some.map((report) => owners.get(report.notificationId)).filter(Predicate.isNotNullish))
+          new Set(some.flatMap((report) => [...(owners.get(report.notificationId) ?? [])]))
         const changed = usersOf(reports.filter(StatusFold.mayEndAddress))
         const counted = usersOf(reports.filter((report) => StatusFold.mayRecount(report, knownOf(report))))
         const named = usersOf(reports.filter((report) => !before.has(report.notificationId)))
@@ -156,15 +156,18 @@ export class DeliveryStatuses extends Context.Service<
 
 const clip = (text: string, length: number): string => text.slice(0, length).toWellFormed()
 
-// Whose each notification is: as is known, else who is named first.
+// Whose each notification may be: as is known, else any who is named, for the first of them may not be there.
 const ownersOf = (
   reports: ReadonlyArray<StatusFold.Received>,
   known: ReadonlyMap<NotificationId, ReadonlyArray<StatusRow>>
-): ReadonlyMap<NotificationId, UserId | null> => {
-  const owners = new Map<NotificationId, UserId | null>()
-  for (const [id, [first]] of known) if (first !== undefined) owners.set(id, first.userId)
+): ReadonlyMap<NotificationId, ReadonlySet<UserId>> => {
+  const owners = new Map<NotificationId, Set<UserId>>()
+  for (const [id, [first]] of known) {
+    if (first !== undefined) owners.set(id, new Set(first.userId === null ? [] : [first.userId]))
+  }
   for (const { notificationId, userId } of reports) {
-    if (userId !== undefined && !owners.has(notificationId)) owners.set(notificationId, userId)
+    if (userId === undefined || known.has(notificationId)) continue
+    owners.set(notificationId, new Set(owners.get(notificationId)).add(userId))
   }
   return owners
 }

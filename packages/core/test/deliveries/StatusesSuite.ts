@@ -242,6 +242,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
       })
     )
 
+    it.effect("who is not there leaves it to who is named next", () =>
+      Effect.gen(function* () {
+        const user = yield* somebody()
+        const id = freshId()
+        const outcomes = yield* report(
+          told(id, "sent", { userId: UserId.make(randomUUID()) }),
+          told(id, "bounced", { userId: user, channel: "email", bounceType: "hard" })
+        )
+        assert.deepStrictEqual(outcomes, ["user_erased", "applied"])
+        assert.strictEqual(yield* statusOf(user), "bounced")
+      })
+    )
+
     it.effect("who is named for it once is whose it is in the rest of the batch, whatever else it tells", () =>
       Effect.gen(function* () {
         const [user, other] = [yield* somebody(), yield* somebody()]

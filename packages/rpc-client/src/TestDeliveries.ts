@@ -1,0 +1,108 @@
+import { type Channel, type DeliveryStatus, isHigher, type StatusOutcome } from "@user-service/domain/Delivery"
+import { type Decision, decide, deny, isCounted } from "@user-service/domain/DeliveryRules"
+import { isPermanent } from "@user-service/domain/DeviceFailures"
+import type { PreferenceSettings } from "@user-service/domain/Preferences"
+import type { UserId } from "@user-service/domain/User"
+import { localDay, wallClock } from "@user-service/domain/WallClock"
+import type { DeliveryRequestInput, StatusReportInput } from "@user-service/schema/Delivery"
+import type { LivePushToken } from "@user-service/schema/PushToken"
+import type { DateTime } from "effect"
+
+/** What the rules look at, and what statuses change, of a user who is only in memory. */
+export interface TestRecipient {
+  readonly isActive: boolean
+  readonly timezone: string
+  readonly settings: typeof PreferenceSettings.Type
+  isSuppressed: boolean
+  pushTokens: ReadonlyArray<LivePushToken>
+}
+
+interface Notification {
+  readonly userId: UserId
+  /** How far it came over each channel; null stands for one that nobody named. */
+  readonly statuses: Map<Channel | null, DeliveryStatus>
+  /** The local day it was charged to, and whether that still counts. */
+  chargedOn: string | undefined
+  isCharged: boolean
+}
+
+type NamedDelivery = Required<Omit<typeof DeliveryRequestInput.Type, "at">>
+
+/** Decides and keeps count in memory as the service does on its engines, for one process and one test. */
+export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
+  const notifications = new Map<string, Notification>()
+
+  const chargedTo = (userId: UserId, day: string): number =>
+    notifications
+      .values()
+      .filter((one) => one.userId === userId && one.isCharged && one.chargedOn === day)
+      .toArray().length
+
+  const resolve = ({ category, channel, notification_id, user_id }: NamedDelivery, at: DateTime.Utc): Decision => {
+    const recipient = recipients.get(user_id)
+    const decideIf = (isFull: boolean) =>
+      decide(
+        recipient && { ...recipient, hasPushTokens: recipient.pushTokens.length > 0, preferences: recipient.settings },
+        { category, channel, at },
+        isFull
+      )
+    const decision = decideIf(false)
+    if (recipient === undefined || decision.decision !== "allow") return decision
+    const known = notifications.get(notification_id)
+    if (known !== undefined && known.userId !== user_id) return deny("user_mismatch")
+    const notification = known ?? { userId: user_id, statuses: new Map(), chargedOn: undefined, isCharged: false }
+    if (isCounted(category) && !notification.isCharged) {
+      const day = localDay(wallClock(recipient.timezone), at.epochMilliseconds)
+      if (chargedTo(user_id, day) >= recipient.settings.frequencyLimit) return decideIf(true)
+      notification.chargedOn = day
+      notification.isCharged = true
+    }
+    if (!notification.statuses.has(channel)) notification.statuses.set(channel, "pending")
+    notifications.set(notification_id, notification)
+    return decision
+  }
+
+  const report = (status: typeof StatusReportInput.Type): StatusOutcome => {
+    const known = notifications.get(status.notification_id)
+    const userId = known?.userId ?? status.user_id
+    if (userId === undefined) return "unknown_notification"
+    if (status.user_id !== undefined && status.user_id !== userId) return "user_mismatch"
+    const recipient = recipients.get(userId)
+    if (recipient === undefined) return "user_erased"
+    endAddress(recipient, status)
+    const notification = known ?? { userId, statuses: new Map(), chargedOn: undefined, isCharged: false }
+    notifications.set(status.notification_id, notification)
+    return advance(notification, status) ? "applied" : "unchanged"
+  }
+
+  return { resolve, report }
+}
+
+const channelOf = ({ channel, push_token, push_token_id }: typeof StatusReportInput.Type): Channel | null =>
+  channel ?? (push_token === undefined && push_token_id === undefined ? null : "push")
+
+const advance = (notification: Notification, status: typeof StatusReportInput.Type): boolean => {
+  const channel = channelOf(status)
+  if (notification.statuses.size === 0) {
+    notification.statuses.set(channel, status.status)
+    return true
+  }
+  const meant = [...notification.statuses].filter(([known]) => channel === null || known === channel)
+  const raised = meant.filter(([, standing]) => isHigher(status.status, standing))
+  for (const [known] of raised) notification.statuses.set(known, status.status)
+  // Given back where nothing came through.
+  notification.isCharged =
+    notification.chargedOn !== undefined && ![...notification.statuses.values()].every((one) => one === "failed")
+  return raised.length > 0
+}
+
+const endAddress = (recipient: TestRecipient, status: typeof StatusReportInput.Type): void => {
+  const { bounce_type, error_code = "", push_token, push_token_id } = status
+  const isBounce = status.status === "complained" || (status.status === "bounced" && bounce_type === "hard")
+  if (isBounce && channelOf(status) !== "push") recipient.isSuppressed = true
+  if (status.status !== "failed") return
+  recipient.pushTokens = recipient.pushTokens.filter(
+    ({ id, token, token_type }) =>
+      (id !== push_token_id && token !== push_token) || !isPermanent(error_code, token_type)
+  )
+}

@@ -1,0 +1,200 @@
+import { DeliveryTimeOutOfReach, maxReach, NotificationId } from "@user-service/domain/Delivery"
+import { defaultSettings, Preferences, PreferenceSettings } from "@user-service/domain/Preferences"
+import { DeviceToken, type Platform, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
+import { SessionId } from "@user-service/domain/Session"
+import { UserId, UserNotFound } from "@user-service/domain/User"
+import type { ResolvedDelivery } from "@user-service/schema/Delivery"
+import type { TokenIntrospection } from "@user-service/schema/Introspection"
+import { preferencesBody, PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
+import { timestamp } from "@user-service/schema/Timestamp"
+import { userExample } from "@user-service/schema/User"
+import { Array, Context, DateTime, Duration, Effect, Layer, Redacted, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
+import * as TestDeliveries from "./TestDeliveries.ts"
+import type { DeliveryRequest, User, UserServiceClient } from "./UserServiceClient.ts"
+
+/** Somebody to add; what is left out is as it is for whoever has just registered. */
+export interface NewTestUser {
+  readonly email?: string
+  readonly username?: string
+  readonly timezone?: string
+  readonly is_active?: boolean
+  readonly is_verified?: boolean
+  readonly preferences?: typeof PreferencesInput.Encoded
+  readonly push_tokens?: ReadonlyArray<{
+    readonly token: string
+    readonly platform: Platform
+    /** `fcm` where it is absent. */
+    readonly token_type?: TokenType
+  }>
+}
+
+/** Somebody who was added, logged in. */
+export interface TestUser {
+  readonly userId: UserId
+  readonly accessToken: Redacted.Redacted<string>
+}
+
+/** The users that the client without a service knows. */
+export class TestUsers extends Context.Service<
+  TestUsers,
+  {
+    readonly add: (user?: NewTestUser) => Effect.Effect<TestUser>
+    /** Ends the session of the token, as a logout does. */
+    readonly logOut: (accessToken: Redacted.Redacted<string>) => Effect.Effect<void>
+    /** Erases the user. */
+    readonly remove: (userId: UserId) => Effect.Effect<void>
+    /** The client that knows them. */
+    readonly client: UserServiceClient["Service"]
+  }
+>()("@user-service/rpc-client/TestUsers") {
+  static readonly layer = Layer.effect(
+    TestUsers,
+    Effect.suspend(() => make)
+  ).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+}
+
+const decodePreferences = Schema.decodeUnknownEffect(PreferencesInput)
+
+interface Known extends TestDeliveries.TestRecipient {
+  readonly user: User
+}
+
+const make = Effect.gen(function* () {
+  const random = yield* SecureRandom.SecureRandom
+  const users = new Map<UserId, Known>()
+  const tokens = new Map<string, TokenIntrospection>()
+  const deliveries = TestDeliveries.make(users)
+
+  const known = (userId: UserId) => {
+    const user = users.get(userId)
+    return user === undefined ? Effect.fail(new UserNotFound()) : Effect.succeed(user)
+  }
+
+  const logIn = Effect.fnUntraced(function* (userId: UserId) {
+    const issued = Math.floor((yield* DateTime.now).epochMilliseconds / 1000)
+    const jti = yield* random.uuidV4()
+    tokens.set(jti, {
+      active: true,
+      sub: userId,
+      user_id: userId,
+      sid: SessionId.make(yield* random.uuidV7()),
+      jti,
+      iss: "user-service",
+      aud: "user-service",
+      iat: issued,
+      exp: issued + 3600,
+      token_type: "access"
+    })
+    return Redacted.make(jti)
+  })
+
+  const add = Effect.fnUntraced(function* (input: NewTestUser = {}) {
+    const userId = UserId.make(yield* random.uuidV7())
+    const now = yield* DateTime.now
+    const patch = preferencesPatch(yield* Effect.orDie(decodePreferences(input.preferences ?? {})))
+    const settings = new PreferenceSettings({ ...defaultSettings, ...patch })
+    const pushTokens = yield* Effect.forEach(input.push_tokens ?? [], (token) =>
+      Effect.map(random.uuidV7(), (id) => ({
+        id: PushTokenId.make(id),
+        token: DeviceToken.make(token.token),
+        platform: token.platform,
+        token_type: token.token_type ?? "fcm"
+      }))
+    )
+    const preferences = new Preferences({ ...settings, id: userId, createdAt: now, updatedAt: now, version: 1 })
+    const user = userOf(userId, input, preferencesBody(preferences))
+    const timezone = user.profile.timezone
+    users.set(userId, {
+      user,
+      isActive: user.is_active,
+      timezone,
+      settings,
+      isSuppressed: false,
+      // The last one was used last.
+      pushTokens: pushTokens.toReversed()
+    })
+    return { userId, accessToken: yield* logIn(userId) }
+  })
+
+  const getUsers = (userIds: ReadonlyArray<UserId>) =>
+    Effect.sync(() =>
+      Array.dedupe(userIds)
+        .flatMap((userId) => users.get(userId) ?? [])
+        .map(shown)
+    )
+
+  const resolveDeliveries = Effect.fnUntraced(function* (requests: ReadonlyArray<DeliveryRequest>) {
+    const now = yield* DateTime.now
+    const isOut = ({ at = now }: DeliveryRequest) =>
+      Math.abs(at.epochMilliseconds - now.epochMilliseconds) > Duration.toMillis(maxReach)
+    const indexes = [...requests.keys()].filter((index) => requests.slice(index, index + 1).some(isOut))
+    if (Array.isArrayNonEmpty(indexes)) return yield* new DeliveryTimeOutOfReach({ indexes })
+    return yield* Effect.forEach(requests, resolve)
+  })
+
+  const resolve = Effect.fnUntraced(function* (request: DeliveryRequest): Effect.fn.Return<ResolvedDelivery> {
+    const notification_id = request.notification_id ?? NotificationId.make(yield* random.uuidV7())
+    const decision = deliveries.resolve({ ...request, notification_id }, request.at ?? (yield* DateTime.now))
+    const { category, channel, user_id } = request
+    const recipient = users.get(user_id)
+    const isAllowed = decision.decision === "allow"
+    return {
+      notification_id,
+      user_id,
+      channel,
+      category,
+      decision: decision.decision,
+      rule: decision.rule,
+      until: decision.until === null ? null : timestamp(decision.until),
+      email: isAllowed && channel === "email" ? (recipient?.user.email ?? null) : null,
+      is_verified: recipient?.user.is_verified ?? false,
+      push_tokens: isAllowed && channel === "push" ? (recipient?.pushTokens ?? []) : [],
+      preferences_version: recipient === undefined ? null : 1
+    }
+  })
+
+  return TestUsers.of({
+    add,
+    logOut: (accessToken) => Effect.sync(() => tokens.delete(Redacted.value(accessToken))),
+    remove: (userId) => Effect.sync(() => users.delete(userId)),
+    client: {
+      introspectToken: Effect.fnUntraced(function* (token) {
+        const claims = tokens.get(Redacted.value(token))
+        const now = (yield* DateTime.now).epochMilliseconds / 1000
+        const isLive = claims?.active === true && claims.exp > now && users.get(claims.sub)?.isActive === true
+        return isLive ? claims : { active: false }
+      }),
+      getUser: (userId) => Effect.map(known(userId), shown),
+      getUsers,
+      getPreferences: (userId) => Effect.map(known(userId), ({ user }) => user.notification_preferences),
+      getPushTokens: (userId) => Effect.map(known(userId), ({ pushTokens }) => pushTokens),
+      resolveDelivery: (request) =>
+        Effect.flatMap(resolveDeliveries([request]), ([resolved]) => Effect.orDie(Effect.fromNullishOr(resolved))),
+      resolveDeliveries,
+      reportDeliveryStatuses: (statuses) =>
+        Effect.sync(() =>
+          statuses.map((status) => ({
+            notification_id: status.notification_id,
+            outcome: deliveries.report(status)
+          }))
+        )
+    }
+  })
+})
+
+const userOf = (userId: UserId, input: NewTestUser, preferences: User["notification_preferences"]): User => {
+  const name = `u${userId.replaceAll("-", "")}`
+  return {
+    ...userExample,
+    id: userId,
+    email: input.email ?? `${name}@example.com`,
+    username: input.username ?? name,
+    is_active: input.is_active ?? true,
+    is_verified: input.is_verified ?? false,
+    profile: { ...userExample.profile, id: userId, timezone: input.timezone ?? "UTC" },
+    notification_preferences: preferences
+  }
+}
+
+const shown = ({ pushTokens, user }: Known): User => ({ ...user, push_tokens_count: pushTokens.length })

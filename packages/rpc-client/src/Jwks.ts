@@ -7,13 +7,13 @@ import { Unreachable } from "./Unreachable.ts"
 
 export type VerifyingKey = Signature.PublicKey<Signature.Ed25519>
 
-/** How often a key that nobody knows makes the keys be fetched again at most, so that forged tokens are cheap. */
-const unknownEvery = Duration.seconds(10)
+/** How soon the keys are asked for again, for one that is not among them or by a service that did not answer. */
+const again = Duration.seconds(10)
 
-/** How often they are asked for while the service does not answer. */
-const failedEvery = Duration.seconds(1)
+/** The same while there are none. */
+const emptyEvery = Duration.seconds(1)
 
-const timeout = Duration.seconds(5)
+const timeout = Duration.seconds(3)
 
 // What the service says where it says nothing.
 const usualMaxAge = Duration.minutes(5)
@@ -28,7 +28,7 @@ export class Jwks extends Context.Service<
   {
     /**
      * The key of that id, none where there is none. The keys are kept for as long as the service says, and on while it is
-     * out of reach; an id that is not among them is asked for at most once in ten seconds.
+     * out of reach. For an id that is not among them they are fetched again, at most once in ten seconds: forging is cheap.
      */
     readonly find: (kid: string) => Effect.Effect<Option.Option<VerifyingKey>, Unreachable>
   }
@@ -79,24 +79,29 @@ const make = Effect.fnUntraced(function* (url: string) {
   )
 
   const fresh = Effect.fnUntraced(function* (now: number) {
-    askedAt = now
     const { keys, maxAge } = yield* fetchKeys
     held = { keys: new Map(keys), freshUntil: now + Duration.toMillis(maxAge) }
+    askedAt = now
     failure = undefined
   })
 
+  const fail = (error: Unreachable) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      askedAt = now
+      failure = error
+    })
+
   const isDue = (kid: string, now: number): boolean => {
-    if (failure !== undefined) return now >= askedAt + Duration.toMillis(failedEvery)
-    if (held === undefined || now >= held.freshUntil) return true
-    return !held.keys.has(kid) && now >= askedAt + Duration.toMillis(unknownEvery)
+    if (held === undefined) return now >= askedAt + Duration.toMillis(emptyEvery)
+    const isFresh = now < held.freshUntil
+    if (isFresh && held.keys.has(kid)) return false
+    return (!isFresh && failure === undefined) || now >= askedAt + Duration.toMillis(again)
   }
 
   // One asks, the others wait and find what it got.
   const refresh = (kid: string) =>
     turn.withPermit(
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        isDue(kid, now) ? Effect.catch(fresh(now), (error) => Effect.sync(() => void (failure = error))) : Effect.void
-      )
+      Effect.flatMap(Clock.currentTimeMillis, (now) => (isDue(kid, now) ? Effect.catch(fresh(now), fail) : Effect.void))
     )
 
   return Jwks.of({

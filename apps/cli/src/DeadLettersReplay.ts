@@ -1,6 +1,7 @@
 import { Broker } from "@user-service/broker/Broker"
 import type { Headers, Outgoing } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
+import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
 import { userService } from "@user-service/broker/Topology"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
@@ -25,7 +26,7 @@ const atOnce = 10
 
 const broker = Layer.unwrap(
   Effect.gen(function* () {
-    const { url } = yield* Environment.read({ url: RabbitMq.config })
+    const { url } = yield* Environment.read({ url: RabbitMqUrl.config })
     if (Option.isNone(url)) {
       return yield* new Environment.SettingsInvalid({ problems: ["RABBITMQ_URL: required, to publish to"] })
     }

@@ -1,10 +1,16 @@
-import { type Channel, type DeliveryStatus, isHigher, type StatusOutcome } from "@user-service/domain/Delivery"
+import {
+  type Channel,
+  type DeliveryStatus,
+  isHigher,
+  type StatusOutcome,
+  type StatusReport
+} from "@user-service/domain/Delivery"
 import { type Decision, decide, deny, isCounted } from "@user-service/domain/DeliveryRules"
 import { isPermanent } from "@user-service/domain/DeviceFailures"
 import type { PreferenceSettings } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
 import { localDay, wallClock } from "@user-service/domain/WallClock"
-import type { DeliveryRequestInput, StatusReportInput } from "@user-service/schema/Delivery"
+import { type DeliveryRequestInput, statusReport, type StatusReportInput } from "@user-service/schema/Delivery"
 import type { LivePushToken } from "@user-service/schema/PushToken"
 import type { DateTime } from "effect"
 
@@ -62,26 +68,27 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     return decision
   }
 
-  const report = (status: typeof StatusReportInput.Type): StatusOutcome => {
-    const known = notifications.get(status.notification_id)
-    const userId = known?.userId ?? status.user_id
+  const report = (input: typeof StatusReportInput.Type): StatusOutcome => {
+    const status = statusReport(input)
+    const known = notifications.get(status.notificationId)
+    const userId = known?.userId ?? status.userId
     if (userId === undefined) return "unknown_notification"
-    if (status.user_id !== undefined && status.user_id !== userId) return "user_mismatch"
+    if (status.userId !== undefined && status.userId !== userId) return "user_mismatch"
     const recipient = recipients.get(userId)
     if (recipient === undefined) return "user_erased"
     endAddress(recipient, status)
     const notification = known ?? { userId, statuses: new Map(), chargedOn: undefined, isCharged: false }
-    notifications.set(status.notification_id, notification)
+    notifications.set(status.notificationId, notification)
     return advance(notification, status) ? "applied" : "unchanged"
   }
 
   return { resolve, report }
 }
 
-const channelOf = ({ channel, push_token, push_token_id }: typeof StatusReportInput.Type): Channel | null =>
-  channel ?? (push_token === undefined && push_token_id === undefined ? null : "push")
+const channelOf = ({ channel, pushToken, pushTokenId }: StatusReport): Channel | null =>
+  channel ?? (pushToken === undefined && pushTokenId === undefined ? null : "push")
 
-const advance = (notification: Notification, status: typeof StatusReportInput.Type): boolean => {
+const advance = (notification: Notification, status: StatusReport): boolean => {
   const channel = channelOf(status)
   if (notification.statuses.size === 0) {
     notification.statuses.set(channel, status.status)
@@ -96,13 +103,12 @@ const advance = (notification: Notification, status: typeof StatusReportInput.Ty
   return raised.length > 0
 }
 
-const endAddress = (recipient: TestRecipient, status: typeof StatusReportInput.Type): void => {
-  const { bounce_type, error_code = "", push_token, push_token_id } = status
-  const isBounce = status.status === "complained" || (status.status === "bounced" && bounce_type === "hard")
+const endAddress = (recipient: TestRecipient, status: StatusReport): void => {
+  const { bounceType, errorCode = "", pushToken, pushTokenId } = status
+  const isBounce = status.status === "complained" || (status.status === "bounced" && bounceType === "hard")
   if (isBounce && channelOf(status) !== "push") recipient.isSuppressed = true
   if (status.status !== "failed") return
   recipient.pushTokens = recipient.pushTokens.filter(
-    ({ id, token, token_type }) =>
-      (id !== push_token_id && token !== push_token) || !isPermanent(error_code, token_type)
+    ({ id, token, token_type }) => (id !== pushTokenId && token !== pushToken) || !isPermanent(errorCode, token_type)
   )
 }

@@ -1,4 +1,4 @@
-import { Config, Effect, Layer, Option, Predicate, Random, Schema, Tracer } from "effect"
+import { Config, Effect, Layer, Option, Predicate, Random, References, Schema, Tracer } from "effect"
 import { HttpBody, type HttpClient } from "effect/http"
 import { OtlpExporter, OtlpSerialization, OtlpTracer } from "effect/observability"
 import { isCredential, mark, maskText } from "./Redaction.ts"
@@ -28,7 +28,8 @@ export const layer = (
   resource: { readonly serviceName: string; readonly serviceVersion: string }
 ): Layer.Layer<never, never, HttpClient.HttpClient> =>
   Option.match(settings.endpoint, {
-    onNone: () => Layer.empty,
+    // Spans that nobody will see are not made.
+    onNone: () => Layer.succeed(References.TracerEnabled, false),
     onSome: (endpoint) =>
       Layer.effect(Tracer.Tracer, sampled(tracesUrl(endpoint), settings.ratio, resource)).pipe(
         Layer.provide([OtlpExporter.layerFlusher, serialization])

@@ -1,6 +1,6 @@
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, Option, Schema, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
@@ -20,6 +20,12 @@ export interface AuditEntry {
   readonly action: string
   /** What else an auditor needs; never a credential. */
   readonly details?: Readonly<Record<string, string | number>>
+}
+
+// The nearest span that there is outside of this process: where nothing is exported, that is the client's.
+const recorded = (span: Tracer.AnySpan): Option.Option<Tracer.AnySpan> => {
+  if (!Context.get(span.annotations, Tracer.DisablePropagation)) return Option.some(span)
+  return span._tag === "Span" ? Option.flatMap(span.parent, recorded) : Option.none()
 }
 
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
@@ -57,10 +63,9 @@ export class ChangesRepo extends Context.Service<
       ) {
         const origin = yield* CurrentOrigin
         const now = DateTime.toDate(yield* DateTime.now)
-        const span = yield* Effect.option(Effect.currentSpan)
         const traceparent = Option.map(
-          span,
-          (current) => `00-${current.traceId}-${current.spanId}-${current.sampled ? "01" : "00"}`
+          Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recorded),
+          (span) => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
         )
         const versions = new Map(locked.map((user) => [user.id, user.version]))
         const eventRows = yield* Effect.forEach(

@@ -11,6 +11,7 @@ import stalePushTokens from "./migrations/0007_stale_push_tokens.ts"
 import outboxSetAside from "./migrations/0008_outbox_set_aside.ts"
 import deadLetters from "./migrations/0009_dead_letters.ts"
 import loginAddressesAge from "./migrations/0010_login_addresses_age.ts"
+import auditPartitions from "./migrations/0011_audit_partitions.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -23,7 +24,8 @@ export const migrations = {
   "0007_stale_push_tokens": stalePushTokens,
   "0008_outbox_set_aside": outboxSetAside,
   "0009_dead_letters": deadLetters,
-  "0010_login_addresses_age": loginAddressesAge
+  "0010_login_addresses_age": loginAddressesAge,
+  "0011_audit_partitions": auditPartitions
 }
 
 // Any number no one else takes for an advisory lock in this database.

@@ -72,6 +72,34 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
+      it.effect("a month that comes late takes over what was written before it, and only that", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const seventh = `${monthsAhead(7)} at time zone 'UTC'`
+          const last = `(${monthsAhead(8)} at time zone 'UTC') - interval '1 microsecond'`
+          for (const moment of [seventh, last, `${monthsAhead(9)} at time zone 'UTC'`]) {
+            assert.strictEqual(yield* partitionAt(moment), "audit_log_default")
+          }
+          yield* Effect.replicateEffect(sql`select ensure_audit_partitions(7)`, 2)
+          const month = yield* partitionAhead(7)
+          const rows = yield* sql<{ partition: string | undefined; count: number }>`
+            select tableoid::regclass::text as partition, count(*)::int as count from audit_log
+            where created_at >= ${sql.literal(monthsAhead(7))} at time zone 'UTC'
+              and created_at < ${sql.literal(monthsAhead(10))} at time zone 'UTC' group by 1`
+          assert.sameDeepMembers(
+            [...rows],
+            [
+              { partition: month, count: 2 },
+              { partition: "audit_log_default", count: 1 }
+            ]
+          )
+          // An index of its own for each of the log's, so that the month is looked up in as the others are.
+          const indexes = (table: string | undefined) =>
+            sql`select count(*)::int as count from pg_index where indrelid = to_regclass(${table ?? ""})`
+          assert.deepStrictEqual(yield* indexes(month), yield* indexes("audit_log"))
+        })
+      )
+
       it.effect("every reference to another table can be looked up from there", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient

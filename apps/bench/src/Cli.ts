@@ -5,6 +5,7 @@ import { join } from "node:path"
 import process from "node:process"
 import { Bench } from "./Bench.ts"
 import type { Figure } from "./Figure.ts"
+import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
 import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
@@ -31,6 +32,7 @@ const measures = {
   P8: () => outboxRelay,
   P9: () => commitToConsumer,
   P10: () => statuses,
+  outage: () => brokerOutage,
   P12: () => starts,
   P13: (minutes: number) => memory(minutes)
 } satisfies Record<string, Run>

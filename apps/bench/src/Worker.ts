@@ -8,11 +8,9 @@ import * as Processes from "./Processes.ts"
 
 const script = join(import.meta.dirname, "../../worker/bundle/main.js")
 
-/** A worker, on the service's database and a virtual host of its own; with somebody else on each of them. */
-export const start = Effect.gen(function* () {
-  const { databaseUrl, environment, rabbitmqUrl } = yield* Bench
-  const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
-  const peer = yield* Messages.open(url)
+/** A worker on the service's database and a RabbitMQ, with somebody else on the database. */
+export const startOn = Effect.fnUntraced(function* (rabbitmqUrl: string) {
+  const { databaseUrl, environment } = yield* Bench
   const database = yield* Effect.acquireRelease(
     Effect.promise(async () => {
       const client = new Client({ connectionString: databaseUrl })
@@ -24,11 +22,23 @@ export const start = Effect.gen(function* () {
   const { pid } = yield* Processes.start({
     what: "The worker",
     script,
-    environment: { ...environment, RABBITMQ_URL: url },
+    environment: { ...environment, RABBITMQ_URL: rabbitmqUrl },
     readyPath: "/health/ready"
   })
-  return { peer, database, pid }
+  return { database, pid }
 })
+
+/** A worker on a virtual host of its own, with somebody else on that too. */
+export const start = Effect.gen(function* () {
+  const { rabbitmqUrl } = yield* Bench
+  const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
+  const peer = yield* Messages.open(url)
+  return { peer, ...(yield* startOn(url)) }
+})
+
+/** Finds a row once all events are out. */
+export const noneWaits =
+  "select 1 where not exists (select 1 from outbox where published_at is null and set_aside_at is null)"
 
 /** Whether the statement finds a row. */
 export const isFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {

@@ -18,8 +18,6 @@ const fill = `
     generate_series(1, ${events / users}) as version
   order by version`
 
-const noneWaits = "select 1 where not exists (select 1 from outbox where published_at is null and set_aside_at is null)"
-
 const target = { exchange: "user_events", routingKey: "user.registered" }
 const queue = "bench"
 
@@ -41,12 +39,12 @@ export const outboxRelay = Effect.gen(function* () {
   const empty = Effect.promise(() => peer.publisher.purgeQueue(queue))
   const bodies = Array.from({ length: events }, () => body)
 
-  const relayed = Effect.promise(() => Worker.untilFound(database, noneWaits)).pipe(
+  const relayed = Effect.promise(() => Worker.untilFound(database, Worker.noneWaits)).pipe(
     Effect.andThen(Effect.promise(() => database.query(fill))),
     Effect.andThen(
       perSecond(events, async () => {
         await database.query("select pg_notify('outbox', '')")
-        await Worker.untilFound(database, noneWaits)
+        await Worker.untilFound(database, Worker.noneWaits)
       })
     ),
     Effect.tap(empty)

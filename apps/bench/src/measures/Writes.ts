@@ -11,7 +11,7 @@ const clients = 32
 
 type Write = (token: string) => Buffer
 
-const putPreferences: Write = (token) =>
+export const putPreferences: Write = (token) =>
   requestBytes("PUT", "/api/v1/users/preferences/", {
     token,
     body: { frequency_limit: Math.floor(performance.now()) % 1000 }
@@ -21,7 +21,12 @@ const putPreferences: Write = (token) =>
 const postPushToken: Write = (token) =>
   requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: randomUUID(), platform: "web" } })
 
-const writers = (users: ReadonlyArray<User>, token: (user: User) => string, write: Write): ReadonlyArray<Client> => {
+/** Clients that write for the users by turns. */
+export const writers = (
+  users: ReadonlyArray<User>,
+  token: (user: User) => string,
+  write: Write
+): ReadonlyArray<Client> => {
   const tokens = users.map(token)
   let turn = 0
   const next = () => write(tokens[turn++ % tokens.length] ?? "")

@@ -11,7 +11,8 @@ export interface Peer {
 export const open = (url: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const model = await connect(url)
+      // A small message is else kept back until the one before it is acknowledged.
+      const model = await connect(url, { noDelay: true })
       return { model, publisher: await model.createConfirmChannel(), consumer: await model.createChannel() }
     }),
     ({ model }) => Effect.promise(() => model.close())

@@ -30,12 +30,16 @@ export class Bench extends Context.Service<
     /** The environment the service runs in, for another of it. */
     readonly environment: Readonly<Record<string, string>>
     readonly serviceScript: string
+    /** Opens the service side of the service. */
+    readonly serviceKey: string
   }
 >()("@user-service/bench/Bench") {
   static readonly layer = (settings: BenchSettings) => Layer.effect(Bench, make(settings))
 }
 
 const userCount = 200
+const serviceKey = "bench-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
+
 const floorSecret = "a secret of the floor's, for the length of a run"
 
 const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -101,8 +105,9 @@ const make = Effect.fnUntraced(function* (settings: BenchSettings) {
     RABBITMQ_URL: settings.rabbitmqUrl,
     BCRYPT_COST: "10",
     LOG_FORMAT: "json",
+    SERVICE_API_KEYS: `bench:${serviceKey}`,
     ...Object.fromEntries(
-      ["REGISTER", "LOGIN_ACCOUNT", "LOGIN_IP", "REFRESH", "CHANGE_PASSWORD"].map((limit) => [
+      ["REGISTER", "LOGIN_ACCOUNT", "LOGIN_IP", "REFRESH", "CHANGE_PASSWORD", "SERVICE_KEY"].map((limit) => [
         `RATE_LIMIT_${limit}`,
         "off"
       ])
@@ -123,5 +128,5 @@ const make = Effect.fnUntraced(function* (settings: BenchSettings) {
     environment: { DATABASE_URL: databaseUrl, REDIS_URL: settings.redisUrl, FLOOR_SECRET: floorSecret },
     readyPath: "/ready"
   })
-  return { ...settings, databaseUrl, service, floor, users, floorToken, environment, serviceScript }
+  return { ...settings, databaseUrl, service, floor, users, floorToken, environment, serviceScript, serviceKey }
 })

@@ -13,6 +13,7 @@ import { outboxRelay } from "./measures/OutboxRelay.ts"
 import { profileReads } from "./measures/ProfileReads.ts"
 import { loginStorm, readsBesideLogins } from "./measures/ReadsBesideLogins.ts"
 import { refreshes } from "./measures/Refreshes.ts"
+import { resolutions } from "./measures/Resolutions.ts"
 import { starts } from "./measures/Starts.ts"
 import { statuses } from "./measures/Statuses.ts"
 import { writes as writeRates } from "./measures/Writes.ts"
@@ -32,9 +33,10 @@ const measures = {
   P8: () => outboxRelay,
   P9: () => commitToConsumer,
   P10: () => statuses,
-  outage: () => brokerOutage,
+  P11: () => resolutions,
   P12: () => starts,
-  P13: (minutes: number) => memory(minutes)
+  P13: (minutes: number) => memory(minutes),
+  outage: () => brokerOutage
 } satisfies Record<string, Run>
 const runs: ReadonlyMap<string, Run> = new Map(Object.entries(measures))
 const ids = [...runs.keys()]

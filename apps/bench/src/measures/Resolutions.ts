@@ -1,0 +1,169 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { UserId, UserServiceClient } from "@user-service/rpc-client"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { HttpClient } from "effect/http"
+import { randomUUID } from "node:crypto"
+import { Client } from "pg"
+import { Bench } from "../Bench.ts"
+import { compare, median } from "../Compare.ts"
+import type { Figure } from "../Figure.ts"
+import { type Connection, open, requestBytes } from "../load/Connection.ts"
+import { dataOf, password } from "../Users.ts"
+
+const count = 1000
+
+// How many calls are under way at once, on either side.
+const callers = 4
+
+// Who can be sent a push: with a device, and a day that has room for all of the run's.
+const register = async (connection: Connection): Promise<UserId> => {
+  const account = { email: `bench-${randomUUID()}@example.com`, password, push_token: randomUUID() }
+  const { id, tokens } = dataOf(
+    await connection.send(requestBytes("POST", "/api/v1/users/register/", { body: account }))
+  )
+  await connection.send(
+    requestBytes("PATCH", "/api/v1/users/preferences/", { token: tokens.access, body: { frequency_limit: 10_000 } })
+  )
+  return UserId.make(id)
+}
+
+const registerRecipients = (url: URL) =>
+  Effect.promise(async () => {
+    const connections = await Promise.all([open(url), open(url)])
+    const recipients = await Promise.all(
+      connections.map(async (connection) => {
+        const own: Array<UserId> = []
+        while (own.length < count / connections.length) own.push(await register(connection))
+        connection.close()
+        return own
+      })
+    )
+    return recipients.flat()
+  })
+
+// Recipients a second, by callers that call again when they have their answer.
+const rate = (
+  seconds: number,
+  recipients: number,
+  call: (caller: number) => Effect.Effect<unknown, { readonly message: string }>
+) =>
+  Effect.gen(function* () {
+    const started = performance.now()
+    const end = started + seconds * 1000
+    let resolved = 0
+    const run = (caller: number) =>
+      Effect.whileLoop({
+        while: () => performance.now() < end,
+        body: () => Effect.orDie(call(caller)),
+        step: () => void (resolved += recipients)
+      })
+    yield* Effect.all(
+      Array.from({ length: callers }, (_, caller) => run(caller)),
+      { concurrency: "unbounded", discard: true }
+    )
+    return (resolved * 1000) / (performance.now() - started)
+  })
+
+// The rows that a decision upon each of the recipients stands on, and the row that it leaves behind.
+const readRows = {
+  name: "read",
+  text: `select u.id, u.email, u.is_active, u.is_verified, p.timezone, n.*,
+      (select json_agg(json_build_object('id', t.id, 'token', t.token, 'platform', t.platform, 'token_type', t.token_type))
+        from push_tokens t where t.user_id = u.id and t.is_active) as push_tokens
+    from users u join profiles p on p.user_id = u.id join notification_preferences n on n.user_id = u.id
+    where u.id = any($1)`
+}
+const writeRows = {
+  name: "write",
+  text: `insert into deliveries
+      (id, notification_id, place, user_id, channel, category, status, charged_on, is_charged, created_at, updated_at)
+    select gen_random_uuid(), n, 0, u, 'push', 'transactional', 'pending', current_date, true, now(), now()
+      from unnest($1::text[], $2::uuid[]) as rows(n, u)`
+}
+
+const bare = (databaseUrl: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const clients = Array.from({ length: callers }, () => new Client({ connectionString: databaseUrl }))
+      await Promise.all(clients.map((client) => client.connect()))
+      return clients
+    }),
+    (clients) => Effect.promise(() => Promise.all(clients.map((client) => client.end())))
+  )
+
+const pushTo = (user_id: UserId) => ({ user_id, channel: "push", category: "transactional" }) as const
+
+/** P11. */
+export const resolutions = Effect.gen(function* () {
+  const { databaseUrl, rounds, seconds, service, serviceKey } = yield* Bench
+  const recipients = yield* registerRecipients(service.url)
+  const layer = UserServiceClient.layer({
+    url: service.url.href,
+    apiKey: Redacted.make(serviceKey),
+    deadline: "1 minute",
+    timeout: "1 minute"
+  })
+  const context = yield* Layer.build(Layer.provideMerge(layer, NodeHttpClient.layerUndici))
+  const { getUser, resolveDeliveries } = Context.get(context, UserServiceClient)
+  const http = Context.get(context, HttpClient.HttpClient)
+  const sql = yield* bare(databaseUrl)
+  let turn = 0
+
+  const bulk = rate(seconds, count, () => resolveDeliveries(recipients.map(pushTo)))
+  const single = rate(seconds, 1, () =>
+    resolveDeliveries(
+      recipients
+        .slice(turn++ % count)
+        .slice(0, 1)
+        .map(pushTo)
+    )
+  )
+  const rows = rate(seconds, count, (caller) =>
+    Effect.promise(async () => {
+      const read = await sql[caller]?.query({ ...readRows, values: [recipients] })
+      await sql[caller]?.query({ ...writeRows, values: [recipients.map(() => randomUUID()), recipients] })
+      return JSON.parse(JSON.stringify(read?.rows))
+    })
+  )
+
+  const middle = (read: (userId: UserId) => Effect.Effect<unknown, { readonly message: string }>) =>
+    Effect.gen(function* () {
+      const took: Array<number> = []
+      for (const userId of recipients) {
+        const started = performance.now()
+        yield* Effect.orDie(read(userId))
+        took.push(performance.now() - started)
+      }
+      return median(took)
+    })
+  const overRpc = middle(getUser)
+  const overHttp = middle((userId) =>
+    http
+      .get(new URL(`/internal/v1/users/${userId}`, service.url), { headers: { "x-api-key": serviceKey } })
+      .pipe(Effect.flatMap((response) => response.json))
+  )
+
+  return [
+    {
+      id: "P11",
+      measure: `recipients resolved, ${count} a call, over single calls`,
+      unit: "a second",
+      goal: { must: 10, aim: 30, better: "higher" },
+      ...(yield* compare(rounds, bulk, single))
+    },
+    {
+      id: "P11",
+      measure: `recipients resolved, ${count} a call, over bare SQL + JSON of the same rows`,
+      unit: "a second",
+      goal: { must: 0.3, aim: 0.6, better: "higher" },
+      ...(yield* compare(rounds, bulk, rows))
+    },
+    {
+      id: "P11",
+      measure: "p50 of a user read over RPC, over the same by plain HTTP",
+      unit: "ms",
+      goal: { must: 1.2, aim: 1, better: "lower" },
+      ...(yield* compare(rounds, overRpc, overHttp))
+    }
+  ] satisfies ReadonlyArray<Figure>
+}).pipe(Effect.scoped)

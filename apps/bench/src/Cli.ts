@@ -1,10 +1,10 @@
-import { Console, Effect, FileSystem, Layer, Option } from "effect"
+import { Console, Effect, FileSystem, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { availableParallelism, cpus } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { Bench } from "./Bench.ts"
-import type { Figure } from "./Figure.ts"
+import { Figure } from "./Figure.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
 import { logins } from "./measures/Logins.ts"
@@ -78,8 +78,23 @@ const measure = Effect.fnUntraced(function* (only: Option.Option<string>, minute
   return figures
 })
 
-const write = Effect.fnUntraced(function* (figures: ReadonlyArray<Figure>, rounds: number, seconds: number) {
+const Kept = Schema.fromJsonString(Schema.Array(Figure))
+
+// What was not measured this time stays as it was.
+const withKept = Effect.fnUntraced(function* (path: string, measured: ReadonlyArray<Figure>) {
   const files = yield* FileSystem.FileSystem
+  const kept = (yield* files.exists(path))
+    ? yield* Schema.decodeUnknownEffect(Kept)(yield* files.readFileString(path))
+    : []
+  const all = [...kept.filter(({ id }) => measured.every((figure) => figure.id !== id)), ...measured]
+  const figures = ids.flatMap((id) => all.filter((figure) => figure.id === id))
+  yield* files.writeFileString(path, `${JSON.stringify(figures, null, 2)}\n`)
+  return figures
+})
+
+const write = Effect.fnUntraced(function* (measured: ReadonlyArray<Figure>, rounds: number, seconds: number) {
+  const files = yield* FileSystem.FileSystem
+  const figures = yield* withKept(join(folder, "figures.json"), measured)
   const conditions =
     `Measured with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
     `Node ${process.version}, ${rounds} rounds of ${seconds} s a side by turns; the engines, the load and the service ` +

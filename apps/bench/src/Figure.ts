@@ -1,21 +1,25 @@
-import type { Compared } from "./Compare.ts"
+import { Schema } from "effect"
 
 /** What a figure must reach, as a ratio to its baseline. */
-interface Goal {
-  readonly must: number
-  readonly aim: number
+const Goal = Schema.Struct({
+  must: Schema.Finite,
+  aim: Schema.Finite,
   /** Whether a higher ratio is the better one. */
-  readonly better: "higher" | "lower"
-}
+  better: Schema.Literals(["higher", "lower"])
+})
 
 /** One line of the table. */
-export interface Figure extends Compared {
-  readonly id: string
+export const Figure = Schema.Struct({
+  id: Schema.String,
   /** What is measured, and beside what. */
-  readonly measure: string
-  readonly unit: string
-  readonly goal: Goal
-}
+  measure: Schema.String,
+  unit: Schema.String,
+  goal: Goal,
+  ours: Schema.Finite,
+  baseline: Schema.Finite,
+  ratio: Schema.Finite
+})
+export type Figure = typeof Figure.Type
 
 export const reaches = ({ goal, ratio }: Pick<Figure, "goal" | "ratio">, wanted: "must" | "aim"): boolean =>
   goal.better === "higher" ? ratio >= goal[wanted] : ratio <= goal[wanted]

@@ -20,7 +20,7 @@ import { EdgeSettings } from "./EdgeSettings.ts"
 import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
-import { routeOf, rpcPath } from "./Routes.ts"
+import { literalUrl, routeOf, rpcPath } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
@@ -115,7 +115,9 @@ export const Edge = HttpRouter.middleware(
 
     return (app) => {
       const handled = Effect.gen(function* () {
-        const request = yield* HttpServerRequest.HttpServerRequest
+        const asked = yield* HttpServerRequest.HttpServerRequest
+        const url = literalUrl(asked.url)
+        const request = url === asked.url ? asked : asked.modify({ url })
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)
@@ -131,7 +133,7 @@ export const Edge = HttpRouter.middleware(
         ).pipe(
           // The client went away before there was an answer.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
-          Effect.updateContext(contextOf(facts, span, isServiceSide(request.url) ? maxServiceBodySize : maxBodySize))
+          Effect.updateContext(contextOf(request, facts, span))
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
@@ -153,12 +155,13 @@ type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
 
 // All at once: each change of the context is paid for by every request.
 const contextOf =
-  (facts: RequestFacts, span: Option.Option<Tracer.AnySpan>, largest: ByteSize.ByteSize) =>
+  (request: HttpServerRequest.HttpServerRequest, facts: RequestFacts, span: Option.Option<Tracer.AnySpan>) =>
   (context: RequestContext): RequestContext => {
     const ours = context.pipe(
+      Context.add(HttpServerRequest.HttpServerRequest, request),
       Context.add(CurrentFacts, facts),
       Context.add(CurrentOrigin, facts.origin),
-      Context.add(HttpIncomingMessage.MaxBodySize, largest),
+      Context.add(HttpIncomingMessage.MaxBodySize, isServiceSide(request.url) ? maxServiceBodySize : maxBodySize),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
     return Option.isNone(span) ? ours : Context.add(ours, Tracer.ParentSpan, span.value)

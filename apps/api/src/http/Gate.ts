@@ -3,7 +3,6 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
-import { hasPathParameters } from "./Routes.ts"
 
 // Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
 const isProbe = (url: string): boolean => /^\/(health|metrics|api\/v1\/users\/health)(\/|$|\?)/.test(url)
@@ -55,7 +54,6 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     if (hasTwoHosts(request)) {
       return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
-    if (hasPathParameters(request.url)) return failure(404, "not_found", "No such route")
     if (isProbe(request.url)) return undefined
     const host = request.headers["host"]
     if (

@@ -12,9 +12,6 @@ import { dataOf, password } from "../Users.ts"
 
 const count = 1000
 
-// How many calls are under way at once, on either side.
-const callers = 4
-
 // Who can be sent a push: with a device, and a day that has room for all of the run's.
 const register = async (connection: Connection): Promise<UserId> => {
   const account = { email: `bench-${randomUUID()}@example.com`, password, push_token: randomUUID() }
@@ -41,26 +38,17 @@ const registerRecipients = (url: URL) =>
     return recipients.flat()
   })
 
-// Recipients a second, by callers that call again when they have their answer.
-const rate = (
-  seconds: number,
-  recipients: number,
-  call: (caller: number) => Effect.Effect<unknown, { readonly message: string }>
-) =>
+// Recipients a second, by one who calls again when they have their answer: calls at once for the same recipients would wait
+// for each other, as each of them charges everybody's day.
+const rate = (seconds: number, recipients: number, call: () => Effect.Effect<unknown, { readonly message: string }>) =>
   Effect.gen(function* () {
     const started = performance.now()
     const end = started + seconds * 1000
     let resolved = 0
-    const run = (caller: number) =>
-      Effect.whileLoop({
-        while: () => performance.now() < end,
-        body: () => Effect.orDie(call(caller)),
-        step: () => void (resolved += recipients)
-      })
-    yield* Effect.all(
-      Array.from({ length: callers }, (_, caller) => run(caller)),
-      { concurrency: "unbounded", discard: true }
-    )
+    while (performance.now() < end) {
+      yield* Effect.orDie(call())
+      resolved += recipients
+    }
     return (resolved * 1000) / (performance.now() - started)
   })
 
@@ -81,14 +69,14 @@ const writeRows = {
       from unnest($1::text[], $2::uuid[]) as rows(n, u)`
 }
 
-const bare = (databaseUrl: string) =>
+const connect = (databaseUrl: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const clients = Array.from({ length: callers }, () => new Client({ connectionString: databaseUrl }))
-      await Promise.all(clients.map((client) => client.connect()))
-      return clients
+      const client = new Client({ connectionString: databaseUrl })
+      await client.connect()
+      return client
     }),
-    (clients) => Effect.promise(() => Promise.all(clients.map((client) => client.end())))
+    (client) => Effect.promise(() => client.end())
   )
 
 const pushTo = (user_id: UserId) => ({ user_id, channel: "push", category: "transactional" }) as const
@@ -106,7 +94,7 @@ export const resolutions = Effect.gen(function* () {
   const context = yield* Layer.build(Layer.provideMerge(layer, NodeHttpClient.layerUndici))
   const { getUser, resolveDeliveries } = Context.get(context, UserServiceClient)
   const http = Context.get(context, HttpClient.HttpClient)
-  const sql = yield* bare(databaseUrl)
+  const sql = yield* connect(databaseUrl)
   let turn = 0
 
   const bulk = rate(seconds, count, () => resolveDeliveries(recipients.map(pushTo)))
@@ -118,11 +106,11 @@ export const resolutions = Effect.gen(function* () {
         .map(pushTo)
     )
   )
-  const rows = rate(seconds, count, (caller) =>
+  const rows = rate(seconds, count, () =>
     Effect.promise(async () => {
-      const read = await sql[caller]?.query({ ...readRows, values: [recipients] })
-      await sql[caller]?.query({ ...writeRows, values: [recipients.map(() => randomUUID()), recipients] })
-      return JSON.parse(JSON.stringify(read?.rows))
+      const read = await sql.query({ ...readRows, values: [recipients] })
+      await sql.query({ ...writeRows, values: [recipients.map(() => randomUUID()), recipients] })
+      return JSON.parse(JSON.stringify(read.rows))
     })
   )
 

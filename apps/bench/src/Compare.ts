@@ -8,7 +8,7 @@ export const median = (values: ReadonlyArray<number>): number => {
 }
 
 /** Both sides' medians and the median of the rounds' ratios, ours over the baseline. */
-export interface Compared {
+interface Compared {
   readonly ours: number
   readonly baseline: number
   readonly ratio: number

@@ -101,8 +101,9 @@ const sqlStateOf = (error: SqlError.SqlError): string => {
   return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
 }
 
-// The server is going down, coming up (57P01 to 57P03), or has no more room (class 53): it will be back.
-const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53)/.test(sqlStateOf(error))
+// The server is going down, coming up (57P01 to 57P03), has no more room (class 53), or only reads (25006), as one that
+// another is to take over from or that has yet to take over: it will be back.
+const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53|25006)/.test(sqlStateOf(error))
 
 const isPassing = (error: unknown): error is SqlError.SqlError =>
   SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))

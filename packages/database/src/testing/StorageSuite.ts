@@ -6,8 +6,8 @@ import { randomUUID } from "node:crypto"
 import { onUniqueViolation, Storage } from "../Storage.ts"
 import { raise } from "./Raise.ts"
 
-/** What the server refuses now and may do later: lost connection, timeouts, shutdown and start, no more room. */
-const passing = ["08006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "53200"]
+/** What the server refuses now and may do later: lost connection, timeouts, shutdown and start, no room, only reads. */
+const passing = ["08006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "53200", "25006"]
 /** What it rolled back so that another could go on. */
 const rolledBack = ["40001", "40P01"]
 /** What is refused every time. */
@@ -117,6 +117,16 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
             assert.strictEqual(yield* runs, 1, sqlState)
             assert.isFalse(yield* exists(name))
           }
+        })
+      )
+
+      it.effect("a write where the server only reads is refused for the moment", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const storage = yield* Storage
+          const name = randomUUID()
+          const onStandby = storage.transaction(Effect.andThen(sql`set transaction read only`, insert(name)))
+          assert.deepStrictEqual(yield* Effect.exit(onStandby), unavailable)
         })
       )
 

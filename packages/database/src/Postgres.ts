@@ -6,7 +6,7 @@ import type { SqlClient, SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
 import { connectWatched } from "./SilentLink.ts"
 
-/** Where PostgreSQL is, and how many connections this process may hold to it. */
+/** Where PostgreSQL is, and how many connections this process holds to it. */
 export interface PostgresSettings {
   readonly url: Redacted.Redacted<string>
   /** The server itself where `url` is that of a pooler; see DirectSql. */
@@ -71,7 +71,7 @@ export const layer = (settings: PostgresSettings): Layer.Layer<SqlClient.SqlClie
     Layer.effectDiscard(Metric.update(poolSize, settings.poolSize))
   )
 
-const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process may hold to PostgreSQL" })
+const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process holds to PostgreSQL" })
 
 const connectTimeout = Duration.seconds(1)
 const applicationName = "user-service"
@@ -96,6 +96,8 @@ const directClient = (url: Redacted.Redacted<string>) =>
 const client = (settings: PostgresSettings) =>
   PgClient.layer({
     url: settings.url,
+    // All of them from the start, and for good: a pool that shrinks can forget who waits for it (decision 0011).
+    minConnections: settings.poolSize,
     maxConnections: settings.poolSize,
     multiplex: true,
     connectTimeout,

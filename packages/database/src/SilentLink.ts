@@ -2,6 +2,8 @@ import { Duration } from "effect"
 import { connect, type Socket } from "node:net"
 
 const lookMillis = 250
+// Firewalls forget a link that nothing passes over for some minutes.
+const keepAliveMillis = 60_000
 
 /**
  * A connection that is destroyed once it owes an answer for longer than `limit`: where a firewall forgot it, or packets
@@ -13,7 +15,13 @@ export const connectWatched = (options: {
   readonly port: number
   readonly limit: Duration.Duration
 }): Socket => {
-  const socket = connect({ host: options.host, port: options.port, noDelay: true, keepAlive: true })
+  const socket = connect({
+    host: options.host,
+    port: options.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMillis
+  })
   const limitMillis = Duration.toMillis(options.limit)
   let read = 0
   let written = 0

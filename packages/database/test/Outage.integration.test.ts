@@ -202,3 +202,38 @@ describe.skipIf(databaseUrl === "")("a link to PostgreSQL that falls silent", ()
     })
   )
 })
+
+describe.skipIf(databaseUrl === "")("a transaction that loses its connection", () => {
+  it.live("leaves nobody waiting who came for another one just before it ended", () =>
+    Effect.gen(function* () {
+      const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))
+      const process = yield* oneProcess(relay.url)
+      const { sql, storage } = process
+      const begun = yield* Deferred.make<void>()
+      const lost = yield* Deferred.make<void>()
+      const ending = yield* Deferred.make<void>()
+      const transaction = sql`select 1`.pipe(
+        Effect.andThen(Deferred.succeed(begun, undefined)),
+        Effect.andThen(Effect.exit(sql`select pg_sleep(2)`)),
+        Effect.andThen(Deferred.succeed(lost, undefined)),
+        Effect.andThen(Deferred.await(ending)),
+        storage.transaction
+      )
+      const losing = yield* Effect.forkChild(transaction)
+      yield* Deferred.await(begun)
+      yield* relay.cut
+      yield* Deferred.await(lost)
+      // A connection is to take its place, and fails with nobody waiting for it. One of the other pool fails after it.
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(process.direct`select 1`)))
+      // Given up at different times, so that there is always one who waits, and the others behind it.
+      for (const waiting of [storage.read(sql`select 1`), storage.transaction(sql`select 1`)]) {
+        yield* Effect.forkChild(Effect.forever(Effect.exit(waiting)), { startImmediately: true })
+      }
+      // In the same turn of the event loop: a connection for them is asked for, and not yet begun.
+      yield* Deferred.succeed(ending, undefined)
+      assert.deepStrictEqual(yield* Fiber.await(losing), unavailable)
+      yield* relay.mend
+      yield* assertUp(process)
+    })
+  )
+})

@@ -4,7 +4,7 @@ import { Config, Duration, Layer, Metric, Option, Redacted, Schema } from "effec
 import { Reactivity } from "effect/reactivity"
 import type { SqlClient, SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
-import { connectWatched } from "./SilentLink.ts"
+import { watchedLinks } from "./SilentLink.ts"
 
 /** Where PostgreSQL is, and how many connections this process holds to it. */
 export interface PostgresSettings {
@@ -93,8 +93,9 @@ const directClient = (url: Redacted.Redacted<string>) =>
     })
   ).pipe(Layer.provide(Reactivity.layer))
 
-const client = (settings: PostgresSettings) =>
-  PgClient.layer({
+const client = (settings: PostgresSettings) => {
+  const { hostname, port } = new URL(Redacted.value(settings.url))
+  return PgClient.layer({
     url: settings.url,
     // All of them from the start, and for good: a pool that shrinks can forget who waits for it (decision 0011).
     minConnections: settings.poolSize,
@@ -102,13 +103,11 @@ const client = (settings: PostgresSettings) =>
     multiplex: true,
     connectTimeout,
     applicationName,
-    stream: () => {
-      const { hostname, port } = new URL(Redacted.value(settings.url))
-      return connectWatched({ host: withoutBrackets(hostname), port: Number(port || 5432), limit: silenceLimit })
-    },
+    stream: watchedLinks({ host: withoutBrackets(hostname), port: Number(port || 5432), limit: silenceLimit }),
     startupParameters: {
       timezone: "UTC",
       statement_timeout: String(Duration.toMillis(statementTimeout)),
       idle_in_transaction_session_timeout: "10000"
     }
   })
+}

@@ -5,40 +5,60 @@ const lookMillis = 250
 // Firewalls forget a link that nothing passes over for some minutes.
 const keepAliveMillis = 60_000
 
+interface Link {
+  /** Since anything came. */
+  quietMillis: number
+  readonly end: () => void
+}
+
 /**
- * A connection that is destroyed once it owes an answer for longer than `limit`: where a firewall forgot it, or packets
- * fall into a hole, the kernel itself would go on trying for a quarter of an hour. For protocols in which everything
- * sent is answered.
+ * Connections each of which is destroyed once it owes an answer for longer than `limit`: where a firewall forgot it, or
+ * packets fall into a hole, the kernel itself would go on trying for a quarter of an hour. The others that brought nothing
+ * for as long go with it, or each would have to be found out by itself. For protocols in which everything sent is answered.
  */
-export const connectWatched = (options: {
+export const watchedLinks = (options: {
   readonly host: string
   readonly port: number
   readonly limit: Duration.Duration
-}): Socket => {
-  const socket = connect({
-    host: options.host,
-    port: options.port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveMillis
-  })
+}): (() => Socket) => {
+  const links = new Set<Link>()
   const limitMillis = Duration.toMillis(options.limit)
-  let read = 0
-  let written = 0
-  let owedMillis = 0
-  const heard = () => {
-    read = socket.bytesRead
-    written = socket.bytesWritten
-    owedMillis = 0
+  const endSilent = () => {
+    for (const { end, quietMillis } of links) if (quietMillis >= limitMillis) end()
   }
-  socket.on("data", heard)
-  const watch = setInterval(() => {
-    // TLS takes the data for itself, and leaves the counts.
-    if (socket.bytesRead !== read) heard()
-    else if (socket.bytesWritten !== written && (owedMillis += lookMillis) >= limitMillis) {
-      socket.destroy(new Error(`No answer from ${options.host} within ${limitMillis} ms`))
+  return () => {
+    const socket = connect({
+      host: options.host,
+      port: options.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMillis
+    })
+    const link: Link = {
+      quietMillis: 0,
+      end: () => socket.destroy(new Error(`No answer from ${options.host} within ${limitMillis} ms`))
     }
-  }, lookMillis).unref()
-  socket.once("close", () => clearInterval(watch))
-  return socket
+    links.add(link)
+    let read = 0
+    let written = 0
+    let owedMillis = 0
+    const heard = () => {
+      read = socket.bytesRead
+      written = socket.bytesWritten
+      owedMillis = 0
+      link.quietMillis = 0
+    }
+    socket.on("data", heard)
+    const watch = setInterval(() => {
+      // TLS takes the data for itself, and leaves the counts.
+      if (socket.bytesRead !== read) return heard()
+      link.quietMillis += lookMillis
+      if (socket.bytesWritten !== written && (owedMillis += lookMillis) >= limitMillis) endSilent()
+    }, lookMillis).unref()
+    socket.once("close", () => {
+      clearInterval(watch)
+      links.delete(link)
+    })
+    return socket
+  }
 }

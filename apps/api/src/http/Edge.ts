@@ -126,7 +126,8 @@ export const Edge = HttpRouter.middleware(
           traceId: Option.getOrUndefined(span)?.traceId,
           origin: originOf(request)
         }
-        yield* gate.warnOfUntrusted(request).pipe(Effect.annotateLogs("request_id", facts.requestId))
+        const warning = gate.warningOf(request)
+        if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(request)
         const response = yield* (
           refusal === undefined ? inTime(cors(request, enveloped(app)), tooLong) : Effect.succeed(refusal)

@@ -71,13 +71,13 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
 
   let warned = false
   // Either somebody forges, or the operator forgot to name the proxy and all clients look like one.
-  const warnOfUntrusted = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> => {
-    if (warned || request.headers["x-forwarded-for"] === undefined || isTrusted(request)) return Effect.void
+  const warningOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> | undefined => {
+    if (warned || request.headers["x-forwarded-for"] === undefined || isTrusted(request)) return undefined
     warned = true
     return Effect.logWarning("X-Forwarded-For is ignored: it comes from a peer that TRUSTED_PROXIES does not name", {
       peer: Option.getOrElse(request.peerAddress, () => "unknown")
     })
   }
 
-  return { refusal, isHttps, warnOfUntrusted }
+  return { refusal, isHttps, warningOf }
 })

@@ -13,13 +13,24 @@ export class UserRequest extends Request.TaggedClass("UserRequest")<
   UserNotFound | CallFailure
 > {}
 
+/** How users are looked up: one, or several in one call. */
+interface UserLookUps {
+  readonly one: (userId: UserId) => Effect.Effect<typeof UserBody.Type, UserNotFound | CallFailure>
+  readonly many: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<typeof UserBody.Type>, CallFailure>
+}
+
 /** Answers all that are asked for in the same tick by one look-up, in which each is named once. */
-export const users = (
-  find: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<typeof UserBody.Type>, CallFailure>
-): RequestResolver.RequestResolver<UserRequest> =>
+export const users = ({ many, one }: UserLookUps): RequestResolver.RequestResolver<UserRequest> =>
   RequestResolver.make<UserRequest>(
     Effect.fnUntraced(function* (entries) {
-      const found = yield* find(Array.dedupe(entries.map(({ request }) => request.userId)))
+      const [first, ...others] = Array.dedupe(Array.map(entries, ({ request }) => request.userId))
+      // Most are asked for alone, and what reads one is quicker at it than what reads many.
+      if (others.length === 0) {
+        const exit = yield* Effect.exit(one(first))
+        for (const entry of entries) entry.completeUnsafe(exit)
+        return
+      }
+      const found = yield* many([first, ...others])
       const byId = new Map<string, typeof UserBody.Type>(found.map((user) => [user.id, user]))
       for (const entry of entries) {
         const user = byId.get(entry.request.userId)

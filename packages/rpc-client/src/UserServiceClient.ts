@@ -121,7 +121,7 @@ const make = Effect.gen(function* () {
     return resolved.flat()
   })
 
-  const users = Batches.users(getUsers)
+  const users = Batches.users({ one: (user_id) => persist(calls.GetUser({ user_id })), many: getUsers })
   const preferences = Batches.ofUser((user_id) => persist(lookUps.GetPreferences({ user_id })))
   const pushTokens = Batches.ofUser((user_id) => persist(lookUps.GetPushTokens({ user_id })))
   const deliveries = Batches.deliveries(resolveDeliveries)

@@ -196,11 +196,15 @@ export class DeliveriesRepo extends Context.Service<
             from unnest(${userIds}::uuid[]) as asked (user_id) join push_tokens using (user_id)
             where is_active order by last_used_at desc, id desc`),
 
+        // One by one: a plan from when the table was small, and read whole, would go on reading it whole as it grows.
         known: (notificationIds) =>
           rows(KnownRow)(sql`
-            select id, notification_id as "notificationId", place, user_id as "userId", channel, category,
-              is_charged as "isCharged"
-            from unnest(${notificationIds}::text[]) as asked (notification_id) join deliveries using (notification_id)`),
+            select d.id, d.notification_id as "notificationId", d.place, d.user_id as "userId", d.channel, d.category,
+              d.is_charged as "isCharged"
+            from unnest(${notificationIds}::text[]) as asked (notification_id)
+            cross join lateral (
+              select * from deliveries where notification_id = asked.notification_id offset 0
+            ) as d`),
 
         charged: (days) =>
           rows(ChargedRow)(sql`

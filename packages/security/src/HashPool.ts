@@ -22,6 +22,8 @@ interface Waiting {
  * its one job with it and the next job starts another. Threads start with the first jobs and end with the scope.
  */
 export interface HashPool {
+  /** Fails as `run` would now. */
+  readonly requireRoom: Effect.Effect<void, HashRefusal>
   readonly run: (job: HashJob) => Effect.Effect<HashAnswer, HashRefusal>
 }
 
@@ -100,15 +102,23 @@ export const make = Effect.fnUntraced(function* (options: {
     })
   )
 
+  const refusal = (): HashRefusal | undefined => {
+    if (closed) return ended
+    const running = busy.size
+    return running >= options.size && waiting.size >= options.queueSize
+      ? { _tag: "QueueFull", waitMillis: (meanMillis * (waiting.size + running)) / options.size }
+      : undefined
+  }
+
   return {
+    requireRoom: Effect.suspend(() => {
+      const refused = refusal()
+      return refused === undefined ? Effect.void : Effect.fail(refused)
+    }),
     run: (job) =>
       Effect.callback((resume) => {
-        const running = busy.size
-        if (closed) return resume(Effect.fail(ended))
-        if (running >= options.size && waiting.size >= options.queueSize) {
-          const waitMillis = (meanMillis * (waiting.size + running)) / options.size
-          return resume(Effect.fail({ _tag: "QueueFull", waitMillis }))
-        }
+        const refused = refusal()
+        if (refused !== undefined) return resume(Effect.fail(refused))
         const entered: Waiting = { job, resume }
         waiting.add(entered)
         options.onDepth(waiting.size)

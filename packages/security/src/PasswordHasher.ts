@@ -46,6 +46,11 @@ const duration = Metric.histogram("password_hash_duration_seconds", {
 export class PasswordHasher extends Context.Service<
   PasswordHasher,
   {
+    /**
+     * Fails where a job would be refused now. For before the work that leads up to a hash: in a storm of logins most are
+     * refused, and that should cost next to nothing.
+     */
+    readonly requireRoom: Effect.Effect<void, ServiceUnavailable>
     readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
     /** False as well for an unusable (`!...`) or malformed `stored`, after the work of a real check. */
     readonly verify: (password: Redacted.Redacted<string>, stored: string) => Effect.Effect<boolean, ServiceUnavailable>
@@ -69,13 +74,13 @@ export class PasswordHasher extends Context.Service<
           queueSize: settings.queueSize,
           onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
         })
-        return make(settings.cost, (job) => Effect.catch(pool.run(job), refuse))
+        return make(settings.cost, Effect.catch(pool.requireRoom, refuse), (job) => Effect.catch(pool.run(job), refuse))
       })
     )
 
   /** The same hashes at bcrypt's lowest cost, made where they are asked for: no threads, no queue. */
   static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
-    make(4, (job) => Effect.sync(() => PasswordHash.perform(job)))
+    make(4, Effect.void, (job) => Effect.sync(() => PasswordHash.perform(job)))
   )
 }
 
@@ -103,6 +108,7 @@ const refuse = (refusal: HashPool.HashRefusal): Effect.Effect<never, ServiceUnav
 
 const make = (
   cost: number,
+  requireRoom: Effect.Effect<void, ServiceUnavailable>,
   run: (job: PasswordHash.HashJob) => Effect.Effect<PasswordHash.HashAnswer, ServiceUnavailable>
 ): PasswordHasher["Service"] => {
   const measured = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
@@ -112,6 +118,7 @@ const make = (
     return value
   })
   return {
+    requireRoom,
     hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted<string>) {
       const normal = normalisePassword(Redacted.value(password))
       return String(yield* measured({ operation: "hash", password: normal, cost }))

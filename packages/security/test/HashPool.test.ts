@@ -18,8 +18,10 @@ describe("HashPool", () => {
       )
       const refusal = yield* Effect.flip(pool.run(job(4)))
       assert.strictEqual(refusal._tag, "QueueFull")
+      assert.strictEqual((yield* Effect.flip(pool.requireRoom))._tag, "QueueFull")
       assert.isAbove(refusal._tag === "QueueFull" ? refusal.waitMillis : 0, 0)
       for (const answer of yield* Fiber.joinAll(accepted)) assert.isString(answer.value)
+      yield* pool.requireRoom
       yield* pool.run(job(4))
     }).pipe(Effect.scoped)
   )

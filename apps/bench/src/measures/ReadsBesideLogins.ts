@@ -8,13 +8,15 @@ import { loggingIn } from "./Logins.ts"
 import { readers } from "./ProfileReads.ts"
 
 const perSecond = 200
+// As readers have connections of their own, so many that no read waits for another's answer.
+const connections = 100
 
 // Profile reads at a fixed rate, with or without others at the door.
 const reads = Effect.fnUntraced(function* (loginClients: number) {
   const { seconds, service, users } = yield* Bench
   const [client] = readers(users, (user) => user.access)
   if (client === undefined) return yield* Effect.die("There are no readers")
-  const reading = Effect.promise(() => openLoop({ url: service.url, seconds, perSecond, connections: 16, client }))
+  const reading = Effect.promise(() => openLoop({ url: service.url, seconds, perSecond, connections, client }))
   if (loginClients === 0) return { reads: yield* reading, refusals: undefined }
   const isRefusal = ({ head, status }: Answer) => (status === 503 || status === 429) && /\r\nretry-after:/i.test(head)
   const storm = Effect.promise(() =>

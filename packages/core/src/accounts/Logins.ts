@@ -90,6 +90,8 @@ export class Logins extends Context.Service<
       })
 
       const login = Effect.fn("Logins.login")(function* (attempt: Login) {
+        // Before anything is asked of an engine: a storm of logins is not to slow the reads.
+        yield* passwords.requireRoom
         const { network } = yield* CurrentOrigin
         const found = yield* lookUp(attempt.email)
         const account = yield* accountBucket(attempt.email, found)

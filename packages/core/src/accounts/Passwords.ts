@@ -11,6 +11,8 @@ export class CredentialsChanged extends Data.TaggedError("CredentialsChanged")<{
 export class Passwords extends Context.Service<
   Passwords,
   {
+    /** Fails where a check would be refused now, for want of threads. */
+    readonly requireRoom: Effect.Effect<void, ServiceUnavailable>
     /** False for no hash, after the work that most stored ones cost. */
     readonly verify: (
       password: Redacted.Redacted<string>,
@@ -55,7 +57,7 @@ export class Passwords extends Context.Service<
         return hasher.needsRehash(stored) ? Option.some(yield* hasher.hash(password)) : Option.none()
       })
 
-      return { verify, hash: hasher.hash, renew }
+      return { requireRoom: hasher.requireRoom, verify, hash: hasher.hash, renew }
     })
   )
 }

@@ -21,5 +21,16 @@ export const Figure = Schema.Struct({
 })
 export type Figure = typeof Figure.Type
 
+/** How many requests failed, of which there is to be none. */
+export const failures = (id: string, measure: string, failed: number): Figure => ({
+  id,
+  measure,
+  unit: "requests",
+  goal: { must: 0, aim: 0, better: "lower" },
+  ours: failed,
+  baseline: 0,
+  ratio: failed
+})
+
 export const reaches = ({ goal, ratio }: Pick<Figure, "goal" | "ratio">, wanted: "must" | "aim"): boolean =>
   goal.better === "higher" ? ratio >= goal[wanted] : ratio <= goal[wanted]

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import process from "node:process"
 import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
-import type { Figure } from "../Figure.ts"
+import { failures, type Figure } from "../Figure.ts"
 import { open, requestBytes } from "../load/Connection.ts"
 import * as Processes from "../Processes.ts"
 import type { User } from "../Users.ts"
@@ -65,14 +65,6 @@ export const starts = Effect.gen(function* () {
       goal: { must: 30, aim: 12, better: "lower" },
       ...compared
     },
-    {
-      id: "P12",
-      measure: "requests failed at SIGTERM under load",
-      unit: "requests",
-      goal: { must: 0, aim: 0, better: "lower" },
-      ours: failed,
-      baseline: 0,
-      ratio: failed
-    }
+    failures("P12", "requests failed at SIGTERM under load", failed)
   ] satisfies ReadonlyArray<Figure>
 })

@@ -24,6 +24,9 @@ export interface Outcome {
 const silentMillis = 600
 const quietMillis = 50
 
+// The shortest head in such pieces takes longer than the server lets pass between two looks at what is overdue.
+const pieceMillis = 100
+
 /** Sends the stream over a connection of its own. */
 export const exchange = (url: string, { ending, pieces }: Stream): Effect.Effect<Outcome> =>
   Effect.promise(
@@ -54,7 +57,7 @@ export const exchange = (url: string, { ending, pieces }: Stream): Effect.Effect
           for (const piece of pieces) {
             if (socket.destroyed) return
             socket.write(piece)
-            if (ending === "slow") await setTimeout(50)
+            if (ending === "slow") await setTimeout(pieceMillis)
           }
           if (ending === "cut") socket.destroy()
         }

@@ -17,13 +17,15 @@ interface Waiting {
 }
 
 /**
- * Threads that hash, first come first served. At most `size` jobs run and `queueSize` wait; the next is refused at once.
- * A job interrupted while it waits leaves the queue; one that runs runs out, its answer unread. A thread that dies takes
- * its one job with it and the next job starts another. Threads start with the first jobs and end with the scope.
+ * Threads that hash, first come first served: `size` jobs run at a time, the others wait. A job interrupted while it waits
+ * leaves the queue; one that runs runs out, its answer unread. A thread that dies takes its one job with it and the next
+ * job starts another. Threads start with the first jobs and end with the scope.
  */
 export interface HashPool {
-  /** Fails as `run` would now. */
-  readonly requireRoom: Effect.Effect<void, HashRefusal>
+  /** Takes one of `size` and `queueSize` places; where none is left it fails at once. */
+  readonly takePlace: Effect.Effect<void, HashRefusal>
+  readonly leavePlace: Effect.Effect<void>
+  /** For those who hold a place: among them alone the queue is never longer than `queueSize`. */
   readonly run: (job: HashJob) => Effect.Effect<HashAnswer, HashRefusal>
 }
 
@@ -47,6 +49,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const idle: Array<Worker> = []
   const busy = new Map<Worker, Waiting>()
   let meanMillis = 100
+  let taken = 0
   let closed = false
 
   const settle = (worker: Worker, outcome: Effect.Effect<HashAnswer, HashRefusal>) => {
@@ -102,23 +105,20 @@ export const make = Effect.fnUntraced(function* (options: {
     })
   )
 
-  const refusal = (): HashRefusal | undefined => {
-    if (closed) return ended
-    const running = busy.size
-    return running >= options.size && waiting.size >= options.queueSize
-      ? { _tag: "QueueFull", waitMillis: (meanMillis * (waiting.size + running)) / options.size }
-      : undefined
-  }
-
   return {
-    requireRoom: Effect.suspend(() => {
-      const refused = refusal()
-      return refused === undefined ? Effect.void : Effect.fail(refused)
+    takePlace: Effect.suspend(() => {
+      if (taken >= options.size + options.queueSize) {
+        return Effect.fail<HashRefusal>({ _tag: "QueueFull", waitMillis: (meanMillis * taken) / options.size })
+      }
+      taken++
+      return Effect.void
+    }),
+    leavePlace: Effect.sync(() => {
+      taken--
     }),
     run: (job) =>
       Effect.callback((resume) => {
-        const refused = refusal()
-        if (refused !== undefined) return resume(Effect.fail(refused))
+        if (closed) return resume(Effect.fail(ended))
         const entered: Waiting = { job, resume }
         waiting.add(entered)
         options.onDepth(waiting.size)

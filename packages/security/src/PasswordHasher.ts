@@ -9,7 +9,7 @@ import * as PasswordHash from "./PasswordHash.ts"
 export interface PasswordHasherSettings {
   /** bcrypt's cost: each step doubles the work. 4 to 16. */
   readonly cost: number
-  /** How many jobs may wait for a thread before the next is refused. */
+  /** How many may wait for a thread before the next is refused. */
   readonly queueSize: number
   /** How many threads hash; as many as there are cores when absent. */
   readonly threads?: number | undefined
@@ -40,17 +40,18 @@ const duration = Metric.histogram("password_hash_duration_seconds", {
  * Passwords are brought to NFC here, for hashing and checking alike. Django hashed what was typed, so a password that NFC
  * changes is tried as typed too.
  *
- * At most `queueSize` jobs wait; the next fails at once with `ServiceUnavailable`, whose `retryAfterSeconds` is when those
- * ahead will be done. Nothing here runs on the event loop or on libuv's threads.
+ * At most `queueSize` wait; the next fails at once with `ServiceUnavailable`, whose `retryAfterSeconds` is when those ahead
+ * will be done. Nothing here runs on the event loop or on libuv's threads.
  */
 export class PasswordHasher extends Context.Service<
   PasswordHasher,
   {
     /**
-     * Fails where a job would be refused now. For before the work that leads up to a hash: in a storm of logins most are
-     * refused, and that should cost next to nothing.
+     * Runs the effect with a place in the queue, which its hashes then do not ask for; where none is left it is refused
+     * before it begins. Put it around the work that leads up to a hash: in a storm of logins most are refused, and that is
+     * to cost next to nothing.
      */
-    readonly requireRoom: Effect.Effect<void, ServiceUnavailable>
+    readonly withPlace: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ServiceUnavailable, R>
     readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
     /** False as well for an unusable (`!...`) or malformed `stored`, after the work of a real check. */
     readonly verify: (password: Redacted.Redacted<string>, stored: string) => Effect.Effect<boolean, ServiceUnavailable>
@@ -74,13 +75,17 @@ export class PasswordHasher extends Context.Service<
           queueSize: settings.queueSize,
           onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
         })
-        return make(settings.cost, Effect.catch(pool.requireRoom, refuse), (job) => Effect.catch(pool.run(job), refuse))
+        return make(settings.cost, pool)
       })
     )
 
   /** The same hashes at bcrypt's lowest cost, made where they are asked for: no threads, no queue. */
   static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
-    make(4, Effect.void, (job) => Effect.sync(() => PasswordHash.perform(job)))
+    make(4, {
+      takePlace: Effect.void,
+      leavePlace: Effect.void,
+      run: (job) => Effect.sync(() => PasswordHash.perform(job))
+    })
   )
 }
 
@@ -106,19 +111,28 @@ const refuse = (refusal: HashPool.HashRefusal): Effect.Effect<never, ServiceUnav
         Effect.andThen(Effect.fail(unavailable(1)))
       )
 
-const make = (
-  cost: number,
-  requireRoom: Effect.Effect<void, ServiceUnavailable>,
-  run: (job: PasswordHash.HashJob) => Effect.Effect<PasswordHash.HashAnswer, ServiceUnavailable>
-): PasswordHasher["Service"] => {
+const HasPlace = Context.Reference("@user-service/security/PasswordHasher/HasPlace", { defaultValue: () => false })
+
+const make = (cost: number, pool: HashPool.HashPool): PasswordHasher["Service"] => {
+  const takePlace = Effect.catch(pool.takePlace, refuse)
+  const withPlace: PasswordHasher["Service"]["withPlace"] = (effect) =>
+    Effect.flatMap(HasPlace, (hasPlace) =>
+      hasPlace
+        ? effect
+        : Effect.acquireUseRelease(
+            takePlace,
+            () => Effect.provideService(effect, HasPlace, true),
+            () => pool.leavePlace
+          )
+    )
   const measured = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
-    const { milliseconds, value } = yield* run(job)
+    const { milliseconds, value } = yield* withPlace(Effect.catch(pool.run(job), refuse))
     yield* Metric.update(performed[job.operation], 1)
     yield* Metric.update(duration, milliseconds / 1000)
     return value
   })
   return {
-    requireRoom,
+    withPlace,
     hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted<string>) {
       const normal = normalisePassword(Redacted.value(password))
       return String(yield* measured({ operation: "hash", password: normal, cost }))

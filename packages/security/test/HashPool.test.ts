@@ -10,19 +10,16 @@ const make = (size: number, queueSize: number, onDepth: (waiting: number) => voi
   HashPool.make({ size, queueSize, onDepth })
 
 describe("HashPool", () => {
-  it.effect("past the queue a job is refused at once, with the time those ahead will take", () =>
+  it.effect("past the last place the next is refused at once, with the time those ahead will take", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 2)
-      const accepted = yield* Effect.forEach([8, 4, 4], (cost) =>
-        Effect.forkChild(pool.run(job(cost)), { startImmediately: true })
-      )
-      const refusal = yield* Effect.flip(pool.run(job(4)))
+      for (let place = 0; place < 3; place++) yield* pool.takePlace
+      const refusal = yield* Effect.flip(pool.takePlace)
       assert.strictEqual(refusal._tag, "QueueFull")
-      assert.strictEqual((yield* Effect.flip(pool.requireRoom))._tag, "QueueFull")
       assert.isAbove(refusal._tag === "QueueFull" ? refusal.waitMillis : 0, 0)
-      for (const answer of yield* Fiber.joinAll(accepted)) assert.isString(answer.value)
-      yield* pool.requireRoom
-      yield* pool.run(job(4))
+      yield* pool.leavePlace
+      yield* pool.takePlace
+      assert.strictEqual((yield* Effect.flip(pool.takePlace))._tag, "QueueFull")
     }).pipe(Effect.scoped)
   )
 

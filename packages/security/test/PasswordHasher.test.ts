@@ -26,6 +26,29 @@ describe("layer", () => {
     }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 })))
   )
 
+  it.effect("with a place every hash is made; without one nothing begins", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      const begun: Array<string> = []
+      const twice = (name: string) =>
+        hasher.withPlace(
+          Effect.suspend(() => {
+            begun.push(name)
+            return Effect.all([hasher.hash(password), hasher.hash(password)], { concurrency: 2 })
+          })
+        )
+      const accepted = yield* Effect.forEach(["first", "second"], (name) =>
+        Effect.forkChild(twice(name), { startImmediately: true })
+      )
+      assert.strictEqual((yield* Effect.flip(twice("third"))).what, "password hashing")
+      yield* Fiber.interrupt(yield* Effect.fromNullishOr(accepted[1]))
+      yield* twice("fourth")
+      yield* Fiber.await(yield* Effect.fromNullishOr(accepted[0]))
+      yield* Effect.all([twice("fifth"), twice("sixth")], { concurrency: 2 })
+      assert.deepStrictEqual(begun, ["first", "second", "fourth", "fifth", "sixth"])
+    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 })))
+  )
+
   it.effect("the longer the queue, the later to come again", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher

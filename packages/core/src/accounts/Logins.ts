@@ -89,16 +89,14 @@ export class Logins extends Context.Service<
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
-      const login = Effect.fn("Logins.login")(function* (attempt: Login) {
-        // Before anything is asked of an engine: a storm of logins is not to slow the reads.
-        yield* passwords.requireRoom
+      const attempt = Effect.fnUntraced(function* (given: Login) {
         const { network } = yield* CurrentOrigin
-        const found = yield* lookUp(attempt.email)
-        const account = yield* accountBucket(attempt.email, found)
-        const loggedIn = yield* check(attempt, found).pipe(
+        const found = yield* lookUp(given.email)
+        const account = yield* accountBucket(given.email, found)
+        const loggedIn = yield* check(given, found).pipe(
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
             // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
-            Effect.flatMap(lookUp(attempt.email), (now) => check(attempt, now)).pipe(
+            Effect.flatMap(lookUp(given.email), (now) => check(given, now)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
               Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new InvalidCredentials()))
             )
@@ -108,6 +106,9 @@ export class Logins extends Context.Service<
         yield* limits.clear(account)
         return loggedIn
       })
+
+      // With a place before anything is asked of an engine: a storm of logins is not to slow the reads.
+      const login = Effect.fn("Logins.login")((given: Login) => passwords.withPlace(attempt(given)))
 
       return { login }
     })

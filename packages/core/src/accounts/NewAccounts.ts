@@ -83,7 +83,7 @@ export class NewAccounts extends Context.Service<
         const { network } = yield* CurrentOrigin
         const { session, user } = yield* Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
           open(account, passwordHash)
-        ).pipe(limits.guard([{ limit: "register", key: network }]))
+        ).pipe(limits.guard([{ limit: "register", key: network }]), passwords.withPlace)
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 

@@ -92,7 +92,8 @@ export class PasswordChanges extends Context.Service<
           // Someone renewed the hash or changed the password meanwhile: the old password is judged against the new hash.
           Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid())),
-          limits.guard([{ limit: "changePassword", key: current.userId }])
+          limits.guard([{ limit: "changePassword", key: current.userId }]),
+          passwords.withPlace
         )
       )
 

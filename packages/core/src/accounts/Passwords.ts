@@ -11,8 +11,8 @@ export class CredentialsChanged extends Data.TaggedError("CredentialsChanged")<{
 export class Passwords extends Context.Service<
   Passwords,
   {
-    /** Fails where a check would be refused now, for want of threads. */
-    readonly requireRoom: Effect.Effect<void, ServiceUnavailable>
+    /** Runs the effect with a place among those who hash; where none is left it is refused before it begins. */
+    readonly withPlace: PasswordHasher["Service"]["withPlace"]
     /** False for no hash, after the work that most stored ones cost. */
     readonly verify: (
       password: Redacted.Redacted<string>,
@@ -57,7 +57,7 @@ export class Passwords extends Context.Service<
         return hasher.needsRehash(stored) ? Option.some(yield* hasher.hash(password)) : Option.none()
       })
 
-      return { requireRoom: hasher.requireRoom, verify, hash: hasher.hash, renew }
+      return { withPlace: hasher.withPlace, verify, hash: hasher.hash, renew }
     })
   )
 }

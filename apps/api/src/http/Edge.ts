@@ -20,8 +20,9 @@ import { EdgeSettings } from "./EdgeSettings.ts"
 import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
-import { literalUrl, routeOf, rpcPath } from "./Routes.ts"
+import { hashesPassword, literalUrl, routeOf, rpcPath } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
+import * as Turnstile from "./Turnstile.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
@@ -52,6 +53,7 @@ export const Edge = HttpRouter.middleware(
     const gate = yield* makeGate
     const originOf = makeOriginOf()
     const inTime = yield* Deadlines.make(timeAllowed)
+    const turnstile = yield* Turnstile.make
     const applyForwarded = HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies })
     const shared =
       settings.corsOrigins.length === 0
@@ -92,12 +94,12 @@ export const Edge = HttpRouter.middleware(
 
     const record = (
       request: HttpServerRequest.HttpServerRequest,
+      route: string | undefined,
       facts: RequestFacts,
       status: number,
       started: number,
       ended: number
     ) => {
-      const route = routeOf(request.method, request.url)
       metrics.observe(request.method, route, status, (ended - started) / 1000)
       AccessLog.write(sink, {
         time: ended,
@@ -118,6 +120,7 @@ export const Edge = HttpRouter.middleware(
         const asked = yield* HttpServerRequest.HttpServerRequest
         const url = literalUrl(asked.url)
         const request = url === asked.url ? asked : asked.modify({ url })
+        const route = routeOf(request.method, request.url)
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)
@@ -129,14 +132,16 @@ export const Edge = HttpRouter.middleware(
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(request)
-        const response = yield* (
-          refusal === undefined ? inTime(cors(request, enveloped(app)), tooLong) : Effect.succeed(refusal)
-        ).pipe(
+        const answer = cors(request, enveloped(app))
+        const inTurn = hashesPassword(route) ? Effect.andThen(turnstile, answer) : answer
+        const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
           // The client went away before there was an answer.
-          Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
+          Effect.onInterrupt(() =>
+            Effect.map(monotonicMillis, (ended) => record(request, route, facts, 499, started, ended))
+          ),
           Effect.updateContext(contextOf(request, facts, span))
         )
-        record(request, facts, response.status, started, yield* monotonicMillis)
+        record(request, route, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
         return HttpServerResponse.setHeaders(response, {
           ...headersOf(request, facts),

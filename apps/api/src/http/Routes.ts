@@ -61,6 +61,15 @@ add("POST", rpcPath)
 export const routeOf = (method: string, url: string): string | undefined =>
   HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler.path : undefined
 
+const passwordRoutes: ReadonlySet<string | undefined> = new Set([
+  "/api/v1/users/register/",
+  "/api/v1/users/login/",
+  "/api/v1/users/change-password/"
+])
+
+/** Whether what falls on the route waits for the hash of a password, and so can wait for others too. */
+export const hashesPassword = (route: string | undefined): boolean => passwordRoutes.has(route)
+
 /** The methods that have a route at this address, as the `Allow` header of a 405 lists them (RFC 9110, section 15.5.6). */
 export const allowedMethods = (url: string): ReadonlyArray<string> => {
   const allowed = [...methods].filter((method) => table.find(method, url) !== undefined)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Effect } from "effect"
 import { HttpApi } from "effect/http-api"
+import { hashesPassword, routeOf } from "../../src/http/Routes.ts"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import * as RawHttp from "./RawHttp.ts"
@@ -29,6 +30,17 @@ describe("routes", () => {
       declared.filter((endpoint) => !listed.has(endpoint)),
       []
     )
+  })
+
+  it("those that hash a password are known by their routes, and no others", () => {
+    const hashing = routes.flatMap(({ methods, path }) =>
+      methods.filter((method) => hashesPassword(routeOf(method, path))).map((method) => `${method} ${path}`)
+    )
+    assert.sameMembers(hashing, [
+      "POST /api/v1/users/register/",
+      "POST /api/v1/users/login/",
+      "POST /api/v1/users/change-password/"
+    ])
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {

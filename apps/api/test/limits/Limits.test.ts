@@ -408,5 +408,25 @@ describe("a full queue of password hashes", () => {
       // Hashes of a real cost, one after the other.
       120_000
     )
+
+    it.effect("keeps no one who reads waiting behind those who are refused", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const { access: token } = yield* api.login(person)
+        // Over connections that stand: new ones are taken one a turn of the event loop.
+        yield* atOnce(100, login(person.email, "wrong"))
+        const answered: Array<number> = []
+        const note = Effect.map((answer: { readonly status: number }) => answered.push(answer.status))
+        yield* Effect.all(
+          [
+            ...Array.from({ length: 100 }, () => note(login(person.email, "wrong"))),
+            note(api.send("GET", "/api/v1/users/profile/", { token }))
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.isBelow(answered.indexOf(200), 50)
+      })
+    )
   })
 })

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Turnstile from "../../src/http/Turnstile.ts"
+
+/** The turns of the event loop since it was made. */
+const countTurns = () => {
+  let turns = 0
+  const count = () => {
+    turns++
+    counting = setImmediate(count)
+  }
+  let counting = setImmediate(count)
+  return { turns: () => turns, stop: () => clearImmediate(counting) }
+}
+
+describe("Turnstile", () => {
+  it.live("one a turn of the event loop, in the order they came, now and later", () =>
+    Effect.gen(function* () {
+      const turnstile = yield* Turnstile.make
+      const { stop, turns } = countTurns()
+      const passed: Array<{ readonly who: number; readonly turn: number }> = []
+      const pass = (who: number) => Effect.map(turnstile, () => passed.push({ who, turn: turns() }))
+      yield* Effect.forEach([0, 1, 2, 3, 4], pass, { concurrency: "unbounded" })
+      yield* pass(5)
+      stop()
+      assert.deepStrictEqual(
+        passed.map(({ who }) => who),
+        [0, 1, 2, 3, 4, 5]
+      )
+      assert.strictEqual(new Set(passed.map(({ turn }) => turn)).size, 6)
+    })
+  )
+
+  it.live("who leaves the queue holds no one up", () =>
+    Effect.gen(function* () {
+      const turnstile = yield* Turnstile.make
+      const [first, second] = [yield* Effect.forkChild(turnstile), yield* Effect.forkChild(turnstile)]
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(first)
+      yield* Fiber.join(second)
+      yield* Fiber.interrupt(yield* Effect.forkChild(turnstile, { startImmediately: true }))
+      yield* turnstile
+    })
+  )
+})

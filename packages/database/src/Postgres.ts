@@ -1,9 +1,10 @@
 import { PgClient } from "@effect/sql-pg"
 import { engineUrl, isUrlOf } from "@user-service/domain/EngineUrl"
-import { Config, Duration, Layer, Metric, Option, Redacted, Schema } from "effect"
+import { Config, Duration, Effect, Layer, Metric, Option, Redacted, Schema } from "effect"
 import { Reactivity } from "effect/reactivity"
-import type { SqlClient, SqlError } from "effect/sql"
+import { SqlClient, type SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
+import { lending, withPipelining } from "./Pipelining.ts"
 import { watchedLinks } from "./SilentLink.ts"
 
 /** Where PostgreSQL is, and how many connections this process holds to it. */
@@ -93,14 +94,14 @@ const directClient = (url: Redacted.Redacted<string>) =>
     })
   ).pipe(Layer.provide(Reactivity.layer))
 
+// What reads and single statements share; each takes many of them at once.
+const sharedConnections = (poolSize: number): number => Math.ceil(poolSize / 4)
+
 const client = (settings: PostgresSettings) => {
   const { hostname, port } = new URL(Redacted.value(settings.url))
-  return PgClient.layer({
+  const shared = sharedConnections(settings.poolSize)
+  const session = {
     url: settings.url,
-    // All of them from the start, and for good: a pool that shrinks can forget who waits for it (decision 0011).
-    minConnections: settings.poolSize,
-    maxConnections: settings.poolSize,
-    multiplex: true,
     connectTimeout,
     applicationName,
     stream: watchedLinks({ host: withoutBrackets(hostname), port: Number(port || 5432), limit: silenceLimit }),
@@ -109,5 +110,18 @@ const client = (settings: PostgresSettings) => {
       statement_timeout: String(Duration.toMillis(statementTimeout)),
       idle_in_transaction_session_timeout: "10000"
     }
-  })
+  }
+  return Layer.effect(
+    SqlClient.SqlClient,
+    Effect.gen(function* () {
+      // All of them from the start, and for good: a pool that shrinks can forget who waits for it (decision 0011).
+      const client = yield* PgClient.make({
+        ...session,
+        minConnections: shared,
+        maxConnections: shared,
+        multiplex: true
+      })
+      return withPipelining(client, yield* lending(session, settings.poolSize - shared))
+    })
+  ).pipe(Layer.provide(Reactivity.layer))
 }

@@ -10,7 +10,7 @@ const lock = 77
 
 /** A process with connections of its own. */
 const processOn = (url: string) =>
-  Effect.map(Layer.build(Layer.fresh(Postgres.layer({ url: Redacted.make(url), poolSize: 3 }))), (context) => {
+  Effect.map(Layer.build(Layer.fresh(Postgres.layer({ url: Redacted.make(url), poolSize: 8 }))), (context) => {
     const sql = Context.get(context, SqlClient.SqlClient)
     return <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.provideService(whileLeading(lock)(effect), SqlClient.SqlClient, sql)

@@ -4,5 +4,6 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { databaseUrl } from "./engine.ts"
 
 describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
-  suite("Postgres.layer", TestDatabase.layerPostgres(databaseUrl), 10)
+  // Of its ten connections, those that are for transactions.
+  suite("Postgres.layer", TestDatabase.layerPostgres(databaseUrl), 7)
 })

@@ -5,17 +5,18 @@ import { Storage } from "@user-service/database/Storage"
 import { Context, Effect, Latch, Layer, Redacted, Ref } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** How many connections a process has. */
+/** How many connections a process has for transactions, and in all. */
 export const connections = 4
+const poolSize = 6
 
 /** What one process has, with connections of its own. */
 export const oneProcess = Effect.fnUntraced(function* (url: string) {
-  const database = Postgres.layer({ url: Redacted.make(url), poolSize: connections })
+  const database = Postgres.layer({ url: Redacted.make(url), poolSize })
   const context = yield* Layer.build(Layer.fresh(Storage.layer.pipe(Layer.provideMerge(database))))
   const sql = Context.get(context, SqlClient.SqlClient)
   const storage = Context.get(context, Storage)
 
-  /** Holds all the connections in transactions at the same time, which shows that none was lost. */
+  /** Holds all that are for transactions at the same time, which shows that none was lost. */
   const holdAll = Effect.gen(function* () {
     const all = yield* Latch.make()
     const held = yield* Ref.make(0)

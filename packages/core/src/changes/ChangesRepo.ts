@@ -1,3 +1,4 @@
+import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema, Tracer } from "effect"
@@ -37,7 +38,7 @@ export class ChangesRepo extends Context.Service<
   {
     /** Locks the rows of those that exist, in id order; `version` is the one they get when the change is recorded. */
     readonly lock: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<LockedUser>, SqlError.SqlError>
-    /** Raises the version of the `locked` and writes events and audit entries, in one statement. */
+    /** Raises the version of the `locked` and writes events and audit entries, in one statement: the transaction's last. */
     readonly record: (
       locked: ReadonlyArray<LockedUser>,
       events: ReadonlyArray<DomainEvent>,
@@ -49,6 +50,7 @@ export class ChangesRepo extends Context.Service<
     ChangesRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
+      const storage = yield* Storage.Storage
       const random = yield* SecureRandom.SecureRandom
 
       const lock = (userIds: ReadonlyArray<UserId>) =>
@@ -88,7 +90,7 @@ export class ChangesRepo extends Context.Service<
             details: entry.details ?? {}
           }))
         )
-        yield* sql`
+        yield* storage.last(sql`
           with raised as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
           ), audited as (
@@ -100,7 +102,7 @@ export class ChangesRepo extends Context.Service<
           insert into outbox (id, user_id, user_version, event_type, payload, traceparent, created_at)
           select id, user_id, user_version, event_type, payload, ${Option.getOrNull(traceparent)}::text, ${now}::timestamptz
           from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
-            as event (id uuid, user_id uuid, user_version bigint, event_type text, payload jsonb)`
+            as event (id uuid, user_id uuid, user_version bigint, event_type text, payload jsonb)`)
       })
 
       return { lock, record }

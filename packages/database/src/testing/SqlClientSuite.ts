@@ -126,7 +126,7 @@ const allAreFree = Effect.fnUntraced(function* (connections: number) {
   yield* Effect.forEach(fibers, (fiber) => Fiber.join(fiber))
 })
 
-/** What every `SqlClient` promises; `connections` is how many it has. */
+/** What every `SqlClient` promises; `connections` is how many transactions it can hold at once. */
 export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E>, connections: number) =>
   describe(name, () => {
     it.layer(Layer.provideMerge(createTable, layer), { excludeTestServices: true })((it) => {

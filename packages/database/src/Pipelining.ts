@@ -1,0 +1,141 @@
+import { type PgConnection, PgPool } from "@effect/sql-pg"
+import { Effect, Fiber, Option, Predicate, Scope, Semaphore, Stream } from "effect"
+import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
+
+/**
+ * A client whose transactions send their next statement before the last one is answered, where its answer is not needed
+ * for that: `BEGIN` goes out with the first, and what is {@link sentWithCommit} with `COMMIT`. The server does one after
+ * the other all the same, and after one that failed none. `session` opens one that takes several statements at once.
+ */
+export const withPipelining = <Client extends SqlClient.SqlClient>(
+  client: Client,
+  session: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
+): Client => {
+  const execute = (connection: SqlConnection.Connection, statement: string) =>
+    connection.executeUnprepared(statement, [], undefined)
+  return Object.assign(client, {
+    withTransaction: SqlClient.makeWithTransaction<unknown, SqlConnection.Connection>({
+      transactionService: client.transactionService,
+      spanAttributes: [["db.system.name", "postgresql"]],
+      acquireConnection: (restore) => Effect.map(restore(session), (lent) => new Lent(lent)),
+      begin: (connection, statement = "BEGIN") => send(connection, connection.execute(statement, [], undefined)),
+      savepoint: (connection, id) => execute(connection, `SAVEPOINT s${id}`),
+      releaseSavepoint: (connection, id) => execute(connection, `RELEASE SAVEPOINT s${id}`),
+      rollbackSavepoint: (connection, id) => execute(connection, `ROLLBACK TO SAVEPOINT s${id}`),
+      commit: (connection) =>
+        // The server answers COMMIT by ROLLBACK where a statement before it failed.
+        Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
+          isRolledBack(result) ? Effect.fail(rolledBack) : Effect.void
+        ),
+      rollback: (connection) => connection.execute("ROLLBACK", [], undefined)
+    })
+  })
+}
+
+/**
+ * For the last statement of a transaction of `client`: it goes out with `COMMIT` where the client can send both at once.
+ * Its failure is that of the commit then.
+ */
+export const sentWithCommit = (
+  client: SqlClient.SqlClient,
+  statement: Effect.Effect<unknown, SqlError.SqlError>
+): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.flatMap(Effect.serviceOption(client.transactionService), (transaction) =>
+    Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.asVoid(statement)
+  )
+
+/**
+ * Sessions that are each lent to one at a time, the last used first. Every one is a pool of one: the library's own pool of
+ * many lets those wait who could have one, where some could not be opened.
+ */
+export const lending = Effect.fnUntraced(function* (config: PgPool.Config, size: number) {
+  const places = yield* Semaphore.make(size)
+  const free = yield* Effect.replicateEffect(
+    PgPool.make({ ...config, multiplex: true, multiplexConcurrency: 1, minConnections: 1, maxConnections: 1 }),
+    size
+  )
+  const place = Effect.acquireRelease(
+    Effect.map(places.take(1), () => free.pop()),
+    (pool) => {
+      if (pool !== undefined) free.push(pool)
+      return places.release(1)
+    },
+    { interruptible: true }
+  )
+  return Effect.flatMap(place, (pool) => pool?.get ?? Effect.die("There are as many places as sessions"))
+})
+
+const send = (connection: SqlConnection.Connection, statement: Effect.Effect<unknown, SqlError.SqlError>) =>
+  connection instanceof Lent ? connection.send(statement) : Effect.asVoid(statement)
+
+const isRolledBack = (result: unknown): boolean =>
+  Predicate.hasProperty(result, "command") && result.command === "ROLLBACK"
+
+const rolledBack = new SqlError.SqlError({
+  reason: new SqlError.UnknownError({
+    cause: new Error("COMMIT rolled back a failed transaction"),
+    message: "COMMIT rolled back a failed transaction",
+    operation: "commit"
+  })
+})
+
+/** A session lent to one transaction. */
+class Lent implements SqlConnection.Connection {
+  private readonly session: PgConnection.PgConnection
+  private sent = 0
+  private unanswered: ReadonlyArray<Fiber.Fiber<unknown, SqlError.SqlError>> = []
+
+  constructor(session: PgConnection.PgConnection) {
+    this.session = session
+  }
+
+  /** Sends the statement and leaves its answer to the next one. */
+  send(statement: Effect.Effect<unknown, SqlError.SqlError>): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      const before = this.sent
+      return Effect.flatMap(Effect.forkChild(statement, { startImmediately: true }), (fiber) => {
+        // What has not gone out at once must not go out after what comes next.
+        if (this.sent === before) return Effect.asVoid(Fiber.join(fiber))
+        this.unanswered = [...this.unanswered, fiber]
+        return Effect.void
+      })
+    })
+  }
+
+  // Answers come in order, so those that are still awaited are there before this one's; a failure among them, as of BEGIN,
+  // is this one's too.
+  private run<A>(statement: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      const before = this.unanswered
+      this.unanswered = []
+      this.sent++
+      return before.length === 0 ? statement : Effect.tap(statement, Fiber.joinAll(before))
+    })
+  }
+
+  private rows(
+    sql: string,
+    parameters: ReadonlyArray<unknown>,
+    transform: Parameters<SqlConnection.Connection["execute"]>[2],
+    prepare: boolean
+  ) {
+    return Effect.map(this.run(this.session.query(sql, parameters, prepare)), ({ rows }) =>
+      transform === undefined ? rows : transform(rows)
+    )
+  }
+
+  readonly execute: SqlConnection.Connection["execute"] = (sql, parameters, transform) =>
+    this.rows(sql, parameters, transform, true)
+  readonly executeUnprepared: SqlConnection.Connection["executeUnprepared"] = (sql, parameters, transform) =>
+    this.rows(sql, parameters, transform, false)
+  readonly executeRaw: SqlConnection.Connection["executeRaw"] = (sql, parameters) =>
+    this.run(this.session.query(sql, parameters))
+  readonly executeValues: SqlConnection.Connection["executeValues"] = (sql, parameters) =>
+    this.run(this.session.queryValues(sql, parameters))
+  readonly executeValuesUnprepared: SqlConnection.Connection["executeValuesUnprepared"] = (sql, parameters) =>
+    this.run(this.session.queryValues(sql, parameters, false))
+  readonly executeStream: SqlConnection.Connection["executeStream"] = (sql, parameters, transform) => {
+    const rows = this.session.stream(sql, parameters)
+    return transform === undefined ? rows : Stream.map(rows, (row) => transform([row])[0])
+  }
+}

@@ -4,7 +4,7 @@ import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 
 /**
  * A client whose transactions send their next statement before the last one is answered, where its answer is not needed
- * for that: `BEGIN` goes out with the first, and what is {@link sentWithCommit} with `COMMIT`. The server does one after
+ * for that: `BEGIN` goes out with the first, and what is {@link sentAhead} with the one after it. The server does one after
  * the other all the same, and after one that failed none. `session` opens one that takes several statements at once.
  */
 export const withPipelining = <Client extends SqlClient.SqlClient>(
@@ -18,7 +18,8 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
       transactionService: client.transactionService,
       spanAttributes: [["db.system.name", "postgresql"]],
       acquireConnection: (restore) => Effect.map(restore(session), (lent) => new Lent(lent)),
-      begin: (connection, statement = "BEGIN") => send(connection, connection.execute(statement, [], undefined)),
+      begin: (connection, statement = "BEGIN") =>
+        Effect.asVoid(send(connection, connection.execute(statement, [], undefined))),
       savepoint: (connection, id) => execute(connection, `SAVEPOINT s${id}`),
       releaseSavepoint: (connection, id) => execute(connection, `RELEASE SAVEPOINT s${id}`),
       rollbackSavepoint: (connection, id) => execute(connection, `ROLLBACK TO SAVEPOINT s${id}`),
@@ -33,15 +34,15 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
 }
 
 /**
- * For the last statement of a transaction of `client`: it goes out with `COMMIT` where the client can send both at once.
- * Its failure is that of the commit then.
+ * Sends a statement of a transaction of `client` and goes on to the next without its answer, where the client can; the
+ * effect that comes of it waits for the answer. A failure comes out of the next statement too, or of the commit.
  */
-export const sentWithCommit = (
+export const sentAhead = <A>(
   client: SqlClient.SqlClient,
-  statement: Effect.Effect<unknown, SqlError.SqlError>
-): Effect.Effect<void, SqlError.SqlError> =>
+  statement: Effect.Effect<A, SqlError.SqlError>
+): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError> =>
   Effect.flatMap(Effect.serviceOption(client.transactionService), (transaction) =>
-    Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.asVoid(statement)
+    Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.map(statement, Effect.succeed)
   )
 
 /**
@@ -65,8 +66,8 @@ export const lending = Effect.fnUntraced(function* (config: PgPool.Config, size:
   return Effect.flatMap(place, (pool) => pool?.get ?? Effect.die("There are as many places as sessions"))
 })
 
-const send = (connection: SqlConnection.Connection, statement: Effect.Effect<unknown, SqlError.SqlError>) =>
-  connection instanceof Lent ? connection.send(statement) : Effect.asVoid(statement)
+const send = <A>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError>) =>
+  connection instanceof Lent ? connection.send(statement) : Effect.map(statement, Effect.succeed)
 
 const isRolledBack = (result: unknown): boolean =>
   Predicate.hasProperty(result, "command") && result.command === "ROLLBACK"
@@ -89,15 +90,15 @@ class Lent implements SqlConnection.Connection {
     this.session = session
   }
 
-  /** Sends the statement and leaves its answer to the next one. */
-  send(statement: Effect.Effect<unknown, SqlError.SqlError>): Effect.Effect<void, SqlError.SqlError> {
+  /** Sends the statement; the effect that comes of it waits for the answer. */
+  send<A>(statement: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<Effect.Effect<A, SqlError.SqlError>> {
     return Effect.suspend(() => {
       const before = this.sent
       return Effect.flatMap(Effect.forkChild(statement, { startImmediately: true }), (fiber) => {
         // What has not gone out at once must not go out after what comes next.
-        if (this.sent === before) return Effect.asVoid(Fiber.join(fiber))
+        if (this.sent === before) return Effect.as(Fiber.await(fiber), Fiber.join(fiber))
         this.unanswered = [...this.unanswered, fiber]
-        return Effect.void
+        return Effect.succeed(Fiber.join(fiber))
       })
     })
   }

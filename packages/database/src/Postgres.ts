@@ -94,8 +94,8 @@ const directClient = (url: Redacted.Redacted<string>) =>
     })
   ).pipe(Layer.provide(Reactivity.layer))
 
-// What reads and single statements share; each takes many of them at once.
-const sharedConnections = (poolSize: number): number => Math.ceil(poolSize / 4)
+// What reads and single statements share, which takes many of them at once; the others are for transactions, one each.
+const sharedConnections = (poolSize: number): number => Math.ceil(poolSize / 5)
 
 const client = (settings: PostgresSettings) => {
   const { hostname, port } = new URL(Redacted.value(settings.url))

@@ -1,7 +1,7 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import { sentWithCommit } from "./Pipelining.ts"
+import { sentAhead } from "./Pipelining.ts"
 
 /**
  * How statements are run so that a failure of the database has one of three ends: a reason the caller acts on (see
@@ -26,10 +26,12 @@ export class Storage extends Context.Service<
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
-     * Runs the last statement of a transaction, where the engine takes several at once together with the commit. Its
-     * failure may come out of the transaction only, and not here.
+     * Sends a statement of a transaction and goes on to the next, where the engine takes several at once; the effect that
+     * comes of it waits for the answer. A failure comes out of the next statement too, or of the transaction.
      */
-    readonly last: (statement: Effect.Effect<unknown, SqlError.SqlError>) => Effect.Effect<void, SqlError.SqlError>
+    readonly ahead: <A>(
+      statement: Effect.Effect<A, SqlError.SqlError>
+    ) => Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError>
     /** How long the server takes to answer; fails when it does not within a second. */
     readonly ping: Effect.Effect<Duration.Duration, ServiceUnavailable>
   }
@@ -57,7 +59,7 @@ export class Storage extends Context.Service<
               settled,
               inProgress.transaction
             ),
-        last: (statement) => sentWithCommit(sql, statement),
+        ahead: (statement) => sentAhead(sql, statement),
         ping: sql`select 1`.pipe(
           Effect.timed,
           Effect.map(([elapsed]) => elapsed),

@@ -5,5 +5,5 @@ import { databaseUrl } from "./engine.ts"
 
 describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   // Of its ten connections, those that are for transactions.
-  suite("Postgres.layer", TestDatabase.layerPostgres(databaseUrl), 7)
+  suite("Postgres.layer", TestDatabase.layerPostgres(databaseUrl), 8)
 })

@@ -65,7 +65,7 @@ export class NewAccounts extends Context.Service<
                     .register(
                       { userId: id, sessionId: session.id },
                       { token: account.pushToken.value, platform: "web" },
-                      [id, ...locked.map((user) => user.id)]
+                      Effect.map(locked, (users) => [id, ...users.map((user) => user.id)])
                     )
                     .pipe(Effect.catchTag("TokenInvalid", () => Effect.die("A session just opened has ended")))).events
               const user = yield* profiles.find(id)

@@ -15,6 +15,9 @@ export interface Change<A> {
   readonly audit: ReadonlyArray<AuditEntry>
 }
 
+/** The users whose rows the transaction holds: waits for the locks. A statement needs not wait, it comes after them anyway. */
+export type Locked<E = never> = Effect.Effect<ReadonlyArray<LockedUser>, E | SqlError.SqlError>
+
 /**
  * Every change to a user, as one transaction: their row is locked first, then the change is made, then its events and
  * audit entries are written and the user's version rises. Once it is committed the cached copies go and the relay is
@@ -29,12 +32,12 @@ export class Changes extends Context.Service<
      */
     readonly change: <A, E, R>(
       userIds: Array.NonEmptyReadonlyArray<UserId>,
-      change: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
+      change: (locked: Locked<UserNotFound>) => Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
     /** Runs a `change` that makes a user; `others` are locked as in `change`. */
     readonly create: <A, E, R>(
       others: ReadonlyArray<UserId>,
-      change: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
+      change: (locked: Locked) => Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
   }
 >()("@user-service/core/changes/Changes") {
@@ -47,8 +50,9 @@ export class Changes extends Context.Service<
       const outbox = yield* OutboxSignal
 
       const run = <A, E, R, F>(
-        lock: Effect.Effect<ReadonlyArray<LockedUser>, F>,
-        body: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<Change<A>, E, R>
+        userIds: ReadonlyArray<UserId>,
+        check: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<ReadonlyArray<LockedUser>, F>,
+        body: (locked: Locked<F>) => Effect.Effect<Change<A>, E, R>
       ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
         Effect.suspend(() => {
           let written: { readonly locked: ReadonlyArray<LockedUser>; readonly change: Change<A> } | undefined
@@ -56,8 +60,11 @@ export class Changes extends Context.Service<
             .transaction(
               Effect.gen(function* () {
                 written = undefined
-                const locked = yield* lock
-                const change = yield* body(locked)
+                const locking = Effect.flatMap(yield* storage.ahead(repo.lock(userIds)), check)
+                const exit = yield* Effect.exit(body(locking))
+                // Without the locks it does not matter what the change came to.
+                const locked = yield* locking
+                const change = yield* exit
                 written = { locked, change }
                 yield* repo.record(locked, change.events, change.audit)
                 return change.result
@@ -76,12 +83,12 @@ export class Changes extends Context.Service<
       return {
         change: (userIds, change) =>
           run(
-            Effect.flatMap(repo.lock(userIds), (locked) =>
-              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound())
-            ),
+            userIds,
+            (locked) =>
+              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound()),
             change
           ),
-        create: (others, change) => run(repo.lock(others), change)
+        create: (others, change) => run(others, Effect.succeed, change)
       }
     })
   )

@@ -90,7 +90,9 @@ export class ChangesRepo extends Context.Service<
             details: entry.details ?? {}
           }))
         )
-        yield* storage.last(sql`
+        // With the commit that follows it.
+        yield* Effect.asVoid(
+          storage.ahead(sql`
           with raised as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
           ), audited as (
@@ -103,6 +105,7 @@ export class ChangesRepo extends Context.Service<
           select id, user_id, user_version, event_type, payload, ${Option.getOrNull(traceparent)}::text, ${now}::timestamptz
           from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
             as event (id uuid, user_id uuid, user_version bigint, event_type text, payload jsonb)`)
+        )
       })
 
       return { lock, record }

@@ -61,7 +61,7 @@ export class PushTokens extends Context.Service<
               const { events, isNew, token } = yield* registrations.register(
                 owner,
                 registration,
-                locked.map((user) => user.id)
+                Effect.map(locked, (users) => users.map((user) => user.id))
               )
               return {
                 result: { token, isNew },

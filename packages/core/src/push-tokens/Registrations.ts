@@ -55,11 +55,11 @@ export class Registrations extends Context.Service<
      * An upsert: one row a token, and one a named device of a user. It reactivates, moves the token here from whoever
      * held it, and deletes the longest unused active token beyond the limit. `TokenInvalid` when the session has ended.
      */
-    readonly register: (
+    readonly register: <E>(
       owner: Owner,
       registration: Registration,
-      locked: ReadonlyArray<UserId>
-    ) => Effect.Effect<Registered, TokenInvalid | HolderNotLocked | SqlError.SqlError>
+      locked: Effect.Effect<ReadonlyArray<UserId>, E>
+    ) => Effect.Effect<Registered, TokenInvalid | HolderNotLocked | SqlError.SqlError | E>
     /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
@@ -101,10 +101,10 @@ export class Registrations extends Context.Service<
           return { row, evicted: row.isActive ? yield* evict(owner.userId, id) : [] }
         })
 
-        const register = Effect.fn("Registrations.register")(function* (
+        const register = Effect.fn("Registrations.register")(function* <E>(
           owner: Owner,
           { platform, token, ...fields }: Registration,
-          locked: ReadonlyArray<UserId>
+          locked: Effect.Effect<ReadonlyArray<UserId>, E>
         ) {
           const now = yield* DateTime.now
           const stored = { token, tokenHash: yield* hash(token), platform }
@@ -114,7 +114,7 @@ export class Registrations extends Context.Service<
           if (!isAlive) return yield* new TokenInvalid()
           const sameToken = found.find((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
-          if (sameToken !== undefined && !locked.includes(sameToken.userId)) {
+          if (sameToken !== undefined && !(yield* locked).includes(sameToken.userId)) {
             return yield* new HolderNotLocked({ holder: Option.some(sameToken.userId) })
           }
 

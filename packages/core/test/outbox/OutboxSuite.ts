@@ -286,7 +286,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           const users = yield* Effect.replicateEffect(newUser, 3)
           for (const user of users) yield* rename(user, "1")
           yield* sql`
-            update outbox set created_at = created_at - interval '90 seconds' where user_id = ${users[1] ?? ""}`
+            update outbox set created_at = created_at - interval '90 seconds' where user_id = ${users[0] ?? ""}`
           const { seconds, waiting } = yield* lag
           assert.strictEqual(waiting, 3)
           assert.isTrue(seconds >= 90 && seconds < 95, String(seconds))

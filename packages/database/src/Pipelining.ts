@@ -28,7 +28,8 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
         Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
           isRolledBack(result) ? Effect.fail(rolledBack) : Effect.void
         ),
-      rollback: (connection) => connection.execute("ROLLBACK", [], undefined)
+      rollback: (connection) =>
+        connection instanceof Lent ? connection.rollBack : connection.execute("ROLLBACK", [], undefined)
     })
   })
 }
@@ -37,10 +38,10 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
  * Sends a statement of a transaction of `client` and goes on to the next without its answer, where the client can; the
  * effect that comes of it waits for the answer. A failure comes out of the next statement too, or of the commit.
  */
-export const sentAhead = <A>(
+export const sentAhead = <A, R>(
   client: SqlClient.SqlClient,
-  statement: Effect.Effect<A, SqlError.SqlError>
-): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError> =>
+  statement: Effect.Effect<A, SqlError.SqlError, R>
+): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R> =>
   Effect.flatMap(Effect.serviceOption(client.transactionService), (transaction) =>
     Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.map(statement, Effect.succeed)
   )
@@ -66,7 +67,7 @@ export const lending = Effect.fnUntraced(function* (config: PgPool.Config, size:
   return Effect.flatMap(place, (pool) => pool?.get ?? Effect.die("There are as many places as sessions"))
 })
 
-const send = <A>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError>) =>
+const send = <A, R>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError, R>) =>
   connection instanceof Lent ? connection.send(statement) : Effect.map(statement, Effect.succeed)
 
 const isRolledBack = (result: unknown): boolean =>
@@ -91,7 +92,9 @@ class Lent implements SqlConnection.Connection {
   }
 
   /** Sends the statement; the effect that comes of it waits for the answer. */
-  send<A>(statement: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<Effect.Effect<A, SqlError.SqlError>> {
+  send<A, R>(
+    statement: Effect.Effect<A, SqlError.SqlError, R>
+  ): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, never, R> {
     return Effect.suspend(() => {
       const before = this.sent
       return Effect.flatMap(Effect.forkChild(statement, { startImmediately: true }), (fiber) => {
@@ -103,14 +106,22 @@ class Lent implements SqlConnection.Connection {
     })
   }
 
-  // Answers come in order, so those that are still awaited are there before this one's; a failure among them, as of BEGIN,
-  // is this one's too.
+  /** Whatever became of what was sent. */
+  readonly rollBack: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => {
+    this.unanswered = []
+    return Effect.asVoid(this.session.query("ROLLBACK"))
+  })
+
+  // Answers come in order, so those that are still awaited are there before this one's; a failure among them is why
+  // this one failed, or may not stand.
   private run<A>(statement: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
     return Effect.suspend(() => {
       const before = this.unanswered
       this.unanswered = []
       this.sent++
-      return before.length === 0 ? statement : Effect.tap(statement, Fiber.joinAll(before))
+      return before.length === 0
+        ? statement
+        : Effect.flatMap(Effect.exit(statement), (exit) => Effect.andThen(Fiber.joinAll(before), exit))
     })
   }
 

@@ -29,9 +29,9 @@ export class Storage extends Context.Service<
      * Sends a statement of a transaction and goes on to the next, where the engine takes several at once; the effect that
      * comes of it waits for the answer. A failure comes out of the next statement too, or of the transaction.
      */
-    readonly ahead: <A>(
-      statement: Effect.Effect<A, SqlError.SqlError>
-    ) => Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError>
+    readonly ahead: <A, R>(
+      statement: Effect.Effect<A, SqlError.SqlError, R>
+    ) => Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R>
     /** How long the server takes to answer; fails when it does not within a second. */
     readonly ping: Effect.Effect<Duration.Duration, ServiceUnavailable>
   }

@@ -17,9 +17,21 @@ export const putPreferences: Write = (token) =>
     body: { frequency_limit: Math.floor(performance.now()) % 1000 }
   })
 
-// Each a token nobody had.
-const postPushToken: Write = (token) =>
-  requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: randomUUID(), platform: "web" } })
+const postPushToken = (token: string, pushToken: string) =>
+  requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: pushToken, platform: "web" } })
+
+// Each a token nobody had: past the twentieth of a user, another one goes for it.
+const postNewToken: Write = (token) => postPushToken(token, randomUUID())
+
+// The same at each start of the app.
+const postKnownToken = (): Write => {
+  const pushTokens = new Map<string, string>()
+  return (token) => {
+    const pushToken = pushTokens.get(token) ?? randomUUID()
+    pushTokens.set(token, pushToken)
+    return postPushToken(token, pushToken)
+  }
+}
 
 /** Clients that write for the users by turns. */
 export const writers = (
@@ -56,4 +68,8 @@ const figure = (what: string, write: Write) =>
   })
 
 /** P3. */
-export const writes = Effect.all([figure("preferences PUT", putPreferences), figure("push token POST", postPushToken)])
+export const writes = Effect.all([
+  figure("preferences PUT", putPreferences),
+  figure("push token POST, one that is known", postKnownToken()),
+  figure("push token POST, each one new", postNewToken)
+])

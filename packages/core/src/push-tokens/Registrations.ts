@@ -95,10 +95,12 @@ export class Registrations extends Context.Service<
           owner: Owner,
           stored: StoredToken,
           fields: PushTokenFields,
+          wasLive: boolean,
           now: DateTime.Utc
         ) {
           const row = yield* repo.rebind(id, owner, stored, fields, now)
-          return { row, evicted: row.isActive ? yield* evict(owner.userId, id) : [] }
+          // One that was live already, as most are that apps register at each start, makes no more of them.
+          return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
         })
 
         const register = Effect.fn("Registrations.register")(function* <E>(
@@ -124,9 +126,10 @@ export class Registrations extends Context.Service<
           if (sameDevice !== undefined && sameToken !== undefined) {
             yield* repo.remove(sameToken.userId, [sameToken.id])
           }
+          const wasLive = existing !== undefined && existing.isActive && existing.userId === owner.userId
           const { evicted, row } = yield* existing === undefined
             ? insert(owner, stored, fields, now)
-            : rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, now)
+            : rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, wasLive, now)
           const replaced = sameDevice !== undefined && sameDevice.isActive ? [sameDevice] : []
           const transferred = moved && sameToken.isActive ? [sameToken] : []
           const wasLiveHere = sameToken !== undefined && !moved && sameToken.isActive

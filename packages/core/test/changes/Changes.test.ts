@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Changes } from "@user-service/core/changes/Changes"
 import { Preferences } from "@user-service/core/preferences/Preferences"
+import { UserId, UserNotFound } from "@user-service/domain/User"
 import { Effect, References, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
 import { layer, register } from "../TestCore.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
@@ -27,6 +30,22 @@ describe("Changes", () => {
         const own = String(yield* changedUnder(true))
         assert.match(own, new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`))
         assert.notInclude(own, "b7ad6b7169203331")
+      })
+    )
+
+    it.effect("of a user who does not exist nothing is made, whatever the change came to", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const changes = yield* Changes
+        const { userId } = yield* register
+        const nobody = UserId.make("01890a5d-ac96-774b-bcce-b302099a8057")
+        const rename = sql`update users set username = ${randomUUID()} where id = ${userId}`
+        for (const end of [Effect.succeed({ result: "done", events: [], audit: [] }), Effect.fail("no")]) {
+          const error = yield* Effect.flip(changes.change([nobody], () => Effect.andThen(rename, end)))
+          assert.instanceOf(error, UserNotFound)
+        }
+        const [user] = yield* sql`select username from users where id = ${userId}`
+        assert.notMatch(String(user?.["username"]), /^[0-9a-f-]{36}$/)
       })
     )
   })

@@ -1,5 +1,5 @@
 import { type PgConnection, PgPool } from "@effect/sql-pg"
-import { Effect, Fiber, Option, Predicate, Scope, Semaphore, Stream } from "effect"
+import { Effect, Fiber, Option, Predicate, type Scope, Semaphore, Stream } from "effect"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 
 /**

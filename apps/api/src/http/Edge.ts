@@ -94,18 +94,17 @@ export const Edge = HttpRouter.middleware(
 
     const record = (
       request: HttpServerRequest.HttpServerRequest,
-      route: string | undefined,
       facts: RequestFacts,
       status: number,
       started: number,
       ended: number
     ) => {
-      metrics.observe(request.method, route, status, (ended - started) / 1000)
+      metrics.observe(request.method, facts.route, status, (ended - started) / 1000)
       AccessLog.write(sink, {
         time: ended,
         request_id: facts.requestId,
         method: request.method,
-        route,
+        route: facts.route,
         status,
         duration_ms: ended - started,
         user_id: facts.userId,
@@ -120,12 +119,12 @@ export const Edge = HttpRouter.middleware(
         const asked = yield* HttpServerRequest.HttpServerRequest
         const url = literalUrl(asked.url)
         const request = url === asked.url ? asked : asked.modify({ url })
-        const route = routeOf(request.method, request.url)
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)
         const facts: RequestFacts = {
           requestId: yield* requestIdOf(request),
+          route: routeOf(request.method, request.url),
           traceId: Option.getOrUndefined(span)?.traceId,
           origin: originOf(request)
         }
@@ -133,15 +132,13 @@ export const Edge = HttpRouter.middleware(
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(request)
         const answer = cors(request, enveloped(app))
-        const inTurn = hashesPassword(route) ? Effect.andThen(turnstile, answer) : answer
+        const inTurn = hashesPassword(facts.route) ? Effect.andThen(turnstile, answer) : answer
         const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
           // The client went away before there was an answer.
-          Effect.onInterrupt(() =>
-            Effect.map(monotonicMillis, (ended) => record(request, route, facts, 499, started, ended))
-          ),
+          Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
           Effect.updateContext(contextOf(request, facts, span))
         )
-        record(request, route, facts, response.status, started, yield* monotonicMillis)
+        record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
         return HttpServerResponse.setHeaders(response, {
           ...headersOf(request, facts),

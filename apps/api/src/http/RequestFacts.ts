@@ -5,6 +5,8 @@ import { Context } from "effect"
 /** What is known of the request at hand; filled in on its way and written to the access log at its end. */
 export interface RequestFacts {
   readonly requestId: string
+  /** The path that was declared for it; none where it falls on no route. */
+  readonly route?: string | undefined
   /** The trace the client began, or the server's own where one is exported. */
   readonly traceId?: string | undefined
   readonly origin: Origin

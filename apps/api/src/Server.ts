@@ -1,4 +1,4 @@
-import { NodeCrypto } from "@effect/platform-node"
+import { NodeCrypto, NodeHttpServer } from "@effect/platform-node"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
@@ -37,13 +37,16 @@ import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PooledRandom from "@user-service/security/PooledRandom"
 import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { TokenSigner } from "@user-service/security/TokenSigner"
+import { Authentication } from "@user-service/schema/http/Authentication"
+import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Validation } from "@user-service/schema/http/Validation"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
-import { Duration, Effect, Layer } from "effect"
-import { HttpRouter } from "effect/http"
+import { Context, Duration, Effect, Layer, Scope } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
@@ -72,19 +75,35 @@ import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
 import { version } from "./Version.ts"
 
+const Groups = Layer.mergeAll(
+  AccountsHttp,
+  SessionsHttp,
+  ProfilesHttp,
+  PreferencesHttp,
+  PushTokensHttp,
+  DeliveriesHttp,
+  InternalHttp,
+  HealthHttp
+)
+
+/**
+ * The endpoints of the HTTP API over the features. What is in sight where a group is built is copied into the context of
+ * every request that falls on it, so nothing else is.
+ */
+const Endpoints = Layer.effectContext(
+  Effect.updateContext(Layer.build(Groups), (context: Context.Context<Layer.Services<typeof Groups> | Scope.Scope>) =>
+    Context.pick(
+      ...[Scope.Scope, Authentication, ServiceKey, Validation, Engines, Drain],
+      ...[Logins, NewAccounts, PasswordChanges, Sessions, Introspection, Profiles, Preferences, PushTokens],
+      ...[Deliveries, DeliveryStatuses]
+    )(context)
+  )
+)
+
 /** The HTTP API and the RPC over the features, as routes. */
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
-    Layer.provide([
-      AccountsHttp,
-      SessionsHttp,
-      ProfilesHttp,
-      PreferencesHttp,
-      PushTokensHttp,
-      DeliveriesHttp,
-      InternalHttp,
-      HealthHttp
-    ]),
+    Layer.provide(Endpoints),
     Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp])
   ),
   RpcHttp.pipe(Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc])),
@@ -159,32 +178,29 @@ const drainNotice = (grace: Duration.Duration) => Duration.min(Duration.seconds(
 /** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
 export const layer = (settings: ApiSettings) => {
   const notice = drainNotice(settings.shutdownGrace)
-  const Http = HttpRouter.serve(Routes, {
-    routerConfig,
-    disableLogger: true,
-    disableListenLog: true
-  }).pipe(
-    Layer.provideMerge(
-      NodeServer.layer({
-        host: settings.host,
-        port: settings.port,
-        grace: Duration.subtract(settings.shutdownGrace, notice)
-      })
+  const App = HttpRouter.toHttpEffect(
+    Routes.pipe(
+      Layer.provide(Features(settings)),
+      Layer.provide([
+        NodeHttpServer.layerHttpServices,
+        ProcessMetrics.layer({ version }),
+        Layer.succeed(EdgeSettings, settings.edge),
+        TokenSigner.layer(settings.tokens),
+        ServiceKeys.layer(settings.serviceKeys),
+        PasswordHasher.layer(settings.passwords)
+      ]),
+      Layer.provide(Keys.layerFile({ path: settings.keys.path, create: settings.environment !== "production" }))
     )
-  )
+  ).pipe(Effect.provideService(HttpRouter.RouterConfig, routerConfig))
+  const Http = NodeServer.layer({
+    host: settings.host,
+    port: settings.port,
+    grace: Duration.subtract(settings.shutdownGrace, notice)
+  })
   return layerShutdown({ notice }).pipe(
-    Layer.provideMerge(Http),
+    // Served where the features are out of sight, as every request carries what is in it.
+    Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(HttpServer.serve(app), Http)))),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe))),
-    Layer.provide(Features(settings)),
-    Layer.provide([
-      Drain.layer,
-      HttpMetrics.layer,
-      ProcessMetrics.layer({ version }),
-      Layer.succeed(EdgeSettings, settings.edge),
-      TokenSigner.layer(settings.tokens),
-      ServiceKeys.layer(settings.serviceKeys),
-      PasswordHasher.layer(settings.passwords)
-    ]),
-    Layer.provide(Keys.layerFile({ path: settings.keys.path, create: settings.environment !== "production" }))
+    Layer.provide([Drain.layer, HttpMetrics.layer])
   )
 }

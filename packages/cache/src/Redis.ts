@@ -3,6 +3,7 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Config, Context, Duration, Effect, Layer, type Option, Redacted } from "effect"
 import { Redis } from "effect/persistence"
 import { Cluster, Redis as Client } from "ioredis"
+import { traced } from "./RedisSpans.ts"
 
 const isUrl = (url: string): boolean =>
   url.split(",").every((part, index) => {
@@ -67,7 +68,7 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(probeInterval), circuit.probe)))
 
       const redis = yield* Redis.make({
-        send: circuit.send,
+        send: traced(circuit.send),
         connect: Effect.sync(() => {
           const own = connect(settings)
           return { send: sendOver(own, timeout), close: Effect.sync(() => own.disconnect()) }

@@ -37,7 +37,7 @@ export class Bench extends Context.Service<
   static readonly layer = (settings: BenchSettings) => Layer.effect(Bench, make(settings))
 }
 
-const userCount = 200
+const userCount = 400
 const serviceKey = "bench-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 
 const floorSecret = "a secret of the floor's, for the length of a run"

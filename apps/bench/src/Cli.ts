@@ -16,6 +16,7 @@ import { refreshes } from "./measures/Refreshes.ts"
 import { resolutions } from "./measures/Resolutions.ts"
 import { starts } from "./measures/Starts.ts"
 import { statuses } from "./measures/Statuses.ts"
+import { telemetry } from "./measures/Telemetry.ts"
 import { writes as writeRates } from "./measures/Writes.ts"
 import type { NotReady } from "./Processes.ts"
 import { svg } from "./Plot.ts"
@@ -36,7 +37,8 @@ const measures = {
   P11: () => resolutions,
   P12: () => starts,
   P13: (minutes: number) => memory(minutes),
-  outage: () => brokerOutage
+  outage: () => brokerOutage,
+  telemetry: () => telemetry
 } satisfies Record<string, Run>
 const runs: ReadonlyMap<string, Run> = new Map(Object.entries(measures))
 const ids = [...runs.keys()]

@@ -135,13 +135,27 @@ const apartWithin =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.forkDetach(effect), (fiber) =>
-        restore(within(deadline)(Fiber.join(fiber))).pipe(
+      Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) =>
+        restore(endOf(fiber, deadline)).pipe(
           Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe())),
           Effect.onInterrupt(() => Effect.timeoutOption(Fiber.await(fiber), deadline))
         )
       )
     )
+
+// As `Fiber.join` within the deadline, for a third of what the fibers of that cost every change.
+const endOf = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Duration.Duration) =>
+  Effect.callback<A, E | ServiceUnavailable>((resume) => {
+    const timer = setTimeout(() => resume(Effect.fail(unavailable)), Duration.toMillis(deadline))
+    const forget = fiber.addObserver((exit) => {
+      clearTimeout(timer)
+      resume(exit)
+    })
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      forget()
+    })
+  })
 
 const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>

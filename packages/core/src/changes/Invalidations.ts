@@ -25,19 +25,16 @@ export class Invalidations extends Context.Service<
       const apply = Effect.fnUntraced(function* (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
         const ended = events.filter((event) => event._tag === "SessionRevoked")
         const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
-        yield* Effect.all(
-          [
-            liveSessions.ended(ended),
-            cache.invalidate([
-              ...users.map(({ id, version }) => ({ key: userKey(id), version })),
-              ...preferences.map((event) => ({
-                key: preferencesKey(event.userId),
-                version: event.preferences.version
-              }))
-            ])
-          ],
-          { concurrency: 2, discard: true }
-        )
+        const copies = cache.invalidate([
+          ...users.map(({ id, version }) => ({ key: userKey(id), version })),
+          ...preferences.map((event) => ({
+            key: preferencesKey(event.userId),
+            version: event.preferences.version
+          }))
+        ])
+        yield* ended.length === 0
+          ? copies
+          : Effect.all([liveSessions.ended(ended), copies], { concurrency: 2, discard: true })
       })
 
       return { apply }

@@ -167,7 +167,10 @@ const contextOf =
       Context.add(HttpIncomingMessage.MaxBodySize, isServiceSide(request.url) ? maxServiceBodySize : maxBodySize),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
-    return Option.isNone(span) ? ours : Context.add(ours, Tracer.ParentSpan, span.value)
+    if (Option.isNone(span)) return ours
+    const within = Context.add(ours, Tracer.ParentSpan, span.value)
+    // A trace that goes nowhere needs no spans below this one.
+    return span.value.sampled ? within : Context.add(within, References.TracerEnabled, false)
   }
 
 // The server's span; where none is exported there is none, and the client's trace goes on without one of ours.

@@ -1,5 +1,5 @@
-import { type PgConnection, PgPool } from "@effect/sql-pg"
-import { Effect, Fiber, Option, Predicate, type Scope, Semaphore, Stream } from "effect"
+import type { PgConnection } from "@effect/sql-pg"
+import { Effect, Fiber, Option, Predicate, type Scope, Stream } from "effect"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 
 /**
@@ -45,27 +45,6 @@ export const sentAhead = <A, R>(
   Effect.flatMap(Effect.serviceOption(client.transactionService), (transaction) =>
     Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.map(statement, Effect.succeed)
   )
-
-/**
- * Sessions that are each lent to one at a time, the last used first. Every one is a pool of one: the library's own pool of
- * many lets those wait who could have one, where some could not be opened.
- */
-export const lending = Effect.fnUntraced(function* (config: PgPool.Config, size: number) {
-  const places = yield* Semaphore.make(size)
-  const free = yield* Effect.replicateEffect(
-    PgPool.make({ ...config, multiplex: true, multiplexConcurrency: 1, minConnections: 1, maxConnections: 1 }),
-    size
-  )
-  const place = Effect.acquireRelease(
-    Effect.map(places.take(1), () => free.pop()),
-    (pool) => {
-      if (pool !== undefined) free.push(pool)
-      return places.release(1)
-    },
-    { interruptible: true }
-  )
-  return Effect.flatMap(place, (pool) => pool?.get ?? Effect.die("There are as many places as sessions"))
-})
 
 const send = <A, R>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError, R>) =>
   connection instanceof Lent ? connection.send(statement) : Effect.map(statement, Effect.succeed)

@@ -4,7 +4,8 @@ import { Config, Duration, Effect, Layer, Metric, Option, Redacted, Schema } fro
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
-import { lending, withPipelining } from "./Pipelining.ts"
+import { lending } from "./Lending.ts"
+import { withPipelining } from "./Pipelining.ts"
 import { watchedLinks } from "./SilentLink.ts"
 
 /** Where PostgreSQL is, and how many connections this process holds to it. */

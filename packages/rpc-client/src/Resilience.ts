@@ -46,7 +46,12 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
   const timeout = Duration.toMillis(patience.timeout ?? "3 seconds")
   const retries = patience.retries ?? 3
 
-  const guarded = <A, E, R>(call: Effect.Effect<A, E, R>) =>
+  let isAnswering = true
+  const classify = <A, E>(exit: Exit.Exit<A, E>): CircuitBreaker.Outcome => {
+    isAnswering = !isOutageIn(exit)
+    return isAnswering ? CircuitBreaker.success : CircuitBreaker.failure()
+  }
+  const viaBreaker = <A, E, R>(call: Effect.Effect<A, E, R>) =>
     breaker
       .execute(call, { key: "user-service", classify })
       .pipe(
@@ -56,6 +61,17 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
             : error
         )
       )
+  const isNews = <A, E>(exit: Exit.Exit<A, E>) =>
+    isOutageIn(exit) || (!isAnswering && !(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)))
+
+  // While the service answers the breaker is told of outages only: to ask it costs about as much as to send the call, and one
+  // more answer is no news to it.
+  const guarded = <A, E, R>(call: Effect.Effect<A, E, R>) =>
+    Effect.suspend((): Effect.Effect<A, E | Unreachable, R> =>
+      isAnswering
+        ? Effect.onExit(call, (exit) => (isNews(exit) ? Effect.exit(viaBreaker(exit)) : Effect.void))
+        : viaBreaker(call)
+    )
 
   // What the deadline cuts short is no outcome for the breaker: there may have been next to no time left for it.
   const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
@@ -106,10 +122,8 @@ const unreachable = ({ reason }: RpcClientError): Unreachable =>
   })
 
 // What is refused for a reason of the caller's was answered, and is no fault of the service's.
-const classify = <A, E>(exit: Exit.Exit<A, E>): CircuitBreaker.Outcome =>
+const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isOutage(reason.error))
-    ? CircuitBreaker.failure()
-    : CircuitBreaker.success
 
 const isOutage = (error: unknown): boolean =>
   Predicate.isTagged(error, "Unreachable") || Predicate.isTagged(error, "ServiceUnavailable")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { type Patience, Resilience } from "../src/Resilience.ts"
 
@@ -50,6 +50,41 @@ describe("the deadline", () => {
       yield* TestClock.adjust("10 millis")
       yield* Fiber.await(fiber)
       assert.strictEqual(yield* persist(Effect.succeed("asked")), "asked")
+    })
+  )
+})
+
+describe("failures in a row", () => {
+  it.effect("are counted anew after an answer, one to a call that was under way among them", () =>
+    Effect.gen(function* () {
+      const persist = yield* persistWith({ retries: 0, failuresToOpen: 2 })
+      const answered = yield* Deferred.make<string>()
+      const underWay = yield* Effect.forkChild(persist(Deferred.await(answered)), { startImmediately: true })
+      yield* Effect.flip(persist(busy))
+      yield* Deferred.succeed(answered, "answer")
+      yield* Fiber.join(underWay)
+      yield* Effect.flip(persist(busy))
+      assert.strictEqual(yield* persist(Effect.succeed("asked")), "asked")
+      yield* Effect.flip(persist(busy))
+      yield* Effect.flip(persist(busy))
+      assert.strictEqual((yield* Effect.flip(persist(Effect.succeed("not asked"))))._tag, "Unreachable")
+    })
+  )
+
+  it.effect("are those of calls that are made at once too", () =>
+    Effect.gen(function* () {
+      const persist = yield* persistWith({ retries: 0, failuresToOpen: 2 })
+      const failed = yield* Deferred.make<never, ServiceUnavailable>()
+      const both = yield* Effect.forkChild(
+        Effect.all(
+          [1, 2].map(() => Effect.flip(persist(Deferred.await(failed)))),
+          { concurrency: "unbounded" }
+        ),
+        { startImmediately: true }
+      )
+      yield* Deferred.failCause(failed, Cause.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 0 })))
+      yield* Fiber.join(both)
+      assert.strictEqual((yield* Effect.flip(persist(Effect.succeed("not asked"))))._tag, "Unreachable")
     })
   )
 })

@@ -4,6 +4,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import { Headers, HttpClient, HttpClientRequest } from "effect/http"
 import { RpcClient, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import * as Wire from "./Wire.ts"
 
 /** Where the service is, and the key it knows the caller by. */
 export interface Address {
@@ -29,11 +30,11 @@ export class Connection extends Context.Service<
   }
 >()("@user-service/rpc-client/Connection") {
   static readonly layer = (address: Address) =>
-    Layer.effect(Connection, make(address)).pipe(Layer.provide(wire(address)))
+    Layer.effect(Connection, make(address)).pipe(Layer.provide(envelope(address)))
 }
 
 // The key goes with each call, so that it is in no header of a request that others trace or log.
-const wire = ({ apiKey }: Address) =>
+const envelope = ({ apiKey }: Address) =>
   Layer.merge(
     RpcSerialization.layerSchemaBinary(),
     RpcMiddleware.layerClient(ServiceAuthentication, ({ next, request }) =>
@@ -47,10 +48,10 @@ const make = Effect.fnUntraced(function* (address: Address) {
     HttpClientRequest.prependUrl(at(address, "/rpc"))
   ).pipe(HttpClient.filterStatusOk)
   const over = (protocol: RpcClient.Protocol["Service"]) =>
-    // The methods of the client have spans, and so have requests.
+    // Requests have spans, and so have the methods of the client.
     RpcClient.make(UserServiceRpc, { disableTracing: true }).pipe(Effect.provideService(RpcClient.Protocol, protocol))
   return {
-    calls: yield* over(yield* RpcClient.makeProtocolHttp(http)),
-    lookUps: yield* over(yield* RpcClient.makeProtocolHttp(http, { batch: { window: 0, maxSize: maxCalls } }))
+    calls: yield* over(yield* Wire.single(http)),
+    lookUps: yield* over(yield* Wire.shared(http, maxCalls))
   }
 })

@@ -1,4 +1,4 @@
-import { Context, Cause, Clock, Duration, Effect, Exit, Layer, Predicate, Schedule } from "effect"
+import { Context, Cause, Clock, Duration, Effect, Exit, Layer, Predicate, Random, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { RpcClientError } from "effect/rpc/RpcClientError"
 import { Unreachable } from "./Unreachable.ts"
@@ -42,40 +42,77 @@ const breakers = (failures: number) =>
 
 const make = Effect.fnUntraced(function* (patience: Patience) {
   const breaker = yield* CircuitBreaker.CircuitBreaker
-  const deadline = Duration.fromInputUnsafe(patience.deadline ?? "10 seconds")
-  const timeout = Duration.fromInputUnsafe(patience.timeout ?? "3 seconds")
+  const deadline = Duration.toMillis(patience.deadline ?? "10 seconds")
+  const timeout = Duration.toMillis(patience.timeout ?? "3 seconds")
   const retries = patience.retries ?? 3
 
-  const attempt = <A, E, R>(call: Effect.Effect<A, E | RpcClientError, R>) =>
-    call.pipe(
-      Effect.mapError((error) => (error instanceof RpcClientError ? unreachable(error) : error)),
-      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(late(timeout)) }),
-      breaker.execute({ key: "user-service", classify }),
-      Effect.mapError((error) =>
-        error instanceof CircuitBreaker.CircuitBreakerError
-          ? new Unreachable({ reason: "circuit_open", detail: error.message })
-          : error
+  let isAnswering = true
+  const classify = <A, E>(exit: Exit.Exit<A, E>): CircuitBreaker.Outcome => {
+    isAnswering = !isOutageIn(exit)
+    return isAnswering ? CircuitBreaker.success : CircuitBreaker.failure()
+  }
+  const viaBreaker = <A, E, R>(call: Effect.Effect<A, E, R>) =>
+    breaker
+      .execute(call, { key: "user-service", classify })
+      .pipe(
+        Effect.mapError((error) =>
+          error instanceof CircuitBreaker.CircuitBreakerError
+            ? new Unreachable({ reason: "circuit_open", detail: error.message })
+            : error
+        )
+      )
+  const isNews = <A, E>(exit: Exit.Exit<A, E>) =>
+    isOutageIn(exit) || (!isAnswering && !(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)))
+
+  // While the service answers the breaker is told of outages only: to ask it costs about as much as to send the call, and one
+  // more answer is no news to it.
+  const guarded = <A, E, R>(call: Effect.Effect<A, E, R>) =>
+    Effect.suspend((): Effect.Effect<A, E | Unreachable, R> =>
+      isAnswering
+        ? Effect.onExit(call, (exit) => (isNews(exit) ? Effect.exit(viaBreaker(exit)) : Effect.void))
+        : viaBreaker(call)
+    )
+
+  // What the deadline cuts short is no outcome for the breaker: there may have been next to no time left for it.
+  const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
+    if (left <= 0) return Effect.fail(late(deadline))
+    return left < timeout ? within(guarded(call), left, deadline) : guarded(within(call, timeout, timeout))
+  }
+
+  const insist = <A, E, R>(
+    call: Effect.Effect<A, E, R>,
+    due: number,
+    retried: number
+  ): Effect.Effect<A, E | Unreachable, R> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.catch(attempt(call, due - now), (error) =>
+        retried < retries && isTransient(error)
+          ? Effect.flatMap(Clock.currentTimeMillis, (failed) => {
+              const asked = waitMillis(error)
+              if (failed + asked >= due) return Effect.fail(error)
+              return Effect.flatMap(backOff(retried), (wait) =>
+                Effect.andThen(Effect.sleep(Math.min(asked + wait, due - failed)), insist(call, due, retried + 1))
+              )
+            })
+          : Effect.fail(error)
       )
     )
 
   const persist: Resilience["Service"]["persist"] = (call) =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) => {
-      const isInTime = (error: unknown) =>
-        Effect.map(
-          Clock.currentTimeMillis,
-          (now) => isTransient(error) && now + waitMillis(error) < started + Duration.toMillis(deadline)
-        )
-      return attempt(call).pipe(
-        Effect.retry({ schedule: backoff, times: retries, while: isInTime }),
-        Effect.timeoutOrElse({ duration: deadline, orElse: () => Effect.fail(late(deadline)) })
-      )
-    })
+    Effect.flatMap(Clock.currentTimeMillis, (started) => insist(Effect.mapError(call, told), started + deadline, 0))
 
   return { persist }
 })
 
-const late = (duration: Duration.Duration) =>
-  new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(duration)}` })
+// One limit a try is all there is to pay for: the deadline is kept by what it leaves to each.
+const within = <A, E, R>(call: Effect.Effect<A, E, R>, duration: number, named: number) =>
+  Effect.timeoutOrElse(call, { duration, orElse: () => Effect.fail(late(named)) })
+
+const late = (millis: number) =>
+  new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(Duration.millis(millis))}` })
+
+const told = <E>(error: E | RpcClientError): E | Unreachable =>
+  error instanceof RpcClientError ? unreachable(error) : error
 
 // The library's error holds the request; what is told is no more than what went wrong.
 const unreachable = ({ reason }: RpcClientError): Unreachable =>
@@ -85,10 +122,8 @@ const unreachable = ({ reason }: RpcClientError): Unreachable =>
   })
 
 // What is refused for a reason of the caller's was answered, and is no fault of the service's.
-const classify = <A, E>(exit: Exit.Exit<A, E>): CircuitBreaker.Outcome =>
+const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isOutage(reason.error))
-    ? CircuitBreaker.failure()
-    : CircuitBreaker.success
 
 const isOutage = (error: unknown): boolean =>
   Predicate.isTagged(error, "Unreachable") || Predicate.isTagged(error, "ServiceUnavailable")
@@ -105,9 +140,6 @@ const waitMillis = (error: unknown): number =>
     ? error.retryAfterSeconds * 1000
     : 0
 
-const backoff = Schedule.exponential("50 millis").pipe(
-  Schedule.jittered,
-  Schedule.modifyDelay(({ duration, input }) =>
-    Effect.succeed(Duration.sum(duration, Duration.millis(waitMillis(input))))
-  )
-)
+// From 50 milliseconds, doubled each time; a fifth more or less, so that those that failed together do not come together.
+const backOff = (retried: number): Effect.Effect<number> =>
+  Effect.map(Random.nextBetween(0.8, 1.2), (share) => 50 * 2 ** retried * share)

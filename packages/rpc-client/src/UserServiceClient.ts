@@ -133,9 +133,8 @@ const make = Effect.gen(function* () {
       if (Option.isNone(input)) return { active: false }
       return yield* persist(lookUps.IntrospectToken(input.value))
     }),
-    getUser: Effect.fn("UserServiceClient.getUser")((userId: UserId) =>
-      Effect.request(new Batches.UserRequest({ userId }), users)
-    ),
+    // Without a span of its own: it is asked for the most, and its request has one.
+    getUser: (userId) => Effect.request(new Batches.UserRequest({ userId }), users),
     getUsers,
     getPreferences: Effect.fn("UserServiceClient.getPreferences")((userId: UserId) =>
       Effect.request(new Batches.OfUserRequest<Preferences>({ userId }), preferences)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
+import { InternalError, maxCalls } from "@user-service/schema/rpc/UserServiceRpc"
 import { Context, Deferred, Effect, Fiber, Layer, Redacted, Tracer } from "effect"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
@@ -99,6 +99,34 @@ describe("look-ups of one tick", () => {
         )
         yield* Effect.all([client.getPushTokens(a), client.getPushTokens(a)], { concurrency: "unbounded" })
         assert.strictEqual(heard.length, 3)
+      })
+    )
+  )
+
+  it.live("no request carries more calls than the service takes in one", () =>
+    withClient((client, { heard, requests }) =>
+      Effect.gen(function* () {
+        const ids = Array.from({ length: maxCalls + 1 }, freshUser)
+        const found = yield* all(ids.map(client.getPreferences))
+        assert.strictEqual(found.length, ids.length)
+        assert.strictEqual(heard.length, ids.length)
+        assert.strictEqual(requests.length, 2)
+      })
+    )
+  )
+
+  it.live("one who does not wait any more takes nobody's answer away from a shared request", () =>
+    withClient((client, { endings, requests }) =>
+      Effect.gen(function* () {
+        const [arrived, open] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        endings.push(Effect.andThen(Deferred.succeed(arrived, undefined), Deferred.await(open)))
+        const first = yield* Effect.forkChild(client.getPreferences(freshUser()))
+        const second = yield* Effect.forkChild(client.getPreferences(freshUser()))
+        yield* Deferred.await(arrived)
+        yield* Fiber.interrupt(first)
+        yield* Deferred.succeed(open, undefined)
+        yield* Fiber.join(second)
+        assert.strictEqual(requests.length, 1)
       })
     )
   )
@@ -258,7 +286,9 @@ describe("no answer", () => {
         [502, "<html>Bad gateway</html>"],
         [413, '{"success":false}'],
         [200, "<html>Welcome</html>"],
-        [200, ""]
+        [200, ""],
+        // The head of a frame, and nothing in it.
+        [200, "\u0005\u0001"]
       ] as const) {
         const { url } = yield* listening((_, response) => response.writeHead(code).end(body))
         const client = yield* clientAt(url, { retries: 0 })

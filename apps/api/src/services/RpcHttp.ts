@@ -4,6 +4,7 @@ import { HttpRouter, HttpServerRequest } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { failure } from "../http/Answers.ts"
 import { rpcPath } from "../http/Routes.ts"
+import * as RpcExchange from "./RpcExchange.ts"
 
 const hasTag = (message: unknown, tag: string): boolean =>
   Predicate.hasProperty(message, "_tag") && message._tag === tag
@@ -42,18 +43,17 @@ export const RpcHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const { contentType } = yield* RpcSerialization.RpcSerialization
-    const calls = yield* RpcServer.toHttpEffect(UserServiceRpc, {
+    const { answer, protocol } = yield* RpcExchange.make
+    yield* RpcServer.make(UserServiceRpc, {
       // The request has a span, and so have the services that take their time.
       disableTracing: true,
-      disableFatalDefects: true,
-      // Answers to calls that cannot be read are there before anybody takes them: in a bounded queue they would wait for ever.
-      streamBufferSize: "unbounded"
-    })
+      disableFatalDefects: true
+    }).pipe(Effect.provideService(RpcServer.Protocol, protocol), Effect.forkScoped)
     yield* router.add(
       "POST",
       rpcPath,
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        request.headers["content-type"] === contentType ? calls : unsupported
+        request.headers["content-type"] === contentType ? answer : unsupported
       )
     )
   })

@@ -5,15 +5,15 @@ import { Profiles } from "@user-service/core/profiles/Profiles"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { Introspection } from "@user-service/core/sessions/Introspection"
 import { statusReport } from "@user-service/schema/Delivery"
-import { PreferencesBody } from "@user-service/schema/Preferences"
+import type { PreferencesBody } from "@user-service/schema/Preferences"
 import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
-import { UserBody } from "@user-service/schema/User"
-import { Effect, Schema } from "effect"
+import type { UserBody } from "@user-service/schema/User"
+import { Effect } from "effect"
 import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
 
-// What is cached is the wire's own text.
-const userOf = Schema.decodeUnknownSync(Schema.fromJsonString(UserBody))
-const preferencesOf = Schema.decodeUnknownSync(Schema.fromJsonString(PreferencesBody))
+// What is cached is the wire's own text, and the procedure checks each field of what it answers.
+const userOf = (text: string): typeof UserBody.Type => JSON.parse(text)
+const preferencesOf = (text: string): typeof PreferencesBody.Type => JSON.parse(text)
 
 /** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
 export const UserServiceRpcHandlers = UserServiceRpc.toLayer(

@@ -33,7 +33,17 @@ export class ServiceAuthentication extends RpcMiddleware.Service<ServiceAuthenti
   }
 ) {}
 
-const User = { user_id: UserIdInput }
+const OneUser = { user_id: UserIdInput }
+
+// The same on the wire as their twins, without the rules of how much or how long: the binary form checks a plain shape as it
+// reads and writes it, and would have one with rules checked once more on either side, field by field.
+const Preferences = Schema.Struct({ ...PreferencesBody.fields, frequency_limit: Schema.Number })
+const User = Schema.Struct({
+  ...UserBody.fields,
+  email: Schema.String,
+  notification_preferences: Preferences,
+  push_tokens_count: Schema.Number
+})
 
 const OfUser = Schema.Union([UserNotFound, ServiceUnavailable])
 
@@ -45,18 +55,18 @@ export class UserServiceRpc extends RpcGroup.make(
     success: TokenIntrospection,
     error: ServiceUnavailable
   }).annotate(RequiredScope, "introspect"),
-  Rpc.make("GetUser", { payload: User, success: UserBody, error: OfUser }).annotate(RequiredScope, "users"),
+  Rpc.make("GetUser", { payload: OneUser, success: User, error: OfUser }).annotate(RequiredScope, "users"),
   /** Those that exist, each once, in the order they are first named. */
-  Rpc.make("GetUsers", { payload: UsersInput, success: Schema.Array(UserBody), error: ServiceUnavailable }).annotate(
+  Rpc.make("GetUsers", { payload: UsersInput, success: Schema.Array(User), error: ServiceUnavailable }).annotate(
     RequiredScope,
     "users"
   ),
-  Rpc.make("GetPreferences", { payload: User, success: PreferencesBody, error: OfUser }).annotate(
+  Rpc.make("GetPreferences", { payload: OneUser, success: Preferences, error: OfUser }).annotate(
     RequiredScope,
     "users"
   ),
   /** The live ones, the last used first. */
-  Rpc.make("GetPushTokens", { payload: User, success: Schema.Array(LivePushToken), error: OfUser }).annotate(
+  Rpc.make("GetPushTokens", { payload: OneUser, success: Schema.Array(LivePushToken), error: OfUser }).annotate(
     RequiredScope,
     "tokens"
   ),

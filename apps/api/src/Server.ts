@@ -93,9 +93,22 @@ const Groups = Layer.mergeAll(
 const Endpoints = Layer.effectContext(
   Effect.updateContext(Layer.build(Groups), (context: Context.Context<Layer.Services<typeof Groups> | Scope.Scope>) =>
     Context.pick(
-      ...[Scope.Scope, Authentication, ServiceKey, Validation, Engines, Drain],
-      ...[Logins, NewAccounts, PasswordChanges, Sessions, Introspection, Profiles, Preferences, PushTokens],
-      ...[Deliveries, DeliveryStatuses]
+      Scope.Scope,
+      Authentication,
+      ServiceKey,
+      Validation,
+      Engines,
+      Drain,
+      Logins,
+      NewAccounts,
+      PasswordChanges,
+      Sessions,
+      Introspection,
+      Profiles,
+      Preferences,
+      PushTokens,
+      Deliveries,
+      DeliveryStatuses
     )(context)
   )
 )
@@ -167,7 +180,7 @@ const Features = (settings: ApiSettings) => {
     Layer.provide(ChangesLive),
     Layer.provide(Repos),
     Layer.provide(Foundations),
-    // The routes ask these as well. Nothing else is handed on: each request copies what they are given.
+    // The routes ask these as well.
     Layer.provideMerge(Shared)
   )
 }

@@ -1,5 +1,5 @@
 import { Context, Effect, References, Tracer } from "effect"
-import { Redis } from "effect/persistence"
+import type { Redis } from "effect/persistence"
 
 type Send = Redis.Redis["Service"]["send"]
 

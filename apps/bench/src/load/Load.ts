@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import { type Answer, type Connection, ConnectionLost, open } from "./Connection.ts"
 import { assertLoopback } from "./Loopback.ts"
 
@@ -68,6 +69,13 @@ export const closedLoop = async (options: {
   for (const { connection } of runs) connection.close()
   return measured(latencies, failed, (performance.now() - started) / 1000)
 }
+
+/** The good answers a second of {@link closedLoop}. */
+export const closedRate = (options: Parameters<typeof closedLoop>[0]): Effect.Effect<number> =>
+  Effect.map(
+    Effect.promise(() => closedLoop(options)),
+    ({ perSecond }) => perSecond
+  )
 
 /**
  * Open loop, for latencies: requests are due at fixed times whatever the server does, and each is counted from when it was

@@ -6,7 +6,7 @@ import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
-import { type Client, closedLoop } from "../load/Load.ts"
+import { type Client, closedRate } from "../load/Load.ts"
 import { password, type User } from "../Users.ts"
 
 const login = "/api/v1/users/login/"
@@ -34,12 +34,7 @@ export const logins = Effect.gen(function* () {
   const bench = yield* Bench
   const compared = yield* compare(
     bench.rounds,
-    Effect.map(
-      Effect.promise(() =>
-        closedLoop({ url: bench.service.url, seconds: bench.seconds, clients: loggingIn(bench.users, 8) })
-      ),
-      (measured) => measured.perSecond
-    ),
+    closedRate({ url: bench.service.url, seconds: bench.seconds, clients: loggingIn(bench.users, 8) }),
     Effect.promise(() => ceiling(bench.seconds))
   )
   return [

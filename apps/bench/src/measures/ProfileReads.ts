@@ -3,7 +3,7 @@ import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
-import { type Client, closedLoop } from "../load/Load.ts"
+import { type Client, closedRate } from "../load/Load.ts"
 import type { User } from "../Users.ts"
 
 const clients = 32
@@ -22,10 +22,7 @@ export const readers = (users: ReadonlyArray<User>, token: (user: User) => strin
 export const profileReads = Effect.gen(function* () {
   const bench = yield* Bench
   const rate = (url: URL, readersOf: ReadonlyArray<Client>) =>
-    Effect.map(
-      Effect.promise(() => closedLoop({ url, seconds: bench.seconds, clients: readersOf })),
-      (measured) => measured.perSecond
-    )
+    closedRate({ url, seconds: bench.seconds, clients: readersOf })
   const compared = yield* compare(
     bench.rounds,
     rate(

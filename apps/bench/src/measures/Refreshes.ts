@@ -5,7 +5,7 @@ import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
-import { type Client as LoadClient, closedLoop } from "../load/Load.ts"
+import { type Client as LoadClient, closedRate } from "../load/Load.ts"
 import { dataOf, type User } from "../Users.ts"
 
 const connections = 16
@@ -49,10 +49,7 @@ export const refreshes = Effect.gen(function* () {
   const clients = refreshing(tokens, users.slice(0, connections))
   const compared = yield* compare(
     rounds,
-    Effect.map(
-      Effect.promise(() => closedLoop({ url: service.url, seconds, clients })),
-      (measured) => measured.perSecond
-    ),
+    closedRate({ url: service.url, seconds, clients }),
     Effect.promise(() => commits(databaseUrl, seconds))
   )
   return [

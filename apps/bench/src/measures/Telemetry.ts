@@ -4,7 +4,7 @@ import { createServer } from "node:http"
 import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
-import { closedLoop } from "../load/Load.ts"
+import { closedRate } from "../load/Load.ts"
 import * as Processes from "../Processes.ts"
 import { readers } from "./ProfileReads.ts"
 
@@ -45,11 +45,7 @@ export const telemetry = Effect.gen(function* () {
     OTEL_TRACES_SAMPLER_ARG: "1"
   })
   const clients = readers(users, (user) => user.access)
-  const rate = ({ url }: Processes.Server) =>
-    Effect.map(
-      Effect.promise(() => closedLoop({ url, seconds, clients })),
-      (measured) => measured.perSecond
-    )
+  const rate = ({ url }: Processes.Server) => closedRate({ url, seconds, clients })
   const figure = (measure: string, must: number, aim: number, ours: Processes.Server, baseline: Processes.Server) =>
     Effect.map(compare(rounds, rate(ours), rate(baseline)), (compared): Figure => ({
       id: "telemetry",

@@ -4,7 +4,7 @@ import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
-import { type Client, closedLoop } from "../load/Load.ts"
+import { type Client, closedRate } from "../load/Load.ts"
 import type { User } from "../Users.ts"
 
 const clients = 32
@@ -49,10 +49,7 @@ const figure = (what: string, write: Write) =>
   Effect.gen(function* () {
     const bench = yield* Bench
     const rate = (url: URL, users: ReadonlyArray<User>, token: (user: User) => string) =>
-      Effect.map(
-        Effect.promise(() => closedLoop({ url, seconds: bench.seconds, clients: writers(users, token, write) })),
-        (measured) => measured.perSecond
-      )
+      closedRate({ url, seconds: bench.seconds, clients: writers(users, token, write) })
     // Each writes for users of its own: the floor lets a user have any number of tokens, which the service would take back.
     const half = bench.users.length / 2
     const compared = yield* compare(

@@ -84,17 +84,15 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
     due: number,
     retried: number
   ): Effect.Effect<A, E | Unreachable, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.catch(attempt(call, due - now), (error) =>
-        retried < retries && isTransient(error)
-          ? Effect.flatMap(Clock.currentTimeMillis, (failed) => {
-              const asked = waitMillis(error)
-              if (failed + asked >= due) return Effect.fail(error)
-              return Effect.flatMap(backOff(retried), (wait) =>
-                Effect.andThen(Effect.sleep(Math.min(asked + wait, due - failed)), insist(call, due, retried + 1))
-              )
-            })
-          : Effect.fail(error)
+    Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(call, due - now)).pipe(
+      Effect.catch(
+        Effect.fnUntraced(function* (error) {
+          const left = due - (yield* Clock.currentTimeMillis)
+          const asked = waitMillis(error)
+          if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
+          yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
+          return yield* insist(call, due, retried + 1)
+        })
       )
     )
 

@@ -100,7 +100,7 @@ const makeServer = (onRefusal: OnRefusal): Server => {
 export const layer = (settings: { readonly host: string; readonly port: number; readonly grace: Duration.Duration }) =>
   Layer.unwrap(
     Effect.map(makeOnRefusal, (onRefusal) =>
-      NodeHttpServer.layer(() => makeServer(onRefusal), {
+      NodeHttpServer.layerServer(() => makeServer(onRefusal), {
         host: settings.host,
         port: settings.port,
         gracefulShutdownTimeout: settings.grace

@@ -1,27 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Tracer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
+import { Spans } from "../Spans.ts"
 import { layerReal, TestApi } from "../TestApi.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
-
-/** The spans that the service made, in the order they began. */
-class Spans extends Context.Service<Spans, Array<Tracer.Span>>()("@user-service/api/test/http/Spans") {
-  static readonly layer = Layer.effectContext(
-    Effect.sync(() => {
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
-      return Context.make(Spans, spans).pipe(Context.add(Tracer.Tracer, tracer))
-    })
-  )
-}
 
 /** Reads a profile that no cache has, as a client that traces or not; the spans of it, as `kind what < name of the parent`. */
 const spansOf = Effect.fnUntraced(function* (isSampled: boolean) {

@@ -6,32 +6,17 @@ import * as TestRedis from "@user-service/cache/testing/TestRedis"
 import { NotificationId } from "@user-service/domain/Delivery"
 import { UserId } from "@user-service/domain/User"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema, Tracer } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 import { Redis } from "effect/persistence"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
+import { Spans } from "../Spans.ts"
 import { freshEngines, layerOn, TestApi } from "../TestApi.ts"
 import { client, withGateway } from "./Callers.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
 
-// What a request waits for; what the process does beside them has no span above it.
-let spans: Array<Tracer.Span> = []
 let trips = 0
-
-const counting = Layer.effect(
-  Tracer.Tracer,
-  Effect.map(Tracer.Tracer, (tracer) =>
-    Tracer.make({
-      ...tracer,
-      span: (options) => {
-        const span = tracer.span(options)
-        if (Option.isSome(options.parent)) spans.push(span)
-        return span
-      }
-    })
-  )
-)
 
 // What is sent in one turn of the event loop goes as one: the connection pipelines by itself.
 let isSending = false
@@ -63,7 +48,7 @@ const layer = Layer.unwrap(
   Effect.map(freshEngines(databaseUrl, redisUrl), (shared) =>
     layerOn(shared, { ...withGateway, RATE_LIMIT_SERVICE_KEY: "60000/1m" }, onCountedRedis)
   )
-).pipe(Layer.provide(counting))
+).pipe(Layer.provideMerge(Spans.layer))
 
 const decodeIds = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ id: UserId })))
 
@@ -90,10 +75,14 @@ const people = Effect.fnUntraced(function* (count: number) {
 
 /** What a request cost: statements of SQL, and times that something was sent to Redis and waited for. */
 const costOf = Effect.fnUntraced(function* <A, E>(request: Effect.Effect<A, E>) {
-  spans = []
+  const spans = yield* Spans
+  const before = spans.length
   trips = 0
   const answer = yield* request
-  const statements = spans.filter(({ attributes }) => attributes.has("db.query.text")).length
+  // Those it waits for: what the process does beside them has no span above it.
+  const statements = spans
+    .slice(before)
+    .filter(({ attributes, parent }) => Option.isSome(parent) && attributes.has("db.query.text")).length
   return { answer, cost: { statements, trips } }
 })
 

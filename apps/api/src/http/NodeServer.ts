@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto"
 import { createServer, type Server, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import { securityHeaders } from "./SecurityHeaders.ts"
+import { TogetherResponse } from "./TogetherResponse.ts"
 
 const answers: Readonly<
   Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>
@@ -74,6 +75,7 @@ export const maxHeaderSize = 16_384
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
+    ServerResponse: TogetherResponse,
     // Time to send a whole head, and a whole request: slow senders hold nothing for long. Looked at often enough that they
     // are told so before the request's own deadline (Edge.ts) ends their connection without a word.
     headersTimeout: 10_000,

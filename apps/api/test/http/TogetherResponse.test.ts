@@ -1,0 +1,58 @@
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { once } from "node:events"
+import { createServer, type IncomingMessage, type RequestListener } from "node:http"
+import { TogetherResponse } from "../../src/http/TogetherResponse.ts"
+
+const serve = (listener: RequestListener<typeof IncomingMessage, typeof TogetherResponse>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer({ ServerResponse: TogetherResponse }, listener)
+      await once(server.listen(0, "127.0.0.1"), "listening")
+      const address = server.address()
+      if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port")
+      return { server, url: `http://127.0.0.1:${address.port}/` }
+    }),
+    ({ server }) =>
+      Effect.promise(async () => {
+        server.closeAllConnections()
+        await once(server.close(), "close")
+      })
+  )
+
+it.live("answers that are ready in one turn of the event loop go out when it is over", () =>
+  Effect.gen(function* () {
+    const held: Array<() => void> = []
+    const ended: Array<string> = []
+    const { url } = yield* serve((_request, response) => {
+      response.once("prefinish", () => ended.push("sent"))
+      held.push(() => {
+        response.end("whole")
+        ended.push("ready")
+      })
+      if (held.length === 3) for (const end of held) end()
+    })
+    const texts = yield* Effect.promise(() => Promise.all([1, 2, 3].map(async () => (await fetch(url)).text())))
+    assert.deepStrictEqual(texts, ["whole", "whole", "whole"])
+    assert.deepStrictEqual(ended, ["ready", "ready", "ready", "sent", "sent", "sent"])
+  })
+)
+
+it.live("a body that is not as long as was said costs its own connection alone", () =>
+  Effect.gen(function* () {
+    const { url } = yield* serve((request, response) => {
+      if (request.url === "/short") {
+        response.strictContentLength = true
+        response.writeHead(200, { "content-length": 100 })
+      }
+      response.end("short")
+    })
+    const lost = yield* Effect.promise(() =>
+      fetch(`${url}short`)
+        .then((answer) => answer.text())
+        .catch(() => "lost")
+    )
+    assert.strictEqual(lost, "lost")
+    assert.strictEqual(yield* Effect.promise(async () => (await fetch(url)).text()), "short")
+  })
+)

@@ -1,8 +1,6 @@
 import { type IncomingMessage, ServerResponse } from "node:http"
 
-type End = () => void
-
-const waiting: Array<End> = []
+const waiting: Array<() => void> = []
 
 const endAll = (): void => {
   for (const end of waiting.splice(0)) end()

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Tracing from "@user-service/telemetry/Tracing"
 import { Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { once } from "node:events"
 import { createServer } from "node:http"
+import { listening } from "../Listening.ts"
 import { withGateway } from "../services/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { assertUntold, Canaries, spread, useAll, useInVain } from "./Canaries.ts"
@@ -25,13 +25,7 @@ class Collector extends Context.Service<Collector, { readonly url: URL; readonly
           response.end("{}")
         })
       })
-      yield* Effect.acquireRelease(
-        Effect.promise(() => once(server.listen(0, "127.0.0.1"), "listening")),
-        () => Effect.promise(() => once(server.close(), "close"))
-      )
-      const address = server.address()
-      if (address === null || typeof address === "string") return yield* Effect.die("No port")
-      return { url: new URL(`http://127.0.0.1:${address.port}`), bodies }
+      return { url: yield* listening(server), bodies }
     })
   )
 }

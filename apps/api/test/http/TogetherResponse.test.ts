@@ -1,30 +1,17 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { once } from "node:events"
 import { createServer, type IncomingMessage, type RequestListener } from "node:http"
 import { TogetherResponse } from "../../src/http/TogetherResponse.ts"
+import { listening } from "../Listening.ts"
 
 const serve = (listener: RequestListener<typeof IncomingMessage, typeof TogetherResponse>) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const server = createServer({ ServerResponse: TogetherResponse }, listener)
-      await once(server.listen(0, "127.0.0.1"), "listening")
-      const address = server.address()
-      if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port")
-      return { server, url: `http://127.0.0.1:${address.port}/` }
-    }),
-    ({ server }) =>
-      Effect.promise(async () => {
-        server.closeAllConnections()
-        await once(server.close(), "close")
-      })
-  )
+  listening(createServer({ ServerResponse: TogetherResponse }, listener))
 
 it.live("answers that are ready in one turn of the event loop go out when it is over", () =>
   Effect.gen(function* () {
     const held: Array<() => void> = []
     const ended: Array<string> = []
-    const { url } = yield* serve((_request, response) => {
+    const url = yield* serve((_request, response) => {
       response.once("prefinish", () => ended.push("sent"))
       held.push(() => {
         response.end("whole")
@@ -40,7 +27,7 @@ it.live("answers that are ready in one turn of the event loop go out when it is 
 
 it.live("a body that is not as long as was said costs its own connection alone", () =>
   Effect.gen(function* () {
-    const { url } = yield* serve((request, response) => {
+    const url = yield* serve((request, response) => {
       if (request.url === "/short") {
         response.strictContentLength = true
         response.writeHead(200, { "content-length": 100 })
@@ -48,7 +35,7 @@ it.live("a body that is not as long as was said costs its own connection alone",
       response.end("short")
     })
     const lost = yield* Effect.promise(() =>
-      fetch(`${url}short`)
+      fetch(new URL("/short", url))
         .then((answer) => answer.text())
         .catch(() => "lost")
     )

@@ -18,7 +18,7 @@ import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionId } from "@user-service/domain/Session"
-import { Email, PhoneNumber, UserId, Username } from "@user-service/domain/User"
+import { Email, PhoneNumber, UserId, Username, type UserNotFound } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
@@ -122,7 +122,7 @@ const yesterday = DateTime.subtractDuration(now, Duration.days(1))
 const page = { page: 2, limit: 20 }
 const origin = { ip: "::1", network: "::1", userAgent: "test" }
 
-type Operation = Effect.Effect<unknown, SqlError.SqlError | ServiceUnavailable>
+type Operation = Effect.Effect<unknown, SqlError.SqlError | ServiceUnavailable | UserNotFound>
 
 /** One or more operations for each method, so that a new one is not forgotten. */
 type OperationsOf<Repo> = { readonly [Method in keyof Repo]: ReadonlyArray<Operation> }
@@ -227,12 +227,13 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               [{ userId, action: "account.logged_in" }]
             )
           ]
-        } satisfies OperationsOf<ChangesRepo["Service"]>)
+        } satisfies OperationsOf<Omit<ChangesRepo["Service"], "inOneStatement">>)
       })
     )
 
     it.effect("of profiles and preferences", () =>
       Effect.gen(function* () {
+        const { inOneStatement } = yield* ChangesRepo
         const profiles = yield* ProfilesRepo
         yield* assertIndexed({
           find: [profiles.find(userId)],
@@ -242,9 +243,9 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const preferences = yield* PreferencesRepo
         yield* assertIndexed({
           find: [preferences.find(userId)],
-          update: [
-            preferences.update(userId, { emailEnabled: false }, "any", now),
-            preferences.update(userId, { emailEnabled: false }, [1, 2], now)
+          updating: [
+            inOneStatement(userId, preferences.updating(userId, { emailEnabled: false }, "any", now)),
+            inOneStatement(userId, preferences.updating(userId, { emailEnabled: false }, [1, 2], now))
           ]
         } satisfies OperationsOf<PreferencesRepo["Service"]>)
       })
@@ -291,6 +292,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
 
     it.effect("of push tokens", () =>
       Effect.gen(function* () {
+        const { inOneStatement } = yield* ChangesRepo
         const repo = yield* PushTokensRepo
         const owner = { userId, sessionId }
         const token = {
@@ -307,6 +309,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             repo.held(owner, tokenHash, { deviceId: null, platform: "ios" }, now)
           ],
           insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
+          registering: [
+            inOneStatement(userId, repo.registering(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)),
+            inOneStatement(userId, repo.registering(tokenId, owner, token, { deviceId: "device" }, 20, now))
+          ],
           rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
           update: [repo.update(userId, tokenId, { isActive: false }, now)],
           remove: [repo.remove(userId, [tokenId])],

@@ -12,6 +12,7 @@ import outboxSetAside from "./migrations/0008_outbox_set_aside.ts"
 import deadLetters from "./migrations/0009_dead_letters.ts"
 import loginAddressesAge from "./migrations/0010_login_addresses_age.ts"
 import auditPartitions from "./migrations/0011_audit_partitions.ts"
+import orderedIds from "./migrations/0012_ordered_ids.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -25,7 +26,8 @@ export const migrations = {
   "0008_outbox_set_aside": outboxSetAside,
   "0009_dead_letters": deadLetters,
   "0010_login_addresses_age": loginAddressesAge,
-  "0011_audit_partitions": auditPartitions
+  "0011_audit_partitions": auditPartitions,
+  "0012_ordered_ids": orderedIds
 }
 
 // Any number no one else takes for an advisory lock in this database.

@@ -13,11 +13,13 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
 ): Client => {
   const execute = (connection: SqlConnection.Connection, statement: string) =>
     connection.executeUnprepared(statement, [], undefined)
+  const lent = Effect.map(session, (session) => new Lent(session))
   return Object.assign(client, {
+    [ofItsOwn]: lent,
     withTransaction: SqlClient.makeWithTransaction<unknown, SqlConnection.Connection>({
       transactionService: client.transactionService,
       spanAttributes: [["db.system.name", "postgresql"]],
-      acquireConnection: (restore) => Effect.map(restore(session), (lent) => new Lent(lent)),
+      acquireConnection: (restore) => restore(lent),
       begin: (connection, statement = "BEGIN") =>
         Effect.asVoid(send(connection, connection.execute(statement, [], undefined))),
       savepoint: (connection, id) => execute(connection, `SAVEPOINT s${id}`),
@@ -45,6 +47,30 @@ export const sentAhead = <A, R>(
   Effect.flatMap(Effect.serviceOption(client.transactionService), (transaction) =>
     Option.isSome(transaction) ? send(transaction.value[0], statement) : Effect.map(statement, Effect.succeed)
   )
+
+/**
+ * Runs a statement of `client` on a session that it has to itself, where the client has those: one that waits for a lock
+ * then holds up no other. Interruptible only while it waits for the session.
+ */
+export const apart = <A, E, R>(
+  client: SqlClient.SqlClient,
+  statement: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  hasSessions(client)
+    ? Effect.scoped(
+        Effect.flatMap(Effect.interruptible(client[ofItsOwn]), (connection) =>
+          Effect.uninterruptible(Effect.provideService(statement, client.transactionService, [connection, 0]))
+        )
+      )
+    : statement
+
+const ofItsOwn = Symbol("@user-service/database/Pipelining/ofItsOwn")
+
+const hasSessions = (
+  client: SqlClient.SqlClient
+): client is SqlClient.SqlClient & {
+  readonly [ofItsOwn]: Effect.Effect<SqlConnection.Connection, SqlError.SqlError, Scope.Scope>
+} => ofItsOwn in client
 
 const send = <A, R>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError, R>) =>
   connection instanceof Lent ? connection.send(statement) : Effect.map(statement, Effect.succeed)

@@ -1,7 +1,7 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import { sentAhead } from "./Pipelining.ts"
+import { apart, sentAhead } from "./Pipelining.ts"
 
 /**
  * How statements are run so that a failure of the database has one of three ends: a reason the caller acts on (see
@@ -18,6 +18,14 @@ export class Storage extends Context.Service<
     readonly write: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+    /**
+     * Runs one writing statement that may wait for locks, and then what follows from its answer: once it was sent, both to
+     * their end, whether anybody still waits for it or not. What the server rolled back for another's sake is begun again.
+     */
+    readonly statement: <A, E, R, R2>(
+      effect: Effect.Effect<A, E, R>,
+      then: (answer: A) => Effect.Effect<void, never, R2>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R | R2>
     /**
      * Runs the effect in a transaction; what the server rolled back for another's sake (40P01, 40001) is begun again, so
      * the effect may run several times. Once its interruption is over it has rolled back, if the server answers in time.
@@ -49,6 +57,15 @@ export class Storage extends Context.Service<
             inProgress.read
           ),
         write: (effect) => effect.pipe(within(readDeadline), settled, inProgress.write),
+        statement: (effect, then) =>
+          apart(sql, effect).pipe(
+            Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
+            Effect.tap(then),
+            Effect.uninterruptible,
+            apartWithin(transactionDeadline),
+            settled,
+            inProgress.write
+          ),
         transaction: (effect) =>
           sql
             .withTransaction(effect)
@@ -129,8 +146,8 @@ const within =
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
 
-// A transaction does not let go while the server owes it an answer to BEGIN, COMMIT or ROLLBACK. So it runs in a fiber of
-// its own, which past the deadline is told to roll back and left to it.
+// A transaction does not let go while the server owes it an answer to BEGIN, COMMIT or ROLLBACK, nor does a statement that
+// is to be carried through. So it runs in a fiber of its own, which past the deadline is told to end and left to it.
 const apartWithin =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>

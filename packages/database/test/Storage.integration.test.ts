@@ -132,10 +132,11 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         const { another, counts, sql, storage } = yield* setUp
         const hang = sql`select pg_sleep(20)`
         // On connections of their own: one that is shared is not theirs before the statements on it are done.
-        const [read, write, statement, transaction, rolledBack] = yield* Effect.all(
+        const [read, write, apart, statement, transaction, rolledBack] = yield* Effect.all(
           [
             timed(storage.read(hang)),
             timed(storage.write(hang)),
+            timed(storage.statement(hang, () => Effect.void)),
             timed(another.storage.transaction(another.sql`update counters set count = 1 from pg_sleep(20)`)),
             timed(another.storage.transaction(Effect.forever(another.sql`select pg_sleep(1)`))),
             timed(another.storage.transaction(Effect.provideService(raise("40P01"), SqlClient.SqlClient, another.sql)))
@@ -146,6 +147,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
           // Less than the two statements of 2.5 s that it would take.
           [read, 2.9, 4.5],
           [write, 2.4, 4.5],
+          [apart, 2.4, 4.5],
           [statement, 2.4, 4.5],
           [transaction, 4.9, 7],
           [rolledBack, 4.9, 7]
@@ -186,6 +188,37 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         yield* Deferred.succeed(done, undefined)
         yield* eventually(Effect.as(sql`select 1`, true))
         assert.deepStrictEqual(yield* counts, [0, 1])
+      })
+    )
+
+    it.live("statements that wait for a row hold up no read", () =>
+      Effect.gen(function* () {
+        const { another, counts, raiseCount, sql, storage } = yield* setUp
+        const held = yield* Deferred.make<void>()
+        const done = yield* Deferred.make<void>()
+        yield* another.sql`select 1 from counters where name = 'a' for update`.pipe(
+          Effect.andThen(Deferred.succeed(held, undefined)),
+          Effect.andThen(Deferred.await(done)),
+          another.sql.withTransaction,
+          Effect.forkScoped
+        )
+        yield* Deferred.await(held)
+        const waiting = yield* Effect.replicateEffect(
+          Effect.forkScoped(storage.statement(raiseCount("a"), () => Effect.void)),
+          connections
+        )
+        yield* eventually(
+          Effect.map(
+            another.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'update counters%'`,
+            (rows) => rows.length === connections
+          )
+        )
+        const reads = yield* timed(Effect.replicateEffect(storage.read(sql`select 1`), 20))
+        assert.isTrue(Exit.isSuccess(reads.exit))
+        assert.isBelow(reads.seconds, 1)
+        yield* Deferred.succeed(done, undefined)
+        yield* Effect.forEach(waiting, (fiber) => Fiber.join(fiber))
+        assert.deepStrictEqual(yield* counts, [connections, 0])
       })
     )
 

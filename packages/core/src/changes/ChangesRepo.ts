@@ -1,12 +1,11 @@
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
-import type { UserId } from "@user-service/domain/User"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema, Tracer } from "effect"
-import { SecureRandom } from "effect/crypto"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient, type SqlError, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { rows } from "../Rows.ts"
+import { firstRow, rows } from "../Rows.ts"
 
 /** A user whose row this transaction holds; the version the change is going to give it. */
 export interface LockedUser {
@@ -23,6 +22,31 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, string | number>>
 }
 
+/** A change to one user that one statement makes, in the words of that statement. */
+export interface OneStatement<A> {
+  /**
+   * Common table expressions, the last of them `changed`: the change itself, to the one user in `locked`, and of what it
+   * changed one row with an `id`; no row where it does not apply. It sees all rows but `locked` as they were before the
+   * lock was waited for.
+   */
+  readonly changed: Statement.Fragment
+  /** A row of `changed`. */
+  readonly row: Schema.Codec<A, unknown>
+  /** A query for the JSON of each event. */
+  readonly events: Statement.Fragment
+  readonly action: AuditEntry["action"]
+  /** An expression over `changed`, in `jsonb`. */
+  readonly details: Statement.Fragment
+}
+
+/** What a statement did. */
+export interface Stated<A> {
+  readonly user: LockedUser
+  /** None where it did not apply. */
+  readonly changed: Option.Option<A>
+  readonly hasEvents: boolean
+}
+
 // The nearest span that there is outside of this process: where nothing is exported, that is the client's.
 const recorded = (span: Tracer.AnySpan): Option.Option<Tracer.AnySpan> => {
   if (!Context.get(span.annotations, Tracer.DisablePropagation)) return Option.some(span)
@@ -30,9 +54,24 @@ const recorded = (span: Tracer.AnySpan): Option.Option<Tracer.AnySpan> => {
 }
 
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
+const StatedRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
+
+// What every row of a change says of the request it came by.
+const circumstances = Effect.gen(function* () {
+  const { ip, userAgent } = yield* CurrentOrigin
+  const traceparent = Option.map(
+    Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recorded),
+    (span) => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+  )
+  return { ip, userAgent, traceparent: Option.getOrNull(traceparent), now: DateTime.toDate(yield* DateTime.now) }
+})
+
 const encodeEvent = Schema.encodeEffect(Schema.toCodecJson(DomainEvent))
 
-/** The rows every change shares: locks, versions, outbox and audit log. All of it belongs to the caller's transaction. */
+/**
+ * The rows every change shares: locks, versions, outbox and audit log. All but `inOneStatement` belongs to the caller's
+ * transaction.
+ */
 export class ChangesRepo extends Context.Service<
   ChangesRepo,
   {
@@ -44,6 +83,11 @@ export class ChangesRepo extends Context.Service<
       events: ReadonlyArray<DomainEvent>,
       audit: ReadonlyArray<AuditEntry>
     ) => Effect.Effect<void, SqlError.SqlError>
+    /** Locks, changes and records in one statement, which is a transaction of its own. */
+    readonly inOneStatement: <A>(
+      userId: UserId,
+      change: OneStatement<A>
+    ) => Effect.Effect<Stated<A>, UserNotFound | SqlError.SqlError>
   }
 >()("@user-service/core/changes/ChangesRepo") {
   static readonly layer = Layer.effect(
@@ -51,7 +95,6 @@ export class ChangesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const storage = yield* Storage.Storage
-      const random = yield* SecureRandom.SecureRandom
 
       const lock = (userIds: ReadonlyArray<UserId>) =>
         rows(LockedRow)(sql`
@@ -63,52 +106,71 @@ export class ChangesRepo extends Context.Service<
         events: ReadonlyArray<DomainEvent>,
         audit: ReadonlyArray<AuditEntry>
       ) {
-        const origin = yield* CurrentOrigin
-        const now = DateTime.toDate(yield* DateTime.now)
-        const traceparent = Option.map(
-          Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recorded),
-          (span) => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
-        )
+        const { ip, now, traceparent, userAgent } = yield* circumstances
         const versions = new Map(locked.map((user) => [user.id, user.version]))
-        const eventRows = yield* Effect.forEach(
-          events,
-          Effect.fnUntraced(function* (event) {
-            return {
-              id: yield* random.uuidV7(),
-              user_id: event.userId,
-              user_version: versions.get(event.userId) ?? 1,
-              event_type: event._tag,
-              payload: yield* Effect.orDie(encodeEvent(event))
-            }
-          })
-        )
-        const auditRows = yield* Effect.forEach(audit, (entry) =>
-          Effect.map(random.uuidV7(), (id) => ({
-            id,
-            user_id: entry.userId,
-            action: entry.action,
-            details: entry.details ?? {}
+        const eventRows = yield* Effect.forEach(events, (event) =>
+          Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({
+            user_id: event.userId,
+            user_version: versions.get(event.userId) ?? 1,
+            event_type: event._tag,
+            payload
           }))
         )
+        const auditRows = audit.map((entry) => ({
+          user_id: entry.userId,
+          action: entry.action,
+          details: entry.details ?? {}
+        }))
         // With the commit that follows it.
         yield* Effect.asVoid(
           storage.ahead(sql`
           with raised as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
           ), audited as (
-            insert into audit_log (id, user_id, actor_id, action, ip, user_agent, details, created_at)
-            select id, user_id, user_id, action, ${origin.ip}::text, ${origin.userAgent}::text, details, ${now}::timestamptz
+            insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
+            select user_id, user_id, action, ${ip}::text, ${userAgent}::text, details, ${now}::timestamptz
             from jsonb_to_recordset(${JSON.stringify(auditRows)}::jsonb)
-              as entry (id uuid, user_id uuid, action text, details jsonb)
+              as entry (user_id uuid, action text, details jsonb)
           )
-          insert into outbox (id, user_id, user_version, event_type, payload, traceparent, created_at)
-          select id, user_id, user_version, event_type, payload, ${Option.getOrNull(traceparent)}::text, ${now}::timestamptz
+          insert into outbox (user_id, user_version, event_type, payload, traceparent, created_at)
+          select user_id, user_version, event_type, payload, ${traceparent}::text, ${now}::timestamptz
           from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
-            as event (id uuid, user_id uuid, user_version bigint, event_type text, payload jsonb)`)
+            as event (user_id uuid, user_version bigint, event_type text, payload jsonb)`)
         )
       })
 
-      return { lock, record }
+      const inOneStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: OneStatement<A>) {
+        const { ip, now, traceparent, userAgent } = yield* circumstances
+        const answer = yield* sql`
+          with locked as materialized (
+            select id, version + 1 as version from users where id = ${userId} for no key update
+          ), ${change.changed}, raised as (
+            update users u set version = locked.version from locked, changed where u.id = locked.id
+          ), audited as (
+            insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
+            select locked.id, locked.id, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
+              ${now}::timestamptz
+            from locked, changed
+          ), told as (
+            insert into outbox (user_id, user_version, event_type, payload, traceparent, created_at)
+            select locked.id, locked.version, payload->>'_tag', payload, ${traceparent}::text, ${now}::timestamptz
+            from locked, (${change.events}) as event (payload)
+            returning id
+          )
+          select locked.version::int as "userVersion", changed.id is not null as "isChanged",
+            exists (select from told) as "hasEvents", changed.*
+          from locked left join changed on true`
+        const stated = yield* firstRow(StatedRow)(Effect.succeed(answer))
+        if (Option.isNone(stated)) return yield* new UserNotFound()
+        const { hasEvents, isChanged, userVersion } = stated.value
+        return {
+          user: { id: userId, version: userVersion },
+          changed: isChanged ? yield* firstRow(change.row)(Effect.succeed(answer)) : Option.none<A>(),
+          hasEvents
+        }
+      })
+
+      return { lock, record, inOneStatement }
     })
   )
 }

@@ -1,4 +1,4 @@
-import { Cache } from "@user-service/cache/Cache"
+import { Cache, type Invalidation } from "@user-service/cache/Cache"
 import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import { Context, Effect, Layer } from "effect"
 import { preferencesKey, userKey } from "../CacheKeys.ts"
@@ -13,6 +13,8 @@ import type { LockedUser } from "./ChangesRepo.ts"
 export class Invalidations extends Context.Service<
   Invalidations,
   {
+    /** What follows from a change of the users that ended no session; `others` are the copies of theirs it made stale. */
+    readonly touch: (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
     readonly apply: (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
   }
 >()("@user-service/core/changes/Invalidations") {
@@ -22,22 +24,22 @@ export class Invalidations extends Context.Service<
       const cache = yield* Cache
       const liveSessions = yield* LiveSessions
 
+      const touch = (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) =>
+        cache.invalidate([...users.map(({ id, version }) => ({ key: userKey(id), version })), ...others])
+
       const apply = Effect.fnUntraced(function* (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
         const ended = events.filter((event) => event._tag === "SessionRevoked")
         const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
-        const copies = cache.invalidate([
-          ...users.map(({ id, version }) => ({ key: userKey(id), version })),
-          ...preferences.map((event) => ({
-            key: preferencesKey(event.userId),
-            version: event.preferences.version
-          }))
-        ])
+        const copies = touch(
+          users,
+          preferences.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version }))
+        )
         yield* ended.length === 0
           ? copies
           : Effect.all([liveSessions.ended(ended), copies], { concurrency: 2, discard: true })
       })
 
-      return { apply }
+      return { touch, apply }
     })
   )
 }

@@ -1,6 +1,5 @@
 import { Cache, type Entry } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
-import { PreferencesUpdated } from "@user-service/domain/DomainEvent"
 import {
   contradiction,
   type Preferences as UserPreferences,
@@ -15,7 +14,7 @@ import { preferencesKey } from "../CacheKeys.ts"
 import { CacheSettings } from "../CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Representations } from "../profiles/Representations.ts"
-import { PreferencesRepo } from "./PreferencesRepo.ts"
+import { PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
 /** How a user wants to be reached. */
 export class Preferences extends Context.Service<
@@ -59,41 +58,35 @@ export class Preferences extends Context.Service<
       })
 
       const stored = Effect.fnUntraced(function* (userId: UserId) {
-        const found = yield* repo.find(userId)
+        const found = yield* storage.read(repo.find(userId))
         return Option.isSome(found) ? found.value : yield* new UserNotFound()
       })
 
-      // The stored quiet hours matter only where the patch sets one end and leaves the other.
-      const judge = Effect.fnUntraced(function* (userId: UserId, patch: PreferencesPatch) {
+      const update = Effect.fn("Preferences.update")(function* (
+        userId: UserId,
+        patch: PreferencesPatch,
+        expected: ReadonlyArray<number> | "any"
+      ) {
+        const isExpected = (version: number) => expected === "any" || expected.includes(version)
         const { doNotDisturbEnd: end, doNotDisturbStart: start } = patch
-        if (start === undefined && end === undefined) return
-        const merged =
-          start !== undefined && end !== undefined
-            ? { doNotDisturbStart: start, doNotDisturbEnd: end }
-            : { ...(yield* stored(userId)), ...patch }
-        const problem = contradiction(merged)
-        if (problem !== undefined) return yield* problem
-      })
-
-      const update = Effect.fn("Preferences.update")(
-        (userId: UserId, patch: PreferencesPatch, expected: ReadonlyArray<number> | "any") =>
-          changes.change(
-            [userId],
-            Effect.fnUntraced(function* () {
-              yield* judge(userId, patch)
-              const updated = yield* repo.update(userId, patch, expected, yield* DateTime.now)
-              if (Option.isNone(updated)) {
-                return yield* new PreferencesVersionMismatch({ currentVersion: (yield* stored(userId)).version })
-              }
-              const preferences = updated.value
-              return {
-                result: preferences,
-                events: [new PreferencesUpdated({ userId, preferences })],
-                audit: [{ userId, action: "preferences.updated", details: { version: preferences.version } }]
-              }
-            })
+        while (true) {
+          // One end of the quiet hours is judged beside the other, and then set only where that one still stands.
+          const beside = (start === undefined) === (end === undefined) ? undefined : yield* stored(userId)
+          const problem = contradiction({ doNotDisturbStart: null, doNotDisturbEnd: null, ...beside, ...patch })
+          if (problem !== undefined) return yield* problem
+          const versions = beside === undefined ? expected : [beside.version].filter(isExpected)
+          const updated = yield* changes.inOneStatement(
+            userId,
+            repo.updating(userId, patch, versions, yield* DateTime.now),
+            ({ version }) => [{ key: preferencesKey(userId), version }]
           )
-      )
+          if (Option.isSome(updated)) return toPreferences(updated.value)
+          const { version } = yield* stored(userId)
+          if (beside === undefined || !isExpected(version)) {
+            return yield* new PreferencesVersionMismatch({ currentVersion: version })
+          }
+        }
+      })
 
       return { represent, update }
     })

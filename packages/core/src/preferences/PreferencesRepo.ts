@@ -2,6 +2,7 @@ import { Preferences, type PreferencesPatch, switches } from "@user-service/doma
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
+import type { OneStatement } from "../changes/ChangesRepo.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow } from "../Rows.ts"
 
@@ -24,21 +25,23 @@ export const PreferencesRow = Schema.Struct({
   updatedAt: Columns.time
 })
 
-const toPreferences = (row: typeof PreferencesRow.Type): Preferences => new Preferences(row, { disableChecks: true })
+export const toPreferences = (row: typeof PreferencesRow.Type): Preferences =>
+  new Preferences(row, { disableChecks: true })
 
 export class PreferencesRepo extends Context.Service<
   PreferencesRepo,
   {
     readonly find: (userId: UserId) => Effect.Effect<Option.Option<Preferences>, SqlError.SqlError>
     /**
-     * Sets what the patch names and raises the version, if the stored version is one of `expected`; none when it is not.
+     * Sets what the patch names and raises the version, where the stored version is one of `expected`. An update takes a
+     * row as it stands, so that it needs not see what the lock was waited for.
      */
-    readonly update: (
+    readonly updating: (
       userId: UserId,
       patch: PreferencesPatch,
       expected: ReadonlyArray<number> | "any",
       now: DateTime.Utc
-    ) => Effect.Effect<Option.Option<Preferences>, SqlError.SqlError>
+    ) => OneStatement<typeof PreferencesRow.Type>
   }
 >()("@user-service/core/preferences/PreferencesRepo") {
   static readonly layer = Layer.effect(
@@ -56,18 +59,25 @@ export class PreferencesRepo extends Context.Service<
             Option.map(toPreferences)
           ),
 
-        update: (userId, patch, expected, now) =>
-          Effect.map(
-            firstRow(PreferencesRow)(sql`
+        updating: (userId, patch, expected, now) => ({
+          changed: sql`
+            changed as (
               update notification_preferences n
               set ${sql.update({
                 ...Record.mapKeys(patch, String.camelToSnake),
                 updated_at: DateTime.toDate(now)
-              })}, version = version + 1
-              where n.user_id = ${userId} ${expected === "any" ? sql`` : sql`and version = any(${expected}::bigint[])`}
-              returning ${columns}`),
-            Option.map(toPreferences)
-          )
+              })}, version = n.version + 1
+              from locked
+              where n.user_id = locked.id ${expected === "any" ? sql`` : sql`and n.version = any(${expected}::bigint[])`}
+              returning ${columns}
+            )`,
+          row: PreferencesRow,
+          events: sql`
+            select jsonb_build_object(
+              '_tag', 'PreferencesUpdated', 'userId', ${userId}::uuid, 'preferences', to_jsonb(changed)) from changed`,
+          action: "preferences.updated",
+          details: sql`jsonb_build_object('version', changed.version)`
+        })
       }
     })
   )

@@ -7,7 +7,14 @@ import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, PushTokensRepo } from "./PushTokensRepo.ts"
+import {
+  type HeldToken,
+  type LiveToken,
+  type Owner,
+  type PushTokenFields,
+  PushTokensRepo,
+  toPushToken
+} from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
@@ -53,7 +60,7 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const register = Effect.fn("PushTokens.register")((owner: Owner, registration: Registration) =>
+      const registerAnyhow = (owner: Owner, registration: Registration) =>
         untilLocked((holder) =>
           changes.change(
             [owner.userId, ...Option.toArray(holder)],
@@ -71,7 +78,15 @@ export class PushTokens extends Context.Service<
             })
           )
         )
-      )
+
+      const register = Effect.fn("PushTokens.register")(function* (owner: Owner, registration: Registration) {
+        if (registration.isActive === false) return yield* registerAnyhow(owner, registration)
+        const usual = yield* registrations.usual(owner, registration)
+        const registered = yield* changes.inOneStatement(owner.userId, usual, () => [])
+        if (Option.isNone(registered)) return yield* registerAnyhow(owner, registration)
+        const { isNew, ...token } = registered.value
+        return { token: toPushToken(token), isNew }
+      })
 
       const page = Effect.fn("PushTokens.page")((userId: UserId, request: PageRequest) =>
         storage.read(repo.page(userId, request))

@@ -5,6 +5,7 @@ import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
+import type { OneStatement } from "../changes/ChangesRepo.ts"
 import * as Columns from "../Columns.ts"
 import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
 
@@ -20,7 +21,9 @@ const PushTokenRow = Schema.Struct({
   updatedAt: Columns.time
 })
 
-const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
+const RegisteredRow = Schema.Struct({ ...PushTokenRow.fields, isNew: Schema.Boolean })
+
+export const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
 
 /** With the token itself, for the events that name it. */
 export const HeldRow = Schema.Struct({
@@ -110,6 +113,19 @@ export class PushTokensRepo extends Context.Service<
       max: number,
       now: DateTime.Utc
     ) => Query<Option.Option<{ readonly token: PushToken; readonly evicted: ReadonlyArray<HeldToken> }>>
+    /**
+     * Registers a token that is live here and nowhere else, or nowhere yet and on a device that has none: what most
+     * registrations are. It does not apply to the others, nor where the session is over, nor where somebody changed the
+     * user meanwhile.
+     */
+    readonly registering: (
+      id: PushTokenId,
+      owner: Owner,
+      token: StoredToken,
+      fields: Omit<PushTokenFields, "isActive">,
+      max: number,
+      now: DateTime.Utc
+    ) => OneStatement<typeof RegisteredRow.Type>
     /** Puts the token into an existing row and under this owner and session, as if it had been registered there. */
     readonly rebind: (
       id: PushTokenId,
@@ -159,6 +175,34 @@ export class PushTokensRepo extends Context.Service<
         ...(fields.isActive === undefined ? {} : { is_active: fields.isActive })
       })
 
+      const bound = (owner: Owner, token: StoredToken, now: DateTime.Utc) => ({
+        user_id: owner.userId,
+        session_id: owner.sessionId,
+        token: token.token,
+        token_sha256: token.tokenHash,
+        platform: token.platform,
+        last_used_at: DateTime.toDate(now),
+        updated_at: DateTime.toDate(now)
+      })
+
+      const isAlive = ({ sessionId, userId }: Owner, now: DateTime.Utc) => sql`
+        exists (
+          select 1 from sessions s join users u on u.id = s.user_id
+          where s.id = ${sessionId} and s.user_id = ${userId} and s.revoked_at is null
+            and s.expires_at > ${DateTime.toDate(now)} and u.is_active
+        )`
+
+      // The row of the token, whoever's it is, and the user's row of the device: the one that is named, or that it is on.
+      const isFound = (
+        userId: UserId,
+        { platform, tokenHash }: Pick<StoredToken, "platform" | "tokenHash">,
+        deviceId: string | null
+      ) => sql`
+        token_sha256 = ${tokenHash}
+          or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
+            ${deviceId}::text,
+            (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))`
+
       return {
         page: Effect.fnUntraced(function* (userId, request) {
           const [items, { total }] = yield* Effect.all(
@@ -189,65 +233,89 @@ export class PushTokensRepo extends Context.Service<
             Option.map(({ tokens }) => tokens)
           ),
 
-        held: ({ sessionId, userId }, tokenHash, { deviceId, platform }, now) =>
+        held: (owner, tokenHash, { deviceId, platform }, now) =>
           onlyRow(FoundRow)(sql`
             with found as (
               select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
-              where token_sha256 = ${tokenHash}
-                or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
-                  ${deviceId}::text,
-                  (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))
+              where ${isFound(owner.userId, { platform, tokenHash }, deviceId)}
             )
-            select (select coalesce(jsonb_agg(found), '[]') from found) as found,
-              exists (
-                select 1 from sessions s join users u on u.id = s.user_id
-                where s.id = ${sessionId} and s.user_id = ${userId} and s.revoked_at is null
-                  and s.expires_at > ${DateTime.toDate(now)} and u.is_active
-              ) as "isAlive"`),
+            select (select coalesce(jsonb_agg(found), '[]') from found) as found, ${isAlive(owner, now)} as "isAlive"`),
 
         // What makes room does not see the row that it makes room for.
-        insert: (id, owner, token, { isActive = true, ...fields }, max, now) =>
+        insert: (id, owner, token, fields, max, now) =>
           Effect.map(
             firstRow(InsertedRow)(sql`
               with evicted as (
                 delete from push_tokens where id in (
                   select id from push_tokens where user_id = ${owner.userId} and is_active
-                  order by last_used_at desc, id desc offset ${isActive ? max - 1 : max}
+                  order by last_used_at desc, id desc offset ${fields.isActive === false ? max : max - 1}
                 ) returning ${held}
               ), inserted as (
                 insert into push_tokens ${sql.insert({
                   id,
-                  user_id: owner.userId,
-                  session_id: owner.sessionId,
-                  token: token.token,
-                  token_sha256: token.tokenHash,
-                  platform: token.platform,
+                  ...bound(owner, token, now),
                   token_type: fields.tokenType ?? "fcm",
                   device_id: fields.deviceId ?? "",
                   device_name: fields.deviceName ?? "",
-                  is_active: isActive,
-                  last_used_at: DateTime.toDate(now),
-                  created_at: DateTime.toDate(now),
-                  updated_at: DateTime.toDate(now)
+                  is_active: fields.isActive ?? true,
+                  created_at: DateTime.toDate(now)
                 })} on conflict (token_sha256) do nothing returning ${columns}
               )
               select inserted.*, (select coalesce(jsonb_agg(evicted), '[]') from evicted) as evicted from inserted`),
             Option.map(({ evicted, ...row }) => ({ token: toPushToken(row), evicted }))
           ),
 
+        registering: (id, owner, token, fields, max, now) => ({
+          changed: sql`
+              standing as (
+                select locked.id from locked join users u on u.id = locked.id and u.version + 1 = locked.version
+                where ${isAlive(owner, now)}
+              ), found as (
+                select id, user_id, is_active, token_sha256 = ${token.tokenHash} as is_same_token from push_tokens
+                where ${isFound(owner.userId, token, fields.deviceId ?? null)}
+              ), known as (
+                update push_tokens set ${sql.update({ ...assignments(fields), ...bound(owner, token, now) })}
+                where id = (
+                  select found.id from found join standing on standing.id = found.user_id
+                  where found.is_same_token and found.is_active and (select count(*) from found) = 1
+                ) returning ${columns}
+              ), added as (
+                insert into push_tokens (
+                  id, user_id, session_id, token, token_sha256, platform, token_type, device_id, device_name,
+                  last_used_at, created_at, updated_at
+                )
+                select ${id}, id, ${owner.sessionId}, ${token.token}, ${token.tokenHash}, ${token.platform},
+                  ${fields.tokenType ?? "fcm"}, ${fields.deviceId ?? ""}, ${fields.deviceName ?? ""},
+                  ${DateTime.toDate(now)}, ${DateTime.toDate(now)}, ${DateTime.toDate(now)}
+                from standing where not exists (select from found)
+                on conflict (token_sha256) do nothing returning ${columns}
+              ), evicted as (
+                delete from push_tokens where exists (select from added) and id in (
+                  select id from push_tokens where user_id = ${owner.userId} and is_active
+                  order by last_used_at desc, id desc offset ${max - 1}
+                ) returning ${held}
+              ), changed as (select *, false as "isNew" from known union all select *, true from added)`,
+          row: RegisteredRow,
+          events: sql`
+              select jsonb_build_object(
+                '_tag', 'PushTokenAdded', 'userId', ${owner.userId}::uuid, 'tokenId', id, 'token', ${token.token}::text,
+                'platform', platform
+              ) from added
+              union all
+              select jsonb_build_object(
+                '_tag', 'PushTokenRemoved', 'userId', "userId", 'tokenId', id, 'token', token, 'platform', platform,
+                'reason', 'evicted'
+              ) from evicted`,
+          action: "push_token.registered",
+          details: sql`jsonb_build_object('tokenId', changed.id)`
+        }),
+
         rebind: (id, owner, token, fields, now) =>
           Effect.map(
             onlyRow(PushTokenRow)(sql`
-              update push_tokens set ${sql.update({
-                ...assignments({ isActive: true, ...fields }),
-                user_id: owner.userId,
-                session_id: owner.sessionId,
-                token: token.token,
-                token_sha256: token.tokenHash,
-                platform: token.platform,
-                last_used_at: DateTime.toDate(now),
-                updated_at: DateTime.toDate(now)
-              })} where id = ${id} returning ${columns}`),
+              update push_tokens
+              set ${sql.update({ ...assignments({ isActive: true, ...fields }), ...bound(owner, token, now) })}
+              where id = ${id} returning ${columns}`),
             toPushToken
           ),
 

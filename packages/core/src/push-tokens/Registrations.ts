@@ -60,6 +60,11 @@ export class Registrations extends Context.Service<
       registration: Registration,
       locked: Effect.Effect<ReadonlyArray<UserId>, E>
     ) => Effect.Effect<Registered, TokenInvalid | HolderNotLocked | SqlError.SqlError | E>
+    /** The change that most registrations are, in one statement; see `PushTokensRepo.registering`. */
+    readonly usual: (
+      owner: Owner,
+      registration: Registration
+    ) => Effect.Effect<ReturnType<PushTokensRepo["Service"]["registering"]>>
     /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
@@ -101,6 +106,12 @@ export class Registrations extends Context.Service<
           const row = yield* repo.rebind(id, owner, stored, fields, now)
           // One that was live already, as most are that apps register at each start, makes no more of them.
           return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
+        })
+
+        const usual = Effect.fnUntraced(function* (owner: Owner, { platform, token, ...fields }: Registration) {
+          const stored = { token, tokenHash: yield* hash(token), platform }
+          const id = PushTokenId.make(yield* random.uuidV7())
+          return repo.registering(id, owner, stored, fields, settings.maxActive, yield* DateTime.now)
         })
 
         const register = Effect.fn("Registrations.register")(function* <E>(
@@ -147,7 +158,7 @@ export class Registrations extends Context.Service<
           }
         })
 
-        return { register, evict }
+        return { register, usual, evict }
       })
     )
 }

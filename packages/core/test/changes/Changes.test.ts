@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Changes } from "@user-service/core/changes/Changes"
+import { CurrentOrigin } from "@user-service/core/Origin"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { UserId, UserNotFound } from "@user-service/domain/User"
 import { Effect, References, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-import { layer, register } from "../TestCore.ts"
+import { layer, register, tagOf } from "../TestCore.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 const client = Tracer.externalSpan({ traceId, spanId: "b7ad6b7169203331", sampled: true })
@@ -46,6 +47,55 @@ describe("Changes", () => {
         }
         const [user] = yield* sql`select username from users where id = ${userId}`
         assert.notMatch(String(user?.["username"]), /^[0-9a-f-]{36}$/)
+      })
+    )
+
+    it.effect("one statement raises the user's version, tells of it and is on record, or leaves no trace", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const preferences = yield* Preferences
+        const { userId } = yield* register
+        const origin = { ip: "203.0.113.7", network: "203.0.113.7", userAgent: "a browser" }
+        const trace = sql`
+          select u.version::int, e.user_version::int as told, e.event_type as event, a.action, a.actor_id as actor,
+            a.ip, a.user_agent as agent, a.details, e.id as "eventId", a.id as "auditId"
+          from users u
+          left join outbox e on e.user_id = u.id and e.user_version > 1
+          left join audit_log a on a.user_id = u.id and a.action = 'preferences.updated'
+          where u.id = ${userId}`
+        const update = (expected: ReadonlyArray<number>) =>
+          Effect.provideService(preferences.update(userId, { frequencyLimit: 7 }, expected), CurrentOrigin, origin)
+
+        assert.strictEqual(yield* tagOf(update([7])), "PreferencesVersionMismatch")
+        assert.deepInclude((yield* trace)[0], { version: 1, told: null, action: null })
+        yield* update([7, 1])
+        const [{ eventId, auditId, ...row } = {}, ...more] = yield* trace
+        assert.deepStrictEqual(more, [])
+        assert.deepStrictEqual(row, {
+          version: 2,
+          told: 2,
+          event: "PreferencesUpdated",
+          action: "preferences.updated",
+          actor: userId,
+          ip: origin.ip,
+          agent: origin.userAgent,
+          details: { version: 2 }
+        })
+        for (const id of [eventId, auditId]) {
+          assert.match(String(id), /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+          const millis = Number.parseInt(String(id).replaceAll("-", "").slice(0, 12), 16)
+          assert.closeTo(millis, Date.now(), 60_000)
+        }
+      })
+    )
+
+    it.effect("nor does one statement make anything of a user who does not exist", () =>
+      Effect.gen(function* () {
+        const preferences = yield* Preferences
+        const nobody = UserId.make("01890a5d-ac96-774b-bcce-b302099a8057")
+        assert.strictEqual(yield* tagOf(preferences.update(nobody, { frequencyLimit: 7 }, "any")), "UserNotFound")
+        const onlyOneEnd = preferences.update(nobody, { doNotDisturbStart: null }, "any")
+        assert.strictEqual(yield* tagOf(onlyOneEnd), "UserNotFound")
       })
     )
   })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Result } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Result } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { onUniqueViolation, Storage } from "../Storage.ts"
@@ -58,7 +58,8 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("an answer comes out as it is, and so does a failure that is none of SQL", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          for (const run of [storage.read, storage.write, storage.transaction]) {
+          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.statement(effect, () => Effect.void)
+          for (const run of [storage.read, storage.write, statement, storage.transaction]) {
             assert.strictEqual(yield* run(Effect.succeed("done")), "done")
             const { effect, runs } = yield* counted(Effect.fail("no"))
             assert.strictEqual(yield* Effect.flip(run(effect)), "no")
@@ -89,6 +90,44 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
             assert.deepStrictEqual(yield* Effect.exit(storage.write(effect)), unavailable, sqlState)
             assert.strictEqual(yield* runs, 1, sqlState)
           }
+        })
+      )
+
+      it.effect("a statement is begun again where it was rolled back for another's sake, and for no other reason", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          for (const sqlState of [...passing, ...rolledBack]) {
+            const { effect, runs } = yield* failingFirst([sqlState])
+            const followed = yield* Ref.make<ReadonlyArray<string>>([])
+            const follow = (answer: string) => Ref.update(followed, (before) => [...before, answer])
+            const exit = yield* Effect.exit(storage.statement(effect, follow))
+            const isAgain = rolledBack.includes(sqlState)
+            assert.deepStrictEqual(exit, isAgain ? Exit.succeed("done") : unavailable, sqlState)
+            assert.strictEqual(yield* runs, isAgain ? 2 : 1, sqlState)
+            assert.deepStrictEqual(yield* Ref.get(followed), isAgain ? ["done"] : [], sqlState)
+          }
+        })
+      )
+
+      it.effect("what a statement is followed by comes though nobody waits for it any more", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const [begun, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const followed = yield* Deferred.make<string>()
+          const statement = Deferred.succeed(begun, undefined).pipe(
+            Effect.andThen(Deferred.await(answered)),
+            Effect.as("done")
+          )
+          const waiting = yield* Effect.forkChild(
+            storage.statement(statement, (answer) => Deferred.succeed(followed, answer))
+          )
+          yield* Deferred.await(begun)
+          const interruption = yield* Effect.forkChild(Fiber.interrupt(waiting), { startImmediately: true })
+          const ended = yield* Effect.timeoutOption(Fiber.await(interruption), Duration.millis(100))
+          assert.isTrue(Option.isNone(ended))
+          yield* Deferred.succeed(answered, undefined)
+          assert.strictEqual(yield* Deferred.await(followed), "done")
+          yield* Fiber.join(interruption)
         })
       )
 
@@ -133,8 +172,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("what would be refused every time is a defect, found out at once", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
+          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.statement(effect, () => Effect.void)
           for (const sqlState of lasting) {
-            for (const run of [storage.read, storage.write, storage.transaction]) {
+            for (const run of [storage.read, storage.write, statement, storage.transaction]) {
               const { effect, runs } = yield* failingFirst([sqlState])
               const exit = yield* Effect.exit(run(effect))
               assert(Exit.isFailure(exit))

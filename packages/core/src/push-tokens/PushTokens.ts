@@ -60,7 +60,7 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const registerAnyhow = (owner: Owner, registration: Registration) =>
+      const registerInTransaction = (owner: Owner, registration: Registration) =>
         untilLocked((holder) =>
           changes.change(
             [owner.userId, ...Option.toArray(holder)],
@@ -80,10 +80,10 @@ export class PushTokens extends Context.Service<
         )
 
       const register = Effect.fn("PushTokens.register")(function* (owner: Owner, registration: Registration) {
-        if (registration.isActive === false) return yield* registerAnyhow(owner, registration)
+        if (registration.isActive === false) return yield* registerInTransaction(owner, registration)
         const usual = yield* registrations.usual(owner, registration)
         const registered = yield* changes.inOneStatement(owner.userId, usual, () => [])
-        if (Option.isNone(registered)) return yield* registerAnyhow(owner, registration)
+        if (Option.isNone(registered)) return yield* registerInTransaction(owner, registration)
         const { isNew, ...token } = registered.value
         return { token: toPushToken(token), isNew }
       })

@@ -29,8 +29,8 @@ export class Connection extends Context.Service<
     readonly lookUps: Procedures
   }
 >()("@user-service/rpc-client/Connection") {
-  static readonly layer = (address: Address) =>
-    Layer.effect(Connection, make(address)).pipe(Layer.provide(envelope(address)))
+  static readonly layer = (address: Address, timeout: number) =>
+    Layer.effect(Connection, make(address, timeout)).pipe(Layer.provide(envelope(address)))
 }
 
 // The key goes with each call, so that it is in no header of a request that others trace or log.
@@ -42,7 +42,7 @@ const envelope = ({ apiKey }: Address) =>
     )
   )
 
-const make = Effect.fnUntraced(function* (address: Address) {
+const make = Effect.fnUntraced(function* (address: Address, timeout: number) {
   const http = HttpClient.mapRequest(
     yield* HttpClient.HttpClient,
     HttpClientRequest.prependUrl(at(address, "/rpc"))
@@ -51,7 +51,7 @@ const make = Effect.fnUntraced(function* (address: Address) {
     // Requests have spans, and so have the methods of the client.
     RpcClient.make(UserServiceRpc, { disableTracing: true }).pipe(Effect.provideService(RpcClient.Protocol, protocol))
   return {
-    calls: yield* over(yield* Wire.single(http)),
-    lookUps: yield* over(yield* Wire.shared(http, maxCalls))
+    calls: yield* over(yield* Wire.single({ http, timeout })),
+    lookUps: yield* over(yield* Wire.shared({ http, timeout }, maxCalls))
   }
 })

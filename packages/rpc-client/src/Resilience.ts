@@ -2,6 +2,7 @@ import { Context, Cause, Clock, Duration, Effect, Exit, Layer, Predicate, Random
 import { CircuitBreaker } from "effect/persistence"
 import { RpcClientError } from "effect/rpc/RpcClientError"
 import { Unreachable } from "./Unreachable.ts"
+import { NoAnswerInTime } from "./Wire.ts"
 
 /** How long a caller waits, and how often they ask. */
 export interface Patience {
@@ -15,7 +16,10 @@ export interface Patience {
   readonly failuresToOpen?: number
 }
 
-/** Makes calls that may be made more than once. */
+/** How long one try may take, in milliseconds. */
+export const timeoutMillis = (patience: Patience): number => Duration.toMillis(patience.timeout ?? "3 seconds")
+
+/** Makes calls that may be made more than once, each of which ends at its timeout. */
 export class Resilience extends Context.Service<
   Resilience,
   {
@@ -43,7 +47,7 @@ const breakers = (failures: number) =>
 const make = Effect.fnUntraced(function* (patience: Patience) {
   const breaker = yield* CircuitBreaker.CircuitBreaker
   const deadline = Duration.toMillis(patience.deadline ?? "10 seconds")
-  const timeout = Duration.toMillis(patience.timeout ?? "3 seconds")
+  const timeout = timeoutMillis(patience)
   const retries = patience.retries ?? 3
 
   let isAnswering = true
@@ -73,38 +77,38 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
         : viaBreaker(call)
     )
 
-  // What the deadline cuts short is no outcome for the breaker: there may have been next to no time left for it.
+  // A try ends by itself at its timeout. What the deadline cuts short before that is no outcome for the breaker: there may have
+  // been next to no time left for it.
   const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
     if (left <= 0) return Effect.fail(late(deadline))
-    return left < timeout ? within(guarded(call), left, deadline) : guarded(within(call, timeout, timeout))
+    return left < timeout
+      ? Effect.timeoutOrElse(guarded(call), { duration: left, orElse: () => Effect.fail(late(deadline)) })
+      : guarded(call)
   }
 
   const insist = <A, E, R>(
     call: Effect.Effect<A, E, R>,
     due: number,
+    left: number,
     retried: number
   ): Effect.Effect<A, E | Unreachable, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(call, due - now)).pipe(
-      Effect.catch(
-        Effect.fnUntraced(function* (error) {
-          const left = due - (yield* Clock.currentTimeMillis)
-          const asked = waitMillis(error)
-          if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
-          yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
-          return yield* insist(call, due, retried + 1)
-        })
-      )
+    Effect.catch(attempt(call, left), (error) =>
+      Effect.gen(function* () {
+        const left = due - (yield* Clock.currentTimeMillis)
+        const asked = waitMillis(error)
+        if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
+        yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
+        return yield* insist(call, due, due - (yield* Clock.currentTimeMillis), retried + 1)
+      })
     )
 
   const persist: Resilience["Service"]["persist"] = (call) =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) => insist(Effect.mapError(call, told), started + deadline, 0))
+    Effect.flatMap(Clock.currentTimeMillis, (started) =>
+      insist(Effect.mapError(call, told), started + deadline, deadline, 0)
+    )
 
   return { persist }
 })
-
-// One limit a try is all there is to pay for: the deadline is kept by what it leaves to each.
-const within = <A, E, R>(call: Effect.Effect<A, E, R>, duration: number, named: number) =>
-  Effect.timeoutOrElse(call, { duration, orElse: () => Effect.fail(late(named)) })
 
 const late = (millis: number) =>
   new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(Duration.millis(millis))}` })
@@ -114,10 +118,12 @@ const told = <E>(error: E | RpcClientError): E | Unreachable =>
 
 // The library's error holds the request; what is told is no more than what went wrong.
 const unreachable = ({ reason }: RpcClientError): Unreachable =>
-  new Unreachable({
-    reason: reason._tag === "HttpError" && reason.kind === "TransportError" ? "connection" : "answer",
-    detail: reason._tag === "HttpError" ? `${reason.kind}: ${String(reason.cause)}` : reason.message
-  })
+  reason._tag === "RpcClientDefect" && reason.cause instanceof NoAnswerInTime
+    ? late(reason.cause.allowed)
+    : new Unreachable({
+        reason: reason._tag === "HttpError" && reason.kind === "TransportError" ? "connection" : "answer",
+        detail: reason._tag === "HttpError" ? `${reason.kind}: ${String(reason.cause)}` : reason.message
+      })
 
 // What is refused for a reason of the caller's was answered, and is no fault of the service's.
 const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>

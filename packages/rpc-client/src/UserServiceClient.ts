@@ -16,7 +16,7 @@ import { SecureRandom } from "effect/crypto"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import * as Batches from "./Batches.ts"
 import { type Address, Connection } from "./Connection.ts"
-import { type Patience, Resilience } from "./Resilience.ts"
+import { type Patience, Resilience, timeoutMillis } from "./Resilience.ts"
 import { TestUsers } from "./TestUsers.ts"
 import type { CallFailure } from "./Unreachable.ts"
 
@@ -76,7 +76,11 @@ export class UserServiceClient extends Context.Service<
   /** The same over another HTTP client, as that of `@effect/platform-node`, which keeps its connections better. */
   static readonly layer = (options: ClientOptions): Layer.Layer<UserServiceClient, never, HttpClient.HttpClient> =>
     Layer.effect(UserServiceClient, make).pipe(
-      Layer.provide([Connection.layer(options), Resilience.layer(options), SecureRandom.layerWebCrypto])
+      Layer.provide([
+        Connection.layer(options, timeoutMillis(options)),
+        Resilience.layer(options),
+        SecureRandom.layerWebCrypto
+      ])
     )
 
   /** No service and no network: the users are those that are added to {@link TestUsers}, under the same rules. */

@@ -1,4 +1,4 @@
-import { Deferred, Effect } from "effect"
+import { Data, Deferred, Effect, Fiber } from "effect"
 import { HttpBody, type HttpClient, type HttpClientError } from "effect/http"
 import { HttpClientErrorSchema } from "effect/http/HttpClientError"
 import { RpcClient, RpcSerialization } from "effect/rpc"
@@ -10,9 +10,18 @@ type Outcome = (call: RequestEncoded) => Effect.Effect<void, RpcClientError>
 
 type Send = (clientId: number, call: RequestEncoded) => Effect.Effect<void, RpcClientError>
 
+/** Where calls are posted, and how many milliseconds there are for an answer. */
+export interface Endpoint {
+  readonly http: HttpClient.HttpClient
+  readonly timeout: number
+}
+
 /** Posts each call as a request of its own. */
-export const single = (http: HttpClient.HttpClient) =>
-  over(http, (exchange) => (clientId, call) => Effect.flatMap(exchange(clientId, [call]), (outcome) => outcome(call)))
+export const single = (endpoint: Endpoint) =>
+  over(
+    endpoint,
+    (exchange) => (clientId, call) => Effect.flatMap(exchange(clientId, [call]), (outcome) => outcome(call))
+  )
 
 interface Batch {
   readonly calls: Array<RequestEncoded>
@@ -23,9 +32,9 @@ interface Batch {
  * Posts the calls of a tick as one request, or as several of at most `maxSize`. Whoever does not wait any more takes nobody's
  * answer away.
  */
-export const shared = Effect.fnUntraced(function* (http: HttpClient.HttpClient, maxSize: number) {
+export const shared = Effect.fnUntraced(function* (endpoint: Endpoint, maxSize: number) {
   const scope = yield* Effect.scope
-  return yield* over(http, (exchange) => {
+  return yield* over(endpoint, (exchange) => {
     let open: Batch | undefined
     const begin = (clientId: number, batch: Batch) =>
       Effect.yieldNow.pipe(
@@ -49,10 +58,10 @@ export const shared = Effect.fnUntraced(function* (http: HttpClient.HttpClient, 
 
 type Exchange = (clientId: number, calls: ReadonlyArray<RequestEncoded>) => Effect.Effect<Outcome, RpcClientError>
 
-const over = (http: HttpClient.HttpClient, sendBy: (exchange: Exchange) => Send) =>
+const over = (endpoint: Endpoint, sendBy: (exchange: Exchange) => Send) =>
   RpcClient.Protocol.make((write) =>
     Effect.map(RpcSerialization.RpcSerialization, (serialization) => {
-      const send = sendBy(exchangeOver(http, serialization, write))
+      const send = sendBy(exchangeOver(endpoint, serialization, write))
       return {
         send: (clientId, message) => (message._tag === "Request" ? send(clientId, message) : Effect.void),
         supportsAck: false,
@@ -65,7 +74,7 @@ const over = (http: HttpClient.HttpClient, sendBy: (exchange: Exchange) => Send)
 // Every answer of ours ends, and read whole it costs a fraction of what it costs as a stream, as the library reads it.
 const exchangeOver =
   (
-    http: HttpClient.HttpClient,
+    { http, timeout }: Endpoint,
     { contentType, makeUnsafe }: RpcSerialization.RpcSerialization["Service"],
     write: (clientId: number, answer: FromServerEncoded) => Effect.Effect<void>
   ): Exchange =>
@@ -75,6 +84,7 @@ const exchangeOver =
     return http.post("", { body }).pipe(
       Effect.flatMap((response) => response.arrayBuffer),
       Effect.mapError(unsent),
+      within(timeout),
       Effect.flatMap((bytes) =>
         Effect.try({
           // The parser has checked that they are messages.
@@ -90,6 +100,32 @@ const exchangeOver =
       )
     )
   }
+
+/** Why a request was given up; `allowed` are milliseconds. */
+export class NoAnswerInTime extends Data.TaggedError("NoAnswerInTime")<{ readonly allowed: number }> {}
+
+// The longest a timer waits: 24 days.
+const longest = 2 ** 31 - 1
+
+// As `Effect.timeout`, whose two fibers, one racing the other, cost a request several times what its own and a timer do.
+const within =
+  (allowed: number) =>
+  <A>(request: Effect.Effect<A, RpcClientError>): Effect.Effect<A, RpcClientError> =>
+    Effect.withFiber(({ context }) =>
+      Effect.callback((resume) => {
+        const fiber = Effect.runForkWith(context)(request)
+        const giveUp = () => {
+          resume(Effect.fail(defect("There was no answer in time", new NoAnswerInTime({ allowed }))))
+          fiber.interruptUnsafe()
+        }
+        const timer = setTimeout(giveUp, Math.min(allowed, longest))
+        fiber.addObserver((exit) => {
+          clearTimeout(timer)
+          resume(exit)
+        })
+        return Fiber.interrupt(fiber)
+      })
+    )
 
 const outcomeOf = (answers: ReadonlyArray<FromServerEncoded>): Outcome => {
   const answered = new Set(answers.map((answer) => (answer._tag === "Exit" ? String(answer.requestId) : "")))

@@ -3,6 +3,7 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { type Patience, Resilience } from "../src/Resilience.ts"
+import { Unreachable } from "../src/Unreachable.ts"
 
 const busy = Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 0 }))
 
@@ -30,9 +31,9 @@ describe("the deadline", () => {
     Effect.gen(function* () {
       const persist = yield* persistWith({ timeout: "100 millis", deadline: "220 millis" })
       let tries = 0
-      const fiber = yield* Effect.forkChild(persist(Effect.suspend(() => (tries++, Effect.never))), {
-        startImmediately: true
-      })
+      const timedOut = Effect.fail(new Unreachable({ reason: "timeout", detail: "none within 100ms" }))
+      const call = Effect.suspend(() => (tries++, Effect.delay(timedOut, "100 millis")))
+      const fiber = yield* Effect.forkChild(persist(call), { startImmediately: true })
       // 100 for the first, from 40 to 60 of waiting, and what is left for the second.
       yield* TestClock.adjust("161 millis")
       assert.strictEqual(tries, 2)

@@ -19,24 +19,31 @@ interface UserLookUps {
   readonly many: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<typeof UserBody.Type>, CallFailure>
 }
 
+// What is asked for in one run of the scheduler comes together. Another run of it, as the library waits for, would cost a look-up
+// that comes alone a turn of the event loop.
+const tick = Effect.callback<void>((resume) => queueMicrotask(() => resume(Effect.void)))
+
 /** Answers all that are asked for in the same tick by one look-up, in which each is named once. */
 export const users = ({ many, one }: UserLookUps): RequestResolver.RequestResolver<UserRequest> =>
-  RequestResolver.make<UserRequest>(
-    Effect.fnUntraced(function* (entries) {
-      const [first, ...others] = Array.dedupe(Array.map(entries, ({ request }) => request.userId))
-      // Most are asked for alone, and what reads one is quicker at it than what reads many.
-      if (others.length === 0) {
-        const exit = yield* Effect.exit(one(first))
-        for (const entry of entries) entry.completeUnsafe(exit)
-        return
-      }
-      const found = yield* many([first, ...others])
-      const byId = new Map<string, typeof UserBody.Type>(found.map((user) => [user.id, user]))
-      for (const entry of entries) {
-        const user = byId.get(entry.request.userId)
-        entry.completeUnsafe(user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user))
-      }
-    })
+  RequestResolver.setDelayEffect(
+    RequestResolver.make<UserRequest>(
+      Effect.fnUntraced(function* (entries) {
+        const [first, ...others] = Array.dedupe(Array.map(entries, ({ request }) => request.userId))
+        // Most are asked for alone, and what reads one is quicker at it than what reads many.
+        if (others.length === 0) {
+          const exit = yield* Effect.exit(one(first))
+          for (const entry of entries) entry.completeUnsafe(exit)
+          return
+        }
+        const found = yield* many([first, ...others])
+        const byId = new Map<string, typeof UserBody.Type>(found.map((user) => [user.id, user]))
+        for (const entry of entries) {
+          const user = byId.get(entry.request.userId)
+          entry.completeUnsafe(user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user))
+        }
+      })
+    ),
+    tick
   )
 
 /** Something of one user's to look up. */

@@ -43,15 +43,16 @@ const envelope = ({ apiKey }: Address) =>
   )
 
 const make = Effect.fnUntraced(function* (address: Address, timeout: number) {
-  const http = HttpClient.mapRequest(
-    yield* HttpClient.HttpClient,
-    HttpClientRequest.prependUrl(at(address, "/rpc"))
-  ).pipe(HttpClient.filterStatusOk)
+  const endpoint = {
+    http: HttpClient.filterStatusOk(yield* HttpClient.HttpClient),
+    request: HttpClientRequest.post(at(address, "/rpc")),
+    timeout
+  }
   const over = (protocol: RpcClient.Protocol["Service"]) =>
     // Requests have spans, and so have the methods of the client.
     RpcClient.make(UserServiceRpc, { disableTracing: true }).pipe(Effect.provideService(RpcClient.Protocol, protocol))
   return {
-    calls: yield* over(yield* Wire.single({ http, timeout })),
-    lookUps: yield* over(yield* Wire.shared({ http, timeout }, maxCalls))
+    calls: yield* over(yield* Wire.single(endpoint)),
+    lookUps: yield* over(yield* Wire.shared(endpoint, maxCalls))
   }
 })

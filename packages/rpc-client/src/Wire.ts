@@ -1,5 +1,5 @@
 import { Data, Deferred, Effect, Fiber } from "effect"
-import { HttpBody, type HttpClient, type HttpClientError } from "effect/http"
+import { HttpBody, type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpClientErrorSchema } from "effect/http/HttpClientError"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
@@ -10,9 +10,10 @@ type Outcome = (call: RequestEncoded) => Effect.Effect<void, RpcClientError>
 
 type Send = (clientId: number, call: RequestEncoded) => Effect.Effect<void, RpcClientError>
 
-/** Where calls are posted, and how many milliseconds there are for an answer. */
+/** By which request calls are posted, and how many milliseconds there are for an answer. */
 export interface Endpoint {
   readonly http: HttpClient.HttpClient
+  readonly request: HttpClientRequest.HttpClientRequest
   readonly timeout: number
 }
 
@@ -74,14 +75,14 @@ const over = (endpoint: Endpoint, sendBy: (exchange: Exchange) => Send) =>
 // Every answer of ours ends, and read whole it costs a fraction of what it costs as a stream, as the library reads it.
 const exchangeOver =
   (
-    { http, timeout }: Endpoint,
+    { http, request, timeout }: Endpoint,
     { contentType, makeUnsafe }: RpcSerialization.RpcSerialization["Service"],
     write: (clientId: number, answer: FromServerEncoded) => Effect.Effect<void>
   ): Exchange =>
   (clientId, calls) => {
     const parser = makeUnsafe()
     const body = HttpBody.raw(parser.encode(calls.length === 1 ? calls[0] : calls), { contentType })
-    return http.post("", { body }).pipe(
+    return http.execute(HttpClientRequest.setBody(request, body)).pipe(
       Effect.flatMap((response) => response.arrayBuffer),
       Effect.mapError(unsent),
       within(timeout),

@@ -1,3 +1,4 @@
+import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
 import { Deferred, Effect, Exit, Queue, Schema } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
@@ -60,7 +61,8 @@ export const make = Effect.gen(function* () {
   const answer = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const body = new Uint8Array(yield* Effect.orDie(request.arrayBuffer))
-    const headers = Object.entries(request.headers)
+    const key = request.headers[apiKeyHeader]
+    const keyHeaders: ReadonlyArray<[string, string]> = key === undefined ? [] : [[apiKeyHeader, key]]
     const parser = makeUnsafe()
     const exchange: Exchange = { answers: [], isOver: Deferred.makeUnsafe() }
     yield* Effect.try({
@@ -70,7 +72,7 @@ export const make = Effect.gen(function* () {
     }).pipe(
       Effect.map((messages) =>
         messages.map((message) =>
-          message._tag === "Request" ? { ...message, headers: [...headers, ...message.headers] } : message
+          message._tag === "Request" ? { ...message, headers: [...keyHeaders, ...message.headers] } : message
         )
       ),
       Effect.flatMap((messages) => carryOut(messages, exchange)),

@@ -42,8 +42,8 @@ export class ServiceCalls extends Context.Service<
       })
 
       return {
-        admit: (key, scope) =>
-          Effect.fnUntraced(function* (call) {
+        admit: (key, scope) => (call) =>
+          Effect.gen(function* () {
             const caller = yield* Effect.catchTag(keys.authenticate(key), "Unauthenticated", refuse)
             const facts = yield* CurrentFacts
             facts.service = caller.name

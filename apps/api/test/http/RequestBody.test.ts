@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import { eventually } from "@user-service/database/testing/Eventually"
+import { Effect } from "effect"
+import { connect } from "node:net"
+import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { exchange, parse } from "./RawHttp.ts"
+
+const login = "/api/v1/users/login/"
+
+const headOf = (length: number, ...lines: ReadonlyArray<string>) =>
+  [
+    `POST ${login} HTTP/1.1`,
+    "Host: a",
+    "Content-Type: application/json",
+    `Content-Length: ${length}`,
+    ...lines,
+    "Connection: close",
+    "\r\n"
+  ].join("\r\n")
+
+describe("a body of a told length", () => {
+  it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+    it.effect("is read whole, in however many parts it comes", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        // More than is read from a socket at once; some parts begin within a character.
+        const note = "é".repeat(45_000)
+        const body = Buffer.from(JSON.stringify({ email: "nobody@example.com", password: "péché péché", note }))
+        const parts = Array.from({ length: 20 }, (_, part) => body.subarray(part * 4601, (part + 1) * 4601))
+        const answer = parse(yield* exchange(api.url, headOf(body.length), ...parts))
+        assert.strictEqual(answer.status, 401)
+        const cut = parse(yield* exchange(api.url, headOf(body.length - 1), body.subarray(0, -1)))
+        assert.strictEqual(cut.status, 400)
+      })
+    )
+
+    it.effect("may be of none", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        assert.strictEqual(parse(yield* exchange(api.url, headOf(0))).status, 422)
+      })
+    )
+
+    it.effect("that never comes ends with its sender, who is on record once", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { hostname, port } = new URL(api.url)
+        const socket = connect({ host: hostname, port: Number(port) })
+        socket.on("error", () => socket.destroy())
+        const head = headOf(100, "X-Request-Id: gone")
+        yield* Effect.promise(() => new Promise<void>((resolve) => socket.write(`${head}{"email":`, () => resolve())))
+        const active = Effect.map(api.send("GET", "/metrics"), ({ text }) =>
+          Number(/^http_server_active_requests(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1])
+        )
+        // The one that asks, and the one that waits.
+        yield* eventually(Effect.map(active, (count) => count === 2))
+        socket.destroy()
+        yield* eventually(Effect.map(active, (count) => count === 1))
+        const lines = (yield* api.log).filter((line) => line["request_id"] === "gone")
+        assert.deepStrictEqual(
+          lines.map((line) => line["status"]),
+          [499]
+        )
+      })
+    )
+  })
+})

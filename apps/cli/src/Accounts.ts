@@ -14,7 +14,7 @@ import { Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 
 // Of somebody new nothing is cached anywhere.
-const NothingCached = Layer.succeed(Invalidations, { apply: () => Effect.void })
+const NothingCached = Layer.succeed(Invalidations, { apply: () => Effect.void, touch: () => Effect.void })
 
 /** {@link StaffAccounts} over the database alone. */
 export const layer = Layer.unwrap(

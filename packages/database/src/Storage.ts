@@ -64,7 +64,7 @@ export class Storage extends Context.Service<
             Effect.uninterruptible,
             apartWithin(transactionDeadline),
             settled,
-            inProgress.write
+            inProgress.statement
           ),
         transaction: (effect) =>
           sql
@@ -100,7 +100,8 @@ export const onUniqueViolation =
     )
 
 const active = Metric.gauge("database_operations_in_progress", {
-  description: "Operations that hold a connection or wait for one; a transaction holds one alone, to its end"
+  description:
+    "Operations that hold a connection or wait for one; a transaction or a statement holds one alone, to its end"
 })
 
 const counted = (operation: string) => {
@@ -112,7 +113,12 @@ const counted = (operation: string) => {
       () => Metric.modify(metric, -1)
     )
 }
-const inProgress = { read: counted("read"), write: counted("write"), transaction: counted("transaction") }
+const inProgress = {
+  read: counted("read"),
+  write: counted("write"),
+  statement: counted("statement"),
+  transaction: counted("transaction")
+}
 
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)

@@ -19,8 +19,8 @@ interface UserLookUps {
   readonly many: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<typeof UserBody.Type>, CallFailure>
 }
 
-// What is asked for in one run of the scheduler comes together. Another run of it, as the library waits for, would cost a look-up
-// that comes alone a turn of the event loop.
+// What is asked for in one run of the scheduler comes together. Another run of it, as the library waits for, would cost a
+// look-up that comes alone a turn of the event loop.
 const tick = Effect.callback<void>((resume) => queueMicrotask(() => resume(Effect.void)))
 
 /** Answers all that are asked for in the same tick by one look-up, in which each is named once. */

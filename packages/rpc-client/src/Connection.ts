@@ -19,7 +19,7 @@ export const at = ({ url }: Pick<Address, "url">, path: string): string => url.r
 /** The procedures, as they are on the wire. */
 export type Procedures = RpcClient.RpcClient<RpcGroup.Rpcs<typeof UserServiceRpc>, RpcClientError>
 
-/** The procedures over HTTP. */
+/** The procedures over HTTP; a call ends at the layer's `timeout`, in milliseconds, where it was not answered. */
 export class Connection extends Context.Service<
   Connection,
   {

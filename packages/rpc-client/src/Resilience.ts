@@ -77,8 +77,8 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
         : viaBreaker(call)
     )
 
-  // A try ends by itself at its timeout. What the deadline cuts short before that is no outcome for the breaker: there may have
-  // been next to no time left for it.
+  // A try ends by itself at its timeout. What the deadline cuts short before that is no outcome for the breaker: there may
+  // have been next to no time left for it.
   const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
     if (left <= 0) return Effect.fail(late(deadline))
     return left < timeout

@@ -13,9 +13,9 @@ import type { LockedUser } from "./ChangesRepo.ts"
 export class Invalidations extends Context.Service<
   Invalidations,
   {
-    /** What follows from a change of the users that ended no session; `others` are the copies of theirs it made stale. */
-    readonly touch: (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
     readonly apply: (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
+    /** The same for a change that ended no session; `others` are what it made stale besides the users' own copies. */
+    readonly touch: (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
   }
 >()("@user-service/core/changes/Invalidations") {
   static readonly layer = Layer.effect(

@@ -38,16 +38,18 @@ describe.skipIf(!Engines.areThere)(
           assert.strictEqual((yield* get(`${url}/health/ready`)).status, 200)
           const told = yield* listen()
           const user = yield* newUser
+          // An event may come twice, where its mark was late.
+          const events = () => new Set(told.map(({ id }) => id)).size
           // Sooner than the worker would look by itself.
           const started = performance.now()
           for (const name of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]) {
             yield* rename(user, name)
-            yield* eventually(Effect.sync(() => told.length === Number(name)))
+            yield* eventually(Effect.sync(() => events() === Number(name)))
           }
           assert.isBelow(performance.now() - started, 5000)
 
           yield* eventually(
-            Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") === 10)
+            Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") >= 10)
           )
           const { text } = yield* get(`${url}/metrics`)
           for (const name of ["outbox_waiting_events", "outbox_lag_seconds", "outbox_set_aside_events"]) {

@@ -11,7 +11,6 @@ import { type DomainEvent, UserUpdated } from "@user-service/domain/DomainEvent"
 import { UserId } from "@user-service/domain/User"
 import type { WorkSettings } from "@user-service/worker/WorkerSettings"
 import { Duration, Effect, Layer, Schedule } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 
@@ -36,7 +35,7 @@ export const layerChanges = Changes.layer.pipe(
   Layer.provideMerge([Invalidations.layer, OutboxSignal.layer]),
   Layer.provideMerge(LiveSessions.layer),
   Layer.provide([ChangesRepo.layer, SessionsRepo.layer, Layer.succeed(SessionSettings, settings.sessions)]),
-  Layer.provide([Storage.layer, SecureRandom.layerWebCrypto])
+  Layer.provide(Storage.layer)
 )
 
 /** The engines that need nothing but a database. */

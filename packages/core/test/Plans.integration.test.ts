@@ -20,7 +20,6 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { SessionId } from "@user-service/domain/Session"
 import { Email, PhoneNumber, UserId, Username, type UserNotFound } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Layer } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import { inject } from "vitest"
@@ -100,7 +99,7 @@ const Repos = Layer.mergeAll(
   ProfilesRepo.layer,
   PushTokensRepo.layer,
   SessionsRepo.layer
-).pipe(Layer.provide([SecureRandom.layerWebCrypto, Storage.layer]))
+).pipe(Layer.provide(Storage.layer))
 
 const filled = Layer.mergeAll(Repos, Layer.effectDiscard(Effect.orDie(fill))).pipe(
   Layer.provideMerge(Plans.layer),

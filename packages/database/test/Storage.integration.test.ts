@@ -22,6 +22,19 @@ const setUp = Effect.gen(function* () {
   return { ...one, another, counts, raiseCount }
 })
 
+/** Holds the counter's row for a process until the effect inside is run: who wants to change it waits. */
+const holdRow = Effect.fnUntraced(function* ({ sql }: Effect.Success<ReturnType<typeof oneProcess>>, name: string) {
+  const [held, done] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  yield* sql`select 1 from counters where name = ${name} for update`.pipe(
+    Effect.andThen(Deferred.succeed(held, undefined)),
+    Effect.andThen(Deferred.await(done)),
+    sql.withTransaction,
+    Effect.forkScoped
+  )
+  yield* Deferred.await(held)
+  return Deferred.succeed(done, undefined)
+})
+
 /** Lets two go on once both are there. A third one, and any after it, is let through. */
 const meeting = Effect.gen(function* () {
   const both = yield* Latch.make()
@@ -171,21 +184,13 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     it.live("a change that waits for a row is given up before its deadline, and another row is not waited for", () =>
       Effect.gen(function* () {
         const { another, counts, raiseCount, sql, storage } = yield* setUp
-        const held = yield* Deferred.make<void>()
-        const done = yield* Deferred.make<void>()
-        yield* another.sql`select 1 from counters where name = 'a' for update`.pipe(
-          Effect.andThen(Deferred.succeed(held, undefined)),
-          Effect.andThen(Deferred.await(done)),
-          another.sql.withTransaction,
-          Effect.forkScoped
-        )
-        yield* Deferred.await(held)
+        const letGo = yield* holdRow(another, "a")
         const waiting = yield* Effect.forkScoped(timed(storage.transaction(raiseCount("a"))))
         yield* storage.transaction(raiseCount("b"))
         const { exit, seconds } = yield* Fiber.join(waiting)
         assert.deepStrictEqual(exit, unavailable)
         assert.isBelow(seconds, 4.5)
-        yield* Deferred.succeed(done, undefined)
+        yield* letGo
         yield* eventually(Effect.as(sql`select 1`, true))
         assert.deepStrictEqual(yield* counts, [0, 1])
       })
@@ -194,15 +199,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     it.live("statements that wait for a row hold up no read", () =>
       Effect.gen(function* () {
         const { another, counts, raiseCount, sql, storage } = yield* setUp
-        const held = yield* Deferred.make<void>()
-        const done = yield* Deferred.make<void>()
-        yield* another.sql`select 1 from counters where name = 'a' for update`.pipe(
-          Effect.andThen(Deferred.succeed(held, undefined)),
-          Effect.andThen(Deferred.await(done)),
-          another.sql.withTransaction,
-          Effect.forkScoped
-        )
-        yield* Deferred.await(held)
+        const letGo = yield* holdRow(another, "a")
         const waiting = yield* Effect.replicateEffect(
           Effect.forkScoped(storage.statement(raiseCount("a"), () => Effect.void)),
           connections
@@ -216,7 +213,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         const reads = yield* timed(Effect.replicateEffect(storage.read(sql`select 1`), 20))
         assert.isTrue(Exit.isSuccess(reads.exit))
         assert.isBelow(reads.seconds, 1)
-        yield* Deferred.succeed(done, undefined)
+        yield* letGo
         yield* Effect.forEach(waiting, (fiber) => Fiber.join(fiber))
         assert.deepStrictEqual(yield* counts, [connections, 0])
       })

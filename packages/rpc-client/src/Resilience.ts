@@ -89,23 +89,22 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
   const insist = <A, E, R>(
     call: Effect.Effect<A, E, R>,
     due: number,
-    left: number,
     retried: number
   ): Effect.Effect<A, E | Unreachable, R> =>
-    Effect.catch(attempt(call, left), (error) =>
-      Effect.gen(function* () {
-        const left = due - (yield* Clock.currentTimeMillis)
-        const asked = waitMillis(error)
-        if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
-        yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
-        return yield* insist(call, due, due - (yield* Clock.currentTimeMillis), retried + 1)
-      })
+    Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(call, due - now)).pipe(
+      Effect.catch((error) =>
+        Effect.gen(function* () {
+          const left = due - (yield* Clock.currentTimeMillis)
+          const asked = waitMillis(error)
+          if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
+          yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
+          return yield* insist(call, due, retried + 1)
+        })
+      )
     )
 
   const persist: Resilience["Service"]["persist"] = (call) =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) =>
-      insist(Effect.mapError(call, told), started + deadline, deadline, 0)
-    )
+    Effect.flatMap(Clock.currentTimeMillis, (started) => insist(Effect.mapError(call, told), started + deadline, 0))
 
   return { persist }
 })

@@ -29,7 +29,7 @@ const read = (request: HttpServerRequest.HttpServerRequest, message: Readable): 
   const collect: Bytes = Effect.callback((resume) => {
     const chunks: Array<Buffer> = []
     const onData = (chunk: Buffer) => void chunks.push(chunk)
-    const onEnd = () => settle(Effect.succeed(joined(chunks)))
+    const onEnd = () => settle(Effect.succeed(new Uint8Array(Buffer.concat(chunks)).buffer))
     const onLost = (cause?: unknown) => settle(Effect.fail(unreadable(request, cause)))
     const forget = () => {
       message.off("data", onData).off("end", onEnd).off("error", onLost).off("close", onLost)
@@ -45,16 +45,6 @@ const read = (request: HttpServerRequest.HttpServerRequest, message: Readable): 
     return Effect.sync(forget)
   })
   return Effect.suspend(() => outcome ?? collect)
-}
-
-const joined = (chunks: ReadonlyArray<Buffer>): ArrayBuffer => {
-  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes.buffer
 }
 
 const unreadable = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>

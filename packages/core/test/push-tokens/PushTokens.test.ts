@@ -3,24 +3,15 @@ import { Changes } from "@user-service/core/changes/Changes"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { type Registration, Registrations, untilLocked } from "@user-service/core/push-tokens/Registrations"
 import { DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
-import { Duration, Effect, Option } from "effect"
+import { Duration, Effect, Option, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { layer, register } from "../TestCore.ts"
 
-/** Numbers below `limit`, the same in each run. */
-const numbers = (seed: number) => {
-  let state = seed
-  return (limit: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * limit)
-  }
-}
-
 const users = 3
 
 /** Who registers what, so that tokens and devices meet again: with themselves, with each other, and with the limit. */
-const makeStep = (below: ReturnType<typeof numbers>) => {
+const makeStep = (below: (limit: number) => number) => {
   const sometimes = <A>(value: () => A): A | undefined => (below(6) === 0 ? value() : undefined)
   const one = <A>(values: ReadonlyArray<A>): A => values[below(values.length)] as A
   const device = sometimes(() => ["", "one", "two"][below(3)])
@@ -112,14 +103,15 @@ describe("PushTokens.register", () => {
           )
         const usual = yield* makeWorld("usual", pushTokens.register)
         const model = yield* makeWorld("model", inTransaction)
-        const below = numbers(seed)
+        const random = yield* Random.Random
+        const below = (limit: number) => Math.floor(random.nextDoubleUnsafe() * limit)
         for (let steps = 0; steps < 200; steps++) {
           const step = makeStep(below)
           yield* TestClock.adjust(Duration.seconds(1))
           assert.strictEqual(yield* usual.step(step), yield* model.step(step), JSON.stringify(step))
         }
         assert.deepStrictEqual(yield* usual.state, yield* model.state)
-      })
+      }).pipe(Random.withSeed(seed))
     )
   })
 })

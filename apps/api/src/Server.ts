@@ -67,10 +67,8 @@ import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
 import { PushTokensHttp } from "./push-tokens/PushTokensHttp.ts"
 import { InternalHttp } from "./services/InternalHttp.ts"
 import { RpcHttp } from "./services/RpcHttp.ts"
-import { ServiceAuthenticationRpc } from "./services/ServiceAuthenticationRpc.ts"
 import { ServiceCalls } from "./services/ServiceCalls.ts"
 import { ServiceKeyHttp } from "./services/ServiceKeyHttp.ts"
-import { UserServiceRpcHandlers } from "./services/UserServiceRpcHandlers.ts"
 import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
 import { version } from "./Version.ts"
@@ -119,7 +117,7 @@ const Routes = Layer.mergeAll(
     Layer.provide(Endpoints),
     Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp])
   ),
-  RpcHttp.pipe(Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc])),
+  RpcHttp,
   DocsHttp,
   JwksHttp,
   MetricsHttp,

@@ -1,9 +1,10 @@
-import { maxCalls, ServiceAuthentication, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
+import { maxCalls, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Context, Effect, Layer, Redacted } from "effect"
-import { Headers, HttpClient, HttpClientRequest } from "effect/http"
-import { RpcClient, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
+import { Context, Effect, Layer, Record, Redacted, Schema } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { Rpc, type RpcGroup, RpcSerialization } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import type { RequestEncoded } from "effect/rpc/RpcMessage"
 import * as Wire from "./Wire.ts"
 
 /** Where the service is, and the key it knows the caller by. */
@@ -16,8 +17,14 @@ export interface Address {
 /** The URL of a path of the service's. */
 export const at = ({ url }: Pick<Address, "url">, path: string): string => url.replace(/\/+$/, "") + path
 
+type Procedure = RpcGroup.Rpcs<typeof UserServiceRpc>
+
+type Call<R extends Procedure> = (
+  payload: Rpc.PayloadConstructor<R>
+) => Effect.Effect<Rpc.Success<R>, Rpc.Error<R> | RpcClientError>
+
 /** The procedures, as they are on the wire. */
-export type Procedures = RpcClient.RpcClient<RpcGroup.Rpcs<typeof UserServiceRpc>, RpcClientError>
+export type Procedures = { readonly [R in Procedure as R["_tag"]]: Call<R> }
 
 /** The procedures over HTTP; a call ends at the layer's `timeout`, in milliseconds, where it was not answered. */
 export class Connection extends Context.Service<
@@ -30,29 +37,43 @@ export class Connection extends Context.Service<
   }
 >()("@user-service/rpc-client/Connection") {
   static readonly layer = (address: Address, timeout: number) =>
-    Layer.effect(Connection, make(address, timeout)).pipe(Layer.provide(envelope(address)))
+    Layer.effect(Connection, make(address, timeout)).pipe(Layer.provide(RpcSerialization.layerSchemaBinary()))
 }
 
-// The key goes with each call, so that it is in no header of a request that others trace or log.
-const envelope = ({ apiKey }: Address) =>
-  Layer.merge(
-    RpcSerialization.layerSchemaBinary(),
-    RpcMiddleware.layerClient(ServiceAuthentication, ({ next, request }) =>
-      next({ ...request, headers: Headers.set(request.headers, apiKeyHeader, Redacted.value(apiKey)) })
-    )
-  )
+// Of any procedure; what is for which of them is in the type of `Procedures`.
+type AnyCall = (payload: unknown) => Effect.Effect<unknown, unknown>
 
 const make = Effect.fnUntraced(function* (address: Address, timeout: number) {
+  const { codecFor } = yield* RpcSerialization.RpcSerialization
   const endpoint = {
     http: HttpClient.filterStatusOk(yield* HttpClient.HttpClient),
     request: HttpClientRequest.post(at(address, "/rpc")),
     timeout
   }
-  const over = (protocol: RpcClient.Protocol["Service"]) =>
-    // Requests have spans, and so have the methods of the client.
-    RpcClient.make(UserServiceRpc, { disableTracing: true }).pipe(Effect.provideService(RpcClient.Protocol, protocol))
-  return {
-    calls: yield* over(yield* Wire.single(endpoint)),
-    lookUps: yield* over(yield* Wire.shared(endpoint, maxCalls))
+  // The key goes with each call, so that it is in no header of a request that others trace or log.
+  const headers: RequestEncoded["headers"] = [[apiKeyHeader, Redacted.value(address.apiKey)]]
+  let lastId = 0
+
+  const callOf = (rpc: Procedure, send: Wire.Send): AnyCall => {
+    const encode = Schema.encodeUnknownEffect(codecFor(rpc.payloadSchema))
+    const decode = Schema.decodeUnknownEffect(codecFor(Rpc.exitSchema(rpc)))
+    return (payload) =>
+      encode(payload).pipe(
+        Effect.orDie,
+        Effect.flatMap((encoded) => send({ _tag: "Request", id: ++lastId, tag: rpc._tag, payload: encoded, headers })),
+        Effect.flatMap((exit) =>
+          Effect.mapError(decode(exit), (error) => Wire.defect("The answer cannot be read", error))
+        ),
+        Effect.flatten
+      )
   }
+  const procedures = (send: Wire.Send) =>
+    Record.fromEntries(
+      Array.from(UserServiceRpc.requests.values(), (rpc) => [rpc._tag, callOf(rpc, send)])
+    ) as Procedures
+
+  return Connection.of({
+    calls: procedures(yield* Wire.single(endpoint)),
+    lookUps: procedures(yield* Wire.shared(endpoint, maxCalls))
+  })
 })

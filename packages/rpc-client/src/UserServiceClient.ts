@@ -125,10 +125,10 @@ const make = Effect.gen(function* () {
     return resolved.flat()
   })
 
-  const users = Batches.users({ one: (user_id) => persist(calls.GetUser({ user_id })), many: getUsers })
-  const preferences = Batches.ofUser((user_id) => persist(lookUps.GetPreferences({ user_id })))
-  const pushTokens = Batches.ofUser((user_id) => persist(lookUps.GetPushTokens({ user_id })))
-  const deliveries = Batches.deliveries(resolveDeliveries)
+  const getUser = yield* Batches.users({ one: (user_id) => persist(calls.GetUser({ user_id })), many: getUsers })
+  const getPreferences = yield* Batches.ofUser((user_id) => persist(lookUps.GetPreferences({ user_id })))
+  const getPushTokens = yield* Batches.ofUser((user_id) => persist(lookUps.GetPushTokens({ user_id })))
+  const resolveDelivery = yield* Batches.deliveries(resolveDeliveries)
 
   return UserServiceClient.of({
     introspectToken: Effect.fn("UserServiceClient.introspectToken")(function* (token) {
@@ -138,17 +138,11 @@ const make = Effect.gen(function* () {
       return yield* persist(lookUps.IntrospectToken(input.value))
     }),
     // Without a span of its own: it is asked for the most, and its request has one.
-    getUser: (userId) => Effect.request(new Batches.UserRequest({ userId }), users),
+    getUser,
     getUsers,
-    getPreferences: Effect.fn("UserServiceClient.getPreferences")((userId: UserId) =>
-      Effect.request(new Batches.OfUserRequest<Preferences>({ userId }), preferences)
-    ),
-    getPushTokens: Effect.fn("UserServiceClient.getPushTokens")((userId: UserId) =>
-      Effect.request(new Batches.OfUserRequest<ReadonlyArray<LivePushToken>>({ userId }), pushTokens)
-    ),
-    resolveDelivery: Effect.fn("UserServiceClient.resolveDelivery")((delivery: DeliveryRequest) =>
-      Effect.request(new Batches.DeliveryRequest({ delivery }), deliveries)
-    ),
+    getPreferences: Effect.fn("UserServiceClient.getPreferences")(getPreferences),
+    getPushTokens: Effect.fn("UserServiceClient.getPushTokens")(getPushTokens),
+    resolveDelivery: Effect.fn("UserServiceClient.resolveDelivery")(resolveDelivery),
     resolveDeliveries,
     reportDeliveryStatuses: Effect.fn("UserServiceClient.reportDeliveryStatuses")(function* (
       statuses: ReadonlyArray<StatusReport>

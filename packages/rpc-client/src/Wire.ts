@@ -1,14 +1,12 @@
-import { Data, Deferred, Effect, Fiber } from "effect"
+import { Data, Deferred, Effect, Fiber, Schema } from "effect"
 import { HttpBody, type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpClientErrorSchema } from "effect/http/HttpClientError"
-import { RpcClient, RpcSerialization } from "effect/rpc"
+import { RpcSerialization } from "effect/rpc"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
-import { type FromServerEncoded, isTerminalResponse, type RequestEncoded } from "effect/rpc/RpcMessage"
+import type { FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
 
-/** How the calls of a request ended on the way: with an answer each, or not. */
-type Outcome = (call: RequestEncoded) => Effect.Effect<void, RpcClientError>
-
-type Send = (clientId: number, call: RequestEncoded) => Effect.Effect<void, RpcClientError>
+/** Posts a call, and answers how it ended, as it is on the wire. */
+export type Send = (call: RequestEncoded) => Effect.Effect<unknown, RpcClientError>
 
 /** By which request calls are posted, and how many milliseconds there are for an answer. */
 export interface Endpoint {
@@ -18,15 +16,12 @@ export interface Endpoint {
 }
 
 /** Posts each call as a request of its own. */
-export const single = (endpoint: Endpoint) =>
-  over(
-    endpoint,
-    (exchange) => (clientId, call) => Effect.flatMap(exchange(clientId, [call]), (outcome) => outcome(call))
-  )
+export const single = (endpoint: Endpoint): Effect.Effect<Send, never, RpcSerialization.RpcSerialization> =>
+  Effect.map(exchangeOver(endpoint), (exchange) => (call) => Effect.flatMap(exchange([call]), endingOf(call)))
 
 interface Batch {
   readonly calls: Array<RequestEncoded>
-  readonly outcome: Deferred.Deferred<Outcome, RpcClientError>
+  readonly answers: Deferred.Deferred<ReadonlyArray<FromServerEncoded>, RpcClientError>
 }
 
 /**
@@ -35,72 +30,63 @@ interface Batch {
  */
 export const shared = Effect.fnUntraced(function* (endpoint: Endpoint, maxSize: number) {
   const scope = yield* Effect.scope
-  return yield* over(endpoint, (exchange) => {
-    let open: Batch | undefined
-    const begin = (clientId: number, batch: Batch) =>
-      Effect.yieldNow.pipe(
-        Effect.flatMap(() => {
-          if (open === batch) open = undefined
-          return exchange(clientId, batch.calls)
-        }),
-        Deferred.into(batch.outcome),
-        Effect.forkIn(scope, { startImmediately: true })
-      )
-    return Effect.fnUntraced(function* (clientId, call) {
-      const batch = open ?? { calls: [], outcome: Deferred.makeUnsafe() }
-      batch.calls.push(call)
-      open = batch.calls.length < maxSize ? batch : undefined
-      if (batch.calls.length === 1) yield* begin(clientId, batch)
-      const outcome = yield* Deferred.await(batch.outcome)
-      return yield* outcome(call)
-    })
+  const exchange = yield* exchangeOver(endpoint)
+  let open: Batch | undefined
+  const begin = (batch: Batch) =>
+    Effect.yieldNow.pipe(
+      Effect.flatMap(() => {
+        if (open === batch) open = undefined
+        return exchange(batch.calls)
+      }),
+      Deferred.into(batch.answers),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
+  const send: Send = Effect.fnUntraced(function* (call) {
+    const batch = open ?? { calls: [], answers: Deferred.makeUnsafe() }
+    batch.calls.push(call)
+    open = batch.calls.length < maxSize ? batch : undefined
+    if (batch.calls.length === 1) yield* begin(batch)
+    return yield* Effect.flatMap(Deferred.await(batch.answers), endingOf(call))
   })
+  return send
 })
 
-type Exchange = (clientId: number, calls: ReadonlyArray<RequestEncoded>) => Effect.Effect<Outcome, RpcClientError>
-
-const over = (endpoint: Endpoint, sendBy: (exchange: Exchange) => Send) =>
-  RpcClient.Protocol.make((write) =>
-    Effect.map(RpcSerialization.RpcSerialization, (serialization) => {
-      const send = sendBy(exchangeOver(endpoint, serialization, write))
-      return {
-        send: (clientId, message) => (message._tag === "Request" ? send(clientId, message) : Effect.void),
-        supportsAck: false,
-        supportsTransferables: false,
-        codecFor: serialization.codecFor
-      }
-    })
-  )
+type Exchange = (
+  calls: ReadonlyArray<RequestEncoded>
+) => Effect.Effect<ReadonlyArray<FromServerEncoded>, RpcClientError>
 
 // Every answer of ours ends, and read whole it costs a fraction of what it costs as a stream, as the library reads it.
-const exchangeOver =
-  (
-    { http, request, timeout }: Endpoint,
-    { contentType, makeUnsafe }: RpcSerialization.RpcSerialization["Service"],
-    write: (clientId: number, answer: FromServerEncoded) => Effect.Effect<void>
-  ): Exchange =>
-  (clientId, calls) => {
-    const parser = makeUnsafe()
-    const body = HttpBody.raw(parser.encode(calls.length === 1 ? calls[0] : calls), { contentType })
-    return http.execute(HttpClientRequest.setBody(request, body)).pipe(
-      Effect.flatMap((response) => response.arrayBuffer),
-      Effect.mapError(unsent),
-      within(timeout),
-      Effect.flatMap((bytes) =>
-        Effect.try({
-          // The parser has checked that they are messages.
-          try: () => parser.decode(new Uint8Array(bytes)) as ReadonlyArray<FromServerEncoded>,
-          catch: (cause) => defect("The answer cannot be read", cause)
+const exchangeOver = ({ http, request, timeout }: Endpoint) =>
+  Effect.map(RpcSerialization.RpcSerialization, ({ codecFor, contentType, makeUnsafe }): Exchange => {
+    const decodeDefect = Schema.decodeUnknownSync(codecFor(Schema.Defect()))
+    return (calls) => {
+      const parser = makeUnsafe()
+      const body = HttpBody.raw(parser.encode(calls), { contentType })
+      return http.execute(HttpClientRequest.setBody(request, body)).pipe(
+        Effect.flatMap((response) => response.arrayBuffer),
+        Effect.mapError(unsent),
+        within(timeout),
+        Effect.flatMap((bytes) =>
+          Effect.try({
+            // The parser has checked that they are messages.
+            try: () => parser.decode(new Uint8Array(bytes)) as ReadonlyArray<FromServerEncoded>,
+            catch: (cause) => defect("The answer cannot be read", cause)
+          })
+        ),
+        Effect.tap((answers) => {
+          const refusal = answers.find((answer) => answer._tag === "Defect")
+          return refusal === undefined ? Effect.void : Effect.die(decodeDefect(refusal.defect))
         })
-      ),
-      Effect.flatMap((answers) =>
-        Effect.as(
-          Effect.forEach(answers, (answer) => write(clientId, answer), { discard: true }),
-          outcomeOf(answers)
-        )
       )
-    )
+    }
+  })
+
+const endingOf = (call: RequestEncoded) => (answers: ReadonlyArray<FromServerEncoded>) => {
+  for (const answer of answers) {
+    if (answer._tag === "Exit" && answer.requestId === call.id) return Effect.succeed(answer.exit)
   }
+  return Effect.fail(defect("There is no answer to the call", call.tag))
+}
 
 /** Why a request was given up; `allowed` are milliseconds. */
 export class NoAnswerInTime extends Data.TaggedError("NoAnswerInTime")<{ readonly allowed: number }> {}
@@ -128,16 +114,9 @@ const within =
       })
     )
 
-const outcomeOf = (answers: ReadonlyArray<FromServerEncoded>): Outcome => {
-  const answered = new Set(answers.map((answer) => (answer._tag === "Exit" ? String(answer.requestId) : "")))
-  // What is terminal and names no call ends them all.
-  const isOver = answers.some((answer) => answer._tag !== "Exit" && isTerminalResponse(answer))
-  return ({ id, tag }) =>
-    isOver || answered.has(String(id)) ? Effect.void : Effect.fail(defect("There is no answer to the call", tag))
-}
-
 const unsent = (error: HttpClientError.HttpClientError) =>
   new RpcClientError({ reason: HttpClientErrorSchema.fromHttpClientError(error) })
 
-const defect = (message: string, cause: unknown) =>
+/** What comes of a service that does not keep to the procedures. */
+export const defect = (message: string, cause: unknown) =>
   new RpcClientError({ reason: new RpcClientDefect({ message, cause }) })

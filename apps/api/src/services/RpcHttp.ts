@@ -1,21 +1,27 @@
-import { maxCalls, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
+import { maxCalls } from "@user-service/schema/rpc/UserServiceRpc"
 import { Effect, Layer, Predicate } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
-import { RpcSerialization, RpcServer } from "effect/rpc"
+import { RpcSerialization } from "effect/rpc"
 import { failure } from "../http/Answers.ts"
 import { rpcPath } from "../http/Routes.ts"
 import * as RpcExchange from "./RpcExchange.ts"
+import * as RpcProcedures from "./RpcProcedures.ts"
 
 const hasTag = (message: unknown, tag: string): boolean =>
   Predicate.hasProperty(message, "_tag") && message._tag === tag
 
-// Of what a client may say over HTTP, calls, and not so many that their answers do not fit in memory; each under an id of
-// its own, since the library waits for ever for one it has twice.
+const hasField = (message: unknown, field: string): boolean =>
+  Predicate.hasProperty(message, field) && message[field] !== undefined
+
+// Of what a client may say, calls that wait for their answer, and not so many that the answers do not fit in memory; each
+// under an id of its own, by which its answer is known.
 const judge = (messages: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   const calls = messages.filter((message) => hasTag(message, "Request"))
   const ids = new Set(calls.map((call) => Predicate.hasProperty(call, "id") && call.id))
+  const isUnanswered = (call: unknown) => hasField(call, "isNotification") || hasField(call, "discard")
   if (messages.length === 0) throw new Error("There is no whole call in the body")
   if (calls.length < messages.length) throw new Error("Only calls can be made here")
+  if (calls.some(isUnanswered)) throw new Error("A call has to wait for its answer here")
   if (calls.length > maxCalls) throw new Error(`At most ${maxCalls} calls can be made at once`)
   if (ids.size < calls.length) throw new Error("Each call needs an id of its own")
   return messages
@@ -43,12 +49,7 @@ export const RpcHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const { contentType } = yield* RpcSerialization.RpcSerialization
-    const { answer, protocol } = yield* RpcExchange.make
-    yield* RpcServer.make(UserServiceRpc, {
-      // The request has a span, and so have the services that take their time.
-      disableTracing: true,
-      disableFatalDefects: true
-    }).pipe(Effect.provideService(RpcServer.Protocol, protocol), Effect.forkScoped)
+    const answer = yield* RpcExchange.make(yield* RpcProcedures.make)
     yield* router.add(
       "POST",
       rpcPath,

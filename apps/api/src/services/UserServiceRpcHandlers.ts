@@ -16,27 +16,25 @@ const userOf = (text: string): typeof UserBody.Type => JSON.parse(text)
 const preferencesOf = (text: string): typeof PreferencesBody.Type => JSON.parse(text)
 
 /** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
-export const UserServiceRpcHandlers = UserServiceRpc.toLayer(
-  Effect.gen(function* () {
-    const introspection = yield* Introspection
-    const profiles = yield* Profiles
-    const preferences = yield* Preferences
-    const pushTokens = yield* PushTokens
-    const deliveries = yield* Deliveries
-    const statuses = yield* DeliveryStatuses
-    return UserServiceRpc.of({
-      IntrospectToken: ({ token }) => Effect.map(introspection.introspect(token), introspectionBody),
-      GetUser: ({ user_id }) => Effect.map(profiles.represent(user_id), userOf),
-      GetUsers: ({ user_ids }) =>
-        Effect.map(profiles.representMany(user_ids), (users) => users.map((user) => userOf(user))),
-      GetPreferences: ({ user_id }) => Effect.map(preferences.represent(user_id), ({ value }) => preferencesOf(value)),
-      GetPushTokens: ({ user_id }) => Effect.map(pushTokens.live(user_id), (tokens) => tokens.map(livePushToken)),
-      ResolveDeliveries: (payload) =>
-        Effect.map(deliveries.resolve(payload.deliveries.map(deliveryRequest)), (resolutions) =>
-          resolutions.map(resolvedDelivery)
-        ),
-      ReportDeliveryStatus: (payload) =>
-        Effect.map(statuses.report(payload.statuses.map(statusReport)), statusResults(payload.statuses))
-    })
+export const make = Effect.gen(function* () {
+  const introspection = yield* Introspection
+  const profiles = yield* Profiles
+  const preferences = yield* Preferences
+  const pushTokens = yield* PushTokens
+  const deliveries = yield* Deliveries
+  const statuses = yield* DeliveryStatuses
+  return UserServiceRpc.of({
+    IntrospectToken: ({ token }) => Effect.map(introspection.introspect(token), introspectionBody),
+    GetUser: ({ user_id }) => Effect.map(profiles.represent(user_id), userOf),
+    GetUsers: ({ user_ids }) =>
+      Effect.map(profiles.representMany(user_ids), (users) => users.map((user) => userOf(user))),
+    GetPreferences: ({ user_id }) => Effect.map(preferences.represent(user_id), ({ value }) => preferencesOf(value)),
+    GetPushTokens: ({ user_id }) => Effect.map(pushTokens.live(user_id), (tokens) => tokens.map(livePushToken)),
+    ResolveDeliveries: (payload) =>
+      Effect.map(deliveries.resolve(payload.deliveries.map(deliveryRequest)), (resolutions) =>
+        resolutions.map(resolvedDelivery)
+      ),
+    ReportDeliveryStatus: (payload) =>
+      Effect.map(statuses.report(payload.statuses.map(statusReport)), statusResults(payload.statuses))
   })
-)
+})

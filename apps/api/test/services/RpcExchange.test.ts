@@ -1,33 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { Rpc, RpcGroup, RpcSerialization, RpcServer } from "effect/rpc"
+import { RpcSerialization } from "effect/rpc"
 import * as RpcExchange from "../../src/services/RpcExchange.ts"
-
-const Procedures = RpcGroup.make(Rpc.make("Wait"), Rpc.make("Tell", { success: Schema.String }))
 
 // Calls of the procedures, posted as one request.
 const post = Effect.fn(function* (...tags: ReadonlyArray<"Wait" | "Tell">) {
-  const { codecFor, makeUnsafe } = yield* RpcSerialization.RpcSerialization
-  const payload = yield* Schema.encodeEffect(codecFor(Schema.Void))()
-  const calls = tags.map((tag, id) => ({ _tag: "Request", id, tag, payload, headers: [] }))
+  const { makeUnsafe } = yield* RpcSerialization.RpcSerialization
+  const calls = tags.map((tag, id) => ({ _tag: "Request", id, tag, payload: new Uint8Array(), headers: [] }))
   const body = makeUnsafe().encode(calls) ?? ""
   return HttpServerRequest.fromWeb(new Request("http://localhost/rpc", { method: "POST", body: new Blob([body]) }))
 })
 
 const serving = <A, E, R>(
   wait: Effect.Effect<void>,
-  use: (answer: Effect.Success<typeof RpcExchange.make>["answer"]) => Effect.Effect<A, E, R>
+  use: (answer: Effect.Success<ReturnType<typeof RpcExchange.make>>) => Effect.Effect<A, E, R>
 ) =>
-  Effect.gen(function* () {
-    const { answer, protocol } = yield* RpcExchange.make
-    yield* RpcServer.make(Procedures).pipe(
-      Effect.provideService(RpcServer.Protocol, protocol),
-      Effect.provide(Procedures.toLayer({ Wait: () => wait, Tell: () => Effect.succeed("told") })),
-      Effect.forkScoped
-    )
-    return yield* use(answer)
-  }).pipe(Effect.scoped, Effect.provide(RpcSerialization.layerSchemaBinary()))
+  RpcExchange.make(({ tag }) => Effect.as(tag === "Wait" ? wait : Effect.void, new Uint8Array())).pipe(
+    Effect.flatMap(use),
+    Effect.provide(RpcSerialization.layerSchemaBinary())
+  )
 
 describe("a request", () => {
   it.effect("takes its calls along when whoever made it goes away", () =>

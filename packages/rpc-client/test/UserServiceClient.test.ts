@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { InternalError, maxCalls } from "@user-service/schema/rpc/UserServiceRpc"
-import { Context, Deferred, Effect, Fiber, Layer, Redacted, Tracer } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Predicate, Redacted, Tracer } from "effect"
+import { RpcSerialization } from "effect/rpc"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import { NotificationId, type Patience, UserId, UserServiceClient } from "../src/index.ts"
@@ -72,6 +73,19 @@ describe("look-ups of one tick", () => {
     )
   )
 
+  it.live("one who is asked for alone is read by the procedure that is quicker at it", () =>
+    withClient((client, { heard }) =>
+      Effect.gen(function* () {
+        const ids = [freshUser(), freshUser()]
+        for (const id of ids) yield* client.getUser(id)
+        assert.deepStrictEqual(
+          heard,
+          ids.map((user_id) => ({ procedure: "GetUser", payload: { user_id } }))
+        )
+      })
+    )
+  )
+
   it.live("who is not there fails by themselves", () =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -127,6 +141,24 @@ describe("look-ups of one tick", () => {
         yield* Deferred.succeed(open, undefined)
         yield* Fiber.join(second)
         assert.strictEqual(requests.length, 1)
+      })
+    )
+  )
+
+  it.live("the first of several who does not wait any more takes nobody's answer away", () =>
+    withClient((client, { endings, heard }) =>
+      Effect.gen(function* () {
+        const [arrived, open] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        endings.push(Effect.andThen(Deferred.succeed(arrived, undefined), Deferred.await(open)))
+        const second = freshUser()
+        const fibers = yield* Effect.forEach([freshUser(), second], (id) =>
+          Effect.forkChild(client.getUser(id), { startImmediately: true })
+        )
+        yield* Deferred.await(arrived)
+        yield* Fiber.interrupt(fibers[0] ?? assert.fail())
+        yield* Deferred.succeed(open, undefined)
+        assert.strictEqual((yield* Fiber.join(fibers[1] ?? assert.fail())).id, second)
+        assert.lengthOf(heard, 1)
       })
     )
   )
@@ -278,6 +310,36 @@ describe("no answer", () => {
       assert.isTrue(failure._tag === "Unreachable" && failure.reason === "timeout", String(failure))
       assert.strictEqual(requests, 1)
     })
+  )
+
+  it.live("that can be read, and one to another call is none", () =>
+    Effect.gen(function* () {
+      const { makeUnsafe } = yield* RpcSerialization.RpcSerialization
+      const answering = (answer: (id: unknown) => object) =>
+        listening((request, response) => {
+          const chunks: Array<Buffer> = []
+          request.on("data", (chunk) => chunks.push(chunk))
+          request.on("end", () => {
+            const [call] = makeUnsafe().decode(Buffer.concat(chunks))
+            assert(Predicate.hasProperty(call, "id"))
+            response.end(makeUnsafe().encode([answer(call.id)]))
+          })
+        })
+      const exit = new Uint8Array([255])
+      const details = yield* Effect.forEach(
+        [
+          (requestId: unknown) => ({ _tag: "Exit", requestId, exit }),
+          () => ({ _tag: "Exit", requestId: "another", exit })
+        ],
+        Effect.fnUntraced(function* (answer) {
+          const client = yield* clientAt((yield* answering(answer)).url, { retries: 0 })
+          const failure = yield* Effect.flip(client.getUser(freshUser()))
+          assert(failure._tag === "Unreachable" && failure.reason === "answer", String(failure))
+          return failure.detail
+        })
+      )
+      assert.deepStrictEqual(details, ["The answer cannot be read", "There is no answer to the call"])
+    }).pipe(Effect.provide(RpcSerialization.layerSchemaBinary()))
   )
 
   it.live("that is the service's", () =>

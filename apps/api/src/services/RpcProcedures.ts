@@ -8,7 +8,7 @@ import { scopeOf, ServiceCalls } from "./ServiceCalls.ts"
 import * as UserServiceRpcHandlers from "./UserServiceRpcHandlers.ts"
 
 // Of any procedure, whatever it takes and answers.
-type Handler = (payload: unknown) => Effect.Effect<unknown, unknown>
+type Handler = (payload: unknown) => Effect.Effect<unknown, { readonly _tag: string }>
 
 /**
  * Makes the calls of {@link UserServiceRpc}, each for a key that is good for it, before what it carries is read. A defect is

@@ -227,6 +227,21 @@ describe(`bodies posted to /rpc, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
+    it.effect("a call that waits for no answer is refused, and is not made", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const good = call("GetUser", yield* payloadBytes("GetUser"))
+        for (const field of ["isNotification", "discard"]) {
+          const { messages } = yield* post(yield* frames([good, { ...good, id: "2", [field]: true }]), key)
+          assert.deepStrictEqual(
+            messages.map(({ _tag }) => _tag),
+            ["Defect"]
+          )
+        }
+        assert.deepStrictEqual(yield* api.log, [])
+      })
+    )
+
     it.effect("many calls in one body are each answered, the bad ones apart from the good ones", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

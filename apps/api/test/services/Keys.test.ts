@@ -8,7 +8,7 @@ import { HttpApi } from "effect/http-api"
 import { assertFailure } from "../Answers.ts"
 import { absentId } from "../http/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
-import { exampleOf, inFile, gatewayKey, rawCall, withGateway } from "./Callers.ts"
+import { call, exampleOf, exitOf, frames, gatewayKey, inFile, post, rawCall, withGateway } from "./Callers.ts"
 
 /** A part of the service side, found where it is declared, and how to ask for it with a key; answers what is refused. */
 interface Part {
@@ -97,6 +97,17 @@ describe("service keys", () => {
   })
 
   it.layer(withKeys, { excludeTestServices: true })((it) => {
+    it.effect("a key is asked for before what a call carries is read", () =>
+      Effect.gen(function* () {
+        for (const { name } of procedures) {
+          const { messages } = yield* post(yield* frames([call(name, Uint8Array.from([9]))]))
+          const exit = yield* exitOf("GetUser", messages[0])
+          assert(Exit.isFailure(exit))
+          assert.strictEqual(Option.getOrUndefined(Exit.findErrorOption(exit))?._tag, "Unauthenticated", name)
+        }
+      })
+    )
+
     it.effect("every route and procedure lets a good key in, and refuses everything else for its reason", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

@@ -43,14 +43,17 @@ describe("a request", () => {
     })
   )
 
-  it.effect("is answered in one body, when all its calls are made", () =>
+  it.effect("makes its calls at once, and is answered in one body when all are made", () =>
     Effect.gen(function* () {
       const isBegun = yield* Deferred.make<void>()
       const mayGo = yield* Deferred.make<void>()
-      const wait = Effect.andThen(Deferred.succeed(isBegun, undefined), Deferred.await(mayGo))
+      let begun = 0
+      const wait = Effect.suspend(() =>
+        Effect.andThen(++begun === 2 ? Deferred.succeed(isBegun, undefined) : Effect.void, Deferred.await(mayGo))
+      )
       yield* serving(wait, (answer) =>
         Effect.gen(function* () {
-          const request = yield* post("Wait", "Tell")
+          const request = yield* post("Wait", "Wait", "Tell")
           const caller = yield* Effect.forkChild(
             Effect.provideService(answer, HttpServerRequest.HttpServerRequest, request)
           )
@@ -61,7 +64,7 @@ describe("a request", () => {
           const { body } = yield* Fiber.join(caller)
           assert(body._tag === "Uint8Array")
           const { makeUnsafe } = yield* RpcSerialization.RpcSerialization
-          assert.strictEqual(makeUnsafe().decode(body.body).length, 2)
+          assert.strictEqual(makeUnsafe().decode(body.body).length, 3)
         })
       )
     })

@@ -13,7 +13,7 @@ type Handler = (payload: unknown) => Effect.Effect<unknown, { readonly _tag: str
 /**
  * Makes the calls of {@link UserServiceRpc}, each for a key that is good for it, before what it carries is read. A defect is
  * logged here and answered without a word of what it was. In place of the library's server, which is ready for answers
- * without an end, and takes a tenth of a read for it (decision 0016).
+ * without an end, and takes a twentieth of a read for it (decision 0016).
  */
 export const make = Effect.gen(function* () {
   const { codecFor } = yield* RpcSerialization.RpcSerialization

@@ -155,7 +155,9 @@ export class DeliveriesRepo extends Context.Service<
         Effect.map(rows(IdRow)(statement), (found) => found.map(({ id }) => id))
 
       // Arrays are joined, never compared to by "any": a plan that was made while a table was small looks at every row of it,
-      // and would compare each to a thousand. An array of nothing but nulls has no type, so an empty text stands for null.
+      // and would compare each to a thousand. What is read is joined one by one ("lateral", "offset 0"): a plan is for any
+      // number, tens are guessed, and for so many a table of some thousand rows would be read whole. An array of nothing but
+      // nulls has no type, so an empty text stands for null.
       const asked = (records: ReadonlyArray<DeliveryRecord>) => sql`
         select id, is_new, notification_id, place, user_id, channel, category,
           case when email <> '' then sha256(convert_to(email, 'UTF8')) end as email_sha256,
@@ -185,18 +187,22 @@ export class DeliveriesRepo extends Context.Service<
               u.is_active as "isActive", u.is_verified as "isVerified", p.timezone, n.cap_epoch as "capEpoch",
               n.version::int as "preferencesVersion", s.user_id is not null as "isSuppressed"
             from unnest(${userIds}::uuid[]) as asked (user_id)
-            join users u on u.id = asked.user_id
-            join profiles p on p.user_id = asked.user_id
-            join notification_preferences n on n.user_id = asked.user_id
-            left join suppressions s on s.user_id = asked.user_id and s.email = u.email`),
+            cross join lateral (select * from users where id = asked.user_id offset 0) as u
+            cross join lateral (select * from profiles where user_id = asked.user_id offset 0) as p
+            cross join lateral (select * from notification_preferences where user_id = asked.user_id offset 0) as n
+            left join lateral (
+              select user_id from suppressions where user_id = asked.user_id and email = u.email offset 0
+            ) as s on true`),
 
         liveTokens: (userIds) =>
           rows(LiveTokenRow)(sql`
-            select id, user_id as "userId", token, platform, token_type as "tokenType"
-            from unnest(${userIds}::uuid[]) as asked (user_id) join push_tokens using (user_id)
-            where is_active order by last_used_at desc, id desc`),
+            select live.id, live.user_id as "userId", token, platform, token_type as "tokenType"
+            from unnest(${userIds}::uuid[]) as asked (user_id)
+            cross join lateral (
+              select * from push_tokens where user_id = asked.user_id and is_active offset 0
+            ) as live
+            order by last_used_at desc, id desc`),
 
-        // One by one: a plan from when the table was small, and read whole, would go on reading it whole as it grows.
         known: (notificationIds) =>
           rows(KnownRow)(sql`
             select d.id, d.notification_id as "notificationId", d.place, d.user_id as "userId", d.channel, d.category,
@@ -216,7 +222,9 @@ export class DeliveriesRepo extends Context.Service<
               ${days.map((asked) => asked.userId)}::uuid[], ${days.map((asked) => asked.day)}::date[],
               ${days.map((asked) => asked.capEpoch)}::integer[]
             ) as asked (user_id, day, cap_epoch)
-            join notification_preferences n on n.user_id = asked.user_id and n.cap_epoch = asked.cap_epoch`),
+            cross join lateral (
+              select from notification_preferences where user_id = asked.user_id and cap_epoch = asked.cap_epoch offset 0
+            ) as unmoved`),
 
         // The user first, as an erasure does: what is to be deleted is waited for before anything is held that it needs.
         add: (records, now) =>

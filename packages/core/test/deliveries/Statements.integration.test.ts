@@ -29,13 +29,13 @@ const places = Layer.effect(
 
 const noPlaces = Layer.succeed(Places, { take: () => Effect.fail(new PlacesUnavailable()) })
 
-// So many that the planner takes an index where there is one to take.
-const fill = Effect.gen(function* () {
+// So many of everything, and twice as many deliveries.
+const fill = Effect.fnUntraced(function* (users: number) {
   const sql = yield* SqlClient.SqlClient
   yield* sql`set local statement_timeout = 0`
   yield* sql`
     insert into users (id, email, username, password_hash, created_at, updated_at)
-    select gen_random_uuid(), n || '@example.org', n, '', now(), now() from generate_series(1, 20000) n`
+    select gen_random_uuid(), n || '@example.org', n, '', now(), now() from generate_series(1, ${users}::int) n`
   yield* sql`
     insert into profiles (id, user_id, created_at, updated_at) select gen_random_uuid(), id, now(), now() from users`
   yield* sql`
@@ -54,11 +54,15 @@ const fill = Effect.gen(function* () {
   yield* sql`analyze`
 })
 
-const filled = Layer.effectDiscard(SqlClient.SqlClient.use((sql) => Effect.orDie(sql.withTransaction(fill)))).pipe(
-  Layer.provideMerge(TestDatabase.layerPostgres(databaseUrl))
-)
+const layerWith = (counting: Layer.Layer<Places>, users: number) => {
+  const filled = Layer.effectDiscard(
+    SqlClient.SqlClient.use((sql) => Effect.orDie(sql.withTransaction(fill(users))))
+  ).pipe(Layer.provideMerge(TestDatabase.layerPostgres(databaseUrl)))
+  return layerOver(Plans.layer.pipe(Layer.provide(filled)), counting)
+}
 
-const layerWith = (counting: Layer.Layer<Places>) => layerOver(Plans.layer.pipe(Layer.provide(filled)), counting)
+// So many that the planner takes an index where there is one to take.
+const layerLarge = (counting: Layer.Layer<Places>) => layerWith(counting, 20_000)
 
 const passing = <A, E>(operation: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
@@ -90,7 +94,7 @@ const reportsOf = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>) {
 })
 
 describe.skipIf(databaseUrl === "")("in statements and round trips, on a large database", () => {
-  it.layer(layerWith(places), { excludeTestServices: true })("counting in Redis", (it) => {
+  it.layer(layerLarge(places), { excludeTestServices: true })("counting in Redis", (it) => {
     it.effect("500 recipients take as many as one, and one is found by indexes", () =>
       Effect.gen(function* () {
         const users = yield* people(501)
@@ -141,7 +145,7 @@ describe.skipIf(databaseUrl === "")("in statements and round trips, on a large d
     )
   })
 
-  it.layer(layerWith(noPlaces), { excludeTestServices: true })("counting in PostgreSQL", (it) => {
+  it.layer(layerLarge(noPlaces), { excludeTestServices: true })("counting in PostgreSQL", (it) => {
     it.effect("500 recipients take as many as one, and one is found by indexes", () =>
       Effect.gen(function* () {
         const users = yield* people(501)
@@ -152,6 +156,22 @@ describe.skipIf(databaseUrl === "")("in statements and round trips, on a large d
         assert.strictEqual(one.statements, 10)
         assert.strictEqual(many.statements, 10)
         assert.deepStrictEqual(scansOf(one.plans), [])
+      })
+    )
+  })
+})
+
+describe.skipIf(databaseUrl === "")("on a small database", () => {
+  it.layer(layerWith(places, 2000), { excludeTestServices: true })((it) => {
+    it.effect("no table is read whole to know one recipient, as it would be to know the tens that are guessed", () =>
+      Effect.gen(function* () {
+        const [user] = yield* people(1)
+        yield* registerDevice(user)
+        const { resolve } = yield* Deliveries
+        const { plans } = yield* passing(resolve(requestsOf([user])))
+        const reads = plans.filter(({ statement }) => statement.startsWith("select"))
+        assert.strictEqual(new Set(reads.map(({ statement }) => statement)).size, 4)
+        assert.deepStrictEqual(scansOf(reads), [])
       })
     )
   })

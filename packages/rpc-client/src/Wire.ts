@@ -1,9 +1,10 @@
-import { Data, Deferred, Effect, Fiber, Schema } from "effect"
+import { Array, Data, Effect, Exit, Fiber, Schema } from "effect"
 import { HttpBody, type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpClientErrorSchema } from "effect/http/HttpClientError"
 import { RpcSerialization } from "effect/rpc"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
 import type { FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
+import { together } from "./Together.ts"
 
 /** Posts a call, and answers how it ended, as it is on the wire. */
 export type Send = (call: RequestEncoded) => Effect.Effect<unknown, RpcClientError>
@@ -17,38 +18,23 @@ export interface Endpoint {
 
 /** Posts each call as a request of its own. */
 export const single = (endpoint: Endpoint): Effect.Effect<Send, never, RpcSerialization.RpcSerialization> =>
-  Effect.map(exchangeOver(endpoint), (exchange) => (call) => Effect.flatMap(exchange([call]), endingOf(call)))
+  Effect.map(exchangeOver(endpoint), alone)
 
-interface Batch {
-  readonly calls: Array<RequestEncoded>
-  readonly answers: Deferred.Deferred<ReadonlyArray<FromServerEncoded>, RpcClientError>
-}
-
-/**
- * Posts the calls of a tick as one request, or as several of at most `maxSize`. Whoever does not wait any more takes nobody's
- * answer away.
- */
+/** Posts the calls of a tick as one request, or as several of at most `maxSize`. */
 export const shared = Effect.fnUntraced(function* (endpoint: Endpoint, maxSize: number) {
-  const scope = yield* Effect.scope
   const exchange = yield* exchangeOver(endpoint)
-  let open: Batch | undefined
-  const begin = (batch: Batch) =>
-    Effect.yieldNow.pipe(
-      Effect.flatMap(() => {
-        if (open === batch) open = undefined
-        return exchange(batch.calls)
-      }),
-      Deferred.into(batch.answers),
-      Effect.forkIn(scope, { startImmediately: true })
-    )
-  const send: Send = Effect.fnUntraced(function* (call) {
-    const batch = open ?? { calls: [], answers: Deferred.makeUnsafe() }
-    batch.calls.push(call)
-    open = batch.calls.length < maxSize ? batch : undefined
-    if (batch.calls.length === 1) yield* begin(batch)
-    return yield* Effect.flatMap(Deferred.await(batch.answers), endingOf(call))
+  return yield* together<RequestEncoded, unknown, RpcClientError>({
+    one: alone(exchange),
+    several: (asked) =>
+      Effect.forEach(
+        Array.chunksOf(asked, maxSize),
+        (some) =>
+          Effect.map(Effect.exit(exchange(some.map(({ question }) => question))), (exit) => {
+            for (const one of some) one.exit = Exit.isSuccess(exit) ? endingOf(one.question)(exit.value) : exit
+          }),
+        { concurrency: "unbounded", discard: true }
+      )
   })
-  return send
 })
 
 type Exchange = (
@@ -81,11 +67,16 @@ const exchangeOver = ({ http, request, timeout }: Endpoint) =>
     }
   })
 
+const alone =
+  (exchange: Exchange): Send =>
+  (call) =>
+    Effect.flatMap(exchange([call]), endingOf(call))
+
 const endingOf = (call: RequestEncoded) => (answers: ReadonlyArray<FromServerEncoded>) => {
   for (const answer of answers) {
-    if (answer._tag === "Exit" && answer.requestId === call.id) return Effect.succeed(answer.exit)
+    if (answer._tag === "Exit" && answer.requestId === call.id) return Exit.succeed(answer.exit)
   }
-  return Effect.fail(defect("There is no answer to the call", call.tag))
+  return Exit.fail(defect("There is no answer to the call", call.tag))
 }
 
 /** Why a request was given up; `allowed` are milliseconds. */

@@ -53,7 +53,7 @@ const presenter: CliOutput.Presenter = {
 
 const report = <E>(cause: Cause.Cause<E>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
-  if (Cause.hasDies(cause)) return Effect.logFatal("The command failed, for a reason of ours", cause)
+  if (Cause.hasDies(cause)) return Effect.logFatal("The command failed, because of a defect in it", cause)
   const error = Cause.squash(cause)
   return CliError.isCliError(error) ? Effect.void : Console.error(describe(error))
 }

@@ -112,7 +112,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
       yield* sql`alter table users drop column is_staff`
       const { code, stderr, stdout } = yield* cli(["create-superuser", "--email", "ada@example.com"], { cwd, env })
       assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
-      assert.include(stderr, "FATAL The command failed, for a reason of ours")
+      assert.include(stderr, "FATAL The command failed, because of a defect in it")
       assert.include(stderr, `column "is_staff" of relation "users" does not exist`)
       assert.notInclude(stderr, goodPassword)
     })

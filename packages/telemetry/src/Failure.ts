@@ -1,6 +1,7 @@
-import { Predicate } from "effect"
+import { Cause, Predicate } from "effect"
 import { HttpServerError } from "effect/http"
 import { SqlError } from "effect/sql"
+import { maskText } from "./Redaction.ts"
 
 /** What is wrong in the words of whoever refused: those of the innermost cause, or where it has none its code. */
 export const wordsOf = (error: unknown): string => {
@@ -22,4 +23,25 @@ export const describe = (error: unknown, portVariable = "PORT"): string => {
       : `Cannot listen where HOST and ${portVariable} say: ${words}`
   }
   return Predicate.isError(error) && error.message !== words ? `${error.message}: ${words}` : words
+}
+
+/**
+ * Whether the cause is a mistake in the program. An error of the database is not: an operator can act on it, though code that
+ * cannot recover from it turns it into a defect.
+ */
+export const isDefect = (cause: Cause.Cause<unknown>): boolean =>
+  Cause.hasDies(cause) && !Cause.hasFails(cause) && !SqlError.isSqlError(Cause.squash(cause))
+
+/**
+ * What ended the program, as text for standard error. A defect comes with its cause and stack, since no setting explains it;
+ * credentials in it are masked. `what` names what did not succeed: "The program cannot start".
+ */
+export const describeCause = (
+  cause: Cause.Cause<unknown>,
+  options: { readonly what: string; readonly portVariable?: string }
+): string => {
+  const error = Cause.squash(cause)
+  return isDefect(cause)
+    ? maskText(`${options.what}, because of a defect in it: ${wordsOf(error) || String(error)}\n${Cause.pretty(cause)}`)
+    : describe(error, options.portVariable)
 }

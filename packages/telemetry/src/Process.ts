@@ -1,7 +1,6 @@
 import { Cause, Console, Effect, type Exit, Layer, type Runtime } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { SqlError } from "effect/sql"
-import { describe } from "./Failure.ts"
+import { describeCause, isDefect } from "./Failure.ts"
 import * as Logs from "./Logs.ts"
 import type { LogSettings } from "./LogSink.ts"
 import * as Tracing from "./Tracing.ts"
@@ -15,17 +14,12 @@ export interface Identity {
   readonly portVariable: string
 }
 
-// What the database refuses is for the operator to see to, however deep in the start it was met.
-const refusal = <E>(cause: Cause.Cause<E>): Layer.Layer<never, E | SqlError.SqlError> => {
-  const error = Cause.squash(cause)
-  return Layer.effectDiscard(
-    Effect.failCause<E | SqlError.SqlError>(SqlError.isSqlError(error) ? Cause.fail(error) : cause)
-  )
-}
+const what = "The program cannot start"
 
 /**
- * Runs a program of layers, over the settings that `read` finds, until it is told to stop. A failure to start is one
- * message on standard error; a defect is logged with its cause, by the logger that masks credentials.
+ * Runs the program that `program` builds from the settings that `read` finds, until it is told to stop. Whatever ends it
+ * otherwise is one message on standard error, also where it happens before there is a log: a failure in words that an
+ * operator can act on, a defect with its cause. A defect is logged too where the log works.
  */
 export const launch = <
   Settings extends { readonly logs: LogSettings; readonly tracing: Tracing.TracingSettings },
@@ -39,18 +33,18 @@ export const launch = <
   program: (settings: Settings) => Layer.Layer<A, E, R>
 ) =>
   Effect.map(read, (settings) =>
-    program(settings).pipe(
-      Layer.catchCause(refusal),
-      Layer.tapCause((cause) =>
-        Cause.hasDies(cause) ? Effect.logFatal("The program cannot start, for a reason of ours", cause) : Effect.void
-      ),
+    // Suspended, so that the log is there when putting the layers together throws.
+    Layer.suspend(() => program(settings)).pipe(
+      Layer.tapCause((cause) => (isDefect(cause) ? Effect.logFatal(what, cause) : Effect.void)),
       Layer.provide(Tracing.layer(settings.tracing, { serviceName: service, serviceVersion: version })),
       Layer.provide([Logs.layer(settings.logs), FetchHttpClient.layer])
     )
   ).pipe(
     Layer.unwrap,
     Layer.launch,
-    Effect.tapError((error) => Console.error(describe(error, portVariable)))
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(describeCause(cause, { what, portVariable }))
+    )
   )
 
 /** 0 for a stop that was asked for, 1 for a failure. */

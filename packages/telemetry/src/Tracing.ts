@@ -11,11 +11,14 @@ export interface TracingSettings {
   readonly ratio: number
 }
 
+const Endpoint = Schema.URLFromString.check(
+  Schema.makeFilter(({ protocol }) => /^https?:$/.test(protocol) || "must be an http:// or https:// URL")
+)
 const Ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 /** `OTEL_EXPORTER_OTLP_ENDPOINT` (none) and `OTEL_TRACES_SAMPLER_ARG` (0.1). */
 export const config: Config.Config<TracingSettings> = Config.all({
-  endpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT")),
+  endpoint: Config.option(Config.schema(Endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")),
   ratio: Config.schema(Ratio, "OTEL_TRACES_SAMPLER_ARG").pipe(Config.withDefault(0.1))
 })
 

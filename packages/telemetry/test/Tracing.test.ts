@@ -44,6 +44,10 @@ describe("Tracing", () => {
       assert.strictEqual(Option.getOrThrow(named.endpoint).host, "c:4318")
       assert.strictEqual(named.ratio, 0.5)
       assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ OTEL_TRACES_SAMPLER_ARG: "2" }))))
+      for (const endpoint of ["collector:4318", "mailto:x", "grpc://c:4317"]) {
+        const error = yield* Effect.flip(read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }))
+        assert.include(error.message, "must be an http:// or https:// URL")
+      }
       assert.deepStrictEqual(yield* sent({ endpoint: Option.none() }, Effect.withSpan(Effect.void, "a")), [])
     })
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { assertFailure, assertInvalid } from "../Answers.ts"
+import { assertFailure, assertInvalid, assertTokenInvalid } from "../Answers.ts"
 import { type Answer, freshEmail, goodPassword, layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 
 // Clients come through a proxy that is trusted, so that a test can be anywhere.
@@ -296,11 +296,62 @@ describe("RATE_LIMIT_REFRESH", () => {
         const api = yield* TestApi
         const person = yield* api.person()
         const other = yield* api.login(person)
-        let { refresh: token } = person
-        for (const _ of [1, 2]) token = (yield* refresh(token)).body.refresh
-        yield* refresh(person.refresh)
-        assertLimited(yield* refresh(token), policy)
+        const first = (yield* refresh(person.refresh)).body.refresh
+        const second = (yield* refresh(first)).body.refresh
+        assert.strictEqual((yield* refresh(first)).body.refresh, second)
+        assertLimited(yield* refresh(second), policy)
+        assertLimited(yield* refresh(first), policy)
         assert.strictEqual((yield* refresh(other.refresh)).status, 200)
+      })
+    )
+
+    it.effect("a token that was replaced before ends the session, whatever the limit says", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        let { refresh: token } = person
+        for (const _ of [1, 2, 3]) token = (yield* refresh(token)).body.refresh
+        assertLimited(yield* refresh(token), policy)
+        assertTokenInvalid(yield* refresh(person.refresh))
+        for (const used of [person.refresh, token]) assertTokenInvalid(yield* refresh(used))
+        assertTokenInvalid(yield* api.send("GET", "/api/v1/users/profile/", { token: person.access }))
+        const revoked = yield* api.sql`
+          select payload->>'reason' as reason from outbox where user_id = ${person.id} and event_type = 'SessionRevoked'`
+        assert.deepStrictEqual(revoked, [{ reason: "reuse_detected" }])
+      })
+    )
+
+    it.effect(
+      "the token just replaced is refused beyond the limit within its grace, and ends the session after it",
+      () =>
+        Effect.gen(function* () {
+          const api = yield* TestApi
+          let { refresh: token } = yield* api.person()
+          let replaced = token
+          for (const _ of [1, 2, 3]) {
+            replaced = token
+            token = (yield* refresh(token)).body.refresh
+          }
+          yield* api.pass("9500 millis")
+          assertLimited(yield* refresh(replaced), policy)
+          yield* api.pass("700 millis")
+          assertTokenInvalid(yield* refresh(replaced))
+          assertTokenInvalid(yield* refresh(token))
+        })
+    )
+
+    it.effect("however often a token comes beyond the limit, its session is looked up once a second", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { id, refresh: token } = yield* api.person()
+        let current = token
+        for (const _ of [1, 2, 3]) current = (yield* refresh(current)).body.refresh
+        assertLimited(yield* refresh(current), policy)
+        // What ended behind the service's back is what it has to look up to see.
+        yield* api.sql`update sessions set revoked_at = now(), revoked_reason = 'revoked' where user_id = ${id}`
+        for (const answer of yield* times(20, refresh(current))) assertLimited(answer, policy)
+        yield* api.pass("1 second")
+        assertTokenInvalid(yield* refresh(current))
       })
     )
 

@@ -37,6 +37,25 @@ describe("verifying a token", () => {
       })
     )
 
+    it.effect("a replaced refresh token is good for as long as it is exchanged, and ends no session afterwards", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const next = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: person.refresh } })
+        yield* api.pass("9 seconds")
+        assert.strictEqual((yield* verify(person.refresh)).status, 200)
+        yield* api.pass("2 seconds")
+        assertTokenInvalid(yield* verify(person.refresh))
+        for (const token of [next.body.refresh, next.body.access, person.access]) {
+          assertSuccess(yield* verify(token), 200, "Token is valid", {})
+        }
+        // Of an older generation it is not good at any time.
+        const last = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: next.body.refresh } })
+        assertTokenInvalid(yield* verify(person.refresh))
+        assert.strictEqual((yield* verify(last.body.refresh)).status, 200)
+      })
+    )
+
     it.effect("one that is none of ours is 401 token_invalid", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()

@@ -1,3 +1,4 @@
+import * as ExpiringMap from "@user-service/cache/ExpiringMap"
 import * as Storage from "@user-service/database/Storage"
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { RateLimited } from "@user-service/domain/RateLimit"
@@ -19,8 +20,12 @@ import { LiveSessions } from "./LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
 import { SessionSettings } from "./SessionSettings.ts"
-import { SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
+import { type RefreshState, SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "./SessionTokens.ts"
+
+// For how long a refresh token that was judged good beyond its limit is not looked up again, and of how many that is known.
+const judgedMillis = 1000
+const maxJudged = 10_000
 
 /** A user's logins: kept by refreshing, seen in a list, ended by hand, by theft, or all at once. */
 export class Sessions extends Context.Service<
@@ -32,12 +37,16 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<AccessClaims, TokenInvalid | TokenExpired | ServiceUnavailable>
     /**
      * Exchanges a refresh token for its successor. The token just replaced gets the same successor again for a grace
-     * period, since answers are lost on the way; any older use is theft and ends the session (RFC 9700, section 4.14.2).
+     * period, since answers are lost on the way; any older use is theft and ends the session (RFC 9700, section 4.14.2),
+     * also beyond the session's limit, where nothing else is changed.
      */
     readonly refresh: (
       refreshToken: Redacted.Redacted<string>
     ) => Effect.Effect<Tokens, TokenInvalid | TokenExpired | RateLimited | ServiceUnavailable>
-    /** Succeeds for a token of either type that is good and whose session lives. */
+    /**
+     * Succeeds for a token of either type that is good and whose session lives. A refresh token is good as long as
+     * `refresh` would exchange it. A replaced one fails, and ends no session: it was shown, not used.
+     */
     readonly verify: (
       token: Redacted.Redacted<string>
     ) => Effect.Effect<void, TokenInvalid | TokenExpired | ServiceUnavailable>
@@ -97,19 +106,23 @@ export class Sessions extends Context.Service<
         return claims
       })
 
-      // A refresh token that could not be exchanged: the one just replaced, a stolen one, or one of a session that is over.
-      const judge = Effect.fnUntraced(function* (claims: RefreshClaims, presented: Uint8Array, now: DateTime.Utc) {
-        const state = yield* storage.read(repo.refreshState(claims.sessionId, presented, now))
-        if (Option.isNone(state) || !state.value.live) return yield* new TokenInvalid()
-        const { generation, isPrevious, refreshedAt } = state.value
-        const age = DateTime.distance(refreshedAt, now)
-        if (
-          isPrevious &&
-          generation === claims.generation + 1 &&
-          Duration.isLessThanOrEqualTo(age, settings.refreshGrace)
-        ) {
-          return state.value
-        }
+      const findRefreshState = (claims: RefreshClaims, now: DateTime.Utc) =>
+        storage
+          .read(repo.refreshState(claims.sessionId, signer.hashTokenId(claims.tokenId), now))
+          .pipe(Effect.map(Option.filter((state) => state.live)))
+
+      // Whether the token is the current one, or the one just replaced and still within its grace.
+      const isExchangeable = (state: RefreshState, claims: RefreshClaims, now: DateTime.Utc) =>
+        state.isCurrent ||
+        (state.isPrevious &&
+          state.generation === claims.generation + 1 &&
+          Duration.isLessThanOrEqualTo(DateTime.distance(state.refreshedAt, now), settings.refreshGrace))
+
+      // The session of a token that can be exchanged. Any other token of a live session is a stolen one, and ends it.
+      const judge = Effect.fnUntraced(function* (claims: RefreshClaims, now: DateTime.Utc) {
+        const state = yield* findRefreshState(claims, now)
+        if (Option.isNone(state)) return yield* new TokenInvalid()
+        if (isExchangeable(state.value, claims, now)) return state.value
         yield* Effect.logWarning("A refresh token was used twice; its session is revoked").pipe(
           Effect.annotateLogs({ user_id: claims.userId, session_id: claims.sessionId })
         )
@@ -119,26 +132,47 @@ export class Sessions extends Context.Service<
 
       const exchange = Effect.fnUntraced(function* (claims: RefreshClaims) {
         const now = yield* DateTime.now
-        const presented = signer.hashTokenId(claims.tokenId)
         const next = signer.refreshTokenId(claims.sessionId, claims.generation + 1)
         const rotated = yield* storage.write(
           repo.rotate({
             id: claims.sessionId,
             generation: claims.generation,
-            refreshTokenHash: presented,
+            refreshTokenHash: signer.hashTokenId(claims.tokenId),
             nextRefreshTokenHash: signer.hashTokenId(next),
             now,
             lifetimeSeconds: Duration.toSeconds(settings.refreshLifetime),
             maxSeconds: Duration.toSeconds(settings.maxLifetime)
           })
         )
-        const session: TokenState = Option.isSome(rotated) ? rotated.value : yield* judge(claims, presented, now)
+        const session: TokenState = Option.isSome(rotated) ? rotated.value : yield* judge(claims, now)
         return yield* sessionTokens.issue(session)
+      })
+
+      // For how long a token that was found good stays so, of which no more than a second is made use of.
+      const goodMillis = (state: RefreshState, now: DateTime.Utc) => {
+        const grace = Duration.subtract(settings.refreshGrace, DateTime.distance(state.refreshedAt, now))
+        return state.isCurrent ? judgedMillis : Math.min(judgedMillis, Duration.toMillis(grace))
+      }
+
+      // Beyond the limit a token is only judged for theft. What that costs the database is bounded: an ended session is
+      // remembered, and a token that was judged good is not looked up again for a second.
+      const judged = ExpiringMap.make<true>(maxJudged)
+      const judgeBeyondLimit = Effect.fnUntraced(function* (claims: RefreshClaims, limited: RateLimited) {
+        yield* requireAlive(claims)
+        const now = yield* DateTime.now
+        const millis = DateTime.toEpochMillis(now)
+        if (judged.get(claims.tokenId, millis) === undefined) {
+          const state = yield* judge(claims, now)
+          judged.set(claims.tokenId, true, millis + goodMillis(state, now), millis)
+        }
+        return yield* limited
       })
 
       const refresh = Effect.fn("Sessions.refresh")(function* (refreshToken: Redacted.Redacted<string>) {
         const claims = yield* signer.verify("refresh", Redacted.value(refreshToken))
-        return yield* limits.guard([{ limit: "refresh", key: claims.sessionId }])(exchange(claims))
+        return yield* limits
+          .guard([{ limit: "refresh", key: claims.sessionId }])(exchange(claims))
+          .pipe(Effect.catchTag("RateLimited", (limited) => judgeBeyondLimit(claims, limited)))
       })
 
       const verify = Effect.fn("Sessions.verify")(function* (token: Redacted.Redacted<string>) {
@@ -147,6 +181,10 @@ export class Sessions extends Context.Service<
           .verify("access", text)
           .pipe(Effect.catchTag("TokenInvalid", () => signer.verify("refresh", text)))
         yield* requireAlive(claims)
+        if (claims.tokenType === "access") return
+        const now = yield* DateTime.now
+        const state = yield* findRefreshState(claims, now)
+        if (!Option.exists(state, (found) => isExchangeable(found, claims, now))) return yield* new TokenInvalid()
       })
 
       const logout = Effect.fn("Sessions.logout")(function* ({

@@ -41,11 +41,13 @@ const RefreshStateRow = Schema.Struct({
   ...TokenStateRow.fields,
   /** Not revoked, not expired, of an active user. */
   live: Schema.Boolean,
+  /** The presented token is the session's current refresh token. */
+  isCurrent: Schema.Boolean,
   /** The presented token is the one just replaced. */
   isPrevious: Schema.Boolean
 })
 
-/** What stands against a refresh token that could not be exchanged. */
+/** The session of a refresh token, and which of the session's tokens it is; neither where it is an older one. */
 export type RefreshState = typeof RefreshStateRow.Type
 
 /** Some of a user's sessions. */
@@ -143,6 +145,7 @@ export class SessionsRepo extends Context.Service<
           firstRow(RefreshStateRow)(sql`
             select ${tokenState},
               s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and u.is_active as live,
+              s.refresh_token_hash = ${presentedHash} as "isCurrent",
               coalesce(s.previous_refresh_token_hash = ${presentedHash}, false) as "isPrevious"
             from sessions s join users u on u.id = s.user_id
             where s.id = ${id}`),

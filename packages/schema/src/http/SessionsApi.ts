@@ -69,7 +69,8 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         summary: "Get the next pair of tokens",
         description:
           "Replaces the refresh token. The one just replaced gets the same successor for a few seconds more, for " +
-          "answers that were lost on their way; presented later it is taken for stolen, and the session ends.",
+          "answers that were lost on their way; presented later it is taken for stolen, and the session ends, also where " +
+          "the session's limit is used up. Beyond the limit a good token is 429 and stays good.",
         example: { refresh: tokensExample.refresh }
       })
     ),
@@ -81,7 +82,9 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       documented({
         id: "verifyToken",
         summary: "Check a token",
-        description: "Whether an access or a refresh token is good: ours, not expired, of a session that is alive.",
+        description:
+          "Whether an access or a refresh token is good: ours, not expired, of a session that is alive. A refresh token " +
+          "that was replaced is good for as long as it is still exchanged for its successor.",
         example: { token: tokensExample.access }
       })
     ),

@@ -43,7 +43,23 @@ export class Connection extends Context.Service<
 // Of any procedure; what is for which of them is in the type of `Procedures`.
 type AnyCall = (payload: unknown) => Effect.Effect<unknown, unknown>
 
+// A mistake in the program or its configuration, which no retry mends, ends the program where the client is built.
+const checkAddress = ({ apiKey, url }: Address): Effect.Effect<void> => {
+  if (!Redacted.isRedacted(apiKey)) {
+    return Effect.die(new TypeError("apiKey of the user service's client must be Redacted: Redacted.make(key)"))
+  }
+  return isHttpUrl(url)
+    ? Effect.void
+    : Effect.die(new TypeError("url of the user service's client must be http or https, without a user or password"))
+}
+
+const isHttpUrl = (text: string): boolean => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
+}
+
 const make = Effect.fnUntraced(function* (address: Address, timeout: number) {
+  yield* checkAddress(address)
   const { codecFor } = yield* RpcSerialization.RpcSerialization
   const endpoint = {
     http: HttpClient.filterStatusOk(yield* HttpClient.HttpClient),

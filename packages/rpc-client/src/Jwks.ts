@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Schema, Semaphore } from "effect"
 import { SecureRandom, Signature } from "effect/crypto"
 import { Base64Url } from "effect/encoding"
-import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { at } from "./Connection.ts"
 import { Unreachable } from "./Unreachable.ts"
 
@@ -71,7 +71,11 @@ const make = Effect.fnUntraced(function* (url: string) {
         maxAge: Effect.succeed(maxAge(response.headers["cache-control"]))
       })
     ),
-    Effect.mapError((error) => new Unreachable({ reason: "answer", detail: error.message })),
+    Effect.mapError((error) =>
+      HttpClientError.isHttpClientError(error)
+        ? Unreachable.fromHttpClientError(error.reason)
+        : new Unreachable({ reason: "answer", detail: `The keys cannot be read: ${error.message}`, cause: error })
+    ),
     Effect.timeoutOrElse({
       duration: timeout,
       orElse: () => Effect.fail(new Unreachable({ reason: "timeout", detail: "the keys did not come" }))

@@ -115,14 +115,10 @@ const late = (millis: number) =>
 const told = <E>(error: E | RpcClientError): E | Unreachable =>
   error instanceof RpcClientError ? unreachable(error) : error
 
-// The library's error holds the request; what is told is no more than what went wrong.
-const unreachable = ({ reason }: RpcClientError): Unreachable =>
-  reason._tag === "RpcClientDefect" && reason.cause instanceof NoAnswerInTime
-    ? late(reason.cause.allowed)
-    : new Unreachable({
-        reason: reason._tag === "HttpError" && reason.kind === "TransportError" ? "connection" : "answer",
-        detail: reason._tag === "HttpError" ? `${reason.kind}: ${String(reason.cause)}` : reason.message
-      })
+const unreachable = (error: RpcClientError): Unreachable =>
+  error.reason._tag === "RpcClientDefect" && error.reason.cause instanceof NoAnswerInTime
+    ? late(error.reason.cause.allowed)
+    : Unreachable.fromRpcClientError(error)
 
 // What is refused for a reason of the caller's was answered, and is no fault of the service's.
 const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>

@@ -2,7 +2,9 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
+import type { HttpClientError } from "effect/http"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
 
 /**
  * There was no answer to go by. Whether the call was carried out is not known; every call of this client may be made again,
@@ -19,11 +21,49 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
     /** Something answered that is not the service, as a proxy does. */
     "answer"
   ]),
-  detail: Schema.String
+  detail: Schema.String,
+  /** The platform's own error, such as `connect ECONNREFUSED` or a certificate's; never the request, which holds the key. */
+  cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
     return `The user service gave no answer (${this.reason}): ${this.detail}`
   }
+
+  /** A request that failed: what the platform said of the connection, or what answered in place of the service. */
+  static fromHttpClientError(reason: HttpClientError.HttpClientErrorReason): Unreachable {
+    const cause = reason.cause === undefined ? {} : { cause: reason.cause }
+    if ("response" in reason) {
+      const { request, response } = reason
+      const type = response.headers["content-type"] ?? "without a content type"
+      const detail = `${request.method} ${request.url} was answered ${response.status} (${type}). Is this the user service's URL?`
+      return new Unreachable({ reason: "answer", detail, ...cause })
+    }
+    return new Unreachable({ reason: "connection", detail: rootMessage(reason), ...cause })
+  }
+
+  /** A call that failed before the service could answer it. */
+  static fromRpcClientError({ reason }: RpcClientError): Unreachable {
+    if (reason._tag === "HttpError" && isHttpClientErrorReason(reason.cause)) {
+      return Unreachable.fromHttpClientError(reason.cause)
+    }
+    return new Unreachable({
+      reason: "answer",
+      detail: reason.message,
+      ...("cause" in reason && reason.cause !== undefined ? { cause: reason.cause } : {})
+    })
+  }
+}
+
+const isHttpClientErrorReason = (cause: unknown): cause is HttpClientError.HttpClientErrorReason =>
+  Predicate.hasProperty(cause, "_tag") && Predicate.hasProperty(cause, "request")
+
+// The library's error wraps that of fetch, "fetch failed", which wraps that of the system, which names the reason.
+const rootMessage = (error: unknown): string => {
+  const errors = Predicate.hasProperty(error, "errors") && Array.isArray(error.errors) ? error.errors : []
+  // A host name with several addresses fails once for each of them.
+  if (errors.length > 0) return errors.map(rootMessage).join("; ")
+  if (Predicate.hasProperty(error, "cause") && error.cause instanceof Error) return rootMessage(error.cause)
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** How any call may fail, whatever it is for. */

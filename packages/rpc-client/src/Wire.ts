@@ -1,5 +1,5 @@
 import { Array, Data, Effect, Exit, Fiber, Schema } from "effect"
-import { HttpBody, type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { HttpBody, type HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpClientErrorSchema } from "effect/http/HttpClientError"
 import { RpcSerialization } from "effect/rpc"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
@@ -49,7 +49,15 @@ const exchangeOver = ({ http, request, timeout }: Endpoint) =>
       const parser = makeUnsafe()
       const body = HttpBody.raw(parser.encode(calls), { contentType })
       return http.execute(HttpClientRequest.setBody(request, body)).pipe(
-        Effect.flatMap((response) => response.arrayBuffer),
+        Effect.flatMap((response) =>
+          (response.headers["content-type"] ?? contentType) === contentType
+            ? response.arrayBuffer
+            : Effect.fail(
+                new HttpClientError.HttpClientError({
+                  reason: new HttpClientError.DecodeError({ request: response.request, response })
+                })
+              )
+        ),
         Effect.mapError(unsent),
         within(timeout),
         Effect.flatMap((bytes) =>

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { execFile } from "node:child_process"
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, posix } from "node:path"
 import { promisify } from "node:util"
 import { inject } from "vitest"
 import { gatewayKey, withGateway } from "../services/Callers.ts"
@@ -58,9 +58,33 @@ const run = async (
 const pnpm = (folder: string, ...args: ReadonlyArray<string>) =>
   run(folder, "npx", ["--yes", "--prefer-offline", "pnpm@12.21.0", ...args])
 
+// `changeset publish` has pnpm pack them; `prepack` builds them.
 const pack = async (folder: string) => {
-  await run(root, "tsc", ["-b", ...packed.map((name) => `packages/${name}`)])
   for (const name of packed) await pnpm(join(root, "packages", name), "pack", "--pack-destination", folder)
+}
+
+const tar = async (folder: string, ...args: ReadonlyArray<string>) => (await run(folder, "tar", args)).trim()
+
+/** `npm pack` knows neither workspaces nor `publishConfig.exports`; its tarball must work all the same. */
+const checkPackedByNpm = async (folder: string) => {
+  for (const name of packed) {
+    const source = join(root, "packages", name)
+    const [{ filename, files }] = JSON.parse(
+      await run(source, "npm", ["pack", "--ignore-scripts", "--json", "--dry-run"])
+    )
+    const byPnpm = await tar(folder, "-tzf", filename)
+    assert.sameMembers(
+      files.map(({ path }: { readonly path: string }) => `package/${path}`),
+      byPnpm.split("\n")
+    )
+    const { dependencies, engines, repository, sideEffects } = JSON.parse(
+      readFileSync(join(source, "package.json"), "utf8")
+    )
+    assert.notMatch(JSON.stringify(dependencies ?? {}), /workspace:|catalog:|link:|file:/)
+    assert.strictEqual(repository.directory, `packages/${name}`)
+    assert.isDefined(engines.node)
+    assert.isFalse(sideEffects)
+  }
 }
 
 const write = (folder: string, file: string, content: string | object) =>
@@ -97,6 +121,16 @@ const install = async (folder: string) => {
   })
 }
 
+// What the source maps of a package lead to.
+const mapped = (installed: string, files: ReadonlyArray<string>): ReadonlyArray<string> =>
+  files
+    .filter((file) => file.endsWith(".map"))
+    .flatMap((file) =>
+      JSON.parse(readFileSync(join(installed, file), "utf8")).sources.map((source: string) =>
+        posix.join(posix.dirname(file), source)
+      )
+    )
+
 const compilerOptions = {
   target: "es2024",
   lib: ["es2024", "dom", "dom.iterable", "esnext.disposable"],
@@ -126,6 +160,7 @@ it.layer(
       Effect.gen(function* () {
         const folder = yield* empty
         yield* Effect.promise(() => pack(folder))
+        yield* Effect.promise(() => checkPackedByNpm(folder))
         yield* Effect.promise(() => install(folder))
 
         const names = globSync(["*", "@*/*"], { cwd: join(folder, "node_modules") })
@@ -139,12 +174,15 @@ it.layer(
 
         for (const name of packed) {
           const installed = join(folder, "node_modules/@user-service", name)
-          const files = globSync("**/*.*", { cwd: installed })
+          const files = globSync(["**/*.*", "LICENSE"], { cwd: installed })
           assert.include(files, "package.json")
           assert.deepStrictEqual(
-            files.filter((file) => !/^(dist\/.*\.(js|d\.ts)(\.map)?|package\.json|README\.md|LICENSE)$/.test(file)),
+            files.filter(
+              (file) => !/^(dist\/.*\.(js|d\.ts)(\.map)?|(src|examples)\/.*\.ts|\w+\.(json|md)|LICENSE)$/.test(file)
+            ),
             []
           )
+          assert.includeMembers(files, ["README.md", "LICENSE", ...mapped(installed, files)])
           const text = readFileSync(join(installed, "package.json"), "utf8")
           assert.notMatch(text, /workspace:|catalog:|user-service\/source|"private"/)
           assert.property(JSON.parse(text).peerDependencies, "effect")

@@ -22,7 +22,8 @@ export const users = ({ many, one }: UserLookUps) =>
       Effect.map(many(Array.map(asked, ({ question }) => question)), (found) => {
         const byId = new Map<string, User>(found.map((user) => [user.id, user]))
         for (const one of asked) {
-          const user = byId.get(one.question)
+          // The service answers ids in lower case.
+          const user = byId.get(one.question.toLowerCase())
           one.exit = user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user)
         }
       })

@@ -66,8 +66,10 @@ const make = Effect.gen(function* () {
   const tokens = new Map<string, TokenIntrospection>()
   const deliveries = TestDeliveries.make(users)
 
+  const find = (userId: UserId) => users.get(UserId.make(userId.toLowerCase()))
+
   const known = (userId: UserId) => {
-    const user = users.get(userId)
+    const user = find(userId)
     return user === undefined ? Effect.fail(new UserNotFound()) : Effect.succeed(user)
   }
 
@@ -118,11 +120,7 @@ const make = Effect.gen(function* () {
   })
 
   const getUsers = (userIds: ReadonlyArray<UserId>) =>
-    Effect.sync(() =>
-      Array.dedupe(userIds)
-        .flatMap((userId) => users.get(userId) ?? [])
-        .map(shown)
-    )
+    Effect.sync(() => Array.dedupe(userIds.flatMap((userId) => find(userId) ?? [])).map(shown))
 
   const resolveDeliveries = Effect.fnUntraced(function* (requests: ReadonlyArray<DeliveryRequest>) {
     const now = yield* DateTime.now

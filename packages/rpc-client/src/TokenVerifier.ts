@@ -1,4 +1,7 @@
+import { SessionId } from "@user-service/domain/Session"
 import { type AccessClaims, TokenExpired, TokenInvalid } from "@user-service/domain/Token"
+import { UserId } from "@user-service/domain/User"
+import { anyCase } from "@user-service/domain/Uuid"
 import { ActiveToken } from "@user-service/schema/Introspection"
 import { Cache, Clock, Context, Duration, Effect, Exit, Layer, Option, Redacted, Result, Schema, Struct } from "effect"
 import { Signature } from "effect/crypto"
@@ -88,7 +91,13 @@ const Header = Schema.fromJsonString(
 )
 
 const Payload = Schema.fromJsonString(
-  Schema.Struct({ ...Struct.omit(ActiveToken.fields, ["active"]), nbf: Schema.optionalKey(Schema.Finite) })
+  Schema.Struct({
+    ...Struct.omit(ActiveToken.fields, ["active"]),
+    sub: anyCase(UserId),
+    user_id: anyCase(UserId),
+    sid: anyCase(SessionId),
+    nbf: Schema.optionalKey(Schema.Finite)
+  })
 )
 
 const utf8 = new TextEncoder()

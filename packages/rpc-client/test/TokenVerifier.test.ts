@@ -167,6 +167,17 @@ describe("the public keys", () => {
     )
   )
 
+  it.effect("tell ids in lower case, however the token spells them", () =>
+    withKeys((keys) =>
+      Effect.gen(function* () {
+        const sid = randomUUID()
+        const capitals = { sub: userId.toUpperCase(), sid: sid.toUpperCase() }
+        const claims = yield* verify(Redacted.make(token(first(keys), capitals)))
+        assert.deepStrictEqual<unknown>([claims.userId, claims.sessionId], [userId, sid])
+      })
+    )
+  )
+
   it.effect("are fetched once for all who wait, and again when their time is over", () =>
     withKeys((keys) =>
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import { PushTokenId } from "@user-service/domain/PushToken"
 import { Text } from "@user-service/domain/Text"
 import { Email, maxEmailLength, normaliseEmail, UserId } from "@user-service/domain/User"
+import { anyCase } from "@user-service/domain/Uuid"
 import { Schema, SchemaTransformation } from "effect"
 
 export const required = { messageMissingKey: "This field is required." }
@@ -28,20 +29,13 @@ export const PasswordInput = Schema.RedactedFromValue(Text.check(notBlank).annot
 /** A token of ours; never shown once decoded. */
 export const TokenInput = Schema.RedactedFromValue(Text.check(notBlank), { label: "token" })
 
-// Any UUID as RFC 9562 writes one; decoded to lower case, the one form in which ids are compared.
-const uuid = <Id extends string>(id: Schema.Codec<Id, string>) =>
-  Schema.String.check(Schema.isUUID(undefined, { message: "Must be a valid UUID." })).pipe(
-    Schema.decodeTo(
-      id,
-      SchemaTransformation.transform({ decode: (text) => text.toLowerCase(), encode: (text) => text })
-    )
-  )
+const notAUuid = "Must be a valid UUID."
 
 /** A user's id, as a service names it. */
-export const UserIdInput = uuid(UserId)
+export const UserIdInput = anyCase(UserId, notAUuid)
 
 /** A push token's id, as a service names it. */
-export const PushTokenIdInput = uuid(PushTokenId)
+export const PushTokenIdInput = anyCase(PushTokenId, notAUuid)
 
 const notATime = "Enter a valid time, as in RFC 3339."
 

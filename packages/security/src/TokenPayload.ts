@@ -1,6 +1,7 @@
 import { SessionId } from "@user-service/domain/Session"
 import { AccessClaims, RefreshClaims, type TokenClaims } from "@user-service/domain/Token"
 import { UserId } from "@user-service/domain/User"
+import { anyCase } from "@user-service/domain/Uuid"
 import { Option, Schema } from "effect"
 
 /** Who tokens are from and for. */
@@ -15,9 +16,10 @@ const clockSkewSeconds = 60
 const wire = {
   iss: Schema.String,
   aud: Schema.String,
-  sub: UserId,
-  user_id: UserId,
-  sid: SessionId,
+  // Ours are in lower case. Who shares the key may spell them otherwise, and sessions are known by one spelling.
+  sub: anyCase(UserId),
+  user_id: anyCase(UserId),
+  sid: anyCase(SessionId),
   jti: AccessClaims.fields.tokenId,
   iat: AccessClaims.fields.issuedAt,
   exp: AccessClaims.fields.expiresAt,

@@ -399,6 +399,18 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("the audit log names it in lower case, however the path writes its id", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, id } = yield* api.person()
+        const token = yield* created(access)
+        assert.strictEqual((yield* update(access, token.id.toUpperCase(), { device_name: "n" })).status, 200)
+        const entries = yield* api.sql`
+          select details->>'tokenId' as id from audit_log where user_id = ${id} and action = 'push_token.updated'`
+        assert.deepStrictEqual(entries, [{ id: token.id }])
+      })
+    )
+
     it.effect("PUT and PATCH are the same partial update", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()

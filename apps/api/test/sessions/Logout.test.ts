@@ -9,6 +9,7 @@ import {
   assertUnauthenticated
 } from "../Answers.ts"
 import { type Answer, layerEmbedded, type Person, TestApi, type Tokens } from "../TestApi.ts"
+import * as Jwt from "./Jwt.ts"
 
 const path = "/api/v1/users/logout/"
 
@@ -55,6 +56,35 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         assertLoggedOut(yield* api.send("POST", path, { token: person.access }))
         yield* assertEnded(person)
         yield* assertAlive(elsewhere)
+      })
+    )
+
+    it.effect("ends the session however a rightly signed token spells its ids", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const [key] = Jwt.keysOf(api.settings).access
+        const respelled = (access: string) => {
+          const claims = Jwt.claimsOf(access)
+          const [sub, sid, jti] = [claims.sub, claims.sid, claims.jti].map((id) => id.toUpperCase())
+          return [
+            Jwt.eddsa(key, { ...claims, sub, user_id: sub, sid, jti }),
+            Jwt.eddsa(key, { ...claims, sub }),
+            Jwt.eddsa(key, { ...claims, sid })
+          ]
+        }
+        const person = yield* api.person()
+        const tokens = respelled(person.access)
+        for (const token of tokens) yield* assertAlive({ access: token, refresh: "" })
+        const sessions = yield* api.send("GET", "/api/v1/users/sessions/", { token: tokens[0] ?? "" })
+        assert.isTrue(sessions.body.data[0].current)
+        yield* api.send("POST", path, { token: person.access })
+        for (const token of [...tokens, person.access]) assertTokenInvalid(yield* profileOf(token))
+        for (const index of [0, 1, 2]) {
+          const other = yield* api.login(person)
+          yield* assertAlive(other)
+          assertLoggedOut(yield* api.send("POST", path, { token: respelled(other.access)[index] ?? "" }))
+          yield* assertEnded(other)
+        }
       })
     )
 

@@ -4,6 +4,7 @@ import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@us
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { TokenInvalid } from "@user-service/domain/Token"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
+import { anyCase } from "@user-service/domain/Uuid"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
@@ -16,6 +17,8 @@ import {
   toPushToken
 } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
+
+const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
 
 /** A user's push tokens: one row a device token, owned by who registered it last. */
 export class PushTokens extends Context.Service<
@@ -54,8 +57,7 @@ export class PushTokens extends Context.Service<
       const changes = yield* Changes
       const registrations = yield* Registrations
 
-      const parseId = (id: string) =>
-        Effect.mapError(Schema.decodeUnknownEffect(PushTokenId)(id), () => new PushTokenNotFound())
+      const parseId = (id: string) => Effect.mapError(decodeId(id), () => new PushTokenNotFound())
 
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())

@@ -12,6 +12,7 @@ import {
   TokenInvalid
 } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
+import { anyCase } from "@user-service/domain/Uuid"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
@@ -26,6 +27,8 @@ import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 // For how long a refresh token that was judged good beyond its limit is not looked up again, and of how many that is known.
 const judgedMillis = 1000
 const maxJudged = 10_000
+
+const decodeId = Schema.decodeUnknownEffect(anyCase(SessionId))
 
 /** A user's logins: kept by refreshing, seen in a list, ended by hand, by theft, or all at once. */
 export class Sessions extends Context.Service<
@@ -212,9 +215,7 @@ export class Sessions extends Context.Service<
       )
 
       const revoke = Effect.fn("Sessions.revoke")(function* (userId: UserId, id: string) {
-        const sessionId = yield* Schema.decodeUnknownEffect(SessionId)(id).pipe(
-          Effect.mapError(() => new SessionNotFound())
-        )
+        const sessionId = yield* Effect.mapError(decodeId(id), () => new SessionNotFound())
         const ended = yield* end(userId, [sessionId], "revoked")
         if (ended === 0) return yield* new SessionNotFound()
       })

@@ -65,6 +65,22 @@ export const suite = <E>(name: string, layer: Layer.Layer<UserServiceClient | Pe
           })
         )
 
+        it.effect("an id in capitals is the same user's, asked for alone and with others", () =>
+          Effect.gen(function* () {
+            const { getUser, getUsers } = yield* client
+            const { add } = yield* People
+            const [a, b] = [yield* add(), yield* add()]
+            const capitals = UserId.make(a.userId.toUpperCase())
+            assert.strictEqual((yield* getUser(capitals)).id, a.userId)
+            const together = yield* Effect.all([getUser(capitals), getUser(b.userId)], { concurrency: "unbounded" })
+            assert.deepStrictEqual(
+              together.map(({ id }) => id),
+              [a.userId, b.userId]
+            )
+            assert.lengthOf(yield* getUsers([capitals, a.userId]), 1)
+          })
+        )
+
         it.effect("many are read each once, in the order they are named, without those who are not there", () =>
           Effect.gen(function* () {
             const { add } = yield* People

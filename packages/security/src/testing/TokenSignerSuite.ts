@@ -165,6 +165,21 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
+      it.effect("ids in capitals are the same ids: a session has one spelling", () =>
+        at(
+          start,
+          Effect.gen(function* () {
+            const { verify, verifyIgnoringExpiry } = yield* TokenSigner
+            const sub = payload.sub.toUpperCase()
+            for (const spelled of [{ sub, user_id: sub, sid: payload.sid.toUpperCase() }, { sub }, { user_id: sub }]) {
+              const token = yield* forge(algorithm, { ...payload, ...spelled })
+              assert.deepStrictEqual(yield* verify("access", token), access)
+              assert.deepStrictEqual(yield* verifyIgnoringExpiry(token), access)
+            }
+          })
+        )
+      )
+
       it.effect.each<[string, object]>([
         ["another issuer", { iss: "other" }],
         ["another audience", { aud: "other" }],

@@ -27,10 +27,20 @@ interface Notification {
   readonly userId: UserId
   /** How far it came over each channel; null stands for one that nobody named. */
   readonly statuses: Map<Channel | null, DeliveryStatus>
+  /** The channels it was allowed on: only for these may a status suppress an address or deactivate a token by its id. */
+  readonly resolved: Set<Channel>
   /** The local day it was charged to, and whether that still counts. */
   chargedOn: string | undefined
   isCharged: boolean
 }
+
+const unresolved = (userId: UserId): Notification => ({
+  userId,
+  statuses: new Map(),
+  resolved: new Set(),
+  chargedOn: undefined,
+  isCharged: false
+})
 
 type NamedDelivery = Required<Omit<typeof DeliveryRequestInput.Type, "at">>
 
@@ -56,13 +66,14 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     if (recipient === undefined || decision.decision !== "allow") return decision
     const known = notifications.get(notification_id)
     if (known !== undefined && known.userId !== user_id) return deny("user_mismatch")
-    const notification = known ?? { userId: user_id, statuses: new Map(), chargedOn: undefined, isCharged: false }
+    const notification = known ?? unresolved(user_id)
     if (isCounted(category) && !notification.isCharged) {
       const day = localDay(wallClock(recipient.timezone), at.epochMilliseconds)
       if (chargedTo(user_id, day) >= recipient.settings.frequencyLimit) return decideIf(true)
       notification.chargedOn = day
       notification.isCharged = true
     }
+    notification.resolved.add(channel)
     if (!notification.statuses.has(channel)) notification.statuses.set(channel, "pending")
     notifications.set(notification_id, notification)
     return decision
@@ -76,8 +87,8 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     if (status.userId !== undefined && status.userId !== userId) return "user_mismatch"
     const recipient = recipients.get(userId)
     if (recipient === undefined) return "user_erased"
-    endAddress(recipient, status)
-    const notification = known ?? { userId, statuses: new Map(), chargedOn: undefined, isCharged: false }
+    const notification = known ?? unresolved(userId)
+    endAddress(recipient, notification, status)
     notifications.set(status.notificationId, notification)
     return advance(notification, status) ? "applied" : "unchanged"
   }
@@ -103,12 +114,14 @@ const advance = (notification: Notification, status: StatusReport): boolean => {
   return raised.length > 0
 }
 
-const endAddress = (recipient: TestRecipient, status: StatusReport): void => {
-  const { bounceType, errorCode = "", pushToken, pushTokenId } = status
+const endAddress = (recipient: TestRecipient, { resolved }: Notification, status: StatusReport): void => {
+  const { bounceType, channel, errorCode = "", pushToken, pushTokenId } = status
   const isBounce = status.status === "complained" || (status.status === "bounced" && bounceType === "hard")
-  if (isBounce && channelOf(status) !== "push") recipient.isSuppressed = true
+  if (isBounce && channelOf(status) !== "push" && resolved.has("email")) recipient.isSuppressed = true
   if (status.status !== "failed") return
+  const idCounts = channel !== "email" && resolved.has("push")
   recipient.pushTokens = recipient.pushTokens.filter(
-    ({ id, token, token_type }) => (id !== pushTokenId && token !== pushToken) || !isPermanent(errorCode, token_type)
+    ({ id, token, token_type }) =>
+      (token !== pushToken && !(idCounts && id === pushTokenId)) || !isPermanent(errorCode, token_type)
   )
 }

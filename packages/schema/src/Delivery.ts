@@ -127,14 +127,23 @@ export const StatusReportInput = Schema.Struct({
   status: DeliveryStatus.annotateKey(required),
   channel: optional(Channel).annotateKey({ description: "Every channel of the notification where it is absent." }),
   user_id: optional(UserIdInput).annotateKey({ description: "Whose it is; not needed for what was resolved here." }),
-  push_token_id: optional(PushTokenIdInput).annotateKey({ description: "The device it is about." }),
-  push_token: optional(DeviceToken).annotateKey({ description: "The same by its token." }),
+  push_token_id: optional(PushTokenIdInput).annotateKey({
+    description:
+      "The device it is about. A permanent error deactivates it only where the notification was resolved here for push."
+  }),
+  push_token: optional(DeviceToken).annotateKey({
+    description:
+      "The same by its token. A permanent error deactivates it whether the notification was resolved here or not."
+  }),
   timestamp: optional(TimeInput).annotateKey({
     description: "When it came to be; when it is received, where it is absent or in the future."
   }),
   error: optional(Text),
   error_code: optional(Text),
-  bounce_type: optional(Schema.Literals(["hard", "soft"])),
+  bounce_type: optional(Schema.Literals(["hard", "soft"])).annotateKey({
+    description:
+      "A hard bounce, as a complaint, suppresses the address where the notification was resolved here for e-mail."
+  }),
   provider: optional(Text)
 }).annotate({
   identifier: "StatusReport",

@@ -311,6 +311,36 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
+    it.effect("a status of what was not resolved here ends no address and no token, by HTTP and by RPC", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const rpc = yield* client()
+        const person = yield* api.person()
+        const device = yield* registerDevice(person)
+        const user_id = UserId.make(person.id)
+        const forge = (): ReadonlyArray<typeof StatusReportInput.Type> => [
+          { notification_id: freshId(), status: "complained", channel: "email", user_id },
+          { notification_id: freshId(), status: "bounced", bounce_type: "hard", user_id },
+          { notification_id: freshId(), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id }
+        ]
+        const byHttp = yield* post("/deliveries/status", { statuses: forge() })
+        const byRpc = yield* rpc.ReportDeliveryStatus({ statuses: forge() })
+        const outcomes = [...succeeded(byHttp, 200, "Statuses taken in"), ...byRpc]
+        assert.deepStrictEqual(
+          outcomes.map(({ outcome }) => outcome),
+          Array.from({ length: 6 }, () => "applied")
+        )
+        const decided = yield* rpc.ResolveDeliveries({
+          deliveries: (["email", "push"] as const).map((channel) => ({ user_id, channel, category: "security" }))
+        })
+        assert.deepStrictEqual(
+          decided.map(({ decision }) => decision),
+          ["allow", "allow"]
+        )
+        assert.deepStrictEqual(decided[1]?.push_tokens, [device])
+      })
+    )
+
     it.effect("a client that does not speak the schema is told before anything is sent", () =>
       Effect.gen(function* () {
         const rpc = yield* client()

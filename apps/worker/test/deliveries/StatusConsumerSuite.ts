@@ -20,6 +20,7 @@ import {
   newDevice,
   notificationOf,
   publish,
+  resolvedMail,
   statusesLeft,
   statusesOf,
   statusOf,
@@ -97,7 +98,7 @@ export const suite = <E, F>(
           const gone = yield* newDevice(user, "2026-01-01T00:00:00Z")
           const back = yield* newDevice(user, "2026-03-01T00:00:00Z")
           const failed = { status: "failed", error_code: "UNREGISTERED", timestamp: "2026-02-01T00:00:00Z" }
-          const mail = notificationOf(user)
+          const mail = yield* resolvedMail(user)
           const complained = { ...mail, channel: "email", status: "complained" }
           yield* tell(
             { ...notificationOf(user), ...failed, push_token: gone.token },
@@ -114,6 +115,29 @@ export const suite = <E, F>(
             select payload->>'tokenId' as id, payload->>'reason' as reason from outbox where user_id = ${user}`
           assert.deepStrictEqual(events, [{ id: gone.id, reason: "unregistered" }])
         }).pipe(Effect.scoped)
+      )
+
+      it.effect(
+        "a status of a notification that nobody resolved here is recorded, and ends no address and no token",
+        () =>
+          Effect.gen(function* () {
+            const sql = yield* SqlClient.SqlClient
+            yield* start
+            const user = yield* newUser
+            const device = yield* newDevice(user, "2026-01-01T00:00:00Z")
+            const forged = [
+              { ...notificationOf(user), channel: "email", status: "complained" },
+              { ...notificationOf(user), status: "bounced", bounce_type: "hard" },
+              { ...notificationOf(user), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id },
+              { notification_id: randomUUID(), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id }
+            ]
+            yield* tell(...forged)
+            yield* Effect.forEach(forged, ({ notification_id, status }) =>
+              eventually(isStatus(notification_id, status))
+            )
+            assert.isTrue(yield* isLive(device.id))
+            assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [])
+          }).pipe(Effect.scoped)
       )
 
       it.effect("what cannot be read is a dead letter as it was, with its reason, and the others are applied", () =>

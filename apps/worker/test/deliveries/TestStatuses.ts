@@ -49,6 +49,19 @@ export const statusesOf = (ids: ReadonlyArray<string>) =>
 
 export const statusOf = (id: string) => Effect.map(statusesOf([id]), (statuses) => statuses.get(id))
 
+/** An e-mail to the user that was allowed here. */
+export const resolvedMail = Effect.fnUntraced(function* (user: UserId) {
+  const sql = yield* SqlClient.SqlClient
+  const notification = notificationOf(user)
+  yield* sql`
+    insert into deliveries (id, notification_id, place, user_id, channel, category, status, email_sha256, created_at,
+      updated_at)
+    select gen_random_uuid(), ${notification.notification_id}, 0, id, 'email', 'system', 'pending',
+      sha256(convert_to(email, 'UTF8')), now(), now()
+    from users where id = ${user}`
+  return notification
+})
+
 /** A device of the user's that was registered at this time. */
 export const newDevice = Effect.fnUntraced(function* (user: UserId, registeredAt: string) {
   const sql = yield* SqlClient.SqlClient

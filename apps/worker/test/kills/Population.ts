@@ -1,7 +1,7 @@
 import type { Outgoing } from "@user-service/broker/Message"
 import type { UserId } from "@user-service/domain/User"
 import { Array, DateTime, Effect, Random } from "effect"
-import { messageOf, newDevice, notificationOf, type Said } from "../deliveries/TestStatuses.ts"
+import { messageOf, newDevice, notificationOf, resolvedMail, type Said } from "../deliveries/TestStatuses.ts"
 import { newUser } from "../TestWork.ts"
 
 /** A notification that is told of, by these messages, and what it comes to. */
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, s
       return told(notification.notification_id, "failed", [failed, { ...push, status: "sent" }, failed])
     }
     if (number % 50 === 1) {
-      const owner = notificationOf(yield* newUser)
+      const owner = yield* resolvedMail(yield* newUser)
       complained.push(owner.user_id)
       const complaint = { ...owner, channel: "email", status: "complained" }
       return told(owner.notification_id, "complained", [

@@ -24,8 +24,10 @@ export class DeliveryStatuses extends Context.Service<
   {
     /**
      * Applies the reports, in order, as one transaction; answers what became of each. Told again, or in another order, they
-     * come to the same. A device that its push service does not know is deactivated, unless it was registered since; an
-     * address that bounced for good, or whose owner complained, is suppressed.
+     * come to the same. A device that its push service no longer knows is deactivated, unless it was registered since: where
+     * the notification was resolved here for push, or the report names the raw token. An address that bounced for good, or
+     * whose owner complained, is suppressed: where the notification was resolved here for e-mail. Other reports are recorded
+     * only, because their sender may not have been told where to send.
      */
     readonly report: (
       reports: ReadonlyArray<StatusReport>
@@ -175,9 +177,9 @@ const ownersOf = (
 const isOf = (device: Device, { pushTokenId, tokenHash }: StatusFold.Received): boolean =>
   device.id === pushTokenId || device.tokenHash === tokenHash
 
-// Registered again after it failed, it is good again.
-const isGone = (device: Device, { errorCode, report, userId }: StatusFold.DeviceFailure): boolean =>
-  isOf(device, report) &&
+// An id is no secret, so alone it proves nothing. A token that was registered again after it failed is good again.
+const isGone = (device: Device, { errorCode, isResolved, report, userId }: StatusFold.DeviceFailure): boolean =>
+  (isResolved ? isOf(device, report) : device.tokenHash === report.tokenHash) &&
   device.isActive &&
   device.userId === userId &&
   isPermanent(errorCode, device.tokenType) &&

@@ -14,7 +14,10 @@ const KnownRow = Schema.Struct({
   /** Null once the user is erased. */
   userId: Schema.NullOr(Columns.userId),
   channel: Schema.NullOr(Channel),
+  /** Whether the delivery was allowed here, so that its sender was told where to send it. */
+  isResolved: Schema.Boolean,
   status: DeliveryStatus,
+  /** The hardest bounce that was reported after it was resolved; a complaint counts as a hard one. */
   bounce: Schema.NullOr(Schema.Literals(["soft", "hard"])),
   error: Schema.NullOr(Schema.String),
   errorCode: Schema.NullOr(Schema.String),
@@ -87,8 +90,8 @@ export class DeliveryStatusesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(
-        `id, notification_id as "notificationId", place, user_id as "userId", channel, status, bounce, error,
-         error_code as "errorCode", provider, charged_on::text as "chargedOn", is_charged as "isCharged",
+        `id, notification_id as "notificationId", place, user_id as "userId", channel, category is not null as "isResolved",
+         status, bounce, error, error_code as "errorCode", provider, charged_on::text as "chargedOn", is_charged as "isCharged",
          created_at as "createdAt", updated_at as "updatedAt"`
       )
       // Joined, never compared to by "any": see DeliveriesRepo.
@@ -175,7 +178,7 @@ export class DeliveryStatusesRepo extends Context.Service<
             ) as told (user_id, delivery_id, reason)
             join users u on u.id = told.user_id
             join deliveries d on d.id = told.delivery_id
-            where coalesce(d.email_sha256 = sha256(convert_to(u.email, 'UTF8')), true)
+            where d.email_sha256 = sha256(convert_to(u.email, 'UTF8'))
             on conflict (user_id) do update
               set email = excluded.email, reason = excluded.reason, created_at = excluded.created_at
               where suppressions.email <> excluded.email

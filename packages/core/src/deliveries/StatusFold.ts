@@ -21,11 +21,13 @@ export interface Received extends StatusReport {
   readonly tokenHash: string | undefined
 }
 
-/** A token that its push service says is no longer good. */
+/** A report that the push service no longer knows a token. */
 export interface DeviceFailure {
   readonly userId: UserId
   readonly report: Received
   readonly errorCode: string
+  /** Whether its notification was resolved here for push; else only the raw token in the report may deactivate anything. */
+  readonly isResolved: boolean
 }
 
 /** What reports come to. */
@@ -61,6 +63,14 @@ export const mayRecount = (report: Received, known: ReadonlyArray<StatusRow>): b
 // Empty is as good as absent.
 const told = (text: string | undefined): string | null => (text === undefined || text === "" ? null : text)
 
+// A complaint counts as a hard bounce, so that what has suppressed the address once does not do so again. From a sender that
+// was not told where to send, neither counts.
+const bounceBy = (report: Received, isResolved: boolean): StatusRow["bounce"] => {
+  if (!isResolved) return null
+  if (report.status === "complained") return "hard"
+  return report.status === "bounced" ? (report.bounceType ?? null) : null
+}
+
 const hardness = (bounce: StatusRow["bounce"]): number => (bounce === null ? 0 : bounce === "soft" ? 1 : 2)
 
 const make = (
@@ -72,12 +82,13 @@ const make = (
 ): StatusRow => ({
   id: report.id,
   isNew: true,
+  isResolved: false,
   notificationId: report.notificationId,
   place,
   userId,
   channel,
   status: report.status,
-  bounce: report.status === "bounced" ? (report.bounceType ?? null) : null,
+  bounce: null,
   error: told(report.error),
   errorCode: told(report.errorCode),
   provider: told(report.provider),
@@ -90,7 +101,7 @@ const make = (
 // The same row where the report says nothing new.
 const raise = (row: StatusRow, report: Received, channel: Channel | null): StatusRow => {
   const rises = isHigher(report.status, row.status)
-  const bounce = report.status === "bounced" ? (report.bounceType ?? null) : null
+  const bounce = bounceBy(report, row.isResolved)
   const isHarder = hardness(bounce) > hardness(row.bounce)
   if (!rises && !isHarder && (row.channel !== null || channel === null)) return row
   const raised = { ...row, channel: row.channel ?? channel, bounce: isHarder ? bounce : row.bounce }
@@ -117,11 +128,21 @@ const recount = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRo
   return isCharged === holder.isCharged ? after : after.map((row) => (row === holder ? { ...row, isCharged } : row))
 }
 
-const suppressionBy = (before: StatusRow | undefined, after: StatusRow): Suppression["reason"] | undefined => {
-  if (after.channel === "push") return undefined
-  if (after.status === "complained" && before?.status !== "complained") return "complaint"
-  return after.bounce === "hard" && before?.bounce !== "hard" ? "hard_bounce" : undefined
+// Only an e-mail that was resolved here: then its sender was told the address. See decision 0009.
+const suppressionBy = (
+  report: Received,
+  before: StatusRow | undefined,
+  after: StatusRow
+): Suppression["reason"] | undefined => {
+  if (after.channel !== "email" || before === undefined || !before.isResolved) return undefined
+  const wasHard = before.bounce === "hard"
+  if (report.status === "complained") return before.status === "complained" && wasHard ? undefined : "complaint"
+  return after.bounce === "hard" && !wasHard ? "hard_bounce" : undefined
 }
+
+// The device that a report names belongs to a push, whatever the notification is besides.
+const isPushResolved = (report: Received, rows: ReadonlyArray<StatusRow>): boolean =>
+  report.channel !== "email" && rows.some((row) => row.channel === "push" && row.isResolved)
 
 /**
  * Applies the reports one after the other to what is known of their notifications. `present` are those of the users named
@@ -154,13 +175,18 @@ export const fold = (
     return recount(before, raised)
   }
 
-  const note = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRow>, userId: UserId): boolean => {
+  const note = (
+    report: Received,
+    before: ReadonlyArray<StatusRow>,
+    after: ReadonlyArray<StatusRow>,
+    userId: UserId
+  ): boolean => {
     const differing = after.filter((row) => !before.includes(row))
     for (const row of differing) {
       changed.set(row.id, row)
       const earlier = before.find(({ id }) => id === row.id)
       if (row.isCharged !== (earlier?.isCharged ?? false)) recounted.add(userId)
-      const reason = suppressionBy(earlier, row)
+      const reason = suppressionBy(report, earlier, row)
       if (reason !== undefined && suppressions.get(userId)?.reason !== "complaint") {
         suppressions.set(userId, { userId, deliveryId: row.id, reason })
       }
@@ -177,10 +203,13 @@ export const fold = (
     if (report.userId !== undefined && report.userId !== userId) return "user_mismatch"
     if (first === undefined) named.add(userId)
     if (first === undefined && !present.has(userId)) return "user_erased"
-    if (isDeviceFailure(report)) deviceFailures.push({ userId, report, errorCode: report.errorCode ?? "" })
+    if (isDeviceFailure(report)) {
+      const isResolved = isPushResolved(report, before)
+      deviceFailures.push({ userId, report, errorCode: report.errorCode ?? "", isResolved })
+    }
     const after = advance(report, before, userId)
     notifications.set(report.notificationId, after)
-    return note(before, after, userId) ? "applied" : "unchanged"
+    return note(report, before, after, userId) ? "applied" : "unchanged"
   }
 
   return {

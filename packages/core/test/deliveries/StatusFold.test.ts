@@ -17,6 +17,7 @@ const row = (channel: Channel, place: number): StatusRow => ({
   place,
   userId,
   channel,
+  isResolved: true,
   status: "pending",
   bounce: null,
   error: null,

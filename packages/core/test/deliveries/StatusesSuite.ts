@@ -53,14 +53,23 @@ const suppressionOf = Effect.fnUntraced(function* (userId: UserId) {
 /** The status of the user's only delivery. */
 const statusOf = (userId: UserId) => Effect.map(deliveriesOf(userId), ([delivery]) => delivery?.status)
 
-/** A notification that was allowed to a new user. */
+/** A notification that was allowed to a new user by e-mail. */
 const sent = Effect.fnUntraced(function* (limit = 50) {
   const user = yield* somebody({ preferences: { frequency_limit: limit, push_marketing: true } })
-  const device = yield* registerDevice(user, { at: DateTime.makeUnsafe("2026-01-01T00:00:00Z") })
+  const device = yield* registerDevice(user, { at: longAgo })
   const notificationId = freshId()
   yield* resolve(mail(user, { notificationId }))
   return { user, device, notificationId }
 })
+
+/** The same, allowed by push too. */
+const pushed = Effect.fnUntraced(function* () {
+  const { notificationId, ...rest } = yield* sent()
+  yield* resolve(mail(rest.user, { notificationId, channel: "push" }))
+  return { ...rest, notificationId }
+})
+
+const longAgo = DateTime.makeUnsafe("2026-01-01T00:00:00Z")
 
 const told = (
   notificationId: NotificationId,
@@ -255,11 +264,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
       })
     )
 
-    it.effect("who is named for it once is whose it is in the rest of the batch, whatever else it tells", () =>
+    it.effect("the user that a batch names for a notification first is its user in the rest of the batch", () =>
       Effect.gen(function* () {
         const [user, other] = [yield* somebody(), yield* somebody()]
-        const device = yield* registerDevice(user, { at: DateTime.makeUnsafe("2026-01-01T00:00:00Z") })
-        const stray = yield* registerDevice(other, { at: DateTime.makeUnsafe("2026-01-01T00:00:00Z") })
+        const device = yield* registerDevice(user, { at: longAgo })
+        const stray = yield* registerDevice(other, { at: longAgo })
         const [id, push] = [freshId(), freshId()]
         const gone = { errorCode: "UNREGISTERED" }
         const outcomes = yield* report(
@@ -278,8 +287,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
           "applied",
           "applied"
         ])
-        assert.strictEqual(yield* suppressionOf(user), "complaint")
-        assert.deepStrictEqual([yield* isLive(device.id), yield* isLive(stray.id)], [false, true])
+        assert.deepStrictEqual(
+          (yield* deliveriesOf(user)).map(({ status }) => status),
+          ["failed", "complained"]
+        )
+        assert.isUndefined(yield* suppressionOf(user))
+        assert.deepStrictEqual([yield* isLive(device.id), yield* isLive(stray.id)], [true, true])
       })
     )
 
@@ -361,7 +374,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
         "that its push service does not know is deactivated, told of and left out, by either of its names",
         () =>
           Effect.gen(function* () {
-            const { device, notificationId, user } = yield* sent()
+            const { device, notificationId, user } = yield* pushed()
             const other = yield* registerDevice(user, { tokenType: "expo" })
             assert.deepStrictEqual(
               yield* report(
@@ -386,7 +399,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
 
       it.effect("is deactivated once: told again, nothing more is said of it", () =>
         Effect.gen(function* () {
-          const { device, notificationId, user } = yield* sent()
+          const { device, notificationId, user } = yield* pushed()
           const gone = told(notificationId, "failed", { errorCode: "UNREGISTERED", pushTokenId: device.id })
           yield* report(gone, gone)
           yield* report(gone)
@@ -396,7 +409,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
 
       it.effect("that was registered again after the failure stays", () =>
         Effect.gen(function* () {
-          const { notificationId, user } = yield* sent()
+          const { notificationId, user } = yield* pushed()
           const at = DateTime.makeUnsafe("2026-02-01T12:00:00Z")
           const device = yield* registerDevice(user, { at })
           const gone = (timestamp: DateTime.Utc) =>
@@ -410,8 +423,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
 
       it.effect("is reported gone whatever became of the notification elsewhere", () =>
         Effect.gen(function* () {
-          const { device, notificationId, user } = yield* sent()
-          yield* resolve(mail(user, { notificationId, channel: "push" }))
+          const { device, notificationId } = yield* pushed()
           yield* report(told(notificationId, "delivered", { channel: "push" }))
           yield* report(told(notificationId, "failed", { errorCode: "UNREGISTERED", pushTokenId: device.id }))
           assert.isFalse(yield* isLive(device.id))
@@ -422,11 +434,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
         "stays for what is not permanent, not of its kind, not a failure, or not its owner's notification",
         () =>
           Effect.gen(function* () {
-            const { device, notificationId, user } = yield* sent()
-            const stranger = yield* sent()
+            const { device, notificationId, user } = yield* pushed()
+            const stranger = yield* pushed()
             const apns = yield* registerDevice(user, {
               tokenType: "apns",
-              at: DateTime.makeUnsafe("2026-01-01T00:00:00Z")
+              at: longAgo
             })
             const failed = (more: Partial<StatusReport>) => told(notificationId, "failed", more)
             yield* report(
@@ -443,10 +455,95 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
           })
       )
 
+      describe("stays, and the status is recorded, when the report names it by its id and the notification", () => {
+        const gone = { errorCode: "UNREGISTERED" }
+        const whatStays = Effect.fnUntraced(function* (user: UserId, reported: StatusReport, id: string) {
+          const outcomes = yield* report(reported)
+          const { status } = (yield* deliveriesOf(user))[0] ?? {}
+          return [outcomes, status, yield* isLive(id), yield* eventsOf(user), yield* auditOf(user)] as const
+        })
+
+        it.effect("is unknown here, whether or not the report names the user", () =>
+          Effect.gen(function* () {
+            for (const named of [true, false]) {
+              const user = yield* somebody()
+              const { id } = yield* registerDevice(user, { at: longAgo })
+              const forged = told(freshId(), "failed", {
+                ...gone,
+                pushTokenId: id,
+                ...(named ? { userId: user } : {})
+              })
+              assert.deepStrictEqual(yield* whatStays(user, forged, id), [["applied"], "failed", true, [], []])
+            }
+          })
+        )
+
+        it.effect("was resolved for e-mail only", () =>
+          Effect.gen(function* () {
+            const { device, notificationId, user } = yield* sent()
+            const forged = told(notificationId, "failed", { ...gone, pushTokenId: device.id })
+            assert.deepStrictEqual(yield* whatStays(user, forged, device.id), [["applied"], "failed", true, [], []])
+          })
+        )
+
+        it.effect("was denied", () =>
+          Effect.gen(function* () {
+            const user = yield* somebody({ preferences: { push_enabled: false } })
+            const { id } = yield* registerDevice(user, { at: longAgo })
+            const notificationId = freshId()
+            assert.deepStrictEqual(yield* words(mail(user, { notificationId, channel: "push" })), [
+              "deny channel_disabled"
+            ])
+            const forged = told(notificationId, "failed", { ...gone, pushTokenId: id, userId: user })
+            assert.deepStrictEqual(yield* whatStays(user, forged, id), [["applied"], "failed", true, [], []])
+          })
+        )
+
+        it.effect("is said to have gone by e-mail", () =>
+          Effect.gen(function* () {
+            const { device, notificationId } = yield* pushed()
+            yield* report(told(notificationId, "failed", { ...gone, pushTokenId: device.id, channel: "email" }))
+            assert.isTrue(yield* isLive(device.id))
+          })
+        )
+
+        it.effect("is another user's, named by the sender of one's own token", () =>
+          Effect.gen(function* () {
+            const own = yield* sent()
+            const stranger = yield* pushed()
+            const forged = told(freshId(), "failed", {
+              ...gone,
+              pushTokenId: stranger.device.id,
+              pushToken: own.device.token
+            })
+            yield* report(
+              { ...forged, userId: own.user },
+              { ...forged, notificationId: own.notificationId },
+              { ...forged, notificationId: freshId(), userId: stranger.user }
+            )
+            assert.deepStrictEqual([yield* isLive(own.device.id), yield* isLive(stranger.device.id)], [false, true])
+          })
+        )
+      })
+
+      it.effect("is deactivated by a notification that was resolved after a status of it came", () =>
+        Effect.gen(function* () {
+          const user = yield* somebody()
+          const device = yield* registerDevice(user, { at: longAgo })
+          const notificationId = freshId()
+          const gone = told(notificationId, "failed", { errorCode: "UNREGISTERED", pushTokenId: device.id })
+          yield* report({ ...gone, userId: user })
+          assert.isTrue(yield* isLive(device.id))
+          yield* resolve(mail(user, { notificationId, channel: "push" }))
+          yield* report(gone)
+          assert.isFalse(yield* isLive(device.id))
+        })
+      )
+
       it.effect("says whose a notification is that nobody knows", () =>
         Effect.gen(function* () {
           const user = yield* somebody()
-          const device = yield* registerDevice(user, { at: DateTime.makeUnsafe("2026-01-01T00:00:00Z") })
+          const device = yield* registerDevice(user, { at: longAgo })
           const gone = { errorCode: "UNREGISTERED", pushToken: device.token }
           const stray = { errorCode: "UNREGISTERED", pushToken: DeviceToken.make(randomUUID()) }
           assert.deepStrictEqual(yield* report(told(freshId(), "failed", gone), told(freshId(), "failed", stray)), [
@@ -477,6 +574,64 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
           assert.deepStrictEqual(yield* words(mail(user, { channel: "push" })), ["allow"])
         })
       )
+
+      describe.each([
+        ["a hard bounce", { status: "bounced", bounceType: "hard" }, "hard_bounce"],
+        ["a complaint", { status: "complained" }, "complaint"]
+      ] as const)("is not suppressed by %s, which is recorded,", (_, what, reason) => {
+        const recorded = Effect.fnUntraced(function* (user: UserId, reported: Omit<StatusReport, "status">) {
+          const outcomes = yield* report({ ...reported, ...what })
+          const statuses = (yield* deliveriesOf(user)).map(({ status }) => status)
+          assert.deepStrictEqual([outcomes, statuses.includes(what.status)], [["applied"], true])
+          assert.deepStrictEqual([yield* suppressionOf(user), yield* auditOf(user)], [undefined, []])
+          assert.deepStrictEqual(yield* words(mail(user, { category: "security" })), ["allow"])
+        })
+
+        it.effect("of a notification that is unknown here", () =>
+          Effect.gen(function* () {
+            const user = yield* somebody()
+            yield* recorded(user, { notificationId: freshId(), userId: user, channel: "email" })
+            yield* recorded(user, { notificationId: freshId(), userId: user })
+          })
+        )
+
+        it.effect("of a notification that names one of the user's tokens", () =>
+          Effect.gen(function* () {
+            const user = yield* somebody()
+            const { id, token } = yield* registerDevice(user)
+            yield* recorded(user, { notificationId: freshId(), pushToken: token, channel: "email" })
+            yield* recorded(user, { notificationId: freshId(), pushTokenId: id, userId: user, channel: "email" })
+          })
+        )
+
+        it.effect("of a notification that was resolved for push only, or denied", () =>
+          Effect.gen(function* () {
+            const user = yield* somebody({ preferences: { email_system: false } })
+            yield* registerDevice(user)
+            const [push, denied] = [freshId(), freshId()]
+            yield* resolve(
+              mail(user, { notificationId: push, channel: "push", category: "security" }),
+              mail(user, { notificationId: denied })
+            )
+            yield* recorded(user, { notificationId: push, channel: "email" })
+            yield* recorded(user, { notificationId: denied, channel: "email", userId: user })
+          })
+        )
+
+        it.effect("before the notification was resolved, and is when it comes again afterwards", () =>
+          Effect.gen(function* () {
+            const user = yield* somebody()
+            const notificationId = freshId()
+            yield* recorded(user, { notificationId, userId: user })
+            yield* resolve(mail(user, { notificationId }))
+            assert.isUndefined(yield* suppressionOf(user))
+            assert.deepStrictEqual(yield* report({ notificationId, ...what }), ["applied"])
+            assert.strictEqual(yield* suppressionOf(user), reason)
+            assert.deepStrictEqual(yield* report({ notificationId, ...what }), ["unchanged"])
+            assert.deepStrictEqual(yield* auditOf(user), ["email.suppressed"])
+          })
+        )
+      })
 
       it.effect("is not for a soft bounce, one of no kind, or what befell a push", () =>
         Effect.gen(function* () {

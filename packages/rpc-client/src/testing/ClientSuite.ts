@@ -262,6 +262,36 @@ export const suite = <E>(name: string, layer: Layer.Layer<UserServiceClient | Pe
           })
         )
 
+        it.effect("a status of what was not resolved is recorded, and ends no address and no token", () =>
+          Effect.gen(function* () {
+            const token = fresh()
+            const { userId } = yield* People.use(({ add }) => add({ push_tokens: [{ token, platform: "android" }] }))
+            const { getPushTokens, reportDeliveryStatuses, resolveDelivery } = yield* client
+            const [live] = yield* getPushTokens(userId)
+            const outcomes = yield* reportDeliveryStatuses([
+              {
+                notification_id: NotificationId.make(fresh()),
+                user_id: userId,
+                status: "complained",
+                channel: "email"
+              },
+              {
+                notification_id: NotificationId.make(fresh()),
+                user_id: userId,
+                status: "failed",
+                error_code: "UNREGISTERED",
+                push_token_id: PushTokenId.make(live?.id ?? "")
+              }
+            ])
+            assert.deepStrictEqual(
+              outcomes.map(({ outcome }) => outcome),
+              ["applied", "applied"]
+            )
+            assert.isNull((yield* resolveDelivery(delivery(userId, "email", "security"))).rule)
+            assert.isNull((yield* resolveDelivery(delivery(userId, "push", "security"))).rule)
+          })
+        )
+
         it.effect("each status is answered by what became of it", () =>
           Effect.gen(function* () {
             const { add } = yield* People

@@ -15,6 +15,8 @@ const old = { version: 1, value: "old" }
 const key = "user:{1}"
 const ten = { name: "ten", limit: 10, window: Duration.minutes(5) }
 
+const three = { ...ten, name: "three", limit: 3 }
+
 /** A Redis of its own and one process on it. */
 const setUp = Effect.gen(function* () {
   const server = yield* RedisServer.make()
@@ -160,6 +162,87 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
           Effect.orDie
         )
       )
+    })
+  )
+
+  it.live("an outage gives no attempt back: a limit goes on from the last count Redis answered", () =>
+    Effect.gen(function* () {
+      const { limits, server } = yield* setUp
+      for (const remaining of [2, 1]) assert.strictEqual((yield* limits.consume(three, "a")).remaining, remaining)
+      yield* server.freeze
+      const attempts = Array.from({ length: 20 }, () => Effect.exit(limits.consume(three, "a")))
+      assert.lengthOf((yield* Effect.all(attempts, { concurrency: "unbounded" })).filter(Exit.isSuccess), 1)
+      const error = yield* Effect.flip(limits.consume(three, "a"))
+      assert.isAtMost(error.retryAfterSeconds, 300)
+      assert.isAtLeast(error.retryAfterSeconds, 290)
+    })
+  )
+
+  it.live("what was counted without Redis counts when it is back, in every process and but once", () =>
+    Effect.gen(function* () {
+      const { limits, redis, server } = yield* setUp
+      const seven = { ...three, limit: 7 }
+      yield* limits.consume(seven, "a")
+      yield* server.kill
+      for (const remaining of [5, 4, 3]) assert.strictEqual((yield* limits.consume(seven, "a")).remaining, remaining)
+      // It comes back without the one it had.
+      yield* server.start
+      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      const both = yield* Effect.all([limits.consume(seven, "a"), limits.consume(seven, "a")], { concurrency: 2 })
+      assert.deepStrictEqual(both.map(({ remaining }) => remaining).toSorted(), [1, 2])
+      const other = yield* connect(server.url)
+      assert.strictEqual((yield* other.limits.consume(seven, "a")).remaining, 0)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(limits.consume(seven, "a"))))
+    })
+  )
+
+  it.live("a Redis that comes back empty gives no attempt back", () =>
+    Effect.gen(function* () {
+      const { limits, redis, server } = yield* setUp
+      yield* Effect.repeat(limits.consume(three, "a"), { times: 1 })
+      yield* server.kill
+      yield* server.start
+      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      const attempts = Array.from({ length: 5 }, () => Effect.exit(limits.consume(three, "a")))
+      assert.lengthOf((yield* Effect.all(attempts, { concurrency: "unbounded" })).filter(Exit.isSuccess), 1)
+    })
+  )
+
+  it.live("what another process cleared is cleared here", () =>
+    Effect.gen(function* () {
+      const { limits, server } = yield* setUp
+      const other = yield* connect(server.url)
+      yield* Effect.repeat(limits.consume(three, "a"), { times: 2 })
+      yield* other.limits.clear(three, "a")
+      assert.strictEqual((yield* limits.consume(three, "a")).remaining, 2)
+    })
+  )
+
+  it.live("a bucket that is cleared is empty with Redis and without", () =>
+    Effect.gen(function* () {
+      const { limits, server } = yield* setUp
+      yield* Effect.repeat(limits.consume(three, "a"), { times: 2 })
+      yield* limits.clear(three, "a")
+      assert.strictEqual((yield* limits.consume(three, "a")).remaining, 2)
+      yield* limits.clear(three, "a")
+      yield* server.freeze
+      assert.strictEqual((yield* limits.consume(three, "a")).remaining, 2)
+    })
+  )
+
+  it.live("a refund gives back one attempt, whether it was counted with Redis or without", () =>
+    Effect.gen(function* () {
+      const { limits, redis, server } = yield* setUp
+      yield* Effect.repeat(limits.consume(three, "a"), { times: 2 })
+      yield* limits.refund(three, "a")
+      yield* server.freeze
+      assert.strictEqual((yield* limits.consume(three, "a")).remaining, 0)
+      yield* limits.refund(three, "a")
+      yield* server.thaw
+      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      const passed = yield* Effect.forEach([1, 2, 3], () => Effect.exit(limits.consume(three, "a")))
+      // The attempt that Redis did not answer in time may have been counted there as well, but no other.
+      assert.isAtMost(passed.filter(Exit.isSuccess).length, 1)
     })
   )
 

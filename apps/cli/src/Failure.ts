@@ -1,8 +1,9 @@
 import { SettingsInvalid } from "@user-service/domain/Environment"
+import { toLine } from "@user-service/domain/Text"
 import * as Failure from "@user-service/telemetry/Failure"
 
-/** The text without line ends and other control characters, which could say something else to a terminal. */
-export const oneLine = (text: string): string => text.trim().replaceAll(/\s*\p{Cc}+\s*/gu, " ")
+/** The text on one line, without control characters and bidirectional overrides, which a terminal would act on. */
+export const oneLine = (text: string): string => toLine(text.trim().replaceAll(/\s*\p{Cc}+\s*/gu, " "))
 
 /** The failure of a command, as a line an operator can act on. */
 export const describe = (error: unknown): string =>

@@ -30,4 +30,8 @@ describe("oneLine", () => {
   it("leaves no control character, whatever stands around it", () => {
     assert.strictEqual(oneLine(" a \r\n\tb\u001b[2Kc\u0000d\u0085e "), "a b [2Kc d e")
   })
+
+  it("leaves nothing that shows the text in another order", () => {
+    assert.strictEqual(oneLine("a\u202eb\u2066c\u2028d"), "a b c d")
+  })
 })

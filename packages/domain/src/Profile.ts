@@ -1,23 +1,40 @@
 import { DateTime, Option, Schema } from "effect"
-import { textUpTo } from "./Text.ts"
+import { lineUpTo, textUpTo } from "./Text.ts"
 
 /** The longest first or last name. */
 export const maxNameLength = 150
 
 /** A first or last name; either may be empty. */
-export const PersonName = textUpTo(maxNameLength)
+export const PersonName = lineUpTo(maxNameLength)
 
 /** What a person says of themselves. */
 export const Bio = textUpTo(2000)
 
-// Parsing a URL drops white space and line ends and mends its slashes; what is stored is the text as it was given.
-const isHttpUrl = (text: string): boolean =>
-  /^https?:\/\/[^\s\p{Cc}/\\?#][^\s\p{Cc}]*$/iu.test(text) && URL.canParse(text)
+// The parser of the URL standard drops line ends, trims spaces and mends missing slashes; what needs that is no address.
+const httpUrlPattern = /^https?:\/\/[^\s\p{Cc}/\\?#][^\s\p{Cc}]*$/iu
 
-/** The address of a picture. It is only ever handed to clients: this service never fetches it. */
-export const AvatarUrl = textUpTo(500)
+const httpUrl = (text: string): URL | undefined => {
+  if (!httpUrlPattern.test(text) || !URL.canParse(text)) return undefined
+  const url = new URL(text)
+  return url.username === "" && url.password === "" ? url : undefined
+}
+
+/**
+ * An http or https address as the URL standard serialises it, in which quotes, angle brackets and the like are
+ * percent-encoded. Text that is no such address, or holds a user name or a password, stays as it is.
+ */
+export const normaliseAvatarUrl = (text: string): string => httpUrl(text)?.href ?? text
+
+/** The longest address of a picture. */
+export const maxAvatarUrlLength = 500
+
+/**
+ * The address of a picture, in the form of {@link normaliseAvatarUrl}. It is only ever handed to clients: this service
+ * never fetches it.
+ */
+export const AvatarUrl = textUpTo(maxAvatarUrlLength)
   .check(
-    Schema.makeFilter((text: string) => isHttpUrl(text) || "Enter a valid URL.", {
+    Schema.makeFilter((text: string) => httpUrl(text)?.href === text || "Enter a valid URL.", {
       toJsonSchema: () => [{ format: "uri" }, true]
     })
   )

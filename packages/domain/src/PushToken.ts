@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { textUpTo } from "./Text.ts"
+import { lineUpTo, textUpTo } from "./Text.ts"
 
 export const PushTokenId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("PushTokenId"))
 export type PushTokenId = typeof PushTokenId.Type
@@ -24,7 +24,7 @@ export const DeviceToken = textUpTo(4096)
 export type DeviceToken = typeof DeviceToken.Type
 
 /** A device's id or name, as its app names it; empty where it names none. */
-export const DeviceLabel = textUpTo(255)
+export const DeviceLabel = lineUpTo(255)
 
 /** A registered installation, as its owner sees it: without the token itself. */
 export class PushToken extends Schema.Class<PushToken>("PushToken")({

@@ -6,6 +6,7 @@ import {
   defaultTimeZone,
   fullName,
   Language,
+  normaliseAvatarUrl,
   PersonName,
   splitName,
   TimeZone
@@ -26,18 +27,50 @@ describe("PersonName and Bio", () => {
   )
 })
 
+describe("PersonName", () => {
+  it.effect.each([
+    ["a line break", "Bob\r\nBcc: x"],
+    ["a tab", "Bob\tJones"],
+    ["ESC", "Bob\u001b[2J"],
+    ["a control character of C1", "Bob\u009b2J"],
+    ["a line separator", "Bob\u2028Jones"],
+    ["a bidirectional override", "Bob\u202egpj"],
+    ["a bidirectional isolate", "Bob\u2066gpj\u2069"]
+  ])("holds no %s", ([, name]) =>
+    Effect.gen(function* () {
+      assert.isFalse(yield* accepts(PersonName, name))
+    })
+  )
+
+  it.effect.each(["نیک‌آزاد", "क्‍ष", "\u200fאדה", "👩‍💻", "O'Brien-Núñez"])("%s is a name", (name) =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(PersonName, name))
+    })
+  )
+
+  it.effect("and Bio may have lines", () =>
+    Effect.gen(function* () {
+      assert.isTrue(yield* accepts(Bio, "Mathematician.\r\n\tPoetical science."))
+    })
+  )
+})
+
 describe("AvatarUrl", () => {
   it.effect.each([
-    "https://example.com/ada.png",
-    "http://example.com",
-    "HTTPS://example.com/a?size=64#face",
-    "https://user@example.com:8443/%C3%A9.png",
-    "https://bücher.example/é.png",
-    "http://[::1]/a",
-    `https://example.com/${"a".repeat(480)}`
-  ])("%s is the address of a picture", (url) =>
+    ["https://example.com/ada.png", "https://example.com/ada.png"],
+    ["http://example.com", "http://example.com/"],
+    ["HTTPS://Example.com:443/a/../b?size=64#face", "https://example.com/b?size=64#face"],
+    ["https://bücher.example/é.png", "https://xn--bcher-kva.example/%C3%A9.png"],
+    ["http://[0:0::1]/a", "http://[::1]/a"],
+    [`https://example.com/"onerror="x`, "https://example.com/%22onerror=%22x"],
+    ["https://example.com/<script>?<script>#<script>", "https://example.com/%3Cscript%3E?%3Cscript%3E#%3Cscript%3E"],
+    ["https://example.com/\u202egpj", "https://example.com/%E2%80%AEgpj"],
+    [`https://example.com/${"a".repeat(480)}`, `https://example.com/${"a".repeat(480)}`]
+  ] as const)("%s is kept as the URL standard writes it", ([typed, kept]) =>
     Effect.gen(function* () {
-      assert.isTrue(yield* accepts(AvatarUrl, url))
+      assert.strictEqual(normaliseAvatarUrl(typed), kept)
+      assert.isTrue(yield* accepts(AvatarUrl, kept))
+      assert.strictEqual(yield* accepts(AvatarUrl, typed), typed === kept)
     })
   )
 
@@ -50,6 +83,10 @@ describe("AvatarUrl", () => {
     "https:example.com",
     "https:/example.com",
     "https://",
+    "https://user@example.com/",
+    "https://user:pass@example.com/",
+    "https://:pass@example.com/",
+    `https://example.com/${"é".repeat(81)}`,
     "https:///example.com",
     "https://?a",
     "https:\\\\example.com",
@@ -71,6 +108,7 @@ describe("AvatarUrl", () => {
   ])("%j is none", (url) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(AvatarUrl, url))
+      assert.isFalse(yield* accepts(AvatarUrl, normaliseAvatarUrl(url)))
     })
   )
 })

@@ -27,4 +27,12 @@ describe("DeviceLabel", () => {
       assert.isFalse(yield* accepts(DeviceLabel, "a".repeat(256)))
     })
   )
+
+  it.effect.each(["Ada's\nphone", "\u001b[2J", "\u202eenohp"])(
+    "%j is none: a label is one line, in its own order",
+    (label) =>
+      Effect.gen(function* () {
+        assert.isFalse(yield* accepts(DeviceLabel, label))
+      })
+  )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Text, textUpTo } from "@user-service/domain/Text"
+import { lineUpTo, Text, textUpTo, toLine } from "@user-service/domain/Text"
 import { Effect } from "effect"
 import { accepts } from "./accepts.ts"
 import { anyText } from "./anyText.ts"
@@ -32,4 +32,18 @@ describe("textUpTo", () => {
       assert.isFalse(yield* accepts(textUpTo(150), character.repeat(151)))
     })
   )
+})
+
+describe("toLine", () => {
+  it.effect.prop("makes a line of any text, and leaves one as it is", [anyText], ([text]) =>
+    Effect.gen(function* () {
+      const line = toLine(text)
+      assert.strictEqual(yield* accepts(lineUpTo(100), line), line.isWellFormed())
+      assert.strictEqual(toLine(line), line)
+    })
+  )
+
+  it("puts a space in place of what it leaves out", () => {
+    assert.strictEqual(toLine("Bob\r\nBcc:\u001b[2J\u202ex"), "Bob Bcc: [2J x")
+  })
 })

@@ -1,3 +1,4 @@
+import { AvatarUrl, maxAvatarUrlLength, normaliseAvatarUrl } from "@user-service/domain/Profile"
 import { PushTokenId } from "@user-service/domain/PushToken"
 import { Text } from "@user-service/domain/Text"
 import { Email, maxEmailLength, normaliseEmail, UserId } from "@user-service/domain/User"
@@ -16,6 +17,14 @@ export const EmailBody = Schema.String.check(documented).annotate({ format: "idn
 export const EmailInput = Text.check(documented).pipe(
   Schema.annotate({ format: "idn-email" }),
   Schema.decodeTo(Email, SchemaTransformation.transform({ decode: normaliseEmail, encode: (email) => email }))
+)
+
+/** The address of a picture however it is typed; decoded to the form it is kept in. */
+export const AvatarUrlInput = Text.check(
+  Schema.makeFilter(() => true, { toJsonSchema: () => [{ maxLength: maxAvatarUrlLength }, true] })
+).pipe(
+  Schema.annotate({ format: "uri" }),
+  Schema.decodeTo(AvatarUrl, SchemaTransformation.transform({ decode: normaliseAvatarUrl, encode: (url) => url }))
 )
 
 /** The check for at least one character. */

@@ -1,4 +1,5 @@
 import type { Origin } from "@user-service/core/Origin"
+import { toLine } from "@user-service/domain/Text"
 import { Option, Result } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
@@ -36,6 +37,6 @@ export const makeOriginOf = () => {
   }
   return (request: HttpServerRequest.HttpServerRequest): Origin => ({
     ...Option.match(request.remoteAddress, { onNone: () => nowhere, onSome: remembered }),
-    userAgent: (request.headers["user-agent"] ?? "").slice(0, maxUserAgentLength)
+    userAgent: toLine((request.headers["user-agent"] ?? "").slice(0, maxUserAgentLength))
   })
 }

@@ -1,9 +1,10 @@
-import { AvatarUrl, Bio, Language, PersonName, TimeZone } from "@user-service/domain/Profile"
+import { Bio, Language, PersonName, TimeZone } from "@user-service/domain/Profile"
 import { PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
+import { AvatarUrlInput } from "../Input.ts"
 import { UserBody } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
@@ -17,7 +18,7 @@ export const ProfileInput = Schema.Struct({
     Schema.Struct({
       first_name: Schema.optionalKey(PersonName),
       last_name: Schema.optionalKey(PersonName),
-      avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrl)),
+      avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrlInput)),
       timezone: Schema.optionalKey(TimeZone),
       language: Schema.optionalKey(Language),
       bio: Schema.optionalKey(Bio)

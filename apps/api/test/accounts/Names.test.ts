@@ -1,0 +1,97 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { assertInvalid, succeeded } from "../Answers.ts"
+import * as RawHttp from "../http/RawHttp.ts"
+import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
+
+const problem = ["Line breaks, control characters and bidirectional overrides are not allowed."]
+
+const unsafe = ["Bob\r\nBcc: x", "Bob\u001b[2J", "\u202egpj.exe", "Bob\u2028Jones", "Bob\u0085Jones"]
+
+it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
+  describe("a name with a line break, a control character or a bidirectional override", () => {
+    it.effect("is refused at registration", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const name of unsafe) {
+          const body = { email: freshEmail(), password: goodPassword, name, first_name: name, last_name: name }
+          assertInvalid(yield* send("POST", "/api/v1/users/register/", { body }), {
+            name: problem,
+            first_name: problem,
+            last_name: problem
+          })
+        }
+      })
+    )
+
+    it.effect("is refused in a profile, and so is such a username and language", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access } = yield* api.person()
+        for (const name of unsafe) {
+          const profile = { first_name: name, last_name: name, language: `en-${name}` }
+          assertInvalid(
+            yield* api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { username: name, profile } }),
+            {
+              username: ["Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."],
+              profile: { first_name: problem, last_name: problem, language: ["Enter a valid BCP 47 language tag."] }
+            }
+          )
+        }
+      })
+    )
+
+    it.effect("is refused as the name or id of a device", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, email, password } = yield* api.person()
+        for (const name of unsafe) {
+          assertInvalid(
+            yield* api.send("POST", "/api/v1/users/login/", { body: { email, password, device_name: name } }),
+            { device_name: problem }
+          )
+          const body = { token: "a", platform: "web", device_id: name, device_name: name }
+          assertInvalid(yield* api.send("POST", "/api/v1/users/push-tokens/", { token: access, body }), {
+            device_id: problem,
+            device_name: problem
+          })
+        }
+      })
+    )
+  })
+
+  it.effect("a control character in a user agent is kept as a space", () =>
+    Effect.gen(function* () {
+      const api = yield* TestApi
+      const { email, password } = yield* api.person()
+      const body = JSON.stringify({ email, password })
+      const head = Buffer.from(
+        [
+          "POST /api/v1/users/login/ HTTP/1.1",
+          "Host: test",
+          "User-Agent: App\u009b2J/1",
+          "Content-Type: application/json",
+          `Content-Length: ${body.length}`,
+          "Connection: close\r\n\r\n"
+        ].join("\r\n"),
+        "latin1"
+      )
+      const login = RawHttp.parse(yield* RawHttp.exchange(api.url, head, body))
+      const token = succeeded(login, 200, "Login successful").tokens.access
+      const [session] = (yield* api.send("GET", "/api/v1/users/sessions/", { token })).body.data
+      assert.strictEqual(session.user_agent, "App 2J/1")
+    })
+  )
+
+  it.effect("an avatar's address is answered as the URL standard writes it, and never with a password", () =>
+    Effect.gen(function* () {
+      const api = yield* TestApi
+      const { access } = yield* api.person()
+      const set = (avatar_url: string) =>
+        api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { profile: { avatar_url } } })
+      const kept = succeeded(yield* set(`https://A.example/"onerror="x<script>`), 200, "Profile updated successfully")
+      assert.strictEqual(kept.profile.avatar_url, "https://a.example/%22onerror=%22x%3Cscript%3E")
+      assertInvalid(yield* set("https://user:pass@a.example/"), { profile: { avatar_url: ["Enter a valid URL."] } })
+    })
+  )
+})

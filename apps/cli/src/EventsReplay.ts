@@ -1,15 +1,10 @@
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { Replays } from "@user-service/core/outbox/Replays"
 import { Storage } from "@user-service/database/Storage"
-import { Console, DateTime, Layer, Effect, Schema } from "effect"
+import { Rfc3339 } from "@user-service/domain/Rfc3339"
+import { Console, DateTime, Layer, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Database from "./Database.ts"
-
-const Moment = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/, {
-    message: "Enter a time as 2026-11-24T10:00:00Z."
-  })
-).pipe(Schema.decodeTo(Schema.DateTimeUtcFromString))
 
 const layer = Replays.layer.pipe(Layer.provide([OutboxRepo.layer, Storage.layer]))
 
@@ -19,7 +14,7 @@ export const eventsReplay = Command.make(
   {
     since: Flag.String("since").pipe(
       Flag.withDescription("When the first of them happened, as 2026-11-24T10:00:00Z"),
-      Flag.withSchema(Moment)
+      Flag.withSchema(Rfc3339)
     )
   },
   Effect.fnUntraced(function* ({ since }) {

@@ -46,7 +46,7 @@ describe.skipIf(databaseUrl === "")("events replay on PostgreSQL", patient, () =
       assert.deepStrictEqual(wrong, {
         stdout: "",
         ...failure(
-          `Invalid value for flag --since: "yesterday". Enter a time as 2026-11-24T10:00:00Z. (see cli events replay --help)`
+          `Invalid value for flag --since: "yesterday". Enter a valid time, as in RFC 3339. (see cli events replay --help)`
         )
       })
       const unmigrated = yield* cli(["events", "replay", "--since", "2026-11-24T10:00:00Z"], { cwd, env })

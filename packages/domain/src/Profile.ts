@@ -1,5 +1,6 @@
 import { DateTime, Option, Schema } from "effect"
 import { lineUpTo, textUpTo } from "./Text.ts"
+import { timeZoneName } from "./TimeZoneNames.ts"
 
 /** The longest first or last name. */
 export const maxNameLength = 150
@@ -41,19 +42,17 @@ export const AvatarUrl = textUpTo(maxAvatarUrlLength)
   .pipe(Schema.brand("AvatarUrl"))
 export type AvatarUrl = typeof AvatarUrl.Type
 
-// `Intl` knows more than the names of the IANA database: offsets ("+02:00"), which know no daylight saving, zones of
-// System V, and the abbreviations of Java 1.1, which mean other zones elsewhere.
-const abbreviations = new Set(
-  "ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST".split(" ")
-)
+/** The longest name of a time zone, with room for those to come. */
+export const maxTimeZoneLength = 64
 
-const isTimeZone = (text: string): boolean =>
-  /^(?!SystemV\/)[A-Z]/i.test(text) &&
-  !abbreviations.has(text.toUpperCase()) &&
-  Option.isSome(DateTime.zoneMakeNamed(text))
+/** The name of a time zone as the IANA database spells it, whatever its case; other text stays as it is. */
+export const normaliseTimeZone = (text: string): string => timeZoneName(text) ?? text
 
-/** A name of the IANA time zone database. */
-export const TimeZone = textUpTo(64)
+// The runtime's database may be older than the list of names.
+const isTimeZone = (text: string): boolean => timeZoneName(text) === text && Option.isSome(DateTime.zoneMakeNamed(text))
+
+/** A name of the IANA time zone database, a zone's or a link's, as the database spells it. */
+export const TimeZone = textUpTo(maxTimeZoneLength)
   .check(Schema.makeFilter((text: string) => isTimeZone(text) || "Enter a valid IANA time zone."))
   .pipe(Schema.brand("TimeZone"))
 export type TimeZone = typeof TimeZone.Type

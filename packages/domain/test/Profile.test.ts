@@ -7,6 +7,7 @@ import {
   fullName,
   Language,
   normaliseAvatarUrl,
+  normaliseTimeZone,
   PersonName,
   splitName,
   TimeZone
@@ -147,7 +148,11 @@ describe("TimeZone", () => {
     "GMT+01:00",
     "PST",
     "ist",
+    "US/Pacific-New",
     "SystemV/AST4",
+    "Factory",
+    "posix/UTC",
+    "europe/paris",
     "local",
     "Etc/Unknown"
   ])("%j is none", (name) =>
@@ -155,6 +160,23 @@ describe("TimeZone", () => {
       assert.isFalse(yield* accepts(TimeZone, name))
     })
   )
+})
+
+describe("normaliseTimeZone", () => {
+  it.each([
+    ["europe/kyiv", "Europe/Kyiv"],
+    ["EUROPE/KIEV", "Europe/Kiev"],
+    ["america/port-AU-prince", "America/Port-au-Prince"],
+    ["america/argentina/comodrivadavia", "America/Argentina/ComodRivadavia"],
+    ["antarctica/mcmurdo", "Antarctica/McMurdo"],
+    ["etc/gmt+5", "Etc/GMT+5"],
+    ["nz-chat", "NZ-CHAT"],
+    ["utc", "UTC"],
+    ["us/pacific-new", "us/pacific-new"],
+    ["constructor", "constructor"]
+  ])("of %s is %s", (typed, kept) => {
+    assert.strictEqual(normaliseTimeZone(typed), kept)
+  })
 })
 
 describe("Language", () => {

@@ -1,5 +1,13 @@
-import { AvatarUrl, maxAvatarUrlLength, normaliseAvatarUrl } from "@user-service/domain/Profile"
+import {
+  AvatarUrl,
+  maxAvatarUrlLength,
+  maxTimeZoneLength,
+  normaliseAvatarUrl,
+  normaliseTimeZone,
+  TimeZone
+} from "@user-service/domain/Profile"
 import { PushTokenId } from "@user-service/domain/PushToken"
+import { Rfc3339 } from "@user-service/domain/Rfc3339"
 import { Text } from "@user-service/domain/Text"
 import { Email, maxEmailLength, normaliseEmail, UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
@@ -19,13 +27,24 @@ export const EmailInput = Text.check(documented).pipe(
   Schema.decodeTo(Email, SchemaTransformation.transform({ decode: normaliseEmail, encode: (email) => email }))
 )
 
-/** The address of a picture however it is typed; decoded to the form it is kept in. */
-export const AvatarUrlInput = Text.check(
-  Schema.makeFilter(() => true, { toJsonSchema: () => [{ maxLength: maxAvatarUrlLength }, true] })
-).pipe(
-  Schema.annotate({ format: "uri" }),
-  Schema.decodeTo(AvatarUrl, SchemaTransformation.transform({ decode: normaliseAvatarUrl, encode: (url) => url }))
-)
+// Text that is brought to the form it is kept in before that is checked; `documented` is what JSON Schema says of it.
+const normalised = <Kept extends string>(
+  kept: Schema.Codec<Kept, string>,
+  normalise: (text: string) => string,
+  documented: { readonly maxLength: number; readonly format?: string }
+) =>
+  Text.check(Schema.makeFilter(() => true, { toJsonSchema: () => [documented, true] })).pipe(
+    Schema.decodeTo(kept, SchemaTransformation.transform({ decode: normalise, encode: (text) => text }))
+  )
+
+/** The address of a picture however it is typed. */
+export const AvatarUrlInput = normalised(AvatarUrl, normaliseAvatarUrl, {
+  maxLength: maxAvatarUrlLength,
+  format: "uri"
+})
+
+/** The name of a time zone in any case. */
+export const TimeZoneInput = normalised(TimeZone, normaliseTimeZone, { maxLength: maxTimeZoneLength })
 
 /** The check for at least one character. */
 export const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })
@@ -46,12 +65,8 @@ export const UserIdInput = anyCase(UserId, notAUuid)
 /** A push token's id, as a service names it. */
 export const PushTokenIdInput = anyCase(PushTokenId, notAUuid)
 
-const notATime = "Enter a valid time, as in RFC 3339."
-
 /** A time as RFC 3339 writes it, with any offset. What is finer than a millisecond is lost. */
-export const TimeInput = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/u, { message: notATime })
-).pipe(Schema.annotate({ format: "date-time" }), Schema.decodeTo(Schema.DateTimeUtcFromString))
+export const TimeInput = Rfc3339
 
 /** A list of at most `max` of something. */
 export const listUpTo = <Item extends Schema.Top>(item: Item, max: number) =>

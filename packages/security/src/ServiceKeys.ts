@@ -1,3 +1,4 @@
+import { Rfc3339 } from "@user-service/domain/Rfc3339"
 import { ServiceScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import {
   Clock,
@@ -108,16 +109,12 @@ const held = ({ key, name }: NamedKey): HeldKey => ({
 
 const Name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/))
 
-const Time = Schema.String.check(Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/)).pipe(
-  Schema.decodeTo(Schema.DateTimeUtcFromString)
-)
-
 const InFile = Schema.Array(
   Schema.Struct({
     name: Name,
     sha256: Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{64}$/)),
     scopes: Schema.Array(ServiceScope),
-    not_after: Schema.optionalKey(Schema.NullOr(Time))
+    not_after: Schema.optionalKey(Schema.NullOr(Rfc3339))
   })
 )
 

@@ -140,6 +140,7 @@ describe("ServiceKeys", () => {
         [entry(key, { sha256: "CANARY" })],
         [entry(key, { scopes: ["CANARY"] })],
         [entry(key, { not_after: "tomorrow" })],
+        [entry(key, { not_after: "2026-11-31T00:00:00Z" })],
         [entry(key, { name: "a b" })]
       ]
       for (const keys of wrong) {

@@ -232,7 +232,13 @@ describe("a user's profile", () => {
         for (const timezone of ["UTC", "America/Argentina/Buenos_Aires", "Asia/Kolkata"]) {
           assert.strictEqual((yield* updated(access, { profile: { timezone } })).profile.timezone, timezone)
         }
-        for (const timezone of ["+02:00", "", "Europe", "Europe/Nowhere", "../etc/passwd"]) {
+        for (const [timezone, kept] of [
+          ["europe/kyiv", "Europe/Kyiv"],
+          ["EUROPE/KIEV", "Europe/Kiev"]
+        ]) {
+          assert.strictEqual((yield* updated(access, { profile: { timezone } })).profile.timezone, kept)
+        }
+        for (const timezone of ["+02:00", "", "US/Pacific-New", "Europe", "Europe/Nowhere", "../etc/passwd"]) {
           assertInvalid(yield* update(access, { profile: { timezone } }), {
             profile: { timezone: ["Enter a valid IANA time zone."] }
           })

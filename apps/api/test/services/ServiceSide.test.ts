@@ -225,7 +225,8 @@ describe("the service side, over RPC and over HTTP", () => {
           deliveries: [
             { user_id: "x", channel: "sms", category: "system" },
             { user_id: absentId, channel: "push", category: "system", at: "Jan 1 2026", notification_id: "" },
-            { user_id: absentId, channel: "push", notification_id: "a\0" }
+            { user_id: absentId, channel: "push", notification_id: "a\0" },
+            { user_id: absentId, channel: "push", category: "system", at: "2026-11-31T00:00:00Z" }
           ]
         })
         assertFailure(
@@ -237,13 +238,14 @@ describe("the service side, over RPC and over HTTP", () => {
                 at: ["Enter a valid time, as in RFC 3339."],
                 notification_id: ["This field may not be blank."]
               },
-              "2": { category: ["This field is required."], notification_id: ["Null characters are not allowed."] }
+              "2": { category: ["This field is required."], notification_id: ["Null characters are not allowed."] },
+              "3": { at: ["Enter a valid time, as in RFC 3339."] }
             }
           })
         )
         const status = yield* post("/deliveries/status", {
           statuses: [
-            { status: "lost", notification_id: "n" },
+            { status: "lost", notification_id: "n", timestamp: "2026-11-24T24:00:00Z" },
             { notification_id: "n", status: "failed", error: "a\0b", error_code: 5, provider: "\ud800" }
           ]
         })
@@ -251,7 +253,10 @@ describe("the service side, over RPC and over HTTP", () => {
           status,
           ...invalidOf({
             statuses: {
-              "0": { status: ["Must be one of: pending, sent, failed, delivered, opened, bounced, complained."] },
+              "0": {
+                status: ["Must be one of: pending, sent, failed, delivered, opened, bounced, complained."],
+                timestamp: ["Enter a valid time, as in RFC 3339."]
+              },
               "1": {
                 error: ["Null characters are not allowed."],
                 error_code: ["Must be a string."],

@@ -1,10 +1,10 @@
-import { Bio, Language, PersonName, TimeZone } from "@user-service/domain/Profile"
+import { Bio, Language, PersonName } from "@user-service/domain/Profile"
 import { PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
-import { AvatarUrlInput } from "../Input.ts"
+import { AvatarUrlInput, TimeZoneInput } from "../Input.ts"
 import { UserBody } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
@@ -19,7 +19,7 @@ export const ProfileInput = Schema.Struct({
       first_name: Schema.optionalKey(PersonName),
       last_name: Schema.optionalKey(PersonName),
       avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrlInput)),
-      timezone: Schema.optionalKey(TimeZone),
+      timezone: Schema.optionalKey(TimeZoneInput),
       language: Schema.optionalKey(Language),
       bio: Schema.optionalKey(Bio)
     })

@@ -92,6 +92,8 @@ describe("a status that comes in", () => {
     { ...least, timestamp: "2026-11-24" },
     { ...least, timestamp: "2026-11-24T10:00:00" },
     { ...least, timestamp: "2026-13-24T10:00:00Z" },
+    { ...least, timestamp: "2026-11-31T00:00:00Z" },
+    { ...least, timestamp: "2026-11-24T24:00:00Z" },
     { ...least, timestamp: 1_764_000_000 },
     { ...least, error: "a\0b" },
     { ...least, error: 404 },

@@ -41,6 +41,7 @@ import { Authentication } from "@user-service/schema/http/Authentication"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Validation } from "@user-service/schema/http/Validation"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
@@ -212,6 +213,6 @@ export const layer = (settings: ApiSettings) => {
     // Served where the features are out of sight, as every request carries what is in it.
     Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(HttpServer.serve(app), Http)))),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe))),
-    Layer.provide([Drain.layer, HttpMetrics.layer])
+    Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])
   )
 }

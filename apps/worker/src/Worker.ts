@@ -28,6 +28,7 @@ import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { Storage } from "@user-service/database/Storage"
 import { SettingsInvalid } from "@user-service/domain/Environment"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
@@ -158,7 +159,7 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
     Layer.provide(Probes),
     Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
     Layer.provide(requireDatabase),
-    Layer.provide([Drain.layer, Storage.layer]),
+    Layer.provide([Drain.layer, Storage.layer, CredentialRefusals.layer]),
     Layer.provide([
       Postgres.layer(database),
       Cache.layerRedis.pipe(Layer.provideMerge(Redis.layer({ url: redisUrl, prefix: Redis.keyPrefix }))),

@@ -36,6 +36,7 @@ import { Email, type UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import { TokenSigner } from "@user-service/security/TokenSigner"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
@@ -71,6 +72,7 @@ const Engines = Layer.mergeAll(
   Cache.layerMemory,
   RateLimits.layerMemory,
   PasswordHasher.layerTest,
+  CredentialRefusals.layer,
   TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
     Layer.provide(Keys.layerMemory)
   ),

@@ -35,15 +35,43 @@ export type TokenClaims = typeof TokenClaims.Type
 /** The claims of one type of token. */
 export type ClaimsOf<T extends TokenType> = Extract<TokenClaims, { readonly tokenType: T }>
 
+/** Why a token was refused. It is for the log of the service that refused it: no answer shows it. */
+export const TokenRefusal = Schema.Literals([
+  /** Not the text of a signed token. */
+  "malformed",
+  /** Not signed by a key of ours, or not as this type of token is. */
+  "bad_signature",
+  /** Signed by us, but not for this issuer and audience, or not yet. */
+  "wrong_claims",
+  /** A refresh token in the place of an access token, or the reverse. */
+  "wrong_type",
+  /** Its session has ended. */
+  "revoked",
+  /** A refresh token that was exchanged before. */
+  "reused"
+])
+export type TokenRefusal = typeof TokenRefusal.Type
+
+// Whose the token is, where its signature proves it.
+const refusedUser = Schema.optionalKey(UserId)
+
 /** Not a token of ours: malformed, forged, of another issuer, audience or type, or of a session that has ended. */
-export class TokenInvalid extends Schema.TaggedError<TokenInvalid>()("TokenInvalid", {}, { httpApiStatus: 401 }) {
+export class TokenInvalid extends Schema.TaggedError<TokenInvalid>()(
+  "TokenInvalid",
+  { reason: Schema.optionalKey(TokenRefusal), userId: refusedUser },
+  { httpApiStatus: 401 }
+) {
   override get message() {
     return "Token is invalid"
   }
 }
 
 /** A token of ours whose time is over. */
-export class TokenExpired extends Schema.TaggedError<TokenExpired>()("TokenExpired", {}, { httpApiStatus: 401 }) {
+export class TokenExpired extends Schema.TaggedError<TokenExpired>()(
+  "TokenExpired",
+  { userId: refusedUser },
+  { httpApiStatus: 401 }
+) {
   override get message() {
     return "Token has expired"
   }

@@ -1,5 +1,11 @@
 import { SessionId } from "@user-service/domain/Session"
-import { AccessClaims, RefreshClaims, type TokenClaims } from "@user-service/domain/Token"
+import {
+  AccessClaims,
+  type ClaimsOf,
+  RefreshClaims,
+  type TokenClaims,
+  type TokenType
+} from "@user-service/domain/Token"
 import { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Option, Schema } from "effect"
@@ -52,19 +58,22 @@ export const format = (claims: TokenClaims, { audience, issuer }: Names): string
     ...(claims.tokenType === "refresh" ? { gen: claims.generation } : undefined)
   })
 
-/** The claims of an access token's text, if it is one of ours; whether it has expired is not judged. */
-export const parseAccess = (text: string, names: Names, now: number): Option.Option<AccessClaims> =>
+const parseAccess = (text: string, names: Names, now: number): Option.Option<AccessClaims> =>
   decodeAccess(text).pipe(
     Option.filter((payload) => isOurs(payload, names, now)),
     Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type }))
   )
 
-/** The same of a refresh token's. */
-export const parseRefresh = (text: string, names: Names, now: number): Option.Option<RefreshClaims> =>
+const parseRefresh = (text: string, names: Names, now: number): Option.Option<RefreshClaims> =>
   decodeRefresh(text).pipe(
     Option.filter((payload) => isOurs(payload, names, now)),
     Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type, generation: payload.gen }))
   )
+
+/** The claims in a token's text, by its type, if it is one of ours; whether it has expired is not judged. */
+export const parse: {
+  readonly [T in TokenType]: (text: string, names: Names, now: number) => Option.Option<ClaimsOf<T>>
+} = { access: parseAccess, refresh: parseRefresh }
 
 const isOurs = (payload: Wire, { audience, issuer }: Names, now: number): boolean =>
   payload.iss === issuer &&

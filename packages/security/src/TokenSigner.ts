@@ -95,8 +95,10 @@ const maxTokenLength = 4096
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-const invalid = Effect.fail(new TokenInvalid())
-const expired = Effect.fail(new TokenExpired())
+const malformed = new TokenInvalid({ reason: "malformed" })
+const badSignature = new TokenInvalid({ reason: "bad_signature" })
+const wrongClaims = new TokenInvalid({ reason: "wrong_claims" })
+const wrongType = ({ userId }: TokenClaims) => new TokenInvalid({ reason: "wrong_type", userId })
 
 // The last character of a signature has bits that its bytes do not fill, and readers skip what is no base64url. What was
 // refused under one spelling must not come back under another, so only the one that signing makes is taken.
@@ -106,6 +108,8 @@ const isSpelledRight = (token: string): boolean => {
 }
 
 const epochSeconds = (clock: Clock.Clock): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+
+const otherType = { access: "refresh", refresh: "access" } as const
 
 /** Which algorithm and keys a type of token rests on. */
 interface Suite {
@@ -154,29 +158,41 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
 
   // The text of a token that one of our keys signed.
   const open = Effect.fnUntraced(function* (type: TokenType, token: string, now: number) {
-    if (token.length > maxTokenLength || !isSpelledRight(token)) return yield* invalid
+    if (token.length > maxTokenLength || !isSpelledRight(token)) return yield* malformed
     const { alg, verifying } = suites[type]
-    const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => new TokenInvalid() })
-    const key = typ === "JWT" ? verifying(keys.current(), kid, now) : undefined
-    if (key === undefined) return yield* invalid
+    const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => malformed })
+    if (typ !== "JWT") return yield* malformed
+    const key = verifying(keys.current(), kid, now)
+    if (key === undefined) return yield* badSignature
     const { payload } = yield* Effect.tryPromise(() => compactVerify(token, key, { algorithms: [alg] })).pipe(
-      Effect.catch(({ cause }) => (cause instanceof errors.JOSEError ? invalid : Effect.die(cause)))
+      Effect.catch(({ cause }) => (cause instanceof errors.JOSEError ? badSignature : Effect.die(cause)))
     )
     return text.decode(payload)
   })
 
-  const openAccess = Effect.fnUntraced(function* (token: string, now: number) {
-    const claims = TokenPayload.parseAccess(yield* open("access", token, now), settings, now)
-    return Option.isSome(claims) ? claims.value : yield* invalid
+  const read = Effect.fnUntraced(function* <T extends TokenType>(type: T, token: string, now: number) {
+    const payload = yield* open(type, token, now)
+    const claims = TokenPayload.parse[type](payload, settings, now)
+    if (Option.isSome(claims)) return claims.value
+    // Under a secret that others share there may be refresh tokens that it signed.
+    const other = TokenPayload.parse[otherType[type]](payload, settings, now)
+    return yield* Option.match(other, { onNone: () => wrongClaims, onSome: wrongType })
   })
 
-  const openRefresh = Effect.fnUntraced(function* (token: string, now: number) {
-    const claims = TokenPayload.parseRefresh(yield* open("refresh", token, now), settings, now)
-    return Option.isSome(claims) ? claims.value : yield* invalid
-  })
+  // Which of the two a token is, its signature tells: so the log can say that one was taken for the other.
+  const readClaims = <T extends TokenType>(type: T, token: string, now: number) =>
+    Effect.catchIf(
+      read(type, token, now),
+      (error) => error.reason === "bad_signature",
+      (error) =>
+        Effect.matchEffect(read(otherType[type], token, now), {
+          onFailure: () => Effect.fail(error),
+          onSuccess: (claims) => Effect.fail(wrongType(claims))
+        })
+    )
 
   const unexpired = <C extends TokenClaims>(claims: C, now: number) =>
-    claims.expiresAt > now ? Effect.succeed(claims) : expired
+    claims.expiresAt > now ? Effect.succeed(claims) : Effect.fail(new TokenExpired({ userId: claims.userId }))
 
   const verifiers: {
     readonly [T in TokenType]: (token: string, now: number) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
@@ -187,17 +203,17 @@ const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
       const known = seen.get(ring, digest)
       if (known !== undefined) return unexpired(known, now)
       return Effect.tap(
-        Effect.flatMap(openAccess(token, now), (claims) => unexpired(claims, now)),
+        Effect.flatMap(readClaims("access", token, now), (claims) => unexpired(claims, now)),
         (claims) => Effect.sync(() => seen.add(ring, digest, claims))
       )
     },
-    refresh: (token, now) => Effect.flatMap(openRefresh(token, now), (claims) => unexpired(claims, now))
+    refresh: (token, now) => Effect.flatMap(readClaims("refresh", token, now), (claims) => unexpired(claims, now))
   }
 
   return TokenSigner.of({
     sign,
     verify: (type, token) => Clock.clockWith((clock) => verifiers[type](token, epochSeconds(clock))),
-    verifyIgnoringExpiry: (token) => Clock.clockWith((clock) => openAccess(token, epochSeconds(clock))),
+    verifyIgnoringExpiry: (token) => Clock.clockWith((clock) => readClaims("access", token, epochSeconds(clock))),
     refreshTokenId: (sessionId, generation) =>
       createHmac("sha256", keys.current().idSecret).update(`${sessionId}:${generation}`).digest("base64url"),
     hashTokenId: (tokenId) => new Uint8Array(hash("sha256", tokenId, "buffer")),

@@ -14,6 +14,8 @@ export interface RequestFacts {
   userId?: UserId
   /** The name of the service key it was made with, once that was checked. */
   service?: string
+  /** Whether the log has a line already of a service key that was refused. */
+  isRefusalLogged?: boolean
 }
 
 /** The facts of the request a fiber works for. */

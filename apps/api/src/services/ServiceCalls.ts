@@ -3,6 +3,7 @@ import { type RateLimited } from "@user-service/domain/RateLimit"
 import { ForbiddenScope, type ServiceScope, type Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { RequiredScope } from "@user-service/schema/ServiceScopes"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, Effect, Layer } from "effect"
 import { CurrentFacts } from "../http/RequestFacts.ts"
 
@@ -34,11 +35,23 @@ export class ServiceCalls extends Context.Service<
     Effect.gen(function* () {
       const keys = yield* ServiceKeys
       const limits = yield* Limits
+      const refusals = yield* CredentialRefusals
+
+      // One line a request, however many calls it makes with the key.
+      const record = Effect.fnUntraced(function* (reason: string, service?: string) {
+        const facts = yield* CurrentFacts
+        const refusal = { event: "service_key_refused", reason, service, ip: facts.origin.ip } as const
+        if (facts.isRefusalLogged === true) return yield* refusals.count(refusal)
+        facts.isRefusalLogged = true
+        yield* refusals.record(refusal)
+      })
 
       const refuse = Effect.fnUntraced(function* (error: Unauthenticated) {
         if (error.reason === "missing") return yield* error
         const { origin } = yield* CurrentFacts
-        return yield* limits.guard([{ limit: "serviceKeyIp", key: origin.network }])(Effect.fail(error))
+        return yield* limits.guard([{ limit: "serviceKeyIp", key: origin.network }])(
+          Effect.andThen(record(error.reason), Effect.fail(error))
+        )
       })
 
       return {
@@ -47,7 +60,10 @@ export class ServiceCalls extends Context.Service<
             const caller = yield* Effect.catchTag(keys.authenticate(key), "Unauthenticated", refuse)
             const facts = yield* CurrentFacts
             facts.service = caller.name
-            if (!caller.scopes.has(scope)) return yield* new ForbiddenScope({ scope })
+            if (!caller.scopes.has(scope)) {
+              yield* record("missing_scope", caller.name)
+              return yield* new ForbiddenScope({ scope })
+            }
             return yield* limits.guard([{ limit: "serviceKey", key: caller.name }])(call)
           })
       }

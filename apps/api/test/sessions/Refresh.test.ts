@@ -124,7 +124,7 @@ describe("refreshing", () => {
         const audit = yield* api.sql<{ readonly action: string }>`
           select action from audit_log where user_id = ${person.id} order by id desc limit 1`
         assert.strictEqual(audit[0]?.action, "session.reuse_detected")
-        const warned = (yield* api.log).filter((line) => line["user_id"] === person.id && line["level"] === "warn")
+        const warned = (yield* api.log).filter((line) => line["user_id"] === person.id && line["reason"] === "reused")
         assert.strictEqual(warned.length, 1)
       })
     )

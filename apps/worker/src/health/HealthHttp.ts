@@ -1,8 +1,9 @@
 import { Storage } from "@user-service/database/Storage"
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain } from "@user-service/telemetry/Drain"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
-import { Cause, Effect, Layer, type Option, type Redacted } from "effect"
+import { Cause, Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 
 export interface HealthSettings {
@@ -40,7 +41,13 @@ const metrics = (token: HealthSettings["metricsToken"]) =>
     "/metrics",
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      if (!Prometheus.permits(token, request.headers["authorization"])) {
+      const { authorization } = request.headers
+      if (!Prometheus.permits(token, authorization)) {
+        if (authorization !== undefined) {
+          const { record } = yield* CredentialRefusals
+          const ip = Option.getOrNull(request.peerAddress)
+          yield* record({ event: "metrics_token_refused", reason: "unknown", ip })
+        }
         const challenge = { "www-authenticate": `Bearer realm="metrics"` }
         return failure(401, "authentication_required", "The metrics token is required", challenge)
       }

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain } from "@user-service/telemetry/Drain"
 import * as HealthHttp from "@user-service/worker/health/HealthHttp"
 import { Effect, Layer, Option, Redacted } from "effect"
@@ -16,7 +17,10 @@ const layerOver = <E, R>(storage: Layer.Layer<Storage, E, R>, metricsToken: Opti
     routerConfig: { ignoreTrailingSlash: true },
     disableLogger: true,
     disableListenLog: true
-  }).pipe(Layer.provideMerge(NodeHttpServer.layerTest), Layer.provideMerge([Drain.layer, storage]))
+  }).pipe(
+    Layer.provideMerge(NodeHttpServer.layerTest),
+    Layer.provideMerge([Drain.layer, CredentialRefusals.layer, storage])
+  )
 
 const get = Effect.fnUntraced(function* (path: string, headers: Record<string, string> = {}) {
   const response = yield* HttpClient.execute(HttpClientRequest.get(path, { headers }))

@@ -4,6 +4,7 @@ import { InvalidCredentials } from "@user-service/domain/Password"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { Email, User, UserId } from "@user-service/domain/User"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { type Bucket, Limits } from "../limits/Limits.ts"
@@ -48,6 +49,7 @@ export class Logins extends Context.Service<
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
+      const refusals = yield* CredentialRefusals
 
       const lookUp = (email: Email) => storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
 
@@ -78,12 +80,20 @@ export class Logins extends Context.Service<
           })
         )
 
+      const refuse = Effect.fnUntraced(function* (reason: string, userId?: UserId) {
+        const { ip } = yield* CurrentOrigin
+        yield* refusals.record({ event: "login_refused", reason, ip, userId })
+        return yield* new InvalidCredentials()
+      })
+
       const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
         const matches = yield* passwords.verify(login.password, stored)
         // Whether the account is disabled is judged only now, so that it takes the same time to say.
-        if (Option.isNone(found) || !matches || !found.value.isActive) return yield* new InvalidCredentials()
-        const { passwordHash, userId } = found.value
+        if (Option.isNone(found)) return yield* refuse("unknown_email")
+        const { isActive, passwordHash, userId } = found.value
+        if (!matches) return yield* refuse("wrong_password", userId)
+        if (!isActive) return yield* refuse("account_disabled", userId)
         const renewed = yield* passwords.renew(login.password, passwordHash)
         const { session, user } = yield* open(userId, passwordHash, login.deviceName, renewed)
         return { user, tokens: yield* sessionTokens.issue(session) }
@@ -98,7 +108,7 @@ export class Logins extends Context.Service<
             // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
             Effect.flatMap(lookUp(given.email), (now) => check(given, now)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
-              Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new InvalidCredentials()))
+              Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => refuse("account_changed"))
             )
           ),
           limits.guard([{ limit: "loginIp", key: network }, account])

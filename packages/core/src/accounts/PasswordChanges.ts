@@ -6,9 +6,11 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import type { SessionId } from "@user-service/domain/Session"
 import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Array, Context, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { CurrentOrigin } from "../Origin.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
@@ -51,6 +53,13 @@ export class PasswordChanges extends Context.Service<
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
+      const refusals = yield* CredentialRefusals
+
+      const refuse = Effect.fnUntraced(function* (userId: UserId) {
+        const { ip } = yield* CurrentOrigin
+        yield* refusals.record({ event: "current_password_refused", reason: "wrong_password", ip, userId })
+        return yield* new IncorrectPassword({ field: "oldPassword" })
+      })
 
       // Holds only for the hash that was checked.
       const replace = (current: CurrentSession, from: string, to: string) =>
@@ -78,7 +87,7 @@ export class PasswordChanges extends Context.Service<
         if (Option.isNone(found)) return yield* new TokenInvalid()
         const owner = found.value
         const matches = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
-        if (!matches) return yield* new IncorrectPassword({ field: "oldPassword" })
+        if (!matches) return yield* refuse(current.userId)
         const problems = policy.problems(given.new, [owner.email, owner.username, owner.firstName, owner.lastName])
         if (Array.isReadonlyArrayNonEmpty(problems)) {
           return yield* new PasswordRejected({ field: "newPassword", problems })

@@ -8,15 +8,17 @@ import {
   type AccessClaims,
   type RefreshClaims,
   type TokenClaims,
-  type TokenExpired,
+  TokenExpired,
   TokenInvalid
 } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { TokenSigner } from "@user-service/security/TokenSigner"
+import { CredentialRefusals, type RefusalEvent } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { CurrentOrigin } from "../Origin.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
@@ -81,6 +83,21 @@ export class Sessions extends Context.Service<
       const signer = yield* TokenSigner
       const limits = yield* Limits
       const settings = yield* SessionSettings
+      const refusals = yield* CredentialRefusals
+
+      const record = Effect.fnUntraced(function* (event: RefusalEvent, error: TokenInvalid | TokenExpired) {
+        const { ip } = yield* CurrentOrigin
+        const reason = error._tag === "TokenExpired" ? "expired" : (error.reason ?? "invalid")
+        yield* refusals.record({ event, reason, ip, userId: error.userId })
+      })
+
+      // Puts what is refused of the token into the log.
+      const recorded =
+        (event: RefusalEvent) =>
+        <A, E, R>(judged: Effect.Effect<A, E, R>) =>
+          Effect.tapError(judged, (error) =>
+            error instanceof TokenInvalid || error instanceof TokenExpired ? record(event, error) : Effect.void
+          )
 
       // The sessions the user has named or all of them, in a change of their own.
       const end = (userId: UserId, which: Which, reason: RevocationReason) =>
@@ -99,7 +116,7 @@ export class Sessions extends Context.Service<
 
       const requireAlive = Effect.fnUntraced(function* (claims: TokenClaims) {
         const alive = yield* liveSessions.isAlive(claims.userId, claims.sessionId)
-        if (!alive) return yield* new TokenInvalid()
+        if (!alive) return yield* new TokenInvalid({ reason: "revoked", userId: claims.userId })
       })
 
       const authenticate = Effect.fnUntraced(function* (accessToken: Redacted.Redacted<string>) {
@@ -107,7 +124,7 @@ export class Sessions extends Context.Service<
         yield* requireAlive(claims)
         yield* activity.note(claims.sessionId)
         return claims
-      })
+      }, recorded("access_token_refused"))
 
       const findRefreshState = (claims: RefreshClaims, now: DateTime.Utc) =>
         storage
@@ -124,13 +141,11 @@ export class Sessions extends Context.Service<
       // The session of a token that can be exchanged. Any other token of a live session is a stolen one, and ends it.
       const judge = Effect.fnUntraced(function* (claims: RefreshClaims, now: DateTime.Utc) {
         const state = yield* findRefreshState(claims, now)
-        if (Option.isNone(state)) return yield* new TokenInvalid()
+        const { userId } = claims
+        if (Option.isNone(state)) return yield* new TokenInvalid({ reason: "revoked", userId })
         if (isExchangeable(state.value, claims, now)) return state.value
-        yield* Effect.logWarning("A refresh token was used twice; its session is revoked").pipe(
-          Effect.annotateLogs({ user_id: claims.userId, session_id: claims.sessionId })
-        )
-        yield* end(claims.userId, [claims.sessionId], "reuse_detected")
-        return yield* new TokenInvalid()
+        yield* end(userId, [claims.sessionId], "reuse_detected")
+        return yield* new TokenInvalid({ reason: "reused", userId })
       })
 
       const exchange = Effect.fnUntraced(function* (claims: RefreshClaims) {
@@ -176,18 +191,29 @@ export class Sessions extends Context.Service<
         return yield* limits
           .guard([{ limit: "refresh", key: claims.sessionId }])(exchange(claims))
           .pipe(Effect.catchTag("RateLimited", (limited) => judgeBeyondLimit(claims, limited)))
+      }, recorded("refresh_token_refused"))
+
+      const verifyAccess = Effect.fnUntraced(function* (token: string) {
+        yield* requireAlive(yield* signer.verify("access", token))
+      })
+
+      const verifyRefresh = Effect.fnUntraced(function* (token: string) {
+        const claims = yield* signer.verify("refresh", token)
+        yield* requireAlive(claims)
+        const now = yield* DateTime.now
+        const state = yield* findRefreshState(claims, now)
+        if (!Option.exists(state, (found) => isExchangeable(found, claims, now))) {
+          return yield* new TokenInvalid({ reason: "reused", userId: claims.userId })
+        }
       })
 
       const verify = Effect.fn("Sessions.verify")(function* (token: Redacted.Redacted<string>) {
         const text = Redacted.value(token)
-        const claims: TokenClaims = yield* signer
-          .verify("access", text)
-          .pipe(Effect.catchTag("TokenInvalid", () => signer.verify("refresh", text)))
-        yield* requireAlive(claims)
-        if (claims.tokenType === "access") return
-        const now = yield* DateTime.now
-        const state = yield* findRefreshState(claims, now)
-        if (!Option.exists(state, (found) => isExchangeable(found, claims, now))) return yield* new TokenInvalid()
+        yield* Effect.catch(verifyAccess(text), (error) =>
+          error._tag === "TokenInvalid" && error.reason === "wrong_type"
+            ? recorded("refresh_token_refused")(verifyRefresh(text))
+            : recorded("access_token_refused")(Effect.fail(error))
+        )
       })
 
       const logout = Effect.fn("Sessions.logout")(function* ({
@@ -197,14 +223,17 @@ export class Sessions extends Context.Service<
         readonly access: Option.Option<Redacted.Redacted<string>>
         readonly refresh: Option.Option<Redacted.Redacted<string>>
       }) {
-        const bearer = yield* Effect.option(
-          Effect.flatMap(Effect.fromOption(access), (token) => signer.verifyIgnoringExpiry(Redacted.value(token)))
+        const byAccess = Effect.flatMap(Effect.fromOption(access), (token) =>
+          signer.verifyIgnoringExpiry(Redacted.value(token))
         )
-        const claims: TokenClaims = Option.isSome(bearer)
-          ? bearer.value
-          : yield* Effect.flatMap(Effect.fromOption(refresh), (token) =>
-              signer.verify("refresh", Redacted.value(token))
-            ).pipe(Effect.mapError(() => new TokenInvalid()))
+        const byRefresh = Effect.flatMap(Effect.fromOption(refresh), (token) =>
+          signer.verify("refresh", Redacted.value(token))
+        )
+        const claims = yield* (
+          Option.isNone(refresh)
+            ? recorded("access_token_refused")(byAccess)
+            : Effect.catch(byAccess, () => recorded("refresh_token_refused")(byRefresh))
+        ).pipe(Effect.mapError(() => new TokenInvalid()))
         yield* end(claims.userId, [claims.sessionId], "logout")
       })
 

@@ -4,7 +4,7 @@ import { config as passwordPolicyConfig } from "@user-service/core/accounts/Pass
 import { config as limitsConfig } from "@user-service/core/limits/Limits"
 import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Registrations"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
-import * as Redis from "@user-service/cache/Redis"
+import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
 import * as Keys from "@user-service/security/Keys"
@@ -35,7 +35,7 @@ export const parts = {
     Config.map(Duration.seconds)
   ),
   database: Postgres.config,
-  redisUrl: Redis.config,
+  redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,
   tracing: Tracing.config,

@@ -27,12 +27,13 @@ import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { Storage } from "@user-service/database/Storage"
+import { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
-import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { Duration, Effect, Layer, Option } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -95,20 +96,19 @@ export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
     DeadLetterMetrics.layer
   ).pipe(Layer.provide(features(settings)), Layer.provide(Storage.layer))
 
-/** PostgreSQL does not answer. */
-export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>()("DatabaseUnreachable", {}) {
-  override get message() {
-    return "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is"
-  }
-}
+const databaseSilent = new EngineUnusable({
+  engine: "PostgreSQL",
+  variable: "DATABASE_URL (or DB_HOST)",
+  problem: "no answer in time"
+})
 
 const requireDatabase = Layer.effectDiscard(
-  Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => new DatabaseUnreachable()))
+  Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => databaseSilent))
 )
 
 const observeEngines = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { ping: database } = yield* Storage
+    const database = Effect.mapError((yield* Storage).ping, () => databaseSilent)
     const { ping: cache } = yield* Redis.RedisHealth
     const { ping: broker } = yield* RabbitMq.BrokerHealth
     yield* EngineMetrics.observe({ database, cache, broker })

@@ -1,5 +1,5 @@
 import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
-import * as Redis from "@user-service/cache/Redis"
+import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
@@ -33,7 +33,7 @@ const parts = {
   ),
   metricsToken: Config.option(Config.Redacted("METRICS_TOKEN")),
   database: Postgres.config,
-  redisUrl: Redis.config,
+  redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,
   tracing: Tracing.config,

@@ -94,7 +94,7 @@ describe.skipIf(!Engines.areThere)(
         const taken = yield* takenPort
         assert.deepInclude(yield* failure({ DATABASE_URL: "postgres://127.0.0.1:1/users" }), {
           code: 1,
-          stderr: "PostgreSQL does not answer where DATABASE_URL (or DB_HOST) says it is\n"
+          stderr: "PostgreSQL cannot be used as DATABASE_URL (or DB_HOST) says: no answer in time\n"
         })
         assert.deepInclude(yield* failure({ WORKER_PORT: taken }), {
           code: 1,

@@ -1,6 +1,8 @@
-import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib"
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from "amqplib"
 import { Deferred, Effect, Latch, Predicate, Redacted, Schema, type Scope } from "effect"
 import { Duplex } from "node:stream"
+import { problemOf } from "./RabbitMqProblem.ts"
+import { loginOf } from "./RabbitMqUrl.ts"
 
 /** A connection or channel is gone, or would not open. Says why in the broker's words, never what was sent. */
 export class Lost extends Schema.TaggedError<Lost>()("Lost", { reason: Schema.String }) {
@@ -62,24 +64,21 @@ export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Lin
 /** Turns what amqplib throws into what the engine knows. What comes when nobody wants it any more is discarded. */
 export const attempt = <A>(run: () => Promise<A>, discard: (late: A) => void = () => {}): Effect.Effect<A, Lost> =>
   Effect.callback((resume, signal) => {
-    const failed = (cause: unknown) => resume(Effect.fail(new Lost({ reason: reasonOf(cause) })))
+    const failed = (cause: unknown) => resume(Effect.fail(new Lost({ reason: problemOf(cause) })))
     const came = (value: A) => (signal.aborted ? discard(value) : resume(Effect.succeed(value)))
     run().then(came, failed)
   })
 
-export const reasonOf = (cause: unknown): string => {
-  // What node throws where a name has several addresses and none answers.
-  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(", ")
-  return cause instanceof Error ? cause.message : "unknown failure"
-}
-
 const dial = async (url: Redacted.Redacted, purpose: string): Promise<ChannelModel> => {
   const address = new URL(Redacted.value(url))
+  const { password, user } = loginOf(address.href)
   if (!address.searchParams.has("heartbeat")) address.searchParams.set("heartbeat", String(heartbeatSeconds))
   return connect(address.href, {
     timeout: connectMillis,
     noDelay: true,
     keepAlive: true,
+    // Amqplib would decode those of the URL byte by byte, and not as UTF-8.
+    credentials: credentials.plain(user, password),
     clientProperties: { connection_name: `user-service ${purpose}` }
   })
 }
@@ -91,10 +90,10 @@ const watch = (model: ChannelModel) => {
   let open = true
 
   model
-    .on("error", (error) => (reason = reasonOf(error)))
+    .on("error", (error) => (reason = problemOf(error)))
     .on("close", (error) => {
       open = false
-      lose(gone, error === undefined ? reason : reasonOf(error))
+      lose(gone, error === undefined ? reason : problemOf(error))
     })
     .on("blocked", () => unblocked.closeUnsafe())
     .on("unblocked", () => unblocked.openUnsafe())
@@ -141,7 +140,7 @@ const watchChannel = <C extends Channel>(channel: C): Opened<C> => {
   // again at once must not find this channel.
   const onLoss = (listener: () => void) => (open ? void channel.prependOnceListener("close", listener) : listener())
 
-  channel.on("error", (error) => (reason = reasonOf(error)))
+  channel.on("error", (error) => (reason = problemOf(error)))
   onLoss(() => {
     open = false
     lose(gone, reason)

@@ -1,7 +1,8 @@
 import { type ConfirmChannel, IllegalOperationError, type Message as AmqpMessage } from "amqplib"
 import { type Duration, Effect, Latch } from "effect"
-import { type Link, type Opened, reasonOf } from "./Link.ts"
+import type { Link, Opened } from "./Link.ts"
 import type { Outcome, Outgoing } from "./Message.ts"
+import { problemOf } from "./RabbitMqProblem.ts"
 import * as Wire from "./Wire.ts"
 
 /** A channel that messages go out by. */
@@ -39,7 +40,7 @@ export const make = ({ unblocked }: Link, { channel, isOpen, lost }: Opened<Conf
       // The channel is on its way out.
       if (cause instanceof IllegalOperationError) return undefined
       settle("refused")
-      return reasonOf(cause)
+      return problemOf(cause)
     }
   }
 

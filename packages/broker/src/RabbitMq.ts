@@ -1,4 +1,4 @@
-import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { Context, Effect, Latch, Layer, Metric, type Redacted, type Scope } from "effect"
 import * as Link from "./Link.ts"
 import { reconnections } from "./Metrics.ts"
@@ -32,8 +32,8 @@ export class Connections extends Context.Service<
 export class BrokerHealth extends Context.Service<
   BrokerHealth,
   {
-    /** A round trip, in a second at most. */
-    readonly ping: Effect.Effect<void, ServiceUnavailable>
+    /** A round trip, in a second at most; fails with the reason. */
+    readonly ping: Effect.Effect<void, EngineUnusable>
   }
 >()("@user-service/broker/RabbitMq/BrokerHealth") {}
 
@@ -47,11 +47,13 @@ export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | Brok
       const outage = makeOutage()
       const connect = (purpose: string) => hold(Link.open(url, purpose), outage)
       const main = yield* connect("main")
-      return Context.make(Connections, { main, connect }).pipe(Context.add(BrokerHealth, { ping: pingOver(main) }))
+      return Context.make(Connections, { main, connect }).pipe(
+        Context.add(BrokerHealth, { ping: pingOver(main, outage) })
+      )
     })
   )
 
-const firstAttempt = "1 second"
+const firstAttempt = "2 seconds"
 
 const hold = Effect.fnUntraced(function* (open: Effect.Effect<Link.Link, Link.Lost, Scope.Scope>, outage: Outage) {
   const slot = Slot.make<Link.Link>()
@@ -79,20 +81,27 @@ interface Outage {
   readonly end: (of: object) => Effect.Effect<void>
   /** It is wanted no more. */
   readonly forget: (of: object) => void
+  /** Why the last connection failed, while one is away. */
+  readonly reason: () => string | undefined
 }
 
 const makeOutage = (): Outage => {
   const away = new Set<object>()
+  let last: string | undefined
   return {
     begin: (of, reason) =>
       Effect.suspend(() => {
         const known = away.size > 0
         away.add(of)
-        return known ? Effect.void : Effect.annotateLogs(Effect.logWarning("RabbitMQ is out of reach"), { reason })
+        last = reason
+        return known
+          ? Effect.void
+          : Effect.annotateLogs(Effect.logWarning("RabbitMQ is out of reach"), { reason, variable: "RABBITMQ_URL" })
       }),
     end: (of) =>
       Effect.suspend(() => (away.delete(of) && away.size === 0 ? Effect.logInfo("RabbitMQ is back") : Effect.void)),
-    forget: (of) => void away.delete(of)
+    forget: (of) => void away.delete(of),
+    reason: () => (away.size === 0 ? undefined : last)
   }
 }
 
@@ -101,10 +110,17 @@ const notConnected = Effect.fail(new Link.Lost({ reason: "not connected" }))
 // With what closing the channel may take, a second.
 const pingTimeout = "500 millis"
 
-const pingOver = ({ current }: Connection) =>
+const pingOver = ({ current }: Connection, outage: Outage) =>
   Effect.suspend(() => current()?.openChannel ?? notConnected).pipe(
     Effect.scoped,
     Effect.timeout(pingTimeout),
-    Effect.mapError(() => new ServiceUnavailable({ what: "broker", retryAfterSeconds: 1 })),
+    Effect.mapError(
+      () =>
+        new EngineUnusable({
+          engine: "RabbitMQ",
+          variable: "RABBITMQ_URL",
+          problem: outage.reason() ?? "no answer in time"
+        })
+    ),
     Effect.asVoid
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { commandTimeout } from "@user-service/cache/Redis"
+import { commandTimeout } from "@user-service/cache/RedisConnection"
 import * as TestRedis from "@user-service/cache/testing/TestRedis"
 import { Duration, Effect, Fiber } from "effect"
 import { Redis } from "effect/persistence"

@@ -1,16 +1,18 @@
-import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { hostOf } from "@user-service/broker/RabbitMqUrl"
+import { connectionProblem, EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { Effect, Redacted } from "effect"
 import { connect } from "node:net"
 
-const unavailable = new ServiceUnavailable({ what: "broker", retryAfterSeconds: 1 })
+const unusable = (problem = "no answer in time") =>
+  new EngineUnusable({ engine: "RabbitMQ", variable: "RABBITMQ_URL", problem })
 
 /** Whether something listens where the broker should be. The API holds no connection of its own to it. */
-export const probeBroker = (url: Redacted.Redacted<string>): Effect.Effect<void, ServiceUnavailable> => {
-  const { hostname, port } = new URL(Redacted.value(url))
-  return Effect.callback<void, ServiceUnavailable>((resume) => {
-    const socket = connect({ host: hostname, port: Number(port === "" ? 5672 : port) })
+export const probeBroker = (url: Redacted.Redacted<string>): Effect.Effect<void, EngineUnusable> => {
+  const address = hostOf(Redacted.value(url))
+  return Effect.callback<void, EngineUnusable>((resume) => {
+    const socket = connect(address)
     socket.once("connect", () => resume(Effect.void))
-    socket.once("error", () => resume(Effect.fail(unavailable)))
+    socket.once("error", (error) => resume(Effect.fail(unusable(connectionProblem(error)))))
     return Effect.sync(() => socket.destroy())
-  }).pipe(Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unavailable) }))
+  }).pipe(Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unusable()) }))
 }

@@ -1,5 +1,5 @@
 import { NodeServices } from "@effect/platform-node"
-import { commandTimeout } from "@user-service/cache/Redis"
+import { commandTimeout } from "@user-service/cache/RedisConnection"
 import { assert } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber, FileSystem, Layer } from "effect"
 import { type Answer, freshEngines, layerOn, TestApi } from "../TestApi.ts"

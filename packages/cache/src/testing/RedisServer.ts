@@ -17,10 +17,23 @@ export interface RedisServer {
   readonly thaw: Effect.Effect<void>
 }
 
+/** Files of a certificate, its key and the authority that signed it. */
+export interface TlsFiles {
+  readonly key: string
+  readonly certificate: string
+  readonly authority: string
+}
+
 interface Options {
   readonly password?: string
   /** A Redis Cluster, of this one node once it is given the slots. */
   readonly isCluster?: boolean
+  /** Where it listens, and what other nodes call it: 127.0.0.1 when absent. */
+  readonly address?: "127.0.0.1" | "::1"
+  /** The name by which clients are to call it, instead of the address. */
+  readonly hostname?: string | undefined
+  /** Speaks TLS alone. */
+  readonly tls?: TlsFiles | undefined
 }
 
 /** Not started yet. */
@@ -30,10 +43,21 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     Effect.promise(() => mkdtemp(join(tmpdir(), "redis-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
   )
-  const password = options.password === undefined ? [] : ["--requirepass", options.password]
-  const cluster = options.isCluster === true ? ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"] : []
-  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory]
-  const settings = [...place, "--save", "", ...password, ...cluster]
+  const { address = "127.0.0.1", hostname, isCluster = false, password, tls } = options
+  const ports = (
+    tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)].concat(tlsOf(tls))
+  ).concat("--bind", address)
+  // By itself the bus of the cluster would be 10,000 above the port, where there need not be one.
+  const bus = isCluster ? String(yield* Effect.promise(freePort)) : ""
+  const settings = [
+    ports,
+    ["--dir", directory, "--save", ""],
+    password === undefined ? [] : ["--requirepass", password, "--masterauth", password],
+    isCluster ? ["--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", address] : [],
+    hostname === undefined
+      ? []
+      : ["--cluster-announce-hostname", hostname, "--cluster-preferred-endpoint-type", "hostname"]
+  ].flat()
   let running: ChildProcess | undefined
 
   const kill = Effect.promise(async () => {
@@ -54,13 +78,19 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
 
   yield* Effect.addFinalizer(() => kill)
   return {
-    url: `redis://${options.password === undefined ? "" : `:${options.password}@`}127.0.0.1:${port}`,
+    url: `${tls === undefined ? "redis" : "rediss"}://${password === undefined ? "" : `:${password}@`}${hostname ?? (address === "::1" ? "[::1]" : address)}:${port}`,
     start,
     kill,
     freeze: signal("SIGSTOP"),
     thaw: signal("SIGCONT")
   } satisfies RedisServer
 })
+
+const tlsOf = ({ authority, certificate, key }: TlsFiles): Array<string> =>
+  [
+    ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority],
+    ["--tls-auth-clients", "no", "--tls-cluster", "yes"]
+  ].flat()
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")

@@ -1,0 +1,22 @@
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { TlsFiles } from "./RedisServer.ts"
+
+/** A certificate for `name`, such as `DNS:localhost`, that is its own authority. Gone with the scope. */
+export const make = (name: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => create(name)),
+    ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  )
+
+const create = (name: string): TlsFiles & { readonly folder: string } => {
+  const folder = mkdtempSync(join(tmpdir(), "certificate-"))
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")]
+  const what = ["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", `subjectAltName=${name}`]
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", key]
+  execFileSync("openssl", what.concat(newKey, "-out", certificate), { stdio: "ignore" })
+  return { folder, key, certificate, authority: certificate }
+}

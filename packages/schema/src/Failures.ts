@@ -111,7 +111,7 @@ export class MalformedJson extends Schema.TaggedError<MalformedJson>()("Malforme
 /** Each error the API answers with, in its wire form. Endpoints and middleware declare these. */
 export const Failures = {
   MalformedJson: failure(MalformedJson, 400, coded("malformed_json"), {
-    description: "The body is not JSON.",
+    description: "The body is not JSON in UTF-8.",
     example: new MalformedJson()
   }),
   AuthenticationRequired: failure(AuthenticationRequired, 401, coded("authentication_required"), {

@@ -19,7 +19,7 @@ import * as Deadlines from "./Deadlines.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
-import { withPlainBody } from "./RequestBody.ts"
+import { withCheckedBody } from "./RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
 import { hashesPassword, literalUrl, routeOf, rpcPath } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
@@ -119,7 +119,7 @@ export const Edge = HttpRouter.middleware(
       const handled = Effect.gen(function* () {
         const asked = yield* HttpServerRequest.HttpServerRequest
         const url = literalUrl(asked.url)
-        const request = withPlainBody(url === asked.url ? asked : asked.modify({ url }))
+        const request = withCheckedBody(url === asked.url ? asked : asked.modify({ url }))
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)

@@ -1,6 +1,7 @@
 import { Cause, Effect } from "effect"
 import { HttpServerError, type HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { failure } from "./Answers.ts"
+import { BodyNotUtf8, UnsupportedBodyEncoding } from "./RequestBody.ts"
 import { allowedMethods } from "./Routes.ts"
 
 const unrouted = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
@@ -10,6 +11,19 @@ const unrouted = (request: HttpServerRequest.HttpServerRequest): HttpServerRespo
     : failure(405, "method_not_allowed", `Method ${request.method} is not allowed here`, { allow: allowed.join(", ") })
 }
 
+const unreadable = ({ cause, reason }: HttpServerError.RequestParseError): HttpServerResponse.HttpServerResponse => {
+  if (cause instanceof BodyNotUtf8) return failure(400, "malformed_json", cause.message)
+  if (cause instanceof UnsupportedBodyEncoding) {
+    // RFC 9110, section 15.5.16: the codings that would be read.
+    const accepted = cause.header === "content-encoding" ? { "accept-encoding": "identity" } : {}
+    return failure(415, "unsupported_media_type", cause.message, accepted)
+  }
+  // The rest of such a body is not read, so the connection cannot serve another request.
+  return reason === "BodyTooLarge"
+    ? failure(413, "payload_too_large", "The request body is too large", { connection: "close" })
+    : failure(400, "malformed_json", "The request could not be read", { connection: "close" })
+}
+
 const ofServerError = ({
   reason
 }: HttpServerError.HttpServerError): HttpServerResponse.HttpServerResponse | undefined => {
@@ -17,10 +31,7 @@ const ofServerError = ({
     case "RouteNotFound":
       return unrouted(reason.request)
     case "RequestParseError":
-      // The rest of a body that is too large is not read, so the connection cannot serve another request.
-      return reason.reason === "BodyTooLarge"
-        ? failure(413, "payload_too_large", "The request body is too large", { connection: "close" })
-        : failure(400, "malformed_json", "The request could not be read", { connection: "close" })
+      return unreadable(reason)
     default:
       return undefined
   }

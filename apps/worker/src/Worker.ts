@@ -30,6 +30,7 @@ import { Storage } from "@user-service/database/Storage"
 import { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
+import { routerConfig } from "@user-service/schema/http/Paths"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
@@ -144,7 +145,7 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
   const { host, port, work } = settings
   const { database, rabbitmqUrl, redisUrl } = yield* enginesOf(settings)
   const Probes = HttpRouter.serve(HealthHttp.routes(settings), {
-    routerConfig: { ignoreTrailingSlash: true },
+    routerConfig,
     disableLogger: true,
     disableListenLog: true
   }).pipe(

@@ -1,4 +1,6 @@
+import { NodeHttpServerRequest } from "@effect/platform-node"
 import { CurrentOrigin } from "@user-service/core/Origin"
+import { routableUrl } from "@user-service/schema/http/Paths"
 import * as AccessLog from "@user-service/telemetry/AccessLog"
 import { Drain } from "@user-service/telemetry/Drain"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
@@ -21,7 +23,7 @@ import { enveloped } from "./Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { withCheckedBody } from "./RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
-import { hashesPassword, literalUrl, routeOf, rpcPath } from "./Routes.ts"
+import { hashesPassword, isServiceSide, routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 import * as Turnstile from "./Turnstile.ts"
 
@@ -29,8 +31,6 @@ const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
 // A thousand recipients, or as many statuses, in one call.
 const maxServiceBodySize = ByteSize.fromInputUnsafe("2 MiB")
-
-const isServiceSide = (url: string): boolean => url.startsWith(rpcPath) || url.startsWith("/internal/v1/")
 
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
 const timeAllowed = Duration.seconds(20)
@@ -118,7 +118,7 @@ export const Edge = HttpRouter.middleware(
     return (app) => {
       const handled = Effect.gen(function* () {
         const asked = yield* HttpServerRequest.HttpServerRequest
-        const url = literalUrl(asked.url)
+        const url = routableUrl(NodeHttpServerRequest.toIncomingMessage(asked).url ?? "", asked.url)
         const request = withCheckedBody(url === asked.url ? asked : asked.modify({ url }))
         const started = yield* monotonicMillis
         metrics.begin()
@@ -131,7 +131,7 @@ export const Edge = HttpRouter.middleware(
         }
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
-        const refusal = gate.refusal(request)
+        const refusal = gate.refusal(asked, facts.route)
         const answer = cors(request, enveloped(app))
         const inTurn = hashesPassword(facts.route) ? Effect.andThen(turnstile, answer) : answer
         const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
@@ -165,7 +165,7 @@ const contextOf =
       Context.add(HttpServerRequest.HttpServerRequest, request),
       Context.add(CurrentFacts, facts),
       Context.add(CurrentOrigin, facts.origin),
-      Context.add(HttpIncomingMessage.MaxBodySize, isServiceSide(request.url) ? maxServiceBodySize : maxBodySize),
+      Context.add(HttpIncomingMessage.MaxBodySize, isServiceSide(facts.route) ? maxServiceBodySize : maxBodySize),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
     if (Option.isNone(span)) return ours

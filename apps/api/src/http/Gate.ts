@@ -3,9 +3,7 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
-
-// Asked by machines that know the service by its address, over plain HTTP, inside the cluster.
-const isProbe = (url: string): boolean => /^\/(health|metrics|api\/v1\/users\/health)(\/|$|\?)/.test(url)
+import { isProbe } from "./Routes.ts"
 
 // Every request of HTTP/1.1 names a host; one of HTTP/1.0 need not (RFC 9112, section 3.2).
 const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -49,12 +47,15 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const isHttps = (request: HttpServerRequest.HttpServerRequest): boolean =>
     request.protocol === "https" || (request.headers["x-forwarded-proto"] === "https" && isTrusted(request))
 
-  const refusal = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
+  const refusal = (
+    request: HttpServerRequest.HttpServerRequest,
+    route: string | undefined
+  ): HttpServerResponse.HttpServerResponse | undefined => {
     if (lacksHost(request)) return failure(400, "malformed_json", "The Host header is required")
     if (hasTwoHosts(request)) {
       return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
-    if (isProbe(request.url)) return undefined
+    if (isProbe(route)) return undefined
     const host = request.headers["host"]
     if (
       settings.allowedHosts.length > 0 &&

@@ -71,7 +71,7 @@ const makeOnRefusal = Effect.gen(function* () {
 })
 
 /** The longest head of a request, in bytes, and so the longest that anything in it can be. */
-export const maxHeaderSize = 16_384
+const maxHeaderSize = 16_384
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({

@@ -1,35 +1,16 @@
 import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
+import { routerConfig } from "@user-service/schema/http/Paths"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { maxHeaderSize } from "./NodeServer.ts"
 
 /** A route's path as it was declared, for the methods of one. */
 interface Route {
   readonly path: string
 }
 
-/**
- * How paths are told apart. An id of any length is one: what is no id of ours is judged by its feature. No path has a
- * second spelling with slashes in it, which a proxy's rules would not know.
- */
-export const routerConfig = {
-  ignoreTrailingSlash: true,
-  ignoreDuplicateSlashes: false,
-  maxParamLength: maxHeaderSize
-} as const
-
-/**
- * The address with the semicolons of its path as part of what they stand in. No path here has parameters (RFC 3986, section
- * 3.3), and the router would pass over them, so that each path had as many more spellings.
- */
-export const literalUrl = (url: string): string => {
-  if (!url.includes(";")) return url
-  const [path = "", ...query] = url.split("?")
-  return [path.replaceAll(";", "%3B"), ...query].join("?")
-}
-
 const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()
+const probes = new Set<string | undefined>(["/metrics"])
 
 /** The routes outside the HTTP API: pages and probes with formats of their own. */
 export const plainRoutes = [
@@ -52,7 +33,10 @@ const add = (method: HttpMethod.HttpMethod, path: `/${string}`) => {
 
 HttpApi.reflect(UserServiceApi, {
   onGroup: () => undefined,
-  onEndpoint: ({ endpoint }) => add(endpoint.method, endpoint.path as `/${string}`)
+  onEndpoint: ({ endpoint, group }) => {
+    add(endpoint.method, endpoint.path as `/${string}`)
+    if (group.identifier === "health") probes.add(endpoint.path)
+  }
 })
 for (const path of plainRoutes) add("GET", path)
 add("POST", rpcPath)
@@ -60,6 +44,13 @@ add("POST", rpcPath)
 /** The declared path a request falls on, for logs and metrics: never one with an id in it; none where it falls on no route. */
 export const routeOf = (method: string, url: string): string | undefined =>
   HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler.path : undefined
+
+/** Whether machines ask for the route that know the service by its address, over plain HTTP, inside the cluster. */
+export const isProbe = (route: string | undefined): boolean => probes.has(route)
+
+/** Whether other services ask for the route, with up to a thousand recipients in one call. */
+export const isServiceSide = (route: string | undefined): boolean =>
+  route === rpcPath || route?.startsWith("/internal/v1/") === true
 
 const passwordRoutes: ReadonlySet<string | undefined> = new Set([
   "/api/v1/users/register/",

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { HttpApi } from "effect/http-api"
 import { hashesPassword, routeOf } from "../../src/http/Routes.ts"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
-import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
 import * as RawHttp from "./RawHttp.ts"
 import { absentId, allowOf, routes } from "./Routes.ts"
 
@@ -74,6 +74,44 @@ describe("routes", () => {
             assertFailure(yield* asked(url, spelled), 404, "not_found", "No such route")
           }
         }
+      })
+    )
+
+    it.effect("no path has another spelling in other letters, encoded or not, or with dots", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        const notFound = (answer: Answer) => assertFailure(answer, 404, "not_found", "No such route")
+        const encoded = (character: string) => `%${character.charCodeAt(0).toString(16)}`
+        for (const { methods, path: declared } of routes) {
+          const path = withoutSlash(declared)
+          const ask = (target: string) =>
+            RawHttp.request(url, [`${methods[0]} ${target} HTTP/1.1`, "Host: a", "Content-Length: 0"])
+          for (const target of [
+            path.replace(/[a-z]/, (letter) => letter.toUpperCase()),
+            path.toUpperCase(),
+            path.replace(/[a-z]/, encoded),
+            path.replace(/[a-z]/, (letter) => encoded(letter).toUpperCase()),
+            path.replace(/[a-z](?=[^a-z]*$)/, encoded),
+            path.replaceAll(/[-._\d]/g, encoded).replace(/[a-z]/, encoded),
+            `/.${path}`,
+            `/x/..${path}`,
+            `/%2e${path}`,
+            `${path}#x`,
+            // A URL parser resolves these.
+            `http://a/.${path}`,
+            `http://a/x/..${path}`,
+            `http://a/%2e${path}`,
+            // It finds no host here.
+            `http://[${path}`
+          ]) {
+            notFound(yield* ask(target))
+          }
+          // Where any id can stand it is one that nobody has.
+          const inCapitals = yield* ask(path.replace(/[^/]+$/, (last) => last.toUpperCase()))
+          if (/[a-z][^/]*$/.test(path)) assert.include([401, 404, 405], inCapitals.status, path)
+          assert.notStrictEqual((yield* ask(`http://a${path}`)).status, 404, path)
+        }
+        assert.strictEqual((yield* asked(url, "/health/live?a=%6d&b=/./")).status, 200)
       })
     )
 

@@ -1,6 +1,8 @@
+import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Storage } from "@user-service/database/Storage"
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
+import { routableUrl } from "@user-service/schema/http/Paths"
 import { Drain } from "@user-service/telemetry/Drain"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
 import { Cause, Effect, Layer, Option, type Redacted } from "effect"
@@ -56,17 +58,21 @@ const metrics = (token: HealthSettings["metricsToken"]) =>
   )
 
 const answerEverything = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-  Effect.catchCauseIf(
-    app,
-    (cause) => !Cause.hasInterrupts(cause),
-    (cause) =>
-      isUnknownRoute(Cause.squash(cause))
-        ? Effect.succeed(failure(404, "not_found", "There is nothing here"))
-        : Effect.as(
-            Effect.logError("A probe failed, for a reason of ours", cause),
-            failure(500, "internal_error", "Something went wrong")
-          )
+  Effect.updateService(app, HttpServerRequest.HttpServerRequest, byRoutableUrl).pipe(
+    Effect.catchCauseIf(
+      (cause) => !Cause.hasInterrupts(cause),
+      (cause) =>
+        isUnknownRoute(Cause.squash(cause))
+          ? Effect.succeed(failure(404, "not_found", "There is nothing here"))
+          : Effect.as(
+              Effect.logError("A probe failed, for a reason of ours", cause),
+              failure(500, "internal_error", "Something went wrong")
+            )
+    )
   )
+
+const byRoutableUrl = (request: HttpServerRequest.HttpServerRequest) =>
+  request.modify({ url: routableUrl(NodeHttpServerRequest.toIncomingMessage(request).url ?? "", request.url) })
 
 const isUnknownRoute = (error: unknown): boolean =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"

@@ -5,6 +5,7 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain } from "@user-service/telemetry/Drain"
+import { routerConfig } from "@user-service/schema/http/Paths"
 import * as HealthHttp from "@user-service/worker/health/HealthHttp"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
@@ -14,7 +15,7 @@ const token = Redacted.make("let-me-see")
 /** The probes over a database, with a client to them. */
 const layerOver = <E, R>(storage: Layer.Layer<Storage, E, R>, metricsToken: Option.Option<Redacted.Redacted<string>>) =>
   HttpRouter.serve(HealthHttp.routes({ metricsToken }), {
-    routerConfig: { ignoreTrailingSlash: true },
+    routerConfig,
     disableLogger: true,
     disableListenLog: true
   }).pipe(
@@ -51,6 +52,21 @@ describe("the worker's probes", () => {
           assert.deepStrictEqual(Object.keys(body), keys)
           assert.deepInclude(body, { success: true, data: { status: "ok" }, error: null })
         }
+      })
+    )
+
+    it.effect("a path has one spelling: every other is 404", () =>
+      Effect.gen(function* () {
+        const others = [
+          "/METRICS",
+          "/%6detrics",
+          "/Health/live",
+          "/health/%6Cive",
+          "//metrics",
+          "/metrics;x",
+          "/metrics//"
+        ]
+        for (const path of others) assert.strictEqual((yield* get(path)).status, 404, path)
       })
     )
 

@@ -57,7 +57,7 @@ const ofBodies: ReadonlyArray<DocumentedFailures> = [
     "UnsupportedMediaType",
     "unsupported_media_type",
     "The request body must be application/json",
-    "The body is not sent as `application/json`."
+    "The body is not sent as `application/json` in UTF-8, or it has a `Content-Encoding`."
   )
 ]
 

@@ -16,8 +16,9 @@ Every answer in JSON has one envelope: \`success\`, \`message\`, \`data\`, \`err
 
 Requests are judged in this order: route, method, credentials, media type and size, JSON, fields. Whatever the operation, a
 path that does not exist answers 404, a method that it does not take 405 with \`Allow\`, and a host name that is not served, or
-plain HTTP where HTTPS is asked for, 403. Every path works with and without the slash at its end. Fields that are not known are
-ignored.
+plain HTTP where HTTPS is asked for, 403. Every path works with and without the slash at its end, and has no other spelling: in
+another letter case, or with a letter or digit percent-encoded, it does not exist. A body is JSON in UTF-8: other bytes answer
+400, another \`charset\` or a \`Content-Encoding\` 415. Fields that are not known are ignored.
 
 Ids are UUIDs; times are RFC 3339 in UTC. \`X-Request-Id\` is taken from the request where it is 1 to 128 printable ASCII
 characters, else made, and is on every answer and in every log line. \`traceparent\` is honoured.`

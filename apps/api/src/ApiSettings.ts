@@ -7,6 +7,9 @@ import { config as sessionConfig } from "@user-service/core/sessions/SessionSett
 import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
+import { config as hostConfig } from "@user-service/domain/ListenHost"
+import * as MetricsToken from "@user-service/domain/MetricsToken"
+import { secretKeyProblem } from "@user-service/domain/SecretKey"
 import * as Keys from "@user-service/security/Keys"
 import * as PasswordHasher from "@user-service/security/PasswordHasher"
 import * as ServiceKeys from "@user-service/security/ServiceKeys"
@@ -21,7 +24,7 @@ export const parts = {
   environment: Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
     Config.withDefault("development")
   ),
-  host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
+  host: hostConfig,
   // 0 is any free one.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
     Config.withDefault(8000)
@@ -57,7 +60,7 @@ export type ApiSettings = Config.Success<ReturnType<typeof Config.all<typeof par
 
 // What no single variable can say: production runs on nothing embedded, generated or well known.
 const inProduction = Config.all(
-  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey", "serviceKeys"])
+  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey", "serviceKeys", "edge"])
 )
 
 const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<Environment.Problem> => {
@@ -65,7 +68,7 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
   // Weak is refused even where nothing uses it yet: it would be used the day the algorithm is changed.
   const secret = Option.match(settings.secretKey, {
     onNone: () => undefined,
-    onSome: (key) => TokenSigner.secretKeyProblem(Redacted.value(key))
+    onSome: (key) => secretKeyProblem(Redacted.value(key))
   })
   return [
     ...missing(Option.isNone(settings.database), "DATABASE_URL", "DATABASE_URL (or DB_HOST)"),
@@ -73,7 +76,8 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
     ...missing(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
     ...missing(!settings.keys.named, "JWT_KEYS_FILE"),
     ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem]),
-    ...unfit("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named))
+    ...unfit("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named)),
+    ...unfit("METRICS_TOKEN", MetricsToken.weaknesses(settings.edge.metricsToken))
   ]
 }
 

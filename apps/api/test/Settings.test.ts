@@ -131,6 +131,27 @@ describe("settings", () => {
     })
   )
 
+  it.effect("hosts, origins and networks are taken as they are meant, however they are written", () =>
+    Effect.gen(function* () {
+      const { edge, host } = yield* settingsOf({
+        ALLOWED_HOSTS: "API2.Example.COM, https://api3.example.com:8443/",
+        CORS_ALLOWED_ORIGINS: "HTTPS://App.Example.com:443/ , capacitor://localhost",
+        TRUSTED_PROXIES: "10.1.2.3/8, ::ffff:192.0.2.0/120",
+        FORCE_HTTPS: "True",
+        METRICS_TOKEN: "scrape me\n",
+        HOST: " [::1] "
+      })
+      assert.deepStrictEqual(edge.allowedHosts, ["api2.example.com", "api3.example.com"])
+      assert.deepStrictEqual(edge.corsOrigins, ["https://app.example.com", "capacitor://localhost"])
+      assert.deepStrictEqual(edge.trustedProxies.map(IpNetwork.format), ["10.0.0.0/8", "192.0.2.0/24"])
+      assert.isTrue(edge.forceHttps)
+      assert.strictEqual(Redacted.value(Option.getOrThrow(edge.metricsToken)), "scrape me")
+      assert.strictEqual(host, "::1")
+      const any = yield* settingsOf({ CORS_ALLOWED_ORIGINS: "https://a.example,*" })
+      assert.deepStrictEqual(any.edge.corsOrigins, ["*"])
+    })
+  )
+
   it.effect("a database is named whole or in parts", () =>
     Effect.gen(function* () {
       const urlOf = (environment: Environment) =>
@@ -181,7 +202,11 @@ describe("settings that are wrong", () => {
     CACHE_TTL_PREFERENCES: "longest",
     MAX_PUSH_TOKENS: "0",
     TRUSTED_PROXIES: "10.0.0.0/33",
-    FORCE_HTTPS: "maybe"
+    FORCE_HTTPS: "maybe",
+    HOST: "a b",
+    ALLOWED_HOSTS: ",",
+    CORS_ALLOWED_ORIGINS: "https://app.example.com/app",
+    METRICS_TOKEN: "CANARY\nX"
   }
 
   it.effect("are all named in one message, each once, and no secret with them", () =>
@@ -205,12 +230,20 @@ describe("settings that are wrong", () => {
         PORT: "70000",
         RATE_LIMIT_REGISTER: "often",
         TRUSTED_PROXIES: "proxy.internal",
+        ALLOWED_HOSTS: "a.example,*.example.com",
+        CORS_ALLOWED_ORIGINS: ", ,",
+        METRICS_TOKEN: "t\u00f6ken",
+        HOST: "localhost:80",
         DATABASE_URL: "users"
       })
       assert.sameMembers(lines, [
         "PORT: Expected a value between 0 and 65535",
         `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d`,
         "TRUSTED_PROXIES: proxy.internal is not a network such as 10.0.0.0/8",
+        "ALLOWED_HOSTS: *.example.com is not a host name such as users.example.com or .example.com",
+        "CORS_ALLOWED_ORIGINS: is a list of nothing",
+        "METRICS_TOKEN: must be of printable ASCII characters",
+        "HOST: must be without a port, which has a variable of its own",
         "DATABASE_URL: must be postgres://user:password@host:port/name"
       ])
     })
@@ -304,6 +337,16 @@ describe("settings in production", () => {
       ])
       yield* settingsOf({ ...production, SERVICE_API_KEYS: `sender:${strong}` })
       yield* settingsOf({ SERVICE_API_KEYS: "gateway:short" })
+    })
+  )
+
+  it.effect("a weak metrics token is refused without being repeated", () =>
+    Effect.gen(function* () {
+      const refused = (METRICS_TOKEN: string) => problemsOf({ ...production, METRICS_TOKEN })
+      assert.deepStrictEqual(yield* refused("short"), ["METRICS_TOKEN: must have at least 32 bytes"])
+      assert.deepStrictEqual(yield* refused(`change-me-${strong}`), ["METRICS_TOKEN: is a known default"])
+      yield* settingsOf({ ...production, METRICS_TOKEN: strong })
+      yield* settingsOf({ METRICS_TOKEN: "short" })
     })
   )
 

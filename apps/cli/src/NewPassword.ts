@@ -1,5 +1,4 @@
 import { PasswordInput } from "@user-service/schema/Input"
-import * as Environment from "@user-service/domain/Environment"
 import { Config, Effect, Option, Redacted, Schema, SchemaIssue, Stdio, Stream } from "effect"
 import { Prompt } from "effect/cli"
 
@@ -57,7 +56,8 @@ const decode = Effect.fnUntraced(function* (text: string) {
  * twice without echo, else all of standard input but its last line end.
  */
 export const read = Effect.gen(function* () {
-  const { given } = yield* Environment.read({ given: Config.option(Config.Redacted("SUPERUSER_PASSWORD")) })
+  // Not as a setting: the space around a password is part of it.
+  const given = yield* Effect.orDie(Config.option(Config.Redacted("SUPERUSER_PASSWORD")))
   if (Option.isSome(given)) return yield* decode(Redacted.value(given.value))
   const stdio = yield* Stdio.Stdio
   return yield* decode((yield* stdio.stdinIsTerminal) ? yield* ask : yield* piped(stdio))

@@ -5,6 +5,8 @@ import { config as sessionConfig } from "@user-service/core/sessions/SessionSett
 import * as Postgres from "@user-service/database/Postgres"
 import { maxReach } from "@user-service/domain/Delivery"
 import * as Environment from "@user-service/domain/Environment"
+import { config as hostConfig } from "@user-service/domain/ListenHost"
+import * as MetricsToken from "@user-service/domain/MetricsToken"
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
@@ -26,12 +28,12 @@ export const workConfig = Config.all({
 export type WorkSettings = Config.Success<typeof workConfig>
 
 const parts = {
-  host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
+  host: hostConfig,
   // 0 is any free one.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "WORKER_PORT").pipe(
     Config.withDefault(8001)
   ),
-  metricsToken: Config.option(Config.Redacted("METRICS_TOKEN")),
+  metricsToken: MetricsToken.config,
   database: Postgres.config,
   redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
@@ -69,9 +71,18 @@ export const judge = (fewestConnections: number, what: string) =>
 const problem = (isOne: boolean, variable: string, what: string): ReadonlyArray<Environment.Problem> =>
   isOne ? [[variable, `${variable}: ${what}`]] : []
 
+// The one secret that the worker asks for, not only has.
+const productionProblems = Effect.map(
+  Config.all({ environment: Config.option(Config.String("NODE_ENV")), metricsToken: MetricsToken.config }),
+  ({ environment, metricsToken }) =>
+    Option.contains(environment, "production")
+      ? MetricsToken.weaknesses(metricsToken).flatMap((what) => problem(true, "METRICS_TOKEN", what))
+      : []
+)
+
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
 export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = Environment.read(
   parts,
   // The third is for all else.
-  judge(3, "the worker")
+  Effect.map(Effect.all([judge(3, "the worker"), productionProblems]), (problems) => problems.flat())
 )

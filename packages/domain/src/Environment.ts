@@ -25,6 +25,20 @@ const add = (problems: Problems, found: ReadonlyArray<Problem>): void => {
 const without = (environment: ConfigProvider.ConfigProvider, problems: Problems) =>
   ConfigProvider.make((path) => (problems.has(path.join("_")) ? Effect.undefined : environment.load(path)))
 
+// Without the space around values: a file that is read into a variable ends with a line break. A variable of nothing else is
+// not set.
+const trimmed = (environment: ConfigProvider.ConfigProvider) =>
+  ConfigProvider.make((path) =>
+    Effect.map(environment.load(path), (node) => {
+      const value = node?.value?.trim()
+      return node === undefined || value === undefined || value === node.value
+        ? node
+        : node._tag === "Value" && value === ""
+          ? undefined
+          : { ...node, value }
+    })
+  )
+
 // Under the variable's name and without its value, which may be a secret.
 const describe = Effect.fnUntraced(function* ({ cause }: Config.ConfigError) {
   if (cause._tag !== "SchemaError") return [["", cause.message] as const]
@@ -55,14 +69,17 @@ const collect = Effect.fnUntraced(function* (part: Config.Config<unknown>, probl
  * Reads all of the parts from the environment, so that one start tells everything that is wrong with it. `judge` looks at
  * what no single variable can say; it reads the environment as if the variables with problems were not set.
  */
-export const read = Effect.fnUntraced(function* <const Parts extends Record<string, Config.Config<unknown>>>(
-  parts: Parts,
-  judge: Effect.Effect<ReadonlyArray<Problem>, Config.ConfigError> = Effect.succeed([])
-) {
-  const problems: Problems = new Map()
-  for (const part of Object.values(parts)) yield* collect(part, problems)
-  const provider = without(yield* ConfigProvider.ConfigProvider, problems)
-  add(problems, yield* Effect.orDie(Effect.provideService(judge, ConfigProvider.ConfigProvider, provider)))
-  if (problems.size > 0) return yield* new SettingsInvalid({ problems: [...problems.values()] })
-  return yield* Effect.orDie(Config.all(parts))
-})
+export const read = Effect.fnUntraced(
+  function* <const Parts extends Record<string, Config.Config<unknown>>>(
+    parts: Parts,
+    judge: Effect.Effect<ReadonlyArray<Problem>, Config.ConfigError> = Effect.succeed([])
+  ) {
+    const problems: Problems = new Map()
+    for (const part of Object.values(parts)) yield* collect(part, problems)
+    const provider = without(yield* ConfigProvider.ConfigProvider, problems)
+    add(problems, yield* Effect.orDie(Effect.provideService(judge, ConfigProvider.ConfigProvider, provider)))
+    if (problems.size > 0) return yield* new SettingsInvalid({ problems: [...problems.values()] })
+    return yield* Effect.orDie(Config.all(parts))
+  },
+  Effect.updateService(ConfigProvider.ConfigProvider, trimmed)
+)

@@ -1,4 +1,5 @@
 import { Rfc3339 } from "@user-service/domain/Rfc3339"
+import { secretKeyProblem } from "@user-service/domain/SecretKey"
 import { ServiceScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import {
   Clock,
@@ -16,7 +17,6 @@ import {
 } from "effect"
 import { hash, timingSafeEqual } from "node:crypto"
 import { follow, KeysUnreadable, readText } from "./KeyFile.ts"
-import { secretKeyProblem } from "./TokenSigner.ts"
 
 /** A key as the settings name it: it has every scope, and no end. */
 export interface NamedKey {

@@ -6,7 +6,7 @@ import { UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
 import * as KeySet from "@user-service/security/KeySet"
 import { suite } from "@user-service/security/testing/TokenSignerSuite"
-import { config, secretKeyProblem, TokenSigner } from "@user-service/security/TokenSigner"
+import { config, TokenSigner } from "@user-service/security/TokenSigner"
 import { ConfigProvider, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { decodeProtectedHeader } from "jose"
@@ -97,23 +97,4 @@ describe("config", () => {
       assert.isTrue(yield* Effect.isFailure(read({ JWT_ALGORITHM: "none" })))
     })
   )
-})
-
-describe("secretKeyProblem", () => {
-  it.each([
-    "",
-    "short",
-    "x".repeat(64),
-    "abababababababababababababababababababab",
-    "django-insecure-3k2j5h2k3j5h2k3j5h23kj5h2k3j5h",
-    "please-change-me-please-change-me-please",
-    "CHANGE_THIS_TO_SOMETHING_SECRET_AND_LONG",
-    "your-secret-key-here-your-secret-key-here"
-  ])("%j is too weak", (secret) => {
-    assert.isString(secretKeyProblem(secret))
-  })
-
-  it.each(["f47b1c2e9d3a58067b1c2e9d3a58067f", "Zx8!qP2#mN5$kL9@wR4%tY7^uI1&oA3*"])("%j is strong enough", (secret) => {
-    assert.isUndefined(secretKeyProblem(secret))
-  })
 })

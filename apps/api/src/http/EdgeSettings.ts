@@ -1,11 +1,13 @@
-import { Config, Context, type Option, type Redacted, Result, Schema } from "effect"
-import { IpNetwork } from "effect/net"
+import * as MetricsToken from "@user-service/domain/MetricsToken"
+import { Config, Context, type Option, type Redacted, Result, Schema, SchemaTransformation } from "effect"
+import { IpInterface, IpNetwork, NetAddress } from "effect/net"
+import { allowedHost, origin } from "./Hosts.ts"
 
 /** What the outermost layer of the server lets in. */
 export class EdgeSettings extends Context.Service<
   EdgeSettings,
   {
-    /** The origins that browsers may call from. */
+    /** The origins that browsers may call from, as they send them; `*` alone for any. */
     readonly corsOrigins: ReadonlyArray<string>
     /** The host names the service answers to, `.example.com` with all below it; any when empty. */
     readonly allowedHosts: ReadonlyArray<string>
@@ -23,29 +25,53 @@ const items = (text: string): ReadonlyArray<string> =>
     .map((item) => item.trim())
     .filter((item) => item !== "")
 
-const list = (name: string) => Config.String(name).pipe(Config.withDefault(""), Config.map(items))
+/** Reads a list of what `parse` makes of its items, none by default. An item that it makes nothing of is not `what`. */
+const list = <A>(variable: string, what: string, parse: (item: string) => A | undefined) =>
+  Config.schema(
+    Schema.String.check(
+      Schema.makeFilter((text: string) => {
+        const all = items(text)
+        const wrong = all.find((item) => parse(item) === undefined)
+        if (wrong !== undefined) return `${wrong} is not ${what}`
+        return all.length > 0 || text === "" || "is a list of nothing"
+      })
+    ),
+    variable
+  ).pipe(
+    Config.withDefault(""),
+    Config.map((text): ReadonlyArray<A> => items(text).flatMap((item) => parse(item) ?? []))
+  )
 
-const networks = Config.schema(
-  Schema.String.check(
-    Schema.makeFilter((text: string) => {
-      const wrong = items(text).find((item) => Result.isFailure(IpNetwork.fromString(networkOf(item))))
-      return wrong === undefined || `${wrong} is not a network such as 10.0.0.0/8`
+// A bare address is the network of that address alone, one with more bits than its prefix has the network it is in. Peers are
+// compared as IPv4 where they can be.
+const network = (item: string): IpNetwork.IpNetwork | undefined => {
+  const written = item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`
+  return Result.getOrUndefined(
+    Result.flatMap(IpInterface.fromString(written, { prefix: "required" }), ({ address, prefixLength }) => {
+      const canonical = NetAddress.toCanonical(address)
+      return IpNetwork.fromAddress(canonical, canonical === address ? prefixLength : prefixLength - 96)
     })
-  ),
-  "TRUSTED_PROXIES"
-).pipe(
-  Config.withDefault(""),
-  Config.map((text) => items(text).map((item) => IpNetwork.fromStringUnsafe(networkOf(item))))
-)
+  )
+}
 
-// A bare address is the network of that address alone.
-const networkOf = (item: string): string => (item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
+const yes = ["true", "yes", "on", "1", "y"] as const
+
+// In any case: `True`.
+const Switch = Schema.String.pipe(
+  Schema.decode(SchemaTransformation.toLowerCase()),
+  Schema.decodeTo(Schema.Literals([...yes, "false", "no", "off", "0", "n"]))
+)
 
 /** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
 export const config: Config.Config<EdgeSettings["Service"]> = Config.all({
-  corsOrigins: list("CORS_ALLOWED_ORIGINS"),
-  allowedHosts: list("ALLOWED_HOSTS"),
-  trustedProxies: networks,
-  forceHttps: Config.Boolean("FORCE_HTTPS").pipe(Config.withDefault(false)),
-  metricsToken: Config.option(Config.Redacted("METRICS_TOKEN"))
+  corsOrigins: list("CORS_ALLOWED_ORIGINS", "an origin such as https://app.example.com", origin).pipe(
+    Config.map((origins) => (origins.includes("*") ? ["*"] : origins))
+  ),
+  allowedHosts: list("ALLOWED_HOSTS", "a host name such as users.example.com or .example.com", allowedHost),
+  trustedProxies: list("TRUSTED_PROXIES", "a network such as 10.0.0.0/8", network),
+  forceHttps: Config.schema(Switch, "FORCE_HTTPS").pipe(
+    Config.withDefault("false"),
+    Config.map((written) => yes.some((word) => word === written))
+  ),
+  metricsToken: MetricsToken.config
 })

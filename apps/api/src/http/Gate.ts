@@ -3,6 +3,7 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "./Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
+import { hostName, isAllowed } from "./Hosts.ts"
 import { isProbe } from "./Routes.ts"
 
 // Every request of HTTP/1.1 names a host; one of HTTP/1.0 need not (RFC 9112, section 3.2).
@@ -20,12 +21,8 @@ const hasTwoHosts = ({ source }: HttpServerRequest.HttpServerRequest): boolean =
   return hosts > 1
 }
 
-const matches = (host: string, allowed: string): boolean =>
-  allowed === "*" ||
-  host === allowed ||
-  (allowed.startsWith(".") && (host.endsWith(allowed) || host === allowed.slice(1)))
-
-const hostName = (header: string | undefined): string => (header ?? "").toLowerCase().replace(/:\d+$/, "")
+const isAllHttps = (forwardedProto: string | undefined): boolean =>
+  forwardedProto !== undefined && /^\s*https\s*(?:,\s*https\s*)*$/i.test(forwardedProto)
 
 /** Refuses requests for hosts that are not ours and paths that nobody has, and plain HTTP where HTTPS is asked for. */
 export const makeGate = Effect.map(EdgeSettings, (settings) => {
@@ -43,10 +40,12 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
       }
     })
 
-  // One value is the nearest proxy's word for the whole chain, however many addresses that has.
+  // The library has matched one value for each address of X-Forwarded-For. Other proxies do not add both: then every value
+  // has to be https, since a client may have sent the first ones and a proxy's word on its own connection is the last.
   const isHttps = (request: HttpServerRequest.HttpServerRequest): boolean =>
-    request.protocol === "https" || (request.headers["x-forwarded-proto"] === "https" && isTrusted(request))
+    request.protocol === "https" || (isAllHttps(request.headers["x-forwarded-proto"]) && isTrusted(request))
 
+  /** The answer to what is refused whatever it asks for. `route` is the declared path the request falls on. */
   const refusal = (
     request: HttpServerRequest.HttpServerRequest,
     route: string | undefined
@@ -56,17 +55,19 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
       return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
     if (isProbe(route)) return undefined
-    const host = request.headers["host"]
-    if (
-      settings.allowedHosts.length > 0 &&
-      !settings.allowedHosts.some((allowed) => matches(hostName(host), allowed))
-    ) {
+    const host = request.headers["host"] ?? ""
+    const name = hostName(host)
+    const { allowedHosts } = settings
+    if (allowedHosts.length > 0 && (name === undefined || !allowedHosts.some((allowed) => isAllowed(name, allowed)))) {
       return failure(403, "forbidden", "This host is not served here")
     }
+    // RFC 9112, section 3.2. It may be empty.
+    if (name === undefined && host !== "") return failure(400, "malformed_json", "The Host header is not valid")
     if (!settings.forceHttps || isHttps(request)) return undefined
-    // A redirected write would have sent its credentials in the clear already, and would again.
-    return host !== undefined && (request.method === "GET" || request.method === "HEAD")
-      ? HttpServerResponse.redirect(`https://${host}${request.url}`, { status: 308 })
+    // A redirected write would have sent its credentials in the clear already, and would again. The port is that of plain
+    // HTTP.
+    return name !== undefined && request.url.startsWith("/") && (request.method === "GET" || request.method === "HEAD")
+      ? HttpServerResponse.redirect(`https://${name}${request.url}`, { status: 308 })
       : failure(403, "forbidden", "HTTPS is required")
   }
 

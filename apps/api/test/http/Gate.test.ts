@@ -20,7 +20,9 @@ const assertSecured = ({ headers }: Answer): void => {
 }
 
 describe("ALLOWED_HOSTS", () => {
-  const environment = { ALLOWED_HOSTS: "api.example.com, .users.example, 127.0.0.1,[::1]" }
+  const environment = {
+    ALLOWED_HOSTS: "api.example.com, .users.example, 127.0.0.1,[::1], API2.Example.COM, https://api3.example.com:8443"
+  }
   it.layer(layerEmbedded(environment), { excludeTestServices: true })((it) => {
     it.effect("names who is served: in any case, on any port, a leading dot with all below it", () =>
       Effect.gen(function* () {
@@ -32,7 +34,14 @@ describe("ALLOWED_HOSTS", () => {
           "eu.users.example",
           "a.b.users.example:80",
           "127.0.0.1",
-          "[::1]:8000"
+          "[::1]:8000",
+          "api.example.com.",
+          "api.example.com:",
+          "api.example.com.:8443",
+          "eu.users.example.",
+          "api2.example.com",
+          "api3.example.com:8443",
+          "api3.example.com"
         ]) {
           assertUnauthenticated(yield* from(host))
         }
@@ -48,6 +57,13 @@ describe("ALLOWED_HOSTS", () => {
           "evilusers.example",
           "users.example.evil.test",
           "api.example.com@evil.test",
+          "evil.test/.users.example",
+          "evil.test:80/.users.example",
+          "evil.test?.users.example",
+          "evil.test#.users.example",
+          "evil.test\\.users.example",
+          ".users.example",
+          "a..users.example",
           ""
         ]) {
           const answer = yield* from(host)
@@ -77,9 +93,12 @@ describe("ALLOWED_HOSTS", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("absent, every host is served", () =>
+    it.effect("absent, every host is served, and what cannot be one is 400", () =>
       Effect.gen(function* () {
-        assertUnauthenticated(yield* from("anything.test"))
+        for (const host of ["anything.test", "user_service:8000", ""]) assertUnauthenticated(yield* from(host))
+        for (const host of ["a/b", "a@b", "a b", "a:b", "[::1", "a?b"]) {
+          assertFailure(yield* from(host), 400, "malformed_json", "The Host header is not valid")
+        }
       })
     )
   })
@@ -110,7 +129,7 @@ describe("FORCE_HTTPS", () => {
   it.layer(layerEmbedded({ FORCE_HTTPS: "true", TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8" }), {
     excludeTestServices: true
   })((it) => {
-    it.effect("sends reads over plain HTTP to HTTPS", () =>
+    it.effect("sends reads over plain HTTP to HTTPS, on its own port", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const method of ["GET", "HEAD"]) {
@@ -119,8 +138,27 @@ describe("FORCE_HTTPS", () => {
             "Host: api.example.com:8443"
           ])
           assert.strictEqual(answer.status, 308)
-          assert.strictEqual(answer.headers.get("location"), `https://api.example.com:8443${profile}?page=1`)
+          assert.strictEqual(answer.headers.get("location"), `https://api.example.com${profile}?page=1`)
           assertSecured(answer)
+        }
+      })
+    )
+
+    it.effect("sends nobody to another host, nor to another path", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        const ask = (target: string, host: string) => RawHttp.request(url, [`GET ${target} HTTP/1.1`, `Host: ${host}`])
+        for (const host of ["evil.test/.example.com", "api.example.com@evil.test", "evil.test?"]) {
+          assertFailure(yield* ask(profile, host), 400, "malformed_json", "The Host header is not valid")
+        }
+        assertRefused(yield* ask("*@evil.test/", "api.example.com"), "HTTPS is required")
+        for (const [target, host, location] of [
+          ["/%6detrics;x?a#b", "API.example.com.:8000", "https://api.example.com/%6detrics;x?a#b"],
+          ["//evil.test/", "[::1]:8000", "https://[::1]//evil.test/"],
+          [`http://api.example.com:8000${profile}`, "evil.test", `https://api.example.com${profile}`]
+        ] as const) {
+          const answer = yield* ask(target, host)
+          assert.deepStrictEqual([answer.status, answer.headers.get("location")], [308, location])
         }
       })
     )
@@ -151,11 +189,36 @@ describe("FORCE_HTTPS", () => {
           https,
           { ...https, "x-forwarded-for": "203.0.113.7" },
           { ...https, "x-forwarded-for": "203.0.113.7, 10.1.1.1" },
-          { "x-forwarded-proto": "https, http", "x-forwarded-for": "203.0.113.7, 10.1.1.1" }
+          { "x-forwarded-proto": "https, http", "x-forwarded-for": "203.0.113.7, 10.1.1.1" },
+          { "x-forwarded-proto": "HTTPS" },
+          { "x-forwarded-proto": "https, https" },
+          { "x-forwarded-proto": "https,HTTPS", "x-forwarded-for": "203.0.113.7" },
+          { "x-forwarded-proto": "https, https", "x-forwarded-for": "unknown" },
+          { "x-forwarded-proto": "https, https, https", "x-forwarded-for": "203.0.113.7, 10.1.1.1" }
         ]) {
           const answer = yield* send("GET", profile, { headers })
           assertUnauthenticated(answer)
           assert.strictEqual(answer.headers.get("strict-transport-security"), hsts)
+        }
+      })
+    )
+
+    it.effect("takes two header lines for one", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestApi
+        const ask = (...protocols: ReadonlyArray<string>) =>
+          RawHttp.request(url, [
+            `POST ${login} HTTP/1.1`,
+            "Host: a",
+            "Content-Length: 0",
+            ...protocols.map((protocol) => `X-Forwarded-Proto: ${protocol}`)
+          ])
+        assert.strictEqual((yield* ask("https", "https")).status, 422)
+        for (const protocols of [
+          ["https", "http"],
+          ["http", "https"]
+        ]) {
+          assertRefused(yield* ask(...protocols), "HTTPS is required")
         }
       })
     )
@@ -167,6 +230,11 @@ describe("FORCE_HTTPS", () => {
           { "x-forwarded-proto": "http" },
           { "x-forwarded-proto": "httpsx" },
           { "x-forwarded-proto": "http, https" },
+          { "x-forwarded-proto": "https, http" },
+          { "x-forwarded-proto": "https, http", "x-forwarded-for": "203.0.113.7" },
+          { "x-forwarded-proto": "https, http, https", "x-forwarded-for": "203.0.113.7, 10.1.1.1" },
+          { "x-forwarded-proto": "" },
+          { "x-forwarded-proto": "," },
           { "x-forwarded-proto": "https, http", "x-forwarded-for": "198.51.100.9, 203.0.113.7" },
           { "x-forwarded-ssl": "on" },
           { forwarded: "proto=https" }

@@ -161,7 +161,9 @@ export const Failures = {
     coded("precondition_failed"),
     { etag: (error) => `"${error.currentVersion}"` },
     {
-      description: "The preferences are not at a version that `If-Match` names; `ETag` has the one they are at.",
+      description:
+        "The preferences are not at a version that `If-Match` names, or at one that `If-None-Match` names; `ETag` has the " +
+        "one they are at.",
       example: new PreferencesVersionMismatch({ currentVersion: 7 })
     }
   ),

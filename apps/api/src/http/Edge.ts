@@ -66,9 +66,11 @@ export const Edge = HttpRouter.middleware(
               "Authorization",
               "Content-Type",
               "If-Match",
+              "If-None-Match",
               "Idempotency-Key",
               "X-Request-Id",
-              "traceparent"
+              "traceparent",
+              "tracestate"
             ],
             exposedHeaders: ["ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
             maxAge: 600

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
 import { successText } from "../http/Answers.ts"
-import { etagOf, expectedVersions } from "./IfMatch.ts"
+import { etagOf, expectedVersions, isKnown } from "./Preconditions.ts"
 
 /** {@link PreferencesApi} on the preferences service. */
 export const PreferencesHttp = HttpApiBuilder.group(
@@ -18,27 +18,30 @@ export const PreferencesHttp = HttpApiBuilder.group(
       headers,
       payload
     }: {
-      readonly headers: { readonly "if-match"?: string }
+      readonly headers: Parameters<typeof expectedVersions>[0]
       readonly payload: typeof PreferencesInput.Type
     }) =>
       CurrentSession.pipe(
         Effect.flatMap(({ userId }) =>
-          preferences.update(userId, preferencesPatch(payload), expectedVersions(headers["if-match"]))
+          preferences.update(userId, preferencesPatch(payload), expectedVersions(headers))
         ),
         Effect.map((updated) =>
           HttpApiSchema.withHeaders({ body: preferencesBody(updated), headers: { etag: etagOf(updated.version) } })
         )
       )
     return handlers
-      .handleRaw("find", () =>
+      .handleRaw("find", ({ headers }) =>
         CurrentSession.pipe(
           Effect.flatMap(({ userId }) => preferences.represent(userId)),
-          Effect.map(({ value, version }) =>
-            HttpServerResponse.text(successText("Preferences retrieved successfully", value), {
-              contentType: "application/json",
-              headers: { etag: etagOf(version) }
-            })
-          )
+          Effect.map(({ value, version }) => {
+            const etag = etagOf(version)
+            return isKnown(headers["if-none-match"], version)
+              ? HttpServerResponse.empty({ status: 304, headers: { etag } })
+              : HttpServerResponse.text(successText("Preferences retrieved successfully", value), {
+                  contentType: "application/json",
+                  headers: { etag }
+                })
+          })
         )
       )
       .handle("replace", update)

@@ -85,6 +85,15 @@ const unauthenticated = (operation: Operation): ReadonlyArray<Part> => {
   ]
 }
 
+const expectedWith = (
+  operation: Operation,
+  headers: Readonly<Record<string, string>>,
+  expected: Part["expected"]
+): Part["expected"] => {
+  if (operation.needsKey && "x-api-key" in headers) return 401
+  return "if-none-match" in headers && operation.headers.includes("If-None-Match") ? undefined : expected
+}
+
 const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
   const part = good(operation)
   return [
@@ -92,14 +101,18 @@ const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
       ...part,
       name: `with ${JSON.stringify(headers).slice(0, 60)}`,
       headers: { ...part.headers, ...headers },
-      expected: operation.needsKey && "x-api-key" in headers ? 401 : part.expected
+      expected: expectedWith(operation, headers, part.expected)
     })),
-    ...(operation.headers.includes("If-Match") ? entityTags : []).map((tag) => ({
-      ...part,
-      name: `if it matches ${tag.slice(0, 40)}`,
-      headers: { ...part.headers, "if-match": tag },
-      expected: undefined
-    }))
+    ...["If-Match", "If-None-Match"]
+      .filter((name) => operation.headers.includes(name))
+      .flatMap((name) =>
+        entityTags.map((tag) => ({
+          ...part,
+          name: `with ${name}: ${tag.slice(0, 40)}`,
+          headers: { ...part.headers, [name.toLowerCase()]: tag },
+          expected: undefined
+        }))
+      )
   ]
 }
 

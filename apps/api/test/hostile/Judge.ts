@@ -26,9 +26,11 @@ export const failureProblems = ({ body, status, text }: Answer): ReadonlyArray<s
     ? [`${status} is not in the envelope: ${text.slice(0, 200)}`]
     : []
 
+const bodyless = new Set([204, 304])
+
 const envelopeProblems = (operation: Operation, answer: Answer): ReadonlyArray<string> => {
   if (answer.status >= 400) return failureProblems(answer)
-  if (!isEnveloped(operation) || answer.status === 204) return []
+  if (!isEnveloped(operation) || bodyless.has(answer.status)) return []
   const keys = [...successKeys, ...(topLevel[operation.id] ?? [])].toSorted()
   return answer.body !== undefined &&
     Object.keys(answer.body).toSorted().join() === keys.join() &&
@@ -59,6 +61,6 @@ export const problemsOf = async (
     ...envelopeProblems(operation, answer),
     ...(isDeclaredType ? [] : [`${status} as ${type}`]),
     ...(conforming ? [] : [`${status} with what its schema does not have: ${text.slice(0, 300)}`]),
-    ...(status === 204 && text !== "" ? ["204 with a body"] : [])
+    ...(bodyless.has(status) && text !== "" ? [`${status} with a body`] : [])
   ]
 }

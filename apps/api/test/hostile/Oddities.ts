@@ -287,7 +287,7 @@ export const oddHeaders: ReadonlyArray<Readonly<Record<string, string>>> = [
   { upgrade: "h2c", "http2-settings": "AAMAAABkAARAAAAAAAIAAAAA" }
 ]
 
-/** For `If-Match`. */
+/** For `If-Match` and `If-None-Match`. */
 export const entityTags = [
   "*",
   '"1"',

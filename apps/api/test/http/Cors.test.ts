@@ -22,7 +22,9 @@ const preflight = (origin: string, method = "PATCH") =>
   )
 
 describe("CORS_ALLOWED_ORIGINS", () => {
-  it.layer(layerEmbedded({ CORS_ALLOWED_ORIGINS: `${ours}, ${alsoOurs}` }), { excludeTestServices: true })((it) => {
+  it.layer(layerEmbedded({ CORS_ALLOWED_ORIGINS: `${ours}/, HTTPS://Admin.Example.com:443` }), {
+    excludeTestServices: true
+  })((it) => {
     it.effect("a preflight of each of them says what they may send", () =>
       Effect.gen(function* () {
         for (const origin of [ours, alsoOurs]) {
@@ -41,9 +43,11 @@ describe("CORS_ALLOWED_ORIGINS", () => {
             "Authorization",
             "Content-Type",
             "If-Match",
+            "If-None-Match",
             "Idempotency-Key",
             "X-Request-Id",
-            "traceparent"
+            "traceparent",
+            "tracestate"
           ])
           assert.strictEqual(headers.get("access-control-max-age"), "600")
           assert.include(headers.get("vary"), "Origin")

@@ -278,7 +278,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("what is no strong tag of ours matches nothing", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
-        for (const tag of [`W/"1"`, "1", `"x"`, `""`, `"01x"`, `"-1"`, `"1`, `"99999999999999999999"`, "**"]) {
+        for (const tag of [`W/"1"`, "1", `"x"`, `""`, `"01x"`, `"01"`, `"-1"`, `"1`, `"99999999999999999999"`, "**"]) {
           assertStale(yield* update(access, {}, tag), `"1"`)
         }
       })
@@ -311,6 +311,62 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           where user_id = ${id} and event_type = 'PreferencesUpdated'`
         assert.strictEqual(told.length, 1)
         assert.deepInclude(told[0]?.preferences, { frequencyLimit: 3, version: 2, emailEnabled: true })
+      })
+    )
+  })
+  describe("If-None-Match on preferences", () => {
+    const ask = (method: string, token: string, tags: string, more: Readonly<Record<string, string>> = {}, body = {}) =>
+      Effect.flatMap(TestApi, ({ send }) =>
+        send(method, path, {
+          token,
+          headers: { "if-none-match": tags, ...more },
+          ...(method === "GET" || method === "HEAD" ? {} : { body })
+        })
+      )
+
+    it.effect("a read of a known version is 304, with the tag and no body", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        changed(yield* update(access, { frequency_limit: 1 }))
+        for (const tags of [`"2"`, `W/"2"`, "*", ` * `, `"x", "1" ,W/"2"`]) {
+          for (const method of ["GET", "HEAD"]) {
+            const { headers, status, text } = yield* ask(method, access, tags)
+            assert.deepStrictEqual([status, text, headers.get("etag")], [304, "", `"2"`], `${method} ${tags}`)
+            assert.strictEqual(headers.get("content-type"), null)
+            assert.isNotNull(headers.get("x-request-id"))
+          }
+        }
+        changed(yield* update(access, { frequency_limit: 2 }))
+        assert.strictEqual((yield* ask("GET", access, `"2"`)).status, 200)
+      })
+    )
+
+    it.effect("a read of another version is the whole, and nobody learns of one without a token", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const tags of [`"2"`, `"01"`, "1", `"1`, `w/"1"`, `"x"`, `""`, `"*"`, "**"]) {
+          const answer = yield* ask("GET", access, tags)
+          assert.strictEqual(answer.headers.get("etag"), `"1"`)
+          found(answer)
+        }
+        assert.strictEqual((yield* ask("GET", "x", "*")).status, 401)
+      })
+    )
+
+    it.effect("a write is 412 where it names the version that stands, or any, and else is made", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        for (const method of ["PUT", "PATCH"]) {
+          for (const tags of ["*", `"1"`, `W/"1"`, `"7", "1"`]) {
+            assertStale(yield* ask(method, access, tags, {}, { frequency_limit: 1 }), `"1"`)
+            assertStale(yield* ask(method, access, tags, { "if-match": `"1"` }, { frequency_limit: 1 }), `"1"`)
+            assertStale(yield* ask(method, access, tags, { "if-match": "*" }, { do_not_disturb_start: null }), `"1"`)
+          }
+        }
+        assert.strictEqual(found(yield* find(access)).frequency_limit, 50)
+        changed(yield* ask("PUT", access, `"2"`, {}, { frequency_limit: 3 }))
+        changed(yield* ask("PATCH", access, `"1", "x"`, { "if-match": `"1", "2"` }, { do_not_disturb_start: null }))
+        assert.strictEqual((yield* find(access)).headers.get("etag"), `"3"`)
       })
     )
   })

@@ -14,7 +14,7 @@ import { preferencesKey } from "../CacheKeys.ts"
 import { CacheSettings } from "../CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Representations } from "../profiles/Representations.ts"
-import { PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
+import { type ExpectedVersions, PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
 /** How a user wants to be reached. */
 export class Preferences extends Context.Service<
@@ -22,11 +22,11 @@ export class Preferences extends Context.Service<
   {
     /** The preferences in their wire representation with their version, from the cache where it has them. */
     readonly represent: (userId: UserId) => Effect.Effect<Entry, UserNotFound | ServiceUnavailable>
-    /** Sets what the patch names, if the stored version is one of `expected`. The rules hold for the merged row. */
+    /** Sets what the patch names, if the stored version is one that is expected. The rules hold for the merged row. */
     readonly update: (
       userId: UserId,
       patch: PreferencesPatch,
-      expected: ReadonlyArray<number> | "any"
+      expected: ExpectedVersions
     ) => Effect.Effect<
       UserPreferences,
       PreferencesContradictory | PreferencesVersionMismatch | UserNotFound | ServiceUnavailable
@@ -65,9 +65,9 @@ export class Preferences extends Context.Service<
       const update = Effect.fn("Preferences.update")(function* (
         userId: UserId,
         patch: PreferencesPatch,
-        expected: ReadonlyArray<number> | "any"
+        expected: ExpectedVersions
       ) {
-        const isExpected = (version: number) => expected === "any" || expected.includes(version)
+        const isExpected = (version: number) => includes(expected, version)
         const { doNotDisturbEnd: end, doNotDisturbStart: start } = patch
         while (true) {
           // One end of the quiet hours is judged beside the other, and then set only where that one still stands.
@@ -91,4 +91,9 @@ export class Preferences extends Context.Service<
       return { represent, update }
     })
   )
+}
+
+const includes = (expected: ExpectedVersions, version: number): boolean => {
+  if (expected === "any") return true
+  return "not" in expected ? !expected.not.includes(version) : expected.includes(version)
 }

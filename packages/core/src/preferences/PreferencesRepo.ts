@@ -28,18 +28,21 @@ export const PreferencesRow = Schema.Struct({
 export const toPreferences = (row: typeof PreferencesRow.Type): Preferences =>
   new Preferences(row, { disableChecks: true })
 
+/** The versions at which a change may be made: these, any, or any but these. */
+export type ExpectedVersions = ReadonlyArray<number> | "any" | { readonly not: ReadonlyArray<number> }
+
 export class PreferencesRepo extends Context.Service<
   PreferencesRepo,
   {
     readonly find: (userId: UserId) => Effect.Effect<Option.Option<Preferences>, SqlError.SqlError>
     /**
-     * Sets what the patch names and raises the version, where the stored version is one of `expected`. An update takes a
+     * Sets what the patch names and raises the version, where the stored version is one that is expected. An update takes a
      * row as it stands, so that it needs not see what the lock was waited for.
      */
     readonly updating: (
       userId: UserId,
       patch: PreferencesPatch,
-      expected: ReadonlyArray<number> | "any",
+      expected: ExpectedVersions,
       now: DateTime.Utc
     ) => OneStatement<typeof PreferencesRow.Type>
   }
@@ -49,6 +52,12 @@ export class PreferencesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(preferencesColumns("n"))
+      const condition = (expected: ExpectedVersions) => {
+        if (expected === "any") return sql``
+        return "not" in expected
+          ? sql`and n.version <> all(${expected.not}::bigint[])`
+          : sql`and n.version = any(${expected}::bigint[])`
+      }
 
       return {
         find: (userId) =>
@@ -68,7 +77,7 @@ export class PreferencesRepo extends Context.Service<
                 updated_at: DateTime.toDate(now)
               })}, version = n.version + 1
               from locked
-              where n.user_id = locked.id ${expected === "any" ? sql`` : sql`and n.version = any(${expected}::bigint[])`}
+              where n.user_id = locked.id ${condition(expected)}
               returning ${columns}
             )`,
           row: PreferencesRow,

@@ -56,6 +56,13 @@ export const parameters = {
     description: "Entity tags, or `*` for any: update only what still has one of them (RFC 9110, section 13.1.1).",
     schema: { type: "string" },
     example: '"7"'
+  },
+  "If-None-Match": {
+    name: "If-None-Match",
+    in: "header",
+    description: "Entity tags, or `*` for any: read, or update, only what has none of them (RFC 9110, section 13.1.2).",
+    schema: { type: "string" },
+    example: '"7"'
   }
 }
 

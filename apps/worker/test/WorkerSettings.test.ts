@@ -77,6 +77,20 @@ describe("the worker's settings", () => {
     })
   )
 
+  it.effect(
+    "a metrics token that no header carries is refused, in production a weak one too, and HOST without an address",
+    () =>
+      Effect.gen(function* () {
+        const METRICS_TOKEN = "short"
+        assert.deepStrictEqual(yield* problemsOf({ ...engines, NODE_ENV: "production", METRICS_TOKEN }), [
+          "METRICS_TOKEN: must have at least 32 bytes"
+        ])
+        yield* settingsOf({ ...engines, METRICS_TOKEN })
+        const wrong = yield* problemsOf({ ...engines, HOST: "a b", METRICS_TOKEN: "a\nb" })
+        assert.deepStrictEqual(wrong.map((problem) => problem.split(":")[0]).toSorted(), ["HOST", "METRICS_TOKEN"])
+      })
+  )
+
   it.effect("it wants a connection to listen, one to lead the jobs, and one for all else", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf({ ...engines, DB_POOL_SIZE: "2" }), [

@@ -1,11 +1,5 @@
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { launch, teardown } from "@user-service/telemetry/Process"
-import { Layer } from "effect"
-import * as Api from "./Api.ts"
-import { read } from "./ApiSettings.ts"
-import * as Cluster from "./Cluster.ts"
-import { version } from "./Version.ts"
+import { requireNode } from "@user-service/telemetry/NodeVersion"
 
-launch({ service: "user-service", version, portVariable: "PORT" }, read, (settings) =>
-  Cluster.layer(settings, Layer.provide(Api.layer(settings), NodeServices.layer))
-).pipe(NodeRuntime.runMain({ disableErrorReporting: true, teardown }))
+requireNode()
+// Not before: the program would not even load on an older Node.
+await import("./Program.ts")

@@ -1,4 +1,5 @@
-import { NodeRuntime } from "@effect/platform-node"
-import { run } from "./Cli.ts"
+import { requireNode } from "@user-service/telemetry/NodeVersion"
 
-NodeRuntime.runMain(run, { disableErrorReporting: true })
+requireNode()
+// Not before: the program would not even load on an older Node.
+await import("./Program.ts")

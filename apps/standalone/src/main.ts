@@ -1,10 +1,5 @@
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { version } from "@user-service/api/Version"
-import { launch, teardown } from "@user-service/telemetry/Process"
-import { Layer } from "effect"
-import * as Standalone from "./Standalone.ts"
-import { read } from "./StandaloneSettings.ts"
+import { requireNode } from "@user-service/telemetry/NodeVersion"
 
-launch({ service: "user-service", version, portVariable: "PORT" }, read, (settings) =>
-  Layer.provide(Standalone.layer(settings), NodeServices.layer)
-).pipe(NodeRuntime.runMain({ disableErrorReporting: true, teardown }))
+requireNode()
+// Not before: the program would not even load on an older Node.
+await import("./Program.ts")

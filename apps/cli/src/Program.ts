@@ -1,0 +1,4 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { run } from "./Cli.ts"
+
+NodeRuntime.runMain(run, { disableErrorReporting: true })

@@ -6,13 +6,11 @@ import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+// What `npm run cli` runs.
+const starter = fileURLToPath(new URL("../../../infra/run.mjs", import.meta.url))
 
 /** For tests that start programs, which takes seconds where all tests share two cores. */
 export const patient = { timeout: 120_000 }
-
-// Without it each start would compile the same sources anew.
-const NODE_COMPILE_CACHE = join(tmpdir(), "user-service-compile-cache")
 
 /** What a program said, and its exit code. */
 export interface Outcome {
@@ -33,8 +31,8 @@ export interface Given {
 /** How the command line starts the program. */
 export const commandLine = (args: ReadonlyArray<string>): readonly [string, ...Array<string>] => [
   process.execPath,
-  "--conditions=@user-service/source",
-  main,
+  starter,
+  "cli",
   ...args
 ]
 
@@ -42,7 +40,7 @@ export const commandLine = (args: ReadonlyArray<string>): readonly [string, ...A
 export const environment = (variables: Readonly<Record<string, string>> = {}): Record<string, string> => {
   const { HOME = "", PATH = "" } = process.env
   // The least work a hash may cost, or the tests wait for it.
-  return { HOME, PATH, NODE_COMPILE_CACHE, BCRYPT_COST: "10", ...variables }
+  return { HOME, PATH, BCRYPT_COST: "10", ...variables }
 }
 
 /** Starts the program and waits for its end; one that does not end is killed with the test. */

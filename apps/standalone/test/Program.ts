@@ -65,7 +65,7 @@ export const launch = Effect.fnUntraced(function* (environment: Environment, app
   const cwd = yield* folder
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(node, ["--conditions=@user-service/source", join(root, `apps/${app}/src/main.ts`)], {
+      spawn(node, [join(root, "infra/run.mjs"), app], {
         cwd,
         // Nothing of the tests' own environment, which says it is one of tests.
         env: { PATH: process.env["PATH"], HOME: cwd, PORT: "0", ...environment },

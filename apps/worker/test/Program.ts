@@ -23,11 +23,8 @@ export interface Program {
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
-const command = [join(root, "node_modules/.bin/node"), "--conditions=@user-service/source"] as const
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-
-// Without it each start would compile the same sources anew.
-const NODE_COMPILE_CACHE = join(tmpdir(), "user-service-compile-cache")
+// What `npm run worker` runs.
+const command = [join(root, "node_modules/.bin/node"), join(root, "infra/run.mjs"), "worker"] as const
 
 const longestWait = "60 seconds"
 
@@ -37,13 +34,13 @@ export const start = Effect.fnUntraced(function* (environment: Readonly<Record<s
     Effect.promise(() => mkdtemp(join(tmpdir(), "worker-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
   )
-  const [node, ...flags] = command
+  const [node, ...args] = command
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(node, [...flags, main], {
+      spawn(node, args, {
         cwd,
         // Nothing of the tests' own environment, which says it is one of tests.
-        env: { PATH: process.env["PATH"], HOME: cwd, NODE_COMPILE_CACHE, WORKER_PORT: "0", ...environment },
+        env: { PATH: process.env["PATH"], HOME: cwd, WORKER_PORT: "0", ...environment },
         stdio: ["ignore", "pipe", "pipe"]
       })
     ),

@@ -1,0 +1,114 @@
+import { build } from "esbuild"
+import { cp, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { basename, dirname, join, relative } from "node:path"
+
+const root = dirname(import.meta.dirname)
+const security = join(root, "packages/security")
+const database = join(root, "packages/database")
+
+export interface AppBundle {
+  /** The app's folder in `apps`. */
+  readonly app: string
+  /** Made anew. */
+  readonly outdir: string
+  /** Whether it works without this clone, in a container for example. Else it points to the files here. */
+  readonly portable: boolean
+}
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly engines: { readonly node: string }
+}
+
+const manifestOf = async (folder: string): Promise<Manifest> =>
+  JSON.parse(await readFile(join(folder, "package.json"), "utf8"))
+
+// The packages of this workspace that an app consists of, itself among them, by their folders.
+const partsOf = async (folder: string, found = new Map<string, Manifest>()): Promise<Map<string, Manifest>> => {
+  if (found.has(folder)) return found
+  const manifest = await manifestOf(folder)
+  found.set(folder, manifest)
+  for (const [name, version] of Object.entries(manifest.dependencies ?? {})) {
+    if (version.startsWith("workspace:")) await partsOf(await realpath(join(folder, "node_modules", name)), found)
+  }
+  return found
+}
+
+const place = (from: string, to: string, portable: boolean) =>
+  portable
+    ? cp(from, to, { recursive: true, dereference: true })
+    : mkdir(dirname(to), { recursive: true }).then(() => symlink(from, to, "junction"))
+
+/**
+ * Makes one program of an app: `main.js`, which refuses a Node that is too old, the code that it loads, and beside them,
+ * where the app has them, the hashing thread's, the documentation pages and what cannot be bundled. Answers the paths of
+ * the workspace's files that went into it, from the root.
+ */
+export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<ReadonlyArray<string>> => {
+  const folder = join(root, "apps", app)
+  const parts = await partsOf(folder)
+  const hashes = parts.has(security)
+  await rm(outdir, { recursive: true, force: true })
+  const { metafile } = await build({
+    entryPoints: {
+      main: join(folder, "src/main.ts"),
+      ...(hashes ? { "hash-worker": join(security, "src/hash-worker.ts") } : {})
+    },
+    absWorkingDir: root,
+    outdir,
+    bundle: true,
+    // What main.ts imports after its check is a file of its own, else it would be loaded before it.
+    splitting: true,
+    metafile: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    conditions: ["@user-service/source"],
+    minifyWhitespace: portable,
+    // Effect would carry Node's async context (AsyncLocalStorage) through every wait of a fiber, which takes five hundredths
+    // of what a request costs; nothing here has any, as fibers have contexts of their own (decision 0014).
+    define: { "globalThis.process.getBuiltinModule": "undefined" },
+    sourcemap: "linked",
+    sourcesContent: portable,
+    legalComments: portable ? "linked" : "none",
+    // Native addons, and PGlite, which loads files beside itself and serves no production.
+    external: ["@node-rs/bcrypt", "@electric-sql/pglite", "bufferutil", "utf-8-validate"],
+    banner: {
+      js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);'
+    },
+    logLevel: "warning"
+  })
+  if (hashes) await placeBcrypt(outdir, portable)
+  if (!portable && parts.has(database)) {
+    const pglite = "node_modules/@electric-sql/pglite"
+    await place(await realpath(join(database, pglite)), join(outdir, pglite), portable)
+  }
+  for (const part of parts.keys()) if (part.endsWith("/api")) await placePages(part, outdir, portable)
+  const { engines, name, version } = await manifestOf(folder)
+  const manifest = { name, version, private: true, type: "module", engines, scripts: { start: "node main.js" } }
+  await writeFile(join(outdir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)
+  const manifests = [...parts.keys()].map((part) => relative(root, join(part, "package.json")))
+  return [...manifests, ...Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules"))]
+}
+
+// The addon and the one binary of it that fits this machine: pnpm puts them side by side.
+const placeBcrypt = async (outdir: string, portable: boolean) => {
+  const bcrypt = await realpath(join(security, "node_modules/@node-rs/bcrypt"))
+  for (const name of await readdir(dirname(bcrypt))) {
+    await place(await realpath(join(dirname(bcrypt), name)), join(outdir, "node_modules/@node-rs", name), portable)
+  }
+}
+
+const placePages = async (api: string, outdir: string, portable: boolean) => {
+  const { resolve } = createRequire(join(api, "package.json"))
+  for (const path of [
+    "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui.css",
+    "redoc/bundles/redoc.standalone.js"
+  ]) {
+    await place(resolve(path), join(outdir, "docs", basename(path)), portable)
+  }
+}

@@ -1,0 +1,120 @@
+// Installs the dependencies where they are not those of the lockfile and the manifests, and does nothing, in a few
+// milliseconds, where they are. Plain JavaScript without dependencies, because it runs on any Node 20 before the install.
+
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { delimiter, dirname, join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** What the install leaves behind goes with node_modules. */
+export const cache = join(root, "node_modules/.cache/user-service")
+
+/** Ends the process with a message for the person at the terminal. */
+export const fail = (message) => {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}
+
+const read = (path) => readFileSync(join(root, path), "utf8")
+
+const packages = () =>
+  ["apps", "packages"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .map((name) => `${folder}/${name}`)
+      .filter((path) => existsSync(join(root, path, "package.json")))
+  )
+
+/** Stands for all that decides what is installed. */
+export const fingerprint = () => {
+  const hash = createHash("sha256").update(`${process.platform} ${process.arch}`)
+  const manifests = ["", ...packages()].map((path) => join(path, "package.json"))
+  for (const path of ["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifests]) hash.update(`\0${path}\0${read(path)}`)
+  return hash.digest("hex")
+}
+
+// pnpm gives each package that has dependencies a folder of its own.
+const isWhole = () =>
+  existsSync(join(root, "node_modules/.bin")) &&
+  packages().every(
+    (path) =>
+      JSON.parse(read(`${path}/package.json`)).dependencies === undefined ||
+      existsSync(join(root, path, "node_modules"))
+  )
+
+/** Runs npx by the Node that it was installed with, beside which it finds its configuration, and not by this clone's. */
+export const npx = (args, options) =>
+  spawnSync("npx", ["--yes", ...args], {
+    cwd: root,
+    shell: process.platform === "win32",
+    env: {
+      ...process.env,
+      PATH: (process.env.PATH ?? "")
+        .split(delimiter)
+        .filter((folder) => !folder.startsWith(join(root, "node_modules")))
+        .join(delimiter)
+    },
+    ...options
+  })
+
+const stamp = join(cache, "installed")
+const lock = join(cache, "installing")
+
+const isInstalled = (wanted) => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && isWhole()
+
+const isRunning = (pid) => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error.code === "EPERM"
+  }
+}
+
+// Of two starts at once one installs, because pnpm does not expect another in the same folder.
+const takeLock = () => {
+  mkdirSync(cache, { recursive: true })
+  for (;;) {
+    try {
+      return writeFileSync(lock, String(process.pid), { flag: "wx" })
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error
+    }
+    const holder = Number(existsSync(lock) ? readFileSync(lock, "utf8") : 0)
+    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true })
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  }
+}
+
+export const install = () => {
+  if (Number.parseInt(process.versions.node, 10) < 20) {
+    fail(`The User Service needs Node 20 or newer to install, and this is ${process.version}.`)
+  }
+  const wanted = fingerprint()
+  if (isInstalled(wanted)) return
+  takeLock()
+  process.once("exit", () => rmSync(lock, { force: true }))
+  if (!isInstalled(wanted)) installWith(JSON.parse(read("package.json")).devEngines.packageManager.version, wanted)
+  rmSync(lock, { force: true })
+}
+
+const installWith = (version, wanted) => {
+  rmSync(stamp, { force: true })
+  const started = Date.now()
+  process.stderr.write(`Installing dependencies with pnpm ${version}: half a minute the first time ...\n`)
+  const reporter = process.stderr.isTTY ? "default" : "append-only"
+  const { error, status } = npx([`pnpm@${version}`, "install", "--frozen-lockfile", `--reporter=${reporter}`], {
+    // Standard output is for what the program says.
+    stdio: ["ignore", 2, 2]
+  })
+  if (status !== 0) {
+    const reason = error === undefined ? `pnpm ended with ${status ?? "a signal"}, see above` : error.message
+    fail(
+      `The dependencies could not be installed: ${reason}. After a change to a package.json: npx pnpm@${version} install`
+    )
+  }
+  writeFileSync(stamp, wanted)
+  process.stderr.write(`Installed in ${Math.round((Date.now() - started) / 1000)} s.\n`)
+}

@@ -1,0 +1,26 @@
+// Runs a program of this clone and installs what is missing before: `node infra/start.mjs standalone`. Plain JavaScript
+// without dependencies, as all that it loads, because it runs on any Node 20 before the install.
+
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import process from "node:process"
+import { fail, install, root } from "./Installation.mjs"
+
+// The same call by the Node that comes with the install.
+const handOver = (node) => {
+  const child = spawn(node, [join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // A terminal sends Ctrl-C to both.
+    process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))
+  }
+  child.on("error", (error) => fail(`${node} could not be started: ${error.message}`))
+  child.on("exit", (code, signal) => {
+    if (signal === null) return process.exit(code ?? 1)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}
+
+install()
+if (Number.parseInt(process.versions.node, 10) < 24) handOver(join(root, "node_modules/node/bin/node"))
+else await import("./run.mjs")

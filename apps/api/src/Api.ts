@@ -1,5 +1,5 @@
 import * as Redis from "@user-service/cache/Redis"
-import * as Migrations from "@user-service/database/Migrations"
+import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import { Effect, Layer, Option } from "effect"
@@ -10,8 +10,7 @@ import { Engines, requireEngines } from "./health/Engines.ts"
 import * as RedisEngines from "./RedisEngines.ts"
 import * as Server from "./Server.ts"
 
-const required = (variable: string) =>
-  new SettingsInvalid({ problems: [`${variable}: required, as other processes share it; \`npm start\` needs none`] })
+const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /**
  * One process of the API. What lasts and what is shared is in PostgreSQL and Redis, so that any number may run. It starts
@@ -21,11 +20,17 @@ export const layer = (settings: ApiSettings) => Layer.unwrap(make(settings))
 
 const make = Effect.fnUntraced(function* (settings: ApiSettings) {
   const { database, redisUrl } = settings
-  if (Option.isNone(database)) return yield* required("DATABASE_URL (or DB_HOST)")
-  if (Option.isNone(redisUrl)) return yield* required("REDIS_URL")
+  if (Option.isNone(database) || Option.isNone(redisUrl)) {
+    return yield* new SettingsInvalid({
+      problems: [
+        ...(Option.isNone(database) ? [required("DATABASE_URL (or DB_HOST)")] : []),
+        ...(Option.isNone(redisUrl) ? [required("REDIS_URL")] : [])
+      ]
+    })
+  }
   return Layer.effectDiscard(announce).pipe(
     Layer.provide(Server.layer(settings)),
-    Layer.provide(Layer.effectDiscard(Migrations.run)),
+    Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     Layer.provide(Layer.effectDiscard(requireEngines(["database"]))),
     Layer.provide(Engines.layer(settings)),
     Layer.provide([

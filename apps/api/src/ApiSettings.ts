@@ -5,6 +5,7 @@ import { config as limitsConfig } from "@user-service/core/limits/Limits"
 import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Registrations"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
+import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
 import { config as hostConfig } from "@user-service/domain/ListenHost"
@@ -38,6 +39,7 @@ export const parts = {
     Config.map(Duration.seconds)
   ),
   database: Postgres.config,
+  migrateOnStart: MigrateOnStart.config,
   redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,

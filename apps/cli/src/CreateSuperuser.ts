@@ -1,4 +1,5 @@
 import { StaffAccounts } from "@user-service/core/accounts/StaffAccounts"
+import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Username } from "@user-service/domain/User"
 import { EmailInput } from "@user-service/schema/Input"
 import { Console, Effect } from "effect"
@@ -19,7 +20,7 @@ export const createSuperuser = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ email, username }) {
-    yield* Database.requireMigrated
+    yield* requireMigrated
     const password = yield* NewPassword.read
     const accounts = yield* StaffAccounts
     const id = yield* accounts.create({

@@ -1,11 +1,10 @@
 import * as DataDir from "@user-service/database/DataDir"
-import * as Migrations from "@user-service/database/Migrations"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Environment from "@user-service/domain/Environment"
 import { wordsOf } from "@user-service/telemetry/Failure"
 import { Console, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient, type SqlError, SqlSchema } from "effect/sql"
+import { SqlClient, type SqlError } from "effect/sql"
 import { oneLine } from "./Failure.ts"
 import * as Settings from "./Settings.ts"
 
@@ -16,13 +15,6 @@ export class DatabaseUnusable extends Schema.TaggedError<DatabaseUnusable>()("Da
 }) {
   override get message() {
     return `${this.name} cannot be used: ${this.problem}`
-  }
-}
-
-/** The schema is absent or older than this release. */
-export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {}) {
-  override get message() {
-    return "The database has not the schema of this release: run migrate first"
   }
 }
 
@@ -61,20 +53,3 @@ export const layer = Layer.unwrap(
       : embedded(dataDir)
   })
 )
-
-const newest = Math.max(...Object.keys(Migrations.migrations).map((name) => Number.parseInt(name, 10)))
-
-/** Fails unless everything is migrated that this release knows. */
-export const requireMigrated = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const latest = SqlSchema.findOneOption({
-    Request: Schema.Void,
-    Result: Schema.Struct({ id: Schema.Int }),
-    execute: () => sql`select migration_id as id from migrations order by migration_id desc limit 1`
-  })
-  const found = yield* latest(undefined).pipe(
-    // No table of them at all.
-    Effect.catchReason("SqlError", "SqlSyntaxError", () => Effect.succeedNone)
-  )
-  if (Option.isNone(found) || found.value.id < newest) return yield* new NotMigrated()
-})

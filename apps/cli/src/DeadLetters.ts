@@ -1,5 +1,6 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { DeadLettersRepo, type Which } from "@user-service/core/dead-letters/DeadLettersRepo"
+import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Storage } from "@user-service/database/Storage"
 import { type DeadLetter, DeadLetterId } from "@user-service/domain/DeadLetter"
 import { Array, Console, DateTime, Effect, Layer, Option, Schema } from "effect"
@@ -54,7 +55,7 @@ const whichOf = (named: Named): Which => ({
 
 /** Those that the call names. What dies again meanwhile has another id, and is not among them. */
 export const findSome = Effect.fnUntraced(function* (named: Named & { readonly all: boolean; readonly limit: number }) {
-  yield* Database.requireMigrated
+  yield* requireMigrated
   if (!named.all && named.ids.length === 0 && Option.isNone(named.reason)) return yield* new NoneNamed()
   return yield* DeadLetters.use((letters) => letters.find(whichOf(named), named.limit))
 })
@@ -89,7 +90,7 @@ export const deadLettersList = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ bodies, limit, ...named }) {
-    yield* Database.requireMigrated
+    yield* requireMigrated
     const letters = yield* DeadLetters
     const found = yield* letters.find(whichOf(named), limit)
     const contents = bodies

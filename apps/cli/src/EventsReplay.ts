@@ -1,5 +1,6 @@
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { Replays } from "@user-service/core/outbox/Replays"
+import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Storage } from "@user-service/database/Storage"
 import { Rfc3339 } from "@user-service/domain/Rfc3339"
 import { Console, DateTime, Layer, Effect } from "effect"
@@ -18,7 +19,7 @@ export const eventsReplay = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ since }) {
-    yield* Database.requireMigrated
+    yield* requireMigrated
     const replays = yield* Replays
     const count = yield* replays.since(since)
     yield* Console.log(`${count} events since ${DateTime.formatIso(since)} wait to be published again`)

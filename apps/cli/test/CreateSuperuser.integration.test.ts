@@ -1,3 +1,4 @@
+import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@user-service/database/Postgres"
 import { freshDatabase } from "@user-service/database/testing/TestDatabase"
@@ -94,7 +95,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), SUPERUSER_PASSWORD: goodPassword }
       const create = cli(["create-superuser", "--email", "ada@example.com"], { cwd, env })
-      const refusal = { stdout: "", ...failure("The database has not the schema of this release: run migrate first") }
+      const refusal = { stdout: "", ...failure(new NotMigrated().message) }
       assert.deepStrictEqual(yield* create, refusal)
       yield* cli(["migrate"], { cwd, env })
       const sql = yield* sqlOf(env.DATABASE_URL)

@@ -1,3 +1,4 @@
+import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@user-service/database/Postgres"
 import { freshDatabase } from "@user-service/database/testing/TestDatabase"
@@ -52,7 +53,7 @@ describe.skipIf(databaseUrl === "")("events replay on PostgreSQL", patient, () =
       const unmigrated = yield* cli(["events", "replay", "--since", "2026-11-24T10:00:00Z"], { cwd, env })
       assert.deepStrictEqual(unmigrated, {
         stdout: "",
-        ...failure("The database has not the schema of this release: run migrate first")
+        ...failure(new NotMigrated().message)
       })
     })
   )

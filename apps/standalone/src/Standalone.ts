@@ -8,7 +8,7 @@ import { Places } from "@user-service/cache/Places"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import * as DataDir from "@user-service/database/DataDir"
-import * as Migrations from "@user-service/database/Migrations"
+import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Worker from "@user-service/worker/Worker"
@@ -56,7 +56,7 @@ export const layer = (settings: StandaloneSettings) => {
     Layer.provide(Server.layer({ ...settings, shutdownGrace })),
     // A turn holds a connection that requests want too.
     Layer.provide(Worker.layer({ ...settings.work, finishWithin, turns: 1 })),
-    Layer.provide(Layer.effectDiscard(Migrations.run)),
+    Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     // Who names an engine wants to hear now that it is not there.
     Layer.provide(Layer.effectDiscard(requireEngines(["database", "cache", "broker"]))),
     Layer.provide(EnginesLive),

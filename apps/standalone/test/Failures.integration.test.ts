@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { Effect } from "effect"
 import * as Engines from "./Engines.ts"
 import * as Program from "./Program.ts"
@@ -33,6 +34,27 @@ describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
           )
         }),
       120_000
+    )
+  }
+})
+
+describe.skipIf(!Engines.areThere)("with MIGRATE_ON_START=off", () => {
+  for (const app of ["standalone", "api"] as const) {
+    it.live(
+      `a start refuses a database that is not migrated, and leaves it as it is: ${app}`,
+      () =>
+        Effect.gen(function* () {
+          const engines = { ...(yield* Engines.all), MIGRATE_ON_START: "off" }
+          for (const attempt of [1, 2]) {
+            const { code, stderr, stdout } = yield* Program.run(engines, app)
+            assert.deepStrictEqual(
+              { code, stderr, stdout },
+              { code: 1, stderr: `${new NotMigrated().message}\n`, stdout: "" },
+              `start ${attempt}`
+            )
+          }
+        }),
+      300_000
     )
   }
 })

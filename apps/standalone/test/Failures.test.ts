@@ -106,9 +106,12 @@ describe("a program that cannot start says why in one message and ends with 1", 
     "the API alone asks for the engines that its processes share",
     () =>
       Effect.gen(function* () {
-        const required = (variable: string) =>
-          `The configuration is not valid:\n  - ${variable}: required, as other processes share it; \`npm start\` needs none`
-        yield* refuses({}, required("DATABASE_URL (or DB_HOST)"), "api")
+        const required = (...variables: ReadonlyArray<string>) =>
+          [
+            "The configuration is not valid:",
+            ...variables.map((name) => `  - ${name}: required, as other processes share it; \`npm start\` needs none`)
+          ].join("\n")
+        yield* refuses({}, required("DATABASE_URL (or DB_HOST)", "REDIS_URL"), "api")
         yield* refuses({ DATABASE_URL: `postgres://${closed}/x` }, required("REDIS_URL"), "api")
       }),
     timeout

@@ -24,7 +24,7 @@ import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
 import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
 import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
-import * as Migrations from "@user-service/database/Migrations"
+import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { Storage } from "@user-service/database/Storage"
 import { EngineUnusable } from "@user-service/domain/EngineUnusable"
@@ -156,7 +156,7 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
   return Layer.effectDiscard(announce).pipe(
     Layer.provide(layerShutdown({ notice: Duration.zero })),
     Layer.provide(layer({ ...work, turns: turnsWith(database.poolSize) })),
-    Layer.provide(Layer.effectDiscard(Migrations.run)),
+    Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     Layer.provide(Probes),
     Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
     Layer.provide(requireDatabase),

@@ -2,6 +2,7 @@ import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
 import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
+import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { maxReach } from "@user-service/domain/Delivery"
 import * as Environment from "@user-service/domain/Environment"
@@ -35,6 +36,7 @@ const parts = {
   ),
   metricsToken: MetricsToken.config,
   database: Postgres.config,
+  migrateOnStart: MigrateOnStart.config,
   redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
   logs: Logs.config,

@@ -1,3 +1,4 @@
+import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { once } from "node:events"
@@ -105,6 +106,11 @@ describe.skipIf(!Engines.areThere)(
         assert.deepInclude(yield* failure({ DATABASE_URL: unknown.href }), {
           code: 1,
           stderr: `The database refuses: database "no_such_database" does not exist\n`
+        })
+        const empty = yield* Engines.freshDatabase
+        assert.deepInclude(yield* failure({ DATABASE_URL: empty, MIGRATE_ON_START: "off" }), {
+          code: 1,
+          stderr: `${new NotMigrated().message}\n`
         })
         const wrong = yield* failure({ OUTBOX_RETENTION: "soon", WORKER_PORT: "-1" })
         assert.strictEqual(wrong.code, 1)

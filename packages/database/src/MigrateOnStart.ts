@@ -1,0 +1,39 @@
+import { Config, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, SqlSchema } from "effect/sql"
+import * as Migrations from "./Migrations.ts"
+
+/** `MIGRATE_ON_START`: whether a program brings the database to the newest schema before it serves. */
+export const config = Config.Boolean("MIGRATE_ON_START").pipe(Config.withDefault(true))
+
+/** The database has no schema, or that of an older release. */
+export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {}) {
+  override get message() {
+    return "The database does not have the schema of this release: run `npm run cli -- migrate`, or start with MIGRATE_ON_START=on"
+  }
+}
+
+const newest = Math.max(...Object.keys(Migrations.migrations).map((name) => Number.parseInt(name, 10)))
+
+/** Fails unless every migration of this release was applied. A database that a newer release has migrated is good. */
+export const requireMigrated = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const latest = SqlSchema.findOneOption({
+    Request: Schema.Void,
+    Result: Schema.Struct({ id: Schema.Int }),
+    execute: () => sql`select migration_id as id from migrations order by migration_id desc limit 1`
+  })
+  const found = yield* latest(undefined).pipe(
+    // There is no such table before the first migration.
+    Effect.catchReason("SqlError", "SqlSyntaxError", () => Effect.succeedNone)
+  )
+  if (Option.isNone(found) || found.value.id < newest) return yield* new NotMigrated()
+})
+
+/** Migrates the database, or where `migrates` is false requires that it is migrated. */
+export const layer = (migrates: boolean) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      if (migrates) return yield* Effect.asVoid(Migrations.run)
+      return yield* requireMigrated
+    })
+  )

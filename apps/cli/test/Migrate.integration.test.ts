@@ -43,6 +43,28 @@ describe.skipIf(databaseUrl === "")("migrate on PostgreSQL", patient, () => {
     })
   )
 
+  it.live("lists the accounts that share a mailbox under two spellings", () =>
+    Effect.gen(function* () {
+      const env = { DATABASE_URL: yield* freshDatabase(databaseUrl) }
+      const sql = yield* sqlOf(env.DATABASE_URL)
+      yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
+      const insert = (id: string, email: string, canonical: string | null) => sql`
+        insert into users (id, email, email_canonical, username, password_hash, created_at, updated_at)
+        values (${id}, ${email}, ${canonical}, ${id}, '', now(), now())`
+      const [holder, other] = ["0193a5c2-7b1b-7d3e-8c05-41a7f2b6e9d8", "0193a5c2-7b1b-7d3e-8c05-41a7f2b6e9d9"] as const
+      yield* insert(holder, "zoë@bücher.example", "zoë@xn--bcher-kva.example")
+      yield* insert(other, "zoë@xn--bcher-kva.example", null)
+      assert.deepStrictEqual(yield* cli(["migrate"], { cwd: yield* folder, env }), {
+        code: 0,
+        stdout:
+          nothing +
+          `Account ${other} (zoë@xn--bcher-kva.example) has the mailbox of account ${holder} (zoë@bücher.example): ` +
+          "it can log in by exactly this spelling only\n",
+        stderr: ""
+      })
+    })
+  )
+
   it.live("takes the parts of the address too; a migration that fails leaves nothing behind and is one line", () =>
     Effect.gen(function* () {
       const url = yield* freshDatabase(databaseUrl)

@@ -18,7 +18,8 @@ import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionId } from "@user-service/domain/Session"
-import { Email, PhoneNumber, UserId, Username, type UserNotFound } from "@user-service/domain/User"
+import { Email } from "@user-service/domain/Email"
+import { PhoneNumber, UserId, Username, type UserNotFound } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { createHash, randomBytes, randomUUID } from "node:crypto"
@@ -156,7 +157,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       Effect.gen(function* () {
         const repo = yield* AccountsRepo
         yield* assertIndexed({
-          credentials: [repo.credentials(Email.make("user777@example.org"), now)],
+          credentials: [repo.credentials({ spelling: "user777@example.org", canonical: "user777@example.org" }, now)],
           owner: [repo.owner(userId)],
           insert: [
             repo.insert(
@@ -236,6 +237,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const profiles = yield* ProfilesRepo
         yield* assertIndexed({
           find: [profiles.find(userId)],
+          names: [profiles.names(userId)],
           update: [profiles.update(userId, { username: Username.make("another"), firstName: "A" }, now)]
         } satisfies OperationsOf<Omit<ProfilesRepo["Service"], "findMany">>)
         yield* assertIndexed({ findMany: [profiles.findMany([userId, UserId.make(idOf(779))])] }, { batch: true })

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { direct } from "./DirectSql.ts"
+import * as EmailCanonicals from "./EmailCanonicals.ts"
 import users from "./migrations/0001_users.ts"
 import sessions from "./migrations/0002_sessions.ts"
 import pushTokens from "./migrations/0003_push_tokens.ts"
@@ -13,6 +14,7 @@ import deadLetters from "./migrations/0009_dead_letters.ts"
 import loginAddressesAge from "./migrations/0010_login_addresses_age.ts"
 import auditPartitions from "./migrations/0011_audit_partitions.ts"
 import orderedIds from "./migrations/0012_ordered_ids.ts"
+import emailCanonical from "./migrations/0013_email_canonical.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -27,7 +29,8 @@ export const migrations = {
   "0009_dead_letters": deadLetters,
   "0010_login_addresses_age": loginAddressesAge,
   "0011_audit_partitions": auditPartitions,
-  "0012_ordered_ids": orderedIds
+  "0012_ordered_ids": orderedIds,
+  "0013_email_canonical": emailCanonical
 }
 
 // Any number no one else takes for an advisory lock in this database.
@@ -35,22 +38,25 @@ const lockId = 7_301_529
 
 /**
  * Brings the database to the newest schema, in one transaction, and answers the migrations that were still to do. Safe to
- * run in several processes at once: one migrates, the others wait and find nothing left.
+ * run in several processes at once: one migrates, the others wait and find nothing left. What a migration left to be done
+ * to the rows follows in transactions of its own, so that they are locked for moments only.
  */
 export const run: Effect.Effect<
   ReadonlyArray<readonly [id: number, name: string]>,
   Migrator.MigrationError | SqlError.SqlError,
   SqlClient.SqlClient
 > = Effect.flatMap(direct, (sql) =>
-  sql.withTransaction(
-    Effect.gen(function* () {
-      // A migration may take longer than a request's statement, and so may the wait for another process's.
-      yield* sql`set local statement_timeout = 0`
-      yield* sql`select pg_advisory_xact_lock(${lockId})`
-      yield* makeTable(sql)
-      return yield* Effect.provideService(migrate, SqlClient.SqlClient, sql)
-    })
-  )
+  sql
+    .withTransaction(
+      Effect.gen(function* () {
+        // A migration may take longer than a request's statement, and so may the wait for another process's.
+        yield* sql`set local statement_timeout = 0`
+        yield* sql`select pg_advisory_xact_lock(${lockId})`
+        yield* makeTable(sql)
+        return yield* Effect.provideService(migrate, SqlClient.SqlClient, sql)
+      })
+    )
+    .pipe(Effect.tap(EmailCanonicals.fill(sql)))
 )
 
 // The migrator would make it too, but of a role that may not it would only tell that the transaction is aborted.

@@ -1,5 +1,5 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
+import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { apart, sentAhead } from "./Pipelining.ts"
 
@@ -88,14 +88,16 @@ export class Storage extends Context.Service<
   )
 }
 
-/** Turns the violation of one constraint into the fact it stands for. */
+/** Turns the violation of a constraint, or of any of several, into the fact it stands for. */
 export const onUniqueViolation =
-  <F>(constraint: string, onViolation: () => F) =>
+  <F>(constraints: string | ReadonlyArray<string>, onViolation: () => F) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | F, R> =>
     Effect.catchIf(
       effect,
       (error) =>
-        SqlError.isSqlError(error) && error.reason._tag === "UniqueViolation" && error.reason.constraint === constraint,
+        SqlError.isSqlError(error) &&
+        error.reason._tag === "UniqueViolation" &&
+        Array.ensure(constraints).includes(error.reason.constraint),
       () => Effect.fail(onViolation())
     )
 

@@ -2,11 +2,12 @@ import { Schema } from "effect"
 import { Preferences } from "./Preferences.ts"
 import { DeviceToken, Platform, PushTokenId, TokenRemovalReason } from "./PushToken.ts"
 import { RevocationReason, SessionId } from "./Session.ts"
-import { Email, UserId, Username } from "./User.ts"
+import { UserId, Username } from "./User.ts"
 
 export class UserRegistered extends Schema.TaggedClass<UserRegistered>()("UserRegistered", {
   userId: UserId,
-  email: Email,
+  // As the account has it: what was stored before a rule for new addresses is not judged by it.
+  email: Schema.String.pipe(Schema.brand("Email")),
   username: Username
 }) {}
 

@@ -1,35 +1,12 @@
 import { Schema } from "effect"
+import { canonicalEmail, Email, normaliseEmail } from "./Email.ts"
 import { Preferences } from "./Preferences.ts"
 import { Profile } from "./Profile.ts"
-import { isUpTo } from "./Text.ts"
+import { isReservedUsername } from "./ReservedUsernames.ts"
 
 /** A user's id: a UUID, version 7 for every row made here (RFC 9562). */
 export const UserId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("UserId"))
 export type UserId = typeof UserId.Type
-
-/** The longest e-mail address a mail transport carries (RFC 5321, section 4.5.3.1.3, less the angle brackets). */
-export const maxEmailLength = 254
-
-// A dot-string (RFC 5321, section 4.1.2) and a domain with a dot, without the quoted and commented forms that no person
-// has: those are legal but only ever typed by mistake or malice.
-const emailPattern =
-  /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])$/u
-
-/** An e-mail address in the one form it is stored and compared in: trimmed and lower-cased, see {@link normaliseEmail}. */
-export const Email = Schema.String.check(
-  isUpTo(maxEmailLength),
-  Schema.isPattern(emailPattern, {
-    message: "Enter a valid email address.",
-    // Generated are plain ones: the classes of the pattern are more than a generator can make texts of.
-    arbitraryConstraint: {
-      patterns: [{ source: "^[a-z0-9+_-]{1,20}(\\.[a-z0-9]{1,9})?@[a-z0-9]{1,20}\\.[a-z]{2,9}$", flags: "" }]
-    }
-  })
-).pipe(Schema.brand("Email"))
-export type Email = typeof Email.Type
-
-/** Makes two spellings of one address equal. Idempotent. */
-export const normaliseEmail = (text: string): string => text.trim().toLowerCase()
 
 /** The longest username. */
 export const maxUsernameLength = 150
@@ -41,6 +18,26 @@ export const Username = Schema.String.check(
   })
 ).pipe(Schema.brand("Username"))
 export type Username = typeof Username.Type
+
+/** Why a username that nobody has is not to be had. */
+export const UsernameProblem = Schema.Literals(["reserved", "not_own_email"])
+export type UsernameProblem = typeof UsernameProblem.Type
+
+/** Says of each problem what is wrong. */
+export const usernameProblems: { readonly [problem in UsernameProblem]: string } = {
+  reserved: "This username is reserved.",
+  not_own_email: "A username with an @ must be the account's own email address."
+}
+
+/**
+ * Judges a username for the account with this e-mail address: one that reads as an address must be the account's own, in
+ * any spelling, or its holder would pass for another. Nobody else's address is looked up.
+ */
+export const usernameProblem = (username: string, email: string): UsernameProblem | undefined => {
+  if (isReservedUsername(username)) return "reserved"
+  if (!username.includes("@")) return undefined
+  return canonicalEmail(normaliseEmail(username)) === canonicalEmail(email) ? undefined : "not_own_email"
+}
 
 /**
  * The username of a person who gave none: the local part of the e-mail, what a username may not hold left out, and from
@@ -85,16 +82,20 @@ export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFou
   }
 }
 
-/** Another account holds this address. */
-export class EmailTaken extends Schema.TaggedError<EmailTaken>()("EmailTaken", {}, { httpApiStatus: 422 }) {
-  override get message() {
-    return "A user with this email already exists."
-  }
-}
-
 /** Another account holds this username, in whatever case. */
 export class UsernameTaken extends Schema.TaggedError<UsernameTaken>()("UsernameTaken", {}, { httpApiStatus: 422 }) {
   override get message() {
     return "A user with that username already exists."
+  }
+}
+
+/** The username is nobody's, and not to be had. */
+export class UsernameNotAllowed extends Schema.TaggedError<UsernameNotAllowed>()(
+  "UsernameNotAllowed",
+  { problem: UsernameProblem },
+  { httpApiStatus: 422 }
+) {
+  override get message() {
+    return usernameProblems[this.problem]
   }
 }

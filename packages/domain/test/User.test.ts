@@ -1,97 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Email, normaliseEmail, PhoneNumber, Username, usernameFromEmail } from "@user-service/domain/User"
-import { Arbitrary, Duration, Effect, Schema } from "effect"
+import { Email } from "@user-service/domain/Email"
+import { PhoneNumber, Username, usernameFromEmail, usernameProblem } from "@user-service/domain/User"
+import { Arbitrary, Effect, Schema } from "effect"
 import { accepts } from "./accepts.ts"
-import { anyText } from "./anyText.ts"
 
 // Addresses of any local part, since most of it is left out of a username.
 const anyEmail = Arbitrary.map(
-  Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", "Z", "0", "_", "-", "+", "'", "{", "é", "用"])), {
+  Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", "z", "0", "_", "-", "+", "'", "{", "é", "用"])), {
     minLength: 1,
-    maxLength: 240
+    maxLength: 20
   }),
   (parts) => Email.make(`${parts.join("")}@example.com`)
 )
-
-const ofLength = (length: number) => `${"a".repeat(length - "@example.com".length)}@example.com`
-
-describe("normaliseEmail", () => {
-  it.prop("once is enough", [anyText], ([text]) => {
-    assert.strictEqual(normaliseEmail(normaliseEmail(text)), normaliseEmail(text))
-  })
-
-  it.prop("no white space is left at either end", [anyText], ([text]) => {
-    assert.notMatch(normaliseEmail(text), /^\s|\s$/)
-  })
-
-  it.prop("what it makes of a good address in capitals is that address", [Email], ([email]) => {
-    assert.strictEqual(normaliseEmail(` \t${email.toUpperCase()}\n`), email)
-  })
-
-  it("case and the white space around an address do not count", () => {
-    assert.strictEqual(normaliseEmail("  Ada.Lovelace@Example.COM\u00a0"), "ada.lovelace@example.com")
-  })
-})
-
-describe("Email", () => {
-  it.effect.each([
-    "ada@example.com",
-    "a@b.co",
-    "ada.lovelace+notes@sub.example.co.uk",
-    "o'brien!#$%&*/=?^_`{|}~-@example.com",
-    "1@2.34",
-    "jürgen@bücher.example",
-    "用户@例子.公司",
-    ofLength(254)
-  ])("%s is an address", (email) =>
-    Effect.gen(function* () {
-      assert.isTrue(yield* accepts(Email, email))
-    })
-  )
-
-  it.effect.each([
-    "",
-    "ada",
-    "ada@",
-    "@example.com",
-    "ada@localhost",
-    "ada@example.c",
-    "ada@@example.com",
-    "ada@b@example.com",
-    "ada lovelace@example.com",
-    "ada@exam ple.com",
-    "ada@-example.com",
-    "ada@example-.com",
-    "ada@example..com",
-    "ada@.example.com",
-    "ada@example.com.",
-    ".ada@example.com",
-    "ada.@example.com",
-    "ada..lovelace@example.com",
-    '"ada"@example.com',
-    "ada(comment)@example.com",
-    "ada@[127.0.0.1]",
-    "ada@example.com\n",
-    "ada\0@example.com",
-    "a\ud800@example.com",
-    "Ada <ada@example.com>",
-    "ada@example.com, bob@example.com",
-    ofLength(255)
-  ])("%j is none", (email) =>
-    Effect.gen(function* () {
-      assert.isFalse(yield* accepts(Email, email))
-    })
-  )
-
-  // Were the pattern to backtrack over all it read, one such body would hold the process for minutes.
-  it.live.each(["a", "a.", "a-", "é", "a@", "@a."])("100 KiB of %s are refused at once", (part) =>
-    Effect.gen(function* () {
-      const [elapsed, accepted] = yield* Effect.timed(accepts(Email, `a@${part.repeat(102_400 / part.length)}!`))
-      assert.isFalse(accepted)
-      assert.isBelow(Duration.toSeconds(elapsed), 1)
-    })
-  )
-})
 
 describe("Username", () => {
   it.effect.each(["a", "Ada", "ada.lovelace@example.com", "a+b-c_d", "42", "a".repeat(150)])(
@@ -109,6 +29,28 @@ describe("Username", () => {
         assert.isFalse(yield* accepts(Username, username))
       })
   )
+})
+
+describe("usernameProblem", () => {
+  it.each([
+    ["admin", "reserved"],
+    ["ADMIN", "reserved"],
+    ["Root", "reserved"],
+    ["support", "reserved"],
+    ["postmaster", "reserved"],
+    ["No-Reply", "reserved"],
+    ["admin1", undefined],
+    ["administer", undefined],
+    ["constructor", undefined],
+    ["ada", undefined],
+    ["ada@bücher.example", undefined],
+    ["Ada@xn--bcher-kva.example", undefined],
+    ["bob@example.com", "not_own_email"],
+    ["ada@", "not_own_email"],
+    ["@ada", "not_own_email"]
+  ])("of %s is %s", (username, problem) => {
+    assert.strictEqual(usernameProblem(username, "ada@bücher.example"), problem)
+  })
 })
 
 describe("usernameFromEmail", () => {
@@ -135,7 +77,8 @@ describe("usernameFromEmail", () => {
   })
 
   it("a long local part makes room for the number", () => {
-    const email = Email.make(`${"a".repeat(200)}@example.com`)
+    // As accounts had before the length of a local part was checked.
+    const email = Email.make(`${"a".repeat(200)}@example.com`, { disableChecks: true })
     assert.strictEqual(usernameFromEmail(email), "a".repeat(150))
     assert.strictEqual(usernameFromEmail(email, 123), `${"a".repeat(147)}123`)
   })

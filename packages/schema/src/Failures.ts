@@ -7,7 +7,8 @@ import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAcc
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
-import { EmailTaken, UsernameTaken, UserNotFound } from "@user-service/domain/User"
+import { EmailTaken } from "@user-service/domain/Email"
+import { UsernameNotAllowed, UsernameTaken, UserNotFound } from "@user-service/domain/User"
 import { Option, Schema, SchemaGetter, String } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { Failure, type FailureCode, failureBody, Problems } from "./Envelope.ts"
@@ -178,6 +179,10 @@ export const Failures = {
   UsernameTaken: failure(UsernameTaken, 422, (error) => invalidInput({ username: [error.message] }), {
     description: "Another account has this username, in whatever case.",
     example: new UsernameTaken()
+  }),
+  UsernameNotAllowed: failure(UsernameNotAllowed, 422, (error) => invalidInput({ username: [error.message] }), {
+    description: "The username is reserved, or reads as an e-mail address that is not the account's own.",
+    example: new UsernameNotAllowed({ problem: "reserved" })
   }),
   DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] }), {
     description: "Another push token of yours stands for this device on this platform.",

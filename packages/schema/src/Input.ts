@@ -9,23 +9,12 @@ import {
 import { PushTokenId } from "@user-service/domain/PushToken"
 import { Rfc3339 } from "@user-service/domain/Rfc3339"
 import { Text } from "@user-service/domain/Text"
-import { Email, maxEmailLength, normaliseEmail, UserId } from "@user-service/domain/User"
+import { Email, EmailSpelling, maxEmailLength, normaliseEmail } from "@user-service/domain/Email"
+import { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Schema, SchemaTransformation } from "effect"
 
 export const required = { messageMissingKey: "This field is required." }
-
-// How long one is once it is trimmed, and of letters of any script, which JSON Schema's `email` has not.
-const documented = Schema.makeFilter(() => true, { toJsonSchema: () => [{ maxLength: maxEmailLength }, true] })
-
-/** An e-mail address as it is shown. */
-export const EmailBody = Schema.String.check(documented).annotate({ format: "idn-email" })
-
-/** An e-mail address however it is typed; decoded to the one form it is kept in. */
-export const EmailInput = Text.check(documented).pipe(
-  Schema.annotate({ format: "idn-email" }),
-  Schema.decodeTo(Email, SchemaTransformation.transform({ decode: normaliseEmail, encode: (email) => email }))
-)
 
 // Text that is brought to the form it is kept in before that is checked; `documented` is what JSON Schema says of it.
 const normalised = <Kept extends string>(
@@ -36,6 +25,20 @@ const normalised = <Kept extends string>(
   Text.check(Schema.makeFilter(() => true, { toJsonSchema: () => [documented, true] })).pipe(
     Schema.decodeTo(kept, SchemaTransformation.transform({ decode: normalise, encode: (text) => text }))
   )
+
+// Of letters of any script, which JSON Schema's `email` has not.
+const documentedEmail = { maxLength: maxEmailLength, format: "idn-email" }
+
+/** An e-mail address as it is shown. */
+export const EmailBody = Schema.String.check(
+  Schema.makeFilter(() => true, { toJsonSchema: () => [documentedEmail, true] })
+)
+
+/** The e-mail address of an account to be, however it is typed; decoded to the spelling it is kept in. */
+export const EmailInput = normalised(Email, normaliseEmail, documentedEmail)
+
+/** The e-mail address of an account that there may be, also one that would not be taken for a new one. */
+export const LoginEmailInput = normalised(EmailSpelling, (text) => text.trim().toLowerCase(), documentedEmail)
 
 /** The address of a picture however it is typed. */
 export const AvatarUrlInput = normalised(AvatarUrl, normaliseAvatarUrl, {

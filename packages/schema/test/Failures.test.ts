@@ -8,7 +8,8 @@ import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAcc
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
-import { EmailTaken, UsernameTaken, UserNotFound } from "@user-service/domain/User"
+import { EmailTaken } from "@user-service/domain/Email"
+import { UsernameNotAllowed, UsernameTaken, UserNotFound } from "@user-service/domain/User"
 import { type FailureCode, noPage, type Problems } from "@user-service/schema/Envelope"
 import {
   AuthenticationRequired,
@@ -125,6 +126,10 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   UsernameTaken: [
     wire(Failures.UsernameTaken, new UsernameTaken()),
     { status: 422, body: invalid({ username: ["A user with that username already exists."] }) }
+  ],
+  UsernameNotAllowed: [
+    wire(Failures.UsernameNotAllowed, new UsernameNotAllowed({ problem: "not_own_email" })),
+    { status: 422, body: invalid({ username: ["A username with an @ must be the account's own email address."] }) }
   ],
   DeviceTaken: [
     wire(Failures.DeviceTaken, new DeviceTaken()),

@@ -60,38 +60,128 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     )
   })
 
-  it.effect("a control character in a user agent is kept as a space", () =>
-    Effect.gen(function* () {
-      const api = yield* TestApi
-      const { email, password } = yield* api.person()
-      const body = JSON.stringify({ email, password })
-      const head = Buffer.from(
-        [
-          "POST /api/v1/users/login/ HTTP/1.1",
-          "Host: test",
-          "User-Agent: App\u009b2J/1",
-          "Content-Type: application/json",
-          `Content-Length: ${body.length}`,
-          "Connection: close\r\n\r\n"
-        ].join("\r\n"),
-        "latin1"
-      )
-      const login = RawHttp.parse(yield* RawHttp.exchange(api.url, head, body))
-      const token = succeeded(login, 200, "Login successful").tokens.access
-      const [session] = (yield* api.send("GET", "/api/v1/users/sessions/", { token })).body.data
-      assert.strictEqual(session.user_agent, "App 2J/1")
-    })
-  )
+  describe("what a client says of itself", () => {
+    it.effect("a control character in a user agent is kept as a space", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { email, password } = yield* api.person()
+        const body = JSON.stringify({ email, password })
+        const head = Buffer.from(
+          [
+            "POST /api/v1/users/login/ HTTP/1.1",
+            "Host: test",
+            "User-Agent: App\u009b2J/1",
+            "Content-Type: application/json",
+            `Content-Length: ${body.length}`,
+            "Connection: close\r\n\r\n"
+          ].join("\r\n"),
+          "latin1"
+        )
+        const login = RawHttp.parse(yield* RawHttp.exchange(api.url, head, body))
+        const token = succeeded(login, 200, "Login successful").tokens.access
+        const [session] = (yield* api.send("GET", "/api/v1/users/sessions/", { token })).body.data
+        assert.strictEqual(session.user_agent, "App 2J/1")
+      })
+    )
 
-  it.effect("an avatar's address is answered as the URL standard writes it, and never with a password", () =>
-    Effect.gen(function* () {
-      const api = yield* TestApi
-      const { access } = yield* api.person()
-      const set = (avatar_url: string) =>
-        api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { profile: { avatar_url } } })
-      const kept = succeeded(yield* set(`https://A.example/"onerror="x<script>`), 200, "Profile updated successfully")
-      assert.strictEqual(kept.profile.avatar_url, "https://a.example/%22onerror=%22x%3Cscript%3E")
-      assertInvalid(yield* set("https://user:pass@a.example/"), { profile: { avatar_url: ["Enter a valid URL."] } })
-    })
-  )
+    it.effect("an avatar's address is answered as the URL standard writes it, and never with a password", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access } = yield* api.person()
+        const set = (avatar_url: string) =>
+          api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { profile: { avatar_url } } })
+        const kept = succeeded(yield* set(`https://A.example/"onerror="x<script>`), 200, "Profile updated successfully")
+        assert.strictEqual(kept.profile.avatar_url, "https://a.example/%22onerror=%22x%3Cscript%3E")
+        assertInvalid(yield* set("https://user:pass@a.example/"), { profile: { avatar_url: ["Enter a valid URL."] } })
+      })
+    )
+  })
+
+  describe("a reserved username", () => {
+    const reserved = { username: ["This username is reserved."] }
+
+    it.effect("is refused at registration, whatever its case, together with what else is wrong", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const username of ["admin", "ADMIN", "Root", "support"]) {
+          const body = { email: freshEmail(), password: goodPassword, username }
+          assertInvalid(yield* send("POST", "/api/v1/users/register/", { body }), reserved)
+          assertInvalid(yield* send("POST", "/api/v1/users/register/", { body: { ...body, email: "a" } }), {
+            ...reserved,
+            email: ["Enter a valid email address."]
+          })
+        }
+      })
+    )
+
+    it.effect("is refused in a profile, but stays with who had it before", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, id } = yield* api.person()
+        const update = (body: unknown) => api.send("PATCH", "/api/v1/users/profile/", { token: access, body })
+        assertInvalid(yield* update({ username: "Webmaster" }), reserved)
+        yield* api.sql`update users set username = 'webmaster' where id = ${id}`
+        for (const username of ["webmaster", "Webmaster"]) {
+          const user = succeeded(
+            yield* update({ username, profile: { bio: "b" } }),
+            200,
+            "Profile updated successfully"
+          )
+          assert.strictEqual(user.username, username)
+        }
+        succeeded(yield* update({ phone_number: "1" }), 200, "Profile updated successfully")
+        assertInvalid(yield* update({ username: "admin" }), reserved)
+      })
+    )
+
+    it.effect("is not made of an address: a number comes behind it", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const usernames: Array<string> = []
+        for (const domain of ["a", "b"]) {
+          const body = { email: `Admin@${domain}.example.com`, password: goodPassword }
+          const answer = yield* send("POST", "/api/v1/users/register/", { body })
+          usernames.push(succeeded(answer, 201, "User registered successfully").username)
+        }
+        assert.deepStrictEqual(usernames, ["admin1", "admin2"])
+      })
+    )
+  })
+
+  describe("a username with an @", () => {
+    const notOwn = { username: ["A username with an @ must be the account's own email address."] }
+
+    it.effect("is the account's own address, in any spelling", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const email = freshEmail()
+        const { access } = yield* api.person({ email, username: email.toUpperCase() })
+        const name = email.split("@")[0]
+        const other = yield* api.person({ email: `${name}@bücher.example`, username: `${name}@xn--bcher-kva.example` })
+        for (const { access: token } of [{ access }, other]) {
+          assertInvalid(
+            yield* api.send("PATCH", "/api/v1/users/profile/", { token, body: { username: freshEmail() } }),
+            notOwn
+          )
+        }
+        const body = { username: email }
+        succeeded(
+          yield* api.send("PATCH", "/api/v1/users/profile/", { token: access, body }),
+          200,
+          "Profile updated successfully"
+        )
+      })
+    )
+
+    it.effect("is refused at registration where it is not, whether it is somebody's or not", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { email: somebody } = yield* api.person()
+        for (const username of [somebody, freshEmail(), "a@", "@"]) {
+          const body = { email: freshEmail(), password: goodPassword, username }
+          assertInvalid(yield* api.send("POST", "/api/v1/users/register/", { body }), notOwn)
+        }
+      })
+    )
+  })
 })

@@ -5,6 +5,7 @@ import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
 import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
+import * as EmailCanonicals from "@user-service/database/EmailCanonicals"
 import { whileLeading } from "@user-service/database/Leadership"
 import { Cause, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random } from "effect"
 import { SqlClient } from "effect/sql"
@@ -49,6 +50,7 @@ export const all = Effect.fnUntraced(function* (settings: Retentions) {
   const deliveries = yield* OldDeliveries
   const deadLetters = yield* DeadLetters
   const loginAddresses = yield* OldLoginAddresses
+  const sql = yield* SqlClient.SqlClient
 
   const before = (retention: Duration.Duration) =>
     Effect.map(DateTime.now, (now) => DateTime.subtractDuration(now, retention))
@@ -63,6 +65,8 @@ export const all = Effect.fnUntraced(function* (settings: Retentions) {
   )
   return [
     { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
+    // Of what a release before it, or an import, wrote since the migration.
+    { name: "email_canonicals", batch: Effect.as(EmailCanonicals.fill(sql), 0) },
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },

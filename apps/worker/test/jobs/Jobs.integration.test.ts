@@ -225,6 +225,18 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
         })
     )
 
+    it.effect("an account that an older release made comes to have its canonical address", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const id = yield* newUser
+        yield* sql`update users set email = ${`${id}@bücher.example`} where id = ${id}`
+        const canonical = sql`select email_canonical as canonical from users where id = ${id}`
+        assert.deepStrictEqual(yield* canonical, [{ canonical: null }])
+        yield* round
+        assert.deepStrictEqual(yield* canonical, [{ canonical: `${id}@xn--bcher-kva.example` }])
+      })
+    )
+
     it.effect("the months of the audit log are there ahead of time", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient

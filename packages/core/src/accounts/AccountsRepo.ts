@@ -1,4 +1,5 @@
-import type { Email, PhoneNumber, UserId, Username } from "@user-service/domain/User"
+import { canonicalEmail, type Email } from "@user-service/domain/Email"
+import type { PhoneNumber, UserId, Username } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
@@ -9,6 +10,8 @@ const CredentialsRow = Schema.Struct({
   userId: Columns.userId,
   passwordHash: Schema.String,
   isActive: Schema.Boolean,
+  /** Found by any spelling of its address; otherwise by the exact one alone. */
+  hasCanonicalEmail: Schema.Boolean,
   /** The account logged in from the present address within the last 30 days. */
   isKnownAddress: Schema.Boolean
 })
@@ -23,6 +26,14 @@ const OwnerRow = Schema.Struct({
 })
 /** Who a password belongs to, and what it must not resemble. */
 export type Owner = typeof OwnerRow.Type
+
+/** An address to look an account up by. */
+export interface EmailLookup {
+  /** As it was typed, but for white space and case. */
+  readonly spelling: string
+  /** Of {@link canonicalEmail}. */
+  readonly canonical: string
+}
 
 /** A user to be made, with everything every user has. */
 export interface NewUser {
@@ -42,12 +53,16 @@ export interface NewUser {
 
 type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
+/** What keeps two accounts from having one mailbox: the spelling, and the canonical form. */
+export const emailConstraints = ["users_email_key", "users_email_canonical_key"] as const
+
 export class AccountsRepo extends Context.Service<
   AccountsRepo,
   {
-    readonly credentials: (email: Email, now: DateTime.Utc) => Query<Option.Option<Credentials>>
+    /** Of the account with exactly this spelling, or else of the one whose mailbox it is. */
+    readonly credentials: (email: EmailLookup, now: DateTime.Utc) => Query<Option.Option<Credentials>>
     readonly owner: (userId: UserId) => Query<Option.Option<Owner>>
-    /** False when the username is taken; a taken e-mail is a violation of `users_email_key`. */
+    /** False when the username is taken; a taken e-mail is a violation of one of {@link emailConstraints}. */
     readonly insert: (user: NewUser, now: DateTime.Utc) => Query<boolean>
     /** One of `stem1`, `stem2`, ... that nobody has: the first unless there are gaps, found in logarithmic time. */
     readonly freeSuffix: (stem: Username) => Query<number>
@@ -80,15 +95,17 @@ export class AccountsRepo extends Context.Service<
       })
 
       return {
-        credentials: Effect.fnUntraced(function* (email, now) {
+        credentials: Effect.fnUntraced(function* ({ canonical, spelling }, now) {
           const { ip } = yield* CurrentOrigin
           return yield* firstRow(CredentialsRow)(sql`
             select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
+              u.email_canonical is not null as "hasCanonicalEmail",
               exists (
                 select 1 from login_addresses a where a.user_id = u.id and a.ip = ${ip}::text
                   and a.last_login_at > ${DateTime.toDate(now)}::timestamptz - interval '30 days'
               ) as "isKnownAddress"
-            from users u where lower(u.email) = ${email}`)
+            from users u where lower(u.email) = ${spelling} or u.email_canonical = ${canonical}
+            order by lower(u.email) = ${spelling} desc limit 1`)
         }),
 
         owner: (userId) =>
@@ -104,6 +121,7 @@ export class AccountsRepo extends Context.Service<
             insert into users ${sql.insert({
               id: user.id,
               email: user.email,
+              email_canonical: canonicalEmail(user.email),
               username: user.username,
               password_hash: user.passwordHash,
               phone_number: user.phoneNumber,

@@ -1,9 +1,10 @@
 import * as Storage from "@user-service/database/Storage"
 import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import { canonicalEmail, type Email, type EmailSpelling, normaliseEmail } from "@user-service/domain/Email"
 import { InvalidCredentials } from "@user-service/domain/Password"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import type { Email, User, UserId } from "@user-service/domain/User"
+import type { User, UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
@@ -12,11 +13,11 @@ import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
-import { AccountsRepo, type Credentials } from "./AccountsRepo.ts"
+import { AccountsRepo, type Credentials, type EmailLookup } from "./AccountsRepo.ts"
 import { CredentialsChanged, Passwords } from "./Passwords.ts"
 
 export interface Login {
-  readonly email: Email
+  readonly email: EmailSpelling | Email
   readonly password: Redacted.Redacted<string>
   readonly deviceName: string
 }
@@ -51,14 +52,18 @@ export class Logins extends Context.Service<
       const limits = yield* Limits
       const refusals = yield* CredentialRefusals
 
-      const lookUp = (email: Email) => storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
+      const lookUp = (email: EmailLookup) =>
+        storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
 
       // A stranger who guesses at an account fills its common bucket; where the owner has logged in from, they have one
-      // of their own and are not locked out.
-      const accountBucket = Effect.fnUntraced(function* (email: Email, found: Option.Option<Credentials>) {
+      // of their own and are not locked out. An account that is found by its exact spelling alone has buckets of its own
+      // too: the other account of that mailbox must not clear them by logging in, nor this one those of the other.
+      const accountBucket = Effect.fnUntraced(function* (email: EmailLookup, found: Option.Option<Credentials>) {
         const { ip } = yield* CurrentOrigin
+        const isExact = Option.exists(found, (credentials) => !credentials.hasCanonicalEmail)
+        const key = isExact ? `exactly ${email.spelling}` : email.canonical
         const known = Option.exists(found, (credentials) => credentials.isKnownAddress)
-        return { limit: "loginAccount", key: known ? `${email} ${ip}` : email } satisfies Bucket
+        return { limit: "loginAccount", key: known ? `${key} ${ip}` : key } satisfies Bucket
       })
 
       // Opens the session only if the password that was checked still is the account's.
@@ -101,12 +106,13 @@ export class Logins extends Context.Service<
 
       const attempt = Effect.fnUntraced(function* (given: Login) {
         const { network } = yield* CurrentOrigin
-        const found = yield* lookUp(given.email)
-        const account = yield* accountBucket(given.email, found)
+        const email = { spelling: given.email, canonical: canonicalEmail(normaliseEmail(given.email)) }
+        const found = yield* lookUp(email)
+        const account = yield* accountBucket(email, found)
         const loggedIn = yield* check(given, found).pipe(
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
             // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
-            Effect.flatMap(lookUp(given.email), (now) => check(given, now)).pipe(
+            Effect.flatMap(lookUp(email), (now) => check(given, now)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
               Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => refuse("account_changed"))
             )

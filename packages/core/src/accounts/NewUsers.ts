@@ -1,19 +1,13 @@
 import * as Storage from "@user-service/database/Storage"
 import { UserRegistered } from "@user-service/domain/DomainEvent"
+import { type Email, EmailTaken } from "@user-service/domain/Email"
 import { PasswordRejected } from "@user-service/domain/Password"
-import {
-  type Email,
-  EmailTaken,
-  type PhoneNumber,
-  UserId,
-  type Username,
-  usernameFromEmail,
-  UsernameTaken
-} from "@user-service/domain/User"
+import { isReservedUsername } from "@user-service/domain/ReservedUsernames"
+import { type PhoneNumber, UserId, type Username, usernameFromEmail, UsernameTaken } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
-import { AccountsRepo } from "./AccountsRepo.ts"
+import { AccountsRepo, emailConstraints } from "./AccountsRepo.ts"
 import { PasswordPolicy } from "./PasswordPolicy.ts"
 
 /** What is given of anybody who is to become a user. */
@@ -77,14 +71,15 @@ export class NewUsers extends Context.Service<
             if (!(yield* repo.insert({ ...user, username }, now))) return yield* new UsernameTaken()
             return new UserRegistered({ userId: id, email, username })
           }
+          const canHave = (username: Username) => isStaff || !isReservedUsername(username)
           let username = usernameFromEmail(email)
           // Someone else may take the free one first; then the next is found.
-          while (!(yield* repo.insert({ ...user, username }, now))) {
+          while (!canHave(username) || !(yield* repo.insert({ ...user, username }, now))) {
             username = usernameFromEmail(email, yield* repo.freeSuffix(usernameFromEmail(email)))
           }
           return new UserRegistered({ userId: id, email, username })
         },
-        Storage.onUniqueViolation("users_email_key", () => new EmailTaken())
+        Storage.onUniqueViolation(emailConstraints, () => new EmailTaken())
       )
 
       return { judgePassword, insert }

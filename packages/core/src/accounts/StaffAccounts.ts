@@ -1,7 +1,8 @@
+import type { EmailTaken } from "@user-service/domain/Email"
 import type { PasswordRejected } from "@user-service/domain/Password"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import type { EmailTaken, UserId, UsernameTaken } from "@user-service/domain/User"
-import { Context, Effect, Layer } from "effect"
+import { type UserId, UsernameNotAllowed, usernameProblem, type UsernameTaken } from "@user-service/domain/User"
+import { Context, Effect, Layer, Option } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
@@ -10,10 +11,10 @@ import { Passwords } from "./Passwords.ts"
 export class StaffAccounts extends Context.Service<
   StaffAccounts,
   {
-    /** Without a session, and without a limit. */
+    /** Without a session, and without a limit. Reserved usernames are for staff. */
     readonly create: (
       user: NewUser
-    ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | PasswordRejected | ServiceUnavailable>
+    ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | UsernameNotAllowed | PasswordRejected | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/StaffAccounts") {
   static readonly layer = Layer.effect(
@@ -24,6 +25,8 @@ export class StaffAccounts extends Context.Service<
       const changes = yield* Changes
 
       const create = Effect.fn("StaffAccounts.create")(function* (user: NewUser) {
+        const problem = Option.getOrUndefined(Option.map(user.username, (name) => usernameProblem(name, user.email)))
+        if (problem === "not_own_email") return yield* new UsernameNotAllowed({ problem })
         yield* newUsers.judgePassword(user)
         const passwordHash = yield* passwords.hash(user.password)
         return yield* changes.create(

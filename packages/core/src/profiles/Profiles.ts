@@ -2,7 +2,14 @@ import { Cache } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { UserUpdated } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { type User, type UserId, UserNotFound, UsernameTaken } from "@user-service/domain/User"
+import {
+  type User,
+  type UserId,
+  UserNotFound,
+  UsernameNotAllowed,
+  usernameProblem,
+  UsernameTaken
+} from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { userKey } from "../CacheKeys.ts"
 import { CacheSettings } from "../CacheSettings.ts"
@@ -22,7 +29,7 @@ export class Profiles extends Context.Service<
     readonly update: (
       id: UserId,
       patch: ProfilePatch
-    ) => Effect.Effect<User, UsernameTaken | UserNotFound | ServiceUnavailable>
+    ) => Effect.Effect<User, UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/profiles/Profiles") {
   static readonly layer = Layer.effect(
@@ -61,11 +68,20 @@ export class Profiles extends Context.Service<
         return entries.flatMap(Option.match({ onNone: () => [], onSome: ({ value }) => [value] }))
       })
 
+      // A form sends the username along unchanged: one that was had before it was reserved stays.
+      const judgeUsername = Effect.fnUntraced(function* (id: UserId, username: string) {
+        const names = yield* repo.names(id)
+        if (Option.isNone(names) || names.value.username.toLowerCase() === username.toLowerCase()) return
+        const problem = usernameProblem(username, names.value.email)
+        if (problem !== undefined) return yield* new UsernameNotAllowed({ problem })
+      })
+
       const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
         changes.change(
           [id],
           Effect.fnUntraced(function* () {
             const now = yield* DateTime.now
+            if (patch.username !== undefined) yield* judgeUsername(id, patch.username)
             yield* repo
               .update(id, patch, now)
               .pipe(Storage.onUniqueViolation("users_username_key", () => new UsernameTaken()))

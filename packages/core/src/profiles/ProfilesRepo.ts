@@ -43,6 +43,8 @@ const UserRow = Schema.Struct({
   pushTokensCount: Schema.Int
 })
 
+const NamesRow = Schema.Struct({ email: Columns.email, username: Columns.username })
+
 const trusted = { disableChecks: true } as const
 
 const toUser = (row: typeof UserRow.Type): User =>
@@ -85,6 +87,8 @@ export class ProfilesRepo extends Context.Service<
     readonly find: (id: UserId) => Effect.Effect<Option.Option<User>, SqlError.SqlError>
     /** Those that exist, in one statement, in no order. */
     readonly findMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, SqlError.SqlError>
+    /** What the user is known by. */
+    readonly names: (id: UserId) => Effect.Effect<Option.Option<typeof NamesRow.Type>, SqlError.SqlError>
     /** Sets what the patch names. A username that is taken is a violation of `users_username_key`. */
     readonly update: (id: UserId, patch: ProfilePatch, now: DateTime.Utc) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -144,7 +148,9 @@ export class ProfilesRepo extends Context.Service<
         }
       })
 
-      return { find, findMany, update }
+      const names = (id: UserId) => firstRow(NamesRow)(sql`select email, username from users where id = ${id}`)
+
+      return { find, findMany, names, update }
     })
   )
 }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { CurrentOrigin } from "@user-service/core/Origin"
-import { Email } from "@user-service/domain/User"
+import { Email } from "@user-service/domain/Email"
 import { Duration, Effect, Metric, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { eventsOf, layer, olderHash, password, register, storedHash, tagOf } from "../TestCore.ts"

@@ -1,11 +1,12 @@
-import { PhoneNumber, Username } from "@user-service/domain/User"
+import { isReservedUsername } from "@user-service/domain/ReservedUsernames"
+import { PhoneNumber, Username, usernameProblem, usernameProblems } from "@user-service/domain/User"
 import { DeviceLabel, DeviceToken } from "@user-service/domain/PushToken"
 import { PersonName } from "@user-service/domain/Profile"
 import { Redacted, Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
-import { EmailInput, PasswordInput } from "../Input.ts"
+import { EmailInput, LoginEmailInput, PasswordInput } from "../Input.ts"
 import { TokensBody, tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
@@ -13,6 +14,11 @@ import { documented } from "./Documented.ts"
 import { NewPasswordField, Validation } from "./Validation.ts"
 
 const notTheSame = "The two passwords do not match."
+
+// Judged here already, so that a reserved one is told together with what else is wrong.
+const NewUsername = Username.check(
+  Schema.makeFilter((username: string) => !isReservedUsername(username) || usernameProblems.reserved)
+)
 
 export const RegisterInput = Schema.Struct({
   email: EmailInput,
@@ -23,9 +29,10 @@ export const RegisterInput = Schema.Struct({
   }),
   first_name: Schema.optionalKey(PersonName),
   last_name: Schema.optionalKey(PersonName),
-  username: Schema.optionalKey(Username).annotateKey({
+  username: Schema.optionalKey(NewUsername).annotateKey({
     description:
-      "What comes before the @ of the e-mail address, with a number behind it where that is taken, if absent."
+      "What comes before the @ of the e-mail address, with a number behind it where that is taken or reserved, if absent. " +
+      "One with an @ must be the e-mail address itself."
   }),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
   push_token: Schema.optionalKey(DeviceToken).annotateKey({
@@ -43,12 +50,16 @@ export const RegisterInput = Schema.Struct({
       input.password_confirm === undefined || Redacted.value(input.password) === Redacted.value(input.password_confirm)
         ? undefined
         : { path: ["password_confirm"], issue: notTheSame }
-    )
+    ),
+    Schema.makeFilter(({ email, username }) => {
+      const problem = username === undefined ? undefined : usernameProblem(username, email)
+      return problem && { path: ["username"], issue: usernameProblems[problem] }
+    })
   )
   .annotate({ identifier: "RegisterInput" })
 
 export const LoginInput = Schema.Struct({
-  email: EmailInput,
+  email: LoginEmailInput,
   password: PasswordInput,
   device_name: Schema.optionalKey(DeviceLabel)
 }).annotate({ identifier: "LoginInput" })
@@ -96,8 +107,9 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           id: "registerUser",
           summary: "Register",
           description:
-            "Makes an account and logs it in. The e-mail address is trimmed and lower-cased; it and the username must " +
-            "be nobody else's. A request that is refused leaves nothing behind.",
+            "Makes an account and logs it in. The e-mail address is trimmed, composed (NFC) and lower-cased; it must be " +
+            "nobody else's in any spelling, with its domain in Unicode or in A-labels, nor may the username. A request " +
+            "that is refused leaves nothing behind.",
           example: {
             email: "ada@example.com",
             password: "correct horse battery staple",

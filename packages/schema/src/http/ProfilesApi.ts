@@ -34,7 +34,7 @@ const change = {
 const updated = {
   payload: ProfileInput,
   success: success("Profile updated successfully", UserBody),
-  error: [Failures.UsernameTaken, Failures.UserNotFound, Failures.ServiceUnavailable]
+  error: [Failures.UsernameTaken, Failures.UsernameNotAllowed, Failures.UserNotFound, Failures.ServiceUnavailable]
 } as const
 
 /** A user's own account and profile. PUT and PATCH are the same partial update. */

@@ -20,7 +20,7 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { SessionId } from "@user-service/domain/Session"
 import { Email } from "@user-service/domain/Email"
 import { PhoneNumber, UserId, Username, type UserNotFound } from "@user-service/domain/User"
-import { DateTime, Duration, Effect, Layer } from "effect"
+import { DateTime, Duration, Effect, Layer, Option } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import { inject } from "vitest"
@@ -306,8 +306,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           live: [repo.live(userId)],
           find: [repo.find(userId, tokenId)],
           held: [
-            repo.held(owner, tokenHash, { deviceId: "device778", platform: "ios" }, now),
-            repo.held(owner, tokenHash, { deviceId: null, platform: "ios" }, now)
+            repo.held(owner, [tokenHash], { deviceId: "device778", platform: "ios" }, now),
+            repo.held(owner, [tokenHash, token.tokenHash], { deviceId: "device778", platform: "ios" }, now),
+            repo.held(owner, [tokenHash, token.tokenHash], { deviceId: null, platform: "ios" }, now),
+            repo.held(owner, [tokenHash], { deviceId: null, platform: "ios" }, now)
           ],
           insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
           registering: [
@@ -315,7 +317,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             inOneStatement(userId, repo.registering(tokenId, owner, token, { deviceId: "device" }, 20, now))
           ],
           rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
-          update: [repo.update(userId, tokenId, { isActive: false }, now)],
+          update: [repo.update(userId, tokenId, { isActive: false, respelling: Option.some(token) }, now)],
           remove: [repo.remove(userId, [tokenId])],
           evict: [repo.evict(userId, 20, tokenId)],
           reveal: [repo.reveal(userId, tokenId)],

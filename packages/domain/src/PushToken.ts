@@ -70,3 +70,14 @@ export class DeviceTaken extends Schema.TaggedError<DeviceTaken>()("DeviceTaken"
     return "Another push token is registered for this device."
   }
 }
+
+/** Another row holds the token in the form that its new type gives it. */
+export class DeviceTokenTaken extends Schema.TaggedError<DeviceTokenTaken>()(
+  "DeviceTokenTaken",
+  {},
+  { httpApiStatus: 422 }
+) {
+  override get message() {
+    return "This token is registered already under this type."
+  }
+}

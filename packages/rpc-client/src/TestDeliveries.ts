@@ -6,6 +6,7 @@ import {
   type StatusReport
 } from "@user-service/domain/Delivery"
 import { type Decision, decide, deny, isCounted } from "@user-service/domain/DeliveryRules"
+import { spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import { isPermanent } from "@user-service/domain/DeviceFailures"
 import type { PreferenceSettings } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
@@ -119,9 +120,10 @@ const endAddress = (recipient: TestRecipient, { resolved }: Notification, status
   const isBounce = status.status === "complained" || (status.status === "bounced" && bounceType === "hard")
   if (isBounce && channelOf(status) !== "push" && resolved.has("email")) recipient.isSuppressed = true
   if (status.status !== "failed") return
+  const spellings = pushToken === undefined ? [] : spellingsOf(pushToken)
   const idCounts = channel !== "email" && resolved.has("push")
   recipient.pushTokens = recipient.pushTokens.filter(
     ({ id, token, token_type }) =>
-      (token !== pushToken && !(idCounts && id === pushTokenId)) || !isPermanent(errorCode, token_type)
+      (!spellings.includes(token) && !(idCounts && id === pushTokenId)) || !isPermanent(errorCode, token_type)
   )
 }

@@ -1,5 +1,6 @@
 import { DeliveryTimeOutOfReach, maxReach, NotificationId } from "@user-service/domain/Delivery"
 import { defaultSettings, Preferences, PreferenceSettings } from "@user-service/domain/Preferences"
+import { DeviceTokenMalformed, formOf } from "@user-service/domain/DeviceTokenForm"
 import { DeviceToken, type Platform, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId, UserNotFound } from "@user-service/domain/User"
@@ -8,7 +9,7 @@ import type { TokenIntrospection } from "@user-service/schema/Introspection"
 import { preferencesBody, PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
 import { timestamp } from "@user-service/schema/Timestamp"
 import { userExample } from "@user-service/schema/User"
-import { Array, Context, DateTime, Duration, Effect, Layer, Redacted, Schema } from "effect"
+import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as TestDeliveries from "./TestDeliveries.ts"
 import type { DeliveryRequest, User, UserServiceClient } from "./UserServiceClient.ts"
@@ -96,13 +97,13 @@ const make = Effect.gen(function* () {
     const now = yield* DateTime.now
     const patch = preferencesPatch(yield* Effect.orDie(decodePreferences(input.preferences ?? {})))
     const settings = new PreferenceSettings({ ...defaultSettings, ...patch })
-    const pushTokens = yield* Effect.forEach(input.push_tokens ?? [], (token) =>
-      Effect.map(random.uuidV7(), (id) => ({
-        id: PushTokenId.make(id),
-        token: DeviceToken.make(token.token),
-        platform: token.platform,
-        token_type: token.token_type ?? "fcm"
-      }))
+    const pushTokens = yield* Effect.forEach(input.push_tokens ?? [], ({ platform, token, token_type = "fcm" }) =>
+      Effect.gen(function* () {
+        const form = formOf(token_type, DeviceToken.make(token))
+        if (Option.isNone(form))
+          return yield* Effect.die(new DeviceTokenMalformed({ field: "token", tokenType: token_type }))
+        return { id: PushTokenId.make(yield* random.uuidV7()), token: form.value, platform, token_type }
+      })
     )
     const preferences = new Preferences({ ...settings, id: userId, createdAt: now, updatedAt: now, version: 1 })
     const user = userOf(userId, input, preferencesBody(preferences))

@@ -1,7 +1,8 @@
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
-import { DeviceTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
+import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
+import { DeviceTaken, DeviceTokenTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited, rateLimitHeader, rateLimitPolicyHeader } from "@user-service/domain/RateLimit"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
@@ -187,6 +188,19 @@ export const Failures = {
   DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] }), {
     description: "Another push token of yours stands for this device on this platform.",
     example: new DeviceTaken()
+  }),
+  DeviceTokenMalformed: failure(
+    DeviceTokenMalformed,
+    422,
+    (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
+    {
+      description: "The text can be no token of this type.",
+      example: new DeviceTokenMalformed({ field: "token", tokenType: "apns" })
+    }
+  ),
+  DeviceTokenTaken: failure(DeviceTokenTaken, 422, (error) => invalidInput({ token_type: [error.message] }), {
+    description: "Another push token has the form that the new type gives this one.",
+    example: new DeviceTokenTaken()
   }),
   PasswordRejected: failure(
     PasswordRejected,

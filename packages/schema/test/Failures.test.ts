@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
-import { DeviceTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
+import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
+import { DeviceTaken, DeviceTokenTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
@@ -134,6 +135,14 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   DeviceTaken: [
     wire(Failures.DeviceTaken, new DeviceTaken()),
     { status: 422, body: invalid({ device_id: ["Another push token is registered for this device."] }) }
+  ],
+  DeviceTokenMalformed: [
+    wire(Failures.DeviceTokenMalformed, new DeviceTokenMalformed({ field: "tokenType", tokenType: "onesignal" })),
+    { status: 422, body: invalid({ token_type: ["A OneSignal subscription id is a UUID."] }) }
+  ],
+  DeviceTokenTaken: [
+    wire(Failures.DeviceTokenTaken, new DeviceTokenTaken()),
+    { status: 422, body: invalid({ token_type: ["This token is registered already under this type."] }) }
   ],
   PasswordRejected: [
     wire(

@@ -1,7 +1,6 @@
 import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
-import type { Problems } from "@user-service/schema/Envelope"
 import { InvalidInput, MalformedJson } from "@user-service/schema/Failures"
-import { NewPasswordField, Validation } from "@user-service/schema/http/Validation"
+import { DependentProblems, NewPasswordField, Validation } from "@user-service/schema/http/Validation"
 import { Context, Effect, Layer, Predicate, Redacted, type SchemaIssue } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
@@ -10,12 +9,16 @@ import { merge, problemsOf } from "./Problems.ts"
 const isMalformedJson = (issue: SchemaIssue.Issue): boolean =>
   issue._tag === "InvalidValue" && issue.annotations?.["message"] === "Expected a valid JSON body"
 
-// A new password in a body that is refused for something else: what is wrong with it is told as well.
-const passwordProblems = Effect.fnUntraced(function* (field: string | undefined) {
-  const policy = yield* PasswordPolicy
+const bodyOf = Effect.gen(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   const body = yield* Effect.orElseSucceed(request.json, () => undefined)
-  if (field === undefined || !Predicate.isObject(body)) return {}
+  return Predicate.isObject(body) ? body : {}
+})
+
+// A new password in a body that is refused for something else: what is wrong with it is told as well.
+const passwordProblems = Effect.fnUntraced(function* (body: object, field: string | undefined) {
+  const policy = yield* PasswordPolicy
+  if (field === undefined) return {}
   const password: unknown = Reflect.get(body, field)
   if (!Predicate.isString(password) || password === "") return {}
   const problems = policy.problems(Redacted.make(password), [])
@@ -30,11 +33,13 @@ export const ValidationHttp = Layer.unwrap(
       if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
       const issue = error.cause.issue
       if (error.kind === "Payload" && isMalformedJson(issue)) return Effect.fail(new MalformedJson())
-      const field = error.kind === "Payload" ? Context.get(endpoint.annotations, NewPasswordField) : undefined
-      return passwordProblems(field).pipe(
-        Effect.provideService(PasswordPolicy, policy),
-        Effect.flatMap((more: Problems) => Effect.fail(new InvalidInput({ problems: merge(problemsOf(issue), more) })))
-      )
+      if (error.kind !== "Payload") return Effect.fail(new InvalidInput({ problems: problemsOf(issue) }))
+      return Effect.gen(function* () {
+        const body = yield* bodyOf
+        const dependent = Context.get(endpoint.annotations, DependentProblems)(body)
+        const password = yield* passwordProblems(body, Context.get(endpoint.annotations, NewPasswordField))
+        return yield* new InvalidInput({ problems: [dependent, password].reduce(merge, problemsOf(issue)) })
+      }).pipe(Effect.provideService(PasswordPolicy, policy))
     })
   )
 )

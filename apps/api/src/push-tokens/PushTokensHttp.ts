@@ -1,5 +1,5 @@
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
-import type { PushTokenFields } from "@user-service/core/push-tokens/PushTokensRepo"
+import type { PushTokenFields } from "@user-service/core/push-tokens/PushTokenRows"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { pageRequest } from "@user-service/schema/http/Paging"
 import { PushTokenCreated, type PushTokenInput, PushTokenRefreshed } from "@user-service/schema/http/PushTokensApi"

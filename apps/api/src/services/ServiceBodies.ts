@@ -1,5 +1,5 @@
 import type { DeliveryRequest, Resolution } from "@user-service/core/deliveries/Deliveries"
-import type { LiveToken } from "@user-service/core/push-tokens/PushTokensRepo"
+import type { LiveToken } from "@user-service/core/push-tokens/PushTokenRows"
 import type { Introspected } from "@user-service/core/sessions/Introspection"
 import type { StatusOutcome } from "@user-service/domain/Delivery"
 import type {

@@ -231,6 +231,17 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("a push token that Firebase cannot have made is 422, and nobody is registered", () =>
+      Effect.gen(function* () {
+        const email = `${fresh()}@example.com`
+        assertInvalid(yield* register({ email, push_token: "not a token" }), {
+          push_token: ["An FCM token is printable ASCII without spaces."]
+        })
+        const { sql } = yield* TestApi
+        assert.deepStrictEqual(yield* sql`select id from users where email = ${email}`, [])
+      })
+    )
+
     it.effect("names every bad field at once, the password among them", () =>
       Effect.gen(function* () {
         const answer = yield* register({

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { randomUUID } from "node:crypto"
+import { randomBytes, randomUUID } from "node:crypto"
 import { gatewayKey } from "../services/Callers.ts"
 import { type Answer, freshEmail, type Sent, TestApi } from "../TestApi.ts"
 import { type Operation, operations } from "./OpenApi.ts"
@@ -15,7 +15,13 @@ export class Canaries {
 
   /** A secret that is nothing else's, wherever it may turn up. */
   readonly secret = (kind: string): string => {
-    const text = `canary of ${kind} ${randomUUID()}`
+    return this.keep(`canary of ${kind} ${randomUUID()}`)
+  }
+
+  /** A secret that is a token of Apple's push service. */
+  readonly hex = (): string => this.keep(randomBytes(32).toString("hex"))
+
+  private keep(text: string): string {
     this.secrets.add(text)
     return text
   }
@@ -53,14 +59,15 @@ export const useAll = (canaries: Canaries) =>
     const [email, password, next] = [freshEmail(), secret("a password"), secret("a new password")]
     const post = (path: string, body: unknown, token?: string) =>
       send("POST", `${users}${path}`, { body, ...(token === undefined ? {} : { token }) })
-    const registered = yield* post("/register/", { email, password, push_token: secret("a push token") })
+    const registered = yield* post("/register/", { email, password, push_token: secret("push").replaceAll(" ", "-") })
     assert.strictEqual(registered.status, 201)
     yield* post("/register/", { email, password: secret("another's password") })
     yield* post("/register/", { email: freshEmail(), password, password_confirm: secret("another password") })
     yield* post("/login/", { email, password: secret("a wrong password") })
     yield* post("/login/", { email: freshEmail(), password: secret("nobody's password") })
     const { access, refresh } = (yield* post("/login/", { email, password })).body.data.tokens
-    const token = secret("a device's token")
+    yield* post("/push-tokens/", { token: secret("no token"), platform: "ios", token_type: "apns" }, access)
+    const token = canaries.hex()
     const device = yield* post("/push-tokens/", { token, platform: "ios", token_type: "apns" }, access)
     assert.strictEqual(device.status, 201)
     yield* post("/push-tokens/", { token, platform: "ios" }, access)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import { randomUUID } from "node:crypto"
 import {
   assertFailure,
@@ -20,6 +20,26 @@ const updatedMessage = "Push token updated successfully"
 const required = "This field is required."
 
 const fresh = () => `token-${randomUUID()}`
+
+const freshHex = () => randomUUID().replaceAll("-", "")
+
+/** A new token of each type, in its normal form. */
+const freshOf = {
+  fcm: fresh,
+  apns: freshHex,
+  onesignal: () => randomUUID(),
+  vapid: () =>
+    JSON.stringify({
+      endpoint: `https://push.example.com/${randomUUID()}`,
+      keys: { p256dh: "BNcR-w", auth: "tBHI_g" }
+    }),
+  expo: () => `ExponentPushToken[${randomUUID()}]`
+} as const
+const respelled = (json: string) => {
+  const { endpoint, keys } = JSON.parse(json)
+  return JSON.stringify({ keys: { auth: keys.auth, p256dh: keys.p256dh }, expirationTime: null, endpoint }, null, 2)
+}
+const tokenTypes = Struct.keys(freshOf)
 
 const register = (access: string, input: Readonly<Record<string, unknown>> = {}) =>
   Effect.flatMap(TestApi, ({ send }) =>
@@ -92,7 +112,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const platform of ["web", "android", "ios"]) {
-          for (const token_type of ["fcm", "apns", "onesignal", "vapid", "expo"]) {
+          for (const token_type of tokenTypes) {
             const input = {
               platform,
               token_type,
@@ -100,7 +120,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
               device_name: "Ada's phone",
               is_active: false
             }
-            assert.deepInclude(yield* created(access, input), input)
+            assert.deepInclude(yield* created(access, { ...input, token: freshOf[token_type]() }), input)
           }
         }
         assert.strictEqual(yield* countOf(access), 0)
@@ -111,7 +131,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
-        const token = fresh()
+        const token = freshOf.expo()
         const first = yield* created(person.access, { token, device_id: "d", device_name: "n", token_type: "expo" })
         yield* update(person.access, first.id, { is_active: false })
         yield* api.pass("1 minute")
@@ -166,7 +186,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const api = yield* TestApi
         const [before, after] = [yield* api.person(), yield* api.person()]
-        const token = fresh()
+        const token = freshHex()
         const theirs = yield* created(before.access, {
           token,
           device_id: "d",
@@ -273,6 +293,64 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         assert.strictEqual(yield* countOf(person.access), 20)
         assert.deepStrictEqual((yield* told(person)).at(-1), ["Removed", tokens[2], "evicted"])
         assert.strictEqual((yield* find(person.access, silent.id)).body.data.is_active, true)
+      })
+    )
+
+    it.effect.each([
+      [
+        "apns",
+        "lower case, upper case and groups",
+        (a: string) => [a.toUpperCase(), `<${a.match(/.{8}/g)?.join(" ")}>`]
+      ],
+      ["onesignal", "upper case", (id: string) => [id.toUpperCase()]],
+      ["vapid", "another order and spacing", (json: string) => [respelled(json)]]
+    ] as const)("%s: in %s it is the same token", ([token_type, , spell]) =>
+      Effect.gen(function* () {
+        const person = yield* (yield* TestApi).person()
+        const token = freshOf[token_type]()
+        const { id } = yield* created(person.access, { token, token_type })
+        for (const spelling of spell(token)) {
+          assert.strictEqual((yield* known(person.access, { token: spelling, token_type })).id, id)
+        }
+        assert.strictEqual((yield* itemsOf(person.access)).length, 1)
+        assert.deepStrictEqual(yield* told(person), [["Added", token]])
+      })
+    )
+
+    it.effect("what can be no token of its type is 422 on the token, beside what else is wrong", () =>
+      Effect.gen(function* () {
+        const { access } = yield* (yield* TestApi).person()
+        const problems = {
+          fcm: "An FCM token is printable ASCII without spaces.",
+          apns: "An APNs token is hexadecimal, of 8 to 256 bytes.",
+          onesignal: "A OneSignal subscription id is a UUID.",
+          vapid: "A web-push subscription is JSON with an https endpoint and the keys p256dh and auth.",
+          expo: "An Expo token is ExponentPushToken[...] or ExpoPushToken[...]."
+        }
+        for (const token_type of tokenTypes) {
+          const token = "not hex at all"
+          assertInvalid(yield* register(access, { token, token_type }), { token: [problems[token_type]] })
+          assertInvalid(yield* register(access, { token, token_type, platform: "windows" }), {
+            token: [problems[token_type]],
+            platform: ["Must be one of: web, android, ios."]
+          })
+        }
+        assertInvalid(yield* register(access, { token: "two words", is_active: 1 }), {
+          token: [problems.fcm],
+          is_active: ["Must be a valid boolean."]
+        })
+        assert.deepStrictEqual(yield* itemsOf(access), [])
+        const { id } = yield* created(access)
+        for (const method of ["PUT", "PATCH"]) {
+          assertInvalid(yield* update(access, id, { token_type: "apns" }, method), { token_type: [problems.apns] })
+        }
+        const hex = freshHex()
+        yield* created(access, { token: hex, token_type: "apns" })
+        const { sql } = yield* TestApi
+        yield* sql`update push_tokens set token = ${hex.toUpperCase()} where id = ${id}`
+        assertInvalid(yield* update(access, id, { token_type: "apns" }), {
+          token_type: ["This token is registered already under this type."]
+        })
       })
     )
 
@@ -415,7 +493,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const method of ["PUT", "PATCH"]) {
-          const before = yield* created(access)
+          const before = yield* created(access, { token: freshHex() })
           const changes = { device_name: "n", device_id: randomUUID(), token_type: "apns", is_active: false }
           const after = succeeded(yield* update(access, before.id, changes, method), 200, updatedMessage)
           assert.deepStrictEqual(after, { ...before, ...changes, updated_at: after.updated_at })

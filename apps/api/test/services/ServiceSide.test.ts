@@ -24,7 +24,7 @@ const decodeLiveToken = Schema.decodeUnknownSync(LivePushToken)
 const freshId = () => NotificationId.make(randomUUID())
 
 /** Registers a device of the person's; answers its token. */
-const registerDevice = Effect.fnUntraced(function* ({ access }: Person, token = `token-${randomUUID()}`) {
+const registerDevice = Effect.fnUntraced(function* ({ access }: Person, token = randomUUID().replaceAll("-", "")) {
   const api = yield* TestApi
   const body = { token, platform: "ios", token_type: "apns" }
   const answer = yield* api.send("POST", "/api/v1/users/push-tokens/", { token: access, body })

@@ -1,5 +1,5 @@
 import type { PasswordRejected } from "@user-service/domain/Password"
-import type { DeviceToken } from "@user-service/domain/PushToken"
+import type { FcmToken } from "@user-service/domain/DeviceTokenForm"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { EmailTaken } from "@user-service/domain/Email"
@@ -19,7 +19,7 @@ import { Passwords } from "./Passwords.ts"
 
 /** What a person gives to become a user. */
 export interface NewAccount extends NewUser {
-  readonly pushToken: Option.Option<DeviceToken>
+  readonly pushToken: Option.Option<typeof FcmToken.Type>
 }
 
 /** Becoming a user. */
@@ -55,9 +55,9 @@ export class NewAccounts extends Context.Service<
       })
 
       const open = (account: NewAccount, passwordHash: string) =>
-        untilLocked((holder) =>
+        untilLocked((holders) =>
           changes.create(
-            Option.toArray(holder),
+            holders,
             Effect.fnUntraced(function* (locked) {
               const { event, id, session } = yield* create(account, passwordHash)
               const registered = Option.isNone(account.pushToken)
@@ -68,7 +68,12 @@ export class NewAccounts extends Context.Service<
                       { token: account.pushToken.value, platform: "web" },
                       Effect.map(locked, (users) => [id, ...users.map((user) => user.id)])
                     )
-                    .pipe(Effect.catchTag("TokenInvalid", () => Effect.die("A session just opened has ended")))).events
+                    .pipe(
+                      Effect.catchTags({
+                        TokenInvalid: () => Effect.die("A session just opened has ended"),
+                        DeviceTokenMalformed: Effect.die
+                      })
+                    )).events
               const user = yield* profiles.find(id)
               return {
                 result: { session, user: Option.getOrThrow(user) },

@@ -1,6 +1,7 @@
 import * as Storage from "@user-service/database/Storage"
 import { DeliveryId, type NotificationId, type StatusOutcome, type StatusReport } from "@user-service/domain/Delivery"
 import { isPermanent } from "@user-service/domain/DeviceFailures"
+import { spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
@@ -53,7 +54,7 @@ export class DeliveryStatuses extends Context.Service<
           ...report,
           id: DeliveryId.make(yield* random.uuidV7()),
           at: timestamp === undefined ? now : DateTime.min(timestamp, now),
-          tokenHash: pushToken === undefined ? undefined : yield* hash(pushToken),
+          tokenHashes: pushToken === undefined ? [] : yield* Effect.forEach(spellingsOf(pushToken), hash),
           error: clip(error, maxError),
           errorCode: clip(errorCode, maxWord),
           provider: clip(provider, maxWord)
@@ -64,7 +65,7 @@ export class DeliveryStatuses extends Context.Service<
       const devicesOf = (reports: ReadonlyArray<StatusFold.Received>) =>
         repo.devices(
           reports.flatMap((report) => report.pushTokenId ?? []),
-          reports.flatMap((report) => report.tokenHash ?? [])
+          reports.flatMap((report) => report.tokenHashes)
         )
 
       // Whose a notification is that nobody resolved here, nor any report says, can be told by the device it went to.
@@ -174,12 +175,12 @@ const ownersOf = (
   return owners
 }
 
-const isOf = (device: Device, { pushTokenId, tokenHash }: StatusFold.Received): boolean =>
-  device.id === pushTokenId || device.tokenHash === tokenHash
+const isOf = (device: Device, { pushTokenId, tokenHashes }: StatusFold.Received): boolean =>
+  device.id === pushTokenId || tokenHashes.includes(device.tokenHash)
 
 // An id is no secret, so alone it proves nothing. A token that was registered again after it failed is good again.
 const isGone = (device: Device, { errorCode, isResolved, report, userId }: StatusFold.DeviceFailure): boolean =>
-  (isResolved ? isOf(device, report) : device.tokenHash === report.tokenHash) &&
+  (isResolved ? isOf(device, report) : report.tokenHashes.includes(device.tokenHash)) &&
   device.isActive &&
   device.userId === userId &&
   isPermanent(errorCode, device.tokenType) &&

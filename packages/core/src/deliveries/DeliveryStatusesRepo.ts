@@ -1,10 +1,10 @@
 import { Channel, DeliveryStatus, type DeliveryId, type NotificationId } from "@user-service/domain/Delivery"
-import { Platform, type PushTokenId, TokenType } from "@user-service/domain/PushToken"
+import { type PushTokenId, TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import type { HeldToken } from "../push-tokens/PushTokensRepo.ts"
+import { heldColumns, HeldRow, type HeldToken } from "../push-tokens/PushTokenRows.ts"
 import { rows } from "../Rows.ts"
 
 const KnownRow = Schema.Struct({
@@ -53,14 +53,6 @@ const DeviceRow = Schema.Struct({
 /** A token that a report is about. */
 export type Device = typeof DeviceRow.Type
 
-const HeldRow = Schema.Struct({
-  id: Columns.pushTokenId,
-  userId: Columns.userId,
-  token: Columns.deviceToken,
-  platform: Platform,
-  isActive: Schema.Boolean
-})
-
 const UserRow = Schema.Struct({ userId: Columns.userId })
 
 type Query<A> = Effect.Effect<A, SqlError.SqlError>
@@ -94,6 +86,7 @@ export class DeliveryStatusesRepo extends Context.Service<
          status, bounce, error, error_code as "errorCode", provider, charged_on::text as "chargedOn", is_charged as "isCharged",
          created_at as "createdAt", updated_at as "updatedAt"`
       )
+      const held = sql.literal(heldColumns)
       // Joined, never compared to by "any": see DeliveriesRepo.
       const told = (ids: ReadonlyArray<NotificationId>) =>
         sql`unnest(${ids}::text[]) as told (notification_id) join deliveries using (notification_id)`
@@ -166,7 +159,7 @@ export class DeliveryStatusesRepo extends Context.Service<
           rows(HeldRow)(sql`
             update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
             where id = any(${ids}::uuid[]) and is_active
-            returning id, user_id as "userId", token, platform, is_active as "isActive"`),
+            returning ${held}`),
 
         suppress: (suppressions, now) =>
           usersOf(sql`

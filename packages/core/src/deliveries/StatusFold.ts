@@ -17,8 +17,8 @@ export interface Received extends StatusReport {
   readonly id: DeliveryId
   /** When what it tells came to be. */
   readonly at: DateTime.Utc
-  /** Of the push token that it names, in hexadecimal. */
-  readonly tokenHash: string | undefined
+  /** Of the push token that it names, in any of its spellings, in hexadecimal. */
+  readonly tokenHashes: ReadonlyArray<string>
 }
 
 /** A report that the push service no longer knows a token. */
@@ -47,7 +47,7 @@ export interface Folded {
 
 /** Whether the report names a device. */
 export const namesDevice = (report: Received): boolean =>
-  report.pushTokenId !== undefined || report.tokenHash !== undefined
+  report.pushTokenId !== undefined || report.tokenHashes.length > 0
 
 const isDeviceFailure = (report: Received): boolean =>
   report.status === "failed" && namesDevice(report) && mayBePermanent(report.errorCode ?? "")

@@ -1,6 +1,6 @@
 import { PushTokenAdded, PushTokenRemoved } from "@user-service/domain/DomainEvent"
 import type { TokenRemovalReason } from "@user-service/domain/PushToken"
-import type { HeldToken } from "./PushTokensRepo.ts"
+import type { HeldToken } from "./PushTokenRows.ts"
 
 /** That the token is live from now on. */
 export const added = ({ id, platform, token, userId }: Pick<HeldToken, "id" | "platform" | "token" | "userId">) =>

@@ -1,6 +1,14 @@
 import * as Storage from "@user-service/database/Storage"
+import type { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
 import type { Page, PageRequest } from "@user-service/domain/Page"
-import { DeviceTaken, type PushToken, PushTokenId, PushTokenNotFound } from "@user-service/domain/PushToken"
+import {
+  DeviceTaken,
+  type DeviceToken,
+  DeviceTokenTaken,
+  type PushToken,
+  PushTokenId,
+  PushTokenNotFound
+} from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { TokenInvalid } from "@user-service/domain/Token"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
@@ -8,14 +16,8 @@ import { anyCase } from "@user-service/domain/Uuid"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import {
-  type HeldToken,
-  type LiveToken,
-  type Owner,
-  type PushTokenFields,
-  PushTokensRepo,
-  toPushToken
-} from "./PushTokensRepo.ts"
+import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, toPushToken } from "./PushTokenRows.ts"
+import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
@@ -26,24 +28,28 @@ export class PushTokens extends Context.Service<
   {
     /**
      * Registers the token for this session; `isNew` is false for a token or a device that was known. `TokenInvalid` when the
-     * session has ended meanwhile.
+     * session has ended meanwhile, `DeviceTokenMalformed` when the text can be no token of its type.
      */
     readonly register: (
       owner: Owner,
       registration: Registration
     ) => Effect.Effect<
       { readonly token: PushToken; readonly isNew: boolean },
-      TokenInvalid | UserNotFound | ServiceUnavailable
+      DeviceTokenMalformed | TokenInvalid | UserNotFound | ServiceUnavailable
     >
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<PushToken>, ServiceUnavailable>
     /** What pushes to the user are sent to, the last used first. Read anew each time: a token is a secret, and not cached. */
     readonly live: (userId: UserId) => Effect.Effect<ReadonlyArray<LiveToken>, UserNotFound | ServiceUnavailable>
     readonly find: (userId: UserId, id: string) => Effect.Effect<PushToken, PushTokenNotFound | ServiceUnavailable>
+    /** A token whose type changes is stored in the new type's form; `DeviceTokenMalformed` when it has none. */
     readonly update: (
       userId: UserId,
       id: string,
       fields: PushTokenFields
-    ) => Effect.Effect<PushToken, DeviceTaken | PushTokenNotFound | ServiceUnavailable>
+    ) => Effect.Effect<
+      PushToken,
+      DeviceTaken | DeviceTokenTaken | DeviceTokenMalformed | PushTokenNotFound | ServiceUnavailable
+    >
     readonly remove: (userId: UserId, id: string) => Effect.Effect<void, PushTokenNotFound | ServiceUnavailable>
     /** Answers how many were active. */
     readonly deactivateAll: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
@@ -63,9 +69,9 @@ export class PushTokens extends Context.Service<
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
       const registerInTransaction = (owner: Owner, registration: Registration) =>
-        untilLocked((holder) =>
+        untilLocked((holders) =>
           changes.change(
-            [owner.userId, ...Option.toArray(holder)],
+            [owner.userId, ...holders],
             Effect.fnUntraced(function* (locked) {
               const { events, isNew, token } = yield* registrations.register(
                 owner,
@@ -82,9 +88,9 @@ export class PushTokens extends Context.Service<
         )
 
       const register = Effect.fn("PushTokens.register")(function* (owner: Owner, registration: Registration) {
-        if (registration.isActive === false) return yield* registerInTransaction(owner, registration)
         const usual = yield* registrations.usual(owner, registration)
-        const registered = yield* changes.inOneStatement(owner.userId, usual, () => [])
+        if (Option.isNone(usual)) return yield* registerInTransaction(owner, registration)
+        const registered = yield* changes.inOneStatement(owner.userId, usual.value, () => [])
         if (Option.isNone(registered)) return yield* registerInTransaction(owner, registration)
         const { isNew, ...token } = registered.value
         return { token: toPushToken(token), isNew }
@@ -103,12 +109,17 @@ export class PushTokens extends Context.Service<
         return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
       })
 
-      // What a change of `is_active` means to others; one more live token may be one too many.
-      const liveness = Effect.fnUntraced(function* (before: HeldToken, after: PushToken) {
-        if (before.isActive === after.isActive) return []
+      // What a change of `is_active`, or of the token's text, means to others; one more live token may be one too many.
+      const liveness = Effect.fnUntraced(function* (before: HeldToken, token: DeviceToken, after: PushToken) {
+        const isSame = before.token === token
+        if (!before.isActive && !after.isActive) return []
         if (!after.isActive) return removed([before], "deactivated")
-        return [added(before), ...(yield* registrations.evict(before.userId, before.id))]
+        if (before.isActive) return isSame ? [] : [...removed([before], "replaced"), added({ ...before, token })]
+        return [added({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
       })
+
+      const respell = ({ token, tokenType: before }: HeldToken, { tokenType }: PushTokenFields) =>
+        tokenType === undefined || tokenType === before ? Effect.succeedNone : registrations.respell(token, tokenType)
 
       const update = Effect.fn("PushTokens.update")(
         function* (userId: UserId, id: string, fields: PushTokenFields) {
@@ -117,13 +128,15 @@ export class PushTokens extends Context.Service<
             [userId],
             Effect.fnUntraced(function* () {
               const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
-              const token = yield* repo.update(userId, tokenId, fields, yield* DateTime.now).pipe(
+              const respelling = yield* respell(before, fields)
+              const token = yield* repo.update(userId, tokenId, { ...fields, respelling }, yield* DateTime.now).pipe(
                 Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
+                Storage.onUniqueViolation("push_tokens_token_key", () => new DeviceTokenTaken()),
                 Effect.flatMap(orNotFound)
               )
               return {
                 result: token,
-                events: yield* liveness(before, token),
+                events: yield* liveness(before, Option.getOrElse(respelling, () => before).token, token),
                 audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
               }
             })

@@ -1,83 +1,28 @@
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import { offset } from "@user-service/domain/Page"
-import { type DeviceToken, Platform, PushToken, type PushTokenId, TokenType } from "@user-service/domain/PushToken"
+import type { Platform, PushToken, PushTokenId } from "@user-service/domain/PushToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import type { OneStatement } from "../changes/ChangesRepo.ts"
-import * as Columns from "../Columns.ts"
 import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
-
-const PushTokenRow = Schema.Struct({
-  id: Columns.pushTokenId,
-  platform: Platform,
-  tokenType: TokenType,
-  deviceId: Schema.String,
-  deviceName: Schema.String,
-  isActive: Schema.Boolean,
-  lastUsedAt: Columns.time,
-  createdAt: Columns.time,
-  updatedAt: Columns.time
-})
-
-const RegisteredRow = Schema.Struct({ ...PushTokenRow.fields, isNew: Schema.Boolean })
-
-export const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
-
-/** With the token itself, for the events that name it. */
-export const HeldRow = Schema.Struct({
-  id: Columns.pushTokenId,
-  userId: Columns.userId,
-  token: Columns.deviceToken,
-  platform: Platform,
-  isActive: Schema.Boolean
-})
-
-const FoundRow = Schema.Struct({
-  isAlive: Schema.Boolean,
-  found: Schema.Array(Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean }))
-})
-const InsertedRow = Schema.Struct({ ...PushTokenRow.fields, evicted: Schema.Array(HeldRow) })
-
-/** Whose a token is. */
-export const OwnerRow = Schema.Struct({ userId: Columns.userId })
-
-/** A stored token with its secret, and whose it is. */
-export type HeldToken = typeof HeldRow.Type
-
-/** A token that a push is sent to, with its secret. */
-export const LiveRow = Schema.Struct({
-  id: Columns.pushTokenId,
-  token: Columns.deviceToken,
-  platform: Platform,
-  tokenType: TokenType
-})
-
-export type LiveToken = typeof LiveRow.Type
-
-const LiveRows = Schema.Struct({ tokens: Schema.Array(LiveRow) })
-
-/** The fields of a token that can be set; an absent one keeps what it has, or gets the default of a new row. */
-export interface PushTokenFields {
-  readonly tokenType?: TokenType
-  readonly deviceId?: string
-  readonly deviceName?: string
-  readonly isActive?: boolean
-}
-
-/** Whose a token is to be. */
-export interface Owner {
-  readonly userId: UserId
-  readonly sessionId: SessionId
-}
-
-/** A token, as it is stored and found. */
-export interface StoredToken {
-  readonly token: DeviceToken
-  readonly tokenHash: Uint8Array
-  readonly platform: Platform
-}
+import {
+  FoundRow,
+  heldColumns,
+  HeldRow,
+  type HeldToken,
+  InsertedRow,
+  LiveRows,
+  type LiveToken,
+  type Owner,
+  type PushTokenFields,
+  PushTokenRow,
+  RegisteredRow,
+  type Respelling,
+  type StoredToken,
+  toPushToken
+} from "./PushTokenRows.ts"
 
 type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
@@ -89,12 +34,12 @@ export class PushTokensRepo extends Context.Service<
     /** The user's live tokens, the last used first; none where there is no such user. */
     readonly live: (userId: UserId) => Query<Option.Option<ReadonlyArray<LiveToken>>>
     /**
-     * Whether the session lives; the row that holds this token, whoever's it is, and the user's row for this device, or for
-     * the one the token is on when none is named: the same row, two, or none.
+     * Whether the session lives; the rows that hold this token in any of its spellings, whoever's they are, and the user's
+     * row for this device, or for the one the token is on when none is named: none, or several.
      */
     readonly held: (
       owner: Owner,
-      tokenHash: Uint8Array,
+      tokenHashes: ReadonlyArray<Uint8Array>,
       device: { readonly deviceId: string | null; readonly platform: Platform },
       now: DateTime.Utc
     ) => Query<{
@@ -126,7 +71,10 @@ export class PushTokensRepo extends Context.Service<
       max: number,
       now: DateTime.Utc
     ) => OneStatement<typeof RegisteredRow.Type>
-    /** Puts the token into an existing row and under this owner and session, as if it had been registered there. */
+    /**
+     * Puts the token into an existing row and under this owner and session, as if it had been registered there. Violates
+     * `push_tokens_token_key` when another transaction stored the token meanwhile.
+     */
     readonly rebind: (
       id: PushTokenId,
       owner: Owner,
@@ -134,11 +82,11 @@ export class PushTokensRepo extends Context.Service<
       fields: PushTokenFields,
       now: DateTime.Utc
     ) => Query<PushToken>
-    /** Sets what is named of one of the user's tokens. */
+    /** Sets what is named of one of the user's tokens, and the token itself where its type gives it another form. */
     readonly update: (
       userId: UserId,
       id: PushTokenId,
-      fields: PushTokenFields,
+      fields: PushTokenFields & { readonly respelling: Option.Option<Respelling> },
       now: DateTime.Utc
     ) => Query<Option.Option<PushToken>>
     readonly remove: (userId: UserId, ids: ReadonlyArray<PushTokenId>) => Query<ReadonlyArray<HeldToken>>
@@ -164,7 +112,7 @@ export class PushTokensRepo extends Context.Service<
         `id, platform, token_type as "tokenType", device_id as "deviceId", device_name as "deviceName",
          is_active as "isActive", last_used_at as "lastUsedAt", created_at as "createdAt", updated_at as "updatedAt"`
       )
-      const held = sql.literal(`id, user_id as "userId", token, platform, is_active as "isActive"`)
+      const held = sql.literal(heldColumns)
       const one = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(firstRow(PushTokenRow)(statement), Option.map(toPushToken))
 
@@ -192,16 +140,22 @@ export class PushTokensRepo extends Context.Service<
             and s.expires_at > ${DateTime.toDate(now)} and u.is_active
         )`
 
-      // The row of the token, whoever's it is, and the user's row of the device: the one that is named, or that it is on.
+      // Most tokens have one spelling, and a comparison with one value has the cheaper plan.
+      const isToken = (tokenHashes: ReadonlyArray<Uint8Array>) =>
+        tokenHashes.length === 1 ? sql`token_sha256 = ${tokenHashes[0]}` : sql`token_sha256 in ${sql.in(tokenHashes)}`
+
+      // The rows of the token, whoever's they are, and the user's row of the device: the one that is named, or that it is on.
       const isFound = (
         userId: UserId,
-        { platform, tokenHash }: Pick<StoredToken, "platform" | "tokenHash">,
+        platform: Platform,
+        tokenHashes: ReadonlyArray<Uint8Array>,
         deviceId: string | null
       ) => sql`
-        token_sha256 = ${tokenHash}
+        ${isToken(tokenHashes)}
           or (device_id <> '' and user_id = ${userId} and platform = ${platform} and device_id = coalesce(
             ${deviceId}::text,
-            (select device_id from push_tokens where token_sha256 = ${tokenHash} and user_id = ${userId})))`
+            (select device_id from push_tokens where ${isToken(tokenHashes)} and user_id = ${userId}
+              order by last_used_at desc limit 1)))`
 
       return {
         page: Effect.fnUntraced(function* (userId, request) {
@@ -233,11 +187,12 @@ export class PushTokensRepo extends Context.Service<
             Option.map(({ tokens }) => tokens)
           ),
 
-        held: (owner, tokenHash, { deviceId, platform }, now) =>
+        held: (owner, tokenHashes, { deviceId, platform }, now) =>
           onlyRow(FoundRow)(sql`
             with found as (
-              select ${held}, token_sha256 = ${tokenHash} as "isSameToken" from push_tokens
-              where ${isFound(owner.userId, { platform, tokenHash }, deviceId)}
+              select ${held}, ${isToken(tokenHashes)} as "isSameToken" from push_tokens
+              where ${isFound(owner.userId, platform, tokenHashes, deviceId)}
+              order by last_used_at desc, id desc
             )
             select (select coalesce(jsonb_agg(found), '[]') from found) as found, ${isAlive(owner, now)} as "isAlive"`),
 
@@ -272,7 +227,7 @@ export class PushTokensRepo extends Context.Service<
                 where ${isAlive(owner, now)}
               ), found as (
                 select id, user_id, is_active, token_sha256 = ${token.tokenHash} as is_same_token from push_tokens
-                where ${isFound(owner.userId, token, fields.deviceId ?? null)}
+                where ${isFound(owner.userId, token.platform, [token.tokenHash], fields.deviceId ?? null)}
               ), known as (
                 update push_tokens set ${sql.update({ ...assignments(fields), ...bound(owner, token, now) })}
                 where id = (
@@ -319,9 +274,16 @@ export class PushTokensRepo extends Context.Service<
             toPushToken
           ),
 
-        update: (userId, id, fields, now) =>
+        update: (userId, id, { respelling, ...fields }, now) =>
           one(sql`
-            update push_tokens set ${sql.update({ ...assignments(fields), updated_at: DateTime.toDate(now) })}
+            update push_tokens set ${sql.update({
+              ...assignments(fields),
+              ...Option.match(respelling, {
+                onNone: () => ({}),
+                onSome: ({ token, tokenHash }) => ({ token, token_sha256: tokenHash })
+              }),
+              updated_at: DateTime.toDate(now)
+            })}
             where id = ${id} and user_id = ${userId} returning ${columns}`),
 
         remove: (userId, ids) =>

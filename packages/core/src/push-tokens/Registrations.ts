@@ -1,12 +1,22 @@
 import type { DomainEvent } from "@user-service/domain/DomainEvent"
-import { type DeviceToken, type Platform, type PushToken, PushTokenId } from "@user-service/domain/PushToken"
+import { DeviceTokenMalformed, formOf, spellingsOf } from "@user-service/domain/DeviceTokenForm"
+import {
+  type DeviceToken,
+  type Platform,
+  type PushToken,
+  PushTokenId,
+  type TokenRemovalReason,
+  type TokenType
+} from "@user-service/domain/PushToken"
 import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type Owner, type PushTokenFields, PushTokensRepo, type StoredToken } from "./PushTokensRepo.ts"
+import * as Storage from "@user-service/database/Storage"
+import type { HeldToken, Owner, PushTokenFields, Respelling, StoredToken } from "./PushTokenRows.ts"
+import { PushTokensRepo } from "./PushTokensRepo.ts"
 
 /** What an app registers. */
 export interface Registration extends PushTokenFields {
@@ -22,21 +32,21 @@ export interface Registered {
 }
 
 /**
- * The token belongs to a user whose row this transaction has not locked: start again with theirs as well. None where it
- * was stored too late to see whose it is.
+ * The token belongs to users whose rows this transaction has not locked: start again with theirs as well. Empty where
+ * another transaction stored the token too late to see whose it is.
  */
-export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{ readonly holder: Option.Option<UserId> }> {}
+export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{ readonly holders: ReadonlyArray<UserId> }> {}
 
 /**
  * Makes the change with nobody else locked, as most tokens are new or their owner's, and begins it again with whoever turns
  * out to hold the token. It ends by itself: each time somebody else has registered the token meanwhile, and so is done.
  */
 export const untilLocked = <A, E, R>(
-  change: (holder: Option.Option<UserId>) => Effect.Effect<A, E | HolderNotLocked, R>,
-  holder: Option.Option<UserId> = Option.none()
+  change: (holders: ReadonlyArray<UserId>) => Effect.Effect<A, E | HolderNotLocked, R>,
+  holders: ReadonlyArray<UserId> = []
 ): Effect.Effect<A, E, R> =>
-  Effect.catch(change(holder), (error): Effect.Effect<A, E, R> =>
-    error instanceof HolderNotLocked ? untilLocked(change, error.holder) : Effect.fail(error)
+  Effect.catch(change(holders), (error): Effect.Effect<A, E, R> =>
+    error instanceof HolderNotLocked ? untilLocked(change, error.holders) : Effect.fail(error)
   )
 
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have. */
@@ -44,8 +54,42 @@ export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "
   Config.withDefault(20)
 )
 
+/** The type of a token that is registered without one. */
+const defaultType: TokenType = "fcm"
+
+const malformed = (tokenType: TokenType) => Effect.fail(new DeviceTokenMalformed({ field: "token", tokenType }))
+
 // What another user called the device is nothing the new owner should see.
-const unnamed: PushTokenFields = { tokenType: "fcm", deviceId: "", deviceName: "" }
+const unnamed: PushTokenFields = { deviceId: "", deviceName: "" }
+
+// Of a type that is not given: the one that the token, or else its device, is known by.
+const formIn = (
+  { token, tokenType }: Registration,
+  known: ReadonlyArray<HeldToken>
+): Effect.Effect<{ readonly type: TokenType; readonly form: DeviceToken }, DeviceTokenMalformed> => {
+  const types = tokenType === undefined ? [...known.map((row) => row.tokenType), defaultType] : [tokenType]
+  const forms = types.flatMap((type) => Option.toArray(Option.map(formOf(type, token), (form) => ({ type, form }))))
+  return forms[0] === undefined ? malformed(tokenType ?? defaultType) : Effect.succeed(forms[0])
+}
+
+type Found = HeldToken & { readonly isSameToken: boolean }
+
+// Others know a token by its text: one that was live here and still is need not be mentioned.
+const eventsOf = (
+  registered: Omit<HeldToken, "tokenType">,
+  found: ReadonlyArray<Found>
+): ReadonlyArray<DomainEvent> => {
+  const { isActive, token, userId } = registered
+  const isOwn = (row: Found) => row.userId === userId
+  const staysLive = (row: Found) => isActive && isOwn(row) && row.isActive && row.token === token
+  const reasonFor = (row: Found): TokenRemovalReason =>
+    isOwn(row) ? (isActive || !row.isSameToken ? "replaced" : "deactivated") : "transferred"
+  const gone = found.filter((row) => row.isActive && !staysLive(row))
+  return [
+    ...gone.flatMap((row) => removed([row], reasonFor(row))),
+    ...(isActive && !found.some(staysLive) ? [added(registered)] : [])
+  ]
+}
 
 /** How a token is registered inside a change: for the features whose transactions do. */
 export class Registrations extends Context.Service<
@@ -53,18 +97,27 @@ export class Registrations extends Context.Service<
   {
     /**
      * An upsert: one row a token, and one a named device of a user. It reactivates, moves the token here from whoever
-     * held it, and deletes the longest unused active token beyond the limit. `TokenInvalid` when the session has ended.
+     * held it, and deletes the longest unused active token beyond the limit. The token is stored in the normal form of its
+     * type, and a row that holds it in another spelling is upgraded. `TokenInvalid` when the session has ended.
      */
     readonly register: <E>(
       owner: Owner,
       registration: Registration,
       locked: Effect.Effect<ReadonlyArray<UserId>, E>
-    ) => Effect.Effect<Registered, TokenInvalid | HolderNotLocked | SqlError.SqlError | E>
-    /** The change that most registrations are, in one statement; see `PushTokensRepo.registering`. */
+    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | HolderNotLocked | SqlError.SqlError | E>
+    /**
+     * The change that most registrations are, in one statement; see `PushTokensRepo.registering`. None where what is
+     * registered is another kind of change for certain.
+     */
     readonly usual: (
       owner: Owner,
       registration: Registration
-    ) => Effect.Effect<ReturnType<PushTokensRepo["Service"]["registering"]>>
+    ) => Effect.Effect<Option.Option<ReturnType<PushTokensRepo["Service"]["registering"]>>, DeviceTokenMalformed>
+    /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
+    readonly respell: (
+      token: DeviceToken,
+      type: TokenType
+    ) => Effect.Effect<Option.Option<Respelling>, DeviceTokenMalformed>
     /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
@@ -91,7 +144,7 @@ export class Registrations extends Context.Service<
         ) {
           const id = PushTokenId.make(yield* random.uuidV7())
           const inserted = yield* repo.insert(id, owner, stored, fields, settings.maxActive, now)
-          if (Option.isNone(inserted)) return yield* new HolderNotLocked({ holder: Option.none() })
+          if (Option.isNone(inserted)) return yield* new HolderNotLocked({ holders: [] })
           return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
         })
 
@@ -103,62 +156,72 @@ export class Registrations extends Context.Service<
           wasLive: boolean,
           now: DateTime.Utc
         ) {
-          const row = yield* repo.rebind(id, owner, stored, fields, now)
+          const row = yield* repo
+            .rebind(id, owner, stored, fields, now)
+            .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new HolderNotLocked({ holders: [] })))
           // One that was live already, as most are that apps register at each start, makes no more of them.
           return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
         })
 
-        const usual = Effect.fnUntraced(function* (owner: Owner, { platform, token, ...fields }: Registration) {
+        const usual = Effect.fnUntraced(function* (owner: Owner, registration: Registration) {
+          const { isActive, platform, token, ...fields } = registration
+          // Of a type that is not said, a token may be known in a form that is none of the default type.
+          const form = formOf(fields.tokenType ?? defaultType, token)
+          if (Option.isNone(form) && fields.tokenType !== undefined) return yield* malformed(fields.tokenType)
+          if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
           const stored = { token, tokenHash: yield* hash(token), platform }
           const id = PushTokenId.make(yield* random.uuidV7())
-          return repo.registering(id, owner, stored, fields, settings.maxActive, yield* DateTime.now)
+          return Option.some(repo.registering(id, owner, stored, fields, settings.maxActive, yield* DateTime.now))
+        })
+
+        const respell = Effect.fnUntraced(function* (token: DeviceToken, type: TokenType) {
+          const form = formOf(type, token)
+          if (Option.isNone(form)) return yield* new DeviceTokenMalformed({ field: "tokenType", tokenType: type })
+          if (form.value === token) return Option.none()
+          return Option.some({ token: form.value, tokenHash: yield* hash(form.value) })
         })
 
         const register = Effect.fn("Registrations.register")(function* <E>(
           owner: Owner,
-          { platform, token, ...fields }: Registration,
+          registration: Registration,
           locked: Effect.Effect<ReadonlyArray<UserId>, E>
         ) {
+          const { platform, token, ...given } = registration
           const now = yield* DateTime.now
-          const stored = { token, tokenHash: yield* hash(token), platform }
-          const device = { deviceId: fields.deviceId ?? null, platform }
-          const { found, isAlive } = yield* repo.held(owner, stored.tokenHash, device, now)
+          const hashes = yield* Effect.forEach(spellingsOf(token), hash)
+          const device = { deviceId: given.deviceId ?? null, platform }
+          const { found, isAlive } = yield* repo.held(owner, hashes, device, now)
           // It may have ended since it was let in, and what it registers now would fall silent with nothing.
           if (!isAlive) return yield* new TokenInvalid()
-          const sameToken = found.find((row) => row.isSameToken)
+          const same = found.filter((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
-          if (sameToken !== undefined && !(yield* locked).includes(sameToken.userId)) {
-            return yield* new HolderNotLocked({ holder: Option.some(sameToken.userId) })
+          if (same.length > 0) {
+            const lockedIds = yield* locked
+            const holders = same.map((row) => row.userId)
+            if (!holders.every((id) => lockedIds.includes(id))) return yield* new HolderNotLocked({ holders })
           }
 
-          // The device's row keeps its id, so the row that held the token elsewhere makes room for it.
-          const existing = sameDevice ?? sameToken
-          const moved = sameToken !== undefined && sameToken.userId !== owner.userId
-          if (sameDevice !== undefined && sameToken !== undefined) {
-            yield* repo.remove(sameToken.userId, [sameToken.id])
-          }
-          const wasLive = existing !== undefined && existing.isActive && existing.userId === owner.userId
+          const own = [...same, ...found].filter((row) => row.userId === owner.userId)
+          const { form, type } = yield* formIn(registration, own)
+          const stored = { token: form, tokenHash: yield* hash(form), platform }
+          // The device's row keeps its id, so the rows that held the token elsewhere make room for it.
+          const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
+          const others = same.filter((row) => row !== existing)
+          yield* Effect.forEach(others, (row) => repo.remove(row.userId, [row.id]), { discard: true })
+          const fields = { ...(same.every((row) => own.includes(row)) ? {} : unnamed), ...given, tokenType: type }
+          const wasLive = existing !== undefined && existing.isActive && own.includes(existing)
           const { evicted, row } = yield* existing === undefined
             ? insert(owner, stored, fields, now)
-            : rebind(existing.id, owner, stored, moved ? { ...unnamed, ...fields } : fields, wasLive, now)
-          const replaced = sameDevice !== undefined && sameDevice.isActive ? [sameDevice] : []
-          const transferred = moved && sameToken.isActive ? [sameToken] : []
-          const wasLiveHere = sameToken !== undefined && !moved && sameToken.isActive
-          const silenced = wasLiveHere && !row.isActive ? [sameToken] : []
+            : rebind(existing.id, owner, stored, fields, wasLive, now)
+          const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
           return {
             token: row,
             isNew: existing === undefined,
-            events: [
-              ...removed(transferred, "transferred"),
-              ...removed(replaced, "replaced"),
-              ...removed(silenced, "deactivated"),
-              ...(row.isActive && !wasLiveHere ? [added({ id: row.id, userId: owner.userId, token, platform })] : []),
-              ...evicted
-            ]
+            events: [...eventsOf(registered, found), ...evicted]
           }
         })
 
-        return { register, usual, evict }
+        return { register, usual, respell, evict }
       })
     )
 }

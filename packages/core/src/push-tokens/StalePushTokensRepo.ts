@@ -2,7 +2,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { rows } from "../Rows.ts"
-import { type HeldToken, HeldRow, OwnerRow } from "./PushTokensRepo.ts"
+import { heldColumns, type HeldToken, HeldRow, OwnerRow } from "./PushTokenRows.ts"
 
 /** Since when a device was not seen. */
 export interface Unseen {
@@ -29,7 +29,7 @@ export class StalePushTokensRepo extends Context.Service<
     StalePushTokensRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const held = sql.literal(`id, user_id as "userId", token, platform, is_active as "isActive"`)
+      const held = sql.literal(heldColumns)
       // Once after each time the device was seen.
       const isStale = (unseen: Unseen) =>
         sql`is_active and last_used_at < ${DateTime.toDate(unseen.stale)}

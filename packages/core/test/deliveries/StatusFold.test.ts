@@ -44,7 +44,7 @@ const received = ({ bounceType, channel, status }: typeof Told.Type): Received =
   notificationId,
   status,
   at: now,
-  tokenHash: undefined,
+  tokenHashes: [],
   ...(channel === null ? {} : { channel }),
   ...(bounceType === null ? {} : { bounceType })
 })

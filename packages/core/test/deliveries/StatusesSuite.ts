@@ -397,6 +397,22 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
           })
       )
 
+      it.effect(
+        "is found by its raw token in any spelling, and so is one that an earlier version stored as it was sent",
+        () =>
+          Effect.gen(function* () {
+            const user = yield* somebody()
+            const hex = randomUUID().replaceAll("-", "")
+            const stored = yield* registerDevice(user, { tokenType: "apns", token: hex, at: longAgo })
+            const other = hex.toUpperCase().replace("4", "5")
+            const asSent = yield* registerDevice(user, { tokenType: "apns", token: other, at: longAgo })
+            const gone = (token: string) =>
+              told(freshId(), "failed", { errorCode: "Unregistered", pushToken: DeviceToken.make(token), userId: user })
+            yield* report(gone(`<${hex.toUpperCase().match(/.{8}/g)?.join(" ")}>`), gone(other))
+            assert.deepStrictEqual([yield* isLive(stored.id), yield* isLive(asSent.id)], [false, false])
+          })
+      )
+
       it.effect("is deactivated once: told again, nothing more is said of it", () =>
         Effect.gen(function* () {
           const { device, notificationId, user } = yield* pushed()

@@ -77,12 +77,17 @@ export const somebody = (person: Person = {}) => Effect.map(people(1, person), (
 /** A device of the user's, registered at this time. */
 export const registerDevice = Effect.fnUntraced(function* (
   userId: UserId,
-  options: { readonly tokenType?: TokenType; readonly isActive?: boolean; readonly at?: DateTime.Utc } = {}
+  options: {
+    readonly token?: string
+    readonly tokenType?: TokenType
+    readonly isActive?: boolean
+    readonly at?: DateTime.Utc
+  } = {}
 ) {
   const sql = yield* SqlClient.SqlClient
   const id = PushTokenId.make(randomUUID())
   const at = DateTime.toDate(options.at ?? (yield* DateTime.now))
-  const token = DeviceToken.make(`token-${id}`)
+  const token = DeviceToken.make(options.token ?? `token-${id}`)
   yield* sql`insert into push_tokens ${sql.insert({
     id,
     user_id: userId,

@@ -98,7 +98,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<UserServiceClient | Pe
           Effect.gen(function* () {
             const push_tokens = [
               { token: fresh(), platform: "web" },
-              { token: fresh(), platform: "ios", token_type: "apns" }
+              { token: fresh().replaceAll("-", ""), platform: "ios", token_type: "apns" }
             ] as const
             const { userId } = yield* People.use(({ add }) => add({ push_tokens }))
             const tokens = yield* client.use(({ getPushTokens }) => getPushTokens(userId))

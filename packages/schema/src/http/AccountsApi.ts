@@ -1,6 +1,7 @@
+import { FcmToken } from "@user-service/domain/DeviceTokenForm"
 import { isReservedUsername } from "@user-service/domain/ReservedUsernames"
 import { PhoneNumber, Username, usernameProblem, usernameProblems } from "@user-service/domain/User"
-import { DeviceLabel, DeviceToken } from "@user-service/domain/PushToken"
+import { DeviceLabel } from "@user-service/domain/PushToken"
 import { PersonName } from "@user-service/domain/Profile"
 import { Redacted, Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
@@ -35,7 +36,7 @@ export const RegisterInput = Schema.Struct({
       "One with an @ must be the e-mail address itself."
   }),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
-  push_token: Schema.optionalKey(DeviceToken).annotateKey({
+  push_token: Schema.optionalKey(FcmToken).annotateKey({
     description: "Registered as a web token of Firebase Cloud Messaging; moved here if another user had it."
   }),
   preferences: Schema.optionalKey(

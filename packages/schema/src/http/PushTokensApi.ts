@@ -1,7 +1,8 @@
+import { DeviceTokenMalformed, formOf } from "@user-service/domain/DeviceTokenForm"
 import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
-import { Schema, SchemaTransformation } from "effect"
+import { Option, Schema, SchemaTransformation } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { success, successPage } from "../Envelope.ts"
+import { type Problems, success, successPage } from "../Envelope.ts"
 import { Count } from "../Count.ts"
 import { Failures } from "../Failures.ts"
 import { Id } from "../Id.ts"
@@ -10,16 +11,30 @@ import { PushTokenBody } from "../PushToken.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
-import { Validation } from "./Validation.ts"
+import { DependentProblems, Validation } from "./Validation.ts"
 
 export const RegisterPushTokenInput = Schema.Struct({
-  token: DeviceToken.annotateKey(required),
+  token: DeviceToken.annotateKey({
+    ...required,
+    description:
+      "In any of the spellings its `token_type` has, and stored in one: `apns` hexadecimal in lower case (`<`, `>` and spaces " +
+      "are left out), `vapid` a web-push subscription as JSON, reduced to `endpoint` and `keys`, `onesignal` a UUID in lower " +
+      "case, `expo` `ExponentPushToken[...]`, `fcm` printable ASCII as it is."
+  }),
   platform: Platform.annotateKey(required),
   token_type: Schema.optionalKey(TokenType),
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
   is_active: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "RegisterPushTokenInput" })
+
+const isTyped = Schema.is(Schema.Struct({ token: DeviceToken, token_type: TokenType }))
+
+const tokenProblems = (body: object): Problems => {
+  const typed = { token_type: "fcm", ...body }
+  if (!isTyped(typed) || Option.isSome(formOf(typed.token_type, typed.token))) return {}
+  return { token: [new DeviceTokenMalformed({ field: "token", tokenType: typed.token_type }).message] }
+}
 
 const unchangeable = Schema.optionalKey(
   Schema.Json.check(Schema.makeFilter(() => "This field cannot be changed.", { toJsonSchema: () => ({ not: {} }) }))
@@ -78,7 +93,7 @@ const failures = [Failures.PushTokenNotFound, Failures.ServiceUnavailable] as co
 const change = {
   description:
     "Changes the fields that are sent and leaves the others as they are. `token` and `platform` cannot be changed: " +
-    "register a new token instead.",
+    "register a new token instead. A new `token_type` stores the token in its form, and is refused where it has none.",
   example: { device_name: "Ada's old phone", is_active: false }
 }
 
@@ -86,7 +101,7 @@ const updated = {
   params,
   payload: PushTokenInput,
   success: success("Push token updated successfully", PushTokenBody),
-  error: [...failures, Failures.DeviceTaken]
+  error: [...failures, Failures.DeviceTaken, Failures.DeviceTokenMalformed, Failures.DeviceTokenTaken]
 } as const
 
 /** Where a user can be reached: the installations of their devices. PUT and PATCH are the same partial update. */
@@ -106,24 +121,26 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
     HttpApiEndpoint.post("register", "/push-tokens/", {
       payload: RegisterPushTokenInput,
       success: [created, refreshed],
-      error: [Failures.TokenInvalid, Failures.UserNotFound, Failures.ServiceUnavailable]
-    }).annotateMerge(
-      documented({
-        id: "registerPushToken",
-        summary: "Register a push token",
-        description:
-          "Registering a token again reactivates it, and binds it to this session. A token of another user moves here. A " +
-          "new token for a device that has one takes its place, under the same id. Past the greatest number of active " +
-          "tokens the one longest unused is deleted.",
-        example: {
-          token: "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
-          platform: "ios",
-          token_type: "apns",
-          device_id: "C7D2A1E0-4B6F",
-          device_name: "Ada's phone"
-        }
-      })
-    ),
+      error: [Failures.DeviceTokenMalformed, Failures.TokenInvalid, Failures.UserNotFound, Failures.ServiceUnavailable]
+    })
+      .annotate(DependentProblems, tokenProblems)
+      .annotateMerge(
+        documented({
+          id: "registerPushToken",
+          summary: "Register a push token",
+          description:
+            "Registering a token again reactivates it, and binds it to this session. A token of another user moves here. A " +
+            "new token for a device that has one takes its place, under the same id. Past the greatest number of active " +
+            "tokens the one longest unused is deleted.",
+          example: {
+            token: "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
+            platform: "ios",
+            token_type: "apns",
+            device_id: "C7D2A1E0-4B6F",
+            device_name: "Ada's phone"
+          }
+        })
+      ),
     HttpApiEndpoint.post("deactivateAll", "/push-tokens/deactivate_all/", {
       success: success("Push tokens deactivated successfully", Deactivated),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]

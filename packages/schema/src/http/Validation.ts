@@ -1,5 +1,6 @@
 import { Context } from "effect"
 import { HttpApiMiddleware } from "effect/http-api"
+import type { Problems } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 
 /** Answers 400 to what is no JSON and 422, naming every bad field, to what is not what the route takes. */
@@ -14,4 +15,13 @@ export class Validation extends HttpApiMiddleware.Service<Validation>()("@user-s
 export const NewPasswordField = Context.Reference<string | undefined>(
   "@user-service/schema/http/Validation/NewPasswordField",
   { defaultValue: () => undefined }
+)
+
+/**
+ * What is wrong with a field because of another one of the body. The service refuses it; the middleware asks too when other
+ * fields are refused, so that a client learns of every bad field at once.
+ */
+export const DependentProblems = Context.Reference<(body: object) => Problems>(
+  "@user-service/schema/http/Validation/DependentProblems",
+  { defaultValue: () => () => ({}) }
 )

@@ -1,0 +1,95 @@
+import { Option, Schema } from "effect"
+import { DeviceToken, TokenType } from "./PushToken.ts"
+
+// 8 to 256 bytes in hexadecimal. Apple: "APNs device tokens are of variable length. Don't hard-code their size"
+// (developer.apple.com, "Registering your app with APNs"). Those in use have 32 to 100 bytes.
+const apns = /^(?:[0-9a-f]{2}){8,256}$/
+
+// NSData's description, which many apps send, is "<740f4707 bebcf74f ...>".
+const apnsForm = (token: string): string | undefined => {
+  const form = token.replaceAll(/[<> ]/g, "").toLowerCase()
+  return apns.test(form) ? form : undefined
+}
+
+// Firebase documents no alphabet. Its tokens are opaque and keep their case.
+const fcm = /^[\x21-\x7e]+$/
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const uuidForm = (token: string): string | undefined => {
+  const form = token.toLowerCase()
+  return uuid.test(form) ? form : undefined
+}
+
+// What Expo's own SDK takes (expo-server-sdk-node, `isExpoPushToken`), a bare UUID included.
+const expo = /^Expo(?:nent)?PushToken\[[^[\]\s]+\]$/
+
+// In either of the base64 alphabets, padded or not, since btoa writes the other one than PushSubscription.toJSON.
+const Key = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9+/_-]+={0,2}$/))
+
+// A PushSubscription in JSON (W3C Push API). Its `expirationTime` changes while the subscription stays the same.
+const Subscription = Schema.fromJsonString(
+  Schema.Struct({ endpoint: Schema.String, keys: Schema.Struct({ p256dh: Key, auth: Key }) })
+)
+const decodeSubscription = Schema.decodeUnknownOption(Subscription)
+
+const keyForm = (key: string): string => key.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+
+const vapidForm = (token: string): string | undefined => {
+  // Most tokens are no JSON, and to find out by parsing them costs more than all the rest here.
+  if (!token.trimStart().startsWith("{")) return undefined
+  const subscription = Option.getOrUndefined(decodeSubscription(token))
+  if (subscription === undefined || !URL.canParse(subscription.endpoint)) return undefined
+  const { href, password, protocol, username } = new URL(subscription.endpoint)
+  if (protocol !== "https:" || username !== "" || password !== "") return undefined
+  const { auth, p256dh } = subscription.keys
+  return JSON.stringify({ endpoint: href, keys: { p256dh: keyForm(p256dh), auth: keyForm(auth) } })
+}
+
+const kinds: Record<TokenType, { readonly form: (token: string) => string | undefined; readonly problem: string }> = {
+  fcm: {
+    form: (token) => (fcm.test(token) ? token : undefined),
+    problem: "An FCM token is printable ASCII without spaces."
+  },
+  apns: { form: apnsForm, problem: "An APNs token is hexadecimal, of 8 to 256 bytes." },
+  onesignal: { form: uuidForm, problem: "A OneSignal subscription id is a UUID." },
+  vapid: {
+    form: vapidForm,
+    problem: "A web-push subscription is JSON with an https endpoint and the keys p256dh and auth."
+  },
+  expo: {
+    form: (token) => (expo.test(token) ? token : uuidForm(token)),
+    problem: "An Expo token is ExponentPushToken[...] or ExpoPushToken[...]."
+  }
+}
+
+const isToken = Schema.is(DeviceToken)
+
+/** The one spelling in which a token of this type is stored and compared; none where the text can be no such token. */
+export const formOf = (type: TokenType, token: DeviceToken): Option.Option<DeviceToken> =>
+  Option.filter(Option.fromUndefinedOr(kinds[type].form(token)), isToken)
+
+/** The token as it is, and its forms of any type: what the same token may be stored as. */
+export const spellingsOf = (token: DeviceToken): ReadonlyArray<DeviceToken> => [
+  ...new Set([token, ...TokenType.literals.flatMap((type) => Option.toArray(formOf(type, token)))])
+]
+
+/** The text can be no token of this type. */
+export class DeviceTokenMalformed extends Schema.TaggedError<DeviceTokenMalformed>()(
+  "DeviceTokenMalformed",
+  {
+    /** The input that does not fit the other. */
+    field: Schema.Literals(["token", "tokenType"]),
+    tokenType: TokenType
+  },
+  { httpApiStatus: 422 }
+) {
+  override get message() {
+    return kinds[this.tokenType].problem
+  }
+}
+
+/** A token of Firebase Cloud Messaging, whose only form is the token as it is. {@link DeviceToken} refuses a blank one. */
+export const FcmToken = DeviceToken.check(
+  Schema.makeFilter((token) => fcm.test(token) || token.trim() === "" || kinds.fcm.problem)
+)

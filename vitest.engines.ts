@@ -66,9 +66,10 @@ const answers = (engine: Engine): Promise<boolean> =>
     socket.once("close", () => settle(false))
   })
 
-/** Servers that tests start themselves, to kill and freeze them; where a program is missing they are skipped. */
+/** Servers that tests start themselves, to set up, kill and freeze them; where a program is missing they are skipped. */
 const programs = [
   { name: "postgres", isThere: () => globSync("/usr/lib/postgresql/*/bin/postgres").length > 0 || onPath("postgres") },
+  { name: "pgbouncer", isThere: () => existsSync("/usr/sbin/pgbouncer") || onPath("pgbouncer") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "rabbitmq-server", isThere: () => onPath("rabbitmq-server") }
 ]
@@ -87,7 +88,7 @@ export default async function setup(project: TestProject): Promise<void> {
   const engineStates = found.map(({ engine, up }) => ({ name: engine.name, isThere: up }))
   const programStates = programs.map(({ isThere, name }) => ({ name, isThere: isThere() }))
   console.log(`engines that answer: ${yesOrNo(engineStates)}`)
-  console.log(`programs for tests that stop an engine: ${yesOrNo(programStates)}`)
+  console.log(`programs for tests that start an engine: ${yesOrNo(programStates)}`)
   const missing = engineStates.filter(({ isThere }) => !isThere).map(({ name }) => name)
   if (missing.length > 0 && process.env["REQUIRE_SERVICES"] === "1") {
     throw new Error(`REQUIRE_SERVICES=1, but ${missing.join(", ")} did not answer: docker compose up -d`)

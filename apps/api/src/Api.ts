@@ -1,12 +1,13 @@
 import * as Redis from "@user-service/cache/Redis"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
+import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import { Effect, Layer, Option } from "effect"
 import { HttpServer } from "effect/http"
 import process from "node:process"
 import type { ApiSettings } from "./ApiSettings.ts"
-import { Engines, requireEngines } from "./health/Engines.ts"
+import { Engines } from "./health/Engines.ts"
 import * as RedisEngines from "./RedisEngines.ts"
 import * as Server from "./Server.ts"
 
@@ -31,7 +32,7 @@ const make = Effect.fnUntraced(function* (settings: ApiSettings) {
   return Layer.effectDiscard(announce).pipe(
     Layer.provide(Server.layer(settings)),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
-    Layer.provide(Layer.effectDiscard(requireEngines(["database"]))),
+    Layer.provide(Layer.effectDiscard(requirePostgres)),
     Layer.provide(Engines.layer(settings)),
     Layer.provide([
       Postgres.layer(database.value),

@@ -6,7 +6,7 @@ import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Re
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
-import * as Postgres from "@user-service/database/Postgres"
+import { config as postgresConfig } from "@user-service/database/PostgresSettings"
 import * as Environment from "@user-service/domain/Environment"
 import { config as hostConfig } from "@user-service/domain/ListenHost"
 import * as MetricsToken from "@user-service/domain/MetricsToken"
@@ -38,7 +38,7 @@ export const parts = {
     Config.withDefault(20),
     Config.map(Duration.seconds)
   ),
-  database: Postgres.config,
+  database: postgresConfig,
   migrateOnStart: MigrateOnStart.config,
   redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,

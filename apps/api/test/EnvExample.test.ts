@@ -22,6 +22,7 @@ const notReadYet = ["RATE_LIMIT_PASSWORD_RESET", "RATE_LIMIT_VERIFY_EMAIL", "RAT
 const onPostgres: Environment = { DB_HOST: "database.internal" }
 const needs: Readonly<Record<string, Environment>> = {
   DATABASE_DIRECT_URL: onPostgres,
+  DATABASE_PREPARED_STATEMENTS: onPostgres,
   DB_PORT: onPostgres,
   DB_NAME: onPostgres,
   DB_USER: onPostgres,

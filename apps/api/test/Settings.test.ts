@@ -154,15 +154,15 @@ describe("settings", () => {
 
   it.effect("a database is named whole or in parts", () =>
     Effect.gen(function* () {
-      const urlOf = (environment: Environment) =>
-        Effect.map(settingsOf(environment), ({ database }) => new URL(Redacted.value(Option.getOrThrow(database).url)))
-      const whole = yield* urlOf({ DATABASE_URL: "postgres://u:p@h:1/n" })
-      assert.deepStrictEqual([whole.host, whole.pathname, whole.username, whole.password], ["h:1", "/n", "u", "p"])
-      const parts = yield* urlOf({ DB_HOST: "h", DB_PORT: "1", DB_NAME: "n", DB_USER: "u", DB_PASSWORD: "p@/:?#" })
-      assert.deepStrictEqual(
-        [parts.host, parts.pathname, parts.username, decodeURIComponent(parts.password)],
-        ["h:1", "/n", "u", "p@/:?#"]
-      )
+      const addressOf = (environment: Environment) =>
+        Effect.map(settingsOf(environment), ({ database }) => {
+          const { host, password, port, user, database: name } = Option.getOrThrow(database).address
+          return [host, port, name, user, password && Redacted.value(password)]
+        })
+      const whole = yield* addressOf({ DATABASE_URL: "postgres://u:p@h:1/n" })
+      assert.deepStrictEqual(whole, ["h", 1, "n", "u", "p"])
+      const parts = yield* addressOf({ DB_HOST: "h", DB_PORT: "1", DB_NAME: "n", DB_USER: "u", DB_PASSWORD: "p@/:?#" })
+      assert.deepStrictEqual(parts, ["h", 1, "n", "u", "p@/:?#"])
     })
   )
 })
@@ -174,6 +174,9 @@ describe("settings that are wrong", () => {
     WORKERS: "0",
     SHUTDOWN_GRACE_SECONDS: "-1",
     DATABASE_URL: "mysql://u:CANARY@h/n",
+    DATABASE_DIRECT_URL: "postgres://u:CANARY@h1,h2/n",
+    DATABASE_PREPARED_STATEMENTS: "seldom",
+    DB_HOST: "h:5432",
     DB_POOL_SIZE: "none",
     REDIS_URL: "http://u:CANARY@h",
     RABBITMQ_URL: "http://u:CANARY@h",

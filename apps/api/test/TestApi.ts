@@ -210,7 +210,7 @@ const onRedis = (shared: Shared) =>
 /** One process on real engines; several over the same are as many processes. */
 export const layerOn = (shared: Shared, environment: Environment = {}, caches: Caches = onRedis(shared)) =>
   withSettings(environment, (settings) => {
-    const database = Postgres.layer({ url: Redacted.make(shared.databaseUrl), poolSize: 10 })
+    const database = Postgres.layer(TestDatabase.settingsOf(shared.databaseUrl, 10))
     return over(settings, {
       database: Layer.effectDiscard(Effect.orDie(Migrations.run)).pipe(Layer.provideMerge(database)),
       caches

@@ -1,7 +1,7 @@
 import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@user-service/database/Postgres"
-import { freshDatabase } from "@user-service/database/testing/TestDatabase"
+import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
@@ -12,9 +12,7 @@ const databaseUrl = inject("databaseUrl")
 const goodPassword = "correct horse battery staple"
 
 const sqlOf = (url: string) =>
-  Effect.map(Layer.build(Postgres.layer({ url: Redacted.make(url), poolSize: 2 })), (context) =>
-    Context.get(context, SqlClient.SqlClient)
-  )
+  Effect.map(Layer.build(Postgres.layer(settingsOf(url, 2))), (context) => Context.get(context, SqlClient.SqlClient))
 
 const verify = (stored: unknown) =>
   PasswordHasher.pipe(

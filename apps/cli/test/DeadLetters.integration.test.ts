@@ -5,7 +5,7 @@ import { consumer, textOf } from "@user-service/broker/testing/Fresh"
 import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import { statusQueue, userService } from "@user-service/broker/Topology"
 import * as Postgres from "@user-service/database/Postgres"
-import { freshDatabase } from "@user-service/database/testing/TestDatabase"
+import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { inject } from "vitest"
@@ -25,7 +25,7 @@ const setUp = Effect.gen(function* () {
   }
   yield* cli(["migrate"], { cwd, env })
   const engines = Layer.merge(
-    Postgres.layer({ url: Redacted.make(env.DATABASE_URL), poolSize: 2 }),
+    Postgres.layer(settingsOf(env.DATABASE_URL, 2)),
     Broker.layerRabbitMq({ topology: userService }).pipe(
       Layer.provide(RabbitMq.layer({ url: Redacted.make(env.RABBITMQ_URL) }))
     )

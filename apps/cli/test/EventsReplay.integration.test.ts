@@ -1,8 +1,8 @@
 import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@user-service/database/Postgres"
-import { freshDatabase } from "@user-service/database/testing/TestDatabase"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
+import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { inject } from "vitest"
 import { cli, failure, folder, patient } from "./Program.ts"
@@ -15,7 +15,7 @@ describe.skipIf(databaseUrl === "")("events replay on PostgreSQL", patient, () =
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl) }
       yield* cli(["migrate"], { cwd, env })
-      const context = yield* Layer.build(Postgres.layer({ url: Redacted.make(env.DATABASE_URL), poolSize: 2 }))
+      const context = yield* Layer.build(Postgres.layer(settingsOf(env.DATABASE_URL, 2)))
       const sql = Context.get(context, SqlClient.SqlClient)
       yield* sql`
         insert into outbox (id, user_id, user_version, event_type, payload, created_at, published_at, set_aside_at)

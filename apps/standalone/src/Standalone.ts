@@ -11,6 +11,7 @@ import * as DataDir from "@user-service/database/DataDir"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
+import { requirePostgres } from "@user-service/database/PostgresCheck"
 import * as Worker from "@user-service/worker/Worker"
 import { Duration, Effect, Layer, Option } from "effect"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
@@ -58,7 +59,7 @@ export const layer = (settings: StandaloneSettings) => {
     Layer.provide(Worker.layer({ ...settings.work, finishWithin, turns: 1 })),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     // Who names an engine wants to hear now that it is not there.
-    Layer.provide(Layer.effectDiscard(requireEngines(["database", "cache", "broker"]))),
+    Layer.provide(Layer.effectDiscard(Effect.andThen(requirePostgres, requireEngines(["cache", "broker"])))),
     Layer.provide(EnginesLive),
     // One after the other: while the embedded database starts, nothing else gets a turn, and the others would seem out of
     // reach.

@@ -2,7 +2,7 @@ import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
 import { inject } from "vitest"
@@ -34,6 +34,6 @@ export const all = Effect.gen(function* () {
 /** Runs a statement on the server: on the database at `url`, or else on the one that is always there. */
 export const execute = (statement: string, url = databaseUrl) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(Postgres.layer({ url: Redacted.make(url), poolSize: 2 })),
+    Effect.provide(Postgres.layer(TestDatabase.settingsOf(url, 2))),
     Effect.orDie
   )

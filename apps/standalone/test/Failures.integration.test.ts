@@ -23,14 +23,14 @@ describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
           })
           yield* refuses((url) => {
             url.pathname = "/no_such_database"
-          }, /^The database refuses: database "no_such_database" does not exist\n$/)
+          }, /^PostgreSQL cannot be used as DATABASE_URL says: database "no_such_database" does not exist; create it: createdb .*\n$/)
           yield* refuses(
             (url) => {
               url.username = "no_such_role"
               url.password = secret
             },
             // As the server is set up.
-            /^The database refuses: (role "no_such_role" does not exist|password authentication failed for user "no_such_role")\n$/
+            /^PostgreSQL cannot be used as DATABASE_URL says: (role "no_such_role" does not exist|password authentication failed for user "no_such_role")\n$/
           )
         }),
       120_000

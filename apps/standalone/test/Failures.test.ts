@@ -43,7 +43,7 @@ const silentPort = Effect.map(
 const closed = "127.0.0.1:1"
 
 const unusable = {
-  database: "PostgreSQL cannot be used as DATABASE_URL (or DB_HOST) says: no answer in time",
+  database: (variable: string) => `PostgreSQL cannot be used as ${variable} says:`,
   cache: "Redis cannot be used as REDIS_URL says:",
   broker: "RabbitMQ cannot be used as RABBITMQ_URL says:"
 }
@@ -121,8 +121,15 @@ describe("a program that cannot start says why in one message and ends with 1", 
     "a database out of reach is named",
     () =>
       Effect.gen(function* () {
-        yield* refuses({ DATABASE_URL: `postgres://user:${secret}@${closed}/x` }, unusable.database)
-        yield* refuses({ DB_HOST: "127.0.0.1", DB_PORT: "1", DB_PASSWORD: secret }, unusable.database)
+        const nobody = `nothing listens there (connect ECONNREFUSED ${closed})`
+        yield* refuses(
+          { DATABASE_URL: `postgres://user:${secret}@${closed}/x` },
+          `${unusable.database("DATABASE_URL")} ${nobody}`
+        )
+        yield* refuses(
+          { DB_HOST: "127.0.0.1", DB_PORT: "1", DB_PASSWORD: secret },
+          `${unusable.database("DB_HOST")} ${nobody}`
+        )
       }),
     120_000
   )
@@ -132,7 +139,10 @@ describe("a program that cannot start says why in one message and ends with 1", 
     () =>
       Effect.gen(function* () {
         const port = yield* silentPort
-        yield* refuses({ DATABASE_URL: `postgres://user:${secret}@127.0.0.1:${port}/x` }, unusable.database)
+        yield* refuses(
+          { DATABASE_URL: `postgres://user:${secret}@127.0.0.1:${port}/x` },
+          `${unusable.database("DATABASE_URL")} no answer in time from 127.0.0.1:${port}`
+        )
       }),
     timeout
   )

@@ -26,8 +26,8 @@ import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
+import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { Storage } from "@user-service/database/Storage"
-import { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { SettingsInvalid } from "@user-service/domain/Environment"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { routerConfig } from "@user-service/schema/http/Paths"
@@ -97,19 +97,9 @@ export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
     DeadLetterMetrics.layer
   ).pipe(Layer.provide(features(settings)), Layer.provide(Storage.layer))
 
-const databaseSilent = new EngineUnusable({
-  engine: "PostgreSQL",
-  variable: "DATABASE_URL (or DB_HOST)",
-  problem: "no answer in time"
-})
-
-const requireDatabase = Layer.effectDiscard(
-  Effect.flatMap(Storage, (storage) => Effect.mapError(storage.ping, () => databaseSilent))
-)
-
 const observeEngines = Layer.effectDiscard(
   Effect.gen(function* () {
-    const database = Effect.mapError((yield* Storage).ping, () => databaseSilent)
+    const { probe: database } = yield* Storage
     const { ping: cache } = yield* Redis.RedisHealth
     const { ping: broker } = yield* RabbitMq.BrokerHealth
     yield* EngineMetrics.observe({ database, cache, broker })
@@ -159,7 +149,7 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings) {
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     Layer.provide(Probes),
     Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
-    Layer.provide(requireDatabase),
+    Layer.provide(Layer.effectDiscard(requirePostgres)),
     Layer.provide([Drain.layer, Storage.layer, CredentialRefusals.layer]),
     Layer.provide([
       Postgres.layer(database),

@@ -3,7 +3,7 @@ import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
-import * as Postgres from "@user-service/database/Postgres"
+import { config as postgresConfig } from "@user-service/database/PostgresSettings"
 import { maxReach } from "@user-service/domain/Delivery"
 import * as Environment from "@user-service/domain/Environment"
 import { config as hostConfig } from "@user-service/domain/ListenHost"
@@ -35,7 +35,7 @@ const parts = {
     Config.withDefault(8001)
   ),
   metricsToken: MetricsToken.config,
-  database: Postgres.config,
+  database: postgresConfig,
   migrateOnStart: MigrateOnStart.config,
   redisUrl: redisUrlConfig,
   rabbitmqUrl: rabbitmqUrlConfig,
@@ -50,7 +50,7 @@ export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof 
 /** What is wrong with the settings of work that has so many connections at least: one to listen, one to lead the jobs ... */
 export const judge = (fewestConnections: number, what: string) =>
   Effect.map(
-    Config.all({ database: Postgres.config, work: workConfig }),
+    Config.all({ database: postgresConfig, work: workConfig }),
     ({ database, work: { deliveryRetention, stalePushTokens } }) => [
       ...problem(
         Option.exists(database, ({ poolSize }) => poolSize < fewestConnections),

@@ -40,5 +40,5 @@ export const layerOf = (database: string, rabbitmqUrl: string) =>
       layerChanges,
       Layer.effectDiscard(Migrations.run),
       Broker.layerRabbitMq({ topology }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmqUrl) })))
-    ).pipe(Layer.provideMerge([Postgres.layer({ url: Redacted.make(database), poolSize: 6 }), Cache.layerMemory]))
+    ).pipe(Layer.provideMerge([Postgres.layer(TestDatabase.settingsOf(database, 6)), Cache.layerMemory]))
   )

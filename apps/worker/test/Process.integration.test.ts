@@ -92,10 +92,11 @@ describe.skipIf(!Engines.areThere)(
         const environment = { DATABASE_URL: yield* Engines.freshDatabase, ...away }
         const failure = (variables: Record<string, string>) =>
           Effect.flatMap(Program.start({ ...environment, ...variables }), ({ ended }) => ended)
+        const unusable = "PostgreSQL cannot be used as DATABASE_URL says: "
         const taken = yield* takenPort
         assert.deepInclude(yield* failure({ DATABASE_URL: "postgres://127.0.0.1:1/users" }), {
           code: 1,
-          stderr: "PostgreSQL cannot be used as DATABASE_URL (or DB_HOST) says: no answer in time\n"
+          stderr: `${unusable}nothing listens there (connect ECONNREFUSED 127.0.0.1:1)\n`
         })
         assert.deepInclude(yield* failure({ WORKER_PORT: taken }), {
           code: 1,
@@ -103,10 +104,9 @@ describe.skipIf(!Engines.areThere)(
         })
         const unknown = new URL(environment.DATABASE_URL)
         unknown.pathname = "/no_such_database"
-        assert.deepInclude(yield* failure({ DATABASE_URL: unknown.href }), {
-          code: 1,
-          stderr: `The database refuses: database "no_such_database" does not exist\n`
-        })
+        const absent = yield* failure({ DATABASE_URL: unknown.href })
+        assert.strictEqual(absent.code, 1)
+        assert.match(absent.stderr, /: database "no_such_database" does not exist; create it: createdb .*\n$/)
         const empty = yield* Engines.freshDatabase
         assert.deepInclude(yield* failure({ DATABASE_URL: empty, MIGRATE_ON_START: "off" }), {
           code: 1,

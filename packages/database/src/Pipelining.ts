@@ -5,12 +5,18 @@ import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 /**
  * A client whose transactions send their next statement before the last one is answered, where its answer is not needed
  * for that: `BEGIN` goes out with the first, and what is {@link sentAhead} with the one after it. The server does one after
- * the other all the same, and after one that failed none. `session` opens one that takes several statements at once.
+ * the other all the same, and after one that failed none.
  */
 export const withPipelining = <Client extends SqlClient.SqlClient>(
   client: Client,
-  session: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
+  options: {
+    /** Opens a session that takes several statements at once. */
+    readonly session: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
+    /** A statement that each transaction begins with. */
+    readonly preparation: string | undefined
+  }
 ): Client => {
+  const { preparation, session } = options
   const execute = (connection: SqlConnection.Connection, statement: string) =>
     connection.executeUnprepared(statement, [], undefined)
   const lent = Effect.map(session, (session) => new Lent(session))
@@ -20,8 +26,12 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
       transactionService: client.transactionService,
       spanAttributes: [["db.system.name", "postgresql"]],
       acquireConnection: (restore) => restore(lent),
-      begin: (connection, statement = "BEGIN") =>
-        Effect.asVoid(send(connection, connection.execute(statement, [], undefined))),
+      begin: (connection, statement = "BEGIN") => {
+        const begun = Effect.asVoid(send(connection, connection.execute(statement, [], undefined)))
+        return preparation === undefined
+          ? begun
+          : Effect.andThen(begun, Effect.asVoid(send(connection, connection.execute(preparation, [], undefined))))
+      },
       savepoint: (connection, id) => execute(connection, `SAVEPOINT s${id}`),
       releaseSavepoint: (connection, id) => execute(connection, `RELEASE SAVEPOINT s${id}`),
       rollbackSavepoint: (connection, id) => execute(connection, `ROLLBACK TO SAVEPOINT s${id}`),

@@ -1,9 +1,7 @@
 import { Duration } from "effect"
-import { connect, type Socket } from "node:net"
+import type { Socket } from "node:net"
 
 const lookMillis = 250
-// Firewalls forget a link that nothing passes over for some minutes.
-const keepAliveMillis = 60_000
 
 interface Link {
   /** Since anything came. */
@@ -17,8 +15,9 @@ interface Link {
  * for as long go with it, or each would have to be found out by itself. For protocols in which everything sent is answered.
  */
 export const watchedLinks = (options: {
-  readonly host: string
-  readonly port: number
+  readonly open: () => Socket
+  /** What a link leads to, for the error of one that is destroyed. */
+  readonly place: string
   readonly limit: Duration.Duration
 }): (() => Socket) => {
   const links = new Set<Link>()
@@ -27,16 +26,10 @@ export const watchedLinks = (options: {
     for (const { end, quietMillis } of links) if (quietMillis >= limitMillis) end()
   }
   return () => {
-    const socket = connect({
-      host: options.host,
-      port: options.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMillis
-    })
+    const socket = options.open()
     const link: Link = {
       quietMillis: 0,
-      end: () => socket.destroy(new Error(`No answer from ${options.host} within ${limitMillis} ms`))
+      end: () => socket.destroy(new Error(`No answer from ${options.place} within ${limitMillis} ms`))
     }
     links.add(link)
     let read = 0

@@ -4,15 +4,15 @@ import * as Migrations from "@user-service/database/Migrations"
 import * as Notifications from "@user-service/database/Notifications"
 import * as Postgres from "@user-service/database/Postgres"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
-import { Deferred, Effect, Layer, Option, Redacted } from "effect"
+import { Deferred, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
 describe.skipIf(databaseUrl === "")("the server past its pooler", () => {
-  const pooler = Redacted.make("postgres://postgres@127.0.0.1:1/none")
+  const pooler = "postgres://postgres@127.0.0.1:1/none"
   const layer = Layer.unwrap(
     Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) =>
-      Postgres.layer({ url: pooler, directUrl: Redacted.make(url), poolSize: 2 })
+      Postgres.layer(TestDatabase.settingsOf(pooler, 2, url))
     )
   )
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { whileLeading } from "@user-service/database/Leadership"
 import * as Postgres from "@user-service/database/Postgres"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
-import { Context, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
@@ -10,7 +10,7 @@ const lock = 77
 
 /** A process with connections of its own. */
 const processOn = (url: string) =>
-  Effect.map(Layer.build(Layer.fresh(Postgres.layer({ url: Redacted.make(url), poolSize: 8 }))), (context) => {
+  Effect.map(Layer.build(Layer.fresh(Postgres.layer(TestDatabase.settingsOf(url, 8)))), (context) => {
     const sql = Context.get(context, SqlClient.SqlClient)
     return <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.provideService(whileLeading(lock)(effect), SqlClient.SqlClient, sql)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Migrations from "@user-service/database/Migrations"
-import * as Postgres from "@user-service/database/Postgres"
+import { statementTimeout } from "@user-service/database/PostgresSession"
 import { eventually } from "@user-service/database/testing/Eventually"
 import { suite } from "@user-service/database/testing/MigrationsSuite"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -47,7 +47,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         Effect.map(
           third.sql`
             select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'
-              and query_start < clock_timestamp() - make_interval(secs => ${Duration.toSeconds(Postgres.statementTimeout)})`,
+              and query_start < clock_timestamp() - make_interval(secs => ${Duration.toSeconds(statementTimeout)})`,
           (rows) => rows.length === 1
         )
       )

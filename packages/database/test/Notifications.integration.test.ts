@@ -3,7 +3,7 @@ import * as Notifications from "@user-service/database/Notifications"
 import { eventually } from "@user-service/database/testing/Eventually"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Postgres from "@user-service/database/Postgres"
-import { Effect, Layer, Redacted, Ref } from "effect"
+import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
@@ -20,9 +20,7 @@ const countingOn = Effect.fnUntraced(function* (channel: string) {
 
 describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
   const fresh = Layer.unwrap(
-    Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) =>
-      Postgres.layer({ url: Redacted.make(url), poolSize: 4 })
-    )
+    Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) => Postgres.layer(TestDatabase.settingsOf(url, 4)))
   )
 
   it.layer(fresh, { excludeTestServices: true })((it) => {

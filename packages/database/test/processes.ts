@@ -1,8 +1,9 @@
 import { DirectSql } from "@user-service/database/DirectSql"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
+import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
-import { Context, Effect, Latch, Layer, Redacted, Ref } from "effect"
+import { Context, Effect, Latch, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql"
 
 /** How many connections a process has for transactions, and in all. */
@@ -11,7 +12,7 @@ const poolSize = 6
 
 /** What one process has, with connections of its own. */
 export const oneProcess = Effect.fnUntraced(function* (url: string) {
-  const database = Postgres.layer({ url: Redacted.make(url), poolSize })
+  const database = Postgres.layer(settingsOf(url, poolSize))
   const context = yield* Layer.build(Layer.fresh(Storage.layer.pipe(Layer.provideMerge(database))))
   const sql = Context.get(context, SqlClient.SqlClient)
   const storage = Context.get(context, Storage)

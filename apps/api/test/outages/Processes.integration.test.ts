@@ -8,6 +8,7 @@ import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
 import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import * as Postgres from "@user-service/database/Postgres"
+import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
 import { eventually } from "@user-service/database/testing/Eventually"
 import * as Relay from "@user-service/database/testing/Relay"
@@ -37,7 +38,7 @@ const relayAll = (shared: Shared, { settings }: Process) =>
         Layer.provide([OutboxRepo.layer, ChangesRepo.layer, SessionsRepo.layer]),
         Layer.provide([Storage.layer, SecureRandom.layerWebCrypto, Layer.succeed(SessionSettings, settings.sessions)]),
         Layer.provide(RedisEngines.layer({ url: Redacted.make(shared.redisUrl), prefix: shared.prefix })),
-        Layer.provide(Postgres.layer({ url: Redacted.make(shared.databaseUrl), poolSize: 2 }))
+        Layer.provide(Postgres.layer(settingsOf(shared.databaseUrl, 2)))
       )
     )
   )

@@ -6,6 +6,7 @@ import { deadStatusQueue, statusQueue, userService } from "@user-service/broker/
 import { Cache } from "@user-service/cache/Cache"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
+import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { Effect, Layer, Redacted } from "effect"
 import { get, valueIn } from "../Probes.ts"
@@ -21,7 +22,7 @@ const start = Effect.gen(function* () {
   const rabbitmq = yield* RabbitMqServer.make
   yield* Effect.all([postgres.start, redis.start, rabbitmq.start], { concurrency: 3 })
   const engines = Layer.mergeAll(
-    Postgres.layer({ url: Redacted.make(postgres.url), poolSize: 2 }),
+    Postgres.layer(settingsOf(postgres.url, 2)),
     Cache.layerMemory,
     Broker.layerRabbitMq({ topology: userService }).pipe(
       Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmq.url) }))

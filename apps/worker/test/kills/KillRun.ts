@@ -6,6 +6,7 @@ import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
 import { Cache } from "@user-service/cache/Cache"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
+import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Effect, Fiber, Layer, Random, Redacted, Schedule } from "effect"
@@ -99,7 +100,7 @@ const world = Effect.gen(function* () {
     Layer.merge(
       Broker.layerRabbitMq({ topology }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmq.url) })))
     ),
-    Layer.provideMerge([Postgres.layer({ url: Redacted.make(postgres.url), poolSize: 6 }), Cache.layerMemory])
+    Layer.provideMerge([Postgres.layer(settingsOf(postgres.url, 6)), Cache.layerMemory])
   )
   return { postgres, rabbitmq, environment, layer }
 })

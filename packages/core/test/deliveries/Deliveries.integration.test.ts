@@ -35,7 +35,7 @@ const repeat = <A>(count: number, make: (index: number) => A) =>
 /** A database that processes share, and one of them on whichever Redis, with connections of its own. */
 const sharedDatabase = Effect.gen(function* () {
   const url = yield* TestDatabase.freshDatabase(databaseUrl)
-  const database = Postgres.layer({ url: Redacted.make(url), poolSize: 10 })
+  const database = Postgres.layer(TestDatabase.settingsOf(url, 10))
   const sql = Context.get(yield* Layer.build(Layer.fresh(database)), SqlClient.SqlClient)
   yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
   const process = (places: Layer.Layer<Places>) =>

@@ -4,10 +4,11 @@ import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
 import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import * as Postgres from "@user-service/database/Postgres"
+import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId } from "@user-service/domain/User"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
@@ -157,7 +158,7 @@ describe("LiveSessions", () => {
     )
   })
 
-  const unreachable = Postgres.layer({ url: Redacted.make("postgres://postgres@127.0.0.1:1/none"), poolSize: 2 })
+  const unreachable = Postgres.layer(settingsOf("postgres://postgres@127.0.0.1:1/none", 2))
   const away = LiveSessions.layer.pipe(
     Layer.provide([
       SessionsRepo.layer,

@@ -2,7 +2,7 @@ import { Effect, Predicate } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, globSync } from "node:fs"
-import { chown, mkdtemp, rm } from "node:fs/promises"
+import { chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -12,6 +12,9 @@ import { setTimeout } from "node:timers/promises"
 export interface PostgresServer {
   /** As its superuser, without a password. */
   readonly url: string
+  /** Where its Unix socket is. */
+  readonly socketFolder: string
+  readonly port: number
   /** Done once it takes connections; after a kill it recovers what was committed. */
   readonly start: Effect.Effect<void>
   /** All its processes at once and without a word, as a crash does. */
@@ -33,8 +36,17 @@ const binaries = folders.find((folder) => ["initdb", "postgres"].every((name) =>
 /** Why this machine cannot run one; empty where it can. */
 export const missing = binaries === undefined ? "PostgreSQL's own programs (initdb, postgres) are not installed" : ""
 
+export interface PostgresServerOptions {
+  /** Settings beyond those of every test's server, as `name=value`. */
+  readonly settings?: ReadonlyArray<string>
+  /** Who may log in, in place of everyone without a password: the lines of `pg_hba.conf`. */
+  readonly access?: ReadonlyArray<string>
+  /** The certificate it shows to those who ask for TLS. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string }
+}
+
 /** With an empty cluster, not started yet. */
-export const make = Effect.fnUntraced(function* () {
+export const make = Effect.fnUntraced(function* (options: PostgresServerOptions = {}) {
   const programs = binaries ?? (yield* Effect.die(missing))
   const owner = ownerOfServer()
   const port = yield* Effect.promise(freePort)
@@ -53,13 +65,27 @@ export const make = Effect.fnUntraced(function* () {
       stdio: ["ignore", "ignore", "pipe"]
     })
   yield* Effect.promise(() => succeeded(run("initdb", [...clusterSettings])))
+  const own = (name: string) => join(directory, "data", name)
+  const put = async (path: string, text: string | Buffer) => {
+    await writeFile(path, text, { mode: 0o600 })
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid)
+  }
+  const { access, settings = [], tls } = options
+  if (access !== undefined) yield* Effect.promise(() => put(own("pg_hba.conf"), `${access.join("\n")}\n`))
+  if (tls !== undefined) {
+    yield* Effect.promise(async () => {
+      await put(own("server.crt"), await readFile(tls.certificateFile))
+      await put(own("server.key"), await readFile(tls.keyFile))
+    })
+  }
+  const all = [...serverSettings, `unix_socket_directories=${directory}`, ...(tls ? ["ssl=on"] : []), ...settings]
 
   let child: ChildProcess | undefined
   const running = () => (child?.exitCode === null && child.signalCode === null ? child.pid : undefined)
 
   const start = Effect.promise(async () => {
     if (running() !== undefined) return
-    child = run("postgres", ["-p", String(port), ...serverSettings])
+    child = run("postgres", ["-p", String(port), ...all.flatMap((setting) => ["-c", setting])])
     await saysReady(child)
   })
   const end = (name: NodeJS.Signals, whom: (pid: number) => ReadonlyArray<number>) =>
@@ -87,6 +113,8 @@ export const make = Effect.fnUntraced(function* () {
   )
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    socketFolder: directory,
+    port,
     start,
     kill: end("SIGKILL", frozen),
     stop: end("SIGINT", first),
@@ -97,11 +125,11 @@ export const make = Effect.fnUntraced(function* () {
 
 const clusterSettings = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
 
-// What is written survives the processes, not the machine, and no more than that is tried. No socket but the port.
-const serverSettings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+// What is written survives the processes, not the machine, and no more than that is tried.
+const serverSettings = ["listen_addresses=127.0.0.1", "fsync=off"]
 
-// PostgreSQL refuses to run as root.
-const ownerOfServer = (): { readonly uid: number; readonly gid: number } | undefined => {
+/** Who a server has to run as: PostgreSQL and PgBouncer refuse to be root. */
+export const ownerOfServer = (): { readonly uid: number; readonly gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
   return { uid: idOf("-u"), gid: idOf("-g") }
@@ -161,7 +189,8 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
     .filter(({ parent }) => parent === pid)
     .map((child) => child.pid)
 
-const freePort = async (): Promise<number> => {
+/** A port of this machine that nobody listens on. */
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()

@@ -1,6 +1,6 @@
 import { PGlite } from "@electric-sql/pglite"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Result } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { createHash, randomUUID } from "node:crypto"
 import { readFile, rename, writeFile } from "node:fs/promises"
@@ -10,6 +10,8 @@ import { join } from "node:path"
 import * as Migrations from "../Migrations.ts"
 import * as PgLite from "../PgLite.ts"
 import * as Postgres from "../Postgres.ts"
+import { parseUrl } from "../PostgresAddress.ts"
+import type { PostgresSettings } from "../PostgresSettings.ts"
 
 /** The URL of an empty database of the test's own on the server at `url`; dropped with the scope. */
 export const freshDatabase = Effect.fnUntraced(function* (url: string) {
@@ -20,6 +22,14 @@ export const freshDatabase = Effect.fnUntraced(function* (url: string) {
   const own = new URL(url)
   own.pathname = `/${name}`
   return own.href
+})
+
+/** Settings of a process with so many connections to the database at `url`, which may be that of a pooler before `direct`. */
+export const settingsOf = (url: string, poolSize: number, direct?: string): PostgresSettings => ({
+  address: Result.getOrThrow(parseUrl("DATABASE_URL", url)),
+  direct: direct === undefined ? undefined : Result.getOrThrow(parseUrl("DATABASE_DIRECT_URL", direct)),
+  preparedStatements: true,
+  poolSize
 })
 
 const onServer = (url: string, statement: string) =>
@@ -35,9 +45,7 @@ const migrated = Layer.effectDiscard(Effect.orDie(Migrations.run))
 /** PostgreSQL with the schema, in a database of the test's own. */
 export const layerPostgres = (url: string) =>
   Layer.unwrap(
-    Effect.map(freshDatabase(url), (own) =>
-      migrated.pipe(Layer.provideMerge(Postgres.layer({ url: Redacted.make(own), poolSize: 10 })))
-    )
+    Effect.map(freshDatabase(url), (own) => migrated.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10)))))
   )
 
 /** PGlite with the schema, in memory. */

@@ -1,0 +1,169 @@
+import { Duration, Redacted, Result } from "effect"
+import { isIP } from "node:net"
+import { userInfo } from "node:os"
+import { type PostgresTls, tlsOf } from "./PostgresTls.ts"
+
+/** Where PostgreSQL, or a pooler in front of it, is, and how to log in there. */
+export interface PostgresAddress {
+  /** The variable that the address was read from, for messages. */
+  readonly variable: string
+  /** A host name, an IP address without brackets, or the folder of a Unix socket, which begins with a slash. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Redacted.Redacted<string> | undefined
+  readonly database: string
+  readonly tls: PostgresTls
+  readonly applicationName: string | undefined
+  /** Options of the session, as the program `postgres` takes them: `-c name=value`. */
+  readonly options: string | undefined
+  readonly connectTimeout: Duration.Duration | undefined
+}
+
+/** The file of the Unix socket, where the address names one. */
+export const socketPath = ({ host, port }: Pick<PostgresAddress, "host" | "port">): string | undefined =>
+  host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : undefined
+
+/** The place alone, for messages: without a user or a password. */
+export const placeOf = (address: Pick<PostgresAddress, "host" | "port">): string =>
+  socketPath(address) ?? (isIP(address.host) === 6 ? `[${address.host}]` : address.host) + `:${address.port}`
+
+/**
+ * A host as libpq takes it, alone: a name, an IP address with or without brackets, or the folder of a Unix socket. A failure
+ * says what is wrong, and does not show the value.
+ */
+export const parseHost = (text: string): Result.Result<string, string> => {
+  if (text.startsWith("/")) return Result.succeed(text.length > 1 ? text.replace(/\/+$/, "") : text)
+  const host = /^\[(.*)\]$/.exec(text)?.[1] ?? text
+  if (isIP(host) !== 0) return Result.succeed(host)
+  if (text === "") return Result.fail("must not be empty")
+  if (text.includes(",")) return Result.fail(oneHost)
+  if (/^[^:]+:\d*$/.test(text)) return Result.fail("must be without a port, which is set apart from it")
+  return /^[\p{L}\p{N}_.-]+$/u.test(text)
+    ? Result.succeed(text)
+    : Result.fail("must be a host name, an IP address or the folder of a Unix socket")
+}
+
+const oneHost = "must be one, not several: that of a proxy which knows the primary, such as HAProxy"
+
+/**
+ * Reads a connection URI as libpq does (PostgreSQL 17, section 32.1.1.2): host, port, user, password and database may be in
+ * its query too, and a parameter that is not known is refused. A failure says what is wrong, and does not show the value,
+ * which holds a password.
+ */
+export const parseUrl = (variable: string, url: string): Result.Result<PostgresAddress, string> =>
+  Result.gen(function* () {
+    const parts = urlPattern.exec(url)?.groups
+    if (parts === undefined) return yield* Result.fail(form)
+    const place = yield* parsePlace(parts["place"] ?? "")
+    const { groups: account } = accountPattern.exec(parts["account"] ?? "") ?? {}
+    const parameters = yield* parseParameters(parts["query"])
+    const own = (name: Parameter): string | undefined => parameters.get(name) || undefined
+
+    const host = yield* Result.mapError(
+      parseHost(own("host") ?? (yield* decode(place.host, "its host"))),
+      (problem) => `its host ${problem}`
+    )
+    const port = yield* parsePort(own("port") ?? place.port)
+    const user = own("user") ?? ((yield* decode(account?.["user"] ?? "", "its user")) || systemUser())
+    if (user === undefined) return yield* Result.fail("names no user")
+    const password = own("password") ?? (yield* decode(account?.["password"] ?? "", "its password"))
+    const path = parts["path"] ?? ""
+    if (/[/@]/.test(path)) return yield* Result.fail(escapes)
+    const database = own("dbname") ?? ((yield* decode(path, "its database")) || user)
+    return {
+      variable,
+      host,
+      port,
+      user,
+      password: password === "" ? undefined : Redacted.make(password, { label: variable }),
+      database,
+      tls: yield* tlsOf({ mode: parameters.get("sslmode"), rootCertificates: parameters.get("sslrootcert") }),
+      applicationName: own("application_name"),
+      options: own("options"),
+      connectTimeout: yield* parseTimeout(own("connect_timeout"))
+    }
+  })
+
+const form = "must be postgres://user:password@host:port/name"
+
+const urlPattern =
+  /^postgres(?:ql)?:\/\/(?:(?<account>[^/?]*)@)?(?<place>[^/?]*)(?:\/(?<path>[^?]*))?(?:\?(?<query>.*))?$/s
+
+const accountPattern = /^(?<user>[^:]*)(?::(?<password>.*))?$/s
+
+const parsePlace = (place: string): Result.Result<{ readonly host: string; readonly port: string }, string> => {
+  if (place.includes(",")) return Result.fail(`its host ${oneHost}`)
+  const [, host = "", port = ""] = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/s.exec(place) ?? []
+  return host === "" && place !== ""
+    ? Result.fail(/^[\da-f:.]+$/i.test(place) ? "must have its IPv6 address in brackets: [::1]" : badPort)
+    : Result.succeed({ host, port })
+}
+
+// Most often it is part of a password with a slash or a question mark in it.
+const escapes = "must have %2F for /, %3F for ? and %40 for @ in its user, password and database"
+const badPort = `must have a port from 1 to 65535; it ${escapes}`
+
+const parsePort = (text: string): Result.Result<number, string> => {
+  if (text === "") return Result.succeed(5432)
+  if (text.includes(",")) return Result.fail(`its host ${oneHost}`)
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  return port >= 1 && port <= 65_535 ? Result.succeed(port) : Result.fail(badPort)
+}
+
+const parameterNames = [
+  "host",
+  "port",
+  "user",
+  "password",
+  "dbname",
+  "sslmode",
+  "sslrootcert",
+  "application_name",
+  "options",
+  "connect_timeout"
+] as const
+type Parameter = (typeof parameterNames)[number]
+
+const parseParameters = (query: string | undefined): Result.Result<ReadonlyMap<Parameter, string>, string> =>
+  Result.gen(function* () {
+    const parameters = new Map<Parameter, string>()
+    for (const item of (query ?? "").split("&").filter((item) => item !== "")) {
+      const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(item) ?? []
+      // As JDBC has it, and as libpq reads that.
+      if (key === "ssl" && value === "true") parameters.set("sslmode", "require")
+      else {
+        const name = parameterNames.find((name) => name === key)
+        if (name === undefined) return yield* Result.fail(unknownParameter(key, query ?? ""))
+        parameters.set(name, yield* decode(value, `its parameter ${name}`))
+      }
+    }
+    return parameters
+  })
+
+// An unescaped password could have got into the query, so that only what looks like a parameter is shown.
+const unknownParameter = (key: string, query: string): string => {
+  if (query.includes("@")) return escapes
+  const name = /^[a-z_]{2,32}$/.test(key) && !query.includes("password") ? ` ${key}` : ""
+  return `has the parameter${name} in its query, which is not supported; these are: ${parameterNames.join(", ")}`
+}
+
+const parseTimeout = (text: string | undefined): Result.Result<Duration.Duration | undefined, string> => {
+  if (text === undefined) return Result.succeed(undefined)
+  return /^[1-9]\d{0,3}$/.test(text)
+    ? Result.succeed(Duration.seconds(Number(text)))
+    : Result.fail("must have a connect_timeout of whole seconds, 1 or more")
+}
+
+const decode = (text: string, what: string): Result.Result<string, string> => {
+  const decoded = Result.try({ try: () => decodeURIComponent(text), catch: () => "" })
+  return Result.isSuccess(decoded) && !decoded.success.includes("\0")
+    ? decoded
+    : Result.fail(`must have ${what} percent-encoded as UTF-8: write % itself as %25`)
+}
+
+// As libpq does. In a container the user may have no name.
+const systemUser = (): string | undefined => {
+  const name = Result.try({ try: () => userInfo().username, catch: () => "" })
+  return Result.isSuccess(name) && name.success !== "" ? name.success : undefined
+}

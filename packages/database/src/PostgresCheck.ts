@@ -1,0 +1,127 @@
+import { PgConnection } from "@effect/sql-pg"
+import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
+import { Context, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { SqlError } from "effect/sql"
+import type { PostgresAddress } from "./PostgresAddress.ts"
+import { poolerAdvice, unusable, unusableBecause } from "./PostgresFailure.ts"
+import { directSession, pooledSession, serverLimits, startTimeoutOf } from "./PostgresSession.ts"
+import type { PostgresSettings } from "./PostgresSettings.ts"
+
+/**
+ * Whether PostgreSQL, and a pooler in front of it, can be used as the settings say: for the start of a program, where a reason
+ * in words is worth a connection or two.
+ */
+export class PostgresCheck extends Context.Service<
+  PostgresCheck,
+  {
+    readonly check: Effect.Effect<void, EngineUnusable>
+  }
+>()("@user-service/database/PostgresCheck") {
+  static readonly layer = (settings: PostgresSettings): Layer.Layer<PostgresCheck> =>
+    Layer.succeed(PostgresCheck, { check: Effect.scoped(check(settings)) })
+}
+
+/** Fails where the database is a PostgreSQL that cannot be used. The embedded one always can. */
+export const requirePostgres: Effect.Effect<void, EngineUnusable> = Effect.flatMap(
+  Effect.serviceOption(PostgresCheck),
+  Option.match({ onNone: () => Effect.void, onSome: ({ check }) => check })
+)
+
+const check = Effect.fn("PostgresCheck.check")(function* (settings: PostgresSettings) {
+  const { address, direct = address } = settings
+  // A start has more time than a request.
+  const pool: Login = { address, session: { ...pooledSession(settings), connectTimeout: startTimeoutOf(address) } }
+  const server: Login = { address: direct, session: directSession(settings) }
+  const atPool = yield* inspect(pool)
+  const atServer = direct === address ? atPool : yield* inspect(server)
+  if (atPool.database !== atServer.database) {
+    return yield* unusable(direct, `this is another database than the one of ${address.variable}`)
+  }
+  if (atServer.isBehindPooler && (yield* inspectPooler(server)).lendsSessions) {
+    return yield* unusable(direct, direct === address ? poolerAdvice : "a pooler answers there, not PostgreSQL itself")
+  }
+  if (!atPool.isBehindPooler) return
+  if (!(yield* inspectPooler(pool)).keepsStatements) {
+    return yield* unusable(address, "its pooler loses prepared statements; set DATABASE_PREPARED_STATEMENTS=off")
+  }
+  if (atPool.statementTimeout === "0") yield* warnOfNoLimit(address)
+})
+
+const warnOfNoLimit = ({ user }: PostgresAddress) =>
+  Effect.logWarning(
+    "Single statements have no time limit on the server, since a pooler stands before it: set these for the role",
+    Object.entries(serverLimits).map(([name, value]) => `alter role "${user}" set ${name} = '${value}ms'`)
+  )
+
+/** How to log in somewhere. */
+interface Login {
+  readonly address: PostgresAddress
+  readonly session: PgConnection.Config
+}
+
+const connect = ({ address, session }: Login) =>
+  Effect.mapError(PgConnection.make(session), (error) => unusableBecause(address, error))
+
+const Inspection = Schema.Struct({ pid: Schema.Int, database: Schema.String, statement_timeout: Schema.String })
+
+const inspect = (login: Login) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const connection = yield* connect(login)
+      const { rows } = yield* Effect.mapError(
+        connection.query(`
+          select pg_backend_pid() as pid,
+            current_database() || ' ' || pg_postmaster_start_time() as database,
+            current_setting('statement_timeout') as statement_timeout`),
+        (error) => unusableBecause(login.address, error)
+      )
+      const found = yield* Effect.orDie(Schema.decodeUnknownEffect(Inspection)(rows[0]))
+      return {
+        /** Its name and since when its server runs, which no other has. */
+        database: found.database,
+        statementTimeout: found.statement_timeout,
+        // A pooler gives its clients numbers of its own to cancel statements by.
+        isBehindPooler: found.pid !== connection.processId
+      }
+    })
+  )
+
+/**
+ * Whether the pooler lends a session for a transaction at a time, and then whether it knows a prepared statement on another
+ * session. Takes several looks, since a session may go to somebody else in between; each leaves nothing behind.
+ */
+const inspectPooler = (login: Login) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const [first, second] = [yield* connect(login), yield* connect(login)]
+      for (let look = 0; look < 5; look++) {
+        const session = yield* sessionOf(first)
+        yield* second.query("begin", [], false)
+        if ((yield* sessionOf(second)) === session) {
+          // The first one now gets another session, or none before the second one is done.
+          const reuse = yield* Effect.forkScoped(inTransaction(first, sessionOf(first)))
+          const reused = yield* Effect.timeoutOption(Fiber.await(reuse), "1 second")
+          yield* second.query("rollback", [], false)
+          return { lendsSessions: true, keepsStatements: !Option.exists(reused, Exit.isFailure) }
+        }
+        yield* second.query("rollback", [], false)
+      }
+      return { lendsSessions: false, keepsStatements: true }
+    }).pipe(
+      Effect.catchIf(SqlError.isSqlError, (error) => Effect.fail(unusableBecause(login.address, error))),
+      // One that keeps a session for each of its clients may have none for the second of them.
+      Effect.timeoutOrElse({
+        duration: "5 seconds",
+        orElse: () => Effect.succeed({ lendsSessions: false, keepsStatements: true })
+      })
+    )
+  )
+
+// In a transaction the failure of a statement that is lost is not made up for by the client.
+const inTransaction = <A>(connection: PgConnection.PgConnection, statement: Effect.Effect<A, SqlError.SqlError>) =>
+  Effect.andThen(connection.query("begin", [], false), statement).pipe(
+    Effect.ensuring(Effect.ignore(connection.query("rollback", [], false)))
+  )
+
+const sessionOf = (connection: PgConnection.PgConnection) =>
+  Effect.map(connection.query("select pg_backend_pid() as pid"), ({ rows }) => rows[0]?.["pid"])

@@ -1,0 +1,78 @@
+import { connectionProblem, EngineUnusable } from "@user-service/domain/EngineUnusable"
+import { Predicate } from "effect"
+import type { SqlError } from "effect/sql"
+import { placeOf, type PostgresAddress } from "./PostgresAddress.ts"
+
+/** PostgreSQL, or a pooler in front of it, cannot be used as the address says. */
+export const unusable = ({ variable }: PostgresAddress, problem: string): EngineUnusable =>
+  new EngineUnusable({ engine: "PostgreSQL", variable, problem })
+
+/**
+ * Why it cannot be used, in words that an operator can act on: what the system, TLS or the server said, and what to do about
+ * it where that is known. They hold no password, since none of these repeats it.
+ */
+export const unusableBecause = (address: PostgresAddress, error: SqlError.SqlError): EngineUnusable => {
+  const { cause } = error.reason
+  const failure = {
+    code: textOf(cause, "code"),
+    // What a server says may hold anything, a terminal's commands too.
+    words: (textOf(cause, "message") || textOf(cause, "code") || error.reason.message)
+      .replaceAll(/[\s\p{Cc}]+/gu, " ")
+      .replace(nodeAdvice, "")
+  }
+  if (failure.words === "Connection timed out") return unusable(address, `no answer in time from ${placeOf(address)}`)
+  const remedy = remedies.find(({ when }) => when(failure))?.advice(address)
+  return unusable(
+    address,
+    remedy === undefined ? (connectionProblem(cause) ?? failure.words) : `${failure.words}; ${remedy}`
+  )
+}
+
+// What Node says of a certificate, where `sslrootcert` is what helps.
+const nodeAdvice = /; if the root CA is installed locally, .*$/
+
+const textOf = (cause: unknown, key: "message" | "code"): string =>
+  Predicate.hasProperty(cause, key) && Predicate.isString(cause[key]) ? cause[key] : ""
+
+interface Failure {
+  /** A SQLSTATE (PostgreSQL, appendix A), or a code of Node's. */
+  readonly code: string
+  readonly words: string
+}
+
+/** What to set where the address leads to a pooler that lends its sessions. */
+export const poolerAdvice =
+  "a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, and set DATABASE_PREPARED_STATEMENTS=off unless " +
+  "the pooler keeps prepared statements"
+
+const remedies: ReadonlyArray<{
+  readonly when: (failure: Failure) => boolean
+  readonly advice: (address: PostgresAddress) => string
+}> = [
+  {
+    when: ({ code }) => code === "3D000",
+    advice: ({ database, host, port, user }) => `create it: createdb -h ${host} -p ${port} -U ${user} ${database}`
+  },
+  {
+    when: ({ code }) => code === "53300",
+    advice: () => "lower DB_POOL_SIZE, of which each process takes as many, or raise the server's max_connections"
+  },
+  { when: ({ words }) => words.includes("unsupported startup parameter: options"), advice: () => "leave options out" },
+  { when: ({ words }) => words.includes("unsupported startup parameter"), advice: () => poolerAdvice },
+  {
+    when: ({ words }) => words.endsWith("requested password authentication"),
+    advice: ({ variable }) => (variable === "DB_HOST" ? "set DB_PASSWORD" : "there is none in the URL")
+  },
+  {
+    when: ({ code, words }) => code === "28000" && /no encryption|SSL off/.test(words),
+    advice: () => "encrypt the connection by sslmode=verify-full or require in the URL"
+  },
+  {
+    when: ({ words }) => words === "The server does not support TLS",
+    advice: () => "sslmode=prefer or disable do without it"
+  },
+  {
+    when: ({ code }) => /SELF_SIGNED|^UNABLE_TO_(?:GET_ISSUER|VERIFY)/.test(code),
+    advice: () => "name the file with the certificate of its authority by sslrootcert in the URL"
+  }
+]

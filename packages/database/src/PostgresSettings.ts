@@ -1,0 +1,73 @@
+import { Config, Effect, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
+import { parseHost, parseUrl, type PostgresAddress } from "./PostgresAddress.ts"
+
+/** Where PostgreSQL is, and how many connections this process holds to it. */
+export interface PostgresSettings {
+  readonly address: PostgresAddress
+  /** PostgreSQL itself where `address` is that of a pooler; see DirectSql. */
+  readonly direct: PostgresAddress | undefined
+  /** Whether statements are prepared under a name, once for each connection. */
+  readonly preparedStatements: boolean
+  readonly poolSize: number
+}
+
+/**
+ * Whether `address` may be that of a pooler that lends a session to each transaction, as PgBouncer does: then nothing may
+ * rest on a session, and its startup packet may hold no more than such a pooler knows.
+ */
+export const isPooled = ({ direct, preparedStatements }: PostgresSettings): boolean =>
+  direct !== undefined || !preparedStatements
+
+// Under the name of the variable, and without its value.
+const parsed =
+  <A>(variable: string, parse: (text: string) => Result.Result<A, string>) =>
+  (text: string): Effect.Effect<A, Config.ConfigError> =>
+    Result.match(parse(text), {
+      onSuccess: Effect.succeed,
+      onFailure: (message) =>
+        Effect.fail(
+          new Config.ConfigError(
+            new Schema.SchemaError(new SchemaIssue.Pointer([variable], new SchemaIssue.InvalidValue({ message })))
+          )
+        )
+    })
+
+const url = (variable: string): Config.Config<PostgresAddress> =>
+  Config.String(variable).pipe(Config.mapEffect(parsed(variable, (text) => parseUrl(variable, text))))
+
+const fromParts: Config.Config<PostgresAddress> = Config.all({
+  host: Config.String("DB_HOST").pipe(Config.mapEffect(parsed("DB_HOST", parseHost))),
+  port: Config.Port("DB_PORT").pipe(Config.withDefault(5432)),
+  database: Config.NonEmptyString("DB_NAME").pipe(Config.withDefault("user_service")),
+  user: Config.NonEmptyString("DB_USER").pipe(Config.withDefault("postgres")),
+  password: Config.option(Config.Redacted("DB_PASSWORD"))
+}).pipe(
+  Config.map(({ password, ...parts }) => ({
+    ...parts,
+    variable: "DB_HOST",
+    password: Option.getOrUndefined(Option.filter(password, (secret) => Redacted.value(secret) !== "")),
+    tls: { mode: "disable" },
+    applicationName: undefined,
+    options: undefined,
+    connectTimeout: undefined
+  }))
+)
+
+/**
+ * `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. And
+ * `DATABASE_DIRECT_URL`, `DATABASE_PREPARED_STATEMENTS` and `DB_POOL_SIZE`.
+ */
+export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
+  whole: Config.option(url("DATABASE_URL")),
+  direct: Config.option(url("DATABASE_DIRECT_URL")),
+  parts: Config.option(fromParts),
+  preparedStatements: Config.Boolean("DATABASE_PREPARED_STATEMENTS").pipe(Config.withDefault(true)),
+  poolSize: Config.schema(Schema.Int.check(Schema.isGreaterThan(1)), "DB_POOL_SIZE").pipe(Config.withDefault(10))
+}).pipe(
+  Config.map(({ direct, parts, poolSize, preparedStatements, whole }) =>
+    Option.map(
+      Option.orElse(whole, () => parts),
+      (address) => ({ address, direct: Option.getOrUndefined(direct), preparedStatements, poolSize })
+    )
+  )
+)

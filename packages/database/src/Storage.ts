@@ -1,7 +1,9 @@
-import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Predicate, Schedule } from "effect"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { apart, sentAhead } from "./Pipelining.ts"
+import * as Usability from "./Usability.ts"
+import { sqlStateOf, unavailable } from "./Usability.ts"
 
 /**
  * How statements are run so that a failure of the database has one of three ends: a reason the caller acts on (see
@@ -42,12 +44,19 @@ export class Storage extends Context.Service<
     ) => Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R>
     /** How long the server takes to answer; fails when it does not within a second. */
     readonly ping: Effect.Effect<Duration.Duration, ServiceUnavailable>
+    /**
+     * As `ping`, by a statement on a table of the service: fails too where the server answers and refuses, as without the
+     * schema, without rights to it, or while statements get lost. Logs why, once.
+     */
+    readonly probe: Effect.Effect<Duration.Duration, ServiceUnavailable>
   }
 >()("@user-service/database/Storage") {
   static readonly layer: Layer.Layer<Storage, never, SqlClient.SqlClient> = Layer.effect(
     Storage,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
+      const usability = Usability.make()
+      const settled = settling(usability.note)
       return {
         read: (effect) =>
           effect.pipe(
@@ -77,12 +86,10 @@ export class Storage extends Context.Service<
               inProgress.transaction
             ),
         ahead: (statement) => sentAhead(sql, statement),
-        ping: sql`select 1`.pipe(
-          Effect.timed,
-          Effect.map(([elapsed]) => elapsed),
-          within(Duration.seconds(1)),
-          settled
-        )
+        ping: timedWithinASecond(sql`select 1`).pipe(
+          Effect.catchIf(SqlError.isSqlError, () => Effect.fail(unavailable))
+        ),
+        probe: usability.probe(timedWithinASecond(sql`select 1 from users where false`))
       }
     })
   )
@@ -125,15 +132,8 @@ const inProgress = {
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)
 
-const unavailable = new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })
-
 // Jittered, so that those who met once do not meet again.
 const soon = Schedule.jittered(Schedule.exponential("10 millis"))
-
-const sqlStateOf = (error: SqlError.SqlError): string => {
-  const cause = error.reason.cause
-  return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
-}
 
 // The server is going down, coming up (57P01 to 57P03), has no more room (class 53), or only reads (25006), as one that
 // another is to take over from or that has yet to take over: it will be back.
@@ -182,12 +182,19 @@ const endOf = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Duration.Duration) =>
     })
   })
 
-const settled = <A, E, R>(
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
-  Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError.SqlError> | ServiceUnavailable> => {
-    if (isSettled(error)) return Effect.fail(error)
-    return isPassing(error) ? Effect.fail(unavailable) : Effect.die(error)
-  })
+const timedWithinASecond = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  effect.pipe(
+    Effect.timed,
+    Effect.map(([elapsed]) => elapsed),
+    within(Duration.seconds(1))
+  )
+
+const settling =
+  (note: (error: unknown) => Effect.Effect<void>) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
+    Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError.SqlError> | ServiceUnavailable> => {
+      if (isSettled(error)) return Effect.fail(error)
+      return isPassing(error) ? Effect.fail(unavailable) : Effect.andThen(note(error), Effect.die(error))
+    })
 
 const isSettled = <E>(error: E): error is Exclude<E, SqlError.SqlError> => !SqlError.isSqlError(error)

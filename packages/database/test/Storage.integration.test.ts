@@ -53,6 +53,27 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   suite("Storage over PostgreSQL", TestDatabase.layerPostgres(databaseUrl))
 
+  it.live("a server that answers and has not the schema passes no probe, and one that has it does", () =>
+    Effect.gen(function* () {
+      const { migrate, storage } = yield* oneProcess(yield* TestDatabase.freshDatabase(databaseUrl))
+      yield* storage.ping
+      assert.deepStrictEqual(yield* Effect.exit(storage.probe), unavailable)
+      yield* migrate
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(storage.probe)))
+    })
+  )
+
+  it.live("a server that refuses the login is unavailable to a ping and a probe", () =>
+    Effect.gen(function* () {
+      const url = new URL(yield* TestDatabase.freshDatabase(databaseUrl))
+      url.pathname = "/no_such_database"
+      const { storage } = yield* oneProcess(url.href)
+      for (const check of [storage.ping, storage.probe]) {
+        assert.deepStrictEqual(yield* Effect.exit(check), unavailable)
+      }
+    })
+  )
+
   describe("a connection that is terminated", () => {
     it.live("fails a read once, which is tried again on another", () =>
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import { RedisHealth } from "@user-service/cache/Redis"
 import { Storage } from "@user-service/database/Storage"
-import { EngineUnusable } from "@user-service/domain/EngineUnusable"
+import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Effect, Layer, Option, type Redacted } from "effect"
 import { probeBroker } from "./BrokerProbe.ts"
 
@@ -8,8 +9,9 @@ import { probeBroker } from "./BrokerProbe.ts"
 export class Engines extends Context.Service<
   Engines,
   {
+    /** Fails within a second where statements do not work, and logs why. */
+    readonly database: Effect.Effect<void, ServiceUnavailable>
     /** Each fails within a second, with the reason, when its engine is out of reach; an embedded one always answers. */
-    readonly database: Effect.Effect<void, EngineUnusable>
     readonly cache: Effect.Effect<void, EngineUnusable>
     readonly broker: Effect.Effect<void, EngineUnusable>
   }
@@ -26,7 +28,7 @@ export class Engines extends Context.Service<
         const storage = yield* Storage
         const redis = yield* Effect.serviceOption(RedisHealth)
         return {
-          database: Effect.mapError(Effect.asVoid(storage.ping), () => databaseSilent),
+          database: Effect.asVoid(storage.probe),
           cache: Option.match(redis, { onNone: () => Effect.void, onSome: (health) => health.ping }),
           broker
         }
@@ -34,14 +36,8 @@ export class Engines extends Context.Service<
     ).pipe(Layer.provide(Storage.layer))
 }
 
-const databaseSilent = new EngineUnusable({
-  engine: "PostgreSQL",
-  variable: "DATABASE_URL (or DB_HOST)",
-  problem: "no answer in time"
-})
-
 /** Fails for the first of `required` that does not answer, with the reason: for a start that is worth nothing without it. */
-export const requireEngines = Effect.fnUntraced(function* (required: ReadonlyArray<keyof Engines["Service"]>) {
+export const requireEngines = Effect.fnUntraced(function* (required: ReadonlyArray<"cache" | "broker">) {
   const engines = yield* Engines
   for (const engine of required) yield* engines[engine]
 })

@@ -1,4 +1,3 @@
-import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { timestamp } from "@user-service/schema/Timestamp"
@@ -10,7 +9,7 @@ import { Engines } from "./Engines.ts"
 
 const rounded = (millis: number): number => Math.round(millis * 100) / 100
 
-const check = (ping: Effect.Effect<void, EngineUnusable>) =>
+const check = <E>(ping: Effect.Effect<void, E>) =>
   Effect.timed(ping).pipe(
     Effect.match({
       onFailure: () => ({ status: "down" as const, latency_ms: null }),
@@ -55,7 +54,7 @@ export const HealthHttp = HttpApiBuilder.group(
     const ready = Effect.fnUntraced(function* () {
       if (drain.isDraining())
         return yield* new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 })
-      yield* Effect.mapError(engines.database, () => new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+      yield* engines.database
       return { status: "ok" as const }
     })
 

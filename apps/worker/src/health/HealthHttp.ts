@@ -30,7 +30,7 @@ const ready = HttpRouter.add(
     const drain = yield* Drain
     const storage = yield* Storage
     if (drain.isDraining()) return unavailable("The process is shutting down")
-    return yield* Effect.match(storage.ping, {
+    return yield* Effect.match(storage.probe, {
       onFailure: ({ message }) => unavailable(message),
       onSuccess: () => ok("Ready to work")
     })

@@ -34,7 +34,7 @@ const away = Layer.effect(
   Storage,
   Effect.map(Storage, (storage) => ({
     ...storage,
-    ping: Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
+    probe: Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
   }))
 ).pipe(Layer.provide(Storage.layer))
 

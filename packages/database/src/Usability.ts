@@ -20,7 +20,7 @@ const wordsOf = (error: SqlError.SqlError): string => {
 
 // What a statement fails with whose prepared form is unknown to its session, or whose transaction began with such a one. No
 // input brings it about.
-const lostStates = ["26000", "42P05", "25P02"]
+const lostStates = new Set(["26000", "42P05", "25P02"])
 const lostMillis = 30_000
 
 /** Whether the statements of the service work, as far as is known. */
@@ -38,7 +38,7 @@ export const make = () => {
   return {
     /** Takes note of the failure of a statement. */
     note: (error: unknown): Effect.Effect<void> =>
-      SqlError.isSqlError(error) && lostStates.includes(sqlStateOf(error))
+      SqlError.isSqlError(error) && lostStates.has(sqlStateOf(error))
         ? Effect.map(Clock.currentTimeMillis, (now) => {
             lostUntil = now + lostMillis
           })

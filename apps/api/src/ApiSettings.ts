@@ -20,6 +20,23 @@ import * as Tracing from "@user-service/telemetry/Tracing"
 import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
+const shutdownGrace = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
+  Config.withDefault(20),
+  Config.map(Duration.seconds)
+)
+
+// Outside production no load balancer has to see that a process stops.
+const shutdownNotice = Config.all({
+  environment: Config.String("NODE_ENV").pipe(Config.withDefault("development")),
+  grace: shutdownGrace,
+  notice: Config.option(Config.schema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)), "SHUTDOWN_NOTICE_SECONDS"))
+}).pipe(
+  Config.map(({ environment, grace, notice }) => {
+    const usual = environment === "production" ? Math.min(2, Duration.toSeconds(grace) / 4) : 0
+    return { grace: Duration.toSeconds(grace), notice: Option.getOrElse(notice, () => usual) }
+  })
+)
+
 /** What the API reads of the environment. */
 export const parts = {
   environment: Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
@@ -34,10 +51,8 @@ export const parts = {
     Config.withDefault(1)
   ),
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data")),
-  shutdownGrace: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
-    Config.withDefault(20),
-    Config.map(Duration.seconds)
-  ),
+  shutdownGrace,
+  shutdownNotice: shutdownNotice.pipe(Config.map(({ notice }) => Duration.seconds(notice))),
   database: postgresConfig,
   migrateOnStart: MigrateOnStart.config,
   redisUrl: redisUrlConfig,
@@ -91,9 +106,14 @@ const unfit = (variable: string, problems: ReadonlyArray<string>): ReadonlyArray
 
 /** What is wrong with these together. */
 export const judge: Effect.Effect<ReadonlyArray<Environment.Problem>, Config.ConfigError> = Effect.map(
-  inProduction,
-  productionProblems
+  Config.all({ inProduction, shutdownNotice }),
+  (settings) => [...productionProblems(settings.inProduction), ...noticeProblems(settings.shutdownNotice)]
 )
+
+const noticeProblems = ({ grace, notice }: Config.Success<typeof shutdownNotice>): ReadonlyArray<Environment.Problem> =>
+  notice <= grace / 2
+    ? []
+    : [["SHUTDOWN_NOTICE_SECONDS", "SHUTDOWN_NOTICE_SECONDS: must be half of SHUTDOWN_GRACE_SECONDS at most"]]
 
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
 export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(parts, judge)

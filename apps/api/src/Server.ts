@@ -184,12 +184,9 @@ const Features = (settings: ApiSettings) => {
   )
 }
 
-/** How long load balancers have to see that the process is not ready any more, of the grace it has in all. */
-const drainNotice = (grace: Duration.Duration) => Duration.min(Duration.seconds(2), Duration.times(grace, 0.25))
-
 /** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
 export const layer = (settings: ApiSettings) => {
-  const notice = drainNotice(settings.shutdownGrace)
+  const notice = settings.shutdownNotice
   const App = HttpRouter.toHttpEffect(
     Routes.pipe(
       Layer.provide(Features(settings)),

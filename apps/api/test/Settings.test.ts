@@ -56,6 +56,7 @@ describe("settings", () => {
       assert.isTrue(Option.isNone(settings.redisUrl))
       assert.isTrue(Option.isNone(settings.rabbitmqUrl))
       assert.strictEqual(Duration.toSeconds(settings.shutdownGrace), 20)
+      assert.isTrue(Duration.isZero(settings.shutdownNotice))
       assert.deepInclude(settings.tokens, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })
       assert.deepInclude(settings.passwords, { cost: 12, queueSize: 64 })
       assert.strictEqual(settings.passwordPolicy, 8)
@@ -173,6 +174,7 @@ describe("settings that are wrong", () => {
     PORT: "eight thousand",
     WORKERS: "0",
     SHUTDOWN_GRACE_SECONDS: "-1",
+    SHUTDOWN_NOTICE_SECONDS: "-1",
     DATABASE_URL: "mysql://u:CANARY@h/n",
     DATABASE_DIRECT_URL: "postgres://u:CANARY@h1,h2/n",
     DATABASE_PREPARED_STATEMENTS: "seldom",

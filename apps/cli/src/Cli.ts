@@ -1,5 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import * as Logs from "@user-service/telemetry/Logs"
+import { endOnRepeat } from "@user-service/telemetry/RepeatedSignal"
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
@@ -62,7 +63,8 @@ const report = <E>(cause: Cause.Cause<E>): Effect.Effect<void> => {
  * Runs the command that the arguments name. What an operator can mend is one line on standard error and exit code 1; a
  * defect is logged there with its cause, by the logger that masks credentials.
  */
-export const run = Command.run(cli, { version }).pipe(
+export const run = Effect.andThen(endOnRepeat(), Command.run(cli, { version })).pipe(
+  Effect.scoped,
   Effect.tapCause(report),
   Effect.provide([
     CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),

@@ -1,4 +1,5 @@
 import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
+import { wordsOf } from "@user-service/domain/Folders"
 import { Console, Effect, FileSystem, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Yaml from "yaml"
@@ -35,7 +36,7 @@ export const openApi = Command.make(
     const path = file.value
     yield* Effect.mapError(
       files.writeFileString(path, render(path)),
-      ({ reason }) => new FileUnwritable({ path, problem: reason._tag })
+      (error) => new FileUnwritable({ path, problem: wordsOf(error) })
     )
     yield* Console.log(`Wrote ${path}`)
   })

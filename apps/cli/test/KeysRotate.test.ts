@@ -84,7 +84,10 @@ describe("keys rotate", patient, () => {
       const path = join(cwd, "keys.json")
       writeFileSync(path, `{"secret": "d4"}`)
       const outcome = yield* cli(["keys", "rotate"], { cwd, env: { JWT_KEYS_FILE: path } })
-      assert.deepStrictEqual(outcome, { stdout: "", ...failure(`The key file ${path} is not a key set`) })
+      assert.deepStrictEqual(outcome, {
+        stdout: "",
+        ...failure(`The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set`)
+      })
       assert.strictEqual(readFileSync(path, "utf8"), `{"secret": "d4"}`)
     })
   )

@@ -45,7 +45,10 @@ describe("openapi", patient, () => {
     Effect.gen(function* () {
       const path = join(yield* folder, "absent", "schema.yml")
       const outcome = yield* cli(["openapi", "--file", path], { cwd: yield* folder })
-      assert.deepStrictEqual(outcome, { stdout: "", ...failure(`Cannot write ${path}: NotFound`) })
+      assert.deepStrictEqual(outcome, {
+        stdout: "",
+        ...failure(`Cannot write ${path}: ENOENT: no such file or directory, open '${path}'`)
+      })
     })
   )
 })

@@ -204,7 +204,10 @@ describe("a program that cannot start says why in one message and ends with 1", 
         Effect.gen(function* () {
           const path = join(yield* Program.folder, "keys.json")
           writeFileSync(path, `{"access": "${secret}"`)
-          yield* refusesOnUsed({ JWT_KEYS_FILE: path }, `The key file ${path} is not a key set`)
+          yield* refusesOnUsed(
+            { JWT_KEYS_FILE: path },
+            `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set`
+          )
         }),
       timeout
     )

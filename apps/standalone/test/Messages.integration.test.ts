@@ -69,7 +69,7 @@ describe.skipIf(!Engines.areThere)("the messages of the program on real engines"
         const engines = yield* Engines.all
         const listener = yield* Layer.build(layerListener(engines.RABBITMQ_URL))
         const told = yield* Effect.provide(listen(), listener)
-        const program = yield* Program.start(engines)
+        const program = yield* Program.start({ ...engines, SHUTDOWN_NOTICE_SECONDS: "2" })
         const expect = expecting(sender(program.url))
         const hears = (routingKey: string, field: string, value: unknown) =>
           until(

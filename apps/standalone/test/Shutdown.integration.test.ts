@@ -12,6 +12,7 @@ const graceSeconds = 20
 
 const environment = {
   SHUTDOWN_GRACE_SECONDS: String(graceSeconds),
+  SHUTDOWN_NOTICE_SECONDS: "2",
   BCRYPT_COST: "13",
   HASH_QUEUE_SIZE: "1000",
   RATE_LIMIT_REGISTER: "off",

@@ -16,7 +16,8 @@ const environment = Effect.map(UsedFolder, (DATA_DIR) => ({
   HASH_QUEUE_SIZE: "1000",
   RATE_LIMIT_LOGIN_IP: "off",
   RATE_LIMIT_LOGIN_ACCOUNT: "off",
-  RATE_LIMIT_REGISTER: "off"
+  RATE_LIMIT_REGISTER: "off",
+  SHUTDOWN_NOTICE_SECONDS: "2"
 }))
 
 /** A connection on which this is all that is ever sent. */
@@ -31,13 +32,17 @@ const connectionWith = (url: string, text: string) =>
     (socket) => Effect.sync(() => socket.destroy())
   )
 
+// A request that never comes to its end.
+const endless =
+  "POST /api/v1/users/login/ HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+
 const stops = ["SIGTERM", "SIGINT"] as const
 
 describe("a stop", () => {
   it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
     for (const name of stops) {
       it.effect(
-        `by ${name} says not ready, still answers, finishes what is under way and ends with 0, however often it is asked for`,
+        `by ${name} says not ready, still answers, finishes what is under way and ends with 0`,
         () =>
           Effect.gen(function* () {
             const program = yield* Program.start(yield* environment)
@@ -46,7 +51,8 @@ describe("a stop", () => {
             const logins = yield* slowLogins(send, registered)
             yield* hashesWait(send)
 
-            yield* program.signal(name)
+            // As npm passes on what the terminal has sent to its script too.
+            yield* Effect.andThen(program.signal(name), program.signal(name))
             const ready = Effect.map(send("GET", "/health/ready"), ({ status }) => status === 200)
             yield* until(
               "The program is not ready",
@@ -62,7 +68,7 @@ describe("a stop", () => {
             })
             assert.strictEqual(read.headers.get("connection"), "close")
 
-            for (const again of stops) yield* program.signal(again)
+            for (const other of stops) if (other !== name) yield* program.signal(other)
             const answers = yield* logins.answers
             assert.deepStrictEqual(
               answers.filter(({ status }) => status !== 200),
@@ -75,11 +81,38 @@ describe("a stop", () => {
       )
     }
 
+    for (const name of stops) {
+      it.effect(
+        `by ${name} that is asked for again a second later ends at once`,
+        () =>
+          Effect.gen(function* () {
+            const program = yield* Program.start({ ...(yield* environment), SHUTDOWN_GRACE_SECONDS: "60" })
+            yield* connectionWith(program.url, endless)
+            yield* expecting(sender(program.url))(200, undefined, "GET", "/health/live")
+            yield* program.signal(name)
+            yield* program.says(/Shutting down: no longer ready/)
+            const [elapsed, { code, stderr }] = yield* Effect.timed(
+              Effect.andThen(Effect.sleep("1 second"), Effect.andThen(program.signal(name), program.ended))
+            )
+            assert.deepStrictEqual(
+              { code, stderr },
+              { code: name === "SIGINT" ? 130 : 143, stderr: `${name} came again: ended at once\n` }
+            )
+            assert.isBelow(Duration.toSeconds(elapsed), 30, "long before the grace is over")
+          }),
+        90_000
+      )
+    }
+
     const graceSeconds = 3
 
     /** How long the stop takes while somebody holds connections on which no more than this is sent. */
-    const stopBeside = Effect.fnUntraced(function* (texts: ReadonlyArray<string>) {
-      const program = yield* Program.start({ ...(yield* environment), SHUTDOWN_GRACE_SECONDS: String(graceSeconds) })
+    const stopBeside = Effect.fnUntraced(function* (texts: ReadonlyArray<string>, grace = graceSeconds) {
+      const program = yield* Program.start({
+        ...(yield* environment),
+        SHUTDOWN_GRACE_SECONDS: String(grace),
+        SHUTDOWN_NOTICE_SECONDS: "0"
+      })
       for (const text of texts) yield* connectionWith(program.url, text)
       // Asked after them, so answered when they have arrived.
       yield* expecting(sender(program.url))(200, undefined, "GET", "/health/live")
@@ -92,18 +125,27 @@ describe("a stop", () => {
       "is not held up past the grace by a request that never comes to its end",
       () =>
         Effect.gen(function* () {
-          const head = "POST /api/v1/users/login/ HTTP/1.1\r\nHost: t\r\nContent-Type: application/json"
-          const elapsed = yield* stopBeside([`${head}\r\nContent-Length: 100\r\n\r\n{`])
+          const elapsed = yield* stopBeside([endless])
           assert.isBelow(elapsed, graceSeconds + 5)
         }),
       90_000
     )
 
     it.effect(
-      "is not held up past the grace by connections that say nothing or half a head",
+      "is not held up by a connection on which nothing was ever sent",
       () =>
         Effect.gen(function* () {
-          const elapsed = yield* stopBeside(["", "GET /health/live HTTP/1.1\r\nHost: te"])
+          const elapsed = yield* stopBeside([""], 120)
+          assert.isBelow(elapsed, 60)
+        }),
+      90_000
+    )
+
+    it.effect(
+      "is not held up past the grace by a connection that says half a head",
+      () =>
+        Effect.gen(function* () {
+          const elapsed = yield* stopBeside(["GET /health/live HTTP/1.1\r\nHost: te"])
           // The engines are closed after it.
           assert.isBelow(elapsed, graceSeconds + 5)
         }),

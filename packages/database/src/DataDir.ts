@@ -1,4 +1,5 @@
-import { Effect, FileSystem, type PlatformError, Predicate, Schema } from "effect"
+import { makeFolder, wordsOf } from "@user-service/domain/Folders"
+import { Effect, FileSystem, Schema } from "effect"
 import process from "node:process"
 
 /** The folder belongs to a process that still runs: two on one embedded database would destroy it. */
@@ -31,7 +32,7 @@ export const hold = Effect.fnUntraced(
     const files = yield* FileSystem.FileSystem
     const own = claimOf(process.pid)
     const start = yield* startOf(process.pid)
-    yield* files.makeDirectory(path, { recursive: true })
+    yield* makeFolder(path)
     yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, start, { mode: 0o600 }), () =>
       Effect.ignore(files.remove(`${path}/${own}`))
     )
@@ -44,13 +45,9 @@ export const hold = Effect.fnUntraced(
   },
   (holding, path) =>
     Effect.catchTag(holding, "PlatformError", (error) =>
-      Effect.fail(new DataDirUnusable({ path, problem: problemOf(error) }))
+      Effect.fail(new DataDirUnusable({ path, problem: wordsOf(error) }))
     )
 )
-
-// The system's own words, which name what it was asked to do.
-const problemOf = ({ message, reason: { cause } }: PlatformError.PlatformError): string =>
-  Predicate.isError(cause) ? cause.message : message
 
 const claimOf = (pid: number): string => `process-${pid}.pid`
 

@@ -4,6 +4,7 @@ import * as DataDir from "@user-service/database/DataDir"
 import { Effect, FileSystem } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const holder = fileURLToPath(new URL("DataDirHolder.ts", import.meta.url))
@@ -39,6 +40,16 @@ const anotherProcess = Effect.fnUntraced(function* (path: string) {
 })
 
 describe("hold", () => {
+  it.live.skipIf(!existsSync("/proc/self"))("a folder that can never be made is told at once, under /proc too", () =>
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(DataDir.hold("/proc/nowhere/data"))
+      assert.strictEqual(
+        message,
+        "DATA_DIR /proc/nowhere/data cannot be used: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
+      )
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+  )
+
   it.live("a folder that another process holds is refused, under that one's number", () =>
     inDirectory((path) =>
       Effect.gen(function* () {

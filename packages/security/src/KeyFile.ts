@@ -1,21 +1,37 @@
+import { wordsOf } from "@user-service/domain/Folders"
 import { type Duration, Effect, FileSystem, type PlatformError, Schema } from "effect"
+
+/** A key file, and the settings that name it. */
+export interface KeyFile {
+  readonly path: string
+  /** As an operator finds them: `SERVICE_API_KEYS_FILE`. */
+  readonly setting: string
+}
 
 /** The key file is absent, out of reach or not what it should be. What it holds is never part of the message. */
 export class KeysUnreadable extends Schema.TaggedError<KeysUnreadable>()("KeysUnreadable", {
   path: Schema.String,
+  setting: Schema.String,
   problem: Schema.String
 }) {
   override get message() {
-    return `The key file ${this.path} ${this.problem}`
+    return `The key file ${this.path} (${this.setting}) ${this.problem}`
   }
 }
 
-export const unreadable = (path: string) => (error: PlatformError.PlatformError) =>
-  new KeysUnreadable({ path, problem: `is out of reach: ${error.reason._tag}` })
+export const unusable =
+  ({ path, setting }: KeyFile, what: string) =>
+  (error: PlatformError.PlatformError) =>
+    new KeysUnreadable({ path, setting, problem: `${what}: ${wordsOf(error)}` })
 
-export const readText = Effect.fnUntraced(function* (path: string) {
+/** `whereAbsent` says what makes the file, where something does. */
+export const readText = Effect.fnUntraced(function* (file: KeyFile, whereAbsent = "") {
   const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(fs.readFileString(path), unreadable(path))
+  return yield* Effect.mapError(fs.readFileString(file.path), (error) =>
+    error.reason._tag === "NotFound"
+      ? new KeysUnreadable({ ...file, problem: `does not exist${whereAbsent}` })
+      : unusable(file, "cannot be read")(error)
+  )
 })
 
 /**
@@ -23,7 +39,7 @@ export const readText = Effect.fnUntraced(function* (path: string) {
  * unreadable is logged once, and what it said last stays in force.
  */
 export const follow = <R>(options: {
-  readonly path: string
+  readonly file: KeyFile
   readonly first: string
   /** How often to look; a second when absent. */
   readonly pollInterval?: Duration.Input | undefined
@@ -35,7 +51,7 @@ export const follow = <R>(options: {
   let complaint: string | undefined
   // The whole text is compared, not the time of the file: it is short, and a mounted secret's time can stand still.
   const look = Effect.gen(function* () {
-    const text = yield* readText(options.path)
+    const text = yield* readText(options.file)
     if (text === seen) return
     seen = text
     yield* options.take(text)

@@ -1,3 +1,4 @@
+import { makeFolder } from "@user-service/domain/Folders"
 import {
   Clock,
   Config,
@@ -14,7 +15,7 @@ import {
 } from "effect"
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
 import { dirname, join } from "node:path"
-import { follow, KeysUnreadable, readText, unreadable } from "./KeyFile.ts"
+import { follow, KeysUnreadable, readText, unusable } from "./KeyFile.ts"
 import * as KeySet from "./KeySet.ts"
 
 /** A key ready for use. */
@@ -62,11 +63,12 @@ export class Keys extends Context.Service<
       Keys,
       Effect.gen(function* () {
         if (settings.create) yield* createIfAbsent(settings.path)
-        const text = yield* readText(settings.path)
+        const file = fileAt(settings.path)
+        const text = yield* readText(file, ": `npm run cli -- keys rotate` makes it")
         const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
         yield* Effect.forkScoped(
           follow({
-            path: settings.path,
+            file,
             first: text,
             pollInterval: settings.pollInterval,
             what: "signing keys",
@@ -98,12 +100,14 @@ export const config: Config.Config<{ readonly path: string; readonly named: bool
   }))
 )
 
+const fileAt = (path: string) => ({ path, setting: "JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR" })
+
 /**
  * Publishes a next access key in the file, see {@link KeySet.rotate}; running processes take it up by themselves.
  * The file is replaced whole or not at all.
  */
 export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, accessLifetimeSeconds: number) {
-  const { set } = yield* Effect.flatMap(readText(path), (text) => load(path, text))
+  const { set } = yield* Effect.flatMap(readText(fileAt(path)), (text) => load(path, text))
   const next = KeySet.makeKeyPair()
   const now = yield* nowSeconds
   const rotated = KeySet.rotate(set, next, { now, accessLifetimeSeconds })
@@ -123,14 +127,14 @@ const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(mi
 
 const load = Effect.fnUntraced(function* (path: string, text: string) {
   const parsed = KeySet.parse(text)
-  if (Result.isFailure(parsed)) return yield* new KeysUnreadable({ path, problem: parsed.failure })
+  if (Result.isFailure(parsed)) return yield* new KeysUnreadable({ ...fileAt(path), problem: parsed.failure })
   return importRing(parsed.success)
 })
 
 // Two processes may start at once: linking lets one file win, and both read that one.
 const createIfAbsent = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
-  if (yield* Effect.mapError(fs.exists(path), unreadable(path))) return
+  if (yield* Effect.mapError(fs.exists(path), unusable(fileAt(path), "cannot be read"))) return
   const keys = KeySet.generate(yield* nowSeconds)
   yield* write(path, keys, (fs, from) =>
     Effect.catchIf(
@@ -149,14 +153,14 @@ const write = (
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = dirname(path)
-    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* makeFolder(directory)
     const beside = yield* fs.makeTempDirectoryScoped({ directory, prefix: ".keys-" })
     const from = join(beside, "keys.json")
     const file = yield* fs.open(from, { flag: "wx", mode: 0o600 })
     yield* file.writeAll(new TextEncoder().encode(KeySet.format(keys)))
     yield* file.sync
     yield* place(fs, from)
-  }).pipe(Effect.scoped, Effect.mapError(unreadable(path)))
+  }).pipe(Effect.scoped, Effect.mapError(unusable(fileAt(path), "cannot be written")))
 
 const importRing = (set: KeySet.KeySet): KeyRing => {
   const [first, ...rest] = set.access

@@ -68,16 +68,16 @@ export class ServiceKeys extends Context.Service<
         const named = settings.named.map(held)
         let all: ReadonlyArray<HeldKey> = named
         if (Option.isSome(settings.file)) {
-          const path = settings.file.value
+          const file = { path: settings.file.value, setting: "SERVICE_API_KEYS_FILE" }
           const take = Effect.fnUntraced(function* (text: string) {
             const read = parse(text, named)
-            if (Result.isFailure(read)) return yield* new KeysUnreadable({ path, problem: read.failure })
+            if (Result.isFailure(read)) return yield* new KeysUnreadable({ ...file, problem: read.failure })
             all = read.success
           })
-          const first = yield* readText(path)
+          const first = yield* readText(file)
           yield* take(first)
           const { pollInterval } = settings
-          yield* Effect.forkScoped(follow({ path, first, pollInterval, what: "service keys", take }))
+          yield* Effect.forkScoped(follow({ file, first, pollInterval, what: "service keys", take }))
         }
         return { authenticate: (key) => authenticate(() => all, key) }
       })

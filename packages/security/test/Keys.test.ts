@@ -61,7 +61,23 @@ describe("layerFile", () => {
     inDirectory((path) =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(open(path, false))
-        assert.strictEqual(error.message, `The key file ${path} is out of reach: NotFound`)
+        assert.strictEqual(
+          error.message,
+          `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) does not exist: \`npm run cli -- keys rotate\` makes it`
+        )
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect("where none can be made, the error names the settings and what the system said", () =>
+    inDirectory((path) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        const error = yield* Effect.flip(open(`${path}/deep/keys.json`, true))
+        assert.match(
+          error.message,
+          /^The key file \S+ \(JWT_KEYS_FILE, else jwt-keys\.json in DATA_DIR\) cannot be (read|written): ENOTDIR: not a directory, /
+        )
       }).pipe(Effect.scoped)
     )
   )
@@ -111,8 +127,8 @@ describe("layerFile", () => {
         yield* fs.writeFileString(path, KeySet.format(mended))
         assert.deepStrictEqual((yield* Effect.map(rotatedRing(keys), Option.getOrThrow)).set, mended)
         assert.deepStrictEqual(logged, [
-          `The key file ${path} is not a key set; the last good keys stay in force`,
-          `The key file ${path} is out of reach: NotFound; the last good keys stay in force`
+          `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set; the last good keys stay in force`,
+          `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) does not exist; the last good keys stay in force`
         ])
       }).pipe(Effect.scoped)
     ).pipe(Effect.provide(Logger.layer([logger])))

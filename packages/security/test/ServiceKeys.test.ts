@@ -127,7 +127,7 @@ describe("ServiceKeys", () => {
         assert.strictEqual((yield* keys.authenticate(other)).name, "sender")
         assert.deepStrictEqual(logged, [
           "The service keys have changed",
-          `The key file ${path} is ambiguous: sender is named twice; the last good keys stay in force`
+          `The key file ${path} (SERVICE_API_KEYS_FILE) is ambiguous: sender is named twice; the last good keys stay in force`
         ])
       })
     ).pipe(Effect.provide(Logger.layer([logger])))
@@ -147,12 +147,15 @@ describe("ServiceKeys", () => {
         yield* inFile(keys, (path) =>
           Effect.gen(function* () {
             const error = yield* Effect.flip(open([], path))
-            assert.strictEqual(error.message, `The key file ${path} is not a list of service keys`)
+            assert.strictEqual(
+              error.message,
+              `The key file ${path} (SERVICE_API_KEYS_FILE) is not a list of service keys`
+            )
           })
         )
       }
       const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
-      assert.strictEqual(absent.message, "The key file /nowhere/keys.json is out of reach: NotFound")
+      assert.strictEqual(absent.message, "The key file /nowhere/keys.json (SERVICE_API_KEYS_FILE) does not exist")
     })
   )
 

@@ -1,4 +1,4 @@
-import { Effect, type Scope, Semaphore } from "effect"
+import { Effect, Predicate, Schema, type Scope, Semaphore } from "effect"
 import { appendFileSync } from "node:fs"
 import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
@@ -9,6 +9,53 @@ export interface LogFile {
   /** Takes a line without its end. It is in the file a second later, or once the scope has closed. */
   readonly append: (line: string) => void
 }
+
+/** The file cannot be opened for writing. */
+export class LogFileUnusable extends Schema.TaggedError<LogFileUnusable>()("LogFileUnusable", {
+  path: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `LOG_FILE ${this.path} cannot be written: ${this.problem}`
+  }
+}
+
+/** Fails where the file cannot be opened; makes it, and its folder, where absent. */
+export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
+  Effect.tryPromise({
+    try: async () => {
+      const handle = await openFile(path)
+      await handle.close()
+    },
+    catch: (cause) =>
+      new LogFileUnusable({ path, problem: Predicate.isError(cause) ? cause.message : "unknown failure" })
+  })
+
+const openFile = async (path: string): Promise<FileHandle> => {
+  await makeFolder(dirname(path))
+  return await open(path, "a", 0o640)
+}
+
+// Parents one after the other: Node's recursive mkdir never ends where the system says that a parent is missing and yet does
+// not let it be made, as Linux does under /proc.
+const makeFolder = async (path: string): Promise<void> => {
+  try {
+    await mkdirUnlessThere(path)
+  } catch (error) {
+    const parent = dirname(path)
+    if (codeOf(error) !== "ENOENT" || parent === path) throw error
+    await makeFolder(parent)
+    await mkdirUnlessThere(path)
+  }
+}
+
+const mkdirUnlessThere = (path: string): Promise<void> =>
+  mkdir(path).catch((error: unknown) => {
+    // Where a file is there, it is the opening that fails.
+    if (codeOf(error) !== "EEXIST") throw error
+  })
+
+const codeOf = (error: unknown): unknown => (Predicate.hasProperty(error, "code") ? error.code : undefined)
 
 const longestWait = "1 second"
 // A disk that hangs must not fill the memory: past this, lines are counted and dropped.
@@ -44,10 +91,7 @@ export const make = Effect.fnUntraced(function* (
   const write = async () => {
     const text = take()
     if (text === "") return
-    if (handle === undefined) {
-      await mkdir(dirname(path), { recursive: true })
-      handle = await open(path, "a", 0o640)
-    }
+    handle ??= await openFile(path)
     isTorn = true
     await handle.appendFile(text)
     isTorn = false
@@ -55,9 +99,9 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const close = async () => {
-    const open = handle
+    const closing = handle
     handle = undefined
-    await open?.close()
+    await closing?.close()
   }
 
   const failed = (error: unknown) => {

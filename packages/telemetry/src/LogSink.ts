@@ -9,6 +9,8 @@ export interface LogSettings {
   readonly level: LogLevel.LogLevel
   readonly format: "pretty" | "json"
   readonly file: string | undefined
+  /** Whether the start fails where the file cannot be written, instead of complaining. */
+  readonly isFileRequired?: boolean
 }
 
 /**
@@ -27,10 +29,11 @@ export class LogSink extends Context.Service<
   static readonly layer = (
     settings: LogSettings,
     output: LogConsole.ConsoleOutput = process.stdout
-  ): Layer.Layer<LogSink> =>
+  ): Layer.Layer<LogSink, LogFile.LogFileUnusable> =>
     Layer.effect(
       LogSink,
       Effect.gen(function* () {
+        if (settings.file !== undefined && settings.isFileRequired === true) yield* LogFile.check(settings.file)
         const file = settings.file === undefined ? undefined : yield* LogFile.make(settings.file, complain)
         const console = yield* LogConsole.make(output)
         const enabled = new Set(severities.filter((level) => LogLevel.isGreaterThanOrEqualTo(level, settings.level)))

@@ -13,6 +13,7 @@ import {
 } from "effect"
 import type { ConsoleOutput } from "./LogConsole.ts"
 import { ownKeys } from "./LogLine.ts"
+import type { LogFileUnusable } from "./LogFile.ts"
 import { type LogSettings, LogSink } from "./LogSink.ts"
 import { fieldToPlain, maskText, type Plain, toPlain } from "./Redaction.ts"
 
@@ -32,6 +33,8 @@ const LevelName = Schema.String.pipe(
   Schema.decodeTo(Schema.Literals(["all", "trace", "debug", "info", "warn", "warning", "error", "fatal", "none"]))
 )
 
+const usualFile = "logs/user_service.log"
+
 /**
  * `LOG_LEVEL` (info, whatever the case), `LOG_FORMAT` (json in production, else pretty) and `LOG_FILE`
  * (`logs/user_service.log` in production, else none). An empty variable is an absent one.
@@ -47,7 +50,9 @@ export const config: Config.Config<LogSettings> = Config.all({
     return {
       level: levels[level] ?? "Info",
       format: Option.getOrElse(format, () => (isProduction ? "json" : "pretty")),
-      file: Option.getOrElse(file, () => (isProduction ? "logs/user_service.log" : undefined))
+      file: Option.getOrElse(file, () => (isProduction ? usualFile : undefined)),
+      // Nobody asked for the usual one, and a container may have no place for it.
+      isFileRequired: Option.exists(file, (path) => path !== usualFile)
     }
   })
 )
@@ -58,7 +63,7 @@ export const config: Config.Config<LogSettings> = Config.all({
  * name, nor in a `Redacted`, nor as a JWT or a password inside a text. Belongs outermost: what is built outside it logs
  * in Effect's own way.
  */
-export const layer = (settings: LogSettings, output?: ConsoleOutput): Layer.Layer<LogSink> =>
+export const layer = (settings: LogSettings, output?: ConsoleOutput): Layer.Layer<LogSink, LogFileUnusable> =>
   Layer.mergeAll(
     Logger.layer([Effect.map(LogSink, makeLogger)]),
     Layer.succeed(References.MinimumLogLevel, settings.level)

@@ -3,6 +3,7 @@ import { FetchHttpClient } from "effect/http"
 import { describeCause, isDefect } from "./Failure.ts"
 import * as Logs from "./Logs.ts"
 import type { LogSettings } from "./LogSink.ts"
+import { endOnRepeat } from "./RepeatedSignal.ts"
 import * as Tracing from "./Tracing.ts"
 
 /** What tells one program from another. */
@@ -17,7 +18,8 @@ export interface Identity {
 const what = "The program cannot start"
 
 /**
- * Runs the program that `program` builds from the settings that `read` finds, until it is told to stop. Whatever ends it
+ * Runs the program that `program` builds from the settings that `read` finds, until it is told to stop; see
+ * {@link endOnRepeat} for when it is told twice. Whatever ends it
  * otherwise is one message on standard error, also where it happens before there is a log: a failure in words that an
  * operator can act on, a defect with its cause. A defect is logged too where the log works.
  */
@@ -41,7 +43,8 @@ export const launch = <
     )
   ).pipe(
     Layer.unwrap,
-    Layer.launch,
+    (program) => Effect.andThen(endOnRepeat(), Layer.launch(program)),
+    Effect.scoped,
     Effect.tapCause((cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(describeCause(cause, { what, portVariable }))
     )

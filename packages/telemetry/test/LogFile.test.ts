@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LogFile from "@user-service/telemetry/LogFile"
 import * as Logs from "@user-service/telemetry/Logs"
-import { Effect, Scope, Exit } from "effect"
+import { Effect, Exit, Layer, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -120,6 +120,30 @@ describe("LogFile", () => {
       assert.strictEqual(complaints.length, 1)
       assert.include(complaints[0], path)
       assert.match(read(path), /(^|\n)back\n$/)
+    })
+  )
+
+  it.effect("a file that was named and cannot be written fails the start, by its variable", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      writeFileSync(join(base, "file"), "in the way")
+      const path = join(base, "file", "x.log")
+      const settings = { level: "Info", format: "json", file: path } as const
+      const build = (isFileRequired: boolean) =>
+        Effect.scoped(Effect.result(Layer.build(Logs.layer({ ...settings, isFileRequired }, { write: () => {} }))))
+      const failed = yield* Effect.fromResult(Result.flip(yield* build(true)))
+      assert.strictEqual(failed.message, `LOG_FILE ${path} cannot be written: ENOTDIR: not a directory, open '${path}'`)
+      assert.isTrue(Result.isSuccess(yield* build(false)))
+    })
+  )
+
+  it.effect.skipIf(!existsSync("/proc/self"))("a folder that can never be made is told at once, under /proc too", () =>
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(LogFile.check("/proc/nowhere/deep/x.log"))
+      assert.strictEqual(
+        message,
+        "LOG_FILE /proc/nowhere/deep/x.log cannot be written: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
+      )
     })
   )
 

@@ -37,13 +37,23 @@ describe("config", () => {
 
   it.effect("outside production: info, pretty, no file", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* read({}), { level: "Info", format: "pretty", file: undefined })
+      assert.deepStrictEqual(yield* read({}), {
+        level: "Info",
+        format: "pretty",
+        file: undefined,
+        isFileRequired: false
+      })
     })
   )
 
   it.effect("in production: JSON, and a file", () =>
     Effect.gen(function* () {
-      const expected: LogSettings = { level: "Info", format: "json", file: "logs/user_service.log" }
+      const expected: LogSettings = {
+        level: "Info",
+        format: "json",
+        file: "logs/user_service.log",
+        isFileRequired: false
+      }
       assert.deepStrictEqual(yield* read({ NODE_ENV: "production" }), expected)
     })
   )
@@ -51,7 +61,12 @@ describe("config", () => {
   it.effect("each variable is obeyed, a level in any case; an empty one is as none", () =>
     Effect.gen(function* () {
       const env = { NODE_ENV: "production", LOG_LEVEL: "WARNING", LOG_FORMAT: "pretty", LOG_FILE: "/var/log/x.log" }
-      assert.deepStrictEqual(yield* read(env), { level: "Warn", format: "pretty", file: "/var/log/x.log" })
+      assert.deepStrictEqual(yield* read(env), {
+        level: "Warn",
+        format: "pretty",
+        file: "/var/log/x.log",
+        isFileRequired: true
+      })
       assert.strictEqual((yield* read({ NODE_ENV: "production", LOG_FILE: "" })).file, "logs/user_service.log")
     })
   )

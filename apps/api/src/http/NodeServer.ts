@@ -7,6 +7,7 @@ import { Clock, type Duration, Effect, Layer, Result } from "effect"
 import { NetAddress } from "effect/net"
 import { randomUUID } from "node:crypto"
 import { createServer, type Server, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { securityHeaders } from "./SecurityHeaders.ts"
 import { TogetherResponse } from "./TogetherResponse.ts"
@@ -73,6 +74,22 @@ const makeOnRefusal = Effect.gen(function* () {
 /** The longest head of a request, in bytes, and so the longest that anything in it can be. */
 const maxHeaderSize = 16_384
 
+// Closing a server, Node closes the connections that are between two requests. Those on which none has begun are idle as
+// well, browsers open some in advance, but Node would wait for them until its `headersTimeout`.
+const closeUnusedConnections = (server: Server): void => {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
+  const closeIdleConnections = server.closeIdleConnections.bind(server)
+  // Called by `close`.
+  server.closeIdleConnections = () => {
+    closeIdleConnections()
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  }
+}
+
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
     ServerResponse: TogetherResponse,
@@ -86,6 +103,7 @@ const makeServer = (onRefusal: OnRefusal): Server => {
     // Node would refuse a request without one by itself, outside the envelope; the gate does.
     requireHostHeader: false
   })
+  closeUnusedConnections(server)
   server.on("clientError", (error, socket) => refuse(error, socket, onRefusal))
   // Node would answer these by itself, outside the envelope. An unknown expectation may be passed over (RFC 9110, section
   // 10.1.1), and this is no proxy.

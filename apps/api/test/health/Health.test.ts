@@ -79,7 +79,7 @@ describe("a broker that nobody answers for", () => {
 
 describe("draining", () => {
   // Dear hashes, so that a login is under way for a while.
-  const environment = { SHUTDOWN_GRACE_SECONDS: "20", BCRYPT_COST: "13" }
+  const environment = { SHUTDOWN_GRACE_SECONDS: "20", SHUTDOWN_NOTICE_SECONDS: "2", BCRYPT_COST: "13" }
 
   it.live("first the service is not ready but answers, then it finishes what is under way and closes", () =>
     Effect.gen(function* () {

@@ -8,7 +8,7 @@ describe("a service that stops", () => {
   it.live("answers the calls over /rpc that are under way, and closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const layer = layerEmbedded({ ...withGateway, SHUTDOWN_GRACE_SECONDS: "20" })
+      const layer = layerEmbedded({ ...withGateway, SHUTDOWN_GRACE_SECONDS: "20", SHUTDOWN_NOTICE_SECONDS: "2" })
       const { sql, ...api } = Context.get(yield* Layer.buildWithScope(layer, scope), TestApi)
       const { id } = yield* api.person()
       const rpc = yield* clientAt(api.url, gatewayKey)

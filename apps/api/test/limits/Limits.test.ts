@@ -237,6 +237,43 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
+    it.effect("a known address is a /64 for IPv6", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        assert.strictEqual((yield* login(email, password, "2001:db8:7:1::1")).status, 200)
+        yield* times(4, login(email, "wrong", elsewhere))
+        assertLimited(yield* login(email, password, "2001:db8:7:2::1"), policy)
+        for (const from of ["2001:db8:7:1::1", "2001:db8:7:1:ffff::2", "[2001:0DB8:7:1:0:0:0:3]:5000"]) {
+          assert.strictEqual((yield* login(email, password, from)).status, 200, from)
+        }
+        // All of it has one count.
+        for (const host of [4, 5, 6]) assertRefused(yield* login(email, "wrong", `2001:db8:7:1::${host}`))
+        assertLimited(yield* login(email, password, "2001:db8:7:1::1"), policy)
+      })
+    )
+
+    it.effect("a known address of IPv4 is known where it is written as one of IPv6", () =>
+      Effect.gen(function* () {
+        const { email, password } = yield* (yield* TestApi).person()
+        assert.strictEqual((yield* login(email, password, here)).status, 200)
+        yield* times(4, login(email, "wrong", elsewhere))
+        assert.strictEqual((yield* login(email, password, `::ffff:${here}`)).status, 200)
+      })
+    )
+
+    it.effect("an address that an older version stored whole makes its /64 known", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { email, id, password } = yield* api.person()
+        yield* api.sql`insert into login_addresses (user_id, ip, last_login_at) values
+          (${id}, '2001:db8:8:1::1', now()), (${id}, '198.51.100.77', now())`
+        yield* times(4, login(email, "wrong", elsewhere))
+        assertLimited(yield* login(email, password, "2001:db8:8:2::1"), policy)
+        assert.strictEqual((yield* login(email, password, "2001:db8:8:1:2:3:4:5")).status, 200)
+        assert.strictEqual((yield* login(email, password, "198.51.100.77")).status, 200)
+      })
+    )
+
     it.effect("an address where they logged in more than 30 days ago is a stranger's", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

@@ -12,7 +12,7 @@ const CredentialsRow = Schema.Struct({
   isActive: Schema.Boolean,
   /** Found by any spelling of its address; otherwise by the exact one alone. */
   hasCanonicalEmail: Schema.Boolean,
-  /** The account logged in from the present address within the last 30 days. */
+  /** The account logged in from the present network, see `Origin`, within the last 30 days. */
   isKnownAddress: Schema.Boolean
 })
 export type Credentials = typeof CredentialsRow.Type
@@ -70,7 +70,7 @@ export class AccountsRepo extends Context.Service<
     readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
     /** Notes the login where the checked hash still stands and the account is active, and answers whether it did. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
-    /** Notes that the account's owner came from the present address. */
+    /** Notes that the account's owner came from the present network. */
     readonly knowAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
     /** A stored hash of the scheme and cost most accounts have, judged by a sample. */
     readonly commonHash: Query<Option.Option<string>>
@@ -86,22 +86,27 @@ export class AccountsRepo extends Context.Service<
       const isTaken = (stem: Username) =>
         sql`exists (select 1 from users where lower(username) = lower(left(${stem}, 150 - length(n::text)) || n))`
 
+      // Versions before this one stored the whole address of a client over IPv6.
+      const networkOfLogin = sql.literal(
+        "case when a.ip ~ '^[0-9a-f.]*:[0-9a-f:.]*$' then network(set_masklen(a.ip::inet, 64))::text else a.ip end"
+      )
+
       const knowAddress = Effect.fnUntraced(function* (userId: UserId, now: DateTime.Utc) {
-        const { ip } = yield* CurrentOrigin
+        const { ip, network } = yield* CurrentOrigin
         if (ip === null) return
         yield* sql`
-          insert into login_addresses ${sql.insert({ user_id: userId, ip, last_login_at: DateTime.toDate(now) })}
+          insert into login_addresses ${sql.insert({ user_id: userId, ip: network, last_login_at: DateTime.toDate(now) })}
           on conflict (user_id, ip) do update set last_login_at = excluded.last_login_at`
       })
 
       return {
         credentials: Effect.fnUntraced(function* ({ canonical, spelling }, now) {
-          const { ip } = yield* CurrentOrigin
+          const { network } = yield* CurrentOrigin
           return yield* firstRow(CredentialsRow)(sql`
             select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
               u.email_canonical is not null as "hasCanonicalEmail",
               exists (
-                select 1 from login_addresses a where a.user_id = u.id and a.ip = ${ip}::text
+                select 1 from login_addresses a where a.user_id = u.id and ${networkOfLogin} = ${network}::text
                   and a.last_login_at > ${DateTime.toDate(now)}::timestamptz - interval '30 days'
               ) as "isKnownAddress"
             from users u where lower(u.email) = ${spelling} or u.email_canonical = ${canonical}

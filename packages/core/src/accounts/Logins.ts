@@ -55,15 +55,16 @@ export class Logins extends Context.Service<
       const lookUp = (email: EmailLookup) =>
         storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
 
-      // A stranger who guesses at an account fills its common bucket; where the owner has logged in from, they have one
-      // of their own and are not locked out. An account that is found by its exact spelling alone has buckets of its own
-      // too: the other account of that mailbox must not clear them by logging in, nor this one those of the other.
+      // A stranger who guesses at an account fills its common bucket. A network that the owner has logged in from has a
+      // bucket of its own, so the owner is not locked out there. Of IPv6 it is the /64: clients change their address in it.
+      // An account that is found by its exact spelling alone has buckets of its own too: the other account of that mailbox
+      // must not clear them by logging in, nor this one those of the other.
       const accountBucket = Effect.fnUntraced(function* (email: EmailLookup, found: Option.Option<Credentials>) {
-        const { ip } = yield* CurrentOrigin
+        const { network } = yield* CurrentOrigin
         const isExact = Option.exists(found, (credentials) => !credentials.hasCanonicalEmail)
         const key = isExact ? `exactly ${email.spelling}` : email.canonical
         const known = Option.exists(found, (credentials) => credentials.isKnownAddress)
-        return { limit: "loginAccount", key: known ? `${key} ${ip}` : key } satisfies Bucket
+        return { limit: "loginAccount", key: known ? `${key} ${network}` : key } satisfies Bucket
       })
 
       // Opens the session only if the password that was checked still is the account's.

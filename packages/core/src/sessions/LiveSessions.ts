@@ -4,13 +4,18 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import * as Storage from "@user-service/database/Storage"
-import { Clock, Context, DateTime, Effect, Layer, Option } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Layer, Option } from "effect"
 import { sessionKey } from "../CacheKeys.ts"
 import { SessionSettings } from "./SessionSettings.ts"
 import { SessionsRepo } from "./SessionsRepo.ts"
 
 // A positive answer is believed for less than a second, so that a session ended elsewhere is refused here within one.
 const believedMillis = 900
+
+// How long an "alive" stays in the cache before the database is asked again. Most ends are told to the cache at once, or by
+// the relay for a process that could not. Where neither could, as with one process cut off from Redis and no worker, this
+// and what is believed on top of it bound how long an ended session goes on: less than a minute.
+const aliveTimeToLive = Duration.seconds(55)
 
 // Enough for a busy process; past it the oldest answers go, which costs a look at the cache.
 const maxRemembered = 50_000
@@ -23,7 +28,7 @@ const endedEntry = { version: 2, value: "ended" }
 
 /**
  * Whether a session of this user still lives: by a positive answer less than a second old in this process, else by the cache, else by
- * the database. Not knowing never counts as alive.
+ * the database, which is asked once a minute at the least. Not knowing never counts as alive.
  */
 export class LiveSessions extends Context.Service<
   LiveSessions,
@@ -41,7 +46,7 @@ export class LiveSessions extends Context.Service<
       const repo = yield* SessionsRepo
       const storage = yield* Storage.Storage
       // How long a token of an ended session could still be shown.
-      const timeToLive = (yield* SessionSettings).accessLifetime
+      const endedTimeToLive = (yield* SessionSettings).accessLifetime
       // By the key of the session and its user: until when each is believed alive; an ended one stays ended, whatever an
       // older read still brings.
       const remembered = new Map<string, number | typeof ended>()
@@ -60,7 +65,7 @@ export class LiveSessions extends Context.Service<
       const ask = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId) {
         const asked = yield* Clock.currentTimeMillis
         const answer = yield* cache.readThrough(key, {
-          timeToLive,
+          timeToLive: aliveTimeToLive,
           load: Effect.map(
             storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(userId, id, now))),
             (alive) => Option.some(alive ? aliveEntry : endedEntry)
@@ -87,7 +92,8 @@ export class LiveSessions extends Context.Service<
         for (const { sessionId, userId } of sessions) remember(sessionKey(userId, sessionId), ended)
         yield* Effect.forEach(
           sessions,
-          ({ sessionId, userId }) => cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive }),
+          ({ sessionId, userId }) =>
+            cache.set(sessionKey(userId, sessionId), { ...endedEntry, timeToLive: endedTimeToLive }),
           { concurrency: "unbounded", discard: true }
         )
       })

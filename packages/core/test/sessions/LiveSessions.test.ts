@@ -87,6 +87,25 @@ describe("LiveSessions", () => {
       })
     )
 
+    it.effect(
+      "an end that neither the process nor the cache was told of is seen within a minute, however often it is asked",
+      () =>
+        Effect.gen(function* () {
+          const processes = [yield* LiveSessions, yield* anotherProcess]
+          const { sessionId, userId } = yield* register
+          const alive = Effect.forEach(processes, ({ isAlive }) => isAlive(userId, sessionId))
+          assert.deepStrictEqual(yield* alive, [true, true])
+          yield* revokeInDatabase(sessionId)
+          assert.deepStrictEqual(yield* alive, [true, true])
+          for (let second = 0; second < 59; second++) {
+            yield* TestClock.adjust("1 second")
+            yield* alive
+          }
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(yield* alive, [false, false])
+        })
+    )
+
     it.effect("a belief counts from when it was asked for, not from when it was answered", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions

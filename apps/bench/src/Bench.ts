@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Option } from "effect"
 import { Redis } from "ioredis"
 import { createHmac, randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -16,28 +16,36 @@ export interface BenchSettings {
   readonly rabbitmqUrl: string
   readonly rounds: number
   readonly seconds: number
+  /** The API's bundle of another checkout, for the measure `against`. */
+  readonly against: Option.Option<string>
 }
 
-/** What every measure stands on: the service and the floor, running on the same engines, and users both know. */
+/** A service on an empty database of its own, with users that are registered there. */
+export interface RunningService {
+  readonly databaseUrl: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly service: Processes.Server
+  readonly users: ReadonlyArray<User>
+}
+
+/** What every measure uses: the service and the floor, running on the same engines, and users that both know. */
 export class Bench extends Context.Service<
   Bench,
-  BenchSettings & {
-    readonly service: Processes.Server
-    readonly floor: Processes.Server
-    readonly users: ReadonlyArray<User>
-    /** A token of the floor's for a user. */
-    readonly floorToken: (user: User) => string
-    /** The environment the service runs in, for another of it. */
-    readonly environment: Readonly<Record<string, string>>
-    readonly serviceScript: string
-    /** Opens the service side of the service. */
-    readonly serviceKey: string
-  }
+  BenchSettings &
+    RunningService & {
+      readonly floor: Processes.Server
+      /** A token of the floor's for a user. */
+      readonly floorToken: (user: User) => string
+      readonly serviceScript: string
+      /** Opens the service side of the service. */
+      readonly serviceKey: string
+    }
 >()("@user-service/bench/Bench") {
   static readonly layer = (settings: BenchSettings) => Layer.effect(Bench, make(settings))
 }
 
-const userCount = 400
+// So many that RATE_LIMIT_WRITE, which is on, refuses nobody.
+const userCount = 1000
 const serviceKey = "bench-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 
 const floorSecret = "a secret of the floor's, for the length of a run"
@@ -94,8 +102,8 @@ const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<User>) =
       })
   )
 
-const make = Effect.fnUntraced(function* (settings: BenchSettings) {
-  for (const url of [settings.databaseUrl, settings.redisUrl, settings.rabbitmqUrl]) assertLoopback(new URL(url))
+/** Starts an API by the path of its script. Ends, with its database, with the scope. */
+export const startService = Effect.fnUntraced(function* (script: string, settings: BenchSettings) {
   const databaseUrl = yield* freshDatabase(settings.databaseUrl)
   const environment = {
     NODE_ENV: "development",
@@ -113,20 +121,21 @@ const make = Effect.fnUntraced(function* (settings: BenchSettings) {
       ])
     )
   }
-  const serviceScript = join(import.meta.dirname, "../../api/bundle/main.js")
-  const service = yield* Processes.start({
-    what: "The service",
-    script: serviceScript,
-    environment,
-    readyPath: "/health/ready"
-  })
+  const service = yield* Processes.start({ what: script, script, environment, readyPath: "/health/ready" })
   const users = yield* registerUsers(service.url, userCount)
-  yield* fillFloor(settings.redisUrl, service.url, users)
+  return { databaseUrl, environment, service, users } satisfies RunningService
+})
+
+const make = Effect.fnUntraced(function* (settings: BenchSettings) {
+  for (const url of [settings.databaseUrl, settings.redisUrl, settings.rabbitmqUrl]) assertLoopback(new URL(url))
+  const serviceScript = join(import.meta.dirname, "../../api/bundle/main.js")
+  const running = yield* startService(serviceScript, settings)
+  yield* fillFloor(settings.redisUrl, running.service.url, running.users)
   const floor = yield* Processes.start({
     what: "The floor",
     script: join(import.meta.dirname, "floor/main.ts"),
-    environment: { DATABASE_URL: databaseUrl, REDIS_URL: settings.redisUrl, FLOOR_SECRET: floorSecret },
+    environment: { DATABASE_URL: running.databaseUrl, REDIS_URL: settings.redisUrl, FLOOR_SECRET: floorSecret },
     readyPath: "/ready"
   })
-  return { ...settings, databaseUrl, service, floor, users, floorToken, environment, serviceScript, serviceKey }
+  return { ...settings, ...running, floor, floorToken, serviceScript, serviceKey }
 })

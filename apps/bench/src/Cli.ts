@@ -5,6 +5,7 @@ import { join } from "node:path"
 import process from "node:process"
 import { Bench } from "./Bench.ts"
 import { Figure } from "./Figure.ts"
+import { against, type NoOtherBuild } from "./measures/Against.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
 import { logins } from "./measures/Logins.ts"
@@ -22,7 +23,7 @@ import type { NotReady } from "./Processes.ts"
 import { svg } from "./Plot.ts"
 import { intoReadme, table } from "./Report.ts"
 
-type Run = (minutes: number) => Effect.Effect<ReadonlyArray<Figure>, NotReady, Bench>
+type Run = (minutes: number) => Effect.Effect<ReadonlyArray<Figure>, NotReady | NoOtherBuild, Bench>
 
 const measures = {
   P1: () => profileReads,
@@ -40,8 +41,9 @@ const measures = {
   outage: () => brokerOutage,
   telemetry: () => telemetry
 } satisfies Record<string, Run>
-const runs: ReadonlyMap<string, Run> = new Map(Object.entries(measures))
-const ids = [...runs.keys()]
+const ids: ReadonlyArray<string> = Object.keys(measures)
+// `against` has no figure of its own to keep, and runs only where it is named.
+const runs: ReadonlyMap<string, Run> = new Map<string, Run>([...Object.entries(measures), ["against", () => against]])
 
 const flags = {
   databaseUrl: Flag.String("database-url").pipe(
@@ -58,6 +60,13 @@ const flags = {
   minutes: Flag.Int("minutes").pipe(Flag.withDefault(10), Flag.withDescription("How long P13 loads each side")),
   only: Flag.optional(
     Flag.String("only").pipe(Flag.withDescription(`Some of ${ids.join(",")}, with commas; all when absent`))
+  ),
+  against: Flag.optional(
+    Flag.String("against").pipe(
+      Flag.withDescription(
+        "With --only against: apps/api/bundle/main.js of another checkout, to compare this build with"
+      )
+    )
   ),
   writes: Flag.Boolean("write").pipe(
     Flag.withDefault(false),

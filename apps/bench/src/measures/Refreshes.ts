@@ -10,8 +10,8 @@ import { dataOf, type User } from "../Users.ts"
 
 const connections = 16
 
-// Each client goes on with the token it was given last, as apps do.
-const refreshing = (tokens: Map<string, string>, users: ReadonlyArray<User>): ReadonlyArray<LoadClient> =>
+/** A client for each user, which goes on with the token it was given last, as apps do. */
+export const refreshers = (tokens: Map<string, string>, users: ReadonlyArray<User>): ReadonlyArray<LoadClient> =>
   users.map((user) => ({
     next: () =>
       requestBytes("POST", "/api/v1/users/token/refresh/", { body: { refresh: tokens.get(user.id) ?? user.refresh } }),
@@ -46,7 +46,7 @@ const commits = async (databaseUrl: string, seconds: number): Promise<number> =>
 export const refreshes = Effect.gen(function* () {
   const { databaseUrl, rounds, seconds, service, users } = yield* Bench
   const tokens = new Map<string, string>()
-  const clients = refreshing(tokens, users.slice(0, connections))
+  const clients = refreshers(tokens, users.slice(0, connections))
   const compared = yield* compare(
     rounds,
     closedRate({ url: service.url, seconds, clients }),

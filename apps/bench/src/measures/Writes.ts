@@ -9,7 +9,8 @@ import type { User } from "../Users.ts"
 
 const clients = 32
 
-type Write = (token: string) => Buffer
+/** A request that writes for the user of the token. */
+export type Write = (token: string) => Buffer
 
 export const putPreferences: Write = (token) =>
   requestBytes("PUT", "/api/v1/users/preferences/", {
@@ -20,11 +21,11 @@ export const putPreferences: Write = (token) =>
 const postPushToken = (token: string, pushToken: string) =>
   requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: pushToken, platform: "web" } })
 
-// Each a token nobody had: past the twentieth of a user, another one goes for it.
-const postNewToken: Write = (token) => postPushToken(token, randomUUID())
+/** Each a token nobody had: past the twentieth of a user, another one goes for it. */
+export const postNewToken: Write = (token) => postPushToken(token, randomUUID())
 
-// The same at each start of the app.
-const postKnownToken = (): Write => {
+/** The same token each time, as an app registers at each start. */
+export const postKnownToken = (): Write => {
   const pushTokens = new Map<string, string>()
   return (token) => {
     const pushToken = pushTokens.get(token) ?? randomUUID()

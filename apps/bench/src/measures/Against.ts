@@ -1,0 +1,60 @@
+import { Effect, Option, Schema } from "effect"
+import { Bench, type RunningService, startService } from "../Bench.ts"
+import { compare } from "../Compare.ts"
+import type { Figure } from "../Figure.ts"
+import { type Client, closedRate } from "../load/Load.ts"
+import type { User } from "../Users.ts"
+import { readers } from "./ProfileReads.ts"
+import { refreshers } from "./Refreshes.ts"
+import { postKnownToken, postNewToken, putPreferences, type Write, writers } from "./Writes.ts"
+
+export class NoOtherBuild extends Schema.TaggedError<NoOtherBuild>()("NoOtherBuild", {}) {
+  override get message() {
+    return "Name the other build: --against ../another-checkout/apps/api/bundle/main.js"
+  }
+}
+
+const accessOf = (user: User): string => user.access
+
+// Both builds get the same requests, each for users of its own.
+const loads: ReadonlyArray<{
+  readonly measure: string
+  readonly clients: (users: ReadonlyArray<User>) => ReadonlyArray<Client>
+}> = [
+  { measure: "profile reads (P1)", clients: (users) => readers(users, accessOf) },
+  ...[
+    { measure: "preferences PUT (P3)", write: (): Write => putPreferences },
+    { measure: "push token POST, one that is known (P3)", write: postKnownToken },
+    { measure: "push token POST, each one new (P3)", write: (): Write => postNewToken }
+  ].map(({ measure, write }) => ({
+    measure,
+    clients: (users: ReadonlyArray<User>) => writers(users, accessOf, write())
+  })),
+  { measure: "refreshes (P7)", clients: (users) => refreshers(new Map(), users.slice(0, 16)) }
+]
+
+/** The rates of this build over those of another one, by turns: what a change costs. */
+export const against = Effect.gen(function* () {
+  const bench = yield* Bench
+  if (Option.isNone(bench.against)) return yield* new NoOtherBuild()
+  const redis = new URL(bench.redisUrl)
+  // A numbered database of its own, so that neither build meets the other's keys.
+  redis.pathname = "/1"
+  const other = yield* startService(bench.against.value, { ...bench, redisUrl: redis.href })
+  const rateOf = (
+    { service, users }: RunningService,
+    clientsOf: (users: ReadonlyArray<User>) => ReadonlyArray<Client>
+  ) => {
+    const clients = clientsOf(users)
+    return closedRate({ url: service.url, seconds: bench.seconds, clients })
+  }
+  return yield* Effect.forEach(loads, ({ clients, measure }) =>
+    Effect.map(compare(bench.rounds, rateOf(bench, clients), rateOf(other, clients)), (compared): Figure => ({
+      id: "against",
+      measure: `${measure}, over the other build's`,
+      unit: "a second",
+      goal: { must: 0.95, aim: 1, better: "higher" },
+      ...compared
+    }))
+  )
+}).pipe(Effect.scoped)

@@ -3,7 +3,7 @@ import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
@@ -27,7 +27,7 @@ describe("MIGRATE_ON_START", () => {
     () =>
       Effect.gen(function* () {
         const url = yield* TestDatabase.freshDatabase(databaseUrl)
-        const database = Postgres.layer({ url: Redacted.make(url), poolSize: 4 })
+        const database = Postgres.layer(TestDatabase.settingsOf(url, 4))
         const all = Object.keys(Migrations.migrations).length
         const start = (migrates: boolean) => Effect.scoped(Layer.build(MigrateOnStart.layer(migrates)))
         yield* Effect.gen(function* () {

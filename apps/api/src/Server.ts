@@ -20,6 +20,7 @@ import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
+import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
@@ -42,6 +43,7 @@ import { routerConfig } from "@user-service/schema/http/Paths"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Validation } from "@user-service/schema/http/Validation"
+import { WriteLimit } from "@user-service/schema/http/WriteLimit"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
@@ -62,6 +64,7 @@ import { Edge } from "./http/Edge.ts"
 import { EdgeSettings } from "./http/EdgeSettings.ts"
 import * as NodeServer from "./http/NodeServer.ts"
 import { ValidationHttp } from "./http/ValidationHttp.ts"
+import { WriteLimitHttp } from "./http/WriteLimitHttp.ts"
 import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
 import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
 import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
@@ -96,6 +99,7 @@ const Endpoints = Layer.effectContext(
       Authentication,
       ServiceKey,
       Validation,
+      WriteLimit,
       Engines,
       Drain,
       Logins,
@@ -116,7 +120,7 @@ const Endpoints = Layer.effectContext(
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
     Layer.provide(Endpoints),
-    Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp])
+    Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp, WriteLimitHttp])
   ),
   RpcHttp,
   DocsHttp,
@@ -150,7 +154,8 @@ const Features = (settings: ApiSettings) => {
     PreferencesRepo.layer,
     ProfilesRepo.layer,
     PushTokensRepo.layer,
-    SessionsRepo.layer
+    SessionsRepo.layer,
+    InactivePushTokens.layer({ max: settings.maxPushTokens })
   )
   const ChangesLive = Changes.layer.pipe(
     Layer.provide([Invalidations.layer, OutboxSignal.layer]),

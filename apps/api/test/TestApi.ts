@@ -78,6 +78,7 @@ const unlimited = {
   RATE_LIMIT_LOGIN_IP: "off",
   RATE_LIMIT_REFRESH: "off",
   RATE_LIMIT_CHANGE_PASSWORD: "off",
+  RATE_LIMIT_WRITE: "off",
   RATE_LIMIT_SERVICE_KEY: "off",
   RATE_LIMIT_SERVICE_KEY_IP: "off"
 }

@@ -18,6 +18,7 @@ import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStat
 import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
+import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
 import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
 import { StalePushTokensRepo } from "@user-service/core/push-tokens/StalePushTokensRepo"
 import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
@@ -54,7 +55,7 @@ import type { WorkerSettings, WorkSettings } from "./WorkerSettings.ts"
 export const brokerSettings = { topology: userService, ...publisherSettings }
 
 /** The features that the work needs, over the engines. */
-export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
+export const features = ({ maxPushTokens, sessions, stalePushTokens }: WorkSettings) => {
   const Foundations = Layer.mergeAll(
     Storage.layer,
     Layer.succeed(SessionSettings, sessions),
@@ -68,7 +69,8 @@ export const features = ({ sessions, stalePushTokens }: WorkSettings) => {
     DeliveryStatusesRepo.layer,
     OutboxRepo.layer,
     SessionsRepo.layer,
-    StalePushTokensRepo.layer
+    StalePushTokensRepo.layer,
+    InactivePushTokens.layer({ max: maxPushTokens })
   )
   const ChangesLive = Changes.layer.pipe(
     Layer.provideMerge(Invalidations.layer),

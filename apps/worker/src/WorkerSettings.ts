@@ -1,5 +1,6 @@
 import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
 import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
+import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Registrations"
 import { config as stalePushTokensConfig } from "@user-service/core/push-tokens/StalePushTokens"
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
@@ -16,6 +17,7 @@ import { Config, Duration, Effect, Option, Schema } from "effect"
 /** What the work itself is told, whichever process does it. */
 export const workConfig = Config.all({
   sessions: sessionConfig,
+  maxPushTokens: maxPushTokensConfig,
   stalePushTokens: stalePushTokensConfig,
   outboxRetention: shortDurationConfig("OUTBOX_RETENTION", "7d"),
   deliveryRetention: shortDurationConfig("DELIVERY_RETENTION", "90d"),

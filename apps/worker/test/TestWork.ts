@@ -20,8 +20,10 @@ export const settings: WorkSettings & { readonly turns: number } = {
     accessLifetime: Duration.minutes(60),
     refreshLifetime: Duration.days(7),
     maxLifetime: Duration.days(90),
-    refreshGrace: Duration.seconds(10)
+    refreshGrace: Duration.seconds(10),
+    maxSessions: 50
   },
+  maxPushTokens: 20,
   stalePushTokens: { silencedAfter: Duration.days(30), removedAfter: Duration.days(270) },
   outboxRetention: Duration.days(7),
   deliveryRetention: Duration.days(90),

@@ -18,6 +18,7 @@ import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { Representations } from "@user-service/core/profiles/Representations"
+import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
@@ -54,7 +55,8 @@ const sessionSettings: SessionSettings["Service"] = {
   accessLifetime: Duration.minutes(10),
   refreshLifetime: Duration.hours(1),
   maxLifetime: Duration.hours(2.5),
-  refreshGrace: Duration.seconds(10)
+  refreshGrace: Duration.seconds(10),
+  maxSessions: 50
 }
 
 const unlimited: LimitSettings = {
@@ -63,6 +65,7 @@ const unlimited: LimitSettings = {
   loginIp: Option.none(),
   refresh: Option.none(),
   changePassword: Option.none(),
+  write: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
 }
@@ -87,7 +90,8 @@ const Repos = Layer.mergeAll(
   PreferencesRepo.layer,
   ProfilesRepo.layer,
   PushTokensRepo.layer,
-  SessionsRepo.layer
+  SessionsRepo.layer,
+  InactivePushTokens.layer({ max: 20 })
 )
 
 const Parts = Layer.mergeAll(

@@ -15,6 +15,7 @@ import loginAddressesAge from "./migrations/0010_login_addresses_age.ts"
 import auditPartitions from "./migrations/0011_audit_partitions.ts"
 import orderedIds from "./migrations/0012_ordered_ids.ts"
 import emailCanonical from "./migrations/0013_email_canonical.ts"
+import sessionReasons from "./migrations/0014_session_reasons.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -30,7 +31,8 @@ export const migrations = {
   "0010_login_addresses_age": loginAddressesAge,
   "0011_audit_partitions": auditPartitions,
   "0012_ordered_ids": orderedIds,
-  "0013_email_canonical": emailCanonical
+  "0013_email_canonical": emailCanonical,
+  "0014_session_reasons": sessionReasons
 }
 
 // Any number no one else takes for an advisory lock in this database.

@@ -10,6 +10,7 @@ export const RevocationReason = Schema.Literals([
   "revoked",
   "password_changed",
   "reuse_detected",
+  "evicted",
   "disabled",
   "erased"
 ])

@@ -451,6 +451,89 @@ describe("RATE_LIMIT_CHANGE_PASSWORD", () => {
   })
 })
 
+describe("RATE_LIMIT_WRITE", () => {
+  it.layer(layerEmbedded({ RATE_LIMIT_WRITE: "8/1m" }), { excludeTestServices: true })((it) => {
+    const policy = { name: "write", limit: 8, seconds: 60 }
+    const users = "/api/v1/users"
+    const write = (token: string, method: string, path: string, body?: unknown) =>
+      Effect.flatMap(TestApi, ({ send }) => send(method, `${users}/${path}/`, { token, body }))
+    const put = (token: string) => write(token, "PUT", "preferences", { frequency_limit: 7 })
+
+    it.effect("counts all writes of a user together, over all sessions, and those of nobody else", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const { access: other } = yield* api.login(person)
+        const token = { token: `t ${person.id}`, platform: "web" }
+        const registered = yield* write(person.access, "POST", "push-tokens", token)
+        const { id } = registered.body.data
+        const statuses = [
+          registered,
+          yield* put(other),
+          yield* write(person.access, "PATCH", "preferences", { push_marketing: true }),
+          yield* write(other, "PUT", "profile", { profile: { bio: "b" } }),
+          yield* write(person.access, "PATCH", "profile", { profile: { bio: "c" } }),
+          yield* write(person.access, "PATCH", `push-tokens/${id}`, { device_name: "n" }),
+          yield* write(other, "POST", "push-tokens/deactivate_all"),
+          yield* write(other, "DELETE", `push-tokens/${id}`)
+        ].map(({ status }) => status)
+        assert.deepStrictEqual(statuses, [201, 200, 200, 200, 200, 200, 200, 204])
+        assertLimited(yield* put(person.access), policy)
+        assertLimited(yield* write(other, "POST", "push-tokens", token), policy)
+        assert.strictEqual((yield* put((yield* api.person()).access)).status, 200)
+        yield* api.pass("1 minute")
+        assert.strictEqual((yield* put(person.access)).status, 200)
+      })
+    )
+
+    it.effect("of many at once exactly as many are made as may pass", () =>
+      Effect.gen(function* () {
+        const { access, id } = yield* (yield* TestApi).person()
+        const answers = yield* atOnce(40, put(access))
+        assert.strictEqual(answers.filter(({ status }) => status === 200).length, 8)
+        assert.strictEqual(answers.filter(({ status }) => status === 429).length, 32)
+        const { sql } = yield* TestApi
+        assert.lengthOf(yield* sql`select 1 from outbox where user_id = ${id} and event_type = 'PreferencesUpdated'`, 8)
+      })
+    )
+
+    it.effect("keeps nobody from reading, from changing the password and from ending sessions", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const other = yield* api.login(person)
+        yield* times(8, put(person.access))
+        assertLimited(yield* put(person.access), policy)
+        for (const path of ["profile", "preferences", "push-tokens", "sessions", "notifications"]) {
+          assert.strictEqual((yield* write(person.access, "GET", path)).status, 200, path)
+        }
+        const { body } = yield* write(other.access, "GET", "sessions")
+        const { id } = body.data.find((session: { readonly current: boolean }) => session.current)
+        assert.strictEqual((yield* write(person.access, "DELETE", `sessions/${id}`)).status, 204)
+        const passwords = {
+          old_password: goodPassword,
+          new_password: "another horse",
+          new_password_confirm: "another horse"
+        }
+        const changed = yield* write(person.access, "POST", "change-password", passwords)
+        assert.strictEqual(changed.status, 200)
+        assert.strictEqual((yield* write(changed.body.data.tokens.access, "POST", "logout-all")).status, 200)
+      })
+    )
+
+    it.effect("is not used up by whoever has no good token", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const other = yield* api.login(person)
+        yield* api.send("POST", `${users}/logout/`, { token: other.access })
+        for (const answer of yield* times(10, put(other.access))) assert.strictEqual(answer.status, 401)
+        assert.strictEqual((yield* put(person.access)).status, 200)
+      })
+    )
+  })
+})
+
 describe("limits that are off", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("let everything pass", () =>

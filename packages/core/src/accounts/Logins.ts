@@ -75,13 +75,13 @@ export class Logins extends Context.Service<
             const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
             if (!stands) return yield* new CredentialsChanged()
             if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)
-            const session = yield* sessionChanges.open(userId, deviceName)
+            const { audit, events, session } = yield* sessionChanges.open(userId, deviceName)
             const user = yield* profiles.find(userId)
             if (Option.isNone(user)) return yield* new CredentialsChanged()
             return {
               result: { session, user: user.value },
-              events: [new UserLoggedIn({ userId })],
-              audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }]
+              events: [new UserLoggedIn({ userId }), ...events],
+              audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }, ...audit]
             }
           })
         )

@@ -50,7 +50,8 @@ export class NewAccounts extends Context.Service<
         const { userId: id } = event
         // Or whoever guesses at the new account could lock its owner out until they have logged in once.
         yield* repo.knowAddress(id, yield* DateTime.now)
-        const session = yield* sessionChanges.open(id, "")
+        // The only one: there is none to end for it.
+        const { session } = yield* sessionChanges.open(id, "")
         return { id, session, event }
       })
 

@@ -9,6 +9,7 @@ import { Digest, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Changes } from "../changes/Changes.ts"
+import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { Contended, untilUncontended } from "./Contended.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
@@ -39,6 +40,7 @@ export class DeliveryStatuses extends Context.Service<
     DeliveryStatuses,
     Effect.gen(function* () {
       const repo = yield* DeliveryStatusesRepo
+      const inactive = yield* InactivePushTokens
       const deliveries = yield* DeliveriesRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
@@ -91,12 +93,13 @@ export class DeliveryStatuses extends Context.Service<
         if (failures.length === 0) return []
         const devices = yield* devicesOf(failures.map(({ report }) => report))
         const gone = devices.filter((device) => failures.some((failure) => isGone(device, failure)))
-        return gone.length === 0
-          ? []
-          : yield* repo.deactivate(
-              gone.map((device) => device.id),
-              now
-            )
+        if (gone.length === 0) return []
+        const deactivated = yield* repo.deactivate(
+          gone.map((device) => device.id),
+          now
+        )
+        if (deactivated.length > 0) yield* inactive.trim(deactivated.map(({ userId }) => userId))
+        return deactivated
       })
 
       const suppress = Effect.fnUntraced(function* (suppressions: ReadonlyArray<Suppression>, now: DateTime.Utc) {

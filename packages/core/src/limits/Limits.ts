@@ -10,6 +10,8 @@ export interface LimitSettings {
   readonly loginIp: Option.Option<RateLimit>
   readonly refresh: Option.Option<RateLimit>
   readonly changePassword: Option.Option<RateLimit>
+  /** Writes of a user that no other limit is for. */
+  readonly write: Option.Option<RateLimit>
   /** Calls by service key. */
   readonly serviceKey: Option.Option<RateLimit>
   /** Service keys that are not good, by address. */
@@ -23,6 +25,7 @@ export const config: Config.Config<LimitSettings> = Config.all({
   loginIp: rateLimitConfig("RATE_LIMIT_LOGIN_IP", "login-ip", "100/5m"),
   refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
   changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m"),
+  write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
   serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
   serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")
 })

@@ -15,6 +15,7 @@ import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
+import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, toPushToken } from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
@@ -62,6 +63,7 @@ export class PushTokens extends Context.Service<
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const registrations = yield* Registrations
+      const inactive = yield* InactivePushTokens
 
       const parseId = (id: string) => Effect.mapError(decodeId(id), () => new PushTokenNotFound())
 
@@ -113,7 +115,7 @@ export class PushTokens extends Context.Service<
       const liveness = Effect.fnUntraced(function* (before: HeldToken, token: DeviceToken, after: PushToken) {
         const isSame = before.token === token
         if (!before.isActive && !after.isActive) return []
-        if (!after.isActive) return removed([before], "deactivated")
+        if (!after.isActive) return yield* Effect.as(inactive.trim([before.userId]), removed([before], "deactivated"))
         if (before.isActive) return isSame ? [] : [...removed([before], "replaced"), added({ ...before, token })]
         return [added({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
       })
@@ -169,6 +171,7 @@ export class PushTokens extends Context.Service<
           [userId],
           Effect.fnUntraced(function* () {
             const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
+            if (tokens.length > 0) yield* inactive.trim([userId])
             return {
               result: tokens.length,
               events: removed(tokens, "deactivated"),

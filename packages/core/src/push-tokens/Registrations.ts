@@ -13,6 +13,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
+import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import * as Storage from "@user-service/database/Storage"
 import type { HeldToken, Owner, PushTokenFields, Respelling, StoredToken } from "./PushTokenRows.ts"
@@ -49,7 +50,7 @@ export const untilLocked = <A, E, R>(
     error instanceof HolderNotLocked ? untilLocked(change, error.holders) : Effect.fail(error)
   )
 
-/** `MAX_PUSH_TOKENS`: how many active tokens a user may have. */
+/** `MAX_PUSH_TOKENS`: how many active tokens a user may have, and how many inactive ones beside them. */
 export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "MAX_PUSH_TOKENS").pipe(
   Config.withDefault(20)
 )
@@ -127,6 +128,7 @@ export class Registrations extends Context.Service<
       Registrations,
       Effect.gen(function* () {
         const repo = yield* PushTokensRepo
+        const inactive = yield* InactivePushTokens
         const digest = yield* Digest.Digest
         const random = yield* SecureRandom.SecureRandom
         const encoder = new TextEncoder()
@@ -213,6 +215,7 @@ export class Registrations extends Context.Service<
           const { evicted, row } = yield* existing === undefined
             ? insert(owner, stored, fields, now)
             : rebind(existing.id, owner, stored, fields, wasLive, now)
+          if (!row.isActive) yield* inactive.trim([owner.userId])
           const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
           return {
             token: row,

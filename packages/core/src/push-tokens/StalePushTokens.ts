@@ -4,6 +4,7 @@ import type { UserId } from "@user-service/domain/User"
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, DateTime, type Duration, Effect, Layer } from "effect"
 import { Changes } from "../changes/Changes.ts"
+import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { removed } from "./PushTokenEvents.ts"
 import { StalePushTokensRepo, type Unseen } from "./StalePushTokensRepo.ts"
 
@@ -40,6 +41,7 @@ export class StalePushTokens extends Context.Service<
         const repo = yield* StalePushTokensRepo
         const storage = yield* Storage.Storage
         const changes = yield* Changes
+        const inactive = yield* InactivePushTokens
 
         const expireOf = (userId: UserId, unseen: Unseen) =>
           changes.change(
@@ -47,6 +49,7 @@ export class StalePushTokens extends Context.Service<
             Effect.fnUntraced(function* () {
               const gone = yield* repo.remove(userId, unseen)
               const silenced = yield* repo.silence(userId, unseen, yield* DateTime.now)
+              if (silenced.length > 0) yield* inactive.trim([userId])
               const live = [...gone.filter((token) => token.isActive), ...silenced]
               return {
                 result: undefined,

@@ -5,6 +5,8 @@ import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
+import type { AuditEntry } from "../changes/ChangesRepo.ts"
+import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
 import { SessionSettings } from "./SessionSettings.ts"
@@ -16,11 +18,19 @@ export interface Ended {
   readonly events: ReadonlyArray<DomainEvent>
 }
 
+/** A session that was opened in this transaction, and what came of it for the others. */
+export interface Opened {
+  readonly session: TokenState
+  readonly events: ReadonlyArray<DomainEvent>
+  readonly audit: ReadonlyArray<AuditEntry>
+}
+
 /** How sessions begin and end inside a change: for the features whose transactions do either. */
 export class SessionChanges extends Context.Service<
   SessionChanges,
   {
-    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<TokenState, SqlError.SqlError>
+    /** Ends the user's longest unseen sessions beyond `MAX_SESSIONS`. */
+    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<Opened, SqlError.SqlError>
     /** Ends all of the user's sessions and opens one in place of `current`, which its push tokens go over to. */
     readonly replaceAll: (
       userId: UserId,
@@ -36,12 +46,13 @@ export class SessionChanges extends Context.Service<
     Effect.gen(function* () {
       const sessions = yield* SessionsRepo
       const pushTokens = yield* PushTokensRepo
+      const inactive = yield* InactivePushTokens
       const signer = yield* TokenSigner
       const random = yield* SecureRandom.SecureRandom
       const settings = yield* SessionSettings
       const lifetime = Duration.min(settings.refreshLifetime, settings.maxLifetime)
 
-      const open = Effect.fn("SessionChanges.open")(function* (userId: UserId, deviceName: string) {
+      const insert = Effect.fnUntraced(function* (userId: UserId, deviceName: string) {
         const now = yield* DateTime.now
         const id = SessionId.make(yield* random.uuidV7())
         return yield* sessions.insert({
@@ -59,6 +70,7 @@ export class SessionChanges extends Context.Service<
         const ended = yield* sessions.end(userId, which, reason, now)
         if (ended.length === 0) return { sessions: ended, events: [] }
         const silenced = yield* pushTokens.deactivateOfSessions(ended, now)
+        if (silenced.length > 0) yield* inactive.trim([userId])
         return {
           sessions: ended,
           events: [
@@ -68,12 +80,19 @@ export class SessionChanges extends Context.Service<
         }
       })
 
+      const open = Effect.fn("SessionChanges.open")(function* (userId: UserId, deviceName: string) {
+        const session = yield* insert(userId, deviceName)
+        const { events, sessions } = yield* end(userId, { beyond: settings.maxSessions, keep: session.id }, "evicted")
+        const audit = sessions.map((sessionId) => ({ userId, action: "session.evicted", details: { sessionId } }))
+        return { session, events, audit }
+      })
+
       const replaceAll = Effect.fn("SessionChanges.replaceAll")(function* (
         userId: UserId,
         current: SessionId,
         reason: RevocationReason
       ) {
-        const session = yield* open(userId, yield* sessions.deviceName(current))
+        const session = yield* insert(userId, yield* sessions.deviceName(current))
         yield* pushTokens.moveSession(current, session.id)
         return { session, ...(yield* end(userId, { allBut: session.id }, reason)) }
       })

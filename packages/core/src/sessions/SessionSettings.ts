@@ -1,6 +1,6 @@
 import { Config, Context, Duration, Schema } from "effect"
 
-/** How long sessions and their tokens live. */
+/** How long sessions and their tokens live, and how many there are. */
 export class SessionSettings extends Context.Service<
   SessionSettings,
   {
@@ -11,16 +11,22 @@ export class SessionSettings extends Context.Service<
     readonly maxLifetime: Duration.Duration
     /** How long a refresh token just replaced still answers with its successor. */
     readonly refreshGrace: Duration.Duration
+    /** How many live sessions a user may have. */
+    readonly maxSessions: number
   }
 >()("@user-service/core/sessions/SessionSettings") {}
 
 const atLeast = (minimum: number, name: string, fallback: number) =>
   Config.schema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum)), name).pipe(Config.withDefault(fallback))
 
-/** `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS` and `REFRESH_GRACE_SECONDS`. */
+/**
+ * `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS`, `REFRESH_GRACE_SECONDS` and
+ * `MAX_SESSIONS`.
+ */
 export const config: Config.Config<SessionSettings["Service"]> = Config.all({
   accessLifetime: Config.map(atLeast(1, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
   refreshLifetime: Config.map(atLeast(1, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
   maxLifetime: Config.map(atLeast(1, "SESSION_MAX_DAYS", 90), Duration.days),
-  refreshGrace: Config.map(atLeast(0, "REFRESH_GRACE_SECONDS", 10), Duration.seconds)
+  refreshGrace: Config.map(atLeast(0, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
+  maxSessions: atLeast(1, "MAX_SESSIONS", 50)
 })

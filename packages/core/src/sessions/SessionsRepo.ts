@@ -51,7 +51,12 @@ const RefreshStateRow = Schema.Struct({
 export type RefreshState = typeof RefreshStateRow.Type
 
 /** Some of a user's sessions. */
-export type Which = ReadonlyArray<SessionId> | "all" | { readonly allBut: SessionId }
+export type Which =
+  | ReadonlyArray<SessionId>
+  | "all"
+  | { readonly allBut: SessionId }
+  /** Those beyond `max`, the longest unseen, never `keep`. */
+  | { readonly beyond: number; readonly keep: SessionId }
 
 type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
@@ -87,7 +92,7 @@ export class SessionsRepo extends Context.Service<
     readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
     /** The name the device gave itself at login; empty when it gave none. */
     readonly deviceName: (id: SessionId) => Query<string>
-    /** Ends those of the user's live sessions that are named, or all; answers the ended ones. */
+    /** Ends those of the user's live sessions; answers the ended ones. */
     readonly end: (
       userId: UserId,
       which: Which,
@@ -106,8 +111,14 @@ export class SessionsRepo extends Context.Service<
         `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
       )
 
-      const among = (which: Which) => {
+      const among = (userId: UserId, which: Which, now: DateTime.Utc) => {
         if (which === "all") return sql``
+        if ("beyond" in which) {
+          return sql`and id in (
+            select id from sessions
+            where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
+            order by id = ${which.keep} desc, last_seen_at desc, id desc offset ${which.beyond})`
+        }
         return "allBut" in which ? sql`and id <> ${which.allBut}` : sql`and id = any(${which}::uuid[])`
       }
 
@@ -187,7 +198,7 @@ export class SessionsRepo extends Context.Service<
             rows(EndedRow)(sql`
               update sessions set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
               where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
-                ${among(which)}
+                ${among(userId, which, now)}
               returning id`),
             (ended) => ended.map((row) => row.id)
           ),

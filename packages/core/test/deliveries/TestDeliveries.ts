@@ -8,6 +8,7 @@ import { Deliveries, type DeliveryRequest, type Resolution } from "@user-service
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
+import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
 import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
 import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
@@ -26,7 +27,8 @@ const Sessions = Layer.mergeAll(
     accessLifetime: Duration.minutes(10),
     refreshLifetime: Duration.hours(1),
     maxLifetime: Duration.hours(2),
-    refreshGrace: Duration.seconds(10)
+    refreshGrace: Duration.seconds(10),
+    maxSessions: 50
   })
 )
 
@@ -36,7 +38,7 @@ export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A
     Layer.provide(Changes.layer),
     Layer.provide(Invalidations.layer),
     Layer.provide(LiveSessions.layer),
-    Layer.provide([OutboxSignal.layer, Sessions]),
+    Layer.provide([OutboxSignal.layer, Sessions, InactivePushTokens.layer({ max: 20 })]),
     Layer.provideMerge([ChangesRepo.layer, DeliveriesRepo.layer, DeliveryStatusesRepo.layer]),
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
     Layer.provideMerge([database, places])

@@ -15,6 +15,7 @@ const layer = Limits.layer({
   loginIp: three("login-ip"),
   refresh: three("refresh"),
   changePassword: Option.none(),
+  write: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
 }).pipe(Layer.provide(RateLimits.layerMemory))
@@ -147,7 +148,8 @@ describe("config", () => {
         loginAccount: limit("login-account", 10, "5 minutes"),
         loginIp: limit("login-ip", 100, "5 minutes"),
         refresh: limit("refresh", 30, "1 minute"),
-        changePassword: limit("change-password", 5, "15 minutes")
+        changePassword: limit("change-password", 5, "15 minutes"),
+        write: limit("write", 300, "1 minute")
       })
     })
   )

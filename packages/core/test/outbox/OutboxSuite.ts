@@ -25,7 +25,8 @@ const Sessions = Layer.mergeAll(
     accessLifetime: Duration.minutes(10),
     refreshLifetime: Duration.hours(1),
     maxLifetime: Duration.hours(2),
-    refreshGrace: Duration.seconds(10)
+    refreshGrace: Duration.seconds(10),
+    maxSessions: 50
   })
 )
 

@@ -186,7 +186,8 @@ describe("LiveSessions", () => {
         accessLifetime: Duration.minutes(10),
         refreshLifetime: Duration.hours(1),
         maxLifetime: Duration.hours(1),
-        refreshGrace: Duration.zero
+        refreshGrace: Duration.zero,
+        maxSessions: 50
       })
     ]),
     Layer.provideMerge(Cache.layerMemory),

@@ -11,7 +11,8 @@ describe("config", () => {
         accessLifetime: Duration.minutes(60),
         refreshLifetime: Duration.days(7),
         maxLifetime: Duration.days(90),
-        refreshGrace: Duration.seconds(10)
+        refreshGrace: Duration.seconds(10),
+        maxSessions: 50
       })
     })
   )
@@ -28,7 +29,8 @@ describe("config", () => {
         accessLifetime: Duration.minutes(5),
         refreshLifetime: Duration.days(2),
         maxLifetime: Duration.days(3),
-        refreshGrace: Duration.seconds(0)
+        refreshGrace: Duration.seconds(0),
+        maxSessions: 50
       })
     })
   )

@@ -6,6 +6,7 @@ import { PreferencesBody, PreferencesInput } from "../Preferences.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { Validation } from "./Validation.ts"
+import { WriteLimit } from "./WriteLimit.ts"
 
 const headers = { etag: Schema.String }
 
@@ -51,12 +52,14 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
         description: "With `If-None-Match` they are sent only where they are at another version than it names."
       })
     ),
-    HttpApiEndpoint.put("replace", "/preferences/", updated).annotateMerge(
-      documented({ id: "replacePreferences", summary: "Update the preferences, as PATCH does", ...change })
-    ),
-    HttpApiEndpoint.patch("update", "/preferences/", updated).annotateMerge(
-      documented({ id: "updatePreferences", summary: "Update the preferences", ...change })
-    )
+    HttpApiEndpoint.put("replace", "/preferences/", updated)
+      .annotateMerge(
+        documented({ id: "replacePreferences", summary: "Update the preferences, as PATCH does", ...change })
+      )
+      .middleware(WriteLimit),
+    HttpApiEndpoint.patch("update", "/preferences/", updated)
+      .annotateMerge(documented({ id: "updatePreferences", summary: "Update the preferences", ...change }))
+      .middleware(WriteLimit)
   )
   .middleware(Validation)
   .middleware(Authentication)

@@ -9,6 +9,7 @@ import { UserBody } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { Validation } from "./Validation.ts"
+import { WriteLimit } from "./WriteLimit.ts"
 
 /** What a user may change of themselves; an absent field stays. */
 export const ProfileInput = Schema.Struct({
@@ -44,12 +45,12 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
       success: success("User profile retrieved successfully", UserBody),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
     }).annotateMerge(documented({ id: "getProfile", summary: "Read the profile" })),
-    HttpApiEndpoint.put("replace", "/profile/", updated).annotateMerge(
-      documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...change })
-    ),
-    HttpApiEndpoint.patch("update", "/profile/", updated).annotateMerge(
-      documented({ id: "updateProfile", summary: "Update the profile", ...change })
-    )
+    HttpApiEndpoint.put("replace", "/profile/", updated)
+      .annotateMerge(documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...change }))
+      .middleware(WriteLimit),
+    HttpApiEndpoint.patch("update", "/profile/", updated)
+      .annotateMerge(documented({ id: "updateProfile", summary: "Update the profile", ...change }))
+      .middleware(WriteLimit)
   )
   .middleware(Validation)
   .middleware(Authentication)

@@ -12,6 +12,7 @@ import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
 import { DependentProblems, Validation } from "./Validation.ts"
+import { WriteLimit } from "./WriteLimit.ts"
 
 export const RegisterPushTokenInput = Schema.Struct({
   token: DeviceToken.annotateKey({
@@ -140,33 +141,38 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
             device_name: "Ada's phone"
           }
         })
-      ),
+      )
+      .middleware(WriteLimit),
     HttpApiEndpoint.post("deactivateAll", "/push-tokens/deactivate_all/", {
       success: success("Push tokens deactivated successfully", Deactivated),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }).annotateMerge(
-      documented({
-        id: "deactivateAllPushTokens",
-        summary: "Deactivate all push tokens",
-        description: "No device of the user is reached until it registers again."
-      })
-    ),
+    })
+      .annotateMerge(
+        documented({
+          id: "deactivateAllPushTokens",
+          summary: "Deactivate all push tokens",
+          description: "No device of the user is reached until it registers again."
+        })
+      )
+      .middleware(WriteLimit),
     HttpApiEndpoint.get("find", "/push-tokens/:id/", {
       params,
       success: success("Push token retrieved successfully", PushTokenBody),
       error: failures
     }).annotateMerge(documented({ id: "getPushToken", summary: "Read a push token" })),
-    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated).annotateMerge(
-      documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...change })
-    ),
-    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updated).annotateMerge(
-      documented({ id: "updatePushToken", summary: "Update a push token", ...change })
-    ),
+    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated)
+      .annotateMerge(documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...change }))
+      .middleware(WriteLimit),
+    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updated)
+      .annotateMerge(documented({ id: "updatePushToken", summary: "Update a push token", ...change }))
+      .middleware(WriteLimit),
     HttpApiEndpoint.delete("remove", "/push-tokens/:id/", {
       params,
       success: HttpApiSchema.NoContent.annotate({ description: "The push token is gone." }),
       error: failures
-    }).annotateMerge(documented({ id: "deletePushToken", summary: "Delete a push token" }))
+    })
+      .annotateMerge(documented({ id: "deletePushToken", summary: "Delete a push token" }))
+      .middleware(WriteLimit)
   )
   .middleware(Validation)
   .middleware(Authentication)

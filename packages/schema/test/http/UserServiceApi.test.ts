@@ -3,6 +3,7 @@ import { Authentication } from "@user-service/schema/http/Authentication"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Validation } from "@user-service/schema/http/Validation"
+import { WriteLimit } from "@user-service/schema/http/WriteLimit"
 import { RequiredScope } from "@user-service/schema/ServiceScopes"
 import { Context, Schema } from "effect"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
@@ -13,6 +14,7 @@ interface Reflected {
   readonly needsToken: boolean
   readonly needsKey: boolean
   readonly isValidated: boolean
+  readonly isWriteLimited: boolean
   /** Every failure there may be, as `status name`. */
   readonly failures: ReadonlyArray<string>
 }
@@ -31,6 +33,7 @@ HttpApi.reflect(UserServiceApi, {
       needsToken: keys.has(Authentication.key),
       needsKey: keys.has(ServiceKey.key),
       isValidated: keys.has(Validation.key),
+      isWriteLimited: keys.has(WriteLimit.key),
       failures
     })
   }
@@ -64,6 +67,22 @@ describe("UserServiceApi", () => {
       )
     }
   )
+
+  it("all that a user can change counts as a write, but what has a limit of its own and what ends sessions", () => {
+    assert.deepStrictEqual(
+      endpoints
+        .filter(
+          ({ endpoint, isWriteLimited, needsToken }) => needsToken && endpoint.method !== "GET" && !isWriteLimited
+        )
+        .map(({ route }) => route),
+      ["POST /api/v1/users/change-password/", "POST /api/v1/users/logout-all/", "DELETE /api/v1/users/sessions/:id/"]
+    )
+    for (const { endpoint, failures, isWriteLimited, needsToken, route } of endpoints) {
+      if (!isWriteLimited) continue
+      assert.isTrue(needsToken && endpoint.method !== "GET", route)
+      assert.include(failures, "429 RateLimited", route)
+    }
+  })
 
   it("the service side needs a key, no other endpoint does, and each names its scope", () => {
     assert.deepStrictEqual(

@@ -1,0 +1,15 @@
+import { Limits } from "@user-service/core/limits/Limits"
+import { CurrentSession } from "@user-service/schema/http/Authentication"
+import { WriteLimit } from "@user-service/schema/http/WriteLimit"
+import { Effect, Layer } from "effect"
+
+/** {@link WriteLimit} by `RATE_LIMIT_WRITE`. Counted before the body is read, as reading it is part of what a write costs. */
+export const WriteLimitHttp = Layer.effect(
+  WriteLimit,
+  Effect.map(
+    Limits,
+    ({ guard }) =>
+      (handler) =>
+        Effect.flatMap(CurrentSession, ({ userId }) => guard([{ limit: "write", key: userId }])(handler))
+  )
+)

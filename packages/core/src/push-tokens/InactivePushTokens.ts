@@ -1,0 +1,35 @@
+import type { UserId } from "@user-service/domain/User"
+import { Context, Effect, Layer } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+
+/**
+ * Bounds the inactive push tokens of a user, which nobody is reached by: without a bound, registering and deactivating
+ * would fill the database. Whatever makes a token inactive calls this in its transaction.
+ */
+export class InactivePushTokens extends Context.Service<
+  InactivePushTokens,
+  {
+    /**
+     * Deletes the users' inactive tokens beyond `MAX_PUSH_TOKENS` each, those first that have been inactive the longest.
+     * There is no event: none of them was live.
+     */
+    readonly trim: (userIds: ReadonlyArray<UserId>) => Effect.Effect<void, SqlError.SqlError>
+  }
+>()("@user-service/core/push-tokens/InactivePushTokens") {
+  static readonly layer = (settings: { readonly max: number }) =>
+    Layer.effect(
+      InactivePushTokens,
+      Effect.map(SqlClient.SqlClient, (sql) => ({
+        trim: (userIds) =>
+          Effect.asVoid(sql`
+            delete from push_tokens where id in (
+              select id from (
+                select id, row_number() over (
+                  partition by user_id order by updated_at desc, last_used_at desc, id desc
+                ) as place
+                from push_tokens where user_id = any(${userIds}::uuid[]) and not is_active
+              ) inactive where place > ${settings.max}
+            )`)
+      }))
+    )
+}

@@ -114,11 +114,11 @@ describe.skipIf(!isThere)(`PgBouncer in transaction mode ${PgBouncer.missing}`, 
       )
       assert.match(
         yield* problem({ ...settings, direct: undefined, preparedStatements: false }),
-        /where DATABASE_URL says it is .*: a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, /
+        /as DATABASE_URL says: a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, /
       )
       assert.match(
         yield* problem({ ...TestDatabase.settingsOf(url, 4, url), preparedStatements: false }),
-        /where DATABASE_DIRECT_URL says it is .*: a pooler answers there, not PostgreSQL itself$/
+        /as DATABASE_DIRECT_URL says: a pooler answers there, not PostgreSQL itself$/
       )
       const lenient = yield* PgBouncer.make(direct, {
         ...fewSessions,
@@ -126,14 +126,14 @@ describe.skipIf(!isThere)(`PgBouncer in transaction mode ${PgBouncer.missing}`, 
       })
       assert.match(
         yield* problem(TestDatabase.settingsOf(lenient, 4)),
-        /where DATABASE_URL says it is .*: a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, /
+        /as DATABASE_URL says: a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, /
       )
       const faithful = yield* PgBouncer.make(direct, { mode: "session", sessions: 5 })
       assert.strictEqual(yield* problem(TestDatabase.settingsOf(faithful, 4, direct)), "none")
       const down = yield* PgBouncer.make("postgres://postgres@127.0.0.1:1/none", fewSessions)
       assert.match(
         yield* problem({ ...TestDatabase.settingsOf(down, 4, direct), preparedStatements: false }),
-        /where DATABASE_URL says it is/
+        /as DATABASE_URL says: /
       )
     })
   )

@@ -36,6 +36,9 @@ export const withCheckedBody = (request: HttpServerRequest.HttpServerRequest): H
   const { "content-length": length, expect, "transfer-encoding": transferCoding } = message.headers
   // No body (RFC 9112, section 6.3).
   if (length === undefined && transferCoding === undefined) return request
+  // A reader that is interrupted stops listening, maybe after Node has seen that it listens and before Node emits the error:
+  // without another listener that ends the process.
+  message.on("error", ignore)
   const anyBody = Effect.map(request.arrayBuffer, (body) => new Uint8Array(body))
   const sizedBody = length === undefined || expect !== undefined ? undefined : read(request, message)
   const bytes = Effect.withFiber<Uint8Array, HttpServerError.HttpServerError>((fiber) => {
@@ -54,6 +57,8 @@ export const withCheckedBody = (request: HttpServerRequest.HttpServerRequest): H
     }
   })
 }
+
+const ignore = (): void => undefined
 
 const isIdentity = (contentEncoding: string | undefined): boolean =>
   contentEncoding === undefined ||

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { eventually } from "@user-service/database/testing/Eventually"
 import { Effect } from "effect"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
+import type { IncomingMessage } from "node:http"
 import { connect } from "node:net"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { exchange, parse } from "./RawHttp.ts"
@@ -63,5 +65,37 @@ describe("a body of a told length", () => {
         )
       })
     )
+
+    it.effect("that breaks off while its reader is interrupted raises no error that nobody listens to", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { hostname, port } = new URL(api.url)
+        const kinds = [headOf(100), headOf(100, "Expect: 100-continue"), chunkedHead]
+        for (const head of kinds) {
+          const message = yield* nextRequest
+          const socket = connect({ host: hostname, port: Number(port) })
+          socket.on("error", () => socket.destroy())
+          socket.write(head)
+          const request = yield* message
+          socket.destroy()
+          yield* eventually(Effect.sync(() => request.destroyed && request.listenerCount("data") === 0))
+          assert.isAbove(request.listenerCount("error"), 0)
+        }
+      })
+    )
   })
+})
+
+const chunkedHead = headOf(0).replace("Content-Length: 0", "Transfer-Encoding: chunked")
+
+/** Begins to wait for the next request that Node's server takes. */
+const nextRequest = Effect.sync(() => {
+  const taken = new Promise<IncomingMessage>((resolve) => {
+    const take = (message: unknown) => {
+      unsubscribe("http.server.request.start", take)
+      resolve((message as { readonly request: IncomingMessage }).request)
+    }
+    subscribe("http.server.request.start", take)
+  })
+  return Effect.promise(() => taken)
 })

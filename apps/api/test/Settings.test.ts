@@ -92,6 +92,7 @@ describe("settings", () => {
           loginIp: [100, 5],
           refresh: [30, 1],
           changePassword: [5, 15],
+          write: [300, 1],
           serviceKey: [60_000, 1],
           serviceKeyIp: [100, 5]
         }

@@ -27,27 +27,31 @@ return 1
   }
 ).withReturnType<number>()
 
-// A copy that is new enough stays, unless it ends sooner than a tombstone: what it keeps out would then come in.
+// A copy that is new enough stays, unless it ends sooner than a tombstone: what it keeps out would then come in. Where the
+// key of the epoch comes behind the others, its value is the answer, which saves a command of its own.
 const invalidateScript = Redis.script(
-  (at: number, entries: ReadonlyArray<Invalidation>) => [
+  (at: number, entries: ReadonlyArray<Invalidation>, epochKeys: ReadonlyArray<string>) => [
     ...entries.map(({ key }) => `${at}:${key}`),
+    ...epochKeys,
     ...entries.map(({ version }) => version),
     tombstoneMillis
   ],
   {
-    numberOfKeys: (_, entries) => entries.length,
+    numberOfKeys: (_, entries, epochKeys) => entries.length + epochKeys.length,
     lua: `${standing}
 local millis = ARGV[#ARGV]
-for index, key in ipairs(KEYS) do
+for index = 1, #ARGV - 1 do
+  local key = KEYS[index]
   local version, live = standing(key)
   local stands = version and version >= tonumber(ARGV[index])
   if not (stands and live and redis.call('PTTL', key) >= tonumber(millis)) then
     redis.call('SET', key, stands and string.format('%.0f', version) or ARGV[index], 'PX', millis)
   end
 end
+return #KEYS == #ARGV and redis.call('GET', KEYS[#KEYS])
 `
   }
-)
+).withReturnType<string | null>()
 
 // Redis does nothing else meanwhile, which is to be no more than a millisecond or two.
 const mostAtOnce = 500
@@ -74,8 +78,32 @@ export const make = Effect.gen(function* () {
   const setIn = redis.eval(setScript)
   const invalidateIn = redis.eval(invalidateScript)
 
-  const together = (entries: ReadonlyArray<Invalidation>) =>
-    isCluster ? [...Map.groupBy(entries, slotOf).values()] : Array.chunksOf(entries, mostAtOnce)
+  const epochAfter = <A>(run: Effect.Effect<A, Redis.RedisError>) =>
+    Effect.map(
+      Effect.all([run, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }),
+      ([, answer]) => answer
+    )
+
+  // The epoch is on one node of a cluster, and the keys of a script on another.
+  const invalidateInCluster = (at: number, entries: ReadonlyArray<Invalidation>) =>
+    epochAfter(
+      Effect.forEach([...Map.groupBy(entries, slotOf).values()], (some) => invalidateIn(at, some, []), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+
+  const invalidateAlone = (at: number, entries: ReadonlyArray<Invalidation>) =>
+    entries.length <= mostAtOnce
+      ? invalidateIn(at, entries, [epoch.key])
+      : epochAfter(
+          Effect.forEach(Array.chunksOf(entries, mostAtOnce), (some) => invalidateIn(at, some, []), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        )
+
+  const invalidateAt = isCluster ? invalidateInCluster : invalidateAlone
 
   const missed = Effect.succeed(Option.none<Entry>())
   const failed = Metric.update(failures, 1)
@@ -84,13 +112,14 @@ export const make = Effect.gen(function* () {
   /**
    * Runs a write in the epoch, and again in the next where it has moved meanwhile: it has landed when the epoch is still the
    * same afterwards, as whoever reads in a later one began after the commit. Uninterruptible, as half of it is worth nothing.
+   * `run` answers the epoch that it found afterwards.
    */
-  const write = (run: (at: number) => Effect.Effect<void, Redis.RedisError>, round = 1): Effect.Effect<void> =>
+  const write = (run: (at: number) => Effect.Effect<string | null, Redis.RedisError>, round = 1): Effect.Effect<void> =>
     Effect.suspend(() => {
       const at = epoch.current()
       if (at === undefined || round > rounds) return Effect.sync(epoch.lose)
-      return Effect.all([run(at), redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }).pipe(
-        Effect.flatMap(([, answer]) => {
+      return run(at).pipe(
+        Effect.flatMap((answer) => {
           epoch.observe(answer)
           return epoch.current() === at ? Effect.void : write(run, round + 1)
         }),
@@ -130,17 +159,11 @@ export const make = Effect.gen(function* () {
       ).pipe(Effect.catch(() => failed)),
     set: (key, entry, timeToLive) =>
       write((at) =>
-        Effect.flatMap(setIn(`${at}:${key}`, entry.version, entry.value, millisOf(timeToLive)), countRefusal)
+        epochAfter(
+          Effect.flatMap(setIn(`${at}:${key}`, entry.version, entry.value, millisOf(timeToLive)), countRefusal)
+        )
       ),
-    invalidate: (entries) =>
-      entries.length === 0
-        ? Effect.void
-        : write((at) =>
-            Effect.forEach(together(entries), (some) => invalidateIn(at, some), {
-              concurrency: "unbounded",
-              discard: true
-            })
-          )
+    invalidate: (entries) => (entries.length === 0 ? Effect.void : write((at) => invalidateAt(at, entries)))
   }
   return store
 })

@@ -70,11 +70,14 @@ export const closedLoop = async (options: {
   return measured(latencies, failed, (performance.now() - started) / 1000)
 }
 
-/** The good answers a second of {@link closedLoop}. */
+/** The good answers a second of {@link closedLoop}. Dies where more than one request in a hundred fails, as by a limit. */
 export const closedRate = (options: Parameters<typeof closedLoop>[0]): Effect.Effect<number> =>
-  Effect.map(
+  Effect.flatMap(
     Effect.promise(() => closedLoop(options)),
-    ({ perSecond }) => perSecond
+    ({ failed, latencies, perSecond }) =>
+      failed * 100 <= latencies.length
+        ? Effect.succeed(perSecond)
+        : Effect.die(new Error(`${failed} of ${failed + latencies.length} requests to ${options.url.href} failed`))
   )
 
 /**

@@ -14,10 +14,12 @@ import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
 import * as Worker from "@user-service/worker/Worker"
 import { Duration, Effect, Layer, Option } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
 import { welcome } from "./Welcome.ts"
 
-const layerDatabase = (settings: StandaloneSettings) =>
+// Whichever it is, it also brings the way to listen to it.
+const layerDatabase = (settings: StandaloneSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Option.match(settings.database, {
     onNone: () => PgLite.layer({ dataDir: `${settings.dataDir}/pglite` }),
     onSome: Postgres.layer

@@ -1,19 +1,42 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Option, Queue, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
+import { EmbeddedNotices } from "./EmbeddedNotices.ts"
 
 // A server that is away is looked for soon, and not by all processes at once.
 const again = Schedule.jittered(Schedule.spaced("500 millis"))
 
 /**
  * Runs `onNotice` whenever somebody has called NOTIFY on the channel, once for all that came meanwhile, and whenever
- * listening begins, since what was called before that is lost. Holds one connection, and never ends. The embedded database
- * tells nothing, and whatever listens is to look for itself now and then.
+ * listening begins, since what was called before that is lost. Holds one connection to PostgreSQL, none to the embedded
+ * database, and never ends.
  */
-export const listen = (channel: string, onNotice: Effect.Effect<unknown>): Effect.Effect<never> =>
-  Effect.flatMap(Effect.serviceOption(DirectSql), (client) =>
-    Option.match(client, { onNone: () => Effect.never, onSome: (postgres) => listenOn(postgres, channel, onNotice) })
-  )
+export const listen = (
+  channel: string,
+  onNotice: Effect.Effect<unknown>
+): Effect.Effect<never, never, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const postgres = yield* Effect.serviceOption(DirectSql)
+    if (Option.isSome(postgres)) return yield* listenOn(postgres.value, channel, onNotice)
+    const embedded = yield* Effect.serviceOption(EmbeddedNotices)
+    if (Option.isSome(embedded)) return yield* listenEmbedded(embedded.value, channel, onNotice)
+    return yield* Effect.never
+  })
+
+const listenEmbedded = Effect.fnUntraced(function* (
+  { subscribe }: EmbeddedNotices["Service"],
+  channel: string,
+  onNotice: Effect.Effect<unknown>
+) {
+  const sql = yield* SqlClient.SqlClient
+  const notices = yield* Queue.sliding<void>(1)
+  yield* subscribe(channel, () => Queue.offerUnsafe(notices, undefined))
+  // Through the client, so that it is no part of another fiber's transaction.
+  yield* Effect.orDie(sql`listen ${sql(channel)}`)
+  yield* onNotice
+  return yield* Effect.forever(Effect.andThen(Queue.take(notices), onNotice))
+}, Effect.scoped)
 
 const listenOn = (postgres: PgClient.PgClient, channel: string, onNotice: Effect.Effect<unknown>) =>
   Effect.gen(function* () {

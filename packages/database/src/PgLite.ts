@@ -6,6 +6,7 @@ import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 import { existsSync } from "node:fs"
 import { mkdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { EmbeddedNotices } from "./EmbeddedNotices.ts"
 import * as PgLiteValues from "./PgLiteValues.ts"
 
 /** `dataDir` is kept from run to run; without one the database lives in memory. */
@@ -19,7 +20,9 @@ export interface PgLiteSettings {
  * PostgreSQL itself, compiled into the process. It has one connection: statements take turns, and a transaction keeps it
  * from its BEGIN to its end, so that nothing else slips in between.
  */
-export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+export const layer = (
+  settings: PgLiteSettings
+): Layer.Layer<SqlClient.SqlClient | EmbeddedNotices, SqlError.SqlError> =>
   Layer.unwrap(
     Effect.map(
       Effect.acquireRelease(
@@ -31,7 +34,19 @@ export const layer = (settings: PgLiteSettings): Layer.Layer<SqlClient.SqlClient
   )
 
 /** The same over a database that someone else opened and will close. */
-export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
+export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient | EmbeddedNotices> =>
+  Layer.merge(layerClient(database), layerNotices(database))
+
+const layerNotices = (database: PGlite) =>
+  Layer.succeed(EmbeddedNotices, {
+    subscribe: (channel, onNotice) =>
+      Effect.acquireRelease(
+        Effect.sync(() => database.onNotification((name) => (name === channel ? onNotice() : undefined))),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      )
+  })
+
+const layerClient = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
   Layer.effect(
     SqlClient.SqlClient,
     Effect.flatMap(Semaphore.make(1), (semaphore) =>

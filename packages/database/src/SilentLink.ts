@@ -6,6 +6,8 @@ const lookMillis = 250
 interface Link {
   /** Since anything came. */
   quietMillis: number
+  /** Whether an answer is owed for too long; called at every interval. */
+  readonly isSilent: () => boolean
   readonly end: () => void
 }
 
@@ -22,16 +24,24 @@ export const watchedLinks = (options: {
 }): (() => Socket) => {
   const links = new Set<Link>()
   const limitMillis = Duration.toMillis(options.limit)
-  const endSilent = () => {
-    for (const { end, quietMillis } of links) if (quietMillis >= limitMillis) end()
+  // One timer for all of them: each of its own would wake an idle process as often as it has connections.
+  let watch: NodeJS.Timeout | undefined
+  const look = () => {
+    const silent = [...links].filter((link) => link.isSilent())
+    if (silent.length > 0) for (const { end, quietMillis } of links) if (quietMillis >= limitMillis) end()
+  }
+  const follow = (link: Link) => {
+    links.add(link)
+    watch ??= setInterval(look, lookMillis).unref()
+  }
+  const forget = (link: Link) => {
+    links.delete(link)
+    if (links.size > 0) return
+    clearInterval(watch)
+    watch = undefined
   }
   return () => {
     const socket = options.open()
-    const link: Link = {
-      quietMillis: 0,
-      end: () => socket.destroy(new Error(`No answer from ${options.place} within ${limitMillis} ms`))
-    }
-    links.add(link)
     let read = 0
     let written = 0
     let owedMillis = 0
@@ -42,16 +52,21 @@ export const watchedLinks = (options: {
       link.quietMillis = 0
     }
     socket.on("data", heard)
-    const watch = setInterval(() => {
-      // TLS takes the data for itself, and leaves the counts.
-      if (socket.bytesRead !== read) return heard()
-      link.quietMillis += lookMillis
-      if (socket.bytesWritten !== written && (owedMillis += lookMillis) >= limitMillis) endSilent()
-    }, lookMillis).unref()
-    socket.once("close", () => {
-      clearInterval(watch)
-      links.delete(link)
-    })
+    const link: Link = {
+      quietMillis: 0,
+      isSilent: () => {
+        // TLS takes the data for itself, and leaves the counts.
+        if (socket.bytesRead !== read) heard()
+        else {
+          link.quietMillis += lookMillis
+          if (socket.bytesWritten !== written) owedMillis += lookMillis
+        }
+        return owedMillis >= limitMillis
+      },
+      end: () => socket.destroy(new Error(`No answer from ${options.place} within ${limitMillis} ms`))
+    }
+    follow(link)
+    socket.once("close", () => forget(link))
     return socket
   }
 }

@@ -51,17 +51,3 @@ describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
     )
   })
 })
-
-describe("listening on PGlite", () => {
-  it.layer(TestDatabase.layerPgLite, { excludeTestServices: true })((it) => {
-    it.effect("tells nothing", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const count = yield* countingOn("first")
-        yield* sql`select pg_notify('first', '')`
-        yield* sql`select 1`
-        assert.strictEqual(yield* count, 0)
-      })
-    )
-  })
-})

@@ -20,8 +20,8 @@ const mostHeldBack = 1000
 
 // How long what nobody tells of may wait.
 const pollInterval = Duration.seconds(1)
-// The embedded database tells of nothing. To ask it is cheap, as there is no way to it.
-const embeddedPollInterval = Duration.millis(100)
+// Nobody else writes to the embedded database, so no signal is lost on the way; a turn takes milliseconds of the processor.
+const embeddedPollInterval = Duration.seconds(5)
 
 const shortestBackoff = 100
 const longestBackoff = 3000

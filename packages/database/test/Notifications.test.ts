@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Notifications from "@user-service/database/Notifications"
+import { eventually } from "@user-service/database/testing/Eventually"
+import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { Effect, Ref } from "effect"
+import { SqlClient } from "effect/sql"
+
+describe("listening on the embedded database", () => {
+  it.layer(TestDatabase.layerPgLite, { excludeTestServices: true })((it) => {
+    it.effect("begins with a notice, and brings those of its channel after their commit", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const count = yield* Ref.make(0)
+        const counted = (expected: number) => eventually(Effect.map(Ref.get(count), (n) => n === expected))
+        yield* Effect.forkScoped(
+          Notifications.listen(
+            "here",
+            Ref.update(count, (n) => n + 1)
+          )
+        )
+        yield* counted(1)
+        yield* sql`select pg_notify('elsewhere', '')`
+        yield* sql.withTransaction(
+          Effect.gen(function* () {
+            yield* sql`select pg_notify('here', '')`
+            assert.strictEqual(yield* Ref.get(count), 1)
+          })
+        )
+        yield* counted(2)
+        const rolledBack = sql.withTransaction(Effect.andThen(sql`select pg_notify('here', '')`, Effect.fail("undone")))
+        assert.strictEqual(yield* Effect.flip(rolledBack), "undone")
+        yield* sql`select pg_notify('here', '')`
+        yield* counted(3)
+      })
+    )
+  })
+})

@@ -2,6 +2,7 @@ import { Deferred, Effect, Layer, type Scope, Schema } from "effect"
 import cluster, { type Worker } from "node:cluster"
 import process from "node:process"
 import type { ApiSettings } from "./ApiSettings.ts"
+import * as ClusterMetrics from "./ClusterMetrics.ts"
 
 /** A process ended before it served anything. What kept it from that it has said itself. */
 export class WorkerFailed extends Schema.TaggedError<WorkerFailed>()("WorkerFailed", { pid: Schema.Int }) {
@@ -15,18 +16,21 @@ type Settings = Pick<ApiSettings, "workers" | "logs">
 /**
  * `one` in this process, or where `WORKERS` asks for several in as many that share the port. The first starts alone, and
  * what keeps it from starting fails the whole; from then on one that dies is replaced within a second, and one that cannot
- * be is tried again, for the others still serve. A SIGHUP, which is for the log file, reaches all of them. Ends them with
+ * be is tried again, for the others still serve. `/metrics` of any of them is of all. A SIGHUP, which is for the log file, reaches all of them. Ends them with
  * its scope.
  */
 export const layer = <A, E, R>(
   settings: Settings,
   one: Layer.Layer<A, E, R>
-): Layer.Layer<never, E | WorkerFailed, R> =>
-  settings.workers === 1 || cluster.isWorker ? one : Layer.effectDiscard(supervise(settings))
+): Layer.Layer<never, E | WorkerFailed, R> => {
+  if (cluster.isWorker) return Layer.provide(one, ClusterMetrics.layer)
+  return settings.workers === 1 ? one : Layer.effectDiscard(supervise(settings))
+}
 
 const supervise = Effect.fnUntraced(function* ({ logs, workers }: Settings) {
   // Without a log file a SIGHUP is what it is anywhere: the end.
   if (logs.file !== undefined) yield* passHangupsOn
+  yield* ClusterMetrics.answerForAll(serving)
   const serves = yield* Deferred.make<void>()
   const first = run(Deferred.succeed(serves, undefined)).pipe(Effect.andThen(pause), Effect.andThen(keepRunning))
   const others = Array.from({ length: workers - 1 }, () => Effect.andThen(Deferred.await(serves), keepRunning))

@@ -5,6 +5,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { failure } from "../http/Answers.ts"
 import { EdgeSettings } from "../http/EdgeSettings.ts"
 import { CurrentFacts } from "../http/RequestFacts.ts"
+import { MetricsText } from "./MetricsText.ts"
 
 /** `/metrics`, for who knows `METRICS_TOKEN` where one is set. */
 export const MetricsHttp = Layer.effectDiscard(
@@ -12,6 +13,7 @@ export const MetricsHttp = Layer.effectDiscard(
     const router = yield* HttpRouter.HttpRouter
     const { metricsToken } = yield* EdgeSettings
     const refusals = yield* CredentialRefusals
+    const metrics = yield* MetricsText
 
     yield* router.add(
       "GET",
@@ -28,7 +30,11 @@ export const MetricsHttp = Layer.effectDiscard(
             "www-authenticate": `Bearer realm="metrics"`
           })
         }
-        return HttpServerResponse.text(yield* Prometheus.render, { contentType: Prometheus.contentType })
+        return yield* Effect.match(metrics, {
+          onFailure: ({ message, retryAfterSeconds }) =>
+            failure(503, "service_unavailable", message, { "retry-after": String(retryAfterSeconds) }),
+          onSuccess: (text) => HttpServerResponse.text(text, { contentType: Prometheus.contentType })
+        })
       })
     )
   })

@@ -1,0 +1,105 @@
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import * as ProcessesMetrics from "@user-service/telemetry/ProcessesMetrics"
+import * as Prometheus from "@user-service/telemetry/Prometheus"
+import { Effect, FiberSet, Layer, Option, Schema, type Scope } from "effect"
+import cluster, { type Worker } from "node:cluster"
+import process from "node:process"
+import { MetricsText } from "./health/MetricsText.ts"
+
+// A process asks the primary for all metrics, which asks each process for its own, and answers. The rest of what is sent
+// between them is Node's own.
+const Message = Schema.Struct({
+  metrics: Schema.Literals(["ask", "collect", "collected", "answer"]),
+  id: Schema.Int,
+  text: Schema.String
+})
+type Message = typeof Message.Type
+const isMessage = Schema.is(Message)
+
+// One that hangs holds nobody up: Prometheus gives a scrape ten seconds.
+const collectTimeout = "1 second"
+const answerTimeout = "3 seconds"
+
+/** In the primary: answers with the metrics of all processes that serve, for as long as the scope. */
+export const answerForAll = (serving: ReadonlySet<Worker>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const metrics = ProcessesMetrics.make()
+    const run = yield* FiberSet.makeRuntime()
+    let ids = 0
+
+    const collect = Effect.fnUntraced(function* (worker: Worker) {
+      const id = ids++
+      const text = yield* Effect.callback<string>((resume) => {
+        const onMessage = (message: unknown) => {
+          if (isMessage(message) && message.metrics === "collected" && message.id === id) {
+            resume(Effect.succeed(message.text))
+          }
+        }
+        worker.on("message", onMessage)
+        send(worker, { metrics: "collect", id, text: "" })
+        return Effect.sync(() => worker.off("message", onMessage))
+      }).pipe(Effect.timeoutOption(collectTimeout))
+      // One that has ended meanwhile is retired already.
+      if (Option.isNone(text) || worker.isDead()) return []
+      metrics.record(worker.id, text.value)
+      return [worker.id]
+    })
+
+    const answer = Effect.fnUntraced(function* (worker: Worker, id: number) {
+      const asked = [...serving]
+      const answered = (yield* Effect.forEach(asked, collect, { concurrency: "unbounded" })).flat()
+      const text = metrics.render(answered, asked.length - answered.length)
+      send(worker, { metrics: "answer", id, text })
+    })
+
+    const onMessage = (worker: Worker, message: unknown) => {
+      if (isMessage(message) && message.metrics === "ask") run(answer(worker, message.id))
+    }
+    const onExit = (worker: Worker) => metrics.retire(worker.id)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => cluster.on("message", onMessage).on("exit", onExit)),
+      () => Effect.sync(() => cluster.off("message", onMessage).off("exit", onExit))
+    )
+  })
+
+// To one that is gone nothing is sent, and its end is told elsewhere.
+const send = (worker: Worker, message: Message): void => {
+  if (worker.isConnected()) worker.send(message, () => {})
+}
+
+/** In a process that serves: gives its own metrics when asked, and answers `/metrics` with those of all. */
+export const layer: Layer.Layer<never> = Layer.effect(
+  MetricsText,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const waiting = new Map<number, (text: string) => void>()
+    let ids = 0
+
+    const onMessage = (message: unknown) => {
+      if (!isMessage(message)) return
+      if (message.metrics === "answer") waiting.get(message.id)?.(message.text)
+      if (message.metrics === "collect") {
+        tell({ metrics: "collected", id: message.id, text: Effect.runSyncWith(context)(Prometheus.render) })
+      }
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.on("message", onMessage)),
+      () => Effect.sync(() => process.off("message", onMessage))
+    )
+    return Effect.callback<string>((resume) => {
+      const id = ids++
+      waiting.set(id, (text) => resume(Effect.succeed(text)))
+      tell({ metrics: "ask", id, text: "" })
+      return Effect.sync(() => waiting.delete(id))
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: answerTimeout,
+        orElse: () => Effect.fail(new ServiceUnavailable({ what: "sum over all processes", retryAfterSeconds: 5 }))
+      })
+    )
+  })
+)
+
+const tell = (message: Message): void => {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}

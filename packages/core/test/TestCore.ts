@@ -48,6 +48,7 @@ import { pbkdf2Sync, randomBytes, randomUUID } from "node:crypto"
 export interface Settings {
   readonly sessions?: Partial<SessionSettings["Service"]>
   readonly limits?: Partial<LimitSettings>
+  readonly hasher?: Layer.Layer<PasswordHasher>
 }
 
 // The lifetimes are short for the sake of what wakes up every few seconds while a test's clock passes over them.
@@ -70,12 +71,11 @@ const unlimited: LimitSettings = {
   serviceKeyIp: Option.none()
 }
 
-/** PGlite with the schema, caches and limits in memory, keys of its own, and hashes at the lowest cost. */
+/** PGlite with the schema, caches and limits in memory, keys of its own. */
 const Engines = Layer.mergeAll(
   Storage.layer.pipe(Layer.provideMerge(TestDatabase.layerPgLite)),
   Cache.layerMemory,
   RateLimits.layerMemory,
-  PasswordHasher.layerTest,
   CredentialRefusals.layer,
   TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
     Layer.provide(Keys.layerMemory)
@@ -119,8 +119,8 @@ const Features = Layer.mergeAll(
   PushTokens.layer
 )
 
-/** All of core, with its parts, over the engines that need nothing but this process. */
-export const layer = ({ limits, sessions }: Settings = {}) =>
+/** All of core, with its parts, over the engines that need nothing but this process; hashes at the lowest cost. */
+export const layer = ({ hasher = PasswordHasher.layerTest, limits, sessions }: Settings = {}) =>
   Features.pipe(
     Layer.provideMerge(Parts),
     Layer.provideMerge(ChangesLive),
@@ -132,7 +132,7 @@ export const layer = ({ limits, sessions }: Settings = {}) =>
       PasswordPolicy.layer({ minLength: 8 }),
       Limits.layer({ ...unlimited, ...limits })
     ]),
-    Layer.provideMerge(Engines)
+    Layer.provideMerge([Engines, hasher])
   )
 
 export const password = Redacted.make("correct horse battery staple")

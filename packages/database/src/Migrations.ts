@@ -16,6 +16,7 @@ import auditPartitions from "./migrations/0011_audit_partitions.ts"
 import orderedIds from "./migrations/0012_ordered_ids.ts"
 import emailCanonical from "./migrations/0013_email_canonical.ts"
 import sessionReasons from "./migrations/0014_session_reasons.ts"
+import passwordSchemes from "./migrations/0015_password_schemes.ts"
 
 /** Every migration under its file's name. Forward only: a landed one is never edited. */
 export const migrations = {
@@ -32,7 +33,8 @@ export const migrations = {
   "0011_audit_partitions": auditPartitions,
   "0012_ordered_ids": orderedIds,
   "0013_email_canonical": emailCanonical,
-  "0014_session_reasons": sessionReasons
+  "0014_session_reasons": sessionReasons,
+  "0015_password_schemes": passwordSchemes
 }
 
 // Any number no one else takes for an advisory lock in this database.

@@ -20,6 +20,7 @@ interface Pbkdf2 {
 
 // Past these a hash would hold a core for a minute and more: no password was ever stored so, only a trap is.
 const maxBcryptCost = 16
+const minBcryptCost = 4
 const maxIterations = 20_000_000
 
 const bcryptPattern = /^(bcrypt|bcrypt_sha256)\$(\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53})$/
@@ -28,7 +29,7 @@ const pbkdf2Pattern = /^pbkdf2_sha256\$(\d{1,8})\$([^$]+)\$([A-Za-z0-9+/]{43}=)$
 const parse = (stored: string): Bcrypt | Pbkdf2 | undefined => {
   const [, scheme, encoded, cost] = bcryptPattern.exec(stored) ?? []
   if (encoded !== undefined) {
-    return Number(cost) < 4 || Number(cost) > maxBcryptCost
+    return Number(cost) < minBcryptCost || Number(cost) > maxBcryptCost
       ? undefined
       : { scheme: scheme === "bcrypt" ? "bcrypt" : "bcrypt_sha256", cost: Number(cost), encoded }
   }
@@ -51,12 +52,33 @@ const isMatch = (password: string, hash: Bcrypt | Pbkdf2): boolean =>
 export const hash = (password: string, cost: number): string =>
   `bcrypt_sha256$${hashSync(sha256Hex(password), { cost, version: "2b" })}`
 
+/** The work that a check of a hash takes. */
+export interface HashWork {
+  readonly kind: "bcrypt" | "pbkdf2"
+  /** The time is in proportion to these: PBKDF2's iterations, two to the power of bcrypt's cost. */
+  readonly rounds: number
+}
+
+const bcryptWork = (cost: number): HashWork => ({ kind: "bcrypt", rounds: 2 ** cost })
+
+const schemePattern = /^(?:bcrypt(?:_sha256)?\$\$2[aby]\$(\d\d)|pbkdf2_sha256\$(\d{1,8}))(?!\d)/
+
+/** The work of a hash, of which only the beginning is needed: `bcrypt$$2b$12`, `pbkdf2_sha256$600000`. Of what is no hash, that of one of `cost`. */
+export const workOf = (stored: string, cost: number): HashWork => {
+  const [, bcryptCost, iterations] = schemePattern.exec(stored) ?? []
+  if (Number(iterations) > 0 && Number(iterations) <= maxIterations)
+    return { kind: "pbkdf2", rounds: Number(iterations) }
+  return bcryptWork(
+    Number(bcryptCost) >= minBcryptCost && Number(bcryptCost) <= maxBcryptCost ? Number(bcryptCost) : cost
+  )
+}
+
 /**
  * Whether one of `spellings` is the password `stored` was made from. A hash that is unusable (`!...`) or malformed
  * matches nothing, after the work that a hash of `cost` would have taken.
  */
 export const verify = (spellings: ReadonlyArray<string>, stored: string, cost: number): boolean => {
-  const against = parse(stored) ?? parse(decoy(stored, cost))
+  const against = parse(stored) ?? parse(decoy(bcryptWork(cost)))
   return against !== undefined && spellings.some((spelling) => isMatch(spelling, against))
 }
 
@@ -76,18 +98,25 @@ const randomDigits = (bytes: number): string =>
     .replaceAll(/./g, (digit) => bcryptDigits.charAt(standardDigits.indexOf(digit)))
 
 /**
- * A hash that takes as long to check as `like` and that no password matches: its digest is drawn at random, not computed,
- * so it costs nothing to make. Where `like` is no hash, one of our own scheme at `cost`.
+ * A hash that takes this work to check and that no password matches: its digest is drawn at random, not computed, so it
+ * costs nothing to make.
  */
-export const decoy = (like: string, cost: number): string => {
-  const known = parse(like)
-  if (known?.scheme === "pbkdf2_sha256") {
-    const salt = randomBytes(16).toString("hex").slice(0, known.salt.length)
-    return `pbkdf2_sha256$${known.iterations}$${salt}$${randomBytes(32).toString("base64")}`
+export const decoy = ({ kind, rounds }: HashWork): string => {
+  if (kind === "pbkdf2") {
+    return `pbkdf2_sha256$${rounds}$${randomBytes(11).toString("hex")}$${randomBytes(32).toString("base64")}`
   }
-  const rounds = String(known?.cost ?? cost).padStart(2, "0")
-  return `${known?.scheme ?? "bcrypt_sha256"}$$2b$${rounds}$${randomDigits(16)}${randomDigits(23)}`
+  const cost = String(Math.log2(rounds)).padStart(2, "0")
+  return `bcrypt_sha256$$2b$${cost}$${randomDigits(16)}${randomDigits(23)}`
 }
+
+/** A decoy of our own scheme. */
+export const ownDecoy = (cost: number): string => decoy(bcryptWork(cost))
+
+/** A quarter of the work, or as little as there may be: enough to measure by. */
+export const quarterOf = ({ kind, rounds }: HashWork): HashWork => ({
+  kind,
+  rounds: kind === "bcrypt" ? Math.max(rounds / 4, 2 ** minBcryptCost) : Math.ceil(rounds / 4)
+})
 
 /** What a hashing thread is asked. Of a password to verify there may be more than one spelling, see PasswordHasher. */
 export type HashJob =

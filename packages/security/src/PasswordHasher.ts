@@ -1,7 +1,8 @@
 import { normalisePassword } from "@user-service/domain/Password"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Config, Context, Effect, Layer, Metric, Redacted, Schema } from "effect"
+import { Clock, Config, Context, Duration, Effect, Layer, Metric, Redacted, Schema, Semaphore } from "effect"
 import { availableParallelism } from "node:os"
+import * as HashDurations from "./HashDurations.ts"
 import * as HashPool from "./HashPool.ts"
 import * as PasswordHash from "./PasswordHash.ts"
 
@@ -33,6 +34,13 @@ const duration = Metric.histogram("password_hash_duration_seconds", {
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 })
 
+/** What came of the check of a password. */
+export interface Verification {
+  readonly matches: boolean
+  /** How much longer a check against a hash of the slowest scheme would have taken. */
+  readonly remaining: Duration.Duration
+}
+
 /**
  * Password hashes in Django's format, so that both services read them. New ones are `bcrypt_sha256$$2b$<cost>$...`:
  * bcrypt over the SHA-256 of the password, every byte of which counts.
@@ -53,15 +61,22 @@ export class PasswordHasher extends Context.Service<
      */
     readonly withPlace: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ServiceUnavailable, R>
     readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
-    /** False as well for an unusable (`!...`) or malformed `stored`, after the work of a real check. */
-    readonly verify: (password: Redacted.Redacted<string>, stored: string) => Effect.Effect<boolean, ServiceUnavailable>
+    /**
+     * Checks a password against a hash. Nothing matches an unusable (`!...`) or malformed one, after the work of a real
+     * check. `schemes` are those of all stored hashes, by their beginnings (`bcrypt$$2b$12`, `pbkdf2_sha256$600000`): who
+     * waits for what is `remaining` before a refusal does not tell which of them the account has.
+     */
+    readonly verify: (
+      password: Redacted.Redacted<string>,
+      stored: string,
+      schemes: ReadonlyArray<string>
+    ) => Effect.Effect<Verification, ServiceUnavailable>
+    /** Measures how long checks of these schemes take here, where that was not done yet; else `verify` does it. */
+    readonly measure: (schemes: ReadonlyArray<string>) => Effect.Effect<void, ServiceUnavailable>
     /** Whether `stored` should be replaced when its password is next known: an older scheme, or a lower cost than ours. */
     readonly needsRehash: (stored: string) => boolean
-    /**
-     * A hash that no password matches, as dear to verify as `like`: check the password of an unknown e-mail against it, and
-     * the answer takes the time of a known one's. Costs nothing to make.
-     */
-    readonly decoy: (like: string) => Effect.Effect<string>
+    /** A new hash of our scheme that no password matches: for the password of an unknown e-mail. Costs nothing to make. */
+    readonly decoy: Effect.Effect<string>
   }
 >()("@user-service/security/PasswordHasher") {
   /** Hashes in threads of its own, started with the first jobs. */
@@ -79,12 +94,12 @@ export class PasswordHasher extends Context.Service<
       })
     )
 
-  /** The same hashes at bcrypt's lowest cost, made where they are asked for: no threads, no queue. */
+  /** The same hashes at bcrypt's lowest cost, made where they are asked for, in no time: no threads, no queue, no wait. */
   static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
     make(4, {
       takePlace: Effect.void,
       leavePlace: Effect.void,
-      run: (job) => Effect.sync(() => PasswordHash.perform(job))
+      run: (job) => Effect.sync(() => ({ ...PasswordHash.perform(job), milliseconds: 0 }))
     })
   )
 }
@@ -125,25 +140,57 @@ const make = (cost: number, pool: HashPool.HashPool): PasswordHasher["Service"] 
             () => pool.leavePlace
           )
     )
-  const measured = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
-    const { milliseconds, value } = yield* withPlace(Effect.catch(pool.run(job), refuse))
+  const perform = (job: PasswordHash.HashJob) => withPlace(Effect.catch(pool.run(job), refuse))
+  const counted = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
+    const answer = yield* perform(job)
     yield* Metric.update(performed[job.operation], 1)
-    yield* Metric.update(duration, milliseconds / 1000)
-    return value
+    yield* Metric.update(duration, answer.milliseconds / 1000)
+    return answer
   })
+
+  const durations = HashDurations.make()
+  const measuring = Semaphore.makeUnsafe(1)
+  const measureWork = Effect.fnUntraced(function* (work: PasswordHash.HashWork) {
+    if (durations.knows(work.kind)) return
+    const part = PasswordHash.quarterOf(work)
+    const job = { operation: "verify", spellings: [""], stored: PasswordHash.decoy(part), cost } as const
+    const answers = yield* Effect.forEach([1, 2, 3], () => perform(job))
+    durations.measure(
+      part,
+      answers.map(({ milliseconds }) => milliseconds)
+    )
+  })
+  const worksOf = (schemes: ReadonlyArray<string>) =>
+    [PasswordHash.ownDecoy(cost), ...schemes].map((scheme) => PasswordHash.workOf(scheme, cost))
+  const measure = (works: ReadonlyArray<PasswordHash.HashWork>) =>
+    works.every(({ kind }) => durations.knows(kind))
+      ? Effect.void
+      : measuring.withPermits(1)(Effect.forEach(works, measureWork, { discard: true }))
+
   return {
     withPlace,
     hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted<string>) {
       const normal = normalisePassword(Redacted.value(password))
-      return String(yield* measured({ operation: "hash", password: normal, cost }))
+      return String((yield* counted({ operation: "hash", password: normal, cost })).value)
     }),
-    verify: Effect.fn("PasswordHasher.verify")(function* (password: Redacted.Redacted<string>, stored: string) {
+    verify: Effect.fn("PasswordHasher.verify")(function* (
+      password: Redacted.Redacted<string>,
+      stored: string,
+      schemes: ReadonlyArray<string>
+    ) {
+      const works = worksOf(schemes)
+      yield* measure(works)
       const typed = Redacted.value(password)
       const normal = normalisePassword(typed)
       const spellings = normal === typed ? [normal] : [normal, typed]
-      return (yield* measured({ operation: "verify", spellings, stored, cost })) === true
+      const { milliseconds, value } = yield* counted({ operation: "verify", spellings, stored, cost })
+      const now = yield* Clock.currentTimeMillis
+      if (spellings.length === 1) durations.observe(PasswordHash.workOf(stored, cost), milliseconds, now)
+      const slowest = Math.max(...works.map((work) => durations.expected(work, now))) * spellings.length
+      return { matches: value === true, remaining: Duration.millis(Math.max(slowest - milliseconds, 0)) }
     }),
+    measure: (schemes) => Effect.suspend(() => measure(worksOf(schemes))),
     needsRehash: (stored) => PasswordHash.needsRehash(stored, cost),
-    decoy: (like) => Effect.sync(() => PasswordHash.decoy(like, cost))
+    decoy: Effect.sync(() => PasswordHash.ownDecoy(cost))
   }
 }

@@ -3,14 +3,18 @@ import { SessionId } from "@user-service/domain/Session"
 import { UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
 import { config, PasswordHasher } from "@user-service/security/PasswordHasher"
+import * as PasswordHash from "@user-service/security/PasswordHash"
 import { suite } from "@user-service/security/testing/PasswordHasherSuite"
 import { TokenSigner } from "@user-service/security/TokenSigner"
-import { Clock, ConfigProvider, Effect, Fiber, Layer, Metric, Redacted } from "effect"
+import { Clock, ConfigProvider, Duration, Effect, Fiber, Layer, Metric, Redacted } from "effect"
 
 suite("layerTest", PasswordHasher.layerTest)
 suite("layer", PasswordHasher.layer({ cost: 4, queueSize: 64, threads: 2 }))
 
 const password = Redacted.make("correct horse")
+
+/** A hash of the scheme that the password is not the one of. */
+const decoyOf = (scheme: string) => PasswordHash.decoy(PasswordHash.workOf(scheme, 4))
 
 describe("layer", () => {
   it.effect("past the queue a hash is refused with when to come again", () =>
@@ -19,7 +23,7 @@ describe("layer", () => {
       const accepted = yield* Effect.forEach([1, 2], () =>
         Effect.forkChild(hasher.hash(password), { startImmediately: true })
       )
-      const error = yield* Effect.flip(hasher.verify(password, "!"))
+      const error = yield* Effect.flip(hasher.verify(password, "!", []))
       assert.strictEqual(error._tag, "ServiceUnavailable")
       assert.deepStrictEqual([error.what, error.retryAfterSeconds], ["password hashing", 1])
       yield* Fiber.joinAll(accepted)
@@ -65,8 +69,8 @@ describe("layer", () => {
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const stored = yield* hasher.hash(password)
-      yield* hasher.verify(password, stored)
-      yield* hasher.verify(password, "!")
+      yield* hasher.verify(password, stored, [])
+      yield* hasher.verify(password, "!", [])
       const measured = yield* Metric.snapshot
       const states = measured.map(({ attributes, id, state }) => [id, attributes?.["operation"], state] as const)
       const of = (id: string, operation?: string) =>
@@ -79,6 +83,26 @@ describe("layer", () => {
       Effect.provide(PasswordHasher.layer({ cost: 4, queueSize: 8, threads: 1 })),
       Effect.provideService(Metric.MetricRegistry, new Map())
     )
+  )
+
+  it.effect("what a refusal still has to wait for makes up for the difference between the schemes", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      const [own, older, slow] = ["bcrypt_sha256$$2b$04", "pbkdf2_sha256$2000", "bcrypt$$2b$09"] as const
+      const schemes = [own, older, slow]
+      // The median of some checks, since another process may hold up any of them.
+      const remaining = Effect.fnUntraced(function* (scheme: string, besides = schemes, given = password) {
+        const checks = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7], () =>
+          hasher.verify(given, decoyOf(scheme), besides)
+        )
+        const millis = checks.map(({ remaining }) => Duration.toMillis(remaining)).toSorted((a, b) => a - b)
+        return millis[3] ?? Number.NaN
+      })
+      for (const quick of [own, older]) assert.isAbove(yield* remaining(quick), yield* remaining(slow))
+      assert.isAbove(yield* remaining(own), yield* remaining(own, []))
+      // A password that is tried in two spellings takes twice as long.
+      assert.isAbove(yield* remaining(own, schemes, Redacted.make("cafe\u0301")), yield* remaining(own))
+    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 4, queueSize: 8, threads: 1 })))
   )
 
   it.live("tokens are checked without a wait while passwords are hashed", () =>

@@ -4,7 +4,7 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { firstRow, onlyRow } from "../Rows.ts"
+import { firstRow, onlyRow, rows } from "../Rows.ts"
 
 const CredentialsRow = Schema.Struct({
   userId: Columns.userId,
@@ -72,8 +72,8 @@ export class AccountsRepo extends Context.Service<
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
     /** Notes that the account's owner came from the present network. */
     readonly knowAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
-    /** A stored hash of the scheme and cost most accounts have, judged by a sample. */
-    readonly commonHash: Query<Option.Option<string>>
+    /** The schemes of the stored hashes with their costs, by the beginnings of the hashes: `bcrypt_sha256$$2b$12`. */
+    readonly passwordSchemes: Query<ReadonlyArray<string>>
   }
 >()("@user-service/core/accounts/AccountsRepo") {
   static readonly layer = Layer.effect(
@@ -81,6 +81,11 @@ export class AccountsRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const holds = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
+
+      // As in the index users_password_scheme.
+      const scheme = sql.literal(
+        String.raw`substring(password_hash from '^(?:pbkdf2_sha256\$[0-9]{1,8}|bcrypt(?:_sha256)?\$\$2[aby]\$[0-9]{2})')`
+      )
 
       // Whether somebody has the stem with the number n of the statement behind it.
       const isTaken = (stem: Username) =>
@@ -187,12 +192,17 @@ export class AccountsRepo extends Context.Service<
 
         knowAddress,
 
-        commonHash: Effect.map(
-          firstRow(Schema.Struct({ passwordHash: Schema.String }))(sql`
-            select min(password_hash) as "passwordHash"
-            from (select password_hash from users order by id desc limit 1000) sample
-            group by substring(password_hash from '^.*?\\$\\d+\\$') order by count(*) desc limit 1`),
-          Option.map((row) => row.passwordHash)
+        // A probe of the index for each scheme, however many users there are.
+        passwordSchemes: Effect.map(
+          rows(Schema.Struct({ scheme: Schema.String }))(sql`
+            with recursive schemes (scheme) as (
+              (select ${scheme} from users where ${scheme} > '' order by ${scheme} limit 1)
+              union all
+              select (select ${scheme} from users where ${scheme} > schemes.scheme order by ${scheme} limit 1)
+              from schemes where schemes.scheme is not null
+            )
+            select scheme from schemes where scheme is not null limit 1000`),
+          (found) => found.map((row) => row.scheme)
         )
       }
     })

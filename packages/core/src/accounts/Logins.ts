@@ -6,7 +6,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { User, UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
-import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { type Bucket, Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -14,7 +14,7 @@ import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo, type Credentials, type EmailLookup } from "./AccountsRepo.ts"
-import { CredentialsChanged, Passwords } from "./Passwords.ts"
+import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 
 export interface Login {
   readonly email: EmailSpelling | Email
@@ -86,20 +86,23 @@ export class Logins extends Context.Service<
           })
         )
 
-      const refuse = Effect.fnUntraced(function* (reason: string, userId?: UserId) {
+      const refuse = Effect.fnUntraced(function* (
+        reason: string,
+        { remaining, userId }: { readonly remaining: Duration.Duration; readonly userId?: UserId }
+      ) {
         const { ip } = yield* CurrentOrigin
         yield* refusals.record({ event: "login_refused", reason, ip, userId })
-        return yield* new InvalidCredentials()
+        return yield* new PasswordRefused({ remaining })
       })
 
       const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
-        const matches = yield* passwords.verify(login.password, stored)
+        const { matches, remaining } = yield* passwords.verify(login.password, stored)
         // Whether the account is disabled is judged only now, so that it takes the same time to say.
-        if (Option.isNone(found)) return yield* refuse("unknown_email")
+        if (Option.isNone(found)) return yield* refuse("unknown_email", { remaining })
         const { isActive, passwordHash, userId } = found.value
-        if (!matches) return yield* refuse("wrong_password", userId)
-        if (!isActive) return yield* refuse("account_disabled", userId)
+        if (!matches) return yield* refuse("wrong_password", { remaining, userId })
+        if (!isActive) return yield* refuse("account_disabled", { remaining, userId })
         const renewed = yield* passwords.renew(login.password, passwordHash)
         const { session, user } = yield* open(userId, passwordHash, login.deviceName, renewed)
         return { user, tokens: yield* sessionTokens.issue(session) }
@@ -115,7 +118,9 @@ export class Logins extends Context.Service<
             // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
             Effect.flatMap(lookUp(email), (now) => check(given, now)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
-              Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => refuse("account_changed"))
+              Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
+                refuse("account_changed", { remaining: Duration.zero })
+              )
             )
           ),
           limits.guard([{ limit: "loginIp", key: network }, account])
@@ -124,9 +129,20 @@ export class Logins extends Context.Service<
         return loggedIn
       })
 
-      // With a place before anything is asked of an engine: a storm of logins is not to slow the reads.
-      const login = Effect.fn("Logins.login")((given: Login) => passwords.withPlace(attempt(given)))
+      // With a place before anything is asked of an engine: a storm of logins is not to slow the reads. A refusal waits
+      // without it.
+      const login = Effect.fn("Logins.login")((given: Login) =>
+        passwords
+          .withPlace(attempt(given))
+          .pipe(
+            Effect.catchTag("PasswordRefused", ({ remaining }) =>
+              Effect.andThen(Effect.sleep(remaining), Effect.fail(new InvalidCredentials()))
+            )
+          )
+      )
 
+      // So that the first login does not wait for it; a failure is the login's own to find.
+      yield* Effect.forkScoped(Effect.ignore(passwords.prepare, { log: "Debug" }))
       return { login }
     })
   )

@@ -7,7 +7,7 @@ import type { SessionId } from "@user-service/domain/Session"
 import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
-import { Array, Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Array, Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -15,7 +15,7 @@ import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
 import { PasswordPolicy } from "./PasswordPolicy.ts"
-import { CredentialsChanged, Passwords } from "./Passwords.ts"
+import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 
 /** The session a change is asked for in. */
 export interface CurrentSession {
@@ -55,10 +55,10 @@ export class PasswordChanges extends Context.Service<
       const limits = yield* Limits
       const refusals = yield* CredentialRefusals
 
-      const refuse = Effect.fnUntraced(function* (userId: UserId) {
+      const refuse = Effect.fnUntraced(function* (userId: UserId, remaining: Duration.Duration) {
         const { ip } = yield* CurrentOrigin
         yield* refusals.record({ event: "current_password_refused", reason: "wrong_password", ip, userId })
-        return yield* new IncorrectPassword({ field: "oldPassword" })
+        return yield* new PasswordRefused({ remaining })
       })
 
       // Holds only for the hash that was checked.
@@ -86,8 +86,8 @@ export class PasswordChanges extends Context.Service<
         const found = yield* storage.read(repo.owner(current.userId))
         if (Option.isNone(found)) return yield* new TokenInvalid()
         const owner = found.value
-        const matches = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
-        if (!matches) return yield* refuse(current.userId)
+        const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
+        if (!matches) return yield* refuse(current.userId, remaining)
         const problems = policy.problems(given.new, [owner.email, owner.username, owner.firstName, owner.lastName])
         if (Array.isReadonlyArrayNonEmpty(problems)) {
           return yield* new PasswordRejected({ field: "newPassword", problems })
@@ -102,7 +102,11 @@ export class PasswordChanges extends Context.Service<
           Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid())),
           limits.guard([{ limit: "changePassword", key: current.userId }]),
-          passwords.withPlace
+          passwords.withPlace,
+          // The place is free while the refusal waits.
+          Effect.catchTag("PasswordRefused", ({ remaining }) =>
+            Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "oldPassword" })))
+          )
         )
       )
 

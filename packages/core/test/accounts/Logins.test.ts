@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { CurrentOrigin } from "@user-service/core/Origin"
+import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
 import { Email } from "@user-service/domain/Email"
-import { Duration, Effect, Metric, Option, Redacted } from "effect"
+import { PasswordHasher } from "@user-service/security/PasswordHasher"
+import { Duration, Effect, Fiber, Layer, Metric, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { setImmediate } from "node:timers/promises"
 import { eventsOf, layer, olderHash, password, register, storedHash, tagOf } from "../TestCore.ts"
 
 const wrong = Redacted.make("not the password")
@@ -136,6 +140,67 @@ describe("a login", () => {
           where user_id = ${userId}`
         for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, "203.0.113.1"))
         assert.strictEqual(yield* tagOf(login(email, password, home)), "RateLimited")
+      })
+    )
+  })
+})
+
+/** Places for hashes, as the layers below count them. */
+const places = { taken: 0 }
+
+/** A hasher whose checks are 200 milliseconds quicker than one of the slowest scheme, and that counts who holds a place. */
+const quickerHasher = Layer.effect(
+  PasswordHasher,
+  Effect.map(PasswordHasher, (hasher) => ({
+    ...hasher,
+    verify: (password, stored, schemes) =>
+      Effect.map(hasher.verify(password, stored, schemes), ({ matches }) => ({
+        matches,
+        remaining: Duration.millis(200)
+      })),
+    withPlace: (effect) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => places.taken++),
+        () => effect,
+        () => Effect.sync(() => places.taken--)
+      )
+  }))
+).pipe(Layer.provide(PasswordHasher.layerTest))
+
+describe("a refused password", () => {
+  it.layer(layer({ hasher: quickerHasher }))((it) => {
+    const isHeldBack = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }>(
+      attempt: Effect.Effect<A, E, Logins | PasswordChanges>
+    ) {
+      const refused = yield* Effect.forkChild(Effect.flip(attempt))
+      // All that does not wait for the clock is done once the database has answered.
+      while (refused.pollUnsafe() === undefined && places.taken === 0) yield* Effect.yieldNow
+      while (refused.pollUnsafe() === undefined && places.taken > 0) yield* Effect.promise(() => setImmediate())
+      yield* TestClock.adjust("199 millis")
+      assert.isUndefined(refused.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      return (yield* Fiber.join(refused))._tag
+    })
+
+    it.effect("is answered when one of the slowest scheme would be, and holds no place until then", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, sessionId, userId } = yield* register
+        const changed = PasswordChanges.use(({ change }) =>
+          change({ userId, sessionId }, { old: wrong, new: Redacted.make("nine quiet otters") })
+        )
+        assert.strictEqual(yield* isHeldBack(login(Email.make("nobody@example.com"))), "InvalidCredentials")
+        assert.strictEqual(yield* isHeldBack(login(email, wrong)), "InvalidCredentials")
+        assert.strictEqual(yield* isHeldBack(changed), "IncorrectPassword")
+        yield* sql`update users set is_active = false where id = ${userId}`
+        assert.strictEqual(yield* isHeldBack(login(email)), "InvalidCredentials")
+      })
+    )
+
+    it.effect("keeps no right password waiting", () =>
+      Effect.gen(function* () {
+        const { email } = yield* register
+        yield* login(email)
       })
     )
   })

@@ -16,6 +16,11 @@ const vectors: ReadonlyArray<readonly [password: string, stored: string]> = [
   ["école-🔑", "pbkdf2_sha256$2000$saltysalt$3xCntNbgoOkuPEHSf5szC3+woYvrIEYCZa7kh8CEDp0="]
 ]
 
+const matches = (password: Redacted.Redacted<string>, stored: string) =>
+  PasswordHasher.use((hasher) =>
+    Effect.map(hasher.verify(password, stored, []), (verification) => verification.matches)
+  )
+
 /** What every layer of `PasswordHasher` promises. `layer` is asked to hash at bcrypt cost 4, so that this stays quick. */
 export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
   describe(name, () => {
@@ -25,9 +30,9 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
           const hasher = yield* PasswordHasher
           const stored = yield* hasher.hash(Redacted.make("correct horse"))
           assert.match(stored, /^bcrypt_sha256\$\$2b\$04\$[./A-Za-z0-9]{53}$/)
-          assert.isTrue(yield* hasher.verify(Redacted.make("correct horse"), stored))
-          assert.isFalse(yield* hasher.verify(Redacted.make("correct horsf"), stored))
-          assert.isFalse(yield* hasher.verify(Redacted.make(""), stored))
+          assert.isTrue(yield* matches(Redacted.make("correct horse"), stored))
+          assert.isFalse(yield* matches(Redacted.make("correct horsf"), stored))
+          assert.isFalse(yield* matches(Redacted.make(""), stored))
         })
       )
 
@@ -43,9 +48,9 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const long = yield* hasher.hash(Redacted.make("é".repeat(40) + "a"))
-          assert.isFalse(yield* hasher.verify(Redacted.make("é".repeat(40) + "b"), long))
+          assert.isFalse(yield* matches(Redacted.make("é".repeat(40) + "b"), long))
           const nul = yield* hasher.hash(Redacted.make("horse\u0000a"))
-          assert.isFalse(yield* hasher.verify(Redacted.make("horse\u0000b"), nul))
+          assert.isFalse(yield* matches(Redacted.make("horse\u0000b"), nul))
         })
       )
 
@@ -53,25 +58,23 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const composed = yield* hasher.hash(Redacted.make("caf\u00e9 au lait"))
-          assert.isTrue(yield* hasher.verify(Redacted.make("cafe\u0301 au lait"), composed))
+          assert.isTrue(yield* matches(Redacted.make("cafe\u0301 au lait"), composed))
           const decomposed = yield* hasher.hash(Redacted.make("cafe\u0301 au lait"))
-          assert.isTrue(yield* hasher.verify(Redacted.make("caf\u00e9 au lait"), decomposed))
+          assert.isTrue(yield* matches(Redacted.make("caf\u00e9 au lait"), decomposed))
         })
       )
 
       it.effect("a hash Django made of decomposed accents verifies as they were typed", () =>
         Effect.gen(function* () {
-          const hasher = yield* PasswordHasher
           const stored = "pbkdf2_sha256$1000$seasalt$HWdWINvbQIZJrnAOOKV+qObiBOySCBT9kdJm3vTrzoc="
-          assert.isTrue(yield* hasher.verify(Redacted.make("cafe\u0301 au lait"), stored))
+          assert.isTrue(yield* matches(Redacted.make("cafe\u0301 au lait"), stored))
         })
       )
 
       it.effect.each(vectors)("%s verifies against %s", ([password, stored]) =>
         Effect.gen(function* () {
-          const hasher = yield* PasswordHasher
-          assert.isTrue(yield* hasher.verify(Redacted.make(password), stored))
-          assert.isFalse(yield* hasher.verify(Redacted.make(`z${password}`), stored))
+          assert.isTrue(yield* matches(Redacted.make(password), stored))
+          assert.isFalse(yield* matches(Redacted.make(`z${password}`), stored))
         })
       )
 
@@ -87,7 +90,7 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
       ])("nothing verifies against %j", (stored) =>
         Effect.gen(function* () {
           const hasher = yield* PasswordHasher
-          assert.isFalse(yield* hasher.verify(Redacted.make("lètmein"), stored))
+          assert.isFalse(yield* matches(Redacted.make("lètmein"), stored))
           assert.isTrue(hasher.needsRehash(stored))
         })
       )
@@ -100,28 +103,18 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         })
       )
 
-      it.effect.each(vectors)(
-        "a decoy like %s's hash costs as much to check and matches nothing",
-        ([password, stored]) =>
-          Effect.gen(function* () {
-            const hasher = yield* PasswordHasher
-            const decoy = yield* hasher.decoy(stored)
-            assert.strictEqual(price(decoy), price(stored))
-            assert.notStrictEqual(decoy, yield* hasher.decoy(stored))
-            assert.isFalse(yield* hasher.verify(Redacted.make(password), decoy))
-          })
-      )
-
-      it.effect("a decoy of what is no hash costs as much as a new one", () =>
+      it.effect("a decoy costs as much to check as a new hash, and matches nothing", () =>
         Effect.gen(function* () {
           const hasher = yield* PasswordHasher
-          assert.strictEqual(price(yield* hasher.decoy("!")), price(yield* hasher.hash(Redacted.make("any"))))
+          const decoy = yield* hasher.decoy
+          assert.strictEqual(price(decoy), price(yield* hasher.hash(Redacted.make("any"))))
+          assert.notStrictEqual(decoy, yield* hasher.decoy)
+          assert.isFalse(yield* matches(Redacted.make(""), decoy))
         })
       )
     })
   })
 
-// Scheme and rounds, which are what the time of a check depends on; undefined when it is not well-formed.
+// Scheme and cost, which are what the time of a check depends on; undefined when it is not well-formed.
 const price = (stored: string): string | undefined =>
-  /^((?:bcrypt|bcrypt_sha256)\$)\$2[ab](\$\d\d\$)[./A-Za-z0-9]{53}$/.exec(stored)?.slice(1).join("") ??
-  /^(pbkdf2_sha256\$\d+\$)[^$]+\$[A-Za-z0-9+/]{43}=$/.exec(stored)?.[1]
+  /^bcrypt_sha256\$\$2b(\$\d\d\$)[./A-Za-z0-9]{53}$/.exec(stored)?.[1]

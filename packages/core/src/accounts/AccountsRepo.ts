@@ -1,6 +1,6 @@
 import { canonicalEmail, type Email } from "@user-service/domain/Email"
 import type { PhoneNumber, UserId, Username } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"

@@ -49,6 +49,8 @@ import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
 import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
+import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -214,7 +216,9 @@ export const layer = (settings: ApiSettings) => {
   return layerShutdown({ notice }).pipe(
     // Served where the features are out of sight, as every request carries what is in it.
     Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(HttpServer.serve(app), Http)))),
-    Layer.provide(Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe))),
+    Layer.provide(
+      Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe<EngineUnusable | ServiceUnavailable>))
+    ),
     Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])
   )
 }

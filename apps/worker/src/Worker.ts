@@ -29,7 +29,9 @@ import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { Storage } from "@user-service/database/Storage"
+import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import { SettingsInvalid } from "@user-service/domain/Environment"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { routerConfig } from "@user-service/schema/http/Paths"
 import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
@@ -104,7 +106,7 @@ const observeEngines = Layer.effectDiscard(
     const { probe: database } = yield* Storage
     const { ping: cache } = yield* Redis.RedisHealth
     const { ping: broker } = yield* RabbitMq.BrokerHealth
-    yield* EngineMetrics.observe({ database, cache, broker })
+    yield* EngineMetrics.observe<EngineUnusable | ServiceUnavailable>({ database, cache, broker })
   })
 )
 

@@ -77,41 +77,44 @@ const counted = "test_requests_total"
 const processes = (state: string) => `user_service_api_processes{state="${state}"}`
 
 describe("the metrics of two processes on one port", () => {
-  it.live("are one answer for both, whichever is asked, and go on where one is killed or hangs", () =>
-    Effect.gen(function* () {
-      const cluster = yield* start
-      const count = read(`${cluster.url}/count`)
-      const scrape = read(`${cluster.url}/metrics`)
-      const served = new Set<string>()
-      let requests = 0
-      yield* until(
-        Effect.map(count, (pid) => {
-          requests += 1
-          return served.add(pid).size === 2
-        })
-      )
-      for (const text of [yield* scrape, yield* scrape, yield* scrape]) {
-        assert.strictEqual(valueOf(text, counted), requests)
-        assert.strictEqual(valueOf(text, "test_processes"), 2)
-        assert.strictEqual(valueOf(text, processes("answering")), 2)
-      }
+  it.live(
+    "are one answer for both, whichever is asked, and go on where one is killed or hangs",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* start
+        const count = read(`${cluster.url}/count`)
+        const scrape = read(`${cluster.url}/metrics`)
+        const served = new Set<string>()
+        let requests = 0
+        yield* until(
+          Effect.map(count, (pid) => {
+            requests += 1
+            return served.add(pid).size === 2
+          })
+        )
+        for (const text of [yield* scrape, yield* scrape, yield* scrape]) {
+          assert.strictEqual(valueOf(text, counted), requests)
+          assert.strictEqual(valueOf(text, "test_processes"), 2)
+          assert.strictEqual(valueOf(text, processes("answering")), 2)
+        }
 
-      const [first = 0] = cluster.pids()
-      process.kill(first, "SIGKILL")
-      yield* until(Effect.sync(() => cluster.pids().length === 3))
-      const afterwards = yield* scrape
-      assert.strictEqual(valueOf(afterwards, counted), requests, "no count is lost with its process")
-      assert.strictEqual(valueOf(afterwards, "test_processes"), 1, "the successor has served nothing yet")
-      yield* count
-      assert.strictEqual(valueOf(yield* scrape, counted), requests + 1)
+        const [first = 0] = cluster.pids()
+        process.kill(first, "SIGKILL")
+        yield* until(Effect.sync(() => cluster.pids().length === 3))
+        const afterwards = yield* scrape
+        assert.strictEqual(valueOf(afterwards, counted), requests, "no count is lost with its process")
+        assert.strictEqual(valueOf(afterwards, "test_processes"), 1, "the successor has served nothing yet")
+        yield* count
+        assert.strictEqual(valueOf(yield* scrape, counted), requests + 1)
 
-      const [, second = 0] = cluster.pids()
-      process.kill(second, "SIGSTOP")
-      // One of these may be given to the process that hangs.
-      const scrapes = [scrape, scrape, scrape]
-      const text = yield* Effect.raceAll(scrapes)
-      assert.strictEqual(valueOf(text, processes("silent")), 1)
-      assert.strictEqual(valueOf(text, counted), requests + 1, "what it had counted last counts on")
-    })
+        const [, second = 0] = cluster.pids()
+        process.kill(second, "SIGSTOP")
+        // One of these may be given to the process that hangs.
+        const scrapes = [scrape, scrape, scrape]
+        const text = yield* Effect.raceAll(scrapes)
+        assert.strictEqual(valueOf(text, processes("silent")), 1)
+        assert.strictEqual(valueOf(text, counted), requests + 1, "what it had counted last counts on")
+      }),
+    120_000
   )
 })

@@ -16,7 +16,8 @@ const sqlOf = (url: string) =>
 
 const verify = (stored: unknown) =>
   PasswordHasher.pipe(
-    Effect.flatMap((hasher) => hasher.verify(Redacted.make(goodPassword), String(stored))),
+    Effect.flatMap((hasher) => hasher.verify(Redacted.make(goodPassword), String(stored), [])),
+    Effect.map(({ matches }) => matches),
     Effect.provide(PasswordHasher.layerTest)
   )
 

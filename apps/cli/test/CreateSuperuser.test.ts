@@ -34,7 +34,9 @@ const hasPassword = Effect.fnUntraced(function* (email: string, password: string
   const sql = Context.get(context, SqlClient.SqlClient)
   const [user] = yield* sql`select password_hash, is_staff from users where email = ${email}`
   assert.strictEqual(user?.["is_staff"], true)
-  return yield* Context.get(context, PasswordHasher).verify(Redacted.make(password), String(user?.["password_hash"]))
+  const stored = String(user?.["password_hash"])
+  const { matches } = yield* Context.get(context, PasswordHasher).verify(Redacted.make(password), stored, [])
+  return matches
 }, Effect.scoped)
 
 describe("create-superuser", patient, () => {

@@ -20,7 +20,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("on PostgreSQL and Redis"
 
           // They register on the web ...
           const registered = yield* api.send("POST", `${users}/register/`, {
-            body: { email, password: goodPassword, name: "Ada Lovelace", push_token: `browser of ${email}` }
+            body: { email, password: goodPassword, name: "Ada Lovelace", push_token: `browser-of-${email}` }
           })
           const { tokens: web, ...user } = succeeded(registered, 201, "User registered successfully")
           assert.strictEqual(user.push_tokens_count, 1)
@@ -56,7 +56,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("on PostgreSQL and Redis"
           const { tokens: phone } = succeeded(yield* login(goodPassword), 200, "Login successful")
           const device = { platform: "android", device_id: "phone-1" }
           const register = (token: string, name: string) =>
-            api.send("POST", `${users}/push-tokens/`, { token, body: { ...device, token: `${name} of ${email}` } })
+            api.send("POST", `${users}/push-tokens/`, {
+              token,
+              body: { ...device, token: `${name.replaceAll(" ", "-")}-of-${email}` }
+            })
           const phoneToken = yield* register(phone.access, "phone")
           assert.strictEqual(phoneToken.status, 201)
           const replaced = yield* register(phone.access, "phone anew")

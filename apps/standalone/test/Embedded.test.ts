@@ -91,7 +91,7 @@ describe("the program on nothing but itself", () => {
           const DATA_DIR = yield* UsedFolder
           const program = yield* Program.start({ DATA_DIR })
           const send = sender(program.url)
-          const person = yield* register(send, { push_token: "a device" })
+          const person = yield* register(send, { push_token: "a-device" })
           const health = yield* expecting(send)(200, undefined, "GET", "/health")
           assert.strictEqual(health.body.data.checks.broker.status, "up")
           yield* until(

@@ -69,7 +69,7 @@ describe("changing the password", () => {
         const pushToken = (token: string, name: string) =>
           api.send("POST", "/api/v1/users/push-tokens/", {
             token,
-            body: { token: `${name} ${person.id}`, platform: "ios", device_name: name }
+            body: { token: `${name.replaceAll(" ", "-")}-${person.id}`, platform: "ios", device_name: name }
           })
         yield* pushToken(here.access, "stays")
         yield* pushToken(there.access, "falls silent")

@@ -15,7 +15,7 @@ export class Canaries {
 
   /** A secret that is nothing else's, wherever it may turn up. */
   readonly secret = (kind: string): string => {
-    return this.keep(`canary of ${kind} ${randomUUID()}`)
+    return this.keep(`canary-of-${kind.replaceAll(/\W+/g, "-")}-${randomUUID()}`)
   }
 
   /** A secret that is a token of Apple's push service. */

@@ -17,7 +17,7 @@ const makers: Readonly<Record<string, (person: Person) => Effect.Effect<string, 
       const api = yield* TestApi
       const { body } = yield* api.send("POST", "/api/v1/users/push-tokens/", {
         token: person.access,
-        body: { token: `token of ${person.id}`, platform: "web", device_id: person.id }
+        body: { token: `token-of-${person.id}`, platform: "web", device_id: person.id }
       })
       return body.data.id
     })

@@ -378,7 +378,7 @@ describe("our own mistakes", () => {
           const api = yield* TestApi
           const { access, password, refresh } = yield* api.person()
           yield* api.sql`alter table push_tokens rename to push_tokens_elsewhere`
-          const token = "a device's own secret"
+          const token = "a-device's-own-secret"
           const answer = yield* api.send("POST", "/api/v1/users/push-tokens/", {
             token: access,
             headers: { "x-request-id": "the-lost-table" },

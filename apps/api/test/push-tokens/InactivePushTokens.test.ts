@@ -10,7 +10,7 @@ const register = (token: string, name: string, isActive = true) =>
       pass("1 second"),
       send("POST", `${users}/push-tokens/`, {
         token,
-        body: { token: `${name} of ${token}`, platform: "web", device_name: name, is_active: isActive }
+        body: { token: `${name}-of-${token}`, platform: "web", device_name: name, is_active: isActive }
       })
     )
   )

@@ -105,7 +105,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         const api = yield* TestApi
         const person = yield* api.person()
         const elsewhere = yield* api.login(person)
-        const [mine, other] = [`mine ${person.id}`, `other ${person.id}`]
+        const [mine, other] = [`mine-${person.id}`, `other-${person.id}`]
         yield* pushToken(person.access, mine)
         yield* pushToken(elsewhere.access, other)
         assert.deepStrictEqual(yield* liveTokens(person), [mine, other])
@@ -120,10 +120,10 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
-        yield* pushToken(person.access, `mine ${person.id}`)
+        yield* pushToken(person.access, `mine-${person.id}`)
         yield* api.pass("8 days")
         assertTokenExpired(yield* refresh(person.refresh))
-        assert.deepStrictEqual(yield* liveTokens(person), [`mine ${person.id}`])
+        assert.deepStrictEqual(yield* liveTokens(person), [`mine-${person.id}`])
       })
     )
 
@@ -244,8 +244,8 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         const others = [yield* api.login(person), yield* api.login(person)]
         yield* api.send("POST", path, { token: (yield* api.login(person)).access })
         for (const tokens of [person, ...others]) yield* assertAlive(tokens)
-        yield* pushToken(person.access, `a ${person.id}`)
-        yield* pushToken(others[0]?.access ?? "", `b ${person.id}`)
+        yield* pushToken(person.access, `a-${person.id}`)
+        yield* pushToken(others[0]?.access ?? "", `b-${person.id}`)
         const answer = yield* api.send("POST", "/api/v1/users/logout-all/", { token: person.access })
         assertSuccess(answer, 200, "Logged out of all sessions", { revoked_count: 3 })
         for (const tokens of [person, ...others]) yield* assertEnded(tokens)

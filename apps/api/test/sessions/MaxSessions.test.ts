@@ -32,7 +32,7 @@ describe("MAX_SESSIONS", () => {
         const second = yield* api.login(person, "second")
         yield* api.send("POST", `${users}/push-tokens/`, {
           token: second.access,
-          body: { token: `of ${person.id}`, platform: "web" }
+          body: { token: `of-${person.id}`, platform: "web" }
         })
         yield* api.pass("5 minutes")
         yield* api.login(person, "third")

@@ -103,7 +103,7 @@ describe("refreshing", () => {
         const person = yield* api.person()
         yield* api.send("POST", "/api/v1/users/push-tokens/", {
           token: person.access,
-          body: { token: `phone of ${person.id}`, platform: "android" }
+          body: { token: `phone-of-${person.id}`, platform: "android" }
         })
         const next = tokensOf(yield* refresh(person.refresh))
         yield* api.pass("11 seconds")

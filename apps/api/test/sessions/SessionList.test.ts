@@ -153,7 +153,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           assert.strictEqual((yield* profile(other.access)).status, 200)
           yield* api.send("POST", "/api/v1/users/push-tokens/", {
             token: other.access,
-            body: { token: `other ${person.id}`, platform: "web" }
+            body: { token: `other-${person.id}`, platform: "web" }
           })
           const answer = yield* revoke(person.access, claimsOf(other.access).sid)
           assert.deepStrictEqual([answer.status, answer.text, answer.headers.get("content-type")], [204, "", null])

@@ -55,7 +55,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
     it.effect("with one push token, all succeed and one of them holds it", () =>
       Effect.gen(function* () {
         const { nth, sql } = yield* Fleet
-        const token = "one installation"
+        const token = "one-installation"
         const answers = yield* atOnce(30, (index) =>
           nth(index).send("POST", path, {
             body: { email: `installer${index}@example.com`, password: goodPassword, push_token: token }

@@ -64,7 +64,8 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       const role = `reader_${randomUUID().replaceAll("-", "")}`
       yield* Effect.acquireRelease(sql`create role ${sql(role)}`, () => Effect.orDie(sql`drop role ${sql(role)}`))
       yield* sql`revoke create on schema public from public`
-      url.searchParams.set("options", `-c role=${role}`)
+      // As libpq reads it, to which a plus sign is no space.
+      url.search = `options=${encodeURIComponent(`-c role=${role}`)}`
       const error = yield* Effect.flip((yield* oneProcess(url.href)).migrate)
       if (error._tag !== "SqlError") return assert.fail(error._tag)
       assert.strictEqual(error.reason._tag, "AuthorizationError")

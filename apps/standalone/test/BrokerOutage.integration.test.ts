@@ -47,7 +47,7 @@ describe.skipIf(!Engines.areThere || !RabbitMqServer.isInstalled)("while RabbitM
         const rabbitmq = yield* RabbitMqServer.make
         yield* rabbitmq.start
         const engines = { ...(yield* Engines.database), ...(yield* Engines.redis), RABBITMQ_URL: rabbitmq.url }
-        const program = yield* Program.start({ ...engines, RATE_LIMIT_REGISTER: "off" })
+        const program = yield* Program.start({ ...engines, RATE_LIMIT_REGISTER: "off", RATE_LIMIT_WRITE: "off" })
         const send = sender(program.url)
         const people = yield* Effect.replicateEffect(register(send), clients)
         const broker = Effect.map(send("GET", "/health"), ({ body }) => body.data.checks.broker.status)

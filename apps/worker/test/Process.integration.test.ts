@@ -52,12 +52,18 @@ describe.skipIf(!Engines.areThere)(
           yield* eventually(
             Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") >= 10)
           )
+          // A busy machine may miss the deadline of one ping, but not of all that follow.
+          for (const engine of ["database", "cache", "broker"]) {
+            yield* eventually(
+              Effect.map(
+                get(`${url}/metrics`),
+                ({ text }) => valueIn(text, "user_service_engine_up", [`engine="${engine}"`]) === 1
+              )
+            )
+          }
           const { text } = yield* get(`${url}/metrics`)
           for (const name of ["outbox_waiting_events", "outbox_lag_seconds", "outbox_set_aside_events"]) {
             assert.strictEqual(valueIn(text, name), 0, name)
-          }
-          for (const engine of ["database", "cache", "broker"]) {
-            assert.strictEqual(valueIn(text, "user_service_engine_up", [`engine="${engine}"`]), 1, engine)
           }
           for (const job of [
             "audit_partitions",

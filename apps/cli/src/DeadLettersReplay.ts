@@ -7,9 +7,7 @@ import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
 import * as Environment from "@user-service/domain/Environment"
 import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
-import { Command } from "effect/cli"
-import * as Database from "./Database.ts"
-import { counted, findSome, layer, some } from "./DeadLetters.ts"
+import { counted, findSome, layer, type Some } from "./DeadLetters.ts"
 
 /** Some were not confirmed, or are not whole. */
 export class NotReplayed extends Schema.TaggedError<NotReplayed>()("NotReplayed", {
@@ -54,10 +52,8 @@ const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent)
 })
 
 /** At least once: one whose removal fails is replayed again the next time, which changes nothing. */
-export const deadLettersReplay = Command.make(
-  "replay",
-  some,
-  Effect.fnUntraced(function* (named) {
+export const run = Effect.fnUntraced(
+  function* (named: Some) {
     const found = yield* findSome(named)
     const letters = yield* DeadLetters
     const { publishAll } = yield* Broker
@@ -75,15 +71,6 @@ export const deadLettersReplay = Command.make(
     const left = found.length - gone - replayed
     if (left > 0) return yield* new NotReplayed({ replayed, left })
     yield* Console.log(`${counted(replayed)} replayed`)
-  })
-).pipe(
-  Command.withDescription(
-    "Publishes dead letters to the queue they died in, as they were, and removes those that the broker confirms. What is still " +
-      "wrong with one makes it a dead letter again. Safe to run again: what is told twice comes to the same."
-  ),
-  Command.withShortDescription("Try them once more"),
-  Command.withExamples([{ command: "cli dead-letters replay --all", description: "Everything that waits" }]),
-  Command.provide(broker),
-  Command.provide(layer),
-  Command.provide(Database.layer)
+  },
+  Effect.provide([broker, layer])
 )

@@ -2,7 +2,6 @@ import { config as sessionConfig } from "@user-service/core/sessions/SessionSett
 import * as Environment from "@user-service/domain/Environment"
 import { config as keysConfig, Keys, rotateFile } from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"
-import { Command } from "effect/cli"
 import * as Settings from "./Settings.ts"
 
 const read = Effect.gen(function* () {
@@ -27,20 +26,9 @@ const rotate = Effect.fnUntraced(function* (path: string, accessLifetime: Durati
   yield* Console.log(`Published key ${kid} in ${path}: it signs from ${from}, until then the one before it`)
 })
 
-/** Makes the first key file too, since production starts only where there is one. */
-export const keysRotate = Command.make(
-  "rotate",
-  {},
-  Effect.fnUntraced(function* () {
-    const files = yield* FileSystem.FileSystem
-    const { accessLifetime, path } = yield* read
-    yield* (yield* files.exists(path)) ? rotate(path, accessLifetime) : create(path)
-  })
-).pipe(
-  Command.withDescription(
-    "Publishes the next signing key in JWT_KEYS_FILE (else jwt-keys.json in DATA_DIR) and makes that file where there is " +
-      "none. The next key signs once every JWKS kept elsewhere has expired; the one before it stays published until the " +
-      "last token it signed has ended. Running processes take the change up by themselves."
-  ),
-  Command.withShortDescription("Publish the next signing key, or make the key file")
-)
+/** Publishes the next signing key, or makes the key file. */
+export const run = Effect.fnUntraced(function* () {
+  const files = yield* FileSystem.FileSystem
+  const { accessLifetime, path } = yield* read
+  yield* (yield* files.exists(path)) ? rotate(path, accessLifetime) : create(path)
+})

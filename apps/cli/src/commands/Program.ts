@@ -1,0 +1,15 @@
+import { Effect } from "effect"
+
+/** What a command does, in a module of its own. */
+interface Program<Input, A, E, R> {
+  readonly run: (input: Input) => Effect.Effect<A, E, R>
+}
+
+/**
+ * A handler that loads its program when the command runs. The database's driver, the services and the schemas take most
+ * of the time that a command needs to start, and `--help` and a wrong call need none of them.
+ */
+export const load =
+  <Input, A, E, R>(program: () => Promise<Program<Input, A, E, R>>) =>
+  (input: Input): Effect.Effect<A, E, R> =>
+    Effect.flatMap(Effect.promise(program), ({ run }) => run(input))

@@ -44,18 +44,19 @@ const place = (from: string, to: string, portable: boolean) =>
 
 /**
  * Makes one program of an app: `main.js`, which refuses a Node that is too old, the code that it loads, and beside them,
- * where the app has them, the hashing thread's, the documentation pages and what cannot be bundled. Answers the paths of
+ * where the app has them, the threads of packages/security, the documentation pages and what cannot be bundled. Answers the paths of
  * the workspace's files that went into it, from the root.
  */
 export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<ReadonlyArray<string>> => {
   const folder = join(root, "apps", app)
   const parts = await partsOf(folder)
   const hashes = parts.has(security)
+  const threads = hashes ? ["hash-worker", "estimate-worker"] : []
   await rm(outdir, { recursive: true, force: true })
   const { metafile } = await build({
     entryPoints: {
       main: join(folder, "src/main.ts"),
-      ...(hashes ? { "hash-worker": join(security, "src/hash-worker.ts") } : {})
+      ...Object.fromEntries(threads.map((name) => [name, join(security, "src", `${name}.ts`)]))
     },
     absWorkingDir: root,
     outdir,

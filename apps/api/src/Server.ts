@@ -34,6 +34,7 @@ import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { SessionTokens } from "@user-service/core/sessions/SessionTokens"
 import { Storage } from "@user-service/database/Storage"
 import { Keys } from "@user-service/security/Keys"
+import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PooledRandom from "@user-service/security/PooledRandom"
 import { ServiceKeys } from "@user-service/security/ServiceKeys"
@@ -145,7 +146,9 @@ const Features = (settings: ApiSettings) => {
   )
   const Shared = Layer.mergeAll(
     PooledRandom.layer,
-    PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
+    PasswordPolicy.layer({ minLength: settings.passwordPolicy }).pipe(
+      Layer.provide(PasswordEstimator.layer({ queueSize: settings.passwords.queueSize }))
+    ),
     Limits.layer(settings.limits)
   )
   const Repos = Layer.mergeAll(

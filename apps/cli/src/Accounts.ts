@@ -9,6 +9,7 @@ import { Invalidations } from "@user-service/core/changes/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { Storage } from "@user-service/database/Storage"
 import * as Environment from "@user-service/domain/Environment"
+import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { config as passwordsConfig, PasswordHasher } from "@user-service/security/PasswordHasher"
 import { Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -23,7 +24,9 @@ export const layer = Layer.unwrap(
     const Foundations = Layer.mergeAll(
       Storage.layer,
       PasswordHasher.layer(settings.passwords),
-      PasswordPolicy.layer({ minLength: settings.passwordPolicy }),
+      PasswordPolicy.layer({ minLength: settings.passwordPolicy }).pipe(
+        Layer.provide(PasswordEstimator.layer({ queueSize: settings.passwords.queueSize }))
+      ),
       SecureRandom.layerWebCrypto
     )
     const Parts = Layer.mergeAll(Changes.layer, NewUsers.layer, Passwords.layer).pipe(

@@ -66,6 +66,19 @@ describe("create-superuser", patient, () => {
     })
   )
 
+  it.live.each(["aaaaaaaa", "abcdefgh", "        ", "Summer2026"])(
+    "%j is refused, as it is easy to guess",
+    (password) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* createSuperuser(["--email", freshEmail()], { input: password }), {
+          stdout: embedded,
+          ...failure(
+            "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
+          )
+        })
+      })
+  )
+
   it.live("no password at all is told how to give one", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* createSuperuser(["--email", freshEmail()]), {

@@ -36,6 +36,7 @@ import { DomainEvent } from "@user-service/domain/DomainEvent"
 import { Email } from "@user-service/domain/Email"
 import type { UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
+import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
@@ -129,7 +130,7 @@ export const layer = ({ hasher = PasswordHasher.layerTest, limits, sessions }: S
       Layer.succeed(SessionSettings, { ...sessionSettings, ...sessions }),
       Layer.succeed(CacheSettings, { user: Duration.hours(1), preferences: Duration.hours(24) }),
       Layer.succeed(Representations, { user: JSON.stringify, preferences: JSON.stringify }),
-      PasswordPolicy.layer({ minLength: 8 }),
+      PasswordPolicy.layer({ minLength: 8 }).pipe(Layer.provide(PasswordEstimator.layer({ queueSize: 64 }))),
       Limits.layer({ ...unlimited, ...limits })
     ]),
     Layer.provideMerge([Engines, hasher])

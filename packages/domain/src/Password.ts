@@ -49,6 +49,9 @@ const resembles = (password: string, attribute: string): boolean =>
       (part) => overlap(password, part) >= 0.7 || (password.includes(part) && lengthOf(part) * 2 >= lengthOf(password))
     )
 
+// What whoever guesses at this service tries first.
+const serviceName = "user-service"
+
 // The form two texts are alike in whatever their case and composition.
 const comparable = (text: string): string => normalisePassword(text).toLowerCase()
 
@@ -69,7 +72,29 @@ export const passwordProblems = (password: string, context: PasswordContext): Re
   if (context.attributes.some((attribute) => resembles(lower, comparable(attribute)))) {
     problems.push("This password is too similar to your email, username or name.")
   }
+  if (resembles(lower, serviceName)) problems.push("This password is too similar to the name of this service.")
   return problems
+}
+
+/** The guesses a new password has to withstand, by an estimate. */
+export const minPasswordGuesses = 1_000_000
+
+/** What is said of a password that withstands fewer. */
+export const guessable =
+  "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
+
+// So many that nobody's own are left out, and so few that nobody can make the estimate slow.
+const maxGuessableWords = 64
+
+/**
+ * The words that somebody who knows the account would try in its password, the most telling first: its attributes, their
+ * parts, and the name of this service.
+ */
+export const guessableWords = (attributes: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const texts = [...attributes, serviceName].map(comparable)
+  const parts = texts.map((text) => text.split(/[^\p{L}\p{M}\p{N}]+/u))
+  const words = [...texts, ...parts.map((of) => of.join("")), ...parts.flat()].filter((word) => lengthOf(word) >= 3)
+  return [...new Set(words)].slice(0, maxGuessableWords)
 }
 
 /** The password breaks the rules for new ones. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { maxPasswordBytes, normalisePassword, passwordProblems } from "@user-service/domain/Password"
+import { guessableWords, maxPasswordBytes, normalisePassword, passwordProblems } from "@user-service/domain/Password"
 import { Arbitrary, Schema } from "effect"
 import { anyText } from "./anyText.ts"
 
@@ -8,6 +8,8 @@ const tooLong = "This password is too long. It must contain at most 1024 bytes."
 const numeric = "This password is entirely numeric."
 const common = "This password is too common."
 const similar = "This password is too similar to your email, username or name."
+
+const ofService = "This password is too similar to the name of this service."
 
 const problems = (password: string, attributes: ReadonlyArray<string> = []) =>
   passwordProblems(password, { minLength: 8, attributes, isCommon: (text) => text === "password" })
@@ -67,7 +69,7 @@ describe("passwordProblems", () => {
 
   it.prop("any string is judged, against any attributes", [anyText, anyText], ([password, attribute]) => {
     for (const problem of problems(password, [attribute, ""])) {
-      assert.oneOf(problem, [tooShort, tooLong, numeric, common, similar])
+      assert.oneOf(problem, [tooShort, tooLong, numeric, common, similar, ofService])
     }
   })
 
@@ -100,6 +102,45 @@ describe("a password is too similar to", () => {
     ["alalalal", "Al"]
   ])("nothing: %j for who is %j", (password, attribute) => {
     assert.deepStrictEqual(problems(password, [attribute]), [])
+  })
+})
+
+describe("a password is too similar to this service", () => {
+  it.each(["userservice", "User-Service", "user service", "service-user", "userserv1ce", "service1"])(
+    "%j",
+    (password) => {
+      assert.deepStrictEqual(problems(password), [ofService])
+    }
+  )
+
+  it.each(["a service of tea at five", "loser serves wine", "nine quiet otters"])("nothing: %j", (password) => {
+    assert.deepStrictEqual(problems(password), [])
+  })
+})
+
+describe("guessableWords", () => {
+  it("are the attributes, as written and joined, their parts and the name of this service", () => {
+    assert.deepStrictEqual(guessableWords(["Ada.Lovelace@example.com", "Jose\u0301 de Garci\u0301a", "al"]), [
+      "ada.lovelace@example.com",
+      "josé de garcía",
+      "user-service",
+      "adalovelaceexamplecom",
+      "josédegarcía",
+      "userservice",
+      "ada",
+      "lovelace",
+      "example",
+      "com",
+      "josé",
+      "garcía",
+      "user",
+      "service"
+    ])
+  })
+
+  it("are few, whatever the name", () => {
+    assert.strictEqual(guessableWords([Array.from({ length: 50 }, (_, i) => `n${i + 100}`).join(" ")]).length, 56)
+    assert.strictEqual(guessableWords([Array.from({ length: 500 }, (_, i) => `n${i + 100}`).join(" ")]).length, 64)
   })
 })
 

@@ -1,10 +1,10 @@
 import { normalisePassword } from "@user-service/domain/Password"
-import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Clock, Config, Context, Duration, Effect, Layer, Metric, Redacted, Schema, Semaphore } from "effect"
 import { availableParallelism } from "node:os"
 import * as HashDurations from "./HashDurations.ts"
-import * as HashPool from "./HashPool.ts"
 import * as PasswordHash from "./PasswordHash.ts"
+import * as WorkerPool from "./WorkerPool.ts"
 
 /** How dear a hash is and how many may wait. */
 export interface PasswordHasherSettings {
@@ -85,7 +85,8 @@ export class PasswordHasher extends Context.Service<
       PasswordHasher,
       Effect.gen(function* () {
         const context = yield* Effect.context<never>()
-        const pool = yield* HashPool.make({
+        const pool = yield* WorkerPool.make<PasswordHash.HashJob, PasswordHash.HashAnswer>({
+          worker: "hash-worker",
           size: settings.threads ?? availableParallelism(),
           queueSize: settings.queueSize,
           onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
@@ -114,21 +115,14 @@ export const config: Config.Config<PasswordHasherSettings> = Config.all({
   )
 })
 
-const unavailable = (retryAfterSeconds: number) =>
-  new ServiceUnavailable({ what: "password hashing", retryAfterSeconds })
-
-const refuse = (refusal: HashPool.HashRefusal): Effect.Effect<never, ServiceUnavailable> =>
-  refusal._tag === "QueueFull"
-    ? Metric.update(refusals, 1).pipe(
-        Effect.andThen(Effect.fail(unavailable(Math.max(1, Math.ceil(refusal.waitMillis / 1000)))))
-      )
-    : Effect.logError("A hashing thread died and is replaced", refusal.cause).pipe(
-        Effect.andThen(Effect.fail(unavailable(1)))
-      )
+const refuse = WorkerPool.refuse("password hashing", refusals)
 
 const HasPlace = Context.Reference("@user-service/security/PasswordHasher/HasPlace", { defaultValue: () => false })
 
-const make = (cost: number, pool: HashPool.HashPool): PasswordHasher["Service"] => {
+const make = (
+  cost: number,
+  pool: WorkerPool.WorkerPool<PasswordHash.HashJob, PasswordHash.HashAnswer>
+): PasswordHasher["Service"] => {
   const takePlace = Effect.catch(pool.takePlace, refuse)
   const withPlace: PasswordHasher["Service"]["withPlace"] = (effect) =>
     Effect.flatMap(HasPlace, (hasPlace) =>

@@ -21,7 +21,10 @@ const passwordProblems = Effect.fnUntraced(function* (body: object, field: strin
   if (field === undefined) return {}
   const password: unknown = Reflect.get(body, field)
   if (!Predicate.isString(password) || password === "") return {}
-  const problems = policy.problems(Redacted.make(password), [])
+  // The body is refused whether or not there is a place to estimate its password in.
+  const problems = yield* Effect.catchTag(policy.problems(Redacted.make(password), []), "ServiceUnavailable", () =>
+    Effect.succeed([])
+  )
   return problems.length === 0 ? {} : { [field]: problems }
 })
 

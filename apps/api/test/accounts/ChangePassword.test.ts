@@ -122,6 +122,27 @@ describe("changing the password", () => {
         assertInvalid(yield* to("x".repeat(1025)), {
           new_password: ["This password is too long. It must contain at most 1024 bytes."]
         })
+        assertInvalid(yield* to("userservice"), {
+          new_password: ["This password is too similar to the name of this service."]
+        })
+      })
+    )
+
+    it.effect("a new password that is easy to guess is refused, and costs no hash", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person({ first_name: "Quillfeather" })
+        const hashed = Effect.map(api.send("GET", "/metrics"), ({ text }) => text.match(/^password_hashes_total.*$/gm))
+        const before = yield* hashed
+        for (const password of ["aaaaaaaa", "abcdefgh", " ".repeat(8), "Summer2026", `quillfeather${"1".repeat(13)}`]) {
+          assertInvalid(yield* change(person.access, { new_password: password, new_password_confirm: password }), {
+            new_password: [
+              "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
+            ]
+          })
+        }
+        assert.deepStrictEqual(yield* hashed, before)
+        yield* api.login(person)
       })
     )
 

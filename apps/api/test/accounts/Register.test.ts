@@ -332,6 +332,9 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     const common = "This password is too common."
     const numeric = "This password is entirely numeric."
     const similar = "This password is too similar to your email, username or name."
+    const ofService = "This password is too similar to the name of this service."
+    const guessable =
+      "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
 
     it.effect("each is told in words", () =>
       Effect.gen(function* () {
@@ -340,7 +343,13 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           ["83920147560", [numeric]],
           ["password123", [common]],
           ["x".repeat(1025), [long]],
-          ["ü".repeat(513), [long]]
+          ["ü".repeat(513), [long]],
+          ["userservice", [ofService]],
+          ["aaaaaaaa", [guessable]],
+          ["abcdefgh", [guessable]],
+          [" ".repeat(8), [guessable]],
+          ["Summer2026", [guessable]],
+          ["p4$$w0rd".repeat(128), [guessable]]
         ]
         for (const [password, problems] of cases) assertInvalid(yield* register({ password }), { password: problems })
       })
@@ -359,16 +368,52 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
+    it.effect("it must not be guessed by who knows the address, the username or the name", () =>
+      Effect.gen(function* () {
+        const password = `quillfeather${"1".repeat(13)}`
+        for (const given of [
+          { email: `quillfeather.${fresh()}@example.com` },
+          { username: `quillfeather_${fresh()}` },
+          { first_name: "Quillfeather" },
+          { name: "Ada Quillfeather" }
+        ]) {
+          assertInvalid(yield* register({ ...given, password }), { password: [guessable] })
+        }
+        yield* registered({ password })
+      })
+    )
+
+    it.effect("one that is easy to guess costs no hash, and is told beside other bad fields", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const hashed = Effect.map(send("GET", "/metrics"), ({ text }) => text.match(/^password_hashes_total.*$/gm))
+        const before = yield* hashed
+        assertInvalid(yield* register({ password: "Summer2026" }), { password: [guessable] })
+        assertInvalid(yield* register({ password: "Summer2026", username: "a b" }), {
+          password: [guessable],
+          username: ["Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."]
+        })
+        assert.deepStrictEqual(yield* hashed, before)
+        assert.isNotNull(before)
+      })
+    )
+
     it.effect("no composition is asked for, and every byte counts up to 1,024", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
-        for (const password of ["lowercase only words", "        x       ", "ü".repeat(512), "🔑🗝️🔒🔓🔐🪪🧷🖇"]) {
+        for (const password of [
+          "lowercase only words",
+          "        x       ",
+          "fünf kühle öfen ".repeat(50),
+          "🔑🗝️🔒🔓🔐🪪🧷🖇"
+        ]) {
           const person = yield* api.person({ password })
           yield* api.login(person)
         }
-        const person = yield* api.person({ password: `${"long ".repeat(20)}a` })
+        const start = `nine quiet otters, ${"long ".repeat(20)}`
+        const person = yield* api.person({ password: `${start}a` })
         const answer = yield* api.send("POST", "/api/v1/users/login/", {
-          body: { email: person.email, password: `${"long ".repeat(20)}b` }
+          body: { email: person.email, password: `${start}b` }
         })
         assert.strictEqual(answer.status, 401)
       })

@@ -3,6 +3,7 @@ import { UserRegistered } from "@user-service/domain/DomainEvent"
 import { type Email, EmailTaken } from "@user-service/domain/Email"
 import { PasswordRejected } from "@user-service/domain/Password"
 import { isReservedUsername } from "@user-service/domain/ReservedUsernames"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { type PhoneNumber, UserId, type Username, usernameFromEmail, UsernameTaken } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -27,7 +28,7 @@ export interface NewUser {
 export class NewUsers extends Context.Service<
   NewUsers,
   {
-    readonly judgePassword: (user: NewUser) => Effect.Effect<void, PasswordRejected>
+    readonly judgePassword: (user: NewUser) => Effect.Effect<void, PasswordRejected | ServiceUnavailable>
     /** The rows every user has, in the caller's transaction; answers with the event that tells of them. */
     readonly insert: (
       user: NewUser,
@@ -44,7 +45,7 @@ export class NewUsers extends Context.Service<
       const random = yield* SecureRandom.SecureRandom
 
       const judgePassword = Effect.fnUntraced(function* ({ email, firstName, lastName, password, username }: NewUser) {
-        const problems = policy.problems(password, [email, firstName, lastName, ...Option.toArray(username)])
+        const problems = yield* policy.problems(password, [email, firstName, lastName, ...Option.toArray(username)])
         if (Array.isReadonlyArrayNonEmpty(problems)) return yield* new PasswordRejected({ field: "password", problems })
       })
 

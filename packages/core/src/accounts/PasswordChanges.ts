@@ -86,12 +86,14 @@ export class PasswordChanges extends Context.Service<
         const found = yield* storage.read(repo.owner(current.userId))
         if (Option.isNone(found)) return yield* new TokenInvalid()
         const owner = found.value
-        const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
-        if (!matches) return yield* refuse(current.userId, remaining)
-        const problems = policy.problems(given.new, [owner.email, owner.username, owner.firstName, owner.lastName])
+        // Before the old one: a new password that is refused costs no hash.
+        const attributes = [owner.email, owner.username, owner.firstName, owner.lastName]
+        const problems = yield* policy.problems(given.new, attributes)
         if (Array.isReadonlyArrayNonEmpty(problems)) {
           return yield* new PasswordRejected({ field: "newPassword", problems })
         }
+        const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
+        if (!matches) return yield* refuse(current.userId, remaining)
         const hash = yield* passwords.hash(given.new)
         return yield* sessionTokens.issue(yield* replace(current, owner.passwordHash, hash))
       })

@@ -1,6 +1,8 @@
-import { passwordProblems } from "@user-service/domain/Password"
+import { guessable, guessableWords, minPasswordGuesses, passwordProblems } from "@user-service/domain/Password"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { isCommon } from "@user-service/security/CommonPasswords"
-import { Config, Context, Layer, Redacted, Schema } from "effect"
+import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
+import { Config, Context, Effect, Layer, Redacted, Schema } from "effect"
 
 /** `PASSWORD_MIN_LENGTH`, in characters. */
 export const config = Config.schema(
@@ -12,13 +14,35 @@ export const config = Config.schema(
 export class PasswordPolicy extends Context.Service<
   PasswordPolicy,
   {
-    /** Every rule the password breaks; `attributes` are the account's e-mail, username and names. */
-    readonly problems: (password: Redacted.Redacted<string>, attributes: ReadonlyArray<string>) => ReadonlyArray<string>
+    /**
+     * Every rule the password breaks; `attributes` are the account's e-mail, username and names. How many guesses it withstands
+     * is estimated only where it breaks no other rule: what is refused anyway is to cost no estimate.
+     */
+    readonly problems: (
+      password: Redacted.Redacted<string>,
+      attributes: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
   }
 >()("@user-service/core/accounts/PasswordPolicy") {
-  static readonly layer = (settings: { readonly minLength: number }) =>
-    Layer.succeed(PasswordPolicy, {
-      problems: (password, attributes) =>
-        passwordProblems(Redacted.value(password), { minLength: settings.minLength, attributes, isCommon })
-    })
+  static readonly layer = (settings: {
+    readonly minLength: number
+  }): Layer.Layer<PasswordPolicy, never, PasswordEstimator> =>
+    Layer.effect(
+      PasswordPolicy,
+      Effect.gen(function* () {
+        const estimator = yield* PasswordEstimator
+        const problems = Effect.fn("PasswordPolicy.problems")(function* (
+          password: Redacted.Redacted<string>,
+          attributes: ReadonlyArray<string>
+        ) {
+          const { minLength } = settings
+          const broken = passwordProblems(Redacted.value(password), { minLength, attributes, isCommon })
+          if (broken.length > 0) return broken
+          const guesses = yield* estimator.guesses(password, guessableWords(attributes))
+          // What is no number at all was not found to be good.
+          return guesses >= minPasswordGuesses ? [] : [guessable]
+        })
+        return { problems }
+      })
+    )
 }

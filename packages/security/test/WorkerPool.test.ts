@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as HashPool from "@user-service/security/HashPool"
-import { hash, type HashJob } from "@user-service/security/PasswordHash"
+import { hash, type HashAnswer, type HashJob } from "@user-service/security/PasswordHash"
+import * as WorkerPool from "@user-service/security/WorkerPool"
 import { Deferred, Effect, Fiber } from "effect"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 
 const job = (cost: number): HashJob => ({ operation: "hash", password: "correct horse", cost })
 const make = (size: number, queueSize: number, onDepth: (waiting: number) => void = () => {}) =>
-  HashPool.make({ size, queueSize, onDepth })
+  WorkerPool.make<HashJob, HashAnswer>({ worker: "hash-worker", size, queueSize, onDepth })
 
-describe("HashPool", () => {
+describe("WorkerPool", () => {
   it.effect("past the last place the next is refused at once, with the time those ahead will take", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 2)
@@ -80,7 +80,7 @@ describe("HashPool", () => {
 
   it.effect("the end of the pool fails what still waits", () =>
     Effect.gen(function* () {
-      const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, HashPool.HashRefusal>>>()
+      const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, WorkerPool.Refusal>>>()
       yield* Effect.gen(function* () {
         const pool = yield* make(1, 8)
         yield* Deferred.succeed(

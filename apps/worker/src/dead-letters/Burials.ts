@@ -2,16 +2,14 @@ import type { Broker } from "@user-service/broker/Broker"
 import type { Delivery } from "@user-service/broker/Delivery"
 import type { Outgoing } from "@user-service/broker/Message"
 import { deadStatuses } from "@user-service/broker/Topology"
+import { type DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLetters"
 import { Data, Effect } from "effect"
 import { inParts } from "./Parts.ts"
-
-/** The header that says why a message is dead. */
-export const reasonHeader = "x-reason"
 
 /** A message that can never be dealt with, and why. */
 export interface Dead {
   readonly delivery: Delivery
-  readonly reason: string
+  readonly reason: DeadLetterReason
 }
 
 /** Some dead letters are not confirmed, and stay where they are. */

@@ -1,10 +1,10 @@
 import type { Delivery } from "@user-service/broker/Delivery"
 import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
 import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLetters"
 import { Effect, Layer, Metric, Predicate } from "effect"
 import * as Consumption from "../Consumption.ts"
 import * as Stopping from "../Stopping.ts"
-import { reasonHeader } from "./Burials.ts"
 import { inParts } from "./Parts.ts"
 
 const batchLimit = 20
@@ -57,19 +57,11 @@ const deadOf = (delivery: Delivery): Dead => {
 }
 
 // Anyone may write a reason, and none of it must become a label.
-const ours = new Set([
-  "undecodable",
-  "too_large",
-  "unknown_notification",
-  "user_mismatch",
-  "failed",
-  "rejected",
-  "delivery_limit"
-])
+const known = new Set<string>([...DeadLetterReason.literals, "rejected", "delivery_limit"])
 
 const count = (dead: ReadonlyArray<Dead>) =>
   Effect.forEach(
-    Map.groupBy(dead, ({ reason }) => (ours.has(reason) ? reason : "other")),
+    Map.groupBy(dead, ({ reason }) => (known.has(reason) ? reason : "other")),
     ([reason, those]) => Metric.update(Metric.withAttributes(kept, { reason }), those.length),
     { discard: true }
   )

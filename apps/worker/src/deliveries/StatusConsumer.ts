@@ -3,6 +3,7 @@ import type { Delivery } from "@user-service/broker/Delivery"
 import { statusQueue } from "@user-service/broker/Topology"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import type { StatusOutcome, StatusReport } from "@user-service/domain/Delivery"
+import type { DeadLetterReason } from "@user-service/schema/amqp/DeadLetters"
 import { readNotificationStatus } from "@user-service/schema/amqp/NotificationStatus"
 import { Cause, Effect, Layer, Metric, Option } from "effect"
 import * as Consumption from "../Consumption.ts"
@@ -17,9 +18,9 @@ const batchLimit = 1000
 const mostBytes = 256 * 1024
 
 /** What became of a message. */
-type Outcome = StatusOutcome | "undecodable" | "too_large" | "failed"
+type Outcome = StatusOutcome | DeadLetterReason
 
-const isDeadly = (outcome: Outcome): boolean =>
+const isDeadly = (outcome: Outcome): outcome is DeadLetterReason =>
   outcome !== "applied" && outcome !== "unchanged" && outcome !== "user_erased"
 
 interface Received {

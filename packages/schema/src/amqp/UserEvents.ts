@@ -6,31 +6,65 @@ import { Id } from "../Id.ts"
 import { PreferencesBody, preferencesBody } from "../Preferences.ts"
 import { Timestamp, timestamp } from "../Timestamp.ts"
 
-const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(eventType: Type, fields: Fields) =>
-  Schema.Struct({ event_type: Schema.Literal(eventType), user_id: Id, timestamp: Timestamp, ...fields })
+const always = {
+  user_id: Id.annotateKey({ description: "The user whom the event is about." }),
+  timestamp: Timestamp.annotateKey({ description: "When it happened." })
+}
 
-const pushToken = { token_id: Id, token: Schema.String, device_type: Platform }
+const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(eventType: Type, fields: Fields) =>
+  Schema.Struct({ event_type: Schema.Literal(eventType), ...always, ...fields })
+
+const pushToken = {
+  token_id: Id.annotateKey({ description: "The id of the push token in the HTTP API." }),
+  token: Schema.String.annotateKey({ description: "The address of the installation at its push service. A secret." }),
+  device_type: Platform.annotateKey({ description: "What kind of device it reaches." })
+}
 
 /** The bodies by routing key: what whoever is bound to the exchange `user_events` reads. */
 export const bodies = {
   "user.registered": body("user_registered", {
     email: Schema.String.annotate({ format: "email" }),
     username: Schema.String
-  }),
+  }).annotate({ identifier: "UserRegistered", description: "A person has registered." }),
   "user.updated": body("user_updated", {
     updated_fields: Schema.Record(Schema.String, Schema.NullOr(Schema.String)).annotateKey({
       description: "The new value of each field that was set, under the name it has in the HTTP API."
     })
+  }).annotate({ identifier: "UserUpdated", description: "A user's account or profile has changed." }),
+  "user.password_changed": body("user_password_changed", {}).annotate({
+    identifier: "UserPasswordChanged",
+    description: "A user has a new password. The sessions that end with it have events of their own."
   }),
-  "user.password_changed": body("user_password_changed", {}),
-  "user.logged_in": body("user_logged_in", {}),
-  "session.revoked": body("session_revoked", { session_id: Id, reason: RevocationReason }),
+  "user.logged_in": body("user_logged_in", {}).annotate({
+    identifier: "UserLoggedIn",
+    description: "A user has logged in, which opened a session."
+  }),
+  "session.revoked": body("session_revoked", {
+    session_id: Id.annotateKey({ description: "The session, whose tokens are refused from now on." }),
+    reason: RevocationReason.annotateKey({
+      description: "Why it ended. Ignore reasons that you do not know: there may be more."
+    })
+  }).annotate({ identifier: "SessionRevoked", description: "A session has ended before it expired." }),
   "preferences.updated": body("preferences_updated", {
     preferences: PreferencesBody,
     version: Schema.Int.annotateKey({ description: "Rises with each change: of two, the higher one stands." })
+  }).annotate({
+    identifier: "PreferencesUpdated",
+    description: "A user wants to be reached in another way: the preferences as a whole, after the change."
   }),
-  "token.added": body("push_token_added", pushToken),
-  "token.removed": body("push_token_removed", { ...pushToken, reason: TokenRemovalReason })
+  "token.added": body("push_token_added", pushToken).annotate({
+    identifier: "PushTokenAdded",
+    description: "A push token has become live: the user can be reached by it."
+  }),
+  "token.removed": body("push_token_removed", {
+    ...pushToken,
+    reason: TokenRemovalReason.annotateKey({
+      description: "Why it is no longer live. Ignore reasons that you do not know: there may be more."
+    })
+  }).annotate({
+    identifier: "PushTokenRemoved",
+    description: "A push token is no longer live: send nothing to it any more."
+  })
 } as const
 
 export type RoutingKey = keyof typeof bodies
@@ -80,7 +114,7 @@ const tokenOf = (event: Extract<DomainEvent, { readonly tokenId: string }>) => (
 })
 
 /** Beside the others of one queue; whoever is told first can greet, or reach, sooner. */
-const priorities: { readonly [key in RoutingKey]?: number } = { "user.registered": 5, "token.added": 3 }
+export const priorities: { readonly [key in RoutingKey]?: number } = { "user.registered": 5, "token.added": 3 }
 
 /** An event and what its row in the outbox knows of it. */
 export interface Occurrence {
@@ -92,14 +126,31 @@ export interface Occurrence {
   readonly traceparent: string | null
 }
 
+/** The headers of every event: CloudEvents 1.0 in the binary mode of its AMQP binding, and the trace to continue. */
+export const UserEventHeaders = Schema.Struct({
+  "cloudEvents:id": Id.annotateKey({
+    description: "The id of the event, also the `message_id`. The same however often the event is published."
+  }),
+  "cloudEvents:source": Schema.Literal("/user-service"),
+  "cloudEvents:type": Schema.Literals(Record.keys(bodies)).annotateKey({ description: "The routing key." }),
+  "cloudEvents:specversion": Schema.Literal("1.0"),
+  "cloudEvents:time": Timestamp.annotateKey({ description: "When it happened, as `timestamp` in the body." }),
+  "cloudEvents:subject": Id.annotateKey({ description: "The user whom the event is about." }),
+  traceparent: Schema.optionalKey(Schema.String).annotateKey({
+    description: "The trace of the request that made the change (W3C Trace Context), where one was traced."
+  })
+}).annotate({
+  identifier: "UserEventHeaders",
+  description: "The attributes of CloudEvents 1.0, in the binary mode of its AMQP binding, and the trace to continue."
+})
+
 /** An event as it goes to the exchange `user_events`. */
 export interface UserEventMessage {
   readonly routingKey: RoutingKey
   readonly priority: number | undefined
   /** JSON. */
   readonly body: string
-  /** CloudEvents 1.0 in the binary mode of its AMQP binding, and the trace to continue. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: typeof UserEventHeaders.Type
 }
 
 /** The message that tells of an event. */

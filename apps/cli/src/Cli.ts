@@ -10,7 +10,7 @@ import { eventsReplay } from "./commands/EventsReplay.ts"
 import { describe, oneLine } from "./Failure.ts"
 import { keysRotate } from "./commands/KeysRotate.ts"
 import { migrate } from "./commands/Migrate.ts"
-import { openApi } from "./commands/OpenApi.ts"
+import { asyncApi, openApi } from "./commands/Documents.ts"
 import { version } from "./Version.ts"
 
 const keys = Command.make("keys").pipe(
@@ -30,7 +30,7 @@ const deadLetters = Command.make("dead-letters").pipe(
 
 const cli = Command.make("cli").pipe(
   Command.withDescription("The operator's commands of the User Service. Settings come from the environment."),
-  Command.withSubcommands([migrate, createSuperuser, openApi, keys, events, deadLetters])
+  Command.withSubcommands([migrate, createSuperuser, openApi, asyncApi, keys, events, deadLetters])
 )
 
 // The parts of the message that only make sense as a paragraph left out.

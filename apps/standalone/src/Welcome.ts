@@ -21,7 +21,7 @@ export const welcome = Effect.fnUntraced(function* (settings: StandaloneSettings
 
 const firstSteps = (url: string) => `
   API      ${url}/api/v1
-  docs     ${url}/api/docs/swagger  ${url}/api/docs/redoc
+  docs     ${url}/api/docs
   health   ${url}/health
 
   Try:     curl -s ${url}/api/v1/users/register/ -H 'content-type: application/json' \\

@@ -94,8 +94,10 @@ const documents = Effect.fnUntraced(function* (send: Send) {
   assert.include(Object.keys(schema.body.paths), `${users}/register/`)
   const yaml = yield* expect(200, undefined, "GET", "/api/schema.yml")
   assert.match(yaml.text, /^openapi: "?3\.1\./)
-  for (const page of ["swagger", "redoc"]) {
-    const { headers, text } = yield* expect(200, undefined, "GET", `/api/docs/${page}`)
+  const messages = yield* expect(200, undefined, "GET", "/api/asyncapi")
+  assert.match(messages.body.asyncapi, /^3\./)
+  for (const page of ["", "/swagger", "/redoc", "/asyncapi"]) {
+    const { headers, text } = yield* expect(200, undefined, "GET", `/api/docs${page}`)
     assert.match(headers.get("content-type") ?? "", /^text\/html/)
     assert.isNotNull(headers.get("content-security-policy"))
     const assets = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].flatMap(([, path]) => path ?? [])

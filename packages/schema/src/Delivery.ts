@@ -75,12 +75,15 @@ export const DeliveryRequestInput = Schema.Struct({
   at: Schema.optionalKey(TimeInput).annotateKey({
     description: "When it is to be sent, within 30 days of now, and now where it is absent."
   })
-}).annotate({ identifier: "DeliveryRequest" })
+}).annotate({
+  identifier: "DeliveryRequest",
+  description: "A delivery that a service wants to send to a user over one channel."
+})
 
 /** The deliveries of one call. */
 export const ResolveInput = Schema.Struct({
   deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(required)
-}).annotate({ identifier: "ResolveInput" })
+}).annotate({ identifier: "ResolveInput", description: "The deliveries to decide upon, at most 1,000." })
 
 /** Whether a delivery may be sent, and where to. */
 export const ResolvedDelivery = Schema.Struct({
@@ -183,7 +186,7 @@ const said = <const Key extends string, A>(key: Key, value: A): Partial<Record<K
 /** The statuses of one call. */
 export const ReportInput = Schema.Struct({
   statuses: listUpTo(StatusReportInput, maxReported).annotateKey(required)
-}).annotate({ identifier: "ReportInput" })
+}).annotate({ identifier: "ReportInput", description: "What became of deliveries, at most 1,000 statuses." })
 
 /** What became of one status. */
 export const StatusResult = Schema.Struct({

@@ -6,7 +6,7 @@ import { notBlank, required } from "./Input.ts"
 /** The token that a service asks about, under whatever label that service keeps its secrets. */
 export const IntrospectInput = Schema.Struct({
   token: Schema.RedactedFromValue(Text.check(notBlank)).annotateKey(required)
-}).annotate({ identifier: "IntrospectInput" })
+}).annotate({ identifier: "IntrospectInput", description: "The access token to introspect." })
 
 const seconds = Schema.Int.annotate({ description: "Seconds since 1970." })
 

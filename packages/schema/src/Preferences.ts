@@ -94,7 +94,10 @@ export const PreferencesInput = Schema.Struct({
   do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietFrom),
   do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietTo),
   frequency_limit: Schema.optionalKey(FrequencyLimit).annotateKey(perDay)
-}).annotate({ identifier: "PreferencesInput" })
+}).annotate({
+  identifier: "PreferencesInput",
+  description: "The settings to change. One that is absent stays as it is."
+})
 
 /** The input as the change it asks for. */
 export const preferencesPatch: (input: typeof PreferencesInput.Type) => PreferencesPatch = Struct.renameKeys({

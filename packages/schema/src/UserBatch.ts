@@ -7,4 +7,4 @@ export const maxUsers = 1000
 /** Which users are asked for; one that is named twice is answered once. */
 export const UsersInput = Schema.Struct({
   user_ids: listUpTo(UserIdInput, maxUsers).annotateKey(required)
-}).annotate({ identifier: "UsersInput" })
+}).annotate({ identifier: "UsersInput", description: "The ids of the users to read, at most 1,000." })

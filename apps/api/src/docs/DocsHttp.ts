@@ -4,6 +4,8 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { failure } from "../http/Answers.ts"
+import { staticStyle } from "./Html.ts"
+import { indexPage } from "./IndexPage.ts"
 import * as Yaml from "yaml"
 
 const require = createRequire(import.meta.url)
@@ -25,6 +27,16 @@ const pagePolicy = [
   "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "worker-src 'self' blob:"
+].join("; ")
+
+// Our own pages have no script at all.
+const staticPolicy = [
+  "default-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "img-src data:",
+  "style-src 'self'"
 ].join("; ")
 
 interface Asset {
@@ -72,7 +84,10 @@ const style = "html { overflow-y: scroll } body { margin: 0 }"
 // ReDoc shows its makers' logo, from a host of theirs; where there is none it leaves it out.
 const withoutLogo = (script: string): string => script.replace(/"https:[^"]*\/logo-mini\.svg"/, '"data:,"')
 
-/** The OpenAPI document as JSON and YAML, and two pages that show it with no network but this server. */
+/**
+ * The OpenAPI document as JSON and YAML, the AsyncAPI document as JSON, and pages that show them with no network but this
+ * server. `/` leads to the page where they begin.
+ */
 export const DocsHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
@@ -85,6 +100,16 @@ export const DocsHttp = Layer.effectDiscard(
     const yaml = yield* Effect.cached(
       Effect.map(document, ({ openApiDocument }) => Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }))
     )
+    const messages = Effect.promise(() => import("@user-service/schema/amqp/AsyncApiDocument"))
+    const asyncApi = yield* Effect.cached(
+      Effect.map(messages, ({ asyncApiDocument }) => JSON.stringify(asyncApiDocument))
+    )
+    const asyncApiHtml = yield* Effect.cached(
+      Effect.map(
+        Effect.all([messages, Effect.promise(() => import("./AsyncApiPage.ts"))]),
+        ([{ asyncApiDocument }, { asyncApiPage }]) => asyncApiPage(asyncApiDocument)
+      )
+    )
     const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
     const redoc = Effect.map(
       Effect.orDie(files.readFileString(locate("redoc/bundles/redoc.standalone.js"))),
@@ -94,15 +119,16 @@ export const DocsHttp = Layer.effectDiscard(
       "swagger.js": { contentType: "text/javascript", body: yield* ofPackage("swagger-ui-dist/swagger-ui-bundle.js") },
       "swagger.css": { contentType: "text/css", body: yield* ofPackage("swagger-ui-dist/swagger-ui.css") },
       "redoc.js": { contentType: "text/javascript", body: yield* Effect.cached(redoc) },
+      "docs.css": { contentType: "text/css", body: Effect.succeed(staticStyle) },
       "page.css": { contentType: "text/css", body: Effect.succeed(style) },
       "swagger-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.swagger) },
       "redoc-start.js": { contentType: "text/javascript", body: Effect.succeed(starts.redoc) }
     }
 
-    const showPage = (html: string) =>
+    const showPage = (html: string, policy = pagePolicy) =>
       HttpServerResponse.text(html, {
         contentType: "text/html; charset=utf-8",
-        headers: { "content-security-policy": pagePolicy }
+        headers: { "content-security-policy": policy }
       })
     const showAsset = Effect.fnUntraced(function* () {
       const { file = "" } = yield* HttpRouter.params
@@ -123,6 +149,14 @@ export const DocsHttp = Layer.effectDiscard(
 
     yield* router.add("GET", "/api/schema", showText(json, "application/json"))
     yield* router.add("GET", "/api/schema.yml", showText(yaml, "application/yaml; charset=utf-8"))
+    yield* router.add("GET", "/api/asyncapi", showText(asyncApi, "application/json"))
+    yield* router.add("GET", "/", HttpServerResponse.redirect("/api/docs"))
+    yield* router.add("GET", "/api/docs", showPage(indexPage, staticPolicy))
+    yield* router.add(
+      "GET",
+      "/api/docs/asyncapi",
+      Effect.map(asyncApiHtml, (html) => showPage(html, staticPolicy))
+    )
     yield* router.add("GET", "/api/docs/swagger", showPage(pages.swagger))
     yield* router.add("GET", "/api/docs/redoc", showPage(pages.redoc))
     yield* router.add("GET", "/api/docs/assets/:file", showAsset())

@@ -1,5 +1,7 @@
+import { Context } from "effect"
 import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
+import { Probe } from "@user-service/schema/http/Documented"
 import { routerConfig } from "@user-service/schema/http/Paths"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 
@@ -14,10 +16,14 @@ const probes = new Set<string | undefined>(["/metrics"])
 
 /** The routes outside the HTTP API: pages and probes with formats of their own. */
 export const plainRoutes = [
+  "/",
   "/metrics",
   "/.well-known/jwks.json",
   "/api/schema",
   "/api/schema.yml",
+  "/api/asyncapi",
+  "/api/docs",
+  "/api/docs/asyncapi",
   "/api/docs/swagger",
   "/api/docs/redoc",
   "/api/docs/assets/:file"
@@ -33,9 +39,9 @@ const add = (method: HttpMethod.HttpMethod, path: `/${string}`) => {
 
 HttpApi.reflect(UserServiceApi, {
   onGroup: () => undefined,
-  onEndpoint: ({ endpoint, group }) => {
+  onEndpoint: ({ endpoint, mergedAnnotations }) => {
     add(endpoint.method, endpoint.path as `/${string}`)
-    if (group.identifier === "health") probes.add(endpoint.path)
+    if (Context.get(mergedAnnotations, Probe)) probes.add(endpoint.path)
   }
 })
 for (const path of plainRoutes) add("GET", path)

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { notificationStatus, statusQueue, userService } from "@user-service/broker/Topology"
+import { asyncApiDocument } from "@user-service/schema/amqp/AsyncApiDocument"
 import { Effect } from "effect"
 import * as Yaml from "yaml"
 import { assertFailure } from "../Answers.ts"
@@ -15,6 +17,16 @@ const policy = {
   "script-src": "'self'",
   "style-src": "'self' 'unsafe-inline'",
   "worker-src": "'self' blob:"
+}
+
+// What our own pages may do besides: nothing but to be styled.
+const staticPolicy = {
+  "default-src": "'none'",
+  "base-uri": "'none'",
+  "form-action": "'none'",
+  "frame-ancestors": "'none'",
+  "img-src": "data:",
+  "style-src": "'self'"
 }
 
 const directives = (header: string | null) =>
@@ -58,6 +70,95 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
             if (!open) assert.property(operation.responses, "401", `${method} ${path}`)
           }
         }
+      })
+    )
+  })
+
+  describe("the AsyncAPI document", () => {
+    it.effect("is served as the code has it, outside the envelope", () =>
+      Effect.gen(function* () {
+        const { headers, status, text } = yield* (yield* TestApi).send("GET", "/api/asyncapi")
+        assert.strictEqual(status, 200)
+        assert.strictEqual(headers.get("content-type"), "application/json")
+        assert.deepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(asyncApiDocument)))
+      })
+    )
+
+    it("names the exchanges, keys and queues that the service declares", () => {
+      const channels = Object.values(asyncApiDocument.channels)
+      const declared = { ...Object.groupBy(userService.exchanges, ({ name }) => name) }
+      for (const { address, bindings } of channels) {
+        if (bindings.amqp.is === "queue") {
+          const { durable, name } = bindings.amqp.queue
+          assert.strictEqual(address, name)
+          assert.deepInclude(
+            userService.queues.map((queue) => ({ name: queue.name, durable: true })),
+            { name, durable }
+          )
+        } else {
+          assert.deepStrictEqual(declared[bindings.amqp.exchange.name], [
+            { name: bindings.amqp.exchange.name, type: bindings.amqp.exchange.type }
+          ])
+        }
+      }
+      const heard = channels.filter(
+        ({ bindings }) => bindings.amqp.is === "routingKey" && bindings.amqp.exchange.name === notificationStatus.name
+      )
+      assert.deepStrictEqual(
+        heard.map(({ address }) => address.replace("{detail}", "#")),
+        statusQueue.bindings.map(({ pattern }) => pattern)
+      )
+      assert.include(heard[0]?.description, `\`${statusQueue.name}\``)
+      assert.include(heard[0]?.description, `more than ${statusQueue.deliveryLimit} times`)
+    })
+  })
+
+  describe("the pages without a script", () => {
+    const pages = ["/api/docs", "/api/docs/asyncapi"]
+
+    it.effect("show under a policy that lets them be styled and nothing else", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const page of pages) {
+          const { headers, status, text } = yield* send("GET", page)
+          assert.strictEqual(status, 200)
+          assert.strictEqual(headers.get("content-type"), "text/html; charset=utf-8")
+          assert.deepStrictEqual(directives(headers.get("content-security-policy")), staticPolicy)
+          assert.notMatch(text, /https?:\/\/|<script|\son\w+=|\sstyle=|<style/)
+          assert.lengthOf(text.match(/<h1/g) ?? [], 1)
+        }
+      })
+    )
+
+    it.effect("link only to what is there", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        for (const page of pages) {
+          const { text } = yield* send("GET", page)
+          const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, link = ""]) => link)
+          for (const link of links) {
+            if (link.startsWith("#")) assert.include(text, `id="${link.slice(1)}"`)
+            else if (!link.startsWith("data:")) assert.strictEqual((yield* send("GET", link)).status, 200, link)
+          }
+          assert.include(links, "/api/asyncapi")
+        }
+        const index = yield* send("GET", "/api/docs")
+        for (const link of ["swagger", "redoc", "asyncapi"]) assert.include(index.text, `href="/api/docs/${link}"`)
+        for (const link of ["/api/schema", "/api/schema.yml"]) assert.include(index.text, `href="${link}"`)
+      })
+    )
+
+    it.effect("the page of the messages has every one of them, its fields and an example", () =>
+      Effect.gen(function* () {
+        const { text } = yield* (yield* TestApi).send("GET", "/api/docs/asyncapi")
+        for (const [key, { address }] of Object.entries(asyncApiDocument.channels)) {
+          assert.include(text, `<h3 id="${key}"><code>${address}</code></h3>`)
+        }
+        for (const schema of Object.values(asyncApiDocument.components.schemas)) {
+          for (const name of Object.keys(schema["properties"] ?? {})) assert.include(text, `<code>${name}</code>`)
+        }
+        assert.include(text, "&quot;event_type&quot;: &quot;user_registered&quot;")
+        assert.notMatch(text, /undefined|\[object|NaN/)
       })
     )
   })

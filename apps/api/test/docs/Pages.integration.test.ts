@@ -76,7 +76,7 @@ const onPage = (name: string, use: (page: Page, person: Person) => Promise<void>
     const troubles = yield* Effect.promise(async () => {
       const page = await browser.newPage()
       const troubles = await watch(page, origin)
-      await page.goto(`${origin}/api/docs/${name}`)
+      await page.goto(`${origin}/api/docs${name === "" ? "" : `/${name}`}`)
       await use(page, person)
       await page.waitForLoadState("networkidle")
       await page.close()
@@ -118,6 +118,41 @@ describe.skipIf(missing !== "")(`the documentation pages in a browser${missing}`
         assert.strictEqual(await page.locator("[id*='/operation/']").count(), operations.length)
         await page.getByPlaceholder("Search...").fill("deactivate")
         await page.getByRole("search").getByText("Deactivate all push tokens").waitFor()
+      })
+    )
+
+    for (const [name, text] of [
+      ["", "Swagger UI"],
+      ["asyncapi", "user.registered"],
+      ["swagger", "/api/v1/users/register/"],
+      ["redoc", "Register"]
+    ] as const) {
+      it.effect(`/api/docs/${name} fits a phone and a desk: nobody scrolls sideways`, () =>
+        onPage(name, async (page) => {
+          await page.getByText(text).first().waitFor({ state: "attached" })
+          for (const width of [390, 1280]) {
+            await page.setViewportSize({ width, height: 900 })
+            // Folded away or not.
+            await page.evaluate(`for (const folded of document.querySelectorAll("details")) folded.open = true`)
+            const needed = await page.evaluate<number>("document.documentElement.scrollWidth")
+            assert.isAtMost(needed, width)
+          }
+        })
+      )
+    }
+
+    it.effect("the pages without a script are read by keyboard, and lead to each other", () =>
+      onPage("", async (page) => {
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        const outline = await page.evaluate<string>("getComputedStyle(document.activeElement).outlineStyle")
+        assert.strictEqual(outline, "solid")
+        await page.getByRole("link", { name: "Messages" }).click()
+        await page.getByRole("link", { name: "token.removed" }).click()
+        const heading = page.getByRole("heading", { name: "token.removed" })
+        assert.isTrue(await heading.isVisible())
+        await page.getByRole("link", { name: "Documentation" }).click()
+        assert.strictEqual(await page.title(), "User Service: documentation")
       })
     )
 

@@ -66,8 +66,10 @@ const problemsWith = async (one: Case, answer: Client.TimedAnswer, millis: numbe
 }
 
 /** What an operation is declared to answer and no request of these brings about: there are no limits, and nothing fails. */
-const isOutOfReach = (status: string, { id, path }: Operation): boolean =>
+const isOutOfReach = (status: string, { body, id, path }: Operation): boolean =>
   ["429", "500", "503"].includes(status) ||
+  // All of them are HTTP as it should be: what is malformed is a body, where there is one.
+  (status === "400" && body === undefined) ||
   // Only an account that is being erased is not found by its own token.
   (status === "404" && !path.includes("{")) ||
   // This key is good for everything.

@@ -135,9 +135,13 @@ export const statuses: ReadonlySet<number> = new Set([
 
 /** What the document says of an answer that no operation gives: no such route, no such method, not this host. */
 export const declaredBeforeOperations = (status: number): Declared | undefined => {
-  const name = { 403: "Forbidden", 404: "NoRoute", 405: "MethodNotAllowed" }[status]
-  if (name === undefined) return undefined
-  return { response: document.components.responses[name], at: pointer("components", "responses", name) }
+  if (![403, 404, 405].includes(status)) return undefined
+  const { Forbidden } = document.components.responses
+  return {
+    // The introduction of the document tells of 404 and 405 in words: they are in the same envelope.
+    response: status === 405 ? { ...Forbidden, headers: { ...Forbidden.headers, Allow: {} } } : Forbidden,
+    at: pointer("components", "responses", "Forbidden")
+  }
 }
 
 /** Whether the value is a body that the response is declared with. */

@@ -16,8 +16,8 @@ const seed = 20_261_124
 
 const profile = "/api/v1/users/profile/"
 
-/** What the server itself answers to what is no request: too slow, and too long a head. */
-const ofServer = new Set([408, 431])
+/** What no operation answers: the root, which leads elsewhere, and the server to what is no request, too slow or too long. */
+const ofServer = new Set([302, 408, 431])
 
 const problemsOf = (answer: Answer): ReadonlyArray<string> => [
   ...(answer.status < 500 && (statuses.has(answer.status) || ofServer.has(answer.status))

@@ -194,17 +194,31 @@ describe("routes", () => {
       })
     )
 
+    it.effect("the root leads to the documentation, by GET and HEAD alone", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        for (const method of methods) {
+          const answer = yield* api.send(method, "/")
+          if (method === "GET" || method === "HEAD") {
+            assert.strictEqual(answer.status, 302)
+            assert.strictEqual(answer.headers.get("location"), "/api/docs")
+            assert.strictEqual(answer.text, "")
+          } else {
+            assertFailure(answer, 405, "method_not_allowed", `Method ${method} is not allowed here`)
+            assert.strictEqual(answer.headers.get("allow"), "GET, HEAD")
+          }
+        }
+        assert.strictEqual((yield* asked(api.url, "/?a=b")).status, 302)
+        for (const spelled of ["//", "/.", "/%2f", "/;", "/index.html"]) {
+          assertFailure(yield* asked(api.url, spelled), 404, "not_found", "No such route")
+        }
+      })
+    )
+
     it.effect("what is no route is 404, whatever the method", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
-        const paths = [
-          "/",
-          "/nowhere",
-          "/api/v1",
-          "/api/v1/users/",
-          "/api/v1/users/profile/x/",
-          "/api/v2/users/profile/"
-        ]
+        const paths = ["/nowhere", "/api/v1", "/api/v1/users/", "/api/v1/users/profile/x/", "/api/v2/users/profile/"]
         for (const path of paths) {
           for (const method of methods) {
             const answer = yield* api.send(method, path, bodyless.has(method) ? {} : { body: "no JSON" })

@@ -20,7 +20,10 @@ const ofServices = (path: string, method: "GET" | "POST"): Route => ({
 })
 const open = (path: string): Route => ({ path, methods: ["GET"], open: true })
 
-/** Every path there is, written down once more: what is added to the API is to be added here knowingly. */
+/**
+ * Every path there is, written down once more: what is added to the API is to be added here knowingly. Without `/`, which
+ * has no slash to leave out and leads elsewhere.
+ */
 export const routes: ReadonlyArray<Route> = [
   users("/register/", ["POST"], true),
   users("/login/", ["POST"], true),
@@ -56,6 +59,9 @@ export const routes: ReadonlyArray<Route> = [
   open("/.well-known/jwks.json/"),
   open("/api/schema/"),
   open("/api/schema.yml/"),
+  open("/api/asyncapi/"),
+  open("/api/docs/"),
+  open("/api/docs/asyncapi/"),
   open("/api/docs/swagger/"),
   open("/api/docs/redoc/"),
   open("/api/docs/assets/swagger.css/")

@@ -46,6 +46,7 @@ export const RegisterInput = Schema.Struct({
     })
   )
 })
+  .annotate({ description: "The account to make. An e-mail address and a password are enough." })
   .check(
     Schema.makeFilter((input) =>
       input.password_confirm === undefined || Redacted.value(input.password) === Redacted.value(input.password_confirm)
@@ -63,13 +64,14 @@ export const LoginInput = Schema.Struct({
   email: LoginEmailInput,
   password: PasswordInput,
   device_name: Schema.optionalKey(DeviceLabel)
-}).annotate({ identifier: "LoginInput" })
+}).annotate({ identifier: "LoginInput", description: "The credentials of an account, and what to call the device." })
 
 export const ChangePasswordInput = Schema.Struct({
   old_password: PasswordInput,
   new_password: PasswordInput,
   new_password_confirm: PasswordInput
 })
+  .annotate({ description: "The current password, and the new one twice." })
   .check(
     Schema.makeFilter((input) =>
       Redacted.value(input.new_password) === Redacted.value(input.new_password_confirm)

@@ -15,8 +15,10 @@ export class DeliveriesApi extends HttpApiGroup.make("deliveries")
     HttpApiEndpoint.get("list", "/notifications/", {
       query: {
         ...PagingQuery,
-        channel: Schema.optionalKey(Channel),
-        status: Schema.optionalKey(DeliveryStatus)
+        channel: Schema.optionalKey(Channel).annotateKey({ description: "Only notifications over this channel." }),
+        status: Schema.optionalKey(DeliveryStatus).annotateKey({
+          description: "Only notifications that came this far."
+        })
       },
       success: successPage("Notifications retrieved successfully", DeliveryBody),
       error: Failures.ServiceUnavailable

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Failures } from "../Failures.ts"
-import { documented } from "./Documented.ts"
+import { documented, Probe } from "./Documented.ts"
 
 const Jwks = Schema.Struct({
   keys: Schema.Array(
@@ -33,10 +33,10 @@ const Jwks = Schema.Struct({
   ]
 })
 
-const OpenApiJson = Schema.Record(Schema.String, Schema.Json).annotate({
-  description: "This document.",
-  examples: [{ openapi: "3.1.0", info: { title: "User Service", version: "1.0.0" }, paths: {} }]
-})
+const jsonDocument = (description: string, example: Schema.JsonObject) =>
+  Schema.Record(Schema.String, Schema.Json).annotate({ description, examples: [example] })
+
+const info = { title: "User Service", version: "1.0.0" }
 
 const text = (contentType: string, description: string, example: string) =>
   Schema.String.annotate({ description, examples: [example] }).pipe(HttpApiSchema.asText({ contentType }))
@@ -50,29 +50,69 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
       documented({
         id: "getJwks",
         summary: "The keys that access tokens are checked with",
-        description: "May be kept as long as `Cache-Control` says; a new key signs only once every copy can have it."
+        description:
+          "The public keys of this service, as a JSON Web Key Set. A gateway that checks access tokens by itself may keep " +
+          "the answer for as long as `Cache-Control` says: a new key signs tokens only after every kept copy has expired, " +
+          "and an old one stays until its last token has expired. The set is empty where tokens are signed with HS256."
       })
     ),
     HttpApiEndpoint.get("metrics", "/metrics", {
       success: text(
         "text/plain; version=0.0.4; charset=utf-8",
-        "The measurements of this process.",
+        "The measurements of all processes of this API, in the text format of Prometheus.",
         "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.4\n"
       ),
       error: Failures.AuthenticationRequired
     })
       .annotate(OpenApi.Override, { security: [{ metrics: [] }, {}] })
-      .annotateMerge(documented({ id: "getMetrics", summary: "Metrics for Prometheus" })),
-    HttpApiEndpoint.get("openApiJson", "/api/schema", { success: OpenApiJson }).annotateMerge(
-      documented({ id: "getOpenApiJson", summary: "This document, as JSON" })
+      .annotate(Probe, true)
+      .annotateMerge(
+        documented({
+          id: "getMetrics",
+          summary: "Metrics for Prometheus",
+          description:
+            "Requests, durations, connections, memory and events, in the text format of Prometheus. Of several processes " +
+            "behind one port the answer has the sums. Where the operator has set `METRICS_TOKEN`, it is the bearer token " +
+            "to send; else anyone may read."
+        })
+      ),
+    HttpApiEndpoint.get("openApiJson", "/api/schema", {
+      success: jsonDocument("This document.", { openapi: "3.1.0", info, paths: {} })
+    }).annotateMerge(
+      documented({
+        id: "getOpenApiJson",
+        summary: "This document, as JSON",
+        description:
+          "The OpenAPI 3.1 document of the HTTP API, to generate clients and tests from. It is made of the same schemas that " +
+          "the server reads requests and writes answers with."
+      })
     ),
     HttpApiEndpoint.get("openApiYaml", "/api/schema.yml", {
       success: text("application/yaml; charset=utf-8", "This document.", "openapi: 3.1.0\n")
-    }).annotateMerge(documented({ id: "getOpenApiYaml", summary: "This document, as YAML" }))
+    }).annotateMerge(
+      documented({
+        id: "getOpenApiYaml",
+        summary: "This document, as YAML",
+        description: "The same document as `/api/schema`, for people and for tools that read YAML."
+      })
+    ),
+    HttpApiEndpoint.get("asyncApiJson", "/api/asyncapi", {
+      success: jsonDocument("The AsyncAPI document.", { asyncapi: "3.0.0", info, channels: {}, operations: {} })
+    }).annotateMerge(
+      documented({
+        id: "getAsyncApiJson",
+        summary: "The messages over RabbitMQ, as JSON",
+        description:
+          "The AsyncAPI 3.0 document of what the service publishes to RabbitMQ and takes in from there. It is made of the same " +
+          "schemas that messages are written and read with; `/api/docs/asyncapi` shows it as a page."
+      })
+    )
   )
   .annotateMerge(
     OpenApi.annotations({
       title: "Documents",
-      description: "Keys, metrics and this document. `/api/docs/swagger` and `/api/docs/redoc` show it as a page."
+      description:
+        "Keys, metrics and the documentation for machines. For people it starts at `/api/docs`: `/api/docs/swagger` and " +
+        "`/api/docs/redoc` show this document as a page."
     })
   ) {}

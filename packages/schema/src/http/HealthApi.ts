@@ -3,14 +3,14 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Timestamp } from "../Timestamp.ts"
-import { documented } from "./Documented.ts"
+import { documented, Probe } from "./Documented.ts"
 
 const Check = Schema.Struct({
   status: Schema.Literals(["up", "down"]),
   latency_ms: Schema.NullOr(Schema.Finite).annotateKey({
     description: "How long the engine took to answer; null when it did not."
   })
-}).annotate({ identifier: "Check" })
+}).annotate({ identifier: "Check", description: "Whether an engine answers this process, and how fast." })
 
 /** How the service and each engine is doing. */
 export const HealthBody = Schema.Struct({
@@ -41,14 +41,19 @@ export const HealthBody = Schema.Struct({
   ]
 })
 
-const ProbeBody = Schema.Struct({ status: Schema.Literal("ok") }).annotate({ examples: [{ status: "ok" }] })
+const ProbeBody = Schema.Struct({ status: Schema.Literal("ok") }).annotate({
+  description: "The answer of a probe that succeeds.",
+  examples: [{ status: "ok" }]
+})
 
 const health = { success: success("Health check completed", HealthBody) }
 const report = {
   summary: "How the service is doing",
   description:
-    "`unhealthy` when the database is out of reach, `degraded` when the cache or the broker is. The status is 200 " +
-    "whatever it says: balancers ask `/health/ready`."
+    "Asks the database, the cache and the broker, and says how each of them answers: `unhealthy` when the database is out of " +
+    "reach, `degraded` when the cache or the broker is. The answer speaks for the process that gives it: where several serve, " +
+    "each has its own connections and its own `uptime_seconds`, and the metrics tell of all of them. The HTTP status is 200 " +
+    "whatever the content says: a load balancer asks `/health/ready` instead."
 }
 
 /** For load balancers, orchestrators and people at 3 a.m. */
@@ -59,7 +64,13 @@ export class HealthApi extends HttpApiGroup.make("health")
       documented({ id: "getUsersHealth", ...report })
     ),
     HttpApiEndpoint.get("live", "/health/live", { success: success("The process answers", ProbeBody) }).annotateMerge(
-      documented({ id: "getLiveness", summary: "Whether the process answers" })
+      documented({
+        id: "getLiveness",
+        summary: "Whether the process answers",
+        description:
+          "200 as long as the process that is asked can answer at all. It asks no engine, so that an orchestrator restarts " +
+          "only a process that hangs, and not one whose database is away."
+      })
     ),
     HttpApiEndpoint.get("ready", "/health/ready", {
       success: success("Ready for requests", ProbeBody),
@@ -68,13 +79,17 @@ export class HealthApi extends HttpApiGroup.make("health")
       documented({
         id: "getReadiness",
         summary: "Whether to send requests here",
-        description: "503 while the database is out of reach, and while the process shuts down."
+        description:
+          "200 while the process that is asked can serve requests; 503 while it cannot reach the database, and while it shuts " +
+          "down, so that a load balancer sends requests elsewhere before the process ends."
       })
     )
   )
+  .annotate(Probe, true)
   .annotateMerge(
     OpenApi.annotations({
       title: "Health",
-      description: "For load balancers, orchestrators and people at 3 a.m."
+      description:
+        "For load balancers, orchestrators and people at 3 a.m. Each answer speaks for the process that gives it."
     })
   ) {}

@@ -18,7 +18,7 @@ import { Validation } from "./Validation.ts"
 const listOf = <Item extends Schema.Codec<unknown, unknown>>(item: Item) =>
   Schema.Array(item).annotate({ examples: [Schema.resolveAnnotations(item)?.examples ?? []] })
 
-const params = { id: Id }
+const params = { id: Id.annotate({ description: "The id of a user." }) }
 const ofUser = [Failures.UserNotFound, Failures.ServiceUnavailable] as const
 
 /** What other services ask of users: the procedures of `UserServiceRpc`, in the same shapes, over plain HTTP. */
@@ -46,7 +46,15 @@ export class InternalApi extends HttpApiGroup.make("internal")
       error: ofUser
     })
       .annotate(RequiredScope, "users")
-      .annotateMerge(documented({ id: "getUser", summary: "Read a user", description: "Scope: `users`." })),
+      .annotateMerge(
+        documented({
+          id: "getUser",
+          summary: "Read a user",
+          description:
+            "The account, profile and notification preferences of one user, as the user sees them. To read many, ask " +
+            "`/internal/v1/users/batch` once. Scope: `users`."
+        })
+      ),
     HttpApiEndpoint.post("getUsers", "/users/batch", {
       payload: UsersInput,
       success: success("Users retrieved successfully", listOf(UserBody)),
@@ -71,7 +79,9 @@ export class InternalApi extends HttpApiGroup.make("internal")
         documented({
           id: "getUserPreferences",
           summary: "Read a user's preferences",
-          description: "Scope: `users`."
+          description:
+            "How a user wants to be reached. To send something, ask `/internal/v1/deliveries/resolve` instead, which decides by " +
+            "them. Scope: `users`."
         })
       ),
     HttpApiEndpoint.get("getUserPushTokens", "/users/:id/push-tokens", {

@@ -12,7 +12,6 @@ const header = (description: string, example: string) => ({
 
 /** The headers of answers. */
 export const headers = {
-  Allow: header("The methods that the path takes (RFC 9110, section 10.2.1).", "GET, PUT, PATCH, HEAD"),
   "Cache-Control": header("How long the answer may be kept (RFC 9111).", "public, max-age=300"),
   ETag: header("The version of the preferences, a strong entity tag (RFC 9110, section 8.8.3).", '"7"'),
   RateLimit: header(

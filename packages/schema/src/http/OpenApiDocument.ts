@@ -1,9 +1,9 @@
 import { Context, type JsonSchema, Predicate, Record, type Schema } from "effect"
 import { HttpApi, OpenApi } from "effect/http-api"
-import { RequestExample } from "./Documented.ts"
+import { Probe, RequestExample } from "./Documented.ts"
 import { DocumentsApi } from "./DocumentsApi.ts"
 import { headerRefs, headers, parameterRef, parameters, type Ref, securitySchemes } from "./OpenApiComponents.ts"
-import { beforeOperations, failureRef, type FailureResponse, failureResponses, failuresOf } from "./OpenApiFailures.ts"
+import { failureRef, type FailureResponse, failureResponses, failuresOf, type Fallible } from "./OpenApiFailures.ts"
 import { simplify } from "./OpenApiSchemas.ts"
 import { UserServiceApi } from "./UserServiceApi.ts"
 
@@ -27,7 +27,8 @@ interface Operation extends Omit<OpenApi.OpenAPISpecOperation, "parameters" | "r
 }
 
 /** The document of the library, with what many operations share described once, under `components`. */
-interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "paths"> {
+interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "info" | "paths"> {
+  readonly info: OpenApi.OpenAPISpecInfo & { readonly contact: { readonly name: string } }
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: OpenApi.OpenAPIComponents & {
     readonly headers: typeof headers
@@ -37,12 +38,11 @@ interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "paths"> {
 }
 
 // What an endpoint says and the library leaves out.
-interface Declared {
-  readonly errors: ReadonlyMap<number, ReadonlyArray<Schema.Top>>
+interface Declared extends Fallible {
   readonly example: Schema.Json | undefined
 }
 
-const nothing: Declared = { errors: new Map(), example: undefined }
+const nothing: Declared = { errors: new Map(), isProbe: false, example: undefined }
 
 const Described = UserServiceApi.add(DocumentsApi)
 
@@ -50,9 +50,13 @@ const declaredByOperation = (): ReadonlyMap<string, Declared> => {
   const found = new Map<string, Declared>()
   HttpApi.reflect(Described, {
     onGroup: () => undefined,
-    onEndpoint: ({ endpoint, errors }) => {
+    onEndpoint: ({ endpoint, errors, mergedAnnotations }) => {
       const id = Context.getOrElse(endpoint.annotations, OpenApi.Identifier, () => endpoint.identifier)
-      found.set(id, { errors, example: Context.get(endpoint.annotations, RequestExample) })
+      found.set(id, {
+        errors,
+        isProbe: Context.get(mergedAnnotations, Probe),
+        example: Context.get(endpoint.annotations, RequestExample)
+      })
     }
   })
   return found
@@ -91,11 +95,21 @@ const success = (
       })
 })
 
+// A description stands beside the schema, where every tool looks for it.
+const described = (parameter: OpenApi.OpenAPISpecParameter): OpenApi.OpenAPISpecParameter => {
+  const { description, ...schema }: { readonly description?: unknown } = parameter.schema
+  return Predicate.isString(description) ? { ...parameter, description, schema } : parameter
+}
+
+// Names of schemes have no case (RFC 9110, section 11.1), but linters and generators look for the registered spelling.
+const inLowerCase = (scheme: OpenApi.OpenAPISecurityScheme): OpenApi.OpenAPISecurityScheme =>
+  scheme.type === "http" ? { ...scheme, scheme: scheme.scheme.toLowerCase() } : scheme
+
 const complete = (spec: OpenApi.OpenAPISpec): Document => {
   simplify(spec)
   const declarations = declaredByOperation()
   const declaredBy = (operation: OpenApi.OpenAPISpecOperation) => declarations.get(operation.operationId) ?? nothing
-  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, declaredBy(operation).errors)
+  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, declaredBy(operation))
 
   const completed = (operation: OpenApi.OpenAPISpecOperation): Operation => {
     const { requestBody: body, responses, ...rest } = operation
@@ -104,7 +118,7 @@ const complete = (spec: OpenApi.OpenAPISpec): Document => {
       parameters: rest.parameters
         // OpenAPI has this one as a security requirement.
         .filter(({ name }) => name !== "authorization")
-        .map((parameter) => parameterRef(parameter.name) ?? parameter),
+        .map((parameter) => parameterRef(parameter.name) ?? described(parameter)),
       ...(body === undefined ? {} : { requestBody: requestBody(body, declaredBy(operation).example) }),
       responses: Object.fromEntries([
         ...Object.entries(responses)
@@ -118,15 +132,17 @@ const complete = (spec: OpenApi.OpenAPISpec): Document => {
   const operations = Object.values(spec.paths).flatMap((item) => methods.flatMap((method) => item[method] ?? []))
   return {
     ...spec,
+    // Whoever runs the service answers for it; the document of a copy cannot know their address.
+    info: { ...spec.info, contact: { name: "The operators of this service" } },
     paths: Record.map(spec.paths, (item) =>
       Object.fromEntries(methods.flatMap((method) => (item[method] ? [[method, completed(item[method])]] : [])))
     ),
     components: {
       ...spec.components,
-      securitySchemes: { ...spec.components.securitySchemes, ...securitySchemes },
+      securitySchemes: { ...Record.map(spec.components.securitySchemes, inLowerCase), ...securitySchemes },
       headers,
       parameters,
-      responses: failureResponses([...beforeOperations, ...operations.flatMap(failuresBy)])
+      responses: failureResponses(operations.flatMap(failuresBy))
     }
   }
 }

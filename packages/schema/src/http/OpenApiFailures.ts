@@ -31,18 +31,22 @@ const byServer = (
   description: string
 ): DocumentedFailures => ({ status, failures: [{ name, description, body: failureBody({ code, message }) }] })
 
-/** What the server answers in front of every operation, and of paths and methods that are none. */
-export const beforeOperations: ReadonlyArray<DocumentedFailures> = [
-  byServer(403, "Forbidden", "forbidden", "HTTPS is required", "The host is not served here, or HTTPS is asked for."),
-  byServer(404, "NoRoute", "not_found", "No such route", "There is no such path."),
-  byServer(
-    405,
-    "MethodNotAllowed",
-    "method_not_allowed",
-    "Method DELETE is not allowed here",
-    "The path does not take this method."
-  )
-]
+// What the server refuses before any operation sees it. Paths and methods that do not exist belong to no operation: the
+// introduction tells of them.
+const notHttp = byServer(
+  400,
+  "MalformedRequest",
+  "malformed_json",
+  "The Host header is required",
+  "The request is not valid HTTP: it cannot be read, or its `Host` header is missing, repeated or malformed."
+)
+const notServed = byServer(
+  403,
+  "Forbidden",
+  "forbidden",
+  "This host is not served here",
+  "The host is not among those that are served, or the request came over plain HTTP where HTTPS is required."
+)
 
 const ofBodies: ReadonlyArray<DocumentedFailures> = [
   byServer(
@@ -62,6 +66,7 @@ const ofBodies: ReadonlyArray<DocumentedFailures> = [
 ]
 
 const ofAnyOperation: ReadonlyArray<DocumentedFailures> = [
+  notHttp,
   byServer(
     500,
     "InternalError",
@@ -72,10 +77,23 @@ const ofAnyOperation: ReadonlyArray<DocumentedFailures> = [
   { status: 503, failures: declared(Failures.ServiceUnavailable) }
 ]
 
+/** What an endpoint says of its failures and the library leaves out. */
+export interface Fallible {
+  readonly errors: ReadonlyMap<number, ReadonlyArray<Schema.Top>>
+  /** Whether it answers whatever host it is asked for. */
+  readonly isProbe: boolean
+}
+
+const byName = (a: DocumentedFailure, b: DocumentedFailure): number => (a.name < b.name ? -1 : 1)
+
+// One of each name, since the server has some failures that endpoints declare too.
+const merged = (failures: ReadonlyArray<DocumentedFailure>): ReadonlyArray<DocumentedFailure> =>
+  [...new Map(failures.map((failure) => [failure.name, failure])).values()].toSorted(byName)
+
 /** Every failure an operation may answer with, by status: those it declares and those of the server. */
 export const failuresOf = (
   operation: OpenApi.OpenAPISpecOperation,
-  errors: ReadonlyMap<number, ReadonlyArray<Schema.Top>>
+  { errors, isProbe }: Fallible
 ): ReadonlyArray<DocumentedFailures> => {
   const takesBody = operation.requestBody !== undefined
   const takesInput = takesBody || operation.parameters.some((parameter) => parameter.in === "query")
@@ -85,15 +103,18 @@ export const failuresOf = (
   const all = [
     ...Array.from(errors, ([status, schemas]) => ({
       status,
-      failures: schemas
-        .flatMap(declared)
-        .filter(isPossible)
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      failures: schemas.flatMap(declared).filter(isPossible)
     })),
     ...(takesBody ? ofBodies : []),
-    ...ofAnyOperation.filter(({ status }) => !errors.has(status))
+    ...(isProbe ? [] : [notServed]),
+    ...ofAnyOperation
   ]
-  return all.filter(({ failures }) => failures.length > 0).toSorted((a, b) => a.status - b.status)
+  return Array.from(
+    Map.groupBy(all, ({ status }) => status),
+    ([status, alike]) => ({ status, failures: merged(alike.flatMap(({ failures }) => failures)) })
+  )
+    .filter(({ failures }) => failures.length > 0)
+    .toSorted((a, b) => a.status - b.status)
 }
 
 /** An answer that tells of a failure. */
@@ -110,7 +131,6 @@ export interface FailureResponse {
 
 const headersOf: Readonly<Record<number, ReadonlyArray<string>>> = {
   401: ["WWW-Authenticate"],
-  405: ["Allow"],
   412: ["ETag"],
   429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
   503: ["Retry-After"]

@@ -28,7 +28,8 @@ const pathOf = (url: string): string => url.split("?", 1)[0] ?? ""
  */
 export const routableUrl = (target: string, url: string): string => {
   if (target !== url && (absoluteForm.exec(target)?.[1] || "/") !== pathOf(url)) return noRoute
-  if (!url.startsWith("/")) return noRoute
+  // The router takes the second of two slashes for the one at the end of the root.
+  if (!url.startsWith("/") || url.startsWith("//")) return noRoute
   if (!/[%;#]/.test(url)) return url
   const path = pathOf(url)
   if (otherSpelling.test(path)) return noRoute

@@ -25,7 +25,10 @@ export const ProfileInput = Schema.Struct({
       bio: Schema.optionalKey(Bio)
     })
   )
-}).annotate({ identifier: "ProfileInput" })
+}).annotate({
+  identifier: "ProfileInput",
+  description: "What a user changes of their account and profile. A field that is absent stays as it is."
+})
 
 const change = {
   description: "Changes the fields that are sent and leaves the others as they are.",
@@ -44,7 +47,14 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     HttpApiEndpoint.get("find", "/profile/", {
       success: success("User profile retrieved successfully", UserBody),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
-    }).annotateMerge(documented({ id: "getProfile", summary: "Read the profile" })),
+    }).annotateMerge(
+      documented({
+        id: "getProfile",
+        summary: "Read the profile",
+        description:
+          "The user of the access token: account, profile, notification preferences, and how many push tokens are active."
+      })
+    ),
     HttpApiEndpoint.put("replace", "/profile/", updated)
       .annotateMerge(documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...change }))
       .middleware(WriteLimit),

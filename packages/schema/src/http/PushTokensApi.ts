@@ -27,7 +27,10 @@ export const RegisterPushTokenInput = Schema.Struct({
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
   is_active: Schema.optionalKey(Schema.Boolean)
-}).annotate({ identifier: "RegisterPushTokenInput" })
+}).annotate({
+  identifier: "RegisterPushTokenInput",
+  description: "The installation of an app that pushes are to reach, and its token."
+})
 
 const isTyped = Schema.is(Schema.Struct({ token: DeviceToken, token_type: TokenType }))
 
@@ -48,7 +51,10 @@ export const PushTokenInput = Schema.Struct({
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
   is_active: Schema.optionalKey(Schema.Boolean)
-}).annotate({ identifier: "PushTokenInput" })
+}).annotate({
+  identifier: "PushTokenInput",
+  description: "What a user changes of a push token. A field that is absent stays as it is."
+})
 
 /** A token that was not known: 201. */
 export class PushTokenCreated extends Schema.TaggedClass<PushTokenCreated>()("PushTokenCreated", {
@@ -86,9 +92,12 @@ const refreshed = registered
   )
   .annotate({ description: "The token was known, or took the place of its device's old one." })
 
-const Deactivated = Schema.Struct({ deactivated_count: Count }).annotate({ examples: [{ deactivated_count: 2 }] })
+const Deactivated = Schema.Struct({ deactivated_count: Count }).annotate({
+  description: "How many push tokens were active until now.",
+  examples: [{ deactivated_count: 2 }]
+})
 
-const params = { id: Id }
+const params = { id: Id.annotate({ description: "The id of a push token of this user." }) }
 const failures = [Failures.PushTokenNotFound, Failures.ServiceUnavailable] as const
 
 const change = {
@@ -116,7 +125,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       documented({
         id: "listPushTokens",
         summary: "List the push tokens",
-        description: "Those of the user, newest first."
+        description: "The push tokens of the user, active and not, newest first, a page at a time."
       })
     ),
     HttpApiEndpoint.post("register", "/push-tokens/", {
@@ -159,7 +168,13 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       params,
       success: success("Push token retrieved successfully", PushTokenBody),
       error: failures
-    }).annotateMerge(documented({ id: "getPushToken", summary: "Read a push token" })),
+    }).annotateMerge(
+      documented({
+        id: "getPushToken",
+        summary: "Read a push token",
+        description: "One push token of the user, active or not. The token itself is not shown: it is write-only."
+      })
+    ),
     HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated)
       .annotateMerge(documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...change }))
       .middleware(WriteLimit),
@@ -171,7 +186,13 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       success: HttpApiSchema.NoContent.annotate({ description: "The push token is gone." }),
       error: failures
     })
-      .annotateMerge(documented({ id: "deletePushToken", summary: "Delete a push token" }))
+      .annotateMerge(
+        documented({
+          id: "deletePushToken",
+          summary: "Delete a push token",
+          description: "The device is not reached by it any more, and it no longer counts among the user's tokens."
+        })
+      )
       .middleware(WriteLimit)
   )
   .middleware(Validation)

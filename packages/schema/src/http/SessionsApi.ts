@@ -27,7 +27,10 @@ export const RefreshInput = Schema.Struct(refreshFields)
       { toJsonSchema: () => ({ anyOf: [{ required: ["refresh"] }, { required: ["refresh_token"] }] }) }
     )
   )
-  .annotate({ identifier: "RefreshInput" })
+  .annotate({
+    identifier: "RefreshInput",
+    description: "A refresh token, under either of two names; `refresh` where both are sent."
+  })
 
 const refreshed = "Token refreshed successfully" as const
 
@@ -54,7 +57,10 @@ export const RefreshBody = Schema.Struct({
 }).annotate({ identifier: "RefreshAnswer", description: refreshed, examples: [refreshBody(tokensExample)] })
 
 const Nothing = Schema.Record(Schema.String, Schema.Never).annotate({ examples: [{}] })
-const Revoked = Schema.Struct({ revoked_count: Count }).annotate({ examples: [{ revoked_count: 3 }] })
+const Revoked = Schema.Struct({ revoked_count: Count }).annotate({
+  description: "How many sessions were alive until now.",
+  examples: [{ revoked_count: 3 }]
+})
 
 /** Keeping, seeing and ending what a login opened. */
 export class SessionsApi extends HttpApiGroup.make("sessions")
@@ -75,7 +81,10 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       })
     ),
     HttpApiEndpoint.post("verify", "/token/verify/", {
-      payload: Schema.Struct({ token: TokenInput.annotateKey(required) }).annotate({ identifier: "VerifyInput" }),
+      payload: Schema.Struct({ token: TokenInput.annotateKey(required) }).annotate({
+        identifier: "VerifyInput",
+        description: "The access or refresh token to check."
+      }),
       success: success("Token is valid", Nothing),
       error: [Failures.TokenInvalid, Failures.TokenExpired, Failures.ServiceUnavailable]
     }).annotateMerge(
@@ -91,7 +100,14 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.post("logout", "/logout/", {
       headers: { authorization: Schema.optionalKey(Schema.String) },
       // Either may come without a body.
-      payload: [Schema.Struct(refreshFields).annotate({ identifier: "LogoutInput" }), Schema.Null],
+      payload: [
+        Schema.Struct(refreshFields).annotate({
+          identifier: "LogoutInput",
+          description:
+            "The refresh token of the session to end, under either of two names; needed without an access token."
+        }),
+        Schema.Null
+      ],
       success: success("Logout successful", Nothing),
       error: [Failures.AuthenticationRequired, Failures.TokenInvalid, Failures.ServiceUnavailable]
     })
@@ -127,12 +143,13 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         documented({
           id: "listSessions",
           summary: "List the sessions",
-          description: "The sessions of the user that are alive, newest first."
+          description:
+            "The sessions of the user that are alive, newest first, a page at a time. `current` marks the one of this request."
         })
       )
       .middleware(Authentication),
     HttpApiEndpoint.delete("revoke", "/sessions/:id/", {
-      params: { id: Id },
+      params: { id: Id.annotate({ description: "The id of a session of this user, as the list of sessions has it." }) },
       success: HttpApiSchema.NoContent.annotate({ description: "The session has ended." }),
       error: [Failures.SessionNotFound, Failures.ServiceUnavailable]
     })

@@ -3,10 +3,11 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import "@hyperjump/json-schema/formats"
 import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/openapi-3-1"
 import { Authentication } from "@user-service/schema/http/Authentication"
+import { Probe } from "@user-service/schema/http/Documented"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { Context, Exit, Schema } from "effect"
+import { Context, Exit, Predicate, Schema } from "effect"
 import { HttpApi, HttpApiSchema, OpenApi } from "effect/http-api"
 import { document, type Operation, operations, pointer, resolve, responseOf, walk } from "./document.ts"
 
@@ -14,6 +15,7 @@ interface Endpoint {
   readonly id: string
   readonly needsToken: boolean
   readonly needsKey: boolean
+  readonly isProbe: boolean
   readonly payloads: ReadonlyArray<Schema.Top>
   readonly successes: ReadonlyArray<readonly [status: number, schema: Schema.Top]>
   readonly errors: ReadonlyArray<readonly [status: number, name: string | undefined]>
@@ -22,11 +24,12 @@ interface Endpoint {
 const endpoints: Array<Endpoint> = []
 HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
   onGroup: () => undefined,
-  onEndpoint: ({ endpoint, errors, middleware, successes }) => {
+  onEndpoint: ({ endpoint, errors, mergedAnnotations, middleware, successes }) => {
     endpoints.push({
       id: Context.getUnsafe(endpoint.annotations, OpenApi.Identifier),
       needsToken: Array.from(middleware, ({ key }) => key).includes(Authentication.key),
       needsKey: Array.from(middleware, ({ key }) => key).includes(ServiceKey.key),
+      isProbe: Context.get(mergedAnnotations, Probe),
       payloads: [...endpoint.payload.values()].flatMap(({ schemas }) => schemas),
       successes: Array.from(successes).flatMap(([status, schemas]) =>
         schemas.map((schema) => [status, schema] as const)
@@ -72,11 +75,12 @@ describe("the OpenAPI document", () => {
     const components = ["headers", "parameters", "responses", "schemas"].flatMap((kind) =>
       Object.keys(document.components[kind]).map((name) => pointer(["components", kind, name]))
     )
-    // These are no operation's: the introduction tells of them.
     assert.deepStrictEqual(
       components.filter((component) => !refs.includes(component)),
-      ["Forbidden", "NoRoute", "MethodNotAllowed"].map((name) => pointer(["components", "responses", name]))
+      []
     )
+    const schemes = new Set(operations.flatMap(({ operation }) => operation.security.flatMap(Object.keys)))
+    assert.sameMembers([...schemes], Object.keys(document.components.securitySchemes))
   })
 
   it("has every endpoint once, under an id of its own", () => {
@@ -101,6 +105,20 @@ describe("the OpenAPI document", () => {
     assert.lengthOf(document.tags, described.length)
   })
 
+  it("has a description for every schema with a name, and for every parameter", () => {
+    const undescribed = Array.from(walk(document)).flatMap(([path, node]) => {
+      const isNamed = path.length === 3 && path[0] === "components"
+      const isParameter = path.at(-2) === "parameters" && !Predicate.hasProperty(node, "$ref")
+      const text = Predicate.hasProperty(node, "description") ? node.description : undefined
+      return (isNamed || isParameter) && (!Predicate.isString(text) || text.length < 10) ? [pointer(path)] : []
+    })
+    assert.deepStrictEqual(undescribed, [])
+  })
+
+  it("tells that every path answers with and without the slash at its end", () => {
+    assert.include(document.info.description, "Every path answers with and without the slash at its end")
+  })
+
   it("says nothing of fields that are not known: they are ignored, and answers may gain some", () => {
     const closed = Array.from(walk(document)).filter(
       ([path, node]) => path.at(-1) === "additionalProperties" && node === false
@@ -118,6 +136,15 @@ describe.each(operations)("$id", (one) => {
 
   it("is summed up in a line, without a full stop", () => {
     assert.match(operation.summary, /^[A-Z].{4,60}[^.]$/)
+  })
+
+  it("is described in sentences that say more than its summary", () => {
+    assert.match(operation.description, /^[A-Z0-9`].{30,}\.$/s)
+    assert.notInclude(operation.description, operation.summary)
+  })
+
+  it("declares a failure of the caller, 4xx", () => {
+    assert.isNotEmpty(failures.filter((status) => status < "500"))
   })
 
   it("asks for a token where its endpoint does", () => {
@@ -168,6 +195,8 @@ describe.each(operations)("$id", (one) => {
     const cannotBe = new Set([...(takesBody ? [] : ["MalformedJson"]), ...(takesInput ? [] : ["InvalidInput"])])
     const expected = [
       ...(endpoint?.errors ?? []).filter(([, name]) => !cannotBe.has(`${name}`)),
+      [400, "MalformedRequest"] as const,
+      ...(endpoint?.isProbe === true ? [] : [[403, "Forbidden"] as const]),
       ...(takesBody ? [[413, "PayloadTooLarge"] as const, [415, "UnsupportedMediaType"] as const] : []),
       [500, "InternalError"] as const,
       [503, "ServiceUnavailable"] as const
@@ -233,7 +262,19 @@ describe("what of the wire is not in the schemas", () => {
     }
   })
 
-  it("a token is a JWT", () => {
-    assert.deepInclude(document.components.securitySchemes.bearer, { type: "http", bearerFormat: "JWT" })
+  it("a token is a JWT, and the scheme is spelled as it is registered", () => {
+    assert.deepInclude(document.components.securitySchemes.bearer, {
+      type: "http",
+      scheme: "bearer",
+      bearerFormat: "JWT"
+    })
+    assert.deepInclude(document.components.securitySchemes.metrics, { type: "http", scheme: "bearer" })
+  })
+
+  it("probes answer whatever host they are asked for, and no other operation does", () => {
+    assert.sameMembers(
+      endpoints.filter(({ isProbe }) => isProbe).map(({ id }) => id),
+      ["getHealth", "getUsersHealth", "getLiveness", "getReadiness", "getMetrics"]
+    )
   })
 })

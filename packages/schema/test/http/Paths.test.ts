@@ -31,6 +31,7 @@ describe("a path", () => {
       "/metric%73",
       "/%4detrics",
       "/%256detrics",
+      "//",
       "//metrics",
       "/metrics//",
       "/./metrics",

@@ -26,7 +26,8 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
     if (Array.isArray(values)) return values.map((value) => code(JSON.stringify(value))).join(" or ")
     if (node["type"] === "array") return `array of ${typeOf(resolved(node["items"]))}`
     const type = Predicate.isString(node["type"]) ? node["type"] : "anything"
-    return Predicate.isString(node["format"]) ? `${escape(type)} (${escape(node["format"])})` : escape(type)
+    const limits = [node["format"], lengths(node)].filter((limit) => limit !== undefined)
+    return limits.length === 0 ? escape(type) : `${escape(type)} (${escape(limits.join(", "))})`
   }
 
   // What a field is: its schema, or what its schema says beside `null`.
@@ -69,6 +70,9 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
         ? ["Exchange", `${code(amqp.exchange.name)} (${amqp.exchange.type})`]
         : ["Queue", code(amqp.queue.name)],
       ...(amqp.is === "routingKey" ? [["Routing key", code(channel.address)] as const] : []),
+      ...Object.entries(channel.parameters ?? {}).map(
+        ([name, { description }]) => [code(`{${name}}`), inline(description)] as const
+      ),
       ...(priority === undefined ? [] : [["Priority", `${priority}`] as const])
     ]
     return `<dl class="facts">\n${rows.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join("\n")}\n</dl>`
@@ -147,6 +151,11 @@ ${groups
 </div>`
   })
 }
+
+const lengths = ({ maxLength, minLength }: Node): string | undefined =>
+  maxLength === undefined
+    ? undefined
+    : `${minLength === undefined ? "at most" : `${String(minLength)} to`} ${String(maxLength)} characters`
 
 const headerLines = (headers: object): string =>
   Object.entries(headers)

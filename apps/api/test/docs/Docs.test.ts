@@ -157,6 +157,9 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         for (const schema of Object.values(asyncApiDocument.components.schemas)) {
           for (const name of Object.keys(schema["properties"] ?? {})) assert.include(text, `<code>${name}</code>`)
         }
+        // What is not in the names: a routing key's variable part, and the bounds of a text.
+        assert.include(text, "<dt><code>{detail}</code></dt>")
+        assert.include(text, `<code>notification_id</code> <span class="soft">string (1 to 128 characters)</span>`)
         assert.include(text, "&quot;event_type&quot;: &quot;user_registered&quot;")
         assert.notMatch(text, /undefined|\[object|NaN/)
       })

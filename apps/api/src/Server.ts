@@ -197,6 +197,7 @@ const Features = (settings: ApiSettings) => {
 /** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
 export const layer = (settings: ApiSettings) => {
   const notice = settings.shutdownNotice
+  const isProduction = settings.environment === "production"
   const App = HttpRouter.toHttpEffect(
     Routes.pipe(
       Layer.provide(Features(settings)),
@@ -205,10 +206,17 @@ export const layer = (settings: ApiSettings) => {
         ProcessMetrics.layer({ version }),
         Layer.succeed(EdgeSettings, settings.edge),
         TokenSigner.layer(settings.tokens),
-        ServiceKeys.layer(settings.serviceKeys),
+        ServiceKeys.layer({ ...settings.serviceKeys, exposed: isProduction ? "refuse" : "warn" }),
         PasswordHasher.layer(settings.passwords)
       ]),
-      Layer.provide(Keys.layerFile({ path: settings.keys.path, create: settings.environment !== "production" }))
+      Layer.provide(
+        Keys.layerFile({
+          path: settings.keys.path,
+          create: !isProduction,
+          // What nobody named, this service has made.
+          exposed: isProduction ? "refuse" : settings.keys.named ? "warn" : "mend"
+        })
+      )
     )
   ).pipe(Effect.provideService(HttpRouter.RouterConfig, routerConfig))
   const Http = NodeServer.layer({

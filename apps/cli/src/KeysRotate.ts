@@ -16,7 +16,7 @@ const read = Effect.gen(function* () {
 })
 
 const create = Effect.fnUntraced(function* (path: string) {
-  const keys = Context.get(yield* Layer.build(Keys.layerFile({ path, create: true })), Keys)
+  const keys = Context.get(yield* Layer.build(Keys.layerFile({ path, create: true, exposed: "warn" })), Keys)
   yield* Console.log(`Made ${path}, which did not exist: key ${keys.current().access[0].kid} signs at once`)
 }, Effect.scoped)
 

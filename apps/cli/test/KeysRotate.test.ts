@@ -16,7 +16,7 @@ const read = (path: string) => Result.getOrThrow(KeySet.parse(readFileSync(path,
 /** The signer of a process that has the key file as it now stands. */
 const signerOver = (path: string) =>
   TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
-    Layer.provide(Keys.layerFile({ path, create: false })),
+    Layer.provide(Keys.layerFile({ path, create: false, exposed: "refuse" })),
     Layer.provide(NodeFileSystem.layer),
     Layer.build,
     Effect.map((context) => Context.get(context, TokenSigner))

@@ -3,7 +3,7 @@ import * as PgLite from "@user-service/database/PgLite"
 import { Duration, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { expecting, sender } from "./Http.ts"
 import { goodPassword, journey, login, register } from "./Journey.ts"
@@ -16,6 +16,12 @@ const preferences = "/api/v1/users/preferences/"
 
 const assertWithin = (seconds: number, { startedIn }: Program.Service) =>
   assert.isBelow(Duration.toSeconds(startedIn), seconds)
+
+/** What in a folder, itself among it, others than the owner may read or write. */
+const openToOthers = (folder: string): ReadonlyArray<string> =>
+  [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" })].filter(
+    (path) => (statSync(join(folder, path)).mode & 0o077) !== 0
+  )
 
 /** The command that is printed for people to try, whole. */
 const example = (stdout: string): string => {
@@ -33,6 +39,7 @@ describe("the program on nothing but itself", () => {
         assertWithin(30, program)
         yield* journey(sender(program.url))
         assert.isTrue(existsSync(join(program.cwd, ".data/pglite")), "what it keeps is in .data where it was started")
+        assert.deepStrictEqual(openToOthers(join(program.cwd, ".data")), [])
         const { code, stderr } = yield* program.stop
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       }),

@@ -1,9 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NotMigrated } from "@user-service/database/MigrateOnStart"
 import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { chmodSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
 import * as Engines from "./Engines.ts"
 import * as Program from "./Program.ts"
 
+const starter = fileURLToPath(new URL("../../../infra/run.mjs", import.meta.url))
 const secret = "s3cret-that-nobody-may-see"
 
 describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
@@ -53,6 +59,51 @@ describe.skipIf(!Engines.areThere)("with MIGRATE_ON_START=off", () => {
               `start ${attempt}`
             )
           }
+        }),
+      300_000
+    )
+  }
+})
+
+describe.skipIf(!Engines.areThere)("in production", () => {
+  for (const app of ["standalone", "api"] as const) {
+    it.live(
+      `a key file that others can read or write is refused, and nothing of it is shown: ${app}`,
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* Program.folder
+          const JWT_KEYS_FILE = join(folder, "jwt-keys.json")
+          const SERVICE_API_KEYS_FILE = join(folder, "service-keys.json")
+          const made = spawnSync(process.execPath, [starter, "cli", "keys", "rotate"], {
+            env: { PATH: process.env["PATH"], NODE_ENV: "production", JWT_KEYS_FILE },
+            encoding: "utf8"
+          })
+          assert.strictEqual(made.status, 0, made.stderr)
+          writeFileSync(SERVICE_API_KEYS_FILE, "[]", { mode: 0o600 })
+          const environment = {
+            ...(yield* Engines.all),
+            NODE_ENV: "production",
+            JWT_KEYS_FILE,
+            SERVICE_API_KEYS_FILE
+          }
+          const refuses = Effect.fnUntraced(function* (path: string, mode: number, setting: string, reason: string) {
+            const { mode: before } = statSync(path)
+            chmodSync(path, mode)
+            const { code, stderr } = yield* Program.run(environment, app)
+            const problem = `has mode 0${mode.toString(8)}, so that ${reason}: \`chmod 600 ${path}\` mends it`
+            assert.deepStrictEqual(
+              { code, stderr },
+              { code: 1, stderr: `The key file ${path} (${setting}) ${problem}\n` }
+            )
+            chmodSync(path, before)
+          })
+          const readable = "every user of the machine can read it"
+          yield* refuses(JWT_KEYS_FILE, 0o644, "JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR", readable)
+          yield* refuses(SERVICE_API_KEYS_FILE, 0o660, "SERVICE_API_KEYS_FILE", "its group can write it")
+          // As Kubernetes mounts a secret for a group.
+          for (const path of [JWT_KEYS_FILE, SERVICE_API_KEYS_FILE]) chmodSync(path, 0o440)
+          const { stop } = yield* Program.start(environment, app)
+          assert.strictEqual((yield* stop).code, 0)
         }),
       300_000
     )

@@ -1,5 +1,5 @@
 import { makeFolder, wordsOf } from "@user-service/domain/Folders"
-import { Effect, FileSystem, Schema } from "effect"
+import { Effect, FileSystem, Option, Schema } from "effect"
 import process from "node:process"
 
 /** The folder belongs to a process that still runs: two on one embedded database would destroy it. */
@@ -23,7 +23,7 @@ export class DataDirUnusable extends Schema.TaggedError<DataDirUnusable>()("Data
 }
 
 /**
- * Holds the folder, which is made where it is absent, for this process until the scope closes. What one that was killed
+ * Holds the folder, which is made for its owner only where it is absent, for this process until the scope closes. What one that was killed
  * left behind does not count. Each process says so in a file under its own name before it looks for others: of several
  * that start at the same moment one may get the folder, or none, but never two.
  */
@@ -33,6 +33,7 @@ export const hold = Effect.fnUntraced(
     const own = claimOf(process.pid)
     const start = yield* startOf(process.pid)
     yield* makeFolder(path)
+    yield* keepPrivate(path)
     yield* Effect.acquireRelease(files.writeFileString(`${path}/${own}`, start, { mode: 0o600 }), () =>
       Effect.ignore(files.remove(`${path}/${own}`))
     )
@@ -48,6 +49,27 @@ export const hold = Effect.fnUntraced(
       Effect.fail(new DataDirUnusable({ path, problem: wordsOf(error) }))
     )
 )
+
+// What this service and its earlier releases made in the folder.
+const ownPattern = /^(pglite|pglite\.new|jwt-keys\.json|\.keys-.*|process-\d+\.pid)$/
+
+// Earlier releases made it with the umask. A folder that holds other things too was somebody else's first, as `/tmp` is: its mode is
+// theirs to choose. What is made in it is its owner's only all the same.
+const keepPrivate = Effect.fnUntraced(function* (path: string) {
+  if (process.platform === "win32") return
+  const files = yield* FileSystem.FileSystem
+  const { mode, uid } = yield* files.stat(path)
+  // Where the sticky bit is set, others can add files and not touch these.
+  if ((mode & 0o077) === 0 || (mode & 0o1000) !== 0) return
+  const isOwn = Option.isSome(uid) && uid.value === process.getuid?.()
+  const holdsOurs = (yield* files.readDirectory(path)).every((name) => ownPattern.test(name))
+  if (isOwn && holdsOurs) return yield* files.chmod(path, 0o700)
+  if ((mode & 0o022) === 0) return
+  const octal = `0${(mode & 0o777).toString(8)}`
+  yield* Effect.logWarning(
+    `DATA_DIR ${path} has mode ${octal}, so that others can replace what is in it: \`chmod 700 ${path}\` mends it`
+  )
+})
 
 const claimOf = (pid: number): string => `process-${pid}.pid`
 

@@ -8,6 +8,7 @@ import { mkdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { EmbeddedNotices } from "./EmbeddedNotices.ts"
 import * as PgLiteValues from "./PgLiteValues.ts"
+import { makePrivate, PrivateFiles } from "./PrivateFiles.ts"
 
 /** `dataDir` is kept from run to run; without one the database lives in memory. */
 export interface PgLiteSettings {
@@ -65,7 +66,8 @@ const open = async ({ dataDir, loadDataDir }: PgLiteSettings) => {
   const parsers = PgLiteValues.parsers
   if (dataDir === undefined) return await PGlite.create({ ...(loadDataDir && { loadDataDir }), parsers })
   if (!existsSync(join(dataDir, "PG_VERSION"))) await begin(dataDir, loadDataDir)
-  return await PGlite.create({ dataDir, parsers })
+  await makePrivate(dataDir)
+  return await PGlite.create({ fs: new PrivateFiles(dataDir), parsers })
 }
 
 // Made beside its place and then moved there: what a killed process left of one half made might never open again.
@@ -73,8 +75,8 @@ const begin = async (dataDir: string, loadDataDir: Blob | undefined) => {
   const unfinished = `${dataDir}.new`
   await rm(unfinished, { recursive: true, force: true })
   // With its parents, which PGlite leaves to others.
-  await mkdir(unfinished, { recursive: true })
-  const made = await PGlite.create({ dataDir: unfinished, ...(loadDataDir && { loadDataDir }) })
+  await mkdir(unfinished, { recursive: true, mode: 0o700 })
+  const made = await PGlite.create({ fs: new PrivateFiles(unfinished), ...(loadDataDir && { loadDataDir }) })
   await made.close()
   await rename(unfinished, dataDir)
 }

@@ -1,10 +1,11 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import * as DataDir from "@user-service/database/DataDir"
-import { Effect, FileSystem } from "effect"
+import { Effect, FileSystem, Logger } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const holder = fileURLToPath(new URL("DataDirHolder.ts", import.meta.url))
@@ -48,6 +49,49 @@ describe("hold", () => {
         "DATA_DIR /proc/nowhere/data cannot be used: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
       )
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.live("a folder is made for its owner only, with its parents", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* DataDir.hold(path)
+        const modes = yield* Effect.forEach([path, dirname(path)], (made) => fs.stat(made))
+        assert.deepStrictEqual(
+          modes.map(({ mode }) => mode & 0o777),
+          [0o700, 0o700]
+        )
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.live(
+    "a folder that an earlier release made becomes its owner's only; one with other things keeps its mode",
+    () => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ message }) => logged.push(String(message)))
+      return inDirectory((path, fs) =>
+        Effect.gen(function* () {
+          const held = Effect.andThen(
+            Effect.scoped(DataDir.hold(path)),
+            Effect.map(fs.stat(path), ({ mode }) => mode & 0o7777)
+          )
+          yield* fs.makeDirectory(`${path}/pglite`, { recursive: true })
+          yield* fs.chmod(path, 0o755)
+          assert.strictEqual(yield* held, 0o700)
+          yield* fs.writeFileString(`${path}/notes`, "")
+          yield* fs.chmod(path, 0o755)
+          assert.strictEqual(yield* held, 0o755)
+          yield* fs.chmod(path, 0o1777)
+          assert.strictEqual(yield* held, 0o1777)
+          assert.deepStrictEqual(logged, [])
+          yield* fs.chmod(path, 0o777)
+          assert.strictEqual(yield* held, 0o777)
+          assert.deepStrictEqual(logged, [
+            `DATA_DIR ${path} has mode 0777, so that others can replace what is in it: \`chmod 700 ${path}\` mends it`
+          ])
+        })
+      ).pipe(Effect.provide(Logger.layer([logger])))
+    }
   )
 
   it.live("a folder that another process holds is refused, under that one's number", () =>

@@ -7,7 +7,7 @@ import { SqlClient } from "effect/sql"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -40,6 +40,33 @@ describe("a database that is kept", () => {
         assert.deepStrictEqual(yield* opened, [{ one: 1 }])
       }),
     60_000
+  )
+
+  it.live("is for its owner only, what is added later too, and what an earlier release left open to others", () =>
+    Effect.gen(function* () {
+      const dataDir = join(yield* folder, "not", "there")
+      const opened = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
+        Effect.provide(SqlClient.SqlClient.use(use), PgLite.layer({ dataDir }))
+      const openToOthers = Effect.promise(async () => {
+        const paths = ["..", ".", ...(await readdir(dataDir, { recursive: true }))]
+        const modes = await Promise.all(paths.map(async (path) => (await stat(join(dataDir, path))).mode))
+        assert.isAbove(paths.length, 900)
+        return paths.filter((_, index) => ((modes[index] ?? 0) & 0o077) !== 0)
+      })
+      yield* opened((sql) =>
+        Effect.gen(function* () {
+          yield* sql`create table names (name text primary key, more text)`
+          yield* sql`insert into names select i, repeat('more', 1000) from generate_series(1, 1000) as i`
+          yield* sql`create database another`
+          yield* sql`checkpoint`
+          assert.deepStrictEqual(yield* openToOthers, [])
+        })
+      )
+      assert.deepStrictEqual(yield* openToOthers, [])
+      for (const path of ["PG_VERSION", "base", "."]) yield* Effect.promise(() => chmod(join(dataDir, path), 0o755))
+      assert.deepStrictEqual(yield* opened((sql) => sql`select count(*)::int as count from names`), [{ count: 1000 }])
+      assert.deepStrictEqual(yield* openToOthers, [])
+    })
   )
 
   it.live("has what was committed when its folder, which need not have been there, is opened again", () =>

@@ -1,14 +1,14 @@
 import { Effect, FileSystem, type PlatformError, Predicate } from "effect"
 
 /**
- * Makes the folder, and its parents where they are missing, one after the other. A recursive `makeDirectory` would never end
+ * Makes the folder, and its parents where they are missing, one after the other, each for its owner only (mode 0700). A recursive `makeDirectory` would never end
  * where the system says that a parent is missing and yet does not let it be made, as Linux does under `/proc`.
  */
 export const makeFolder = (path: string): Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (files) => make(files, path))
 
 const make = (files: FileSystem.FileSystem, path: string): Effect.Effect<void, PlatformError.PlatformError> => {
-  const own = Effect.catch(files.makeDirectory(path), (error) =>
+  const own = Effect.catch(files.makeDirectory(path, { mode: 0o700 }), (error) =>
     error.reason._tag === "AlreadyExists" ? failUnlessFolder(files, path, error) : Effect.fail(error)
   )
   const parent = parentOf(path)

@@ -15,7 +15,7 @@ import {
 } from "effect"
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
 import { dirname, join } from "node:path"
-import { follow, KeysUnreadable, readText, unusable } from "./KeyFile.ts"
+import { type Exposed, exposureOf, follow, KeysUnreadable, makeJudge, readText, unusable } from "./KeyFile.ts"
 import * as KeySet from "./KeySet.ts"
 
 /** A key ready for use. */
@@ -40,6 +40,7 @@ export interface KeysSettings {
   readonly path: string
   /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
   readonly create: boolean
+  readonly exposed: Exposed
   /** How often to look for a change; a second when absent. */
   readonly pollInterval?: Duration.Input | undefined
 }
@@ -55,20 +56,23 @@ export class Keys extends Context.Service<
   }
 >()("@user-service/security/Keys") {
   /**
-   * Keys from a file, read again when it changes. A file that has become unreadable leaves the last good keys in force and
-   * is logged once; at the start it is an error.
+   * Keys from a file, read again when it changes. A file that has become unreadable, or open to others, leaves the last good
+   * keys in force and is logged once; at the start it is an error.
    */
   static readonly layerFile = (settings: KeysSettings): Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem> =>
     Layer.effect(
       Keys,
       Effect.gen(function* () {
         if (settings.create) yield* createIfAbsent(settings.path)
-        const file = fileAt(settings.path)
+        const file = { ...fileAt(settings.path), exposed: settings.exposed }
         const text = yield* readText(file, ": `npm run cli -- keys rotate` makes it")
+        const judge = makeJudge(file)
+        yield* judge
         const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
         yield* Effect.forkScoped(
           follow({
             file,
+            judge,
             first: text,
             pollInterval: settings.pollInterval,
             what: "signing keys",
@@ -104,22 +108,26 @@ const fileAt = (path: string) => ({ path, setting: "JWT_KEYS_FILE, else jwt-keys
 
 /**
  * Publishes a next access key in the file, see {@link KeySet.rotate}; running processes take it up by themselves.
- * The file is replaced whole or not at all.
+ * The file is replaced whole or not at all; of a link it is the target. Whatever its mode was, others cannot read the new one.
  */
 export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, accessLifetimeSeconds: number) {
   const { set } = yield* Effect.flatMap(readText(fileAt(path)), (text) => load(path, text))
   const next = KeySet.makeKeyPair()
   const now = yield* nowSeconds
   const rotated = KeySet.rotate(set, next, { now, accessLifetimeSeconds })
-  yield* write(path, rotated, (fs, from) =>
+  const fs = yield* FileSystem.FileSystem
+  const target = yield* Effect.mapError(fs.realPath(path), unusable(fileAt(path), "cannot be written"))
+  yield* write(target, rotated, (fs, from) =>
     // Whoever rotates, it stays the file of whom the service runs as.
-    Effect.andThen(keepOwner(fs, path, from), fs.rename(from, path))
+    Effect.andThen(keepOwner(fs, target, from), fs.rename(from, target))
   )
   return { kid: next.kid, signsFrom: now + KeySet.jwksMaxAgeSeconds }
 })
 
+// And its group's to read where it was: the service may run in that group alone.
 const keepOwner = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string, successor: string) {
-  const { gid, uid } = yield* fs.stat(path)
+  const { gid, mode, uid } = yield* fs.stat(path)
+  if (exposureOf(mode) === undefined && (mode & 0o040) !== 0) yield* fs.chmod(successor, 0o640)
   if (Option.isSome(uid) && Option.isSome(gid)) yield* fs.chown(successor, uid.value, gid.value)
 })
 

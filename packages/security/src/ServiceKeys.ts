@@ -16,7 +16,7 @@ import {
   Schema
 } from "effect"
 import { hash, timingSafeEqual } from "node:crypto"
-import { follow, KeysUnreadable, readText } from "./KeyFile.ts"
+import { type Exposed, follow, KeysUnreadable, makeJudge, readText } from "./KeyFile.ts"
 
 /** A key as the settings name it: it has every scope, and no end. */
 export interface NamedKey {
@@ -56,11 +56,11 @@ export class ServiceKeys extends Context.Service<
   }
 >()("@user-service/security/ServiceKeys") {
   /**
-   * Keys from the settings, and from a file that is read again when it changes. A file that has become unreadable leaves
-   * the last good keys in force and is logged once; at the start it is an error.
+   * Keys from the settings, and from a file that is read again when it changes. A file that has become unreadable, or open to
+   * others, leaves the last good keys in force and is logged once; at the start it is an error.
    */
   static readonly layer = (
-    settings: ServiceKeysSettings
+    settings: ServiceKeysSettings & { readonly exposed: Exposed }
   ): Layer.Layer<ServiceKeys, KeysUnreadable, FileSystem.FileSystem> =>
     Layer.effect(
       ServiceKeys,
@@ -68,16 +68,18 @@ export class ServiceKeys extends Context.Service<
         const named = settings.named.map(held)
         let all: ReadonlyArray<HeldKey> = named
         if (Option.isSome(settings.file)) {
-          const file = { path: settings.file.value, setting: "SERVICE_API_KEYS_FILE" }
+          const file = { path: settings.file.value, setting: "SERVICE_API_KEYS_FILE", exposed: settings.exposed }
           const take = Effect.fnUntraced(function* (text: string) {
             const read = parse(text, named)
             if (Result.isFailure(read)) return yield* new KeysUnreadable({ ...file, problem: read.failure })
             all = read.success
           })
           const first = yield* readText(file)
+          const judge = makeJudge(file)
+          yield* judge
           yield* take(first)
           const { pollInterval } = settings
-          yield* Effect.forkScoped(follow({ file, first, pollInterval, what: "service keys", take }))
+          yield* Effect.forkScoped(follow({ file, judge, first, pollInterval, what: "service keys", take }))
         }
         return { authenticate: (key) => authenticate(() => all, key) }
       })

@@ -1,6 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { config, Keys, rotateFile } from "@user-service/security/Keys"
+import type { Exposed } from "@user-service/security/KeyFile"
 import * as KeySet from "@user-service/security/KeySet"
 import { ConfigProvider, Context, Effect, FileSystem, Layer, Logger, Option, Stream } from "effect"
 
@@ -12,8 +13,8 @@ const inDirectory = <A, E>(
     return yield* test(`${yield* fs.makeTempDirectoryScoped()}/data/keys.json`, fs)
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
 
-const open = (path: string, create: boolean) =>
-  Effect.map(Layer.build(Keys.layerFile({ path, create, pollInterval: "5 millis" })), (context) =>
+const open = (path: string, create: boolean, exposed: Exposed = "refuse") =>
+  Effect.map(Layer.build(Keys.layerFile({ path, create, exposed, pollInterval: "5 millis" })), (context) =>
     Context.get(context, Keys)
   )
 
@@ -124,7 +125,7 @@ describe("layerFile", () => {
         yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
         assert.strictEqual(keys.current(), good)
         const mended = KeySet.rotate(good.set, KeySet.makeKeyPair(), { now: 0, accessLifetimeSeconds: 1 })
-        yield* fs.writeFileString(path, KeySet.format(mended))
+        yield* fs.writeFileString(path, KeySet.format(mended), { mode: 0o600 })
         assert.deepStrictEqual((yield* Effect.map(rotatedRing(keys), Option.getOrThrow)).set, mended)
         assert.deepStrictEqual(logged, [
           `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set; the last good keys stay in force`,
@@ -135,7 +136,136 @@ describe("layerFile", () => {
   })
 })
 
+const where = "(JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR)"
+
+describe("a key file that others can read or write", () => {
+  it.effect.each([
+    [0o604, "every user of the machine can read it"],
+    [0o644, "every user of the machine can read it"],
+    [0o602, "every user of the machine can write it"],
+    [0o666, "every user of the machine can write it"],
+    [0o620, "its group can write it"],
+    [0o660, "its group can write it"]
+  ] as const)("of mode %o is refused at the start, with what mends it", ([mode, reason]) =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        yield* fs.chmod(path, mode)
+        const { message } = yield* Effect.flip(open(path, false))
+        const octal = mode.toString(8)
+        assert.strictEqual(
+          message,
+          `The key file ${path} ${where} has mode 0${octal}, so that ${reason}: \`chmod 600 ${path}\` mends it`
+        )
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect.each([0o600, 0o400, 0o440, 0o640])("of mode %o is not: its group may read it", (mode) =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        yield* fs.chmod(path, mode)
+        yield* open(path, false)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect("behind a link it is the target that is judged, as in a mounted secret", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        yield* fs.symlink(path, `${path}.link`)
+        yield* open(`${path}.link`, false)
+        yield* fs.chmod(path, 0o644)
+        assert.match((yield* Effect.flip(open(`${path}.link`, false))).message, / has mode 0644, /)
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect(
+    "is made its owner's only where it was made by the service, and used with a warning where it was not",
+    () => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
+      return inDirectory((path, fs) =>
+        Effect.gen(function* () {
+          const modeOf = Effect.map(fs.stat(path), ({ mode }) => mode & 0o777)
+          yield* open(path, true)
+          yield* fs.chmod(path, 0o644)
+          const sentence =
+            `The key file ${path} ${where} has mode 0644, so that every user of the machine can read it: ` +
+            `\`chmod 600 ${path}\` mends it`
+          yield* open(path, true, "warn")
+          assert.deepStrictEqual([yield* modeOf, logged], [0o644, [`Warn: ${sentence}`]])
+          yield* open(path, true, "mend")
+          assert.deepStrictEqual([yield* modeOf, logged.slice(1)], [0o600, [`Warn: ${sentence}, which was done`]])
+        }).pipe(Effect.scoped)
+      ).pipe(Effect.provide(Logger.layer([logger])))
+    }
+  )
+
+  it.live("once it runs leaves the last good keys in force, is logged once, and mends", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Error") logged.push(String(message))
+    })
+    return inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        const keys = yield* open(path, true)
+        const good = keys.current()
+        yield* fs.chmod(path, 0o644)
+        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 0 }))
+        const planted = KeySet.rotate(good.set, KeySet.makeKeyPair(), { now: 0, accessLifetimeSeconds: 1 })
+        yield* fs.writeFileString(path, KeySet.format(planted))
+        yield* fs.rename(path, `${path}.taken`)
+        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
+        assert.strictEqual(keys.current(), good)
+        yield* fs.rename(`${path}.taken`, path)
+        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 2 }))
+        assert.strictEqual(keys.current(), good)
+        yield* fs.chmod(path, 0o600)
+        assert.deepStrictEqual((yield* Effect.map(rotatedRing(keys), Option.getOrThrow)).set, planted)
+        const [first, , third] = logged
+        assert.strictEqual(first, third)
+        assert.strictEqual(
+          first,
+          `The key file ${path} ${where} has mode 0644, so that every user of the machine can read it: ` +
+            `\`chmod 600 ${path}\` mends it; the last good keys stay in force`
+        )
+      }).pipe(Effect.scoped)
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
+})
+
 describe("rotateFile", () => {
+  it.effect("a file that others can read becomes its owner's only, one that its group may read stays so", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        const modes: Array<number> = []
+        for (const mode of [0o644, 0o660, 0o640, 0o440, 0o400]) {
+          yield* fs.chmod(path, mode)
+          yield* rotateFile(path, 3600)
+          modes.push((yield* fs.stat(path)).mode & 0o777)
+        }
+        assert.deepStrictEqual(modes, [0o600, 0o600, 0o640, 0o640, 0o600])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect("behind a link it is the target that is replaced", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* open(path, true)
+        yield* fs.symlink(path, `${path}.link`)
+        const { kid } = yield* rotateFile(`${path}.link`, 3600)
+        assert.strictEqual(yield* fs.readLink(`${path}.link`), path)
+        assert.include(yield* fs.readFileString(path), kid)
+      }).pipe(Effect.scoped)
+    )
+  )
+
   it.effect("the file stays its owner's only", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
+import type { Exposed } from "@user-service/security/KeyFile"
 import { config, type NamedKey, ServiceKeys, weaknesses } from "@user-service/security/ServiceKeys"
 import {
   ConfigProvider,
@@ -21,9 +22,11 @@ const key = "Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 const other = "mT9wZ5rN8cB1dF6gH4jL0sVq3uYp7xK2"
 const named = (name: string, text: string): NamedKey => ({ name, key: Redacted.make(text) })
 
-const open = (keys: ReadonlyArray<NamedKey>, file?: string) =>
+const open = (keys: ReadonlyArray<NamedKey>, file?: string, exposed: Exposed = "refuse") =>
   Effect.map(
-    Layer.build(ServiceKeys.layer({ named: keys, file: Option.fromUndefinedOr(file), pollInterval: "5 millis" })),
+    Layer.build(
+      ServiceKeys.layer({ named: keys, file: Option.fromUndefinedOr(file), exposed, pollInterval: "5 millis" })
+    ),
     (context) => Context.get(context, ServiceKeys)
   )
 
@@ -44,7 +47,7 @@ const inFile = <A, E>(
       const write = (keys: unknown) =>
         // Whole or not at all.
         fs
-          .writeFileString(`${path}.next`, JSON.stringify(keys))
+          .writeFileString(`${path}.next`, JSON.stringify(keys), { mode: 0o600 })
           .pipe(Effect.andThen(fs.rename(`${path}.next`, path)), Effect.orDie)
       yield* write(keys)
       return yield* test(path, write)
@@ -132,6 +135,27 @@ describe("ServiceKeys", () => {
       })
     ).pipe(Effect.provide(Logger.layer([logger])))
   })
+
+  it.effect(
+    "a file that every user of the machine can change is refused, or used with a warning outside production",
+    () => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ message }) => logged.push(String(message)))
+      return inFile([entry(key)], (path) =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          yield* fs.chmod(path, 0o666)
+          const sentence =
+            `The key file ${path} (SERVICE_API_KEYS_FILE) has mode 0666, so that every user of the machine can write it: ` +
+            `\`chmod 600 ${path}\` mends it`
+          assert.strictEqual((yield* Effect.flip(open([], path))).message, sentence)
+          assert.deepStrictEqual(logged, [])
+          yield* (yield* open([], path, "warn")).authenticate(key)
+          assert.deepStrictEqual(logged, [sentence])
+        })
+      ).pipe(Effect.provide(Logger.layer([logger])))
+    }
+  )
 
   it.effect("a file that is no list of keys is an error at the start, and shows nothing of what is in it", () =>
     Effect.gen(function* () {

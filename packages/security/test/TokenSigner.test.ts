@@ -15,7 +15,7 @@ const keysInFile = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
-    return Keys.layerFile({ path: `${directory}/keys.json`, create: true })
+    return Keys.layerFile({ path: `${directory}/keys.json`, create: true, exposed: "refuse" })
   })
 ).pipe(Layer.provide(NodeFileSystem.layer))
 
@@ -33,7 +33,7 @@ describe("rotation", () => {
       const fs = yield* FileSystem.FileSystem
       const path = `${yield* fs.makeTempDirectoryScoped()}/keys.json`
       yield* fs.writeFileString(path, KeySet.format(set), { mode: 0o600 })
-      return Keys.layerFile({ path, create: false })
+      return Keys.layerFile({ path, create: false, exposed: "refuse" })
     })
   ).pipe(Layer.provide(NodeFileSystem.layer))
   const signer = TokenSigner.layer({ algorithm: "EdDSA", issuer: "a", audience: "b" }).pipe(Layer.provide(rotated))

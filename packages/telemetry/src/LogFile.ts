@@ -20,7 +20,7 @@ export class LogFileUnusable extends Schema.TaggedError<LogFileUnusable>()("LogF
   }
 }
 
-/** Fails where the file cannot be opened; makes it, and its folder, where absent. */
+/** Fails where the file cannot be opened; makes it, and its folder, where absent, for its owner only. */
 export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
   Effect.tryPromise({
     try: async () => {
@@ -33,7 +33,7 @@ export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
 
 const openFile = async (path: string): Promise<FileHandle> => {
   await makeFolder(dirname(path))
-  return await open(path, "a", 0o640)
+  return await open(path, "a", 0o600)
 }
 
 // Parents one after the other: Node's recursive mkdir never ends where the system says that a parent is missing and yet does
@@ -50,7 +50,7 @@ const makeFolder = async (path: string): Promise<void> => {
 }
 
 const mkdirUnlessThere = (path: string): Promise<void> =>
-  mkdir(path).catch((error: unknown) => {
+  mkdir(path, 0o700).catch((error: unknown) => {
     // Where a file is there, it is the opening that fails.
     if (codeOf(error) !== "EEXIST") throw error
   })
@@ -120,7 +120,7 @@ export const make = Effect.fnUntraced(function* (
   const onExit = () => {
     try {
       const text = take()
-      if (text !== "") appendFileSync(path, text)
+      if (text !== "") appendFileSync(path, text, { mode: 0o600 })
     } catch (error) {
       failed(error)
     }

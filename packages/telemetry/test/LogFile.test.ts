@@ -3,9 +3,9 @@ import * as LogFile from "@user-service/telemetry/LogFile"
 import * as Logs from "@user-service/telemetry/Logs"
 import { Effect, Exit, Layer, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import process from "node:process"
 
 const folder = Effect.acquireRelease(
@@ -120,6 +120,15 @@ describe("LogFile", () => {
       assert.strictEqual(complaints.length, 1)
       assert.include(complaints[0], path)
       assert.match(read(path), /(^|\n)back\n$/)
+    })
+  )
+
+  it.effect("the file and its folder are made for their owner only", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "deep", "logs", "x.log")
+      yield* LogFile.check(path)
+      const modes = [path, dirname(path), dirname(dirname(path))].map((made) => statSync(made).mode & 0o777)
+      assert.deepStrictEqual(modes, [0o600, 0o700, 0o700])
     })
   )
 

@@ -14,7 +14,10 @@ interface Compared {
   readonly ratio: number
 }
 
-/** Measures both by turns, A B A B, so that what else the machine does falls on both. The first turn warms up. */
+/**
+ * Measures both by turns, A B B A, so that what else the machine does falls on both, and neither always comes first. The
+ * first turn warms up.
+ */
 export const compare = Effect.fnUntraced(function* <E, R>(
   rounds: number,
   ours: Effect.Effect<number, E, R>,
@@ -22,7 +25,11 @@ export const compare = Effect.fnUntraced(function* <E, R>(
 ) {
   yield* ours
   yield* baseline
-  const pairs = yield* Effect.forEach(Array.from({ length: rounds }), () => Effect.all([ours, baseline]))
+  const pairs = yield* Effect.forEach(Array.from({ length: rounds }), (_, round) =>
+    round % 2 === 0
+      ? Effect.all([ours, baseline])
+      : Effect.map(Effect.all([baseline, ours]), ([b, a]) => [a, b] as const)
+  )
   return {
     ours: median(pairs.map(([a]) => a)),
     baseline: median(pairs.map(([, b]) => b)),

@@ -37,10 +37,14 @@ const loads: ReadonlyArray<{
 export const against = Effect.gen(function* () {
   const bench = yield* Bench
   if (Option.isNone(bench.against)) return yield* new NoOtherBuild()
-  const redis = new URL(bench.redisUrl)
-  // A numbered database of its own, so that neither build meets the other's keys.
-  redis.pathname = "/1"
-  const other = yield* startService(bench.against.value, { ...bench, redisUrl: redis.href })
+  // Both are started alike, on databases of their own, PostgreSQL's and Redis's numbered ones: neither meets the other's keys.
+  const start = (script: string, redisDatabase: number) => {
+    const redis = new URL(bench.redisUrl)
+    redis.pathname = `/${redisDatabase}`
+    return startService(script, { ...bench, redisUrl: redis.href })
+  }
+  const ours = yield* start(bench.serviceScript, 1)
+  const other = yield* start(bench.against.value, 2)
   const rateOf = (
     { service, users }: RunningService,
     clientsOf: (users: ReadonlyArray<User>) => ReadonlyArray<Client>
@@ -49,7 +53,7 @@ export const against = Effect.gen(function* () {
     return closedRate({ url: service.url, seconds: bench.seconds, clients })
   }
   return yield* Effect.forEach(loads, ({ clients, measure }) =>
-    Effect.map(compare(bench.rounds, rateOf(bench, clients), rateOf(other, clients)), (compared): Figure => ({
+    Effect.map(compare(bench.rounds, rateOf(ours, clients), rateOf(other, clients)), (compared): Figure => ({
       id: "against",
       measure: `${measure}, over the other build's`,
       unit: "a second",

@@ -7,23 +7,29 @@ import * as Accounts from "./Accounts.ts"
 import * as Database from "./Database.ts"
 import * as NewPassword from "./NewPassword.ts"
 
+/** The accounts of the database that the environment names. */
+export const layer = Layer.provideMerge(Accounts.layer, Database.layer)
+
 /** Creates a user with `is_staff` and prints the id. */
-export const run = Effect.fnUntraced(
-  function* ({ email, username }: { readonly email: Email; readonly username: Option.Option<Username> }) {
-    yield* requireMigrated
-    const password = yield* NewPassword.read
-    const accounts = yield* StaffAccounts
-    const id = yield* accounts.create({
-      email,
-      password,
-      username,
-      firstName: "",
-      lastName: "",
-      phoneNumber: null,
-      emailEnabled: true,
-      pushEnabled: true
-    })
-    yield* Console.log(`Created superuser ${email} with id ${id}`)
-  },
-  Effect.provide(Layer.provideMerge(Accounts.layer, Database.layer))
-)
+export const run = Effect.fnUntraced(function* ({
+  email,
+  username
+}: {
+  readonly email: Email
+  readonly username: Option.Option<Username>
+}) {
+  yield* requireMigrated
+  const password = yield* NewPassword.read
+  const accounts = yield* StaffAccounts
+  const id = yield* accounts.create({
+    email,
+    password,
+    username,
+    firstName: "",
+    lastName: "",
+    phoneNumber: null,
+    emailEnabled: true,
+    pushEnabled: true
+  })
+  yield* Console.log(`Created superuser ${email} with id ${id}`)
+})

@@ -1,6 +1,6 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { Array, Console, Effect } from "effect"
-import { counted, findSome, layer, type Some } from "./DeadLetters.ts"
+import { counted, findSome, type Some } from "./DeadLetters.ts"
 
 /** Removes the dead letters that are named. */
 export const run = Effect.fnUntraced(function* (named: Some) {
@@ -8,4 +8,4 @@ export const run = Effect.fnUntraced(function* (named: Some) {
   const letters = yield* DeadLetters
   const counts = yield* Effect.forEach(Array.chunksOf(found, 500), (some) => letters.remove(some.map(({ id }) => id)))
   yield* Console.log(`${counted(counts.reduce((sum, count) => sum + count, 0))} discarded`)
-}, Effect.provide(layer))
+})

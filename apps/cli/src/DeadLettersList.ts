@@ -2,7 +2,7 @@ import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import type { DeadLetter, DeadLetterId } from "@user-service/domain/DeadLetter"
 import { Console, DateTime, Effect, type Option } from "effect"
-import { counted, layer, whichOf } from "./DeadLetters.ts"
+import { counted, whichOf } from "./DeadLetters.ts"
 import { oneLine } from "./Failure.ts"
 
 const lineOf = ({ id, isCut, messageId, queue, reason, receivedAt, size }: DeadLetter): string =>
@@ -47,4 +47,4 @@ export const run = Effect.fnUntraced(function* ({ bodies, limit, ...named }: Lis
   }
   const { count } = yield* letters.waiting
   yield* Console.log(`${counted(found.length)} of ${count}`)
-}, Effect.provide(layer))
+})

@@ -7,7 +7,7 @@ import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
 import * as Environment from "@user-service/domain/Environment"
 import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
-import { counted, findSome, layer, type Some } from "./DeadLetters.ts"
+import { counted, findSome, layer as deadLetters, type Some } from "./DeadLetters.ts"
 
 /** Some were not confirmed, or are not whole. */
 export class NotReplayed extends Schema.TaggedError<NotReplayed>()("NotReplayed", {
@@ -36,6 +36,9 @@ const broker = Layer.unwrap(
   })
 )
 
+/** The dead letters of the database and the broker that the environment names. */
+export const layer = Layer.merge(broker, deadLetters)
+
 // What says that it is dead: it is none any more.
 const isOfDeath = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
 
@@ -52,25 +55,22 @@ const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent)
 })
 
 /** At least once: one whose removal fails is replayed again the next time, which changes nothing. */
-export const run = Effect.fnUntraced(
-  function* (named: Some) {
-    const found = yield* findSome(named)
-    const letters = yield* DeadLetters
-    const { publishAll } = yield* Broker
-    const whole = found.filter(({ isCut }) => !isCut)
-    let replayed = 0
-    let gone = 0
-    for (const part of Array.chunksOf(whole, atOnce)) {
-      const contents = yield* letters.contents(part.map(({ id }) => id))
-      const outcomes = yield* publishAll(contents.map(letterOf))
-      const confirmed = contents.filter((_, index) => outcomes[index] === "confirmed")
-      yield* letters.remove(confirmed.map(({ id }) => id))
-      replayed += confirmed.length
-      gone += part.length - contents.length
-    }
-    const left = found.length - gone - replayed
-    if (left > 0) return yield* new NotReplayed({ replayed, left })
-    yield* Console.log(`${counted(replayed)} replayed`)
-  },
-  Effect.provide([broker, layer])
-)
+export const run = Effect.fnUntraced(function* (named: Some) {
+  const found = yield* findSome(named)
+  const letters = yield* DeadLetters
+  const { publishAll } = yield* Broker
+  const whole = found.filter(({ isCut }) => !isCut)
+  let replayed = 0
+  let gone = 0
+  for (const part of Array.chunksOf(whole, atOnce)) {
+    const contents = yield* letters.contents(part.map(({ id }) => id))
+    const outcomes = yield* publishAll(contents.map(letterOf))
+    const confirmed = contents.filter((_, index) => outcomes[index] === "confirmed")
+    yield* letters.remove(confirmed.map(({ id }) => id))
+    replayed += confirmed.length
+    gone += part.length - contents.length
+  }
+  const left = found.length - gone - replayed
+  if (left > 0) return yield* new NotReplayed({ replayed, left })
+  yield* Console.log(`${counted(replayed)} replayed`)
+})

@@ -5,15 +5,16 @@ import { Storage } from "@user-service/database/Storage"
 import { Console, DateTime, Layer, Effect } from "effect"
 import * as Database from "./Database.ts"
 
-const layer = Replays.layer.pipe(Layer.provide([OutboxRepo.layer, Storage.layer]))
+/** {@link Replays}, over the database that the environment names. */
+export const layer = Replays.layer.pipe(
+  Layer.provide([OutboxRepo.layer, Storage.layer]),
+  Layer.provideMerge(Database.layer)
+)
 
 /** Marks the events since then as unpublished, for the worker to publish again. */
-export const run = Effect.fnUntraced(
-  function* ({ since }: { readonly since: DateTime.Utc }) {
-    yield* requireMigrated
-    const replays = yield* Replays
-    const count = yield* replays.since(since)
-    yield* Console.log(`${count} events since ${DateTime.formatIso(since)} wait to be published again`)
-  },
-  Effect.provide(Layer.provideMerge(layer, Database.layer))
-)
+export const run = Effect.fnUntraced(function* ({ since }: { readonly since: DateTime.Utc }) {
+  yield* requireMigrated
+  const replays = yield* Replays
+  const count = yield* replays.since(since)
+  yield* Console.log(`${count} events since ${DateTime.formatIso(since)} wait to be published again`)
+})

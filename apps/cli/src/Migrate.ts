@@ -2,7 +2,6 @@ import * as EmailCanonicals from "@user-service/database/EmailCanonicals"
 import * as Migrations from "@user-service/database/Migrations"
 import { Console, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import * as Database from "./Database.ts"
 
 /** Safe to run again, and in several places at once: see {@link Migrations.run}. */
 export const run = Effect.fnUntraced(function* () {
@@ -15,4 +14,4 @@ export const run = Effect.fnUntraced(function* () {
         "it can log in by exactly this spelling only"
     )
   }
-}, Effect.provide(Database.layer))
+})

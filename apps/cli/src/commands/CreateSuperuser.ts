@@ -1,7 +1,7 @@
 import { Username } from "@user-service/domain/User"
 import { EmailInput } from "@user-service/schema/Input"
 import { Command, Flag } from "effect/cli"
-import { load } from "./Program.ts"
+import { load, loadLayer } from "./Program.ts"
 
 /** A user with `is_staff`, who may administer others. */
 export const createSuperuser = Command.make(
@@ -25,5 +25,6 @@ export const createSuperuser = Command.make(
   Command.withExamples([
     { command: "cli create-superuser --email ada@example.com", description: "Ask for the password" },
     { command: "cli create-superuser --email ada@example.com <password.txt", description: "Read the password" }
-  ])
+  ]),
+  Command.provide(loadLayer(() => import("../CreateSuperuser.ts")))
 )

@@ -1,7 +1,7 @@
 import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { load } from "./Program.ts"
+import { load, loadLayer } from "./Program.ts"
 
 const most = 10_000
 
@@ -26,6 +26,8 @@ const some = {
   limit: limitOf(most)
 }
 
+const services = loadLayer(() => import("../DeadLetters.ts"))
+
 /** How much of each body is shown. */
 const shownBytes = 2000
 
@@ -49,7 +51,8 @@ export const deadLettersList = Command.make(
   Command.withShortDescription("List them"),
   Command.withExamples([
     { command: "cli dead-letters list --reason unknown_notification", description: "Those of one reason" }
-  ])
+  ]),
+  Command.provide(services)
 )
 
 export const deadLettersReplay = Command.make(
@@ -62,7 +65,8 @@ export const deadLettersReplay = Command.make(
       "wrong with one makes it a dead letter again. Safe to run again: what is told twice comes to the same."
   ),
   Command.withShortDescription("Try them once more"),
-  Command.withExamples([{ command: "cli dead-letters replay --all", description: "Everything that waits" }])
+  Command.withExamples([{ command: "cli dead-letters replay --all", description: "Everything that waits" }]),
+  Command.provide(loadLayer(() => import("../DeadLettersReplay.ts")))
 )
 
 export const deadLettersDiscard = Command.make(
@@ -72,5 +76,8 @@ export const deadLettersDiscard = Command.make(
 ).pipe(
   Command.withDescription("Removes dead letters for good."),
   Command.withShortDescription("Remove them for good"),
-  Command.withExamples([{ command: "cli dead-letters discard --reason undecodable", description: "All of one reason" }])
+  Command.withExamples([
+    { command: "cli dead-letters discard --reason undecodable", description: "All of one reason" }
+  ]),
+  Command.provide(services)
 )

@@ -1,6 +1,6 @@
 import { Rfc3339 } from "@user-service/domain/Rfc3339"
 import { Command, Flag } from "effect/cli"
-import { load } from "./Program.ts"
+import { load, loadLayer } from "./Program.ts"
 
 /** Consumers know what they have seen by its id, which stays the same. */
 export const eventsReplay = Command.make(
@@ -21,5 +21,6 @@ export const eventsReplay = Command.make(
   Command.withShortDescription("Publish again what happened since a time"),
   Command.withExamples([
     { command: "cli events replay --since 2026-11-24T10:00:00Z", description: "Everything from that moment on" }
-  ])
+  ]),
+  Command.provide(loadLayer(() => import("../EventsReplay.ts")))
 )

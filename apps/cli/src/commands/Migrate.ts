@@ -1,5 +1,5 @@
 import { Command } from "effect/cli"
-import { load } from "./Program.ts"
+import { load, loadLayer } from "./Program.ts"
 
 /** Brings the database to the newest schema. */
 export const migrate = Command.make(
@@ -13,5 +13,6 @@ export const migrate = Command.make(
       "The database is named by DATABASE_URL, or DB_HOST with DB_PORT, DB_NAME, DB_USER and DB_PASSWORD; without one it " +
       "is the embedded one in DATA_DIR, which no other process may be using, and never in production."
   ),
-  Command.withShortDescription("Bring the database to the newest schema")
+  Command.withShortDescription("Bring the database to the newest schema"),
+  Command.provide(loadLayer(() => import("../Database.ts")))
 )

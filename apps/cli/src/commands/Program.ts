@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 
 /** What a command does, in a module of its own. */
 interface Program<Input, A, E, R> {
@@ -13,3 +13,7 @@ export const load =
   <Input, A, E, R>(program: () => Promise<Program<Input, A, E, R>>) =>
   (input: Input): Effect.Effect<A, E, R> =>
     Effect.flatMap(Effect.promise(program), ({ run }) => run(input))
+
+/** The services of a program, loaded when the command runs. */
+export const loadLayer = <A, E, R>(services: () => Promise<{ readonly layer: Layer.Layer<A, E, R> }>) =>
+  Layer.unwrap(Effect.map(Effect.promise(services), ({ layer }) => layer))

@@ -7,7 +7,9 @@ import { Bench } from "./Bench.ts"
 import { Figure } from "./Figure.ts"
 import { against, type NoOtherBuild } from "./measures/Against.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
+import { commands } from "./measures/Commands.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
+import { idle } from "./measures/Idle.ts"
 import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
 import { outboxRelay } from "./measures/OutboxRelay.ts"
@@ -38,6 +40,8 @@ const measures = {
   P11: () => resolutions,
   P12: () => starts,
   P13: (minutes: number) => memory(minutes),
+  P15: () => idle,
+  commands: () => commands,
   outage: () => brokerOutage,
   telemetry: () => telemetry
 } satisfies Record<string, Run>

@@ -22,7 +22,8 @@ export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { what:
   }
 }
 
-const freePort = async (): Promise<number> => {
+/** A TCP port that nothing listens on. */
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
@@ -41,7 +42,8 @@ const connectWhenUp = async (url: URL, until: number): Promise<Connection | unde
   return undefined
 }
 
-const awaitReady = async (url: URL, path: string): Promise<boolean> => {
+/** Whether the path answers 200 within 30 seconds. */
+export const awaitReady = async (url: URL, path: string): Promise<boolean> => {
   const until = performance.now() + 30_000
   const connection = await connectWhenUp(url, until)
   if (connection === undefined) return false
@@ -69,6 +71,7 @@ const stopped = async (child: ChildProcess, signal: NodeJS.Signals): Promise<num
 export const start = Effect.fnUntraced(function* (options: {
   readonly what: string
   readonly script: string
+  readonly args?: ReadonlyArray<string>
   readonly environment: Readonly<Record<string, string>>
   readonly readyPath: string
 }) {
@@ -77,7 +80,7 @@ export const start = Effect.fnUntraced(function* (options: {
   const started = performance.now()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [options.script], {
+      spawn(process.execPath, [options.script, ...(options.args ?? [])], {
         stdio: ["ignore", "ignore", "inherit"],
         env: { ...options.environment, PORT: String(port), WORKER_PORT: String(port), HOST: "127.0.0.1" }
       })
@@ -98,4 +101,15 @@ export const start = Effect.fnUntraced(function* (options: {
 export const residentBytes = (pid: number): number => {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
   return Number(kilobytes) * 1024
+}
+
+// What Linux counts CPU time in, whatever the kernel's own ticks are (proc(5), USER_HZ).
+const ticksPerSecond = 100
+
+/** The CPU time that a process has taken so far, its system calls included. */
+export const cpuSeconds = (pid: number): number => {
+  // The second field is the name in parentheses, which may hold anything.
+  const [, fields = ""] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? []
+  const [userTicks, systemTicks] = fields.split(" ").slice(11, 13)
+  return (Number(userTicks) + Number(systemTicks)) / ticksPerSecond
 }

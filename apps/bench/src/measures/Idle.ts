@@ -1,0 +1,51 @@
+import { Effect } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Bench } from "../Bench.ts"
+import type { Figure } from "../Figure.ts"
+import { cpuSeconds, start } from "../Processes.ts"
+import * as Worker from "../Worker.ts"
+
+const root = join(import.meta.dirname, "../../../..")
+
+// What a start leaves behind, such as code to compile and memory to give back, is over by then.
+const settled = "40 seconds"
+const watched = 60
+
+// The CPU time that each process takes, as a share of one core.
+const shares = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {
+  yield* Effect.sleep(settled)
+  const before = pids.map(cpuSeconds)
+  yield* Effect.sleep(`${watched} seconds`)
+  return pids.map((pid, index) => (cpuSeconds(pid) - (before[index] ?? Number.NaN)) / watched)
+})
+
+const dataDir = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-idle-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** P15. */
+export const idle = Effect.gen(function* () {
+  const { environment, serviceScript } = yield* Bench
+  const standalone = yield* start({
+    what: "The one-process program",
+    script: join(root, "infra/run.mjs"),
+    args: ["standalone"],
+    environment: { DATA_DIR: yield* dataDir, LOG_FORMAT: "json" },
+    readyPath: "/health/ready"
+  })
+  const api = yield* start({ what: "An API", script: serviceScript, environment, readyPath: "/health/ready" })
+  const worker = yield* Worker.start
+  const names = ["`npm start`", "an API", "a worker"]
+  return (yield* shares([standalone.pid, api.pid, worker.pid])).map((share, index): Figure => ({
+    id: "P15",
+    measure: `CPU of ${names[index]} with nothing to do, over one core`,
+    unit: "% of a core",
+    goal: { must: 0.005, aim: 0.001, better: "lower" },
+    ours: share * 100,
+    baseline: 100,
+    ratio: share
+  }))
+}).pipe(Effect.scoped)

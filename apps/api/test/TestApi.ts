@@ -11,7 +11,7 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Postgres from "@user-service/database/Postgres"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Logs from "@user-service/telemetry/Logs"
-import { Clock, ConfigProvider, Context, Duration, Effect, FileSystem, Layer, Redacted } from "effect"
+import { Clock, ConfigProvider, Context, Duration, Effect, FileSystem, Layer, Metric, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import { SqlClient, type SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
@@ -161,7 +161,8 @@ const over = (settings: ApiSettings, engines: { readonly database: Database; rea
         Layer.provide(Engines.layer(settings)),
         Layer.provide([engines.database, engines.caches]),
         Layer.provide(Logs.layer(settings.logs, output)),
-        Layer.provide(Layer.succeed(Clock.Clock, clock))
+        // Test files share a process, but not what they count.
+        Layer.provide([Layer.succeed(Clock.Clock, clock), Layer.succeed(Metric.MetricRegistry, new Map())])
       )
     })
   )

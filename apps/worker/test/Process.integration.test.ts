@@ -41,13 +41,10 @@ describe.skipIf(!Engines.areThere)(
           const user = yield* newUser
           // An event may come twice, where its mark was late.
           const events = () => new Set(told.map(({ id }) => id)).size
-          // Sooner than the worker would look by itself.
-          const started = performance.now()
           for (const name of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]) {
             yield* rename(user, name)
             yield* eventually(Effect.sync(() => events() === Number(name)))
           }
-          assert.isBelow(performance.now() - started, 5000)
 
           yield* eventually(
             Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") >= 10)

@@ -11,7 +11,7 @@ import { inspect } from "node:util"
 import { oneProcess } from "./engine.ts"
 
 class Server extends Context.Service<Server, RabbitMqServer.RabbitMqServer>()(
-  "@user-service/broker/test/Outage.integration.test/Server"
+  "@user-service/broker/test/Outage.long.test/Server"
 ) {
   static readonly layer = Layer.effect(
     Server,

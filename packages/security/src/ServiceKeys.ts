@@ -13,7 +13,8 @@ import {
   Option,
   Redacted,
   Result,
-  Schema
+  Schema,
+  SchemaIssue
 } from "effect"
 import { hash, timingSafeEqual } from "node:crypto"
 import { type Exposed, follow, KeysUnreadable, makeJudge, readText } from "./KeyFile.ts"
@@ -120,10 +121,19 @@ const InFile = Schema.Array(
   })
 )
 
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+// Where the first mistake is, such as `: [1].not_after is wrong`. Text that is no JSON has no place.
+const placeOf = ({ issue }: Schema.SchemaError): string => {
+  const [first] = issuesOf(issue).issues
+  const path = (first?.path ?? []).map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")
+  return path === "" ? "" : `: ${path} is missing or wrong`
+}
+
 // Unlike what is signed with, nothing in here is a secret; but what somebody put here by mistake may be.
 const parse = (text: string, named: ReadonlyArray<HeldKey>): Result.Result<ReadonlyArray<HeldKey>, string> => {
   const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(InFile))(text)
-  if (Result.isFailure(decoded)) return Result.fail("is not a list of service keys")
+  if (Result.isFailure(decoded)) return Result.fail(`is not a list of service keys${placeOf(decoded.failure)}`)
   const keys = [
     ...named,
     ...decoded.success.map(({ name, not_after: notAfter = null, scopes, sha256 }) => ({

@@ -157,30 +157,33 @@ describe("ServiceKeys", () => {
     }
   )
 
-  it.effect("a file that is no list of keys is an error at the start, and shows nothing of what is in it", () =>
-    Effect.gen(function* () {
-      const wrong = [
-        {},
-        [entry(key, { sha256: "CANARY" })],
-        [entry(key, { scopes: ["CANARY"] })],
-        [entry(key, { not_after: "tomorrow" })],
-        [entry(key, { not_after: "2026-11-31T00:00:00Z" })],
-        [entry(key, { name: "a b" })]
-      ]
-      for (const keys of wrong) {
-        yield* inFile(keys, (path) =>
-          Effect.gen(function* () {
-            const error = yield* Effect.flip(open([], path))
-            assert.strictEqual(
-              error.message,
-              `The key file ${path} (SERVICE_API_KEYS_FILE) is not a list of service keys`
-            )
-          })
-        )
-      }
-      const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
-      assert.strictEqual(absent.message, "The key file /nowhere/keys.json (SERVICE_API_KEYS_FILE) does not exist")
-    })
+  it.effect(
+    "a file that is no list of keys is an error at the start, and names the field, and shows nothing of what is in it",
+    () =>
+      Effect.gen(function* () {
+        const wrong: ReadonlyArray<readonly [keys: unknown, place: string]> = [
+          [{}, ""],
+          [[entry(key, { sha256: "CANARY" })], ": [0].sha256 is missing or wrong"],
+          [[entry(other), entry(key, { scopes: ["CANARY"] })], ": [1].scopes[0] is missing or wrong"],
+          [[entry(key, { not_after: "tomorrow" })], ": [0].not_after is missing or wrong"],
+          [[entry(key, { not_after: "2026-11-31T00:00:00Z" })], ": [0].not_after is missing or wrong"],
+          [[entry(key, { name: "a b" })], ": [0].name is missing or wrong"],
+          [[{ name: "a" }], ": [0].sha256 is missing or wrong"]
+        ]
+        for (const [keys, place] of wrong) {
+          yield* inFile(keys, (path) =>
+            Effect.gen(function* () {
+              const error = yield* Effect.flip(open([], path))
+              assert.strictEqual(
+                error.message,
+                `The key file ${path} (SERVICE_API_KEYS_FILE) is not a list of service keys${place}`
+              )
+            })
+          )
+        }
+        const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
+        assert.strictEqual(absent.message, "The key file /nowhere/keys.json (SERVICE_API_KEYS_FILE) does not exist")
+      })
   )
 
   it.effect("a name is one key's, and a key one name's, in the file and beside the settings", () =>

@@ -580,6 +580,24 @@ describe("a full queue of password hashes", () => {
       120_000
     )
 
+    it.effect("so is a full queue of estimates of new passwords, in which no login waits", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        // Of the kind that takes longest to estimate, and easy to guess nevertheless.
+        const password = "1l!|".repeat(256)
+        const register = api.send("POST", "/api/v1/users/register/", { body: { email: freshEmail(), password } })
+        const burst = yield* atOnce(24, register)
+        assert.deepStrictEqual(new Set(burst.map(({ status }) => status)), new Set([422, 503]))
+        for (const answer of burst.filter(({ status }) => status === 503)) {
+          const after = answer.headers.get("retry-after") ?? ""
+          const message = `The password estimation is not available, try again in ${after} s`
+          assertFailure(answer, 503, "service_unavailable", message)
+        }
+        yield* api.login(person)
+      })
+    )
+
     it.effect("keeps no one who reads waiting behind those who are refused", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

@@ -2,7 +2,7 @@ import { ZxcvbnFactory } from "@zxcvbn-ts/core"
 import * as common from "@zxcvbn-ts/language-common"
 import * as english from "@zxcvbn-ts/language-en"
 
-// What the estimating thread does. It blocks, and loading it takes 200 ms and 60 MB, so only the thread imports it.
+// What the estimating thread does. It blocks, and loading it takes 300 ms and 80 MB, so only the thread imports it.
 
 /** What the estimating thread is asked. */
 export interface EstimateJob {

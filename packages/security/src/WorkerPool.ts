@@ -1,7 +1,7 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Effect, Metric, type Scope } from "effect"
 import { existsSync } from "node:fs"
-import { Worker } from "node:worker_threads"
+import { type ResourceLimits, Worker } from "node:worker_threads"
 
 /** Why a job was not done. */
 export type Refusal =
@@ -49,6 +49,8 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends Answered>(o
   readonly size: number
   readonly queueSize: number
   readonly onDepth: (waiting: number) => void
+  /** How much memory each thread may take; without, as much as V8 lets it. One that needs more dies. */
+  readonly resourceLimits?: ResourceLimits
 }): Effect.fn.Return<WorkerPool<Job, Answer>, never, Scope.Scope> {
   // A Set keeps the order of arrival and lets an interrupted job leave from the middle.
   const waiting = new Set<Waiting<Job, Answer>>()
@@ -67,7 +69,10 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends Answered>(o
 
   const start = (): Worker => {
     // The thread imports nothing of the workspace, so it needs none of the flags this process was started with.
-    const worker = new Worker(entryOf(options.worker), { execArgv: [] })
+    const worker = new Worker(entryOf(options.worker), {
+      execArgv: [],
+      ...(options.resourceLimits && { resourceLimits: options.resourceLimits })
+    })
     threads.add(worker)
     worker.on("message", (answer: Answer) => {
       meanMillis += (answer.milliseconds - meanMillis) / 8

@@ -1,5 +1,5 @@
 import { Cache } from "@user-service/cache/Cache"
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import type { RedisSettings } from "@user-service/cache/RedisConnection"
@@ -7,6 +7,6 @@ import { Layer } from "effect"
 
 /** What the service has on Redis: the cache, the limits and the places of deliveries, over one connection. */
 export const layer = (settings: RedisSettings) =>
-  Layer.mergeAll(Cache.layerRedis, RateLimits.layerRedis, Places.layerRedis).pipe(
+  Layer.mergeAll(Cache.layerRedis, RateLimits.layerRedis, Quotas.layerRedis).pipe(
     Layer.provideMerge(Redis.layer(settings))
   )

@@ -4,7 +4,7 @@ import { Engines } from "@user-service/api/health/Engines"
 import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
 import { Cache } from "@user-service/cache/Cache"
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as TestRedis from "@user-service/cache/testing/TestRedis"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -148,7 +148,7 @@ const make = (settings: ApiSettings, pass: TestApi["Service"]["pass"], lines: Re
   })
 
 type Database = Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>
-type Caches = Layer.Layer<Cache | RateLimits | Places>
+type Caches = Layer.Layer<Cache | RateLimits | Quotas>
 
 const over = (settings: ApiSettings, engines: { readonly database: Database; readonly caches: Caches }) =>
   Layer.unwrap(
@@ -180,7 +180,7 @@ export const layerEmbedded = (environment: Environment = {}) =>
   withSettings(environment, (settings) =>
     over(settings, {
       database: TestDatabase.layerPgLite,
-      caches: Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Places.layerMemory)
+      caches: Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Quotas.layerMemory)
     })
   ).pipe(Layer.provide(NodeServices.layer))
 

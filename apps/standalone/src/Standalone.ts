@@ -4,7 +4,7 @@ import * as Server from "@user-service/api/Server"
 import { Broker } from "@user-service/broker/Broker"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { Cache } from "@user-service/cache/Cache"
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as Redis from "@user-service/cache/Redis"
 import * as DataDir from "@user-service/database/DataDir"
@@ -27,7 +27,7 @@ const layerDatabase = (settings: StandaloneSettings): Layer.Layer<SqlClient.SqlC
 
 const layerCache = (settings: StandaloneSettings) =>
   Option.match(settings.redisUrl, {
-    onNone: () => Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Places.layerMemory),
+    onNone: () => Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Quotas.layerMemory),
     onSome: (url) => RedisEngines.layer({ url, prefix: Redis.keyPrefix })
   })
 

@@ -5,37 +5,40 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Array, Cause, Clock, Data, Duration, Effect, Metric, Option, Random, Result, Schedule, Stream } from "effect"
 import type * as Stopping from "./Stopping.ts"
 
-/** What was in hand is let go unfinished, and comes again: the process stops, or an engine stays away. */
-export class LetGo extends Data.TaggedError("LetGo")<{}> {}
+/** The messages of a batch were not processed and will be redelivered: the process stops, or an engine is away for too long. */
+export class Abandoned extends Data.TaggedError("Abandoned")<{}> {}
 
 /**
- * Tries again, in growing steps, for as long as it fails: what is in hand stays so meanwhile, since to give it back would
- * cost it one of its lives each time.
+ * Retries with backoff and keeps the messages of the batch unacknowledged: each requeue would count towards their delivery
+ * limit.
  */
-export type Insist = <A, E extends { readonly message: string }, R>(
+export type RetryUntilStopped = <A, E extends { readonly message: string }, R>(
   effect: Effect.Effect<A, E, R>
-) => Effect.Effect<A, LetGo, R>
+) => Effect.Effect<A, Abandoned, R>
 
 export interface Consumption {
   readonly queue: string
-  /** How many are unanswered at most: what is beyond a batch gathers while that is dealt with. */
+  /** The most messages that are unacknowledged at a time. Those beyond a batch are received while it is processed. */
   readonly prefetch: number
-  /** How many are dealt with at once at most. */
+  /** The most messages in a batch. */
   readonly batchLimit: number
-  /** Deals with all of them, for good: when it is done they are acknowledged, together. */
-  readonly handle: (batch: Array.NonEmptyReadonlyArray<Delivery>, insist: Insist) => Effect.Effect<void, LetGo>
+  /** Processes a batch durably: when it completes, all its messages are acknowledged together. */
+  readonly handle: (
+    batch: Array.NonEmptyReadonlyArray<Delivery>,
+    retryUntilStopped: RetryUntilStopped
+  ) => Effect.Effect<void, Abandoned>
 }
 
 const shortestBackoff = 100
 const longestBackoff = 3000
 
-// RabbitMQ closes a channel over what is not answered in half an hour. What is given back comes again once the database
-// answers, and so an outage of any length costs one life.
+// RabbitMQ closes a channel with a message that is not acknowledged in half an hour. Messages that are requeued are received
+// again once the database answers, so an outage of any length costs one delivery.
 const patience = Duration.toMillis("20 minutes")
 
 /**
- * Takes what comes into the queue, in its order, until told to stop; then what is in hand is finished and acknowledged, and
- * the rest goes back. Nothing else ends it.
+ * Consumes the queue in its order until it is asked to stop. The batch in progress is then finished and acknowledged, and the
+ * other messages go back to the queue. Nothing else ends it.
  */
 export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch, queue }: Consumption) {
   const broker = yield* Broker
@@ -44,7 +47,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
   const isPaused = Metric.withAttributes(paused, { queue })
   const annotated = Effect.annotateLogs({ queue })
 
-  const insistUnless = ({ isStopping, orStop }: Stopping.Stopping): Insist =>
+  const retryUntil = ({ isStopping, orStop }: Stopping.Stopping): RetryUntilStopped =>
     Effect.fnUntraced(
       function* (effect) {
         const since = yield* Clock.currentTimeMillis
@@ -60,14 +63,14 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
           }
           yield* Metric.update(isPaused, 1)
           yield* orStop(backoff(failures))
-          if (isStopping() || (yield* Clock.currentTimeMillis) - since > patience) return yield* new LetGo()
+          if (isStopping() || (yield* Clock.currentTimeMillis) - since > patience) return yield* new Abandoned()
         }
       },
       Effect.ensuring(Metric.update(isPaused, 0))
     )
 
   const take = Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
-    const insist = insistUnless(stopping)
+    const retryUntilStopped = retryUntil(stopping)
     const pull = yield* Stream.toPull(broker.consume(queue, { prefetch }))
     for (;;) {
       const come = yield* stopping.orStop(Effect.orDie(pull))
@@ -75,7 +78,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
       for (const batch of Array.chunksOf(come.value, batchLimit)) {
         if (stopping.isStopping()) return
         yield* Metric.update(sizes, batch.length)
-        yield* handle(batch, insist)
+        yield* handle(batch, retryUntilStopped)
         yield* Array.lastNonEmpty(batch).ackThrough
       }
     }

@@ -49,10 +49,10 @@ describe("what comes into a queue", () => {
         const counts: Array<number> = []
         const again = yield* Latch.make()
         yield* publish("a")
-        yield* start((batch, insist) => {
+        yield* start((batch, retryUntilStopped) => {
           counts.push(batch[0].deliveryCount)
           return counts.length === 1
-            ? insist(
+            ? retryUntilStopped(
                 Effect.andThen(
                   Ref.update(tries, (n) => n + 1),
                   away

@@ -244,9 +244,9 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const preferences = yield* PreferencesRepo
         yield* assertIndexed({
           find: [preferences.find(userId)],
-          updating: [
-            inOneStatement(userId, preferences.updating(userId, { emailEnabled: false }, "any", now)),
-            inOneStatement(userId, preferences.updating(userId, { emailEnabled: false }, [1, 2], now))
+          updateStatement: [
+            inOneStatement(userId, preferences.updateStatement(userId, { emailEnabled: false }, "any", now)),
+            inOneStatement(userId, preferences.updateStatement(userId, { emailEnabled: false }, [1, 2], now))
           ]
         } satisfies OperationsOf<PreferencesRepo["Service"]>)
       })
@@ -312,9 +312,9 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             repo.held(owner, [tokenHash], { deviceId: null, platform: "ios" }, now)
           ],
           insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
-          registering: [
-            inOneStatement(userId, repo.registering(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)),
-            inOneStatement(userId, repo.registering(tokenId, owner, token, { deviceId: "device" }, 20, now))
+          registerStatement: [
+            inOneStatement(userId, repo.registerStatement(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)),
+            inOneStatement(userId, repo.registerStatement(tokenId, owner, token, { deviceId: "device" }, 20, now))
           ],
           rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
           update: [repo.update(userId, tokenId, { isActive: false, respelling: Option.some(token) }, now)],

@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import type { SqlClient, SqlConnection, SqlError } from "effect/sql"
 import { direct } from "./DirectSql.ts"
-import { isEmbedded } from "./Sharing.ts"
+import { isEmbedded } from "./Embedded.ts"
 
 /**
  * Runs the effect while no other process does so under the same number, or not at all. Holds a connection of its own for

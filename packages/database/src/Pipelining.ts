@@ -3,29 +3,29 @@ import { Effect, Fiber, Option, Predicate, type Scope, Stream } from "effect"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 
 /**
- * A client whose transactions send their next statement before the last one is answered, where its answer is not needed
- * for that: `BEGIN` goes out with the first, and what is {@link sentAhead} with the one after it. The server does one after
- * the other all the same, and after one that failed none.
+ * A client whose transactions pipeline their statements: `BEGIN` is sent together with the first statement, and a statement
+ * that was passed to {@link pipelined} together with the next one (decision 0012). The server still executes them one after
+ * the other, and none after one that failed.
  */
 export const withPipelining = <Client extends SqlClient.SqlClient>(
   client: Client,
   options: {
-    /** Opens a session that takes several statements at once. */
+    /** Opens a session that accepts several statements before it answers the first. */
     readonly session: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
-    /** A statement that each transaction begins with. */
+    /** A statement that every transaction executes first. */
     readonly preparation: string | undefined
   }
 ): Client => {
   const { preparation, session } = options
   const execute = (connection: SqlConnection.Connection, statement: string) =>
     connection.executeUnprepared(statement, [], undefined)
-  const lent = Effect.map(session, (session) => new Lent(session))
+  const pipelinedConnection = Effect.map(session, (session) => new PipelinedConnection(session))
   return Object.assign(client, {
-    [ofItsOwn]: lent,
+    [dedicatedSession]: pipelinedConnection,
     withTransaction: SqlClient.makeWithTransaction<unknown, SqlConnection.Connection>({
       transactionService: client.transactionService,
       spanAttributes: [["db.system.name", "postgresql"]],
-      acquireConnection: (restore) => restore(lent),
+      acquireConnection: (restore) => restore(pipelinedConnection),
       begin: (connection, statement = "BEGIN") => {
         const begun = Effect.asVoid(send(connection, connection.execute(statement, [], undefined)))
         return preparation === undefined
@@ -41,16 +41,16 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
           isRolledBack(result) ? Effect.fail(rolledBack) : Effect.void
         ),
       rollback: (connection) =>
-        connection instanceof Lent ? connection.rollBack : connection.execute("ROLLBACK", [], undefined)
+        connection instanceof PipelinedConnection ? connection.rollBack : connection.execute("ROLLBACK", [], undefined)
     })
   })
 }
 
 /**
- * Sends a statement of a transaction of `client` and goes on to the next without its answer, where the client can; the
- * effect that comes of it waits for the answer. A failure comes out of the next statement too, or of the commit.
+ * Sends a statement of a transaction of `client` and does not wait for its answer, where the client can pipeline. The
+ * resulting effect waits for the answer. If the statement fails, the next statement or the commit fails too.
  */
-export const sentAhead = <A, R>(
+export const pipelined = <A, R>(
   client: SqlClient.SqlClient,
   statement: Effect.Effect<A, SqlError.SqlError, R>
 ): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R> =>
@@ -59,31 +59,31 @@ export const sentAhead = <A, R>(
   )
 
 /**
- * Runs a statement of `client` on a session that it has to itself, where the client has those: one that waits for a lock
- * then holds up no other. Interruptible only while it waits for the session.
+ * Runs a statement of `client` on a session of its own, where the client has a session pool, so that a statement that waits
+ * for a lock does not block statements behind it on the same connection. Interruptible only while it waits for a session.
  */
-export const apart = <A, E, R>(
+export const onDedicatedSession = <A, E, R>(
   client: SqlClient.SqlClient,
   statement: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SqlError.SqlError, R> =>
   hasSessions(client)
     ? Effect.scoped(
-        Effect.flatMap(Effect.interruptible(client[ofItsOwn]), (connection) =>
+        Effect.flatMap(Effect.interruptible(client[dedicatedSession]), (connection) =>
           Effect.uninterruptible(Effect.provideService(statement, client.transactionService, [connection, 0]))
         )
       )
     : statement
 
-const ofItsOwn = Symbol("@user-service/database/Pipelining/ofItsOwn")
+const dedicatedSession = Symbol("@user-service/database/Pipelining/dedicatedSession")
 
 const hasSessions = (
   client: SqlClient.SqlClient
 ): client is SqlClient.SqlClient & {
-  readonly [ofItsOwn]: Effect.Effect<SqlConnection.Connection, SqlError.SqlError, Scope.Scope>
-} => ofItsOwn in client
+  readonly [dedicatedSession]: Effect.Effect<SqlConnection.Connection, SqlError.SqlError, Scope.Scope>
+} => dedicatedSession in client
 
 const send = <A, R>(connection: SqlConnection.Connection, statement: Effect.Effect<A, SqlError.SqlError, R>) =>
-  connection instanceof Lent ? connection.send(statement) : Effect.map(statement, Effect.succeed)
+  connection instanceof PipelinedConnection ? connection.send(statement) : Effect.map(statement, Effect.succeed)
 
 const isRolledBack = (result: unknown): boolean =>
   Predicate.hasProperty(result, "command") && result.command === "ROLLBACK"
@@ -96,8 +96,8 @@ const rolledBack = new SqlError.SqlError({
   })
 })
 
-/** A session lent to one transaction. */
-class Lent implements SqlConnection.Connection {
+/** A session pipelinedConnection to one transaction. */
+class PipelinedConnection implements SqlConnection.Connection {
   private readonly session: PgConnection.PgConnection
   private sent = 0
   private unanswered: ReadonlyArray<Fiber.Fiber<unknown, SqlError.SqlError>> = []
@@ -106,14 +106,14 @@ class Lent implements SqlConnection.Connection {
     this.session = session
   }
 
-  /** Sends the statement; the effect that comes of it waits for the answer. */
+  /** Sends the statement. The resulting effect waits for the answer. */
   send<A, R>(
     statement: Effect.Effect<A, SqlError.SqlError, R>
   ): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, never, R> {
     return Effect.suspend(() => {
       const before = this.sent
       return Effect.flatMap(Effect.forkChild(statement, { startImmediately: true }), (fiber) => {
-        // What has not gone out at once must not go out after what comes next.
+        // A statement that was not sent immediately must be answered before the next one is sent, or they change places.
         if (this.sent === before) return Effect.as(Fiber.await(fiber), Fiber.join(fiber))
         this.unanswered = [...this.unanswered, fiber]
         return Effect.succeed(Fiber.join(fiber))
@@ -121,14 +121,14 @@ class Lent implements SqlConnection.Connection {
     })
   }
 
-  /** Whatever became of what was sent. */
+  /** Rolls back, whatever became of the statements that were sent. */
   readonly rollBack: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() => {
     this.unanswered = []
     return Effect.asVoid(this.session.query("ROLLBACK"))
   })
 
-  // Answers come in order, so those that are still awaited are there before this one's; a failure among them is why
-  // this one failed, or may not stand.
+  // Answers arrive in order, so those of earlier statements are there before this one's. If one of them failed, that is why
+  // this one failed, or why its answer must not be used.
   private run<A>(statement: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> {
     return Effect.suspend(() => {
       const before = this.unanswered

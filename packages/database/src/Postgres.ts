@@ -3,7 +3,7 @@ import { Effect, Layer, Metric } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
-import { lending } from "./Lending.ts"
+import { makeSessionPool } from "./SessionPool.ts"
 import { withPipelining } from "./Pipelining.ts"
 import { PostgresCheck } from "./PostgresCheck.ts"
 import { directSession, pooledSession, serverLimits } from "./PostgresSession.ts"
@@ -50,7 +50,7 @@ const client = (settings: PostgresSettings) => {
         multiplex: true
       })
       return withPipelining(client, {
-        session: yield* lending(session, settings.poolSize - shared),
+        session: yield* makeSessionPool(session, settings.poolSize - shared),
         preparation: isPooled(settings) ? transactionLimits : undefined
       })
     })

@@ -1,7 +1,7 @@
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Schedule } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import { apart, sentAhead } from "./Pipelining.ts"
+import { onDedicatedSession, pipelined } from "./Pipelining.ts"
 import * as Usability from "./Usability.ts"
 import { sqlStateOf, unavailable } from "./Usability.ts"
 
@@ -12,41 +12,43 @@ import { sqlStateOf, unavailable } from "./Usability.ts"
 export class Storage extends Context.Service<
   Storage,
   {
-    /** Runs a read. One that fails in passing is tried again, since a read may run twice. */
+    /** Runs a read. A read that fails for a passing reason is retried. */
     readonly read: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
-    /** Runs one writing statement, which is its own transaction. It is not tried again: it may have been done. */
+    /** Runs one writing statement, which is its own transaction. It is never retried, as the server may have executed it. */
     readonly write: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
-     * Runs one writing statement that may wait for locks, and then what follows from its answer: once it was sent, both to
-     * their end, whether anybody still waits for it or not. What the server rolled back for another's sake is begun again.
+     * Runs one writing statement that may wait for row locks, then the effect that depends on its answer. Once the statement
+     * is sent, both run to their end, even if the caller is interrupted. A statement that the server rolled back because of
+     * another transaction (40P01, 40001) is retried.
      */
-    readonly statement: <A, E, R, R2>(
+    readonly lockingWrite: <A, E, R, R2>(
       effect: Effect.Effect<A, E, R>,
       then: (answer: A) => Effect.Effect<void, never, R2>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R | R2>
     /**
-     * Runs the effect in a transaction; what the server rolled back for another's sake (40P01, 40001) is begun again, so
-     * the effect may run several times. Once its interruption is over it has rolled back, if the server answers in time.
+     * Runs the effect in a transaction. A transaction that the server rolled back because of another one (40P01, 40001) is
+     * retried, so the effect may run several times. When an interruption has completed, the transaction has been rolled back,
+     * provided the server answers in time.
      */
     readonly transaction: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
-     * Sends a statement of a transaction and goes on to the next, where the engine takes several at once; the effect that
-     * comes of it waits for the answer. A failure comes out of the next statement too, or of the transaction.
+     * Sends a statement of a transaction without waiting for its answer, where the engine can pipeline. The resulting effect
+     * waits for the answer. If the statement fails, the next statement or the transaction fails too.
      */
-    readonly ahead: <A, R>(
+    readonly pipeline: <A, R>(
       statement: Effect.Effect<A, SqlError.SqlError, R>
     ) => Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R>
-    /** How long the server takes to answer; fails when it does not within a second. */
+    /** How long the server takes to answer. Fails after a second. */
     readonly ping: Effect.Effect<Duration.Duration, ServiceUnavailable>
     /**
-     * As `ping`, by a statement on a table of the service: fails too where the server answers and refuses, as without the
-     * schema, without rights to it, or while statements get lost. Logs why, once.
+     * As `ping`, by a statement on a table of the service. Fails also where the server answers but refuses the statement, for
+     * example without the schema or without rights to it. Logs the reason once.
      */
     readonly probe: Effect.Effect<Duration.Duration, ServiceUnavailable>
   }
@@ -66,12 +68,12 @@ export class Storage extends Context.Service<
             inProgress.read
           ),
         write: (effect) => effect.pipe(within(readDeadline), settled, inProgress.write),
-        statement: (effect, then) =>
-          apart(sql, effect).pipe(
+        lockingWrite: (effect, then) =>
+          onDedicatedSession(sql, effect).pipe(
             Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
             Effect.tap(then),
             Effect.uninterruptible,
-            apartWithin(transactionDeadline),
+            onDedicatedSessionWithin(transactionDeadline),
             settled,
             inProgress.statement
           ),
@@ -81,11 +83,11 @@ export class Storage extends Context.Service<
             .pipe(
               Effect.catchDefect(asFailure),
               Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
-              apartWithin(transactionDeadline),
+              onDedicatedSessionWithin(transactionDeadline),
               settled,
               inProgress.transaction
             ),
-        ahead: (statement) => sentAhead(sql, statement),
+        pipeline: (statement) => pipelined(sql, statement),
         ping: timedWithinASecond(sql`select 1`).pipe(
           Effect.catchIf(SqlError.isSqlError, () => Effect.fail(unavailable))
         ),
@@ -156,7 +158,7 @@ const within =
 
 // A transaction does not let go while the server owes it an answer to BEGIN, COMMIT or ROLLBACK, nor does a statement that
 // is to be carried through. So it runs in a fiber of its own, which past the deadline is told to end and left to it.
-const apartWithin =
+const onDedicatedSessionWithin =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.uninterruptibleMask((restore) =>

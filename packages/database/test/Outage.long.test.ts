@@ -79,7 +79,7 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
         const inHand = [
           storage.read(hang),
           storage.write(hang),
-          storage.statement(hang, () => Effect.void),
+          storage.lockingWrite(hang, () => Effect.void),
           storage.transaction(Effect.andThen(insert(process, "cut off"), hang)),
           storage.transaction(
             insert(process, "cut off").pipe(
@@ -170,7 +170,7 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
           isUnavailableWithin(4.5, storage.write(sql`select 1`)),
           isUnavailableWithin(
             7,
-            storage.statement(sql`select 1`, () => Effect.void)
+            storage.lockingWrite(sql`select 1`, () => Effect.void)
           ),
           // On the one idle connection, where it falls silent at BEGIN, and on none.
           isUnavailableWithin(7, storage.transaction(sql`select 1`)),

@@ -170,7 +170,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
           [
             timed(storage.read(hang)),
             timed(storage.write(hang)),
-            timed(storage.statement(hang, () => Effect.void)),
+            timed(storage.lockingWrite(hang, () => Effect.void)),
             timed(another.storage.transaction(another.sql`update counters set count = 1 from pg_sleep(20)`)),
             timed(another.storage.transaction(Effect.forever(another.sql`select pg_sleep(1)`))),
             timed(another.storage.transaction(Effect.provideService(raise("40P01"), SqlClient.SqlClient, another.sql)))
@@ -222,7 +222,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         const { another, counts, raiseCount, sql, storage } = yield* setUp
         const letGo = yield* holdRow(another, "a")
         const waiting = yield* Effect.replicateEffect(
-          Effect.forkScoped(storage.statement(raiseCount("a"), () => Effect.void)),
+          Effect.forkScoped(storage.lockingWrite(raiseCount("a"), () => Effect.void)),
           connections
         )
         yield* eventually(

@@ -25,7 +25,7 @@ import { withCheckedBody } from "./RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
 import { hashesPassword, isServiceSide, routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
-import * as Turnstile from "./Turnstile.ts"
+import * as OnePerTick from "./OnePerTick.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 
@@ -54,7 +54,7 @@ export const Edge = HttpRouter.middleware(
     const gate = yield* makeGate
     const originOf = makeOriginOf()
     const inTime = yield* Deadlines.make(timeAllowed)
-    const turnstile = yield* Turnstile.make
+    const onePerTick = yield* OnePerTick.make
     const applyForwarded = HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies })
     const shared =
       settings.corsOrigins.length === 0
@@ -135,7 +135,7 @@ export const Edge = HttpRouter.middleware(
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(asked, facts.route)
         const answer = cors(request, enveloped(app))
-        const inTurn = hashesPassword(facts.route) ? Effect.andThen(turnstile, answer) : answer
+        const inTurn = hashesPassword(facts.route) ? Effect.andThen(onePerTick, answer) : answer
         const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
           // The client went away before there was an answer.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),

@@ -10,7 +10,7 @@ import { createServer, type Server, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { securityHeaders } from "./SecurityHeaders.ts"
-import { TogetherResponse } from "./TogetherResponse.ts"
+import { CoalescedResponse } from "./CoalescedResponse.ts"
 
 const answers: Readonly<
   Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>
@@ -92,7 +92,7 @@ const closeUnusedConnections = (server: Server): void => {
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
-    ServerResponse: TogetherResponse,
+    ServerResponse: CoalescedResponse,
     // Time to send a whole head, and a whole request: slow senders hold nothing for long. Looked at often enough that they
     // are told so before the request's own deadline (Edge.ts) ends their connection without a word.
     headersTimeout: 10_000,

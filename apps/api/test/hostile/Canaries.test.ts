@@ -4,7 +4,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { createServer } from "node:http"
 import { listening } from "../Listening.ts"
-import { withGateway } from "../services/Callers.ts"
+import { withGateway } from "../service-side/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { assertUntold, Canaries, spread, useAll, useInVain } from "./Canaries.ts"
 

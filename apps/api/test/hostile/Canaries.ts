@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomBytes, randomUUID } from "node:crypto"
-import { gatewayKey } from "../services/Callers.ts"
+import { gatewayKey } from "../service-side/Callers.ts"
 import { type Answer, freshEmail, type Sent, TestApi } from "../TestApi.ts"
 import { type Operation, operations } from "./OpenApi.ts"
 import { fieldsOf, withText } from "./Values.ts"

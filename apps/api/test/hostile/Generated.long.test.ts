@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
-import { withGateway } from "../services/Callers.ts"
+import { withGateway } from "../service-side/Callers.ts"
 import type { Case } from "./Case.ts"
 import { casesOf } from "./Cases.ts"
 import * as Client from "./Client.ts"

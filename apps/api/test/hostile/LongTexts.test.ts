@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { withGateway } from "../services/Callers.ts"
+import { withGateway } from "../service-side/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { bodyOf, type Case, good } from "./Case.ts"
 import * as Client from "./Client.ts"

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { freshEmail, type Person, TestApi } from "../TestApi.ts"
-import { gatewayKey } from "../services/Callers.ts"
+import { gatewayKey } from "../service-side/Callers.ts"
 import type { Case } from "./Case.ts"
 import type { Request, TimedAnswer } from "./Client.ts"
 

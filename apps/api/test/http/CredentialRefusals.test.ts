@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
-import { call, frames, gatewayKey, inFile, payloadBytes, post } from "../services/Callers.ts"
+import { call, frames, gatewayKey, inFile, payloadBytes, post } from "../service-side/Callers.ts"
 import * as Jwt from "../sessions/Jwt.ts"
 import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
 import { absentId } from "./Routes.ts"

@@ -6,7 +6,7 @@ import { UserId, UserServiceClient } from "@user-service/rpc-client"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { spawnSync } from "node:child_process"
 import { inject } from "vitest"
-import { gatewayKey, withGateway } from "../services/Callers.ts"
+import { gatewayKey, withGateway } from "../service-side/Callers.ts"
 import { make, type Process } from "./Pair.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]

@@ -4,7 +4,7 @@ import { UserId } from "@user-service/domain/User"
 import { Effect, Schedule } from "effect"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
-import { clientAt, gatewayKey, withGateway } from "../services/Callers.ts"
+import { clientAt, gatewayKey, withGateway } from "../service-side/Callers.ts"
 import { atOnce, Fleet } from "./Fleet.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]

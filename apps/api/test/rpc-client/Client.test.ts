@@ -1,6 +1,6 @@
 import { suite } from "@user-service/rpc-client/testing/ClientSuite"
 import { Layer } from "effect"
-import { withGateway } from "../services/Callers.ts"
+import { withGateway } from "../service-side/Callers.ts"
 import * as TestApi from "../TestApi.ts"
 import { layerClient, layerPeople } from "./Service.ts"
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join, posix } from "node:path"
 import { promisify } from "node:util"
 import { inject } from "vitest"
-import { gatewayKey, withGateway } from "../services/Callers.ts"
+import { gatewayKey, withGateway } from "../service-side/Callers.ts"
 import * as TestApi from "../TestApi.ts"
 
 const root = join(import.meta.dirname, "../../../..")

@@ -2,7 +2,7 @@ import { UserId } from "@user-service/domain/User"
 import { UserServiceClient } from "@user-service/rpc-client"
 import { People } from "@user-service/rpc-client/testing/ClientSuite"
 import { Effect, Layer, Redacted } from "effect"
-import { gatewayKey } from "../services/Callers.ts"
+import { gatewayKey } from "../service-side/Callers.ts"
 import { TestApi } from "../TestApi.ts"
 
 /** Registers people over HTTP, as their apps do. */

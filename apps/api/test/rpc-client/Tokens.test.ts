@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { TokenVerifier, UserServiceClient } from "@user-service/rpc-client"
 import { Context, Effect, Layer, Redacted } from "effect"
-import { gatewayKey, withGateway } from "../services/Callers.ts"
+import { gatewayKey, withGateway } from "../service-side/Callers.ts"
 import * as TestApi from "../TestApi.ts"
 import { layerClient } from "./Service.ts"
 

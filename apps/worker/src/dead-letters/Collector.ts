@@ -21,9 +21,12 @@ export const layer = (settings: Stopping.StoppingSettings) =>
     Effect.gen(function* () {
       const deadLetters = yield* DeadLetters
 
-      const handle = Effect.fnUntraced(function* (batch: ReadonlyArray<Delivery>, insist: Consumption.Insist) {
+      const handle = Effect.fnUntraced(function* (
+        batch: ReadonlyArray<Delivery>,
+        retryUntilStopped: Consumption.RetryUntilStopped
+      ) {
         for (const part of inParts(batch.map(deadOf), ({ body }) => body.length, bytesAtOnce)) {
-          yield* insist(deadLetters.keep(part))
+          yield* retryUntilStopped(deadLetters.keep(part))
           yield* count(part)
         }
       })

@@ -7,7 +7,7 @@ import type { DeadLetterReason } from "@user-service/schema/amqp/DeadLetters"
 import { readNotificationStatus } from "@user-service/schema/amqp/NotificationStatus"
 import { Cause, Effect, Layer, Metric, Option } from "effect"
 import * as Consumption from "../Consumption.ts"
-import * as Burials from "../dead-letters/Burials.ts"
+import * as DeadLetterPublisher from "../dead-letters/DeadLetterPublisher.ts"
 import * as Stopping from "../Stopping.ts"
 import { traced } from "./StatusTraces.ts"
 
@@ -36,32 +36,35 @@ export const layer = (settings: Stopping.StoppingSettings) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const statuses = yield* DeliveryStatuses
-      const bury = Burials.buryWith(yield* Broker)
+      const publishDead = DeadLetterPublisher.publish(yield* Broker)
 
       /** Applies them in their order. What dies takes no other with it. */
       const apply = (
         received: ReadonlyArray<Received>,
-        insist: Consumption.Insist
-      ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.LetGo> =>
-        insist(statuses.report(received.map(({ report }) => report))).pipe(
+        retryUntilStopped: Consumption.RetryUntilStopped
+      ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.Abandoned> =>
+        retryUntilStopped(statuses.report(received.map(({ report }) => report))).pipe(
           Effect.catchCauseIf(
             (cause) => Cause.hasDies(cause) && !Cause.hasInterrupts(cause),
             (cause) => {
-              if (received.length > 1) return applyApart(received, insist)
+              if (received.length > 1) return applyOneByOne(received, retryUntilStopped)
               return Effect.as(Effect.logError("A status failed, for a reason of ours", cause), ["failed" as const])
             }
           )
         )
-      const applyApart = (received: ReadonlyArray<Received>, insist: Consumption.Insist) => {
+      const applyOneByOne = (received: ReadonlyArray<Received>, retryUntilStopped: Consumption.RetryUntilStopped) => {
         const middle = Math.ceil(received.length / 2)
         const halves = [received.slice(0, middle), received.slice(middle)]
         return Effect.map(
-          Effect.forEach(halves, (half) => apply(half, insist)),
+          Effect.forEach(halves, (half) => apply(half, retryUntilStopped)),
           (outcomes) => outcomes.flat()
         )
       }
 
-      const handle = Effect.fnUntraced(function* (batch: ReadonlyArray<Delivery>, insist: Consumption.Insist) {
+      const handle = Effect.fnUntraced(function* (
+        batch: ReadonlyArray<Delivery>,
+        retryUntilStopped: Consumption.RetryUntilStopped
+      ) {
         const received: Array<Received> = []
         const outcomes = new Map<Delivery, Outcome>()
         for (const delivery of batch) {
@@ -69,10 +72,10 @@ export const layer = (settings: Stopping.StoppingSettings) =>
           if (typeof read === "string") outcomes.set(delivery, read)
           else received.push({ delivery, report: read })
         }
-        const applied = yield* apply(received, insist)
+        const applied = yield* apply(received, retryUntilStopped)
         for (const [index, { delivery }] of received.entries()) outcomes.set(delivery, applied[index] ?? "failed")
         const dead = [...outcomes].flatMap(([delivery, reason]) => (isDeadly(reason) ? [{ delivery, reason }] : []))
-        if (dead.length > 0) yield* insist(bury(dead))
+        if (dead.length > 0) yield* retryUntilStopped(publishDead(dead))
         yield* count([...outcomes.values()])
       })
 
@@ -80,7 +83,7 @@ export const layer = (settings: Stopping.StoppingSettings) =>
         queue,
         prefetch: 2 * batchLimit,
         batchLimit,
-        handle: (batch, insist) => traced(batch, queue)(handle(batch, insist))
+        handle: (batch, retryUntilStopped) => traced(batch, queue)(handle(batch, retryUntilStopped))
       })
       yield* Stopping.fork([consume], settings)
     })

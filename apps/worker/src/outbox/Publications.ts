@@ -4,7 +4,7 @@ import { userEvents } from "@user-service/broker/Topology"
 import type { OutboxEvent } from "@user-service/core/outbox/Outbox"
 import { userEventMessage } from "@user-service/schema/amqp/UserEvents"
 import { Clock, Duration, Effect, Metric } from "effect"
-import type { HeldBack } from "./HeldBack.ts"
+import type { UserBackoff } from "./UserBackoff.ts"
 
 /**
  * How long a broker that is to be used here may let a publication wait. With {@link budget} it is less than a turn of the
@@ -20,7 +20,7 @@ const budget = 1000
  * after the other, so that none overtakes one that the broker refused. A user with an unconfirmed event is held back. Fails
  * where the broker takes nothing at all.
  */
-export const publishWith = (broker: Broker["Service"], heldBack: HeldBack) =>
+export const publishWith = (broker: Broker["Service"], userBackoff: UserBackoff) =>
   Effect.fnUntraced(function* (events: ReadonlyArray<OutboxEvent>) {
     const end = (yield* Clock.currentTimeMillis) + budget
     const confirmed: Array<string> = []
@@ -32,9 +32,9 @@ export const publishWith = (broker: Broker["Service"], heldBack: HeldBack) =>
       const done = wave.filter((_, index) => outcomes[index] === "confirmed")
       for (const { id, userId } of done) {
         confirmed.push(id)
-        heldBack.release(userId)
+        userBackoff.release(userId)
       }
-      yield* Effect.forEach(failed, ({ userId }) => heldBack.hold(userId), { discard: true })
+      yield* Effect.forEach(failed, ({ userId }) => userBackoff.hold(userId), { discard: true })
       yield* Metric.update(publishedTotal, done.length)
       yield* Metric.update(unconfirmedTotal, failed.length)
       return new Set(done.map(({ userId }) => userId))

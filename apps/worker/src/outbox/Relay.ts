@@ -2,11 +2,11 @@ import { Broker } from "@user-service/broker/Broker"
 import { outboxChannel } from "@user-service/core/changes/OutboxSignal"
 import { Outbox, type Turn } from "@user-service/core/outbox/Outbox"
 import * as Notifications from "@user-service/database/Notifications"
-import { isEmbedded } from "@user-service/database/Sharing"
+import { isEmbedded } from "@user-service/database/Embedded"
 import { Cause, Duration, Effect, Layer, Queue, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
-import * as HeldBack from "./HeldBack.ts"
+import * as UserBackoff from "./UserBackoff.ts"
 import { publishWith } from "./Publications.ts"
 
 export interface RelaySettings extends Stopping.StoppingSettings {
@@ -16,7 +16,7 @@ export interface RelaySettings extends Stopping.StoppingSettings {
 
 const batchLimit = 1000
 const shardsInATurn = 4
-const mostHeldBack = 1000
+const maxBackoffUsers = 1000
 
 // How long what nobody tells of may wait.
 const pollInterval = Duration.seconds(1)
@@ -35,8 +35,8 @@ export const layer = (settings: RelaySettings) =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const outbox = yield* Outbox
-      const heldBack = HeldBack.make(mostHeldBack)
-      const publish = publishWith(yield* Broker, heldBack)
+      const userBackoff = UserBackoff.make(maxBackoffUsers)
+      const publish = publishWith(yield* Broker, userBackoff)
       // For each turn whether there may be something. The first is woken by others, and wakes the next when there is more.
       const wakes = yield* Effect.replicateEffect(Queue.sliding<void>(1), isEmbedded(sql) ? 1 : settings.turns)
       const wake = (number: number) => {
@@ -45,7 +45,7 @@ export const layer = (settings: RelaySettings) =>
       }
 
       const turn = Effect.gen(function* () {
-        const except = yield* heldBack.users
+        const except = yield* userBackoff.users
         return yield* outbox.relay({ limit: batchLimit, shards: shardsInATurn, except }, publish)
       })
       const idle = (number: number, queue: Queue.Dequeue<void>) =>

@@ -7,7 +7,7 @@ import type { OutboxEvent } from "@user-service/core/outbox/Outbox"
 import { type DomainEvent, PushTokenAdded, UserLoggedIn, UserPasswordChanged } from "@user-service/domain/DomainEvent"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import { UserId } from "@user-service/domain/User"
-import * as HeldBack from "@user-service/worker/outbox/HeldBack"
+import * as UserBackoff from "@user-service/worker/outbox/UserBackoff"
 import { publishWith } from "@user-service/worker/outbox/Publications"
 import { Context, DateTime, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -46,8 +46,8 @@ const token = (userId: UserId) =>
 
 const setUp = Effect.fnUntraced(function* (layer: Layer.Layer<Broker>) {
   const broker = Context.get(yield* Layer.build(layer), Broker)
-  const heldBack = HeldBack.make(100)
-  return { broker, heldBack, publish: publishWith(broker, heldBack) }
+  const userBackoff = UserBackoff.make(100)
+  return { broker, userBackoff, publish: publishWith(broker, userBackoff) }
 })
 
 /** The ids of the next so many messages in the queue, which are taken out. */
@@ -108,18 +108,18 @@ describe("publishing events", () => {
 
   it.effect("what is refused holds back its user's later ones only, and goes out before them in the end", () =>
     Effect.gen(function* () {
-      const { broker, heldBack, publish } = yield* setUp(Broker.layerMemory({ topology, capacity: 2 }))
+      const { broker, userBackoff, publish } = yield* setUp(Broker.layerMemory({ topology, capacity: 2 }))
       const [a, b] = [newUser(), newUser()]
       const fill = [token(b), token(b)]
       assert.deepStrictEqual(yield* publish(fill), idsOf(fill))
       const held = [token(a), login(a)]
       const free = [login(b), login(b)]
       assert.deepStrictEqual(yield* publish([...held, ...free]), idsOf(free))
-      assert.deepStrictEqual(yield* heldBack.users, [a])
+      assert.deepStrictEqual(yield* userBackoff.users, [a])
       assert.deepStrictEqual(yield* take(broker, "users", 2), idsOf(free))
       assert.deepStrictEqual(yield* take(broker, "tokens", 2), idsOf(fill))
       assert.deepStrictEqual(yield* publish(held), idsOf(held))
-      assert.deepStrictEqual(yield* heldBack.users, [])
+      assert.deepStrictEqual(yield* userBackoff.users, [])
       assert.deepStrictEqual(yield* take(broker, "tokens", 1), idsOf(held.slice(0, 1)))
       assert.deepStrictEqual(yield* take(broker, "users", 1), idsOf(held.slice(1)))
     })
@@ -159,10 +159,10 @@ describe("publishing events", () => {
 
   it.effect("where there is no exchange none is confirmed, and the users are held back", () =>
     Effect.gen(function* () {
-      const { heldBack, publish } = yield* setUp(Broker.layerMemory({ topology: { exchanges: [], queues: [] } }))
+      const { userBackoff, publish } = yield* setUp(Broker.layerMemory({ topology: { exchanges: [], queues: [] } }))
       const event = login(newUser())
       assert.deepStrictEqual(yield* publish([event]), [])
-      assert.deepStrictEqual(yield* heldBack.users, [event.userId])
+      assert.deepStrictEqual(yield* userBackoff.users, [event.userId])
     })
   )
 })

@@ -9,7 +9,7 @@ import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
-import { Registrations, untilLocked } from "../push-tokens/Registrations.ts"
+import { Registrations, retryLockingHolder } from "../push-tokens/Registrations.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
@@ -56,7 +56,7 @@ export class NewAccounts extends Context.Service<
       })
 
       const open = (account: NewAccount, passwordHash: string) =>
-        untilLocked((holders) =>
+        retryLockingHolder((holders) =>
           changes.create(
             holders,
             Effect.fnUntraced(function* (locked) {

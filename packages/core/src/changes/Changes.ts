@@ -5,7 +5,7 @@ import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import * as Storage from "@user-service/database/Storage"
 import { type Array, Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
-import { type AuditEntry, ChangesRepo, type LockedUser, type OneStatement } from "./ChangesRepo.ts"
+import { type AuditEntry, ChangesRepo, type LockedUser, type StatementChange } from "./ChangesRepo.ts"
 import { Invalidations } from "./Invalidations.ts"
 import { OutboxSignal } from "./OutboxSignal.ts"
 
@@ -46,7 +46,7 @@ export class Changes extends Context.Service<
      */
     readonly inOneStatement: <A>(
       userId: UserId,
-      change: OneStatement<A>,
+      change: StatementChange<A>,
       stale: (changed: A) => ReadonlyArray<Invalidation>
     ) => Effect.Effect<Option.Option<A>, UserNotFound | ServiceUnavailable>
   }
@@ -70,7 +70,7 @@ export class Changes extends Context.Service<
             .transaction(
               Effect.gen(function* () {
                 written = undefined
-                const locking = Effect.flatMap(yield* storage.ahead(repo.lock(userIds)), check)
+                const locking = Effect.flatMap(yield* storage.pipeline(repo.lock(userIds)), check)
                 const exit = yield* Effect.exit(body(locking))
                 // Without the locks it does not matter what the change came to.
                 const locked = yield* locking
@@ -103,7 +103,7 @@ export class Changes extends Context.Service<
         create: (others, change) => run(others, Effect.succeed, change),
         inOneStatement: (userId, change, stale) =>
           storage
-            .statement(repo.inOneStatement(userId, change), ({ changed, hasEvents, user }) =>
+            .lockingWrite(repo.inOneStatement(userId, change), ({ changed, hasEvents, user }) =>
               Option.isSome(changed)
                 ? Effect.andThen(invalidations.touch([user], stale(changed.value)), signal(hasEvents))
                 : Effect.void

@@ -23,7 +23,7 @@ export interface AuditEntry {
 }
 
 /** A change to one user that one statement makes, in the words of that statement. */
-export interface OneStatement<A> {
+export interface StatementChange<A> {
   /**
    * Common table expressions, the last of them `changed`: the change itself, to the one user in `locked`, and of what it
    * changed one row with an `id`; no row where it does not apply. It sees all rows but `locked` as they were before the
@@ -40,7 +40,7 @@ export interface OneStatement<A> {
 }
 
 /** What a statement did. */
-export interface Stated<A> {
+export interface StatementOutcome<A> {
   readonly user: LockedUser
   /** None where it did not apply. */
   readonly changed: Option.Option<A>
@@ -86,8 +86,8 @@ export class ChangesRepo extends Context.Service<
     /** Locks, changes and records in one statement, which is a transaction of its own. */
     readonly inOneStatement: <A>(
       userId: UserId,
-      change: OneStatement<A>
-    ) => Effect.Effect<Stated<A>, UserNotFound | SqlError.SqlError>
+      change: StatementChange<A>
+    ) => Effect.Effect<StatementOutcome<A>, UserNotFound | SqlError.SqlError>
   }
 >()("@user-service/core/changes/ChangesRepo") {
   static readonly layer = Layer.effect(
@@ -123,7 +123,7 @@ export class ChangesRepo extends Context.Service<
         }))
         // With the commit that follows it.
         yield* Effect.asVoid(
-          storage.ahead(sql`
+          storage.pipeline(sql`
           with raised as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
           ), audited as (
@@ -139,7 +139,7 @@ export class ChangesRepo extends Context.Service<
         )
       })
 
-      const inOneStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: OneStatement<A>) {
+      const inOneStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: StatementChange<A>) {
         const { ip, now, traceparent, userAgent } = yield* circumstances
         const answer = yield* sql`
           with locked as materialized (

@@ -1,4 +1,4 @@
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import * as Storage from "@user-service/database/Storage"
 import {
   type Category,
@@ -17,10 +17,10 @@ import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
-import { Contended, untilUncontended } from "./Contended.ts"
+import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo, type DeliveryFilter, type LiveToken } from "./DeliveriesRepo.ts"
 import * as DeliveryPlan from "./DeliveryPlan.ts"
-import { roomsLeft, takeRooms } from "./Rooms.ts"
+import { remainingQuota, claimQuota } from "./DailyQuota.ts"
 
 /** A delivery that somebody wants to send. */
 export interface DeliveryRequest {
@@ -74,7 +74,7 @@ export class Deliveries extends Context.Service<
   static readonly layer = Layer.effect(
     Deliveries,
     Effect.gen(function* () {
-      const places = yield* Places
+      const quotas = yield* Quotas
       const repo = yield* DeliveriesRepo
       const storage = yield* Storage.Storage
       const users = yield* ChangesRepo
@@ -116,11 +116,11 @@ export class Deliveries extends Context.Service<
 
       // By the counts that all share. What these cannot tell is left, and what would change a row that is known; missed is
       // what could not be recorded, since somebody else came in between.
-      const resolveBeside = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
+      const resolveOptimistically = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
         const plan = DeliveryPlan.make(requests, facts)
-        const rooms = yield* takeRooms(places, plan.charges, (days) => storage.read(repo.charged(days)))
-        const { records, settled } = DeliveryPlan.settle(plan, rooms)
+        const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
+        const { records, settled } = DeliveryPlan.settle(plan, decisions)
         const added = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
         const missing = new Set(records.filter(({ id }) => !added.has(id)).map((record) => record.notificationId))
         const isMissed = ({ notificationId }: DeliveryPlan.Request) => missing.has(notificationId)
@@ -129,16 +129,16 @@ export class Deliveries extends Context.Service<
       })
 
       // With everybody else kept from charging these users.
-      const resolveAlone = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
+      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
         const userIds = usersOf(requests)
         yield* users.lock(userIds)
         yield* repo.lockCounts(userIds)
         const facts = { ...(yield* factsOf(requests)), mayChange: true }
         const plan = DeliveryPlan.make(requests, facts)
         const charged = plan.charges.length === 0 ? [] : yield* repo.charged(plan.charges)
-        const { records, settled } = DeliveryPlan.settle(plan, roomsLeft(plan.charges, charged))
+        const { records, settled } = DeliveryPlan.settle(plan, remainingQuota(plan.charges, charged))
         const written = yield* repo.write(userIds, records, now)
-        if (written.length < records.length) return yield* new Contended()
+        if (written.length < records.length) return yield* new WriteConflict()
         return resolutionsOf(settled, facts)
       })
 
@@ -154,12 +154,12 @@ export class Deliveries extends Context.Service<
         let open: ReadonlyArray<Named> = named
         // Whoever came in between has left what another look finds; more than the two rows of a notification it cannot be.
         for (let look = 0; look < 3 && open.length > 0; look++) {
-          const beside = yield* resolveBeside(open, now)
+          const beside = yield* resolveOptimistically(open, now)
           keep(beside.resolved)
           open = beside.missed
         }
         const left = named.filter((request) => !resolved.has(request.id))
-        if (left.length > 0) keep(yield* storage.transaction(resolveAlone(left, now)).pipe(untilUncontended))
+        if (left.length > 0) keep(yield* storage.transaction(resolveExclusively(left, now)).pipe(retryOnConflict))
         return yield* Effect.forEach(named, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
       })
 

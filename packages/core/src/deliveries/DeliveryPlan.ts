@@ -4,7 +4,7 @@ import type { UserId } from "@user-service/domain/User"
 import { localDay, wallClock } from "@user-service/domain/WallClock"
 import type { DateTime } from "effect"
 import type { DeliveryRecord, KnownDelivery, LiveToken, RecipientRow } from "./DeliveriesRepo.ts"
-import type { Charge, Rooms } from "./Rooms.ts"
+import type { Charge, QuotaDecisions } from "./DailyQuota.ts"
 
 /** One delivery to decide upon, with everything that the caller may leave out. */
 export interface Request {
@@ -139,7 +139,7 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
 /** Decides, by which notifications found room, and says what that leaves behind. A plan is settled once. */
 export const settle = (
   { facts, steps }: Plan,
-  rooms: Rooms
+  decisions: QuotaDecisions
 ): { readonly settled: ReadonlyArray<Settled>; readonly records: ReadonlyArray<DeliveryRecord> } => {
   const records = new Map<DeliveryId, DeliveryRecord>()
 
@@ -172,7 +172,7 @@ export const settle = (
     if (recipient === undefined || decision.decision !== "allow") return { request, decision }
     if (notification.isUndecided) return { request, decision: undefined }
     if (isCounted(request.category) && notification.charge !== undefined) {
-      const hasRoom = rooms.get(request.notificationId)
+      const hasRoom = decisions.get(request.notificationId)
       if (hasRoom === undefined) return { request, decision: undefined }
       if (!hasRoom) return { request, decision: decideFor(request, facts, true) }
     }

@@ -11,7 +11,7 @@ import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
-import { Contended, untilUncontended } from "./Contended.ts"
+import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
 import { type Device, DeliveryStatusesRepo, type StatusRow, type Suppression } from "./DeliveryStatusesRepo.ts"
 import * as StatusFold from "./StatusFold.ts"
@@ -129,9 +129,9 @@ export class DeliveryStatuses extends Context.Service<
             const known = yield* repo.lockKnown(notificationIds)
             const folded = StatusFold.fold(reports, known, new Set(present), now)
             // What is known may have changed since it was looked at, and with it who is to be locked.
-            if (!isWithin(folded, { changed, counted, named })) return yield* new Contended()
+            if (!isWithin(folded, { changed, counted, named })) return yield* new WriteConflict()
             const added = folded.rows.length === 0 ? 0 : yield* repo.write(folded.rows)
-            if (added < folded.rows.filter((row) => row.isNew).length) return yield* new Contended()
+            if (added < folded.rows.filter((row) => row.isNew).length) return yield* new WriteConflict()
             if (folded.recounted.size > 0) yield* repo.moveCounts([...folded.recounted])
             const deactivated = yield* deactivate(folded.deviceFailures, now)
             const suppressed = yield* suppress(folded.suppressions, now)
@@ -153,7 +153,7 @@ export class DeliveryStatuses extends Context.Service<
           if (reports.length === 0) return []
           const now = yield* DateTime.now
           const received = yield* Effect.forEach(reports, (report) => receive(report, now))
-          return yield* untilUncontended(apply(received, now))
+          return yield* retryOnConflict(apply(received, now))
         })
       }
     })

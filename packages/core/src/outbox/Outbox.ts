@@ -1,4 +1,4 @@
-import { isEmbedded } from "@user-service/database/Sharing"
+import { isEmbedded } from "@user-service/database/Embedded"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"

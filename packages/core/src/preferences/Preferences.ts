@@ -77,7 +77,7 @@ export class Preferences extends Context.Service<
           const versions = beside === undefined ? expected : [beside.version].filter(isExpected)
           const updated = yield* changes.inOneStatement(
             userId,
-            repo.updating(userId, patch, versions, yield* DateTime.now),
+            repo.updateStatement(userId, patch, versions, yield* DateTime.now),
             ({ version }) => [{ key: preferencesKey(userId), version }]
           )
           if (Option.isSome(updated)) return toPreferences(updated.value)

@@ -2,7 +2,7 @@ import { Preferences, type PreferencesPatch, switches } from "@user-service/doma
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
-import type { OneStatement } from "../changes/ChangesRepo.ts"
+import type { StatementChange } from "../changes/ChangesRepo.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow } from "../Rows.ts"
 
@@ -39,12 +39,12 @@ export class PreferencesRepo extends Context.Service<
      * Sets what the patch names and raises the version, where the stored version is one that is expected. An update takes a
      * row as it stands, so that it needs not see what the lock was waited for.
      */
-    readonly updating: (
+    readonly updateStatement: (
       userId: UserId,
       patch: PreferencesPatch,
       expected: ExpectedVersions,
       now: DateTime.Utc
-    ) => OneStatement<typeof PreferencesRow.Type>
+    ) => StatementChange<typeof PreferencesRow.Type>
   }
 >()("@user-service/core/preferences/PreferencesRepo") {
   static readonly layer = Layer.effect(
@@ -68,7 +68,7 @@ export class PreferencesRepo extends Context.Service<
             Option.map(toPreferences)
           ),
 
-        updating: (userId, patch, expected, now) => ({
+        updateStatement: (userId, patch, expected, now) => ({
           changed: sql`
             changed as (
               update notification_preferences n

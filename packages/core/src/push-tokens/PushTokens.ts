@@ -19,7 +19,7 @@ import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, toPushToken } from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
-import { type Registration, Registrations, untilLocked } from "./Registrations.ts"
+import { type Registration, Registrations, retryLockingHolder } from "./Registrations.ts"
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
 
@@ -71,7 +71,7 @@ export class PushTokens extends Context.Service<
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
       const registerInTransaction = (owner: Owner, registration: Registration) =>
-        untilLocked((holders) =>
+        retryLockingHolder((holders) =>
           changes.change(
             [owner.userId, ...holders],
             Effect.fnUntraced(function* (locked) {
@@ -90,9 +90,9 @@ export class PushTokens extends Context.Service<
         )
 
       const register = Effect.fn("PushTokens.register")(function* (owner: Owner, registration: Registration) {
-        const usual = yield* registrations.usual(owner, registration)
-        if (Option.isNone(usual)) return yield* registerInTransaction(owner, registration)
-        const registered = yield* changes.inOneStatement(owner.userId, usual.value, () => [])
+        const fastPath = yield* registrations.fastPath(owner, registration)
+        if (Option.isNone(fastPath)) return yield* registerInTransaction(owner, registration)
+        const registered = yield* changes.inOneStatement(owner.userId, fastPath.value, () => [])
         if (Option.isNone(registered)) return yield* registerInTransaction(owner, registration)
         const { isNew, ...token } = registered.value
         return { token: toPushToken(token), isNew }

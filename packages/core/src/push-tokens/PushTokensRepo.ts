@@ -5,7 +5,7 @@ import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
-import type { OneStatement } from "../changes/ChangesRepo.ts"
+import type { StatementChange } from "../changes/ChangesRepo.ts"
 import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
 import {
   FoundRow,
@@ -63,14 +63,14 @@ export class PushTokensRepo extends Context.Service<
      * registrations are. It does not apply to the others, nor where the session is over, nor where somebody changed the
      * user meanwhile.
      */
-    readonly registering: (
+    readonly registerStatement: (
       id: PushTokenId,
       owner: Owner,
       token: StoredToken,
       fields: Omit<PushTokenFields, "isActive">,
       max: number,
       now: DateTime.Utc
-    ) => OneStatement<typeof RegisteredRow.Type>
+    ) => StatementChange<typeof RegisteredRow.Type>
     /**
      * Puts the token into an existing row and under this owner and session, as if it had been registered there. Violates
      * `push_tokens_token_key` when another transaction stored the token meanwhile.
@@ -220,7 +220,7 @@ export class PushTokensRepo extends Context.Service<
             Option.map(({ evicted, ...row }) => ({ token: toPushToken(row), evicted }))
           ),
 
-        registering: (id, owner, token, fields, max, now) => ({
+        registerStatement: (id, owner, token, fields, max, now) => ({
           changed: sql`
               standing as (
                 select locked.id from locked join users u on u.id = locked.id and u.version + 1 = locked.version

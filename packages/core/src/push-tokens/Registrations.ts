@@ -36,18 +36,20 @@ export interface Registered {
  * The token belongs to users whose rows this transaction has not locked: start again with theirs as well. Empty where
  * another transaction stored the token too late to see whose it is.
  */
-export class HolderNotLocked extends Data.TaggedError("HolderNotLocked")<{ readonly holders: ReadonlyArray<UserId> }> {}
+export class TokenHolderUnlocked extends Data.TaggedError("TokenHolderUnlocked")<{
+  readonly holders: ReadonlyArray<UserId>
+}> {}
 
 /**
  * Makes the change with nobody else locked, as most tokens are new or their owner's, and begins it again with whoever turns
  * out to hold the token. It ends by itself: each time somebody else has registered the token meanwhile, and so is done.
  */
-export const untilLocked = <A, E, R>(
-  change: (holders: ReadonlyArray<UserId>) => Effect.Effect<A, E | HolderNotLocked, R>,
+export const retryLockingHolder = <A, E, R>(
+  change: (holders: ReadonlyArray<UserId>) => Effect.Effect<A, E | TokenHolderUnlocked, R>,
   holders: ReadonlyArray<UserId> = []
 ): Effect.Effect<A, E, R> =>
   Effect.catch(change(holders), (error): Effect.Effect<A, E, R> =>
-    error instanceof HolderNotLocked ? untilLocked(change, error.holders) : Effect.fail(error)
+    error instanceof TokenHolderUnlocked ? retryLockingHolder(change, error.holders) : Effect.fail(error)
   )
 
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have, and how many inactive ones beside them. */
@@ -105,15 +107,15 @@ export class Registrations extends Context.Service<
       owner: Owner,
       registration: Registration,
       locked: Effect.Effect<ReadonlyArray<UserId>, E>
-    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | HolderNotLocked | SqlError.SqlError | E>
+    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError | E>
     /**
-     * The change that most registrations are, in one statement; see `PushTokensRepo.registering`. None where what is
+     * The change that most registrations are, in one statement; see `PushTokensRepo.registerStatement`. None where what is
      * registered is another kind of change for certain.
      */
-    readonly usual: (
+    readonly fastPath: (
       owner: Owner,
       registration: Registration
-    ) => Effect.Effect<Option.Option<ReturnType<PushTokensRepo["Service"]["registering"]>>, DeviceTokenMalformed>
+    ) => Effect.Effect<Option.Option<ReturnType<PushTokensRepo["Service"]["registerStatement"]>>, DeviceTokenMalformed>
     /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
     readonly respell: (
       token: DeviceToken,
@@ -146,7 +148,7 @@ export class Registrations extends Context.Service<
         ) {
           const id = PushTokenId.make(yield* random.uuidV7())
           const inserted = yield* repo.insert(id, owner, stored, fields, settings.maxActive, now)
-          if (Option.isNone(inserted)) return yield* new HolderNotLocked({ holders: [] })
+          if (Option.isNone(inserted)) return yield* new TokenHolderUnlocked({ holders: [] })
           return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
         })
 
@@ -160,12 +162,12 @@ export class Registrations extends Context.Service<
         ) {
           const row = yield* repo
             .rebind(id, owner, stored, fields, now)
-            .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new HolderNotLocked({ holders: [] })))
+            .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new TokenHolderUnlocked({ holders: [] })))
           // One that was live already, as most are that apps register at each start, makes no more of them.
           return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
         })
 
-        const usual = Effect.fnUntraced(function* (owner: Owner, registration: Registration) {
+        const fastPath = Effect.fnUntraced(function* (owner: Owner, registration: Registration) {
           const { isActive, platform, token, ...fields } = registration
           // Of a type that is not said, a token may be known in a form that is none of the default type.
           const form = formOf(fields.tokenType ?? defaultType, token)
@@ -173,7 +175,7 @@ export class Registrations extends Context.Service<
           if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
           const stored = { token, tokenHash: yield* hash(token), platform }
           const id = PushTokenId.make(yield* random.uuidV7())
-          return Option.some(repo.registering(id, owner, stored, fields, settings.maxActive, yield* DateTime.now))
+          return Option.some(repo.registerStatement(id, owner, stored, fields, settings.maxActive, yield* DateTime.now))
         })
 
         const respell = Effect.fnUntraced(function* (token: DeviceToken, type: TokenType) {
@@ -200,7 +202,7 @@ export class Registrations extends Context.Service<
           if (same.length > 0) {
             const lockedIds = yield* locked
             const holders = same.map((row) => row.userId)
-            if (!holders.every((id) => lockedIds.includes(id))) return yield* new HolderNotLocked({ holders })
+            if (!holders.every((id) => lockedIds.includes(id))) return yield* new TokenHolderUnlocked({ holders })
           }
 
           const own = [...same, ...found].filter((row) => row.userId === owner.userId)
@@ -224,7 +226,7 @@ export class Registrations extends Context.Service<
           }
         })
 
-        return { register, usual, respell, evict }
+        return { register, fastPath, respell, evict }
       })
     )
 }

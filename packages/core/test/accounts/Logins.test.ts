@@ -145,7 +145,7 @@ describe("a login", () => {
   })
 })
 
-/** Places for hashes, as the layers below count them. */
+/** Quotas for hashes, as the layers below count them. */
 const places = { taken: 0 }
 
 /** A hasher whose checks are 200 milliseconds quicker than one of the slowest scheme, and that counts who holds a place. */

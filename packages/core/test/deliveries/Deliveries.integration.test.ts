@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import * as Redis from "@user-service/cache/Redis"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as TestRedis from "@user-service/cache/testing/TestRedis"
@@ -26,8 +26,8 @@ const redisUrl = inject("redisUrl")
 // Nothing listens there.
 const nowhere = "redis://127.0.0.1:1"
 
-const placesOn = (url: string, prefix = "test:") =>
-  Places.layerRedis.pipe(Layer.provide(Redis.layer({ url: Redacted.make(url), prefix })))
+const quotasOn = (url: string, prefix = "test:") =>
+  Quotas.layerRedis.pipe(Layer.provide(Redis.layer({ url: Redacted.make(url), prefix })))
 
 const repeat = <A>(count: number, make: (index: number) => A) =>
   Array.from({ length: count }, (_, index) => make(index))
@@ -38,8 +38,8 @@ const sharedDatabase = Effect.gen(function* () {
   const database = Postgres.layer(TestDatabase.settingsOf(url, 10))
   const sql = Context.get(yield* Layer.build(Layer.fresh(database)), SqlClient.SqlClient)
   yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
-  const process = (places: Layer.Layer<Places>) =>
-    Effect.map(Layer.build(Layer.fresh(layerOver(database, places))), (context) => ({
+  const process = (quotas: Layer.Layer<Quotas>) =>
+    Effect.map(Layer.build(Layer.fresh(layerOver(database, quotas))), (context) => ({
       deliveries: Context.get(context, Deliveries),
       repo: Context.get(context, DeliveriesRepo),
       sql: Context.get(context, SqlClient.SqlClient),
@@ -70,10 +70,10 @@ const race = (
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redis", () => {
   const database = TestDatabase.layerPostgres(databaseUrl)
-  const inRedis = layerOver(database, Places.layerRedis.pipe(Layer.provide(TestRedis.layer(redisUrl))))
+  const inRedis = layerOver(database, Quotas.layerRedis.pipe(Layer.provide(TestRedis.layer(redisUrl))))
   DeliveriesSuite.suite("deliveries, counted in Redis", inRedis)
   StatusesSuite.suite("statuses, counted in Redis", inRedis)
-  const inPostgres = layerOver(database, placesOn(nowhere))
+  const inPostgres = layerOver(database, quotasOn(nowhere))
   DeliveriesSuite.suite("deliveries, counted in PostgreSQL since Redis is away", inPostgres)
   StatusesSuite.suite("statuses, counted in PostgreSQL since Redis is away", inPostgres)
 
@@ -81,7 +81,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
-      const processes = [yield* process(placesOn(redisUrl, prefix)), yield* process(placesOn(redisUrl, prefix))]
+      const processes = [yield* process(quotasOn(redisUrl, prefix)), yield* process(quotasOn(redisUrl, prefix))]
       const user = yield* onDatabase(somebody({ preferences: { frequency_limit: 10 } }))
       assert.strictEqual(yield* race(processes, 50, user), 10)
       assert.strictEqual(yield* onDatabase(chargesOf(user)), 10)
@@ -92,7 +92,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
-      const [near, far] = [yield* process(placesOn(redisUrl, prefix)), yield* process(placesOn(nowhere))]
+      const [near, far] = [yield* process(quotasOn(redisUrl, prefix)), yield* process(quotasOn(nowhere))]
       const [user, other] = yield* onDatabase(people(2, { preferences: { frequency_limit: 10 } }))
       assert.strictEqual(yield* race([near, far], 50, user), 10)
       assert.strictEqual(yield* onDatabase(chargesOf(user)), 10)
@@ -106,7 +106,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
   it.live("who charges alone waits for what others are recording, and counts it", () =>
     Effect.gen(function* () {
       const { onDatabase, process, sql } = yield* sharedDatabase
-      const [near, far] = [yield* process(placesOn(nowhere)), yield* process(placesOn(nowhere))]
+      const [near, far] = [yield* process(quotasOn(nowhere)), yield* process(quotasOn(nowhere))]
       const user = yield* onDatabase(somebody({ preferences: { frequency_limit: 1 } }))
       const now = yield* DateTime.now
       const record: DeliveryRecord = {
@@ -155,8 +155,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
-      const one = yield* process(placesOn(redisUrl, prefix))
-      const two = yield* process(placesOn(redisUrl, prefix))
+      const one = yield* process(quotasOn(redisUrl, prefix))
+      const two = yield* process(quotasOn(redisUrl, prefix))
       const user = yield* onDatabase(somebody({ preferences: { frequency_limit: 5 } }))
       const failed = (): StatusReport => ({ notificationId: freshId(), status: "failed", userId: user })
       const round = Effect.gen(function* () {
@@ -183,8 +183,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
   it.live("users erased in the midst of it all fail nothing, and nothing of them stays", () =>
     Effect.gen(function* () {
       const { onDatabase, process, sql } = yield* sharedDatabase
-      const one = yield* process(placesOn(nowhere))
-      const two = yield* process(Places.layerMemory)
+      const one = yield* process(quotasOn(nowhere))
+      const two = yield* process(Quotas.layerMemory)
       const users = yield* onDatabase(people(20))
       yield* Effect.forEach(users, (user, index) =>
         Effect.gen(function* () {
@@ -215,7 +215,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
   it.live("the same report in many batches at once, in two processes, is applied once", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
-      const processes = [yield* process(placesOn(nowhere)), yield* process(placesOn(nowhere))]
+      const processes = [yield* process(quotasOn(nowhere)), yield* process(quotasOn(nowhere))]
       const users = yield* onDatabase(people(10))
       const devices = yield* onDatabase(Effect.forEach(users, (user) => registerDevice(user)))
       const reports = users.map((userId, index) => ({
@@ -247,7 +247,7 @@ describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis comes and go
       const { onDatabase, process } = yield* sharedDatabase
       const server = yield* RedisServer.make()
       yield* server.start
-      const processes = [yield* process(placesOn(server.url)), yield* process(placesOn(server.url))]
+      const processes = [yield* process(quotasOn(server.url)), yield* process(quotasOn(server.url))]
       const users = yield* onDatabase(people(4, { preferences: { frequency_limit: 10 } }))
       yield* Effect.forEach(users, (user) =>
         Effect.gen(function* () {
@@ -270,13 +270,13 @@ describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis comes and go
       const { onDatabase, process } = yield* sharedDatabase
       const server = yield* RedisServer.make()
       yield* server.start
-      const one = yield* process(placesOn(server.url))
+      const one = yield* process(quotasOn(server.url))
       const user = yield* onDatabase(somebody({ preferences: { frequency_limit: 10 } }))
       assert.strictEqual(yield* race([one], 4, user), 4)
       yield* server.kill
       assert.strictEqual(yield* race([one], 3, user), 3)
       yield* server.start
-      const other = yield* process(placesOn(server.url))
+      const other = yield* process(quotasOn(server.url))
       assert.strictEqual(yield* race([other, one], 20, user), 3)
     })
   )

@@ -1,10 +1,10 @@
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as DeliveriesSuite from "./DeliveriesSuite.ts"
 import * as StatusesSuite from "./StatusesSuite.ts"
 import { layerOver } from "./TestDeliveries.ts"
 
-const layer = layerOver(TestDatabase.layerPgLite, Places.layerMemory)
+const layer = layerOver(TestDatabase.layerPgLite, Quotas.layerMemory)
 
 DeliveriesSuite.suite("deliveries over PGlite, counted in the process", layer)
 StatusesSuite.suite("statuses over PGlite", layer)

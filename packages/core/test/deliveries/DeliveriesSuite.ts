@@ -29,7 +29,7 @@ const repeat = <A>(count: number, make: (index: number) => A) =>
 const clockTime = (distance: Duration.Input) =>
   Effect.map(DateTime.now, (now) => DateTime.formatIso(DateTime.addDuration(now, distance)).slice(11, 19))
 
-/** What resolving promises, over any database and places. */
+/** What resolving promises, over any database and quotas. */
 export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryStatuses | SqlClient.SqlClient, E>) =>
   it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("answers are in the order of what was asked, with the address or the live tokens of each channel", () =>

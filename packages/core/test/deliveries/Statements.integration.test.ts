@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Places, PlacesUnavailable } from "@user-service/cache/Places"
+import { Quotas, QuotasUnavailable } from "@user-service/cache/Quotas"
 import { Deliveries, type DeliveryRequest } from "@user-service/core/deliveries/Deliveries"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { type Plan, Plans } from "@user-service/database/testing/Plans"
@@ -13,21 +13,21 @@ import { freshId, layerOver, mail, people, registerDevice, resolve } from "./Tes
 
 const databaseUrl = inject("databaseUrl")
 
-// How often places were asked: over Redis each time is one round trip.
+// How often quotas were asked: over Redis each time is one round trip.
 let trips = 0
 
-const places = Layer.effect(
-  Places,
-  Effect.map(Places, ({ take }) => ({
-    take: (claims) =>
+const quotas = Layer.effect(
+  Quotas,
+  Effect.map(Quotas, ({ claim }) => ({
+    claim: (claims) =>
       Effect.suspend(() => {
         trips++
-        return take(claims)
+        return claim(claims)
       })
   }))
-).pipe(Layer.provide(Places.layerMemory))
+).pipe(Layer.provide(Quotas.layerMemory))
 
-const noPlaces = Layer.succeed(Places, { take: () => Effect.fail(new PlacesUnavailable()) })
+const noQuotas = Layer.succeed(Quotas, { claim: () => Effect.fail(new QuotasUnavailable()) })
 
 // So many of everything, and twice as many deliveries.
 const fill = Effect.fnUntraced(function* (users: number) {
@@ -54,7 +54,7 @@ const fill = Effect.fnUntraced(function* (users: number) {
   yield* sql`analyze`
 })
 
-const layerWith = (counting: Layer.Layer<Places>, users: number) => {
+const layerWith = (counting: Layer.Layer<Quotas>, users: number) => {
   const filled = Layer.effectDiscard(
     SqlClient.SqlClient.use((sql) => Effect.orDie(sql.withTransaction(fill(users))))
   ).pipe(Layer.provideMerge(TestDatabase.layerPostgres(databaseUrl)))
@@ -62,7 +62,7 @@ const layerWith = (counting: Layer.Layer<Places>, users: number) => {
 }
 
 // So many that the planner takes an index where there is one to take.
-const layerLarge = (counting: Layer.Layer<Places>) => layerWith(counting, 20_000)
+const layerLarge = (counting: Layer.Layer<Quotas>) => layerWith(counting, 20_000)
 
 const passing = <A, E>(operation: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
@@ -94,7 +94,7 @@ const reportsOf = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>) {
 })
 
 describe.skipIf(databaseUrl === "")("in statements and round trips, on a large database", () => {
-  it.layer(layerLarge(places), { excludeTestServices: true })("counting in Redis", (it) => {
+  it.layer(layerLarge(quotas), { excludeTestServices: true })("counting in Redis", (it) => {
     it.effect("500 recipients take as many as one, and one is found by indexes", () =>
       Effect.gen(function* () {
         const users = yield* people(501)
@@ -145,7 +145,7 @@ describe.skipIf(databaseUrl === "")("in statements and round trips, on a large d
     )
   })
 
-  it.layer(layerLarge(noPlaces), { excludeTestServices: true })("counting in PostgreSQL", (it) => {
+  it.layer(layerLarge(noQuotas), { excludeTestServices: true })("counting in PostgreSQL", (it) => {
     it.effect("500 recipients take as many as one, and one is found by indexes", () =>
       Effect.gen(function* () {
         const users = yield* people(501)
@@ -162,7 +162,7 @@ describe.skipIf(databaseUrl === "")("in statements and round trips, on a large d
 })
 
 describe.skipIf(databaseUrl === "")("on a small database", () => {
-  it.layer(layerWith(places, 2000), { excludeTestServices: true })((it) => {
+  it.layer(layerWith(quotas, 2000), { excludeTestServices: true })((it) => {
     it.effect("no table is read whole to know one recipient, as it would be to know the tens that are guessed", () =>
       Effect.gen(function* () {
         const [user] = yield* people(1)

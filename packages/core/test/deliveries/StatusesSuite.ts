@@ -81,7 +81,7 @@ const told = (
   ...more
 })
 
-/** What senders' reports come to, over any database and places. */
+/** What senders' reports come to, over any database and quotas. */
 export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryStatuses | SqlClient.SqlClient, E>) =>
   it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("a report of an id and a status is enough for what was resolved here", () =>

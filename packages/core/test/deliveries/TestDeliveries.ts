@@ -1,5 +1,5 @@
 import { Cache } from "@user-service/cache/Cache"
-import type { Places } from "@user-service/cache/Places"
+import type { Quotas } from "@user-service/cache/Quotas"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { Invalidations } from "@user-service/core/changes/Invalidations"
@@ -32,8 +32,8 @@ const Sessions = Layer.mergeAll(
   })
 )
 
-/** What one process has: the deliveries, over a database and places of whichever kind. */
-export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A, E>, places: Layer.Layer<Places, F>) =>
+/** What one process has: the deliveries, over a database and quotas of whichever kind. */
+export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A, E>, quotas: Layer.Layer<Quotas, F>) =>
   Layer.mergeAll(Deliveries.layer, DeliveryStatuses.layer).pipe(
     Layer.provide(Changes.layer),
     Layer.provide(Invalidations.layer),
@@ -41,7 +41,7 @@ export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A
     Layer.provide([OutboxSignal.layer, Sessions, InactivePushTokens.layer({ max: 20 })]),
     Layer.provideMerge([ChangesRepo.layer, DeliveriesRepo.layer, DeliveryStatusesRepo.layer]),
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
-    Layer.provideMerge([database, places])
+    Layer.provideMerge([database, quotas])
   )
 
 export interface Person {

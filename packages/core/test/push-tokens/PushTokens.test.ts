@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Changes } from "@user-service/core/changes/Changes"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
-import { type Registration, Registrations, untilLocked } from "@user-service/core/push-tokens/Registrations"
+import { type Registration, Registrations, retryLockingHolder } from "@user-service/core/push-tokens/Registrations"
 import { DeviceToken, Platform, type TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Random } from "effect"
@@ -91,7 +91,7 @@ describe("PushTokens.register", () => {
         const changes = yield* Changes
         const registrations = yield* Registrations
         const inTransaction: Register = (owner, registration) =>
-          untilLocked((holders) =>
+          retryLockingHolder((holders) =>
             changes.change(
               [owner.userId, ...holders],
               Effect.fnUntraced(function* (locked) {

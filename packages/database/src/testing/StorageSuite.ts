@@ -58,7 +58,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("an answer comes out as it is, and so does a failure that is none of SQL", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.statement(effect, () => Effect.void)
+          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.lockingWrite(effect, () => Effect.void)
           for (const run of [storage.read, storage.write, statement, storage.transaction]) {
             assert.strictEqual(yield* run(Effect.succeed("done")), "done")
             const { effect, runs } = yield* counted(Effect.fail("no"))
@@ -100,7 +100,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
             const { effect, runs } = yield* failingFirst([sqlState])
             const followed = yield* Ref.make<ReadonlyArray<string>>([])
             const follow = (answer: string) => Ref.update(followed, (before) => [...before, answer])
-            const exit = yield* Effect.exit(storage.statement(effect, follow))
+            const exit = yield* Effect.exit(storage.lockingWrite(effect, follow))
             const isAgain = rolledBack.includes(sqlState)
             assert.deepStrictEqual(exit, isAgain ? Exit.succeed("done") : unavailable, sqlState)
             assert.strictEqual(yield* runs, isAgain ? 2 : 1, sqlState)
@@ -119,7 +119,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
             Effect.as("done")
           )
           const waiting = yield* Effect.forkChild(
-            storage.statement(statement, (answer) => Deferred.succeed(followed, answer))
+            storage.lockingWrite(statement, (answer) => Deferred.succeed(followed, answer))
           )
           yield* Deferred.await(begun)
           const interruption = yield* Effect.forkChild(Fiber.interrupt(waiting), { startImmediately: true })
@@ -172,7 +172,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("what would be refused every time is a defect, found out at once", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.statement(effect, () => Effect.void)
+          const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.lockingWrite(effect, () => Effect.void)
           for (const sqlState of lasting) {
             for (const run of [storage.read, storage.write, statement, storage.transaction]) {
               const { effect, runs } = yield* failingFirst([sqlState])
@@ -218,9 +218,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           const [first, last] = [randomUUID(), randomUUID()]
           const [seen, answer] = yield* storage.transaction(
             Effect.gen(function* () {
-              const answer = yield* storage.ahead(sql`insert into names values (${first}) returning name`)
+              const answer = yield* storage.pipeline(sql`insert into names values (${first}) returning name`)
               const seen = yield* exists(first)
-              yield* Effect.asVoid(storage.ahead(insert(last)))
+              yield* Effect.asVoid(storage.pipeline(insert(last)))
               return [seen, yield* answer]
             })
           )
@@ -237,7 +237,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           yield* insert(taken)
           for (const before of [true, false]) {
             const name = randomUUID()
-            const ahead = Effect.asVoid(storage.ahead(insert(taken)))
+            const ahead = Effect.asVoid(storage.pipeline(insert(taken)))
             const exit = yield* Effect.exit(
               storage.transaction(before ? Effect.andThen(ahead, insert(name)) : Effect.andThen(insert(name), ahead))
             )
@@ -255,7 +255,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           const storage = yield* Storage
           const taken = randomUUID()
           yield* insert(taken)
-          const ahead = Effect.ignore(storage.ahead(insert(taken)))
+          const ahead = Effect.ignore(storage.pipeline(insert(taken)))
           assert.strictEqual(yield* Effect.flip(storage.transaction(Effect.andThen(ahead, Effect.fail("no")))), "no")
         })
       )
@@ -265,7 +265,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           const storage = yield* Storage
           const name = randomUUID()
           const { effect, runs } = yield* failingFirst(rolledBack)
-          yield* storage.transaction(Effect.andThen(insert(name), Effect.asVoid(storage.ahead(effect))))
+          yield* storage.transaction(Effect.andThen(insert(name), Effect.asVoid(storage.pipeline(effect))))
           assert.strictEqual(yield* runs, rolledBack.length + 1)
           assert.isTrue(yield* exists(name))
         })

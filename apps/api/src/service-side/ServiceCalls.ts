@@ -29,7 +29,7 @@ export class ServiceCalls extends Context.Service<
       call: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | Unauthenticated | ForbiddenScope | RateLimited, R>
   }
->()("@user-service/api/services/ServiceCalls") {
+>()("@user-service/api/service-side/ServiceCalls") {
   static readonly layer = Layer.effect(
     ServiceCalls,
     Effect.gen(function* () {

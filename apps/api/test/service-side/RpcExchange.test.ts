@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { RpcSerialization } from "effect/rpc"
-import * as RpcExchange from "../../src/services/RpcExchange.ts"
+import * as RpcExchange from "../../src/service-side/RpcExchange.ts"
 
 // Calls of the procedures, posted as one request.
 const post = Effect.fn(function* (...tags: ReadonlyArray<"Wait" | "Tell">) {

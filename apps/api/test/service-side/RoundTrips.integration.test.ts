@@ -1,6 +1,6 @@
 import { CurrentFacts } from "@user-service/api/http/RequestFacts"
 import { Cache } from "@user-service/cache/Cache"
-import { Places } from "@user-service/cache/Places"
+import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import * as TestRedis from "@user-service/cache/testing/TestRedis"
 import { NotificationId } from "@user-service/domain/Delivery"
@@ -39,7 +39,7 @@ const counted = (redis: Redis.Redis["Service"]): Redis.Redis["Service"] => ({
   }
 })
 
-const onCountedRedis = Layer.mergeAll(Cache.layerRedis, RateLimits.layerRedis, Places.layerRedis).pipe(
+const onCountedRedis = Layer.mergeAll(Cache.layerRedis, RateLimits.layerRedis, Quotas.layerRedis).pipe(
   Layer.provide(Layer.effect(Redis.Redis, Effect.map(Redis.Redis, counted))),
   Layer.provide(TestRedis.layer(redisUrl))
 )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import * as Turnstile from "../../src/http/Turnstile.ts"
+import * as OnePerTick from "../../src/http/OnePerTick.ts"
 
 /** The turns of the event loop since it was made. */
 const countTurns = () => {
@@ -13,13 +13,13 @@ const countTurns = () => {
   return { turns: () => turns, stop: () => clearImmediate(counting) }
 }
 
-describe("Turnstile", () => {
+describe("OnePerTick", () => {
   it.live("one a turn of the event loop, in the order they came, now and later", () =>
     Effect.gen(function* () {
-      const turnstile = yield* Turnstile.make
+      const onePerTick = yield* OnePerTick.make
       const { stop, turns } = countTurns()
       const passed: Array<{ readonly who: number; readonly turn: number }> = []
-      const pass = (who: number) => Effect.map(turnstile, () => passed.push({ who, turn: turns() }))
+      const pass = (who: number) => Effect.map(onePerTick, () => passed.push({ who, turn: turns() }))
       yield* Effect.forEach([0, 1, 2, 3, 4], pass, { concurrency: "unbounded" })
       yield* pass(5)
       stop()
@@ -33,13 +33,13 @@ describe("Turnstile", () => {
 
   it.live("who leaves the queue holds no one up", () =>
     Effect.gen(function* () {
-      const turnstile = yield* Turnstile.make
-      const [first, second] = [yield* Effect.forkChild(turnstile), yield* Effect.forkChild(turnstile)]
+      const onePerTick = yield* OnePerTick.make
+      const [first, second] = [yield* Effect.forkChild(onePerTick), yield* Effect.forkChild(onePerTick)]
       yield* Effect.yieldNow
       yield* Fiber.interrupt(first)
       yield* Fiber.join(second)
-      yield* Fiber.interrupt(yield* Effect.forkChild(turnstile, { startImmediately: true }))
-      yield* turnstile
+      yield* Fiber.interrupt(yield* Effect.forkChild(onePerTick, { startImmediately: true }))
+      yield* onePerTick
     })
   )
 })

@@ -1,20 +1,21 @@
 import type { UserId } from "@user-service/domain/User"
 import { Clock, Effect, Random } from "effect"
 
-/** Users of whom an event was not confirmed: their later ones wait until it is tried again. */
-export interface HeldBack {
-  /** Those whose time has not come yet. */
+/** Users with an event that the broker did not confirm. Their later events wait until it is published again. */
+export interface UserBackoff {
+  /** The users whose backoff is not over. */
   readonly users: Effect.Effect<ReadonlyArray<UserId>>
-  /** Once more, and so for longer than the last time. */
+  /** Begins or prolongs a user's backoff, each time for longer. */
   readonly hold: (user: UserId) => Effect.Effect<void>
+  /** Ends a user's backoff. */
   readonly release: (user: UserId) => void
 }
 
 const shortest = 250
 const longest = 15_000
 
-/** Remembers `most` users; of more, what is not confirmed is tried again in every turn. */
-export const make = (most: number): HeldBack => {
+/** Holds at most `most` users. Unconfirmed events of any further user are published again in every round. */
+export const make = (most: number): UserBackoff => {
   const held = new Map<UserId, { readonly until: number; readonly failures: number }>()
 
   const users = Effect.map(Clock.currentTimeMillis, (now) =>

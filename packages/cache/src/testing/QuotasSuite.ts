@@ -1,28 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, type Layer, Option } from "effect"
-import { type Claim, Places } from "../Places.ts"
+import { type QuotaClaim, Quotas } from "../Quotas.ts"
 import { freshKey, type Passing } from "./Fresh.ts"
 
-const claimOf = (key: string, limit: number, members: ReadonlyArray<string>): Claim => ({
+const claimOf = (key: string, limit: number, candidates: ReadonlyArray<string>): QuotaClaim => ({
   key,
   limit,
-  members,
-  holders: Option.some([]),
+  candidates,
+  members: Option.some([]),
   timeToLive: Duration.minutes(1)
 })
 
-const take = (...claims: ReadonlyArray<Claim>) => Places.use((places) => places.take(claims))
+const take = (...claims: ReadonlyArray<QuotaClaim>) => Quotas.use((quotas) => quotas.claim(claims))
 
-/** Who of the claim's members has a place now. */
-const placed = (claim: Claim) =>
+/** Who of the claim's candidates has a place now. */
+const placed = (claim: QuotaClaim) =>
   Effect.map(take(claim), ([taken = Option.none()]) =>
-    Option.map(taken, (has) => claim.members.filter((_, index) => has[index]))
+    Option.map(taken, (has) => claim.candidates.filter((_, index) => has[index]))
   )
 
 const names = (count: number, prefix = "n") => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
-/** What every `Places` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<Places, E>, pass: Passing) =>
+/** What every `Quotas` promises. */
+export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: Passing) =>
   describe(name, () => {
     it.layer(layer, { excludeTestServices: pass.live })((it) => {
       it.effect("of 500 that claim one of 10 places at once, exactly 10 get one", () =>
@@ -52,7 +52,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Places, E>, pass: Pass
         })
       )
 
-      it.effect("a claim's members get places in their order, each one, as long as there are any", () =>
+      it.effect("a claim's candidates get places in their order, each one, as long as there are any", () =>
         Effect.gen(function* () {
           const key = freshKey()
           const [taken] = yield* take(claimOf(key, 2, ["a", "b", "a", "c", "b"]))
@@ -70,10 +70,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<Places, E>, pass: Pass
         })
       )
 
-      it.effect("of what nothing is kept of, and no holders are named, nothing is known and nobody gets a place", () =>
+      it.effect("of what nothing is kept of, and no members are named, nothing is known and nobody gets a place", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const unknown = { ...claimOf(key, 1, ["a"]), holders: Option.none() }
+          const unknown = { ...claimOf(key, 1, ["a"]), members: Option.none() }
           assert.deepStrictEqual(yield* placed(unknown), Option.none())
           assert.deepStrictEqual(yield* placed(claimOf(key, 1, ["b"])), Option.some(["b"]))
           assert.deepStrictEqual(yield* placed(unknown), Option.some([]))
@@ -85,29 +85,29 @@ export const suite = <E>(name: string, layer: Layer.Layer<Places, E>, pass: Pass
           const key = freshKey()
           yield* take(claimOf(key, 0, ["a"]))
           assert.deepStrictEqual(
-            yield* placed({ ...claimOf(key, 1, ["b"]), holders: Option.none() }),
+            yield* placed({ ...claimOf(key, 1, ["b"]), members: Option.none() }),
             Option.some(["b"])
           )
         })
       )
 
-      it.effect("holders count where nothing is kept, and say nothing where something is", () =>
+      it.effect("members count where nothing is kept, and say nothing where something is", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const held = { ...claimOf(key, 3, ["x", "a", "b"]), holders: Option.some(["x", "y"]) }
+          const held = { ...claimOf(key, 3, ["x", "a", "b"]), members: Option.some(["x", "y"]) }
           assert.deepStrictEqual(yield* placed(held), Option.some(["x", "a"]))
           assert.deepStrictEqual(
-            yield* placed({ ...claimOf(key, 4, ["z", "b", "c"]), holders: Option.some(["z"]) }),
+            yield* placed({ ...claimOf(key, 4, ["z", "b", "c"]), members: Option.some(["z"]) }),
             Option.some(["z"])
           )
         })
       )
 
-      it.effect("there may be 10,000 holders", () =>
+      it.effect("there may be 10,000 members", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const holders = Option.some(names(9_999, "held"))
-          const claim = { ...claimOf(key, 10_000, ["a", "b", "held-9998"]), holders }
+          const members = Option.some(names(9_999, "held"))
+          const claim = { ...claimOf(key, 10_000, ["a", "b", "held-9998"]), members }
           assert.deepStrictEqual(yield* placed(claim), Option.some(["a", "held-9998"]))
         })
       )
@@ -118,7 +118,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Places, E>, pass: Pass
           const timeToLive = Duration.millis(300)
           yield* take({ ...claimOf(key, 1, ["a"]), timeToLive })
           yield* take({ ...claimOf(key, 1, ["b"]), timeToLive: Duration.minutes(10) })
-          const isUnknown = Effect.map(placed({ ...claimOf(key, 1, ["c"]), holders: Option.none() }), Option.isNone)
+          const isUnknown = Effect.map(placed({ ...claimOf(key, 1, ["c"]), members: Option.none() }), Option.isNone)
           assert.isFalse(yield* isUnknown)
           yield* pass.until(timeToLive, Effect.orDie(isUnknown))
         })

@@ -7,11 +7,11 @@ const endAll = (): void => {
 }
 
 /**
- * An answer that goes out at the end of the turn of the event loop, with all others that were ready in it. A write that
- * wakes whoever waits for it costs several times one to somebody awake, and a client, or a proxy, of many requests is
- * awake after the first.
+ * Delays `end()` to the end of the event-loop turn, so that all responses of a turn are written back to back (decision
+ * 0014). A write that wakes the receiving process costs several times one to a process that is running, and a client or
+ * proxy with many requests is running after the first.
  */
-export class TogetherResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+export class CoalescedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   override end(onEnd?: () => void): this
   override end(chunk: unknown, onEnd?: () => void): this
   override end(chunk: unknown, encoding: BufferEncoding, onEnd?: () => void): this
@@ -21,7 +21,7 @@ export class TogetherResponse<Request extends IncomingMessage = IncomingMessage>
       try {
         Reflect.apply(super.end, this, given)
       } catch (cause) {
-        // Nobody is there any more to hear of it but the client: a body that is not as long as was said.
+        // The caller of `end` has returned. Only the client can learn that the body is not as long as its header says.
         this.destroy(cause instanceof Error ? cause : new Error(String(cause)))
       }
     })

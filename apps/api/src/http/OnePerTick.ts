@@ -1,9 +1,9 @@
 import { Effect } from "effect"
 
 /**
- * Lets those who come through it one at a time, in their order, each in a turn of the event loop of its own. For many
- * requests that can wait: in one turn they would keep all others from the engines' answers, and from being accepted, which
- * Node does with one connection a turn.
+ * Resumes the fibers that wait for it one at a time, in their order, each in an event-loop turn of its own (decision 0012).
+ * Used for requests that can wait: many of them in one turn would delay the answers of the engines, and new connections, of
+ * which Node accepts one a turn.
  */
 export const make: Effect.Effect<Effect.Effect<void>> = Effect.sync(() => {
   const waiting = new Set<(next: Effect.Effect<void>) => void>()

@@ -1,11 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type RequestListener } from "node:http"
-import { TogetherResponse } from "../../src/http/TogetherResponse.ts"
+import { CoalescedResponse } from "../../src/http/CoalescedResponse.ts"
 import { listening } from "../Listening.ts"
 
-const serve = (listener: RequestListener<typeof IncomingMessage, typeof TogetherResponse>) =>
-  listening(createServer({ ServerResponse: TogetherResponse }, listener))
+const serve = (listener: RequestListener<typeof IncomingMessage, typeof CoalescedResponse>) =>
+  listening(createServer({ ServerResponse: CoalescedResponse }, listener))
 
 it.live("answers that are ready in one turn of the event loop go out when it is over", () =>
   Effect.gen(function* () {

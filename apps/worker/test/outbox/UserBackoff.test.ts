@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { UserId } from "@user-service/domain/User"
-import * as HeldBack from "@user-service/worker/outbox/HeldBack"
+import * as UserBackoff from "@user-service/worker/outbox/UserBackoff"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
 
 const user = () => UserId.make(randomUUID())
 
-describe("HeldBack", () => {
+describe("UserBackoff", () => {
   it.effect("a user is held for a quarter of a second at most, then one more failure holds them for longer", () =>
     Effect.gen(function* () {
-      const { hold, users } = HeldBack.make(10)
+      const { hold, users } = UserBackoff.make(10)
       const [a, b] = [user(), user()]
       yield* hold(a)
       assert.deepStrictEqual(yield* users, [a])
@@ -27,7 +27,7 @@ describe("HeldBack", () => {
 
   it.effect("however often it failed, it is tried again every fifteen seconds", () =>
     Effect.gen(function* () {
-      const { hold, users } = HeldBack.make(10)
+      const { hold, users } = UserBackoff.make(10)
       const a = user()
       yield* Effect.replicateEffect(hold(a), 50, { discard: true })
       yield* TestClock.adjust("7499 millis")
@@ -39,7 +39,7 @@ describe("HeldBack", () => {
 
   it.effect("who is released begins anew", () =>
     Effect.gen(function* () {
-      const { hold, release, users } = HeldBack.make(10)
+      const { hold, release, users } = UserBackoff.make(10)
       const a = user()
       yield* Effect.replicateEffect(hold(a), 5, { discard: true })
       release(a)
@@ -52,7 +52,7 @@ describe("HeldBack", () => {
 
   it.effect("no more are held than it has room for", () =>
     Effect.gen(function* () {
-      const { hold, release, users } = HeldBack.make(2)
+      const { hold, release, users } = UserBackoff.make(2)
       const [a, b, c] = [user(), user(), user()]
       for (const one of [a, b, c]) yield* hold(one)
       assert.deepStrictEqual(yield* users, [a, b])

@@ -1,0 +1,146 @@
+import { Context, Data, Duration, Effect, Layer, Metric, Option } from "effect"
+import { Redis } from "effect/persistence"
+import { hash } from "node:crypto"
+import * as ExpiringMap from "./ExpiringMap.ts"
+
+/** Candidates for the members of one key, whose number is limited. */
+export interface QuotaClaim {
+  readonly key: string
+  /** How many members the key may have. */
+  readonly limit: number
+  readonly candidates: ReadonlyArray<string>
+  /** The members as the caller knows them. They count where nothing is stored under the key. */
+  readonly members: Option.Option<ReadonlyArray<string>>
+  /** How long the key is stored. */
+  readonly timeToLive: Duration.Duration
+}
+
+/**
+ * Whether each candidate of a claim is a member now, in the claim's order. None where nothing is stored under the key and
+ * the claim did not name the members.
+ */
+export type Claimed = Option.Option<ReadonlyArray<boolean>>
+
+/** Redis does not answer. Some of the candidates may have become members, or none. */
+export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}> {}
+
+/**
+ * Sets of a limited size, one under each key. A member stays one however often it is claimed. Of any number of candidates
+ * that are claimed at the same time, exactly as many become members as the limit allows, in the order of their claim.
+ *
+ * What is stored may be lost at any time and is no authority: the caller names the members from what it stores itself.
+ * Any number of claims is one round trip.
+ */
+export class Quotas extends Context.Service<
+  Quotas,
+  {
+    readonly claim: (claims: ReadonlyArray<QuotaClaim>) => Effect.Effect<ReadonlyArray<Claimed>, QuotasUnavailable>
+  }
+>()("@user-service/cache/Quotas") {
+  /** Shared by all processes on the Redis. */
+  static readonly layerRedis: Layer.Layer<Quotas, never, Redis.Redis> = Layer.effect(
+    Quotas,
+    Effect.map(Redis.Redis, (redis) => makeRedis(redis))
+  )
+  /** Within the process, where no other process claims. */
+  static readonly layerMemory: Layer.Layer<Quotas> = Layer.effect(
+    Quotas,
+    Effect.sync(() => makeMemory())
+  )
+}
+
+const unavailable = Metric.counter("places_unavailable_total", {
+  description: "Calls that could not count in Redis",
+  incremental: true
+})
+
+// A set of integers, of which Redis stores up to 512 in 8 bytes each. 0 is in every set, because Redis has no empty sets. A
+// call of a script takes some 8,000 arguments, so members are added by the thousand.
+const claimScript = Redis.script(
+  ({ members, key, limit, candidates, timeToLive }: QuotaClaim) => [
+    key,
+    limit,
+    Math.max(1, Math.ceil(Duration.toMillis(timeToLive))),
+    Option.isSome(members) ? 1 : 0,
+    candidates.length,
+    ...candidates.map(numberOf),
+    ...Option.match(members, { onNone: () => [], onSome: (known) => known.map(numberOf) })
+  ],
+  {
+    numberOfKeys: 1,
+    lua: `
+local first = 5
+local last = 4 + tonumber(ARGV[4])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  if ARGV[3] == '0' then return {} end
+  redis.call('SADD', KEYS[1], '0')
+  for from = last + 1, #ARGV, 1000 do
+    redis.call('SADD', KEYS[1], unpack(ARGV, from, math.min(from + 999, #ARGV)))
+  end
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+local limit = tonumber(ARGV[1])
+local count = redis.call('SCARD', KEYS[1]) - 1
+local taken = {}
+for index = first, last do
+  local has = redis.call('SISMEMBER', KEYS[1], ARGV[index])
+  if has == 0 and count < limit then
+    has = redis.call('SADD', KEYS[1], ARGV[index])
+    count = count + 1
+  end
+  taken[#taken + 1] = has
+end
+return taken
+`
+  }
+).withReturnType<ReadonlyArray<number>>()
+
+// 63 bits of a hash, never 0: of 10,000 candidates two are alike once in 10^11 sets, and then share a place.
+const numberOf = (member: string): string => {
+  const bits = hash("sha256", member, "buffer").readBigUInt64BE()
+  return String((bits >> 1n) + 1n)
+}
+
+const makeRedis = (redis: Redis.Redis["Service"]): Quotas["Service"] => {
+  const run = redis.eval(claimScript)
+  return {
+    claim: (claims) =>
+      Effect.forEach(
+        claims,
+        (claim) =>
+          Effect.map(run(claim), (taken) =>
+            taken.length === claim.candidates.length ? Option.some(taken.map((has) => has === 1)) : Option.none()
+          ),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.catch(() => Effect.andThen(Metric.update(unavailable, 1), Effect.fail(new QuotasUnavailable()))))
+  }
+}
+
+// A key with ten members takes some 2 kB.
+const capacity = 100_000
+
+const makeMemory = (): Quotas["Service"] => {
+  const kept = ExpiringMap.make<Set<string>>(capacity)
+
+  const claimAt = ({ members, key, limit, candidates, timeToLive }: QuotaClaim, now: number): Claimed => {
+    const standing = kept.get(key, now)
+    if (standing === undefined && Option.isNone(members)) return Option.none()
+    const placed = standing ?? new Set(Option.getOrElse(members, () => []))
+    if (standing === undefined) {
+      kept.set(key, placed, now + Math.max(1, Math.ceil(Duration.toMillis(timeToLive))), now)
+    }
+    return Option.some(
+      candidates.map((member) => {
+        if (placed.size < limit) placed.add(member)
+        return placed.has(member)
+      })
+    )
+  }
+
+  return {
+    claim: (claims) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => claims.map((claim) => claimAt(claim, clock.currentTimeMillisUnsafe())))
+      )
+  }
+}

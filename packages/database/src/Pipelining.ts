@@ -96,7 +96,7 @@ const rolledBack = new SqlError.SqlError({
   })
 })
 
-/** A session pipelinedConnection to one transaction. */
+/** A session while one transaction has it, which sends statements before the earlier ones are answered. */
 class PipelinedConnection implements SqlConnection.Connection {
   private readonly session: PgConnection.PgConnection
   private sent = 0

@@ -2,9 +2,19 @@
 // milliseconds, where they are. Plain JavaScript without dependencies, because it runs on any Node 20 before the install.
 
 import { spawnSync } from "node:child_process"
-import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { delimiter, dirname, join } from "node:path"
+import { createHash, randomUUID } from "node:crypto"
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
+import { delimiter, dirname, join, relative } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 
@@ -73,18 +83,66 @@ const isRunning = (pid) => {
   }
 }
 
+// No install takes longer. The process that a lock names may be another by then, which has got the same number.
+const staleAfter = 10 * 60_000
+// A lock is empty for a moment between its making and its writing, and for ever where the machine stopped between the two.
+const emptyStaleAfter = 5000
+
+/** The lock as it is at this moment, or undefined where there is none. */
+const findLock = () => {
+  try {
+    return { content: readFileSync(lock, "utf8"), age: Date.now() - statSync(lock).mtimeMs }
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error
+  }
+}
+
+const isStale = ({ age, content }) => {
+  if (content === "") return age > emptyStaleAfter
+  const holder = Number.parseInt(content, 10)
+  return age > staleAfter || holder === process.pid || !(holder > 0 && isRunning(holder))
+}
+
+// Another may have removed the same lock and taken its own meanwhile. So it is moved away first, which only one process can
+// do, and is put back where it is not the one that was found.
+const removeLock = (content) => {
+  const moved = `${lock}.${randomUUID()}`
+  try {
+    renameSync(lock, moved)
+    if (readFileSync(moved, "utf8") !== content) linkSync(moved, lock)
+  } catch (error) {
+    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error
+  } finally {
+    rmSync(moved, { force: true })
+  }
+}
+
 // Of two starts at once one installs, because pnpm does not expect another in the same folder.
 const takeLock = () => {
   mkdirSync(cache, { recursive: true })
+  const ours = `${process.pid} ${randomUUID()}`
+  let waits = false
   for (;;) {
     try {
-      return writeFileSync(lock, String(process.pid), { flag: "wx" })
+      writeFileSync(lock, ours, { flag: "wx" })
+      return ours
     } catch (error) {
       if (error.code !== "EEXIST") throw error
     }
-    const holder = Number(existsSync(lock) ? readFileSync(lock, "utf8") : 0)
-    if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true })
-    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    const found = findLock()
+    if (found === undefined) continue
+    if (isStale(found)) {
+      removeLock(found.content)
+      continue
+    }
+    if (!waits && found.content !== "") {
+      waits = true
+      const holder = Number.parseInt(found.content, 10)
+      process.stderr.write(
+        `Waiting for process ${holder}, which installs the dependencies (${relative(root, lock)}) ...\n`
+      )
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
   }
 }
 
@@ -94,10 +152,15 @@ export const install = () => {
   }
   const wanted = fingerprint()
   if (isInstalled(wanted)) return
-  takeLock()
-  process.once("exit", () => rmSync(lock, { force: true }))
+  const ours = takeLock()
+  const release = () => {
+    process.removeListener("exit", release)
+    // Whoever found this install to take too long has taken the lock over.
+    if (findLock()?.content === ours) rmSync(lock, { force: true })
+  }
+  process.once("exit", release)
   if (!isInstalled(wanted)) installWith(JSON.parse(read("package.json")).devEngines.packageManager.version, wanted)
-  rmSync(lock, { force: true })
+  release()
 }
 
 const installWith = (version, wanted) => {

@@ -34,6 +34,8 @@ const bundleOf = async (app) => {
     const outdir = join(folder, newest.name)
     if (existsSync(outdir) && isFresh(newest)) return outdir
   }
+  // Standard output is for what the program says.
+  process.stderr.write(`Bundling ${app} ...\n`)
   const { bundle } = await import("./AppBundle.ts")
   // Two starts at once make one each: names do not meet, and the record is replaced in one step.
   const started = Date.now()

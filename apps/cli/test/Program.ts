@@ -51,7 +51,9 @@ export const launch = ([command, ...args]: readonly [string, ...Array<string>], 
     let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
+    // The first start after a change says that it bundles.
+    const said = () => stderr.replace(/^Bundling \w+ \.\.\.\n/, "")
+    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr: said() })))
     // One that ends before it has read all of it says so in its own way.
     child.stdin.on("error", () => undefined)
     child.stdin.end(given.input ?? "")

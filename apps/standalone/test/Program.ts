@@ -130,6 +130,8 @@ const watch = (child: ChildProcess, cwd: string): Program => {
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (text: string) => {
       output[name] += text
+      // The first start after a change says that it bundles.
+      if (name === "stderr") output.stderr = output.stderr.replace(/^Bundling \w+ \.\.\.\n/, "")
     })
   }
   // Not before both streams have closed: the last words count.

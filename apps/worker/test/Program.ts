@@ -59,7 +59,10 @@ const kill = async (child: ChildProcess): Promise<void> => {
 const watch = (child: ChildProcess): Program => {
   const output = { stdout: "", stderr: "" }
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (output.stdout += text))
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (output.stderr += text))
+  // The first start after a change says that it bundles.
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr = (output.stderr + text).replace(/^Bundling \w+ \.\.\.\n/, "")
+  })
   // Not before both streams have closed: the last words count.
   const closed = once(child, "close").then(([code]): Ended => ({ code, ...output }))
 

@@ -16,6 +16,7 @@ const refusals: ReadonlyArray<readonly [RegExp, string]> = [
   [/^CLUSTERDOWN/, "the cluster is down"],
   [/^ERR DB index/, "it has no database of this number"],
   [/^ERR max number of clients/, "it has as many clients as it takes"],
+  [/^(?:Unknown RESP type|Protocol error, got)/, "another server than Redis answers there"],
   [/^Socket timeout/, "no answer in time"]
 ]
 

@@ -34,18 +34,23 @@ const changed = (url: URL, change: (url: URL) => void): string => {
   return copy.href
 }
 
-/** A server that takes connections and says nothing. */
-const silent = Effect.acquireRelease(
-  Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
-    const server = createServer((socket) => socket.resume().on("error", () => socket.destroy()))
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      if (address === null || typeof address === "string") return assert.fail("No port")
-      resume(Effect.succeed({ port: address.port, close: () => void server.close() }))
-    })
-  }),
-  ({ close }) => Effect.sync(close)
-)
+/** A server that takes connections, and answers each with the words, or with nothing. */
+const serverThatSays = (words: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+      const server = createServer((socket) => {
+        socket.resume().on("error", () => socket.destroy())
+        if (words !== "") socket.once("data", () => socket.end(words))
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        if (address === null || typeof address === "string") return assert.fail("No port")
+        resume(Effect.succeed({ port: address.port, close: () => void server.close() }))
+      })
+    }),
+    ({ close }) => Effect.sync(close)
+  )
+const silent = serverThatSays("")
 
 describe.skipIf(!areInstalled)("why Redis cannot be used is told (skipped without redis-server or openssl)", () => {
   it.live("where the password is wrong, or missing, or the database is not there", () =>
@@ -59,6 +64,13 @@ describe.skipIf(!areInstalled)("why Redis cannot be used is told (skipped withou
       assert.match(yield* problemAt(database), /^it has no database of this number \(ERR DB index is out of range\)$/)
       const cluster = `${url.href}?cluster=true`
       assert.match(yield* problemAt(cluster), /^it is no Redis Cluster: name one host, without \?cluster=true/)
+    })
+  )
+
+  it.live("where another server answers", () =>
+    Effect.gen(function* () {
+      const { port } = yield* serverThatSays("HTTP/1.1 400 Bad Request\r\n\r\n")
+      assert.match(yield* problemAt(`redis://127.0.0.1:${port}`), /^another server than Redis answers there \(/)
     })
   )
 

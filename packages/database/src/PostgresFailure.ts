@@ -71,6 +71,11 @@ const remedies: ReadonlyArray<{
     when: ({ words }) => words === "The server does not support TLS",
     advice: () => "sslmode=prefer or disable do without it"
   },
+  // Another protocol's first bytes, read as the length of a message.
+  {
+    when: ({ words }) => words.startsWith("Message length"),
+    advice: () => "another server than PostgreSQL answers there"
+  },
   {
     when: ({ code }) => /SELF_SIGNED|^UNABLE_TO_(?:GET_ISSUER|VERIFY)/.test(code),
     advice: () => "name the file with the certificate of its authority by sslrootcert in the URL"

@@ -8,6 +8,7 @@ import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import { createServer } from "node:net"
 import { databaseUrl } from "./engine.ts"
 
 /** What a process has at the URL. */
@@ -68,6 +69,30 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.missing}`,
       assert.match(
         yield* problem(`${server.url}?sslmode=require`),
         /: The server does not support TLS; sslmode=prefer or disable do without it$/
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("another server than PostgreSQL is told", () =>
+    Effect.gen(function* () {
+      const port = yield* Effect.acquireRelease(
+        Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+          const server = createServer((socket) => {
+            socket
+              .on("error", () => socket.destroy())
+              .once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
+          })
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            if (address === null || typeof address === "string") return assert.fail("No port")
+            resume(Effect.succeed({ port: address.port, close: () => void server.close() }))
+          })
+        }),
+        ({ close }) => Effect.sync(close)
+      ).pipe(Effect.map(({ port }) => port))
+      assert.match(
+        yield* problem(`postgres://postgres@127.0.0.1:${port}/postgres?sslmode=disable`),
+        /^PostgreSQL cannot be used as DATABASE_URL says: .*another server than PostgreSQL answers there$/
       )
     }).pipe(Effect.scoped)
   )

@@ -6,7 +6,7 @@ import { LogSink } from "@user-service/telemetry/LogSink"
 import { Clock, type Duration, Effect, Layer, Result } from "effect"
 import { NetAddress } from "effect/net"
 import { randomUUID } from "node:crypto"
-import { createServer, type Server, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { securityHeaders } from "./SecurityHeaders.ts"
@@ -74,19 +74,36 @@ const makeOnRefusal = Effect.gen(function* () {
 /** The longest head of a request, in bytes, and so the longest that anything in it can be. */
 const maxHeaderSize = 16_384
 
-// Closing a server, Node closes the connections that are between two requests. Those on which none has begun are idle as
-// well, browsers open some in advance, but Node would wait for them until its `headersTimeout`.
+// Closing a server, Node closes the connections that are between two requests. Those with a part of a head are idle as well,
+// and so are those on which nothing was sent, which browsers open in advance; but Node would wait for them until its
+// `headersTimeout`. A request is in progress once its whole head is there, until both it and its answer have ended.
 const closeUnusedConnections = (server: Server): void => {
   const sockets = new Set<Socket>()
+  // Answers go out in the order of the requests: where the last one is done, all are.
+  const last = new WeakMap<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>()
+  const isUsed = (socket: Socket): boolean => {
+    const exchange = last.get(socket)
+    return exchange !== undefined && !(exchange.response.writableFinished && exchange.request.complete)
+  }
+  let isClosing = false
   server.on("connection", (socket) => {
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
   })
+  server.on("request", (request, response) => {
+    const { socket } = request
+    last.set(socket, { request, response })
+    // A part of the next head may have come with it.
+    response.once("close", () => {
+      if (isClosing && !isUsed(socket)) socket.destroy()
+    })
+  })
   const closeIdleConnections = server.closeIdleConnections.bind(server)
   // Called by `close`.
   server.closeIdleConnections = () => {
+    isClosing = true
     closeIdleConnections()
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of sockets) if (!isUsed(socket)) socket.destroy()
   }
 }
 

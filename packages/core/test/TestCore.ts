@@ -50,6 +50,7 @@ export interface Settings {
   readonly sessions?: Partial<SessionSettings["Service"]>
   readonly limits?: Partial<LimitSettings>
   readonly hasher?: Layer.Layer<PasswordHasher>
+  readonly estimator?: Layer.Layer<PasswordEstimator>
 }
 
 // The lifetimes are short for the sake of what wakes up every few seconds while a test's clock passes over them.
@@ -121,7 +122,12 @@ const Features = Layer.mergeAll(
 )
 
 /** All of core, with its parts, over the engines that need nothing but this process; hashes at the lowest cost. */
-export const layer = ({ hasher = PasswordHasher.layerTest, limits, sessions }: Settings = {}) =>
+export const layer = ({
+  estimator = PasswordEstimator.layer({ queueSize: 64 }),
+  hasher = PasswordHasher.layerTest,
+  limits,
+  sessions
+}: Settings = {}) =>
   Features.pipe(
     Layer.provideMerge(Parts),
     Layer.provideMerge(ChangesLive),
@@ -130,7 +136,7 @@ export const layer = ({ hasher = PasswordHasher.layerTest, limits, sessions }: S
       Layer.succeed(SessionSettings, { ...sessionSettings, ...sessions }),
       Layer.succeed(CacheSettings, { user: Duration.hours(1), preferences: Duration.hours(24) }),
       Layer.succeed(Representations, { user: JSON.stringify, preferences: JSON.stringify }),
-      PasswordPolicy.layer({ minLength: 8 }).pipe(Layer.provide(PasswordEstimator.layer({ queueSize: 64 }))),
+      PasswordPolicy.layer({ minLength: 8 }).pipe(Layer.provide(estimator)),
       Limits.layer({ ...unlimited, ...limits })
     ]),
     Layer.provideMerge([Engines, hasher])

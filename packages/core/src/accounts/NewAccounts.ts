@@ -85,12 +85,20 @@ export class NewAccounts extends Context.Service<
           )
         )
 
-      const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
+      // The estimate of the password holds no place among the hashes: it waits in a queue of its own.
+      const attempt = Effect.fnUntraced(function* (account: NewAccount) {
         yield* newUsers.judgePassword(account)
+        return yield* passwords.withPlace(
+          Effect.flatMap(passwords.hash(account.password), (passwordHash) => open(account, passwordHash))
+        )
+      })
+
+      const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
         const { network } = yield* CurrentOrigin
-        const { session, user } = yield* Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
-          open(account, passwordHash)
-        ).pipe(limits.guard([{ limit: "register", key: network }]), passwords.withPlace)
+        // Counted before the password is judged, so that who is beyond the limit costs no estimate.
+        const { session, user } = yield* attempt(account).pipe(
+          limits.guard([{ limit: "register", key: network }], ["PasswordRejected"])
+        )
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 

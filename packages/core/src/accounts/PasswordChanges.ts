@@ -82,29 +82,47 @@ export class PasswordChanges extends Context.Service<
           })
         )
 
-      const attempt = Effect.fnUntraced(function* (current: CurrentSession, given: GivenPasswords) {
-        const found = yield* storage.read(repo.owner(current.userId))
-        if (Option.isNone(found)) return yield* new TokenInvalid()
-        const owner = found.value
-        // Before the old one: a new password that is refused costs no hash.
+      const find = Effect.fnUntraced(function* (userId: UserId) {
+        const found = yield* storage.read(repo.owner(userId))
+        return Option.isSome(found) ? found.value : yield* new TokenInvalid()
+      })
+      type Owner = Effect.Success<ReturnType<typeof find>>
+
+      const judge = Effect.fnUntraced(function* (owner: Owner, given: GivenPasswords) {
         const attributes = [owner.email, owner.username, owner.firstName, owner.lastName]
         const problems = yield* policy.problems(given.new, attributes)
         if (Array.isReadonlyArrayNonEmpty(problems)) {
           return yield* new PasswordRejected({ field: "newPassword", problems })
         }
+      })
+
+      const check = Effect.fnUntraced(function* (current: CurrentSession, owner: Owner, given: GivenPasswords) {
         const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
         if (!matches) return yield* refuse(current.userId, remaining)
         const hash = yield* passwords.hash(given.new)
         return yield* sessionTokens.issue(yield* replace(current, owner.passwordHash, hash))
       })
 
+      const attempt = Effect.fnUntraced(function* (current: CurrentSession, given: GivenPasswords) {
+        const owner = yield* find(current.userId)
+        // Before the old one: a new password that is refused costs no hash. And without a place among the hashes: the estimate
+        // waits in a queue of its own.
+        yield* judge(owner, given)
+        return yield* check(current, owner, given).pipe(
+          // Someone renewed the hash or changed the password meanwhile: the old password is judged against the new hash.
+          Effect.catchTag("CredentialsChanged", () =>
+            Effect.flatMap(find(current.userId), (now) => check(current, now, given)).pipe(
+              Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 2 })
+            )
+          ),
+          Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid())),
+          passwords.withPlace
+        )
+      })
+
       const change = Effect.fn("PasswordChanges.change")((current: CurrentSession, given: GivenPasswords) =>
         attempt(current, given).pipe(
-          // Someone renewed the hash or changed the password meanwhile: the old password is judged against the new hash.
-          Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
-          Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid())),
           limits.guard([{ limit: "changePassword", key: current.userId }]),
-          passwords.withPlace,
           // The place is free while the refusal waits.
           Effect.catchTag("PasswordRefused", ({ remaining }) =>
             Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "oldPassword" })))

@@ -1,7 +1,7 @@
 import { RateLimits } from "@user-service/cache/RateLimits"
 import { type RateLimit, rateLimitConfig, type RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Config, Context, Effect, Layer, Option } from "effect"
+import { Config, Context, Effect, Layer, Option, Predicate } from "effect"
 
 /** The limits by what they guard; none where it is switched off. */
 export interface LimitSettings {
@@ -42,10 +42,11 @@ export class Limits extends Context.Service<
   {
     /**
      * Counts the attempt in each bucket, in order, and only then makes it. What fails for want of an engine or a place in
-     * a queue was no attempt: it is given back.
+     * a queue was no attempt: it is given back. So is what fails with one of the `uncounted` tags.
      */
     readonly guard: (
-      buckets: ReadonlyArray<Bucket>
+      buckets: ReadonlyArray<Bucket>,
+      uncounted?: ReadonlyArray<string>
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     readonly clear: (bucket: Bucket) => Effect.Effect<void>
   }
@@ -71,13 +72,17 @@ export class Limits extends Context.Service<
           )
 
         return {
-          guard: (buckets) => (attempt) =>
-            Effect.andThen(
-              each(buckets, limits.consume),
-              Effect.tapError(attempt, (error) =>
-                error instanceof ServiceUnavailable ? each(buckets, limits.refund) : Effect.void
-              )
-            ),
+          guard:
+            (buckets, uncounted = []) =>
+            (attempt) =>
+              Effect.andThen(
+                each(buckets, limits.consume),
+                Effect.tapError(attempt, (error) =>
+                  error instanceof ServiceUnavailable || uncounted.some((tag) => Predicate.isTagged(error, tag))
+                    ? each(buckets, limits.refund)
+                    : Effect.void
+                )
+              ),
           clear: (bucket) => each([bucket], limits.clear)
         }
       })

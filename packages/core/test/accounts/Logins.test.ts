@@ -145,10 +145,10 @@ describe("a login", () => {
   })
 })
 
-/** Quotas for hashes, as the layers below count them. */
-const places = { taken: 0 }
+/** Places among the hashes that were given back. */
+const places = { given: 0 }
 
-/** A hasher whose checks are 200 milliseconds quicker than one of the slowest scheme, and that counts who holds a place. */
+/** A hasher whose checks are 200 milliseconds quicker than one of the slowest scheme, and that counts the places given back. */
 const quickerHasher = Layer.effect(
   PasswordHasher,
   Effect.map(PasswordHasher, (hasher) => ({
@@ -159,10 +159,9 @@ const quickerHasher = Layer.effect(
         remaining: Duration.millis(200)
       })),
     withPlace: (effect) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => places.taken++),
-        () => effect,
-        () => Effect.sync(() => places.taken--)
+      Effect.ensuring(
+        effect,
+        Effect.sync(() => places.given++)
       )
   }))
 ).pipe(Layer.provide(PasswordHasher.layerTest))
@@ -172,10 +171,10 @@ describe("a refused password", () => {
     const isHeldBack = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }>(
       attempt: Effect.Effect<A, E, Logins | PasswordChanges>
     ) {
+      const { given } = places
       const refused = yield* Effect.forkChild(Effect.flip(attempt))
-      // All that does not wait for the clock is done once the database has answered.
-      while (refused.pollUnsafe() === undefined && places.taken === 0) yield* Effect.yieldNow
-      while (refused.pollUnsafe() === undefined && places.taken > 0) yield* Effect.promise(() => setImmediate())
+      // All that does not wait for the clock is done once the place is given back.
+      while (refused.pollUnsafe() === undefined && places.given === given) yield* Effect.promise(() => setImmediate())
       yield* TestClock.adjust("199 millis")
       assert.isUndefined(refused.pollUnsafe())
       yield* TestClock.adjust("1 millis")

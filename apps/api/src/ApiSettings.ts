@@ -20,10 +20,10 @@ import * as Tracing from "@user-service/telemetry/Tracing"
 import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
 import { config as edgeConfig } from "./http/EdgeSettings.ts"
 
-const shutdownGrace = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
-  Config.withDefault(20),
-  Config.map(Duration.seconds)
-)
+const shutdownGrace = Config.schema(
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
+  "SHUTDOWN_GRACE_SECONDS"
+).pipe(Config.withDefault(20), Config.map(Duration.seconds))
 
 // Outside production no load balancer has to see that a process stops.
 const shutdownNotice = Config.all({

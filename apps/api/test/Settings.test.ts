@@ -244,7 +244,7 @@ describe("settings that are wrong", () => {
       })
       assert.sameMembers(lines, [
         "PORT: Expected a value between 0 and 65535",
-        `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d`,
+        `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d, of 36500d at most`,
         "TRUSTED_PROXIES: proxy.internal is not a network such as 10.0.0.0/8",
         "ALLOWED_HOSTS: *.example.com is not a host name such as users.example.com or .example.com",
         "CORS_ALLOWED_ORIGINS: is a list of nothing",
@@ -252,6 +252,54 @@ describe("settings that are wrong", () => {
         "HOST: must be without a port, which has a variable of its own",
         "DATABASE_URL: must be postgres://user:password@host:port/name"
       ])
+    })
+  )
+
+  it.effect("too large for what is done with it is refused", () =>
+    Effect.gen(function* () {
+      const largest = {
+        ACCESS_TOKEN_LIFETIME_MINUTES: 36_500 * 1440,
+        REFRESH_TOKEN_LIFETIME_DAYS: 36_500,
+        SESSION_MAX_DAYS: 36_500,
+        REFRESH_GRACE_SECONDS: 36_500 * 86_400,
+        MAX_SESSIONS: 1_000_000,
+        MAX_PUSH_TOKENS: 1_000_000,
+        DB_POOL_SIZE: 262_143,
+        SHUTDOWN_GRACE_SECONDS: 86_400
+      }
+      for (const [name, value] of Object.entries(largest)) {
+        yield* settingsOf({ [name]: String(value) })
+        const [line = ""] = yield* problemsOf({ [name]: String(value + 1) })
+        assert.match(line, new RegExp(`^${name}: Expected a value between \\d+ and ${value}$`))
+      }
+      assert.deepStrictEqual(yield* problemsOf({ CACHE_TTL_USER: "36501d" }), [
+        "CACHE_TTL_USER: must be 36500d at most"
+      ])
+    })
+  )
+
+  it.effect("an engine's port is not 0", () =>
+    Effect.gen(function* () {
+      const urls = {
+        DATABASE_URL: "postgres://u@h:0/n",
+        DB_PORT: "0",
+        REDIS_URL: "redis://h:0",
+        RABBITMQ_URL: "amqp://h:0",
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://h:0"
+      }
+      for (const [name, value] of Object.entries(urls)) {
+        assert.deepStrictEqual(yield* namesOf({ DB_HOST: "h", [name]: value }), [name])
+      }
+    })
+  )
+
+  it.effect("a direct way to the database without the usual one is told so", () =>
+    Effect.gen(function* () {
+      const DATABASE_DIRECT_URL = "postgres://u@h/n"
+      assert.deepStrictEqual(yield* problemsOf({ DATABASE_DIRECT_URL }), [
+        "DATABASE_DIRECT_URL: needs a valid DATABASE_URL (or DB_HOST) beside it"
+      ])
+      yield* settingsOf({ DATABASE_DIRECT_URL, DB_HOST: "h" })
     })
   )
 

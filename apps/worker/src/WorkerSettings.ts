@@ -23,7 +23,10 @@ export const workConfig = Config.all({
   deliveryRetention: shortDurationConfig("DELIVERY_RETENTION", "90d"),
   deadLetterRetention: shortDurationConfig("DEAD_LETTER_RETENTION", "90d"),
   // The rest of the grace is for letting go of the engines.
-  finishWithin: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "SHUTDOWN_GRACE_SECONDS").pipe(
+  finishWithin: Config.schema(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
+    "SHUTDOWN_GRACE_SECONDS"
+  ).pipe(
     Config.withDefault(20),
     Config.map((seconds) => Duration.seconds(seconds * 0.75))
   )

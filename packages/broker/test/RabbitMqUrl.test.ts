@@ -20,6 +20,7 @@ describe("RABBITMQ_URL", () => {
       const problems = {
         "http://user:hunter2@host": form,
         hunter2: form,
+        "amqp://user:hunter2@host:0": form,
         "amqp://user:hunter2@host:port": form,
         "amqp://user:hunter2%zz@host": "has a % without two hexadecimal digits after it: write %25 for a % itself",
         "amqp://user:hunter2%e4@host": "has percent-encoded bytes that are not UTF-8",

@@ -60,7 +60,7 @@ export const parse = (text: string): Result.Result<RedisAddress, string> => {
 
 const hostOf = (text: string): RedisHost | undefined => {
   const url = URL.parse(`redis://${text}`)
-  if (url === null || url.hostname === "" || url.hash !== "") return undefined
+  if (url === null || url.hostname === "" || url.hash !== "" || url.port === "0") return undefined
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 6379) }
 }
 

@@ -57,6 +57,7 @@ describe("REDIS_URL", () => {
         "redis://a,,b": "must be redis://",
         "redis://a, b c": "must be redis://",
         "redis://cache:70000": "must be redis://",
+        "redis://a:1,b:0": "must be redis://",
         "redis://:hunter2%zz@cache": "has a % without two hexadecimal digits after it: write %25 for a % itself",
         "redis://:hunter2%e4@cache": "has percent-encoded bytes that are not UTF-8",
         "redis://a,rediss://b": "must not have redis:// and rediss:// together",

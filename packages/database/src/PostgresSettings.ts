@@ -19,17 +19,19 @@ export const isPooled = ({ direct, preparedStatements }: PostgresSettings): bool
   direct !== undefined || !preparedStatements
 
 // Under the name of the variable, and without its value.
+const wrong = (variable: string, message: string): Effect.Effect<never, Config.ConfigError> =>
+  Effect.fail(
+    new Config.ConfigError(
+      new Schema.SchemaError(new SchemaIssue.Pointer([variable], new SchemaIssue.InvalidValue({ message })))
+    )
+  )
+
 const parsed =
   <A>(variable: string, parse: (text: string) => Result.Result<A, string>) =>
   (text: string): Effect.Effect<A, Config.ConfigError> =>
     Result.match(parse(text), {
       onSuccess: Effect.succeed,
-      onFailure: (message) =>
-        Effect.fail(
-          new Config.ConfigError(
-            new Schema.SchemaError(new SchemaIssue.Pointer([variable], new SchemaIssue.InvalidValue({ message })))
-          )
-        )
+      onFailure: (message) => wrong(variable, message)
     })
 
 const url = (variable: string): Config.Config<PostgresAddress> =>
@@ -62,8 +64,16 @@ export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all
   direct: Config.option(url("DATABASE_DIRECT_URL")),
   parts: Config.option(fromParts),
   preparedStatements: Config.Boolean("DATABASE_PREPARED_STATEMENTS").pipe(Config.withDefault(true)),
-  poolSize: Config.schema(Schema.Int.check(Schema.isGreaterThan(1)), "DB_POOL_SIZE").pipe(Config.withDefault(10))
+  // PostgreSQL takes no more connections than this (PostgreSQL 17, section 19.3.1).
+  poolSize: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 262_143 })), "DB_POOL_SIZE").pipe(
+    Config.withDefault(10)
+  )
 }).pipe(
+  Config.mapEffect((settings) =>
+    Option.isSome(settings.direct) && Option.isNone(settings.whole) && Option.isNone(settings.parts)
+      ? wrong("DATABASE_DIRECT_URL", "needs a valid DATABASE_URL (or DB_HOST) beside it")
+      : Effect.succeed(settings)
+  ),
   Config.map(({ direct, parts, poolSize, preparedStatements, whole }) =>
     Option.map(
       Option.orElse(whole, () => parts),

@@ -23,12 +23,12 @@ export const engineUrl = (
 ): Config.Config<Redacted.Redacted<string>> =>
   engineUrlWith(variable, (url) => (options.isValid(url) ? undefined : `must be ${options.form}`))
 
-/** Whether the text is a URL with a host, of one of the schemes. */
+/** Whether the text is a URL with a host, of one of the schemes. Nothing listens on port 0. */
 export const isUrlOf =
   (...schemes: ReadonlyArray<string>) =>
   (text: string): boolean => {
     const url = URL.parse(text)
-    return url !== null && schemes.includes(url.protocol.slice(0, -1)) && url.hostname !== ""
+    return url !== null && schemes.includes(url.protocol.slice(0, -1)) && url.hostname !== "" && url.port !== "0"
   }
 
 /** What is wrong with the percent-encoding of the text (RFC 3986, section 2.1), if anything is. */

@@ -1,5 +1,5 @@
 import { Config, type Duration, Option, Schema } from "effect"
-import { parseShortDuration } from "./ShortDuration.ts"
+import { maxDays, parseShortDuration } from "./ShortDuration.ts"
 
 /** At most `limit` attempts in each `window`, which begins with the first of them. `name` is the policy's, for people and headers. */
 export interface RateLimit {
@@ -13,7 +13,7 @@ const Written = Schema.String.check(
     (text: string) =>
       text === "off" ||
       Option.isSome(parseRateLimit("", text)) ||
-      `must be "off" or a limit such as "10/5m", in s, m, h or d`
+      `must be "off" or a limit such as "10/5m", in s, m, h or d, of ${maxDays}d at most`
   )
 )
 

@@ -4,14 +4,24 @@ const unitMillis: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d
 
 const pattern = /^([1-9]\d{0,5})([smhd])$/
 
-/** A duration written as `30s`, `5m`, `1h` or `7d`; none for anything else. */
+/** The longest duration that a setting may have, a hundred years: what lies further from now is no time to every engine. */
+export const maxDays = 36_500
+
+/** A duration written as `30s`, `5m`, `1h` or `7d`, of {@link maxDays} at most; none for anything else. */
 export const parseShortDuration = (text: string): Option.Option<Duration.Duration> => {
   const [, count, unit = ""] = pattern.exec(text) ?? []
-  return Option.map(Option.fromUndefinedOr(unitMillis[unit]), (millis) => Duration.millis(Number(count) * millis))
+  const duration = Option.map(Option.fromUndefinedOr(unitMillis[unit]), (millis) => Number(count) * millis)
+  return Option.map(
+    Option.filter(duration, (millis) => millis <= Duration.toMillis(Duration.days(maxDays))),
+    Duration.millis
+  )
 }
 
 const Written = Schema.String.check(
-  Schema.makeFilter((text: string) => pattern.test(text) || 'must be a duration such as "30s", "5m", "1h" or "7d"')
+  Schema.makeFilter((text: string) => {
+    if (!pattern.test(text)) return 'must be a duration such as "30s", "5m", "1h" or "7d"'
+    return Option.isSome(parseShortDuration(text)) || `must be ${maxDays}d at most`
+  })
 )
 
 /** Reads a duration from `variable`, see {@link parseShortDuration}. */

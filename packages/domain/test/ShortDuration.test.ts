@@ -14,10 +14,25 @@ describe("short durations", () => {
     assert.deepStrictEqual(millis("5m"), Option.some(300_000))
     assert.deepStrictEqual(millis("1h"), Option.some(3_600_000))
     assert.deepStrictEqual(millis("7d"), Option.some(604_800_000))
+    assert.deepStrictEqual(millis("36500d"), Option.some(36_500 * 86_400_000))
   })
 
   it("are nothing else: no zero, no sign, no fraction, no space, no word", () => {
-    for (const text of ["", "0s", "-1h", "1.5h", "1 h", "1 hour", "h", "10", "1w", "1H", "9999999d"]) {
+    for (const text of [
+      "",
+      "0s",
+      "-1h",
+      "1.5h",
+      "1 h",
+      "1 hour",
+      "h",
+      "10",
+      "1w",
+      "1H",
+      "9999999d",
+      "36501d",
+      "876001h"
+    ]) {
       assert.isTrue(Option.isNone(parseShortDuration(text)), text)
     }
   })
@@ -27,6 +42,7 @@ describe("short durations", () => {
       assert.strictEqual(Duration.toHours(yield* read("")), 1)
       const error = yield* Effect.flip(read("1 hour"))
       assert.include(error.message, `"30s"`)
+      assert.include((yield* Effect.flip(read("999999d"))).message, "must be 36500d at most")
     })
   )
 })

@@ -12,7 +12,10 @@ export interface TracingSettings {
 }
 
 const Endpoint = Schema.URLFromString.check(
-  Schema.makeFilter(({ protocol }) => /^https?:$/.test(protocol) || "must be an http:// or https:// URL")
+  Schema.makeFilter(
+    ({ port, protocol }) =>
+      (/^https?:$/.test(protocol) && port !== "0") || "must be an http:// or https:// URL, with a port from 1 to 65535"
+  )
 )
 const Ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 

@@ -53,9 +53,10 @@ export const retryLockingHolder = <A, E, R>(
   )
 
 /** `MAX_PUSH_TOKENS`: how many active tokens a user may have, and how many inactive ones beside them. */
-export const config = Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "MAX_PUSH_TOKENS").pipe(
-  Config.withDefault(20)
-)
+export const config = Config.schema(
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })),
+  "MAX_PUSH_TOKENS"
+).pipe(Config.withDefault(20))
 
 /** The type of a token that is registered without one. */
 const defaultType: TokenType = "fcm"

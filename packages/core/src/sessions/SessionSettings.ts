@@ -1,3 +1,4 @@
+import { maxDays } from "@user-service/domain/ShortDuration"
 import { Config, Context, Duration, Schema } from "effect"
 
 /** How long sessions and their tokens live, and how many there are. */
@@ -16,17 +17,17 @@ export class SessionSettings extends Context.Service<
   }
 >()("@user-service/core/sessions/SessionSettings") {}
 
-const atLeast = (minimum: number, name: string, fallback: number) =>
-  Config.schema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum)), name).pipe(Config.withDefault(fallback))
+const within = (minimum: number, maximum: number, name: string, fallback: number) =>
+  Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))
 
 /**
  * `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS`, `REFRESH_GRACE_SECONDS` and
  * `MAX_SESSIONS`.
  */
 export const config: Config.Config<SessionSettings["Service"]> = Config.all({
-  accessLifetime: Config.map(atLeast(1, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
-  refreshLifetime: Config.map(atLeast(1, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
-  maxLifetime: Config.map(atLeast(1, "SESSION_MAX_DAYS", 90), Duration.days),
-  refreshGrace: Config.map(atLeast(0, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
-  maxSessions: atLeast(1, "MAX_SESSIONS", 50)
+  accessLifetime: Config.map(within(1, maxDays * 24 * 60, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
+  refreshLifetime: Config.map(within(1, maxDays, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
+  maxLifetime: Config.map(within(1, maxDays, "SESSION_MAX_DAYS", 90), Duration.days),
+  refreshGrace: Config.map(within(0, maxDays * 24 * 60 * 60, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
+  maxSessions: within(1, 1_000_000, "MAX_SESSIONS", 50)
 })

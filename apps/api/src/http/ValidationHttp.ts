@@ -15,18 +15,15 @@ const bodyOf = Effect.gen(function* () {
   return Predicate.isObject(body) ? body : {}
 })
 
-// A new password in a body that is refused for something else: what is wrong with it is told as well.
-const passwordProblems = Effect.fnUntraced(function* (body: object, field: string | undefined) {
-  const policy = yield* PasswordPolicy
+// A new password in a body that is refused for something else: what is wrong with it is told as well, but for what takes an
+// estimate. Such a body is no attempt that a limit counts, so it is to cost next to nothing.
+const passwordProblems = (policy: PasswordPolicy["Service"], body: object, field: string | undefined) => {
   if (field === undefined) return {}
   const password: unknown = Reflect.get(body, field)
   if (!Predicate.isString(password) || password === "") return {}
-  // The body is refused whether or not there is a place to estimate its password in.
-  const problems = yield* Effect.catchTag(policy.problems(Redacted.make(password), []), "ServiceUnavailable", () =>
-    Effect.succeed([])
-  )
+  const problems = policy.problemsWithoutEstimate(Redacted.make(password), [])
   return problems.length === 0 ? {} : { [field]: problems }
-})
+}
 
 /** {@link Validation} with the rules for new passwords. */
 export const ValidationHttp = Layer.unwrap(
@@ -40,9 +37,9 @@ export const ValidationHttp = Layer.unwrap(
       return Effect.gen(function* () {
         const body = yield* bodyOf
         const dependent = Context.get(endpoint.annotations, DependentProblems)(body)
-        const password = yield* passwordProblems(body, Context.get(endpoint.annotations, NewPasswordField))
+        const password = passwordProblems(policy, body, Context.get(endpoint.annotations, NewPasswordField))
         return yield* new InvalidInput({ problems: [dependent, password].reduce(merge, problemsOf(issue)) })
-      }).pipe(Effect.provideService(PasswordPolicy, policy))
+      })
     })
   )
 )

@@ -383,18 +383,33 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("one that is easy to guess costs no hash, and is told beside other bad fields", () =>
+    it.effect("one that is easy to guess costs no hash", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const hashed = Effect.map(send("GET", "/metrics"), ({ text }) => text.match(/^password_hashes_total.*$/gm))
         const before = yield* hashed
         assertInvalid(yield* register({ password: "Summer2026" }), { password: [guessable] })
-        assertInvalid(yield* register({ password: "Summer2026", username: "a b" }), {
-          password: [guessable],
-          username: ["Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."]
-        })
         assert.deepStrictEqual(yield* hashed, before)
         assert.isNotNull(before)
+      })
+    )
+
+    it.effect("a body with other bad fields costs no estimate, and is told the rules that need none", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const estimated = Effect.map(send("GET", "/metrics"), ({ text }) =>
+          Number(/^password_estimate_duration_seconds_count (\d+)$/m.exec(text)?.[1])
+        )
+        const bad = { username: ["Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."] }
+        // The first to be estimated, where this test runs alone.
+        assertInvalid(yield* register({ password: "Summer2026" }), { password: [guessable] })
+        const before = yield* estimated
+        assert.isAbove(before, 0)
+        for (const password of ["Summer2026", goodPassword]) {
+          assertInvalid(yield* register({ password, username: "a b" }), bad)
+        }
+        assertInvalid(yield* register({ password: "zq7kfwx", username: "a b" }), { ...bad, password: [short] })
+        assert.strictEqual(yield* estimated, before)
       })
     )
 

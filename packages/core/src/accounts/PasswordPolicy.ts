@@ -22,6 +22,11 @@ export class PasswordPolicy extends Context.Service<
       password: Redacted.Redacted<string>,
       attributes: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
+    /** The rules it breaks, without an estimate. */
+    readonly problemsWithoutEstimate: (
+      password: Redacted.Redacted<string>,
+      attributes: ReadonlyArray<string>
+    ) => ReadonlyArray<string>
   }
 >()("@user-service/core/accounts/PasswordPolicy") {
   static readonly layer = (settings: {
@@ -31,18 +36,22 @@ export class PasswordPolicy extends Context.Service<
       PasswordPolicy,
       Effect.gen(function* () {
         const estimator = yield* PasswordEstimator
+        const { minLength } = settings
+        const problemsWithoutEstimate = (
+          password: Redacted.Redacted<string>,
+          attributes: ReadonlyArray<string>
+        ): ReadonlyArray<string> => passwordProblems(Redacted.value(password), { minLength, attributes, isCommon })
         const problems = Effect.fn("PasswordPolicy.problems")(function* (
           password: Redacted.Redacted<string>,
           attributes: ReadonlyArray<string>
         ) {
-          const { minLength } = settings
-          const broken = passwordProblems(Redacted.value(password), { minLength, attributes, isCommon })
+          const broken = problemsWithoutEstimate(password, attributes)
           if (broken.length > 0) return broken
           const guesses = yield* estimator.guesses(password, guessableWords(attributes))
           // What is no number at all was not found to be good.
           return guesses >= minPasswordGuesses ? [] : [guessable]
         })
-        return { problems }
+        return { problems, problemsWithoutEstimate }
       })
     )
 }

@@ -10,7 +10,7 @@ export class Validation extends HttpApiMiddleware.Service<Validation>()("@user-s
 
 /**
  * The field of the body that holds a new password. The rules for new passwords need what no schema knows, so the
- * middleware judges that field too when others are refused: a person then learns of every bad field at once.
+ * middleware judges that field too when others are refused, but for how many guesses it withstands, which takes an estimate.
  */
 export const NewPasswordField = Context.Reference<string | undefined>(
   "@user-service/schema/http/Validation/NewPasswordField",

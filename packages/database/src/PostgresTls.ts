@@ -1,6 +1,6 @@
 import { Predicate, Result } from "effect"
 import { X509Certificate } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { type ConnectionOptions, getCACertificates } from "node:tls"
 
 /**
@@ -46,7 +46,8 @@ export const tlsOf = (parameters: {
 const readCertificates = (path: string): Result.Result<ReadonlyArray<string>, string> => {
   if (path === "system") return Result.succeed(getCACertificates("system"))
   const read = Result.try({
-    try: () => readFileSync(path, "utf8"),
+    // Opening a pipe would wait until somebody writes into it.
+    try: () => (statSync(path).isFile() ? readFileSync(path, "utf8") : ""),
     catch: (cause) => `names an sslrootcert that cannot be read: ${Predicate.isError(cause) ? cause.message : ""}`
   })
   return Result.flatMap(read, (text) => {

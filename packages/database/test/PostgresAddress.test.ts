@@ -4,6 +4,9 @@ import { config } from "@user-service/database/PostgresSettings"
 import * as Environment from "@user-service/domain/Environment"
 import { ConfigProvider, Duration, Effect, Option, Redacted, Result } from "effect"
 import { Certificates } from "@user-service/database/testing/Certificates"
+import { execFileSync } from "node:child_process"
+import { dirname, join } from "node:path"
+import process from "node:process"
 
 const parse = (url: string) => parseUrl("DATABASE_URL", url)
 
@@ -149,6 +152,14 @@ describe("sslmode", () => {
           problemOf(`sslmode=verify-full&sslrootcert=${keyFile}`) ?? "",
           /^names an sslrootcert that is no file/
         )
+        if (process.platform !== "win32") {
+          const pipe = join(dirname(keyFile), "pipe")
+          execFileSync("mkfifo", [pipe])
+          assert.match(
+            problemOf(`sslmode=verify-full&sslrootcert=${pipe}`) ?? "",
+            /^names an sslrootcert that is no file/
+          )
+        }
       })
     )
   })

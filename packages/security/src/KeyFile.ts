@@ -33,14 +33,22 @@ export const unusable =
     new KeysUnreadable({ path, setting, problem: `${what}: ${wordsOf(error)}` })
 
 /** `whereAbsent` says what makes the file, where something does. */
-export const readText = Effect.fnUntraced(function* (file: Pick<KeyFile, "path" | "setting">, whereAbsent = "") {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(fs.readFileString(file.path), (error) =>
-    error.reason._tag === "NotFound"
-      ? new KeysUnreadable({ ...file, problem: `does not exist${whereAbsent}` })
-      : unusable(file, "cannot be read")(error)
+export const readText = (file: Pick<KeyFile, "path" | "setting">, whereAbsent = "") =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { type } = yield* fs.stat(file.path)
+    // Opening a pipe would wait until somebody writes into it, in a thread that no signal ends.
+    if (type !== "File") return yield* new KeysUnreadable({ ...file, problem: "is not a regular file" })
+    return yield* fs.readFileString(file.path)
+  }).pipe(
+    Effect.catchTag("PlatformError", (error) =>
+      Effect.fail(
+        error.reason._tag === "NotFound"
+          ? new KeysUnreadable({ ...file, problem: `does not exist${whereAbsent}` })
+          : unusable(file, "cannot be read")(error)
+      )
+    )
   )
-})
 
 // A group may read: that is how secrets are mounted for a process that is not root, as by Kubernetes with an fsGroup.
 const reasons: ReadonlyArray<readonly [bits: number, reason: string]> = [

@@ -4,6 +4,8 @@ import { config, Keys, rotateFile } from "@user-service/security/Keys"
 import type { Exposed } from "@user-service/security/KeyFile"
 import * as KeySet from "@user-service/security/KeySet"
 import { ConfigProvider, Context, Effect, FileSystem, Layer, Logger, Option, Stream } from "effect"
+import { execFileSync } from "node:child_process"
+import process from "node:process"
 
 const inDirectory = <A, E>(
   test: (path: string, fs: FileSystem.FileSystem) => Effect.Effect<A, E, FileSystem.FileSystem>
@@ -89,6 +91,20 @@ describe("layerFile", () => {
         yield* open(path, true)
         yield* fs.writeFileString(path, "{}")
         assert.strictEqual((yield* Effect.flip(open(path, true))).problem, "is not a key set")
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect("a folder, a device or a pipe is an error at the start, and is not waited for", () =>
+    inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(`${path}/folder`, { recursive: true })
+        if (process.platform !== "win32") execFileSync("mkfifo", [`${path}/pipe`])
+        for (const other of yield* fs.readDirectory(path)) {
+          const error = yield* Effect.flip(open(`${path}/${other}`, true))
+          assert.strictEqual(error.problem, "is not a regular file")
+          assert.include(error.message, "JWT_KEYS_FILE")
+        }
       }).pipe(Effect.scoped)
     )
   )

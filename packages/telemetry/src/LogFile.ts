@@ -1,5 +1,5 @@
 import { Effect, Predicate, Schema, type Scope, Semaphore } from "effect"
-import { appendFileSync } from "node:fs"
+import { appendFileSync, closeSync, constants, openSync, statSync } from "node:fs"
 import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import process from "node:process"
@@ -33,7 +33,19 @@ export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
 
 const openFile = async (path: string): Promise<FileHandle> => {
   await makeFolder(dirname(path))
+  refuseUnread(path)
   return await open(path, "a", 0o600)
+}
+
+// Opening a pipe waits until somebody reads it, in a thread that no signal ends. A pipe that is read is taken: it is what
+// /dev/stdout is in a container.
+const refuseUnread = (path: string): void => {
+  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK))
+  } catch (error) {
+    throw codeOf(error) === "ENXIO" ? new Error("it is a pipe that nobody reads") : error
+  }
 }
 
 // Parents one after the other: Node's recursive mkdir never ends where the system says that a parent is missing and yet does
@@ -120,7 +132,9 @@ export const make = Effect.fnUntraced(function* (
   const onExit = () => {
     try {
       const text = take()
-      if (text !== "") appendFileSync(path, text, { mode: 0o600 })
+      if (text === "") return
+      refuseUnread(path)
+      appendFileSync(path, text, { mode: 0o600 })
     } catch (error) {
       failed(error)
     }

@@ -3,7 +3,19 @@ import * as LogFile from "@user-service/telemetry/LogFile"
 import * as Logs from "@user-service/telemetry/Logs"
 import { Effect, Exit, Layer, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import process from "node:process"
@@ -154,6 +166,31 @@ describe("LogFile", () => {
         "LOG_FILE /proc/nowhere/deep/x.log cannot be written: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
       )
     })
+  )
+
+  it.effect.skipIf(process.platform === "win32")(
+    "a pipe is refused where nobody reads it, and taken where somebody does",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* folder, "pipe")
+        execFileSync("mkfifo", [path])
+        const { message } = yield* Effect.flip(LogFile.check(path))
+        assert.strictEqual(message, `LOG_FILE ${path} cannot be written: it is a pipe that nobody reads`)
+        const complaints: Array<string> = []
+        yield* Effect.scoped(
+          Effect.map(
+            LogFile.make(path, (problem) => complaints.push(problem)),
+            (file) => file.append("one")
+          )
+        )
+        assert.strictEqual(complaints.length, 1)
+
+        const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+        yield* LogFile.check(path)
+        yield* Effect.scoped(Effect.map(LogFile.make(path, assert.fail), (file) => file.append("two")))
+        assert.strictEqual(readFileSync(reader, "utf8"), "two\n")
+        closeSync(reader)
+      })
   )
 
   it.effect.skipIf(!existsSync("/dev/full"))("a full disk is one complaint", () =>

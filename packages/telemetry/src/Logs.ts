@@ -15,6 +15,7 @@ import type { ConsoleOutput } from "./LogConsole.ts"
 import { ownKeys } from "./LogLine.ts"
 import type { LogFileUnusable } from "./LogFile.ts"
 import { type LogSettings, LogSink } from "./LogSink.ts"
+import { recordedSpan } from "./RecordedSpan.ts"
 import { fieldToPlain, maskText, type Plain, toPlain } from "./Redaction.ts"
 
 const levels: Record<string, LogLevel.LogLevel> = {
@@ -80,7 +81,7 @@ const makeLogger = (sink: LogSink["Service"]): Logger.Logger<unknown, void> =>
     addFields(fields, fiber.getRef(References.CurrentLogAnnotations))
     for (const [label, start] of fiber.getRef(References.CurrentLogSpans))
       fields[`${maskText(label)}_ms`] = date.getTime() - start
-    const span = fiber.cache.span
+    const span = Option.getOrUndefined(Option.flatMap(Option.fromUndefinedOr(fiber.cache.span), recordedSpan))
     if (span !== undefined) Object.assign(fields, { trace_id: span.traceId, span_id: span.spanId })
     sink.write({
       // "All" and "None" are thresholds, and no line has them.

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { ConsoleOutput } from "@user-service/telemetry/LogConsole"
 import * as Logs from "@user-service/telemetry/Logs"
 import { LogSink, type LogSettings } from "@user-service/telemetry/LogSink"
-import { ConfigProvider, Effect, Exit, Redacted, Tracer } from "effect"
+import { ConfigProvider, Effect, Exit, Redacted, References, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 
 const canary = "CANARY1234567"
@@ -113,6 +113,17 @@ describe("JSON", () => {
       assert.strictEqual(line?.["trace_id"], span.traceId)
       assert.strictEqual(line?.["span_id"], span.spanId)
       assert.strictEqual(line?.["save_ms"], 0)
+    })
+  )
+
+  it.effect("the trace is the client's, or none, where no spans are made", () =>
+    Effect.gen(function* () {
+      const span = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
+      const inner = Effect.fn("inner")(() => Effect.logInfo("x"))
+      const log = Effect.fn("outer")(() => inner())().pipe(Effect.provideService(References.TracerEnabled, false))
+      const [within, without] = yield* lines(Effect.andThen(Effect.withParentSpan(log, span), log))
+      assert.deepInclude(within, { trace_id: span.traceId, span_id: span.spanId })
+      assert.doesNotHaveAnyKeys(without, ["trace_id", "span_id"])
     })
   )
 

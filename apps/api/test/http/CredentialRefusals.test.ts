@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
+import { Effect, FileSystem, Layer, References } from "effect"
 import { call, frames, gatewayKey, inFile, payloadBytes, post } from "../service-side/Callers.ts"
 import * as Jwt from "../sessions/Jwt.ts"
 import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
@@ -221,6 +221,32 @@ describe("each refused credential is one line in the log, with its reason:", () 
         assert.strictEqual(count("service_key_refused", "missing_scope"), "4")
         const lines = JSON.stringify(yield* api.log)
         for (const secret of ["CANARY", "canary-", "@example.com", "eyJ"]) assert.notInclude(lines, secret)
+      })
+    )
+  })
+})
+
+describe("where no spans are exported, the line of a refused credential", () => {
+  const layer = Layer.provide(layerEmbedded(), Layer.succeed(References.TracerEnabled, false))
+  it.layer(layer, { excludeTestServices: true })((it) => {
+    it.effect("has the trace of its request, as the access log has it, or none", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+        const before = (yield* api.log).length
+        for (const sent of [{ traceparent: `00-${traceId}-00f067aa0ba902b7-01` }, {}]) {
+          yield* api.send("POST", "/api/v1/users/login/", {
+            body: { email: freshEmail(), password: wrong },
+            headers: sent
+          })
+        }
+        assert.deepStrictEqual(
+          (yield* api.log).slice(before).map((line) => [line["message"], line["trace_id"]]),
+          [traceId, undefined].flatMap((trace) => [
+            ["A credential was refused", trace],
+            ["POST /api/v1/users/login/ 401", trace]
+          ])
+        )
       })
     )
   })

@@ -1,7 +1,8 @@
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema, Tracer } from "effect"
+import { recordedSpan } from "@user-service/telemetry/RecordedSpan"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -47,12 +48,6 @@ export interface StatementOutcome<A> {
   readonly hasEvents: boolean
 }
 
-// The nearest span that there is outside of this process: where nothing is exported, that is the client's.
-const recorded = (span: Tracer.AnySpan): Option.Option<Tracer.AnySpan> => {
-  if (!Context.get(span.annotations, Tracer.DisablePropagation)) return Option.some(span)
-  return span._tag === "Span" ? Option.flatMap(span.parent, recorded) : Option.none()
-}
-
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
 const StatedRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
 
@@ -60,7 +55,7 @@ const StatedRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boo
 const circumstances = Effect.gen(function* () {
   const { ip, userAgent } = yield* CurrentOrigin
   const traceparent = Option.map(
-    Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recorded),
+    Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recordedSpan),
     (span) => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
   )
   return { ip, userAgent, traceparent: Option.getOrNull(traceparent), now: DateTime.toDate(yield* DateTime.now) }

@@ -207,11 +207,11 @@ describe("settings that are wrong", () => {
     CACHE_TTL_PROFILE: "longer",
     CACHE_TTL_PREFERENCES: "longest",
     MAX_PUSH_TOKENS: "0",
-    TRUSTED_PROXIES: "10.0.0.0/33",
+    TRUSTED_PROXIES: "CANARY@10.0.0.0/33",
     FORCE_HTTPS: "maybe",
     HOST: "a b",
-    ALLOWED_HOSTS: ",",
-    CORS_ALLOWED_ORIGINS: "https://app.example.com/app",
+    ALLOWED_HOSTS: "\u001b[31mCANARY",
+    CORS_ALLOWED_ORIGINS: "https://u:CANARY@app.example.com",
     METRICS_TOKEN: "CANARY\nX"
   }
 
@@ -245,8 +245,8 @@ describe("settings that are wrong", () => {
       assert.sameMembers(lines, [
         "PORT: Expected a value between 0 and 65535",
         `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d, of 36500d at most`,
-        "TRUSTED_PROXIES: proxy.internal is not a network such as 10.0.0.0/8",
-        "ALLOWED_HOSTS: *.example.com is not a host name such as users.example.com or .example.com",
+        "TRUSTED_PROXIES: item 1 is not a network such as 10.0.0.0/8",
+        "ALLOWED_HOSTS: item 2 is not a host name such as users.example.com or .example.com",
         "CORS_ALLOWED_ORIGINS: is a list of nothing",
         "METRICS_TOKEN: must be of printable ASCII characters",
         "HOST: must be without a port, which has a variable of its own",

@@ -41,7 +41,12 @@ export const describeCause = (
   options: { readonly what: string; readonly portVariable?: string }
 ): string => {
   const error = Cause.squash(cause)
-  return isDefect(cause)
+  const text = isDefect(cause)
     ? maskText(`${options.what}, because of a defect in it: ${wordsOf(error) || String(error)}\n${Cause.pretty(cause)}`)
     : describe(error, options.portVariable)
+  return text.replaceAll(obeyed, " ")
 }
+
+// What a terminal obeys in place of showing it: control characters, but for those that lay out the text, and bidirectional
+// overrides. A path that a setting names may hold them.
+const obeyed = /(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu

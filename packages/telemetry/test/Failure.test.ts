@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { describe as describeFailure } from "@user-service/telemetry/Failure"
-import { Data } from "effect"
+import { describe as describeFailure, describeCause } from "@user-service/telemetry/Failure"
+import { Cause, Data } from "effect"
 import { HttpServerError } from "effect/http"
 import { Migrator, SqlError } from "effect/sql"
 
@@ -49,6 +49,14 @@ describe("describe", () => {
     assert.strictEqual(
       failed(systemError({ code: "EACCES", port: 80 })),
       "Cannot listen where HOST and WORKER_PORT say: listen failed"
+    )
+  })
+
+  it("what a path holds that a terminal would obey is not shown, the lines of the text are", () => {
+    const cause = Cause.fail(new Refused({ message: "All wrong:\n  - LOG_FILE: /\u001b[31mlogs\r\u202e" }))
+    assert.strictEqual(
+      describeCause(cause, { what: "The program cannot start" }),
+      "All wrong:\n  - LOG_FILE: / [31mlogs  "
     )
   })
 })

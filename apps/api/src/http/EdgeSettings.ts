@@ -25,14 +25,17 @@ const items = (text: string): ReadonlyArray<string> =>
     .map((item) => item.trim())
     .filter((item) => item !== "")
 
-/** Reads a list of what `parse` makes of its items, none by default. An item that it makes nothing of is not `what`. */
+/**
+ * Reads a list of what `parse` makes of its items, none by default. An item that it makes nothing of is not `what`;
+ * it is told by its position, because it may hold a password or characters that a terminal obeys.
+ */
 const list = <A>(variable: string, what: string, parse: (item: string) => A | undefined) =>
   Config.schema(
     Schema.String.check(
       Schema.makeFilter((text: string) => {
         const all = items(text)
-        const wrong = all.find((item) => parse(item) === undefined)
-        if (wrong !== undefined) return `${wrong} is not ${what}`
+        const wrong = all.findIndex((item) => parse(item) === undefined)
+        if (wrong >= 0) return `item ${wrong + 1} is not ${what}`
         return all.length > 0 || text === "" || "is a list of nothing"
       })
     ),

@@ -21,8 +21,8 @@ const uuidForm = (token: string): string | undefined => {
   return uuid.test(form) ? form : undefined
 }
 
-// What Expo's own SDK takes (expo-server-sdk-node, `isExpoPushToken`), a bare UUID included.
-const expo = /^Expo(?:nent)?PushToken\[[^[\]\s]+\]$/
+// What Expo's own SDK takes (expo-server-sdk-node, `isExpoPushToken`), a bare UUID included, in printable ASCII.
+const expo = /^Expo(?:nent)?PushToken\[[!-Z\\^-~]+\]$/
 
 // In either of the base64 alphabets, padded or not, since btoa writes the other one than PushSubscription.toJSON.
 const Key = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9+/_-]+={0,2}$/))
@@ -35,6 +35,11 @@ const decodeSubscription = Schema.decodeUnknownOption(Subscription)
 
 const keyForm = (key: string): string => key.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
 
+// An uncompressed point of P-256, which is 65 bytes of which the first is 4, and an authentication secret of 16 bytes (RFC 8291,
+// sections 3.1 and 3.2), in base64url. The last character has bits that no byte has; they are zero, or one key had several texts.
+const p256dhKey = /^B[A-P][\w-]{84}[AEIMQUYcgkosw048]$/
+const authKey = /^[\w-]{21}[AQgw]$/
+
 const vapidForm = (token: string): string | undefined => {
   // Most tokens are no JSON, and to find out by parsing them costs more than all the rest here.
   if (!token.trimStart().startsWith("{")) return undefined
@@ -42,8 +47,11 @@ const vapidForm = (token: string): string | undefined => {
   if (subscription === undefined || !URL.canParse(subscription.endpoint)) return undefined
   const { href, password, protocol, username } = new URL(subscription.endpoint)
   if (protocol !== "https:" || username !== "" || password !== "") return undefined
-  const { auth, p256dh } = subscription.keys
-  return JSON.stringify({ endpoint: href, keys: { p256dh: keyForm(p256dh), auth: keyForm(auth) } })
+  // A fragment is never sent, so that one subscription would have any number of endpoints.
+  if (href.includes("#")) return undefined
+  const keys = { p256dh: keyForm(subscription.keys.p256dh), auth: keyForm(subscription.keys.auth) }
+  if (!p256dhKey.test(keys.p256dh) || !authKey.test(keys.auth)) return undefined
+  return JSON.stringify({ endpoint: href, keys })
 }
 
 const kinds: Record<TokenType, { readonly form: (token: string) => string | undefined; readonly problem: string }> = {

@@ -48,12 +48,16 @@ describe("formOf", () => {
     ["an expiration time", JSON.stringify({ endpoint, expirationTime: 1767225600000, keys: { p256dh, auth } })],
     ["no expiration time", JSON.stringify({ endpoint, expirationTime: null, keys: { p256dh, auth } })],
     ["escapes", subscription.replaceAll("/", "\\/")],
-    ["base64", JSON.stringify({ endpoint, keys: { p256dh: "BNcR/+8=", auth } })],
+    [
+      "base64",
+      JSON.stringify({
+        endpoint,
+        keys: { p256dh: `${p256dh.replace("_", "/").replace("-", "+")}=`, auth: `${auth}==` }
+      })
+    ],
     ["a host in capitals and a port", subscription.replace("fcm.googleapis.com", "FCM.googleapis.com:443")]
-  ])("a subscription with %s is the same one", (how, token) => {
-    const expected =
-      how === "base64" ? { endpoint, keys: { p256dh: "BNcR_-8", auth } } : { endpoint, keys: { p256dh, auth } }
-    assert.strictEqual(form("vapid", token), JSON.stringify(expected))
+  ])("a subscription with %s is the same one", (_, token) => {
+    assert.strictEqual(form("vapid", token), subscription)
   })
 
   it.each([
@@ -74,6 +78,38 @@ describe("formOf", () => {
     assert.isUndefined(form("vapid", token))
   })
 
+  const withKeys = (keys: { readonly p256dh?: string; readonly auth?: string }) =>
+    JSON.stringify({ endpoint, keys: { p256dh, auth, ...keys } })
+  const bytes = (...of: ReadonlyArray<number>) => Buffer.from(of).toString("base64url")
+  const point = (first: number, length: number) => bytes(first, ...new Uint8Array(length - 1).fill(0xff))
+
+  it("a subscription has a point of 65 bytes, of which the first is 4, and a secret of 16", () => {
+    for (const first of Array.from({ length: 256 }, (_, byte) => byte)) {
+      const token = withKeys({ p256dh: point(first, 65) })
+      assert.strictEqual(form("vapid", token), first === 4 ? token : undefined, `${first}`)
+    }
+    for (const length of [1, 33, 64, 66, 67]) {
+      assert.isUndefined(form("vapid", withKeys({ p256dh: point(4, length) })), `${length}`)
+    }
+    for (const length of [1, 15, 16, 17, 18, 32]) {
+      for (const filler of [0, 0xff]) {
+        const token = withKeys({ auth: Buffer.alloc(length, filler).toString("base64url") })
+        assert.strictEqual(form("vapid", token), length === 16 ? token : undefined, `${length}`)
+      }
+    }
+  })
+
+  it("a key has one text: what its last character has beside the bytes is zero", () => {
+    assert.isUndefined(form("vapid", withKeys({ p256dh: p256dh.replace(/M$/, "N") })))
+    assert.isUndefined(form("vapid", withKeys({ auth: auth.replace(/g$/, "h") })))
+  })
+
+  it("a subscription's endpoint has no fragment", () => {
+    for (const fragment of ["#", "#1"]) {
+      assert.isUndefined(form("vapid", JSON.stringify({ endpoint: `${endpoint}${fragment}`, keys: { p256dh, auth } })))
+    }
+  })
+
   it("a OneSignal id is a UUID in lower case", () => {
     assert.strictEqual(form("onesignal", uuid.toUpperCase()), uuid)
     for (const token of ["player", `{${uuid}}`, uuid.replaceAll("-", ""), ` ${uuid}`]) {
@@ -91,6 +127,10 @@ describe("formOf", () => {
     }
     assert.isUndefined(form("expo", "ExponentPushToken[a b]"))
     assert.isUndefined(form("expo", "ExponentPushToken[a]]"))
+    assert.strictEqual(form("expo", "ExpoPushToken[!Z\\^~]"), "ExpoPushToken[!Z\\^~]")
+    for (const other of ["é", "📱", "\u007f", "a\u202e"]) {
+      assert.isUndefined(form("expo", `ExponentPushToken[${other}]`), other)
+    }
   })
 
   it("an FCM token is printable ASCII as it is", () => {

@@ -31,7 +31,10 @@ const freshOf = {
   vapid: () =>
     JSON.stringify({
       endpoint: `https://push.example.com/${randomUUID()}`,
-      keys: { p256dh: "BNcR-w", auth: "tBHI_g" }
+      keys: {
+        p256dh: "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYcp7xM",
+        auth: "tBHItJI5svbpez7KI4CCXg"
+      }
     }),
   expo: () => `ExponentPushToken[${randomUUID()}]`
 } as const

@@ -124,7 +124,10 @@ const hex = () => randomBytes(32).toString("hex")
 
 const subscriptionOf = (endpoint: string) => ({
   endpoint,
-  keys: { p256dh: "BNcRdreALRF_-w", auth: "tBHItJI5svbpez7KI4CCXg" }
+  keys: {
+    p256dh: "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYcp7xM",
+    auth: "tBHItJI5svbpez7KI4CCXg"
+  }
 })
 
 /** The rows of the users: whose, which text, of which type, and whether it is live. */

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { Client } from "pg"
 import { assertLoopback } from "./load/Loopback.ts"
 import * as Processes from "./Processes.ts"
-import { registerUsers, type User } from "./Users.ts"
+import { registerUsers, type BenchUser } from "./Users.ts"
 
 /** The engines to measure on, and how long. */
 export interface BenchSettings {
@@ -24,8 +24,8 @@ export interface BenchSettings {
 export interface RunningService {
   readonly databaseUrl: string
   readonly environment: Readonly<Record<string, string>>
-  readonly service: Processes.Server
-  readonly users: ReadonlyArray<User>
+  readonly service: Processes.ServerProcess
+  readonly users: ReadonlyArray<BenchUser>
 }
 
 /** What every measure uses: the service and the floor, running on the same engines, and users that both know. */
@@ -33,9 +33,9 @@ export class Bench extends Context.Service<
   Bench,
   BenchSettings &
     RunningService & {
-      readonly floor: Processes.Server
+      readonly floor: Processes.ServerProcess
       /** A token of the floor's for a user. */
-      readonly floorToken: (user: User) => string
+      readonly floorToken: (user: BenchUser) => string
       readonly serviceScript: string
       /** Opens the service side of the service. */
       readonly serviceKey: string
@@ -53,7 +53,7 @@ const floorSecret = "a secret of the floor's, for the length of a run"
 
 const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-const floorToken = (user: User): string => {
+const floorToken = (user: BenchUser): string => {
   const signed = `${base64url({ alg: "HS256", typ: "JWT" })}.${base64url({ sub: user.id, exp: 4_102_444_800 })}`
   return `${signed}.${createHmac("sha256", floorSecret).update(signed).digest("base64url")}`
 }
@@ -82,7 +82,7 @@ const temporaryFolder = Effect.acquireRelease(
 )
 
 // What the floor answers a profile with: the very text that the service does.
-const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<User>) =>
+const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<BenchUser>) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const redis = new Redis(redisUrl)

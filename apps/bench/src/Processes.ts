@@ -7,7 +7,7 @@ import process from "node:process"
 import { type Connection, open, requestBytes } from "./load/Connection.ts"
 
 /** A server process of the bench's own. Ends with the scope. */
-export interface Server {
+export interface ServerProcess {
   readonly url: URL
   readonly pid: number
   /** From its start to its first 200 where it says that it is ready. */
@@ -94,7 +94,7 @@ export const start = Effect.fnUntraced(function* (options: {
     pid: child.pid,
     readyMillis: performance.now() - started,
     stop: Effect.promise(() => stopped(child, "SIGTERM"))
-  } satisfies Server
+  } satisfies ServerProcess
 })
 
 /** The resident memory of a process, in bytes. */

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto"
 import { type Answer, type Connection, open, requestBytes } from "./load/Connection.ts"
 
 /** Somebody the service knows. */
-export interface User {
+export interface BenchUser {
   readonly id: string
   readonly email: string
   readonly access: string
@@ -15,7 +15,7 @@ export const password = "correct horse battery staple"
 /** The JSON of an answer's `data`. */
 export const dataOf = (answer: Answer) => JSON.parse(answer.body.toString()).data
 
-const register = async (connection: Connection): Promise<User> => {
+const register = async (connection: Connection): Promise<BenchUser> => {
   const email = `bench-${randomUUID()}@example.com`
   const answer = await connection.send(requestBytes("POST", "/api/v1/users/register/", { body: { email, password } }))
   if (answer.status !== 201) throw new Error(`Registration answered ${answer.status}: ${answer.body.toString()}`)
@@ -24,10 +24,10 @@ const register = async (connection: Connection): Promise<User> => {
 }
 
 /** Registers new users, over two connections as hashing has two cores. */
-export const registerUsers = (url: URL, count: number): Effect.Effect<ReadonlyArray<User>> =>
+export const registerUsers = (url: URL, count: number): Effect.Effect<ReadonlyArray<BenchUser>> =>
   Effect.promise(async () => {
     const connections = await Promise.all([open(url), open(url)])
-    const users: Array<User> = []
+    const users: Array<BenchUser> = []
     await Promise.all(
       connections.map(async (connection, index) => {
         for (let made = index; made < count; made += connections.length) users.push(await register(connection))

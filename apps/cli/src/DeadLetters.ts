@@ -1,5 +1,5 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
-import { DeadLettersRepo, type Which } from "@user-service/core/dead-letters/DeadLettersRepo"
+import { DeadLettersRepo, type DeadLetterFilter } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Storage } from "@user-service/database/Storage"
 import type { DeadLetterId } from "@user-service/domain/DeadLetter"
@@ -31,7 +31,7 @@ export interface Some extends Named {
   readonly limit: number
 }
 
-export const whichOf = (named: Named): Which => ({
+export const whichOf = (named: Named): DeadLetterFilter => ({
   ...(named.ids.length > 0 ? { ids: named.ids } : {}),
   ...(Option.isSome(named.reason) ? { reason: named.reason.value } : {})
 })

@@ -1,6 +1,6 @@
 import type { Channel } from "amqplib"
 import { Effect, type Scope } from "effect"
-import type { Link, Lost, Opened } from "./Link.ts"
+import type { Link, Lost, OpenChannel } from "./Link.ts"
 import type { Connection } from "./RabbitMq.ts"
 import * as Restart from "./Restart.ts"
 
@@ -17,9 +17,9 @@ export const keepOpen = <C extends Channel>(
     use
   }: {
     readonly declare: (link: Link) => Effect.Effect<void>
-    readonly open: (link: Link) => Effect.Effect<Opened<C>, Lost, Scope.Scope>
+    readonly open: (link: Link) => Effect.Effect<OpenChannel<C>, Lost, Scope.Scope>
     readonly purpose: string
-    readonly use: (opened: Opened<C>, link: Link) => Effect.Effect<void, Lost, Scope.Scope>
+    readonly use: (opened: OpenChannel<C>, link: Link) => Effect.Effect<void, Lost, Scope.Scope>
   }
 ): Effect.Effect<never> => {
   const run = Effect.fnUntraced(function* (link: Link) {

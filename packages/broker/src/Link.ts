@@ -12,7 +12,7 @@ export class Lost extends Schema.TaggedError<Lost>()("Lost", { reason: Schema.St
 }
 
 /** A channel until it is closed, by whichever side. */
-export interface Opened<C extends Channel> {
+export interface OpenChannel<C extends Channel> {
   readonly channel: C
   readonly isOpen: () => boolean
   /** Fails when it is gone. */
@@ -25,8 +25,8 @@ export interface Opened<C extends Channel> {
 
 /** One connection to RabbitMQ until it is closed, by whichever side. */
 export interface Link {
-  readonly openChannel: Effect.Effect<Opened<Channel>, Lost, Scope.Scope>
-  readonly openConfirmChannel: Effect.Effect<Opened<ConfirmChannel>, Lost, Scope.Scope>
+  readonly openChannel: Effect.Effect<OpenChannel<Channel>, Lost, Scope.Scope>
+  readonly openConfirmChannel: Effect.Effect<OpenChannel<ConfirmChannel>, Lost, Scope.Scope>
   readonly isOpen: () => boolean
   /** Fails when it is gone. */
   readonly lost: Effect.Effect<never, Lost>
@@ -121,7 +121,7 @@ const hangUp = (model: ChannelModel) =>
     stream.once("close", () => resume(Effect.void))
   }).pipe(Effect.timeoutOption(goodbye), Effect.ensuring(Effect.sync(() => streamOf(model)?.destroy())))
 
-const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<Opened<C>, Lost, Scope.Scope> =>
+const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<OpenChannel<C>, Lost, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(
       () => create().then(watchChannel),
@@ -132,7 +132,7 @@ const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect
     { interruptible: true }
   )
 
-const watchChannel = <C extends Channel>(channel: C): Opened<C> => {
+const watchChannel = <C extends Channel>(channel: C): OpenChannel<C> => {
   const gone = Deferred.makeUnsafe<never, Lost>()
   let reason = "closed"
   let open = true

@@ -1,6 +1,6 @@
 import { type ConfirmChannel, IllegalOperationError, type Message as AmqpMessage } from "amqplib"
 import { type Duration, Effect, Latch } from "effect"
-import type { Link, Opened } from "./Link.ts"
+import type { Link, OpenChannel } from "./Link.ts"
 import type { Outcome, Outgoing } from "./Message.ts"
 import { problemOf } from "./RabbitMqProblem.ts"
 import * as Wire from "./Wire.ts"
@@ -18,7 +18,7 @@ export interface Outlet {
   ) => Effect.Effect<ReadonlyArray<Outcome>>
 }
 
-export const make = ({ unblocked }: Link, { channel, isOpen, lost }: Opened<ConfirmChannel>): Outlet => {
+export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel<ConfirmChannel>): Outlet => {
   // Shut while amqplib holds more than it could write.
   const drained = Latch.makeUnsafe(true)
   const returns = makeReturns()

@@ -1,4 +1,4 @@
-import type { AsyncApiDocument, Message, Operation } from "@user-service/schema/amqp/AsyncApi"
+import type { AsyncApiDocument, AsyncApiMessage, AsyncApiOperation } from "@user-service/schema/amqp/AsyncApi"
 import { Predicate } from "effect"
 import { escape, inline, paragraphs, staticPage } from "./Html.ts"
 
@@ -54,7 +54,7 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
     return `\n<ul class="fields">\n${items.join("\n")}\n</ul>\n`
   }
 
-  const example = ({ headers, payload, summary }: Message["examples"][number]): string =>
+  const example = ({ headers, payload, summary }: AsyncApiMessage["examples"][number]): string =>
     [
       `<p>${inline(summary)}</p>`,
       ...(headers === undefined ? [] : [`<pre><code>${escape(headerLines(headers))}</code></pre>`]),
@@ -81,8 +81,8 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
   interface Described {
     readonly key: string
     readonly channel: AsyncApiDocument["channels"][string]
-    readonly operation: Operation
-    readonly message: Message | undefined
+    readonly operation: AsyncApiOperation
+    readonly message: AsyncApiMessage | undefined
   }
 
   const described = Object.values(operations).flatMap((operation): ReadonlyArray<Described> => {

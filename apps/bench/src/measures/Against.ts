@@ -3,7 +3,7 @@ import { Bench, type RunningService, startService } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { type Client, closedRate } from "../load/Load.ts"
-import type { User } from "../Users.ts"
+import type { BenchUser } from "../Users.ts"
 import { readers } from "./ProfileReads.ts"
 import { refreshers } from "./Refreshes.ts"
 import { postKnownToken, postNewToken, putPreferences, type Write, writers } from "./Writes.ts"
@@ -14,12 +14,12 @@ export class NoOtherBuild extends Schema.TaggedError<NoOtherBuild>()("NoOtherBui
   }
 }
 
-const accessOf = (user: User): string => user.access
+const accessOf = (user: BenchUser): string => user.access
 
 // Both builds get the same requests, each for users of its own.
 const loads: ReadonlyArray<{
   readonly measure: string
-  readonly clients: (users: ReadonlyArray<User>) => ReadonlyArray<Client>
+  readonly clients: (users: ReadonlyArray<BenchUser>) => ReadonlyArray<Client>
 }> = [
   { measure: "profile reads (P1)", clients: (users) => readers(users, accessOf) },
   ...[
@@ -28,7 +28,7 @@ const loads: ReadonlyArray<{
     { measure: "push token POST, each one new (P3)", write: (): Write => postNewToken }
   ].map(({ measure, write }) => ({
     measure,
-    clients: (users: ReadonlyArray<User>) => writers(users, accessOf, write())
+    clients: (users: ReadonlyArray<BenchUser>) => writers(users, accessOf, write())
   })),
   { measure: "refreshes (P7)", clients: (users) => refreshers(new Map(), users.slice(0, 16)) }
 ]
@@ -47,7 +47,7 @@ export const against = Effect.gen(function* () {
   const other = yield* start(bench.against.value, 2)
   const rateOf = (
     { service, users }: RunningService,
-    clientsOf: (users: ReadonlyArray<User>) => ReadonlyArray<Client>
+    clientsOf: (users: ReadonlyArray<BenchUser>) => ReadonlyArray<Client>
   ) => {
     const clients = clientsOf(users)
     return closedRate({ url: service.url, seconds: bench.seconds, clients })

@@ -7,12 +7,12 @@ import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
 import { type Client, closedRate } from "../load/Load.ts"
-import { password, type User } from "../Users.ts"
+import { password, type BenchUser } from "../Users.ts"
 
 const login = "/api/v1/users/login/"
 
 /** Clients that log in, each as the next user, without pause. */
-export const loggingIn = (users: ReadonlyArray<User>, clients: number): ReadonlyArray<Client> => {
+export const loggingIn = (users: ReadonlyArray<BenchUser>, clients: number): ReadonlyArray<Client> => {
   const requests = users.map(({ email }) => requestBytes("POST", login, { body: { email, password } }))
   let turn = 0
   const next = () => requests[turn++ % requests.length] ?? Buffer.alloc(0)

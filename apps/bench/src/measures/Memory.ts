@@ -2,14 +2,14 @@ import { Effect } from "effect"
 import { Bench } from "../Bench.ts"
 import type { Figure } from "../Figure.ts"
 import { closedLoop } from "../load/Load.ts"
-import { residentBytes, type Server } from "../Processes.ts"
+import { residentBytes, type ServerProcess } from "../Processes.ts"
 import { readers } from "./ProfileReads.ts"
 import type { Client } from "../load/Load.ts"
 
 const megabytes = (bytes: number): number => bytes / 1024 / 1024
 
 // Resident memory after two minutes of load, and at its end.
-const grown = (server: Server, clients: ReadonlyArray<Client>, minutes: number) =>
+const grown = (server: ServerProcess, clients: ReadonlyArray<Client>, minutes: number) =>
   Effect.promise(async () => {
     await closedLoop({ url: server.url, seconds: 120, clients })
     const early = residentBytes(server.pid)

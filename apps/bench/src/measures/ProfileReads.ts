@@ -4,14 +4,14 @@ import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
 import { type Client, closedRate } from "../load/Load.ts"
-import type { User } from "../Users.ts"
+import type { BenchUser } from "../Users.ts"
 
 const clients = 32
 
 const profile = "/api/v1/users/profile/"
 
 /** Clients that read the profiles of the users by turns. */
-export const readers = (users: ReadonlyArray<User>, token: (user: User) => string): ReadonlyArray<Client> => {
+export const readers = (users: ReadonlyArray<BenchUser>, token: (user: BenchUser) => string): ReadonlyArray<Client> => {
   const requests = users.map((user) => requestBytes("GET", profile, { token: token(user) }))
   let turn = 0
   const next = () => requests[turn++ % requests.length] ?? Buffer.alloc(0)

@@ -6,12 +6,12 @@ import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
 import { type Client as LoadClient, closedRate } from "../load/Load.ts"
-import { dataOf, type User } from "../Users.ts"
+import { dataOf, type BenchUser } from "../Users.ts"
 
 const connections = 16
 
 /** A client for each user, which goes on with the token it was given last, as apps do. */
-export const refreshers = (tokens: Map<string, string>, users: ReadonlyArray<User>): ReadonlyArray<LoadClient> =>
+export const refreshers = (tokens: Map<string, string>, users: ReadonlyArray<BenchUser>): ReadonlyArray<LoadClient> =>
   users.map((user) => ({
     next: () =>
       requestBytes("POST", "/api/v1/users/token/refresh/", { body: { refresh: tokens.get(user.id) ?? user.refresh } }),

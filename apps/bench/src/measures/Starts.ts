@@ -7,7 +7,7 @@ import { compare } from "../Compare.ts"
 import { failures, type Figure } from "../Figure.ts"
 import { open, requestBytes } from "../load/Connection.ts"
 import * as Processes from "../Processes.ts"
-import type { User } from "../Users.ts"
+import type { BenchUser } from "../Users.ts"
 
 const bareNode = Effect.promise(async () => {
   const started = performance.now()
@@ -20,7 +20,7 @@ const another = Effect.flatMap(Bench, ({ environment, serviceScript }) =>
 )
 
 // Clients that ask while the process says that it is ready, as those behind a load balancer do.
-const failuresAtStop = (server: Processes.Server, users: ReadonlyArray<User>) =>
+const failuresAtStop = (server: Processes.ServerProcess, users: ReadonlyArray<BenchUser>) =>
   Effect.promise(async () => {
     const clients = users
       .slice(0, 32)

@@ -6,7 +6,7 @@ import { Bench } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import * as Messages from "../load/Messages.ts"
-import type { User } from "../Users.ts"
+import type { BenchUser } from "../Users.ts"
 import * as Worker from "../Worker.ts"
 
 const count = 20_000
@@ -18,12 +18,12 @@ const told = ["sent", "delivered", "opened", "opened"]
 
 const target = { exchange: "notification_status", routingKey: "notification.status.push" }
 
-const statusOf = (user: User | undefined, notificationId: string, status: string) =>
+const statusOf = (user: BenchUser | undefined, notificationId: string, status: string) =>
   Buffer.from(JSON.stringify({ notification_id: notificationId, user_id: user?.id, channel: "push", status }))
 
 // The very last of them is the only one of its notification. They are taken in the queue's order, so when it is there all
 // of them are.
-const statusesOf = (users: ReadonlyArray<User>) => {
+const statusesOf = (users: ReadonlyArray<BenchUser>) => {
   const ids = Array.from({ length: count / told.length }, () => randomUUID())
   const last = randomUUID()
   const bodies = told.flatMap((status) => ids.map((id, index) => statusOf(users[index % users.length], id, status)))
@@ -33,7 +33,7 @@ const statusesOf = (users: ReadonlyArray<User>) => {
 const isCommitted = "select 1 from deliveries where notification_id = $1"
 
 // Before the worker has declared its queue, what is published is nobody's.
-const untilConsumed = async (peer: Messages.Peer, database: Client, user: User | undefined) => {
+const untilConsumed = async (peer: Messages.Peer, database: Client, user: BenchUser | undefined) => {
   const id = randomUUID()
   do await Messages.publishAll(peer, target, [statusOf(user, id, "sent")], 1)
   while (!(await Worker.isFound(database, isCommitted, [id])))

@@ -45,8 +45,14 @@ export const telemetry = Effect.gen(function* () {
     OTEL_TRACES_SAMPLER_ARG: "1"
   })
   const clients = readers(users, (user) => user.access)
-  const rate = ({ url }: Processes.Server) => closedRate({ url, seconds, clients })
-  const figure = (measure: string, must: number, aim: number, ours: Processes.Server, baseline: Processes.Server) =>
+  const rate = ({ url }: Processes.ServerProcess) => closedRate({ url, seconds, clients })
+  const figure = (
+    measure: string,
+    must: number,
+    aim: number,
+    ours: Processes.ServerProcess,
+    baseline: Processes.ServerProcess
+  ) =>
     Effect.map(compare(rounds, rate(ours), rate(baseline)), (compared): Figure => ({
       id: "telemetry",
       measure,

@@ -5,7 +5,7 @@ import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { requestBytes } from "../load/Connection.ts"
 import { type Client, closedRate } from "../load/Load.ts"
-import type { User } from "../Users.ts"
+import type { BenchUser } from "../Users.ts"
 
 const clients = 32
 
@@ -36,8 +36,8 @@ export const postKnownToken = (): Write => {
 
 /** Clients that write for the users by turns. */
 export const writers = (
-  users: ReadonlyArray<User>,
-  token: (user: User) => string,
+  users: ReadonlyArray<BenchUser>,
+  token: (user: BenchUser) => string,
   write: Write
 ): ReadonlyArray<Client> => {
   const tokens = users.map(token)
@@ -49,7 +49,7 @@ export const writers = (
 const figure = (what: string, write: Write) =>
   Effect.gen(function* () {
     const bench = yield* Bench
-    const rate = (url: URL, users: ReadonlyArray<User>, token: (user: User) => string) =>
+    const rate = (url: URL, users: ReadonlyArray<BenchUser>, token: (user: BenchUser) => string) =>
       closedRate({ url, seconds: bench.seconds, clients: writers(users, token, write) })
     // Each writes for users of its own: the floor lets a user have any number of tokens, which the service would take back.
     const half = bench.users.length / 2

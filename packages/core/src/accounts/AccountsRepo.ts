@@ -36,7 +36,7 @@ export interface EmailLookup {
 }
 
 /** A user to be made, with everything every user has. */
-export interface NewUser {
+export interface NewUserRow {
   readonly id: UserId
   readonly profileId: string
   readonly preferencesId: string
@@ -63,7 +63,7 @@ export class AccountsRepo extends Context.Service<
     readonly credentials: (email: EmailLookup, now: DateTime.Utc) => Query<Option.Option<Credentials>>
     readonly owner: (userId: UserId) => Query<Option.Option<Owner>>
     /** False when the username is taken; a taken e-mail is a violation of one of {@link emailConstraints}. */
-    readonly insert: (user: NewUser, now: DateTime.Utc) => Query<boolean>
+    readonly insert: (user: NewUserRow, now: DateTime.Utc) => Query<boolean>
     /** One of `stem1`, `stem2`, ... that nobody has: the first unless there are gaps, found in logarithmic time. */
     readonly freeSuffix: (stem: Username) => Query<number>
     /** Sets the new hash where the old one still stands, and answers whether it did. */

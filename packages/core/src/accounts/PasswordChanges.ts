@@ -18,7 +18,7 @@ import { PasswordPolicy } from "./PasswordPolicy.ts"
 import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 
 /** The session a change is asked for in. */
-export interface CurrentSession {
+export interface RequestingSession {
   readonly userId: UserId
   readonly sessionId: SessionId
 }
@@ -37,7 +37,7 @@ export class PasswordChanges extends Context.Service<
      * transaction; its tokens are the answer.
      */
     readonly change: (
-      current: CurrentSession,
+      current: RequestingSession,
       passwords: GivenPasswords
     ) => Effect.Effect<Tokens, IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable>
   }
@@ -62,7 +62,7 @@ export class PasswordChanges extends Context.Service<
       })
 
       // Holds only for the hash that was checked.
-      const replace = (current: CurrentSession, from: string, to: string) =>
+      const replace = (current: RequestingSession, from: string, to: string) =>
         changes.change(
           [current.userId],
           Effect.fnUntraced(function* () {
@@ -96,14 +96,14 @@ export class PasswordChanges extends Context.Service<
         }
       })
 
-      const check = Effect.fnUntraced(function* (current: CurrentSession, owner: Owner, given: GivenPasswords) {
+      const check = Effect.fnUntraced(function* (current: RequestingSession, owner: Owner, given: GivenPasswords) {
         const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
         if (!matches) return yield* refuse(current.userId, remaining)
         const hash = yield* passwords.hash(given.new)
         return yield* sessionTokens.issue(yield* replace(current, owner.passwordHash, hash))
       })
 
-      const attempt = Effect.fnUntraced(function* (current: CurrentSession, given: GivenPasswords) {
+      const attempt = Effect.fnUntraced(function* (current: RequestingSession, given: GivenPasswords) {
         const owner = yield* find(current.userId)
         // Before the old one: a new password that is refused costs no hash. And without a place among the hashes: the estimate
         // waits in a queue of its own.
@@ -120,7 +120,7 @@ export class PasswordChanges extends Context.Service<
         )
       })
 
-      const change = Effect.fn("PasswordChanges.change")((current: CurrentSession, given: GivenPasswords) =>
+      const change = Effect.fn("PasswordChanges.change")((current: RequestingSession, given: GivenPasswords) =>
         attempt(current, given).pipe(
           limits.guard([{ limit: "changePassword", key: current.userId }]),
           // The place is free while the refusal waits.

@@ -4,7 +4,7 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Array, Context, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Base64, Hex } from "effect/encoding"
-import { type DeadContent, DeadLettersRepo, type StoredLetter, type Which } from "./DeadLettersRepo.ts"
+import { type DeadContent, DeadLettersRepo, type StoredLetter, type DeadLetterFilter } from "./DeadLettersRepo.ts"
 
 /** A message, and why it is dead. */
 export interface Dead {
@@ -38,7 +38,10 @@ export class DeadLetters extends Context.Service<
     /** Keeps them, as one transaction. One that comes again, or says the same under the same id, is there once. */
     readonly keep: (dead: ReadonlyArray<Dead>) => Effect.Effect<void, ServiceUnavailable>
     /** In the order in which they came. */
-    readonly find: (which: Which, limit: number) => Effect.Effect<ReadonlyArray<DeadLetter>, ServiceUnavailable>
+    readonly find: (
+      which: DeadLetterFilter,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<DeadLetter>, ServiceUnavailable>
     /** What they say, up to so many bytes each; it may be secret. Those that are gone are left out. */
     readonly contents: (
       ids: ReadonlyArray<DeadLetterId>,
@@ -82,7 +85,7 @@ export class DeadLetters extends Context.Service<
           const unique = [...new Map(letters.map((letter) => [Hex.encode(letter.digest), letter])).values()]
           if (Array.isArrayNonEmpty(unique)) yield* storage.write(repo.insert(unique, yield* DateTime.now))
         }),
-        find: Effect.fn("DeadLetters.find")(function* (which: Which, limit: number) {
+        find: Effect.fn("DeadLetters.find")(function* (which: DeadLetterFilter, limit: number) {
           return yield* storage.read(repo.find(which, limit))
         }),
         contents: Effect.fn("DeadLetters.contents")(function* (ids: ReadonlyArray<DeadLetterId>, most = mostBytes) {

@@ -22,7 +22,7 @@ export interface StoredLetter {
 }
 
 /** Those that are meant; all of them where nothing is said. */
-export interface Which {
+export interface DeadLetterFilter {
   readonly ids?: ReadonlyArray<string>
   readonly reason?: string
 }
@@ -54,7 +54,7 @@ export class DeadLettersRepo extends Context.Service<
     /** Those that are there already are as if they had come now, under the new id. No two may have the same digest. */
     readonly insert: (letters: Array.NonEmptyReadonlyArray<StoredLetter>, now: DateTime.Utc) => Query<void>
     /** In the order in which they came. */
-    readonly find: (which: Which, limit: number) => Query<ReadonlyArray<DeadLetter>>
+    readonly find: (which: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
     readonly contents: (ids: ReadonlyArray<DeadLetterId>, mostBytes: number) => Query<ReadonlyArray<DeadContent>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
     /** How many there are, counted to `most`, and when the first of them came. */

@@ -18,7 +18,7 @@ import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
-import { DeliveriesRepo, type DeliveryFilter, type LiveToken } from "./DeliveriesRepo.ts"
+import { DeliveriesRepo, type DeliveryFilter, type RecipientToken } from "./DeliveriesRepo.ts"
 import * as DeliveryPlan from "./DeliveryPlan.ts"
 import { remainingQuota, claimQuota } from "./DailyQuota.ts"
 
@@ -44,7 +44,7 @@ export interface Resolution {
   readonly until: Decision["until"]
   readonly email: Email | null
   readonly isVerified: boolean
-  readonly pushTokens: ReadonlyArray<LiveToken>
+  readonly pushTokens: ReadonlyArray<RecipientToken>
   /** Null where there is no such user. */
   readonly preferencesVersion: number | null
 }

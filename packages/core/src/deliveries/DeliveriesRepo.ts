@@ -38,7 +38,7 @@ const LiveTokenRow = Schema.Struct({
 })
 
 /** A token that a push is to be sent to, with its secret. */
-export type LiveToken = typeof LiveTokenRow.Type
+export type RecipientToken = typeof LiveTokenRow.Type
 
 const KnownRow = Schema.Struct({
   id: deliveryId,
@@ -116,7 +116,7 @@ export class DeliveriesRepo extends Context.Service<
     /** Those that exist. */
     readonly recipients: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<RecipientRow>>
     /** The live tokens of the users, the last used first. */
-    readonly liveTokens: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LiveToken>>
+    readonly liveTokens: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<RecipientToken>>
     readonly known: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<KnownDelivery>>
     /** Of the days whose count is still the one that is asked of, what they are charged; nothing is charged to a day too. */
     readonly charged: (days: ReadonlyArray<DayOfUser>) => Query<ReadonlyArray<ChargedDay>>

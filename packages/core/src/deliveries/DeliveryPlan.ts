@@ -3,7 +3,7 @@ import { type Decision, decide, deny, isCounted } from "@user-service/domain/Del
 import type { UserId } from "@user-service/domain/User"
 import { localDay, wallClock } from "@user-service/domain/WallClock"
 import type { DateTime } from "effect"
-import type { DeliveryRecord, KnownDelivery, LiveToken, RecipientRow } from "./DeliveriesRepo.ts"
+import type { DeliveryRecord, KnownDelivery, RecipientToken, RecipientRow } from "./DeliveriesRepo.ts"
 import type { Charge, QuotaDecisions } from "./DailyQuota.ts"
 
 /** One delivery to decide upon, with everything that the caller may leave out. */
@@ -20,7 +20,7 @@ export interface Request {
 /** What is known when requests are decided upon. */
 export interface Facts {
   readonly recipients: ReadonlyMap<UserId, RecipientRow>
-  readonly tokens: ReadonlyMap<UserId, ReadonlyArray<LiveToken>>
+  readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
   /** Of the notifications that are asked for. */
   readonly known: ReadonlyArray<KnownDelivery>
   /** Whether rows that are known may be changed; where not, what would change one stays undecided. */

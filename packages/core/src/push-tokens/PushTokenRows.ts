@@ -72,7 +72,7 @@ export interface PushTokenFields {
 }
 
 /** Whose a token is to be. */
-export interface Owner {
+export interface PushTokenOwner {
   readonly userId: UserId
   readonly sessionId: SessionId
 }

@@ -17,7 +17,13 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
-import { type HeldToken, type LiveToken, type Owner, type PushTokenFields, toPushToken } from "./PushTokenRows.ts"
+import {
+  type HeldToken,
+  type LiveToken,
+  type PushTokenOwner,
+  type PushTokenFields,
+  toPushToken
+} from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { type Registration, Registrations, retryLockingHolder } from "./Registrations.ts"
 
@@ -32,7 +38,7 @@ export class PushTokens extends Context.Service<
      * session has ended meanwhile, `DeviceTokenMalformed` when the text can be no token of its type.
      */
     readonly register: (
-      owner: Owner,
+      owner: PushTokenOwner,
       registration: Registration
     ) => Effect.Effect<
       { readonly token: PushToken; readonly isNew: boolean },
@@ -70,7 +76,7 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const registerInTransaction = (owner: Owner, registration: Registration) =>
+      const registerInTransaction = (owner: PushTokenOwner, registration: Registration) =>
         retryLockingHolder((holders) =>
           changes.change(
             [owner.userId, ...holders],
@@ -89,7 +95,7 @@ export class PushTokens extends Context.Service<
           )
         )
 
-      const register = Effect.fn("PushTokens.register")(function* (owner: Owner, registration: Registration) {
+      const register = Effect.fn("PushTokens.register")(function* (owner: PushTokenOwner, registration: Registration) {
         const fastPath = yield* registrations.fastPath(owner, registration)
         if (Option.isNone(fastPath)) return yield* registerInTransaction(owner, registration)
         const registered = yield* changes.inOneStatement(owner.userId, fastPath.value, () => [])

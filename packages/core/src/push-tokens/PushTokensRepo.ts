@@ -15,7 +15,7 @@ import {
   InsertedRow,
   LiveRows,
   type LiveToken,
-  type Owner,
+  type PushTokenOwner,
   type PushTokenFields,
   PushTokenRow,
   RegisteredRow,
@@ -38,7 +38,7 @@ export class PushTokensRepo extends Context.Service<
      * row for this device, or for the one the token is on when none is named: none, or several.
      */
     readonly held: (
-      owner: Owner,
+      owner: PushTokenOwner,
       tokenHashes: ReadonlyArray<Uint8Array>,
       device: { readonly deviceId: string | null; readonly platform: Platform },
       now: DateTime.Utc
@@ -52,7 +52,7 @@ export class PushTokensRepo extends Context.Service<
      */
     readonly insert: (
       id: PushTokenId,
-      owner: Owner,
+      owner: PushTokenOwner,
       token: StoredToken,
       fields: PushTokenFields,
       max: number,
@@ -65,7 +65,7 @@ export class PushTokensRepo extends Context.Service<
      */
     readonly registerStatement: (
       id: PushTokenId,
-      owner: Owner,
+      owner: PushTokenOwner,
       token: StoredToken,
       fields: Omit<PushTokenFields, "isActive">,
       max: number,
@@ -77,7 +77,7 @@ export class PushTokensRepo extends Context.Service<
      */
     readonly rebind: (
       id: PushTokenId,
-      owner: Owner,
+      owner: PushTokenOwner,
       token: StoredToken,
       fields: PushTokenFields,
       now: DateTime.Utc
@@ -123,7 +123,7 @@ export class PushTokensRepo extends Context.Service<
         ...(fields.isActive === undefined ? {} : { is_active: fields.isActive })
       })
 
-      const bound = (owner: Owner, token: StoredToken, now: DateTime.Utc) => ({
+      const bound = (owner: PushTokenOwner, token: StoredToken, now: DateTime.Utc) => ({
         user_id: owner.userId,
         session_id: owner.sessionId,
         token: token.token,
@@ -133,7 +133,7 @@ export class PushTokensRepo extends Context.Service<
         updated_at: DateTime.toDate(now)
       })
 
-      const isAlive = ({ sessionId, userId }: Owner, now: DateTime.Utc) => sql`
+      const isAlive = ({ sessionId, userId }: PushTokenOwner, now: DateTime.Utc) => sql`
         exists (
           select 1 from sessions s join users u on u.id = s.user_id
           where s.id = ${sessionId} and s.user_id = ${userId} and s.revoked_at is null

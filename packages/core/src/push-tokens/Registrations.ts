@@ -16,7 +16,7 @@ import type { SqlError } from "effect/sql"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import * as Storage from "@user-service/database/Storage"
-import type { HeldToken, Owner, PushTokenFields, Respelling, StoredToken } from "./PushTokenRows.ts"
+import type { HeldToken, PushTokenOwner, PushTokenFields, Respelling, StoredToken } from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 
 /** What an app registers. */
@@ -105,7 +105,7 @@ export class Registrations extends Context.Service<
      * type, and a row that holds it in another spelling is upgraded. `TokenInvalid` when the session has ended.
      */
     readonly register: <E>(
-      owner: Owner,
+      owner: PushTokenOwner,
       registration: Registration,
       locked: Effect.Effect<ReadonlyArray<UserId>, E>
     ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError | E>
@@ -114,7 +114,7 @@ export class Registrations extends Context.Service<
      * registered is another kind of change for certain.
      */
     readonly fastPath: (
-      owner: Owner,
+      owner: PushTokenOwner,
       registration: Registration
     ) => Effect.Effect<Option.Option<ReturnType<PushTokensRepo["Service"]["registerStatement"]>>, DeviceTokenMalformed>
     /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
@@ -142,7 +142,7 @@ export class Registrations extends Context.Service<
           Effect.map(repo.evict(userId, settings.maxActive, keep), (evicted) => removed(evicted, "evicted"))
 
         const insert = Effect.fnUntraced(function* (
-          owner: Owner,
+          owner: PushTokenOwner,
           stored: StoredToken,
           fields: PushTokenFields,
           now: DateTime.Utc
@@ -155,7 +155,7 @@ export class Registrations extends Context.Service<
 
         const rebind = Effect.fnUntraced(function* (
           id: PushTokenId,
-          owner: Owner,
+          owner: PushTokenOwner,
           stored: StoredToken,
           fields: PushTokenFields,
           wasLive: boolean,
@@ -168,7 +168,7 @@ export class Registrations extends Context.Service<
           return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
         })
 
-        const fastPath = Effect.fnUntraced(function* (owner: Owner, registration: Registration) {
+        const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: Registration) {
           const { isActive, platform, token, ...fields } = registration
           // Of a type that is not said, a token may be known in a form that is none of the default type.
           const form = formOf(fields.tokenType ?? defaultType, token)
@@ -187,7 +187,7 @@ export class Registrations extends Context.Service<
         })
 
         const register = Effect.fn("Registrations.register")(function* <E>(
-          owner: Owner,
+          owner: PushTokenOwner,
           registration: Registration,
           locked: Effect.Effect<ReadonlyArray<UserId>, E>
         ) {

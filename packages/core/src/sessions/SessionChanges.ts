@@ -10,7 +10,7 @@ import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
 import { SessionSettings } from "./SessionSettings.ts"
-import { SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
+import { SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 
 /** Sessions that ended in this transaction, and what there is to tell of it. */
 export interface Ended {
@@ -19,7 +19,7 @@ export interface Ended {
 }
 
 /** A session that was opened in this transaction, and what came of it for the others. */
-export interface Opened {
+export interface OpenedSession {
   readonly session: TokenState
   readonly events: ReadonlyArray<DomainEvent>
   readonly audit: ReadonlyArray<AuditEntry>
@@ -30,7 +30,7 @@ export class SessionChanges extends Context.Service<
   SessionChanges,
   {
     /** Ends the user's longest unseen sessions beyond `MAX_SESSIONS`. */
-    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<Opened, SqlError.SqlError>
+    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<OpenedSession, SqlError.SqlError>
     /** Ends all of the user's sessions and opens one in place of `current`, which its push tokens go over to. */
     readonly replaceAll: (
       userId: UserId,
@@ -38,7 +38,11 @@ export class SessionChanges extends Context.Service<
       reason: RevocationReason
     ) => Effect.Effect<Ended & { readonly session: TokenState }, SqlError.SqlError>
     /** Ends the user's live sessions that are named, or all; their push tokens fall silent. */
-    readonly end: (userId: UserId, which: Which, reason: RevocationReason) => Effect.Effect<Ended, SqlError.SqlError>
+    readonly end: (
+      userId: UserId,
+      which: SessionFilter,
+      reason: RevocationReason
+    ) => Effect.Effect<Ended, SqlError.SqlError>
   }
 >()("@user-service/core/sessions/SessionChanges") {
   static readonly layer = Layer.effect(
@@ -65,7 +69,11 @@ export class SessionChanges extends Context.Service<
         })
       })
 
-      const end = Effect.fn("SessionChanges.end")(function* (userId: UserId, which: Which, reason: RevocationReason) {
+      const end = Effect.fn("SessionChanges.end")(function* (
+        userId: UserId,
+        which: SessionFilter,
+        reason: RevocationReason
+      ) {
         const now = yield* DateTime.now
         const ended = yield* sessions.end(userId, which, reason, now)
         if (ended.length === 0) return { sessions: ended, events: [] }

@@ -23,7 +23,7 @@ import { LiveSessions } from "./LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
 import { SessionSettings } from "./SessionSettings.ts"
-import { type RefreshState, SessionsRepo, type TokenState, type Which } from "./SessionsRepo.ts"
+import { type RefreshState, SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 
 // For how long a refresh token that was judged good beyond its limit is not looked up again, and of how many that is known.
@@ -100,7 +100,7 @@ export class Sessions extends Context.Service<
           )
 
       // The sessions the user has named or all of them, in a change of their own.
-      const end = (userId: UserId, which: Which, reason: RevocationReason) =>
+      const end = (userId: UserId, which: SessionFilter, reason: RevocationReason) =>
         changes
           .change([userId], () =>
             Effect.map(sessionChanges.end(userId, which, reason), ({ events, sessions }) => ({

@@ -51,7 +51,7 @@ const RefreshStateRow = Schema.Struct({
 export type RefreshState = typeof RefreshStateRow.Type
 
 /** Some of a user's sessions. */
-export type Which =
+export type SessionFilter =
   | ReadonlyArray<SessionId>
   | "all"
   | { readonly allBut: SessionId }
@@ -95,7 +95,7 @@ export class SessionsRepo extends Context.Service<
     /** Ends those of the user's live sessions; answers the ended ones. */
     readonly end: (
       userId: UserId,
-      which: Which,
+      which: SessionFilter,
       reason: RevocationReason,
       now: DateTime.Utc
     ) => Query<ReadonlyArray<SessionId>>
@@ -111,7 +111,7 @@ export class SessionsRepo extends Context.Service<
         `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
       )
 
-      const among = (userId: UserId, which: Which, now: DateTime.Utc) => {
+      const among = (userId: UserId, which: SessionFilter, now: DateTime.Utc) => {
         if (which === "all") return sql``
         if ("beyond" in which) {
           return sql`and id in (

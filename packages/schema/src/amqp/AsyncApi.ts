@@ -1,12 +1,12 @@
 import type { JsonSchema } from "effect"
 
 /** Where in the document something is described. */
-export interface Ref {
+export interface AsyncApiRef {
   readonly $ref: string
 }
 
 /** A JSON Schema of draft 7, which AsyncAPI's own schemas extend. */
-export type JsonSchemaNode = JsonSchema.JsonSchema | Ref
+export type JsonSchemaNode = JsonSchema.JsonSchema | AsyncApiRef
 
 interface Exchange {
   readonly name: string
@@ -27,14 +27,14 @@ export type ChannelBinding =
   | { readonly is: "routingKey"; readonly exchange: Exchange; readonly bindingVersion: "0.3.0" }
   | { readonly is: "queue"; readonly queue: Queue; readonly bindingVersion: "0.3.0" }
 
-export interface Channel {
+export interface AsyncApiChannel {
   readonly address: string
   readonly title: string
   readonly description: string
   readonly parameters?: Readonly<
     Record<string, { readonly description: string; readonly examples: ReadonlyArray<string> }>
   >
-  readonly messages: Readonly<Record<string, Ref>>
+  readonly messages: Readonly<Record<string, AsyncApiRef>>
   readonly bindings: { readonly amqp: ChannelBinding }
 }
 
@@ -47,41 +47,41 @@ export interface OperationBinding {
   readonly bindingVersion: "0.3.0"
 }
 
-export interface Operation {
+export interface AsyncApiOperation {
   readonly action: "send" | "receive"
   readonly title: string
   readonly summary: string
   readonly description: string
-  readonly channel: Ref
-  readonly messages: ReadonlyArray<Ref>
-  readonly tags: ReadonlyArray<Ref>
+  readonly channel: AsyncApiRef
+  readonly messages: ReadonlyArray<AsyncApiRef>
+  readonly tags: ReadonlyArray<AsyncApiRef>
   readonly bindings: { readonly amqp: OperationBinding }
 }
 
-export interface Example {
+export interface AsyncApiExample {
   readonly name: string
   readonly summary: string
   readonly headers?: object
   readonly payload: object
 }
 
-export interface Message {
+export interface AsyncApiMessage {
   readonly name: string
   readonly title: string
   readonly summary: string
   readonly contentType?: "application/json"
-  readonly headers?: Ref
+  readonly headers?: AsyncApiRef
   readonly payload: JsonSchemaNode
-  readonly examples: ReadonlyArray<Example>
+  readonly examples: ReadonlyArray<AsyncApiExample>
 }
 
-export interface Server {
+export interface AsyncApiServer {
   readonly host: string
   readonly protocol: "amqp"
   readonly protocolVersion: string
   readonly description: string
   readonly variables: Readonly<Record<string, { readonly description: string; readonly default: string }>>
-  readonly security: ReadonlyArray<Ref>
+  readonly security: ReadonlyArray<AsyncApiRef>
 }
 
 /** The parts of an AsyncAPI 3.0 document that ours has. */
@@ -93,14 +93,14 @@ export interface AsyncApiDocument {
     readonly description: string
     readonly contact: { readonly name: string }
     readonly license: { readonly name: string; readonly url: string }
-    readonly tags: ReadonlyArray<Ref>
+    readonly tags: ReadonlyArray<AsyncApiRef>
   }
   readonly defaultContentType: "application/json"
-  readonly servers: Readonly<Record<string, Server>>
-  readonly channels: Readonly<Record<string, Channel>>
-  readonly operations: Readonly<Record<string, Operation>>
+  readonly servers: Readonly<Record<string, AsyncApiServer>>
+  readonly channels: Readonly<Record<string, AsyncApiChannel>>
+  readonly operations: Readonly<Record<string, AsyncApiOperation>>
   readonly components: {
-    readonly messages: Readonly<Record<string, Message>>
+    readonly messages: Readonly<Record<string, AsyncApiMessage>>
     readonly schemas: Readonly<Record<string, JsonSchema.JsonSchema>>
     readonly securitySchemes: Readonly<Record<string, object>>
     readonly tags: Readonly<Record<string, { readonly name: string; readonly description: string }>>

@@ -3,12 +3,12 @@ import { StatusReportInput } from "../Delivery.ts"
 import { simplify } from "../http/OpenApiSchemas.ts"
 import type {
   AsyncApiDocument,
-  Channel,
+  AsyncApiChannel,
   ChannelBinding,
-  Message,
-  Operation,
+  AsyncApiMessage,
+  AsyncApiOperation,
   OperationBinding,
-  Ref
+  AsyncApiRef
 } from "./AsyncApi.ts"
 import { deadLetterExample, eventExample, reportExamples } from "./AsyncApiExamples.ts"
 import { DeadLetterHeaders } from "./DeadLetters.ts"
@@ -34,9 +34,9 @@ const tags = {
 
 const bindingVersion = "0.3.0"
 
-const schemaRef = (name: string): Ref => ({ $ref: `#/components/schemas/${name}` })
-const messageRef = (name: string): Ref => ({ $ref: `#/components/messages/${name}` })
-const tagRef = (name: keyof typeof tags): Ref => ({ $ref: `#/components/tags/${name}` })
+const schemaRef = (name: string): AsyncApiRef => ({ $ref: `#/components/schemas/${name}` })
+const messageRef = (name: string): AsyncApiRef => ({ $ref: `#/components/messages/${name}` })
+const tagRef = (name: keyof typeof tags): AsyncApiRef => ({ $ref: `#/components/tags/${name}` })
 
 /** All schemas with a name, as JSON Schema of draft 7, by that name. */
 const definitionsOf = (schemas: ReadonlyArray<Schema.Top>): Readonly<Record<string, JsonSchema.JsonSchema>> => {
@@ -68,20 +68,20 @@ const inWords = (name: string): string =>
 /** A channel of one message, and the operation on it. */
 interface Spoken {
   readonly key: string
-  readonly channel: Channel
+  readonly channel: AsyncApiChannel
   readonly operationId: string
-  readonly operation: Operation
+  readonly operation: AsyncApiOperation
   readonly messageName: string
-  readonly message: Message
+  readonly message: AsyncApiMessage
 }
 
 const spoken = (one: {
   readonly key: string
   readonly verb: "publish" | "receive" | "bury"
   readonly tag: keyof typeof tags
-  readonly channel: Omit<Channel, "messages">
+  readonly channel: Omit<AsyncApiChannel, "messages">
   readonly messageName: string
-  readonly message: Message
+  readonly message: AsyncApiMessage
   readonly description: string
   readonly binding: Omit<OperationBinding, "bindingVersion">
 }): Spoken => ({

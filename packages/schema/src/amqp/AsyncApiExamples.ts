@@ -8,7 +8,7 @@ import { DateTime } from "effect"
 import { preferencesExample } from "../Preferences.ts"
 import { livePushTokenExample } from "../PushToken.ts"
 import { userExample } from "../User.ts"
-import type { Example } from "./AsyncApi.ts"
+import type { AsyncApiExample } from "./AsyncApi.ts"
 import { reasonHeader } from "./DeadLetters.ts"
 import { type RoutingKey, userEventMessage } from "./UserEvents.ts"
 
@@ -51,7 +51,7 @@ const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
 }
 
 /** The message of an event of this kind. */
-export const eventExample = (routingKey: RoutingKey): Example => {
+export const eventExample = (routingKey: RoutingKey): AsyncApiExample => {
   const { body, headers } = userEventMessage({
     id: "0193a5c4-1d2e-7f30-8a4b-5c6d7e8f9012",
     event: events[routingKey],
@@ -62,7 +62,7 @@ export const eventExample = (routingKey: RoutingKey): Example => {
 }
 
 /** Reports on notifications as senders publish them. */
-export const reportExamples: ReadonlyArray<Example> = [
+export const reportExamples: ReadonlyArray<AsyncApiExample> = [
   {
     name: "delivered",
     summary: "All that is needed of a notification that was resolved here.",
@@ -85,7 +85,7 @@ export const reportExamples: ReadonlyArray<Example> = [
 ]
 
 /** A report that can never be applied. */
-export const deadLetterExample: Example = {
+export const deadLetterExample: AsyncApiExample = {
   name: "unknown_notification",
   summary: "A report on a notification that was not resolved here, without its user.",
   headers: { [reasonHeader]: "unknown_notification" },

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import { globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../../../", import.meta.url))
+
+// A name that a reader finds in two places means two things. These are left.
+const exceptions = new Map([
+  ["Connection", "to RabbitMQ, to Redis, of the client, and of the load generator: each within its package"],
+  ["Delivery", "of a message by the broker, and of a notification to a person"],
+  ["Preferences", "the service and the entity; the client calls the entity's wire form by its name"],
+  ["TokenType", "of a push token and of a JWT, as both are called on the wire"],
+  // What the client exports under the names that its users expect.
+  ["DeliveryRequest", "core's, and the client's"],
+  ["StatusReport", "the domain's, and the client's"],
+  ["User", "the domain's, and the client's"]
+])
+
+const declaration = /^export (?:declare )?(?:abstract )?(?:interface|type|class) (\w+)/gm
+
+describe("the exported types", () => {
+  it("have a name each", () => {
+    const files = globSync("{packages,apps}/*/src/**/*.ts", { cwd: root }).filter((path) => !path.includes("/testing/"))
+    const places = files.flatMap((path) => {
+      const names = [...readFileSync(`${root}${path}`, "utf8").matchAll(declaration)].map(([, name = ""]) => name)
+      return [...new Set(names)].map((name) => ({ name, path }))
+    })
+    assert.isAtLeast(places.length, 300)
+    const shared = [...Map.groupBy(places, ({ name }) => name)].filter(([, found]) => found.length > 1)
+    const paths = new Map(shared.map(([name, found]) => [name, found.map(({ path }) => path)]))
+    assert.deepStrictEqual(
+      [...paths].filter(([name]) => !exceptions.has(name)),
+      []
+    )
+    assert.deepStrictEqual(
+      [...exceptions.keys()].filter((name) => !paths.has(name)),
+      []
+    )
+  })
+})

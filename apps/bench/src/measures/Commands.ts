@@ -45,6 +45,13 @@ const expect = (status: number, expected: number, what: string): void => {
   if (status !== expected) throw new Error(`${what} ended with ${status}`)
 }
 
+// Nothing of this process's own settings, which may name engines.
+const environmentOf = (variables: Readonly<Record<string, string>>) => ({
+  PATH: process.env["PATH"],
+  HOME: process.env["HOME"],
+  ...variables
+})
+
 // `npm start` until the service answers that it is ready. It starts processes of its own, so all of its group is ended.
 const startMillis = (dataDir: string) =>
   Effect.promise(async () => {
@@ -54,7 +61,7 @@ const startMillis = (dataDir: string) =>
       cwd: root,
       stdio: "ignore",
       detached: true,
-      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], DATA_DIR: dataDir, PORT: String(port) }
+      env: environmentOf({ DATA_DIR: dataDir, PORT: String(port) })
     })
     const exited = once(child, "exit")
     const isReady = await Processes.awaitReady(new URL(`http://127.0.0.1:${port}`), "/health/ready")

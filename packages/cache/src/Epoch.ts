@@ -13,13 +13,22 @@ export interface Epoch {
   readonly lose: () => void
   /** Takes note of what Redis holds. */
   readonly observe: (answer: string | null) => void
+  /**
+   * Whether the epoch was last asked for too long ago for a read to rely on it. The read that is told so must ask for it
+   * with its own command; the reads until its answer are not told again.
+   */
+  readonly isDue: () => boolean
   readonly key: string
 }
 
 const key = "epoch"
 
-// How often the epoch is looked at: for so long may a process that saw no failure follow one that did.
-const interval = Duration.millis(250)
+// How long a read relies on the epoch that was asked for last: for so long may a process that saw no failure follow one that
+// did. Reads ask for it themselves, so that a process that reads nothing does not wake Redis.
+const longestReliance = Duration.toMillis("250 millis")
+
+// How soon a process that lost the epoch takes it again.
+const retryInterval = Duration.millis(250)
 
 // The time in microseconds where it is ahead: a Redis that came back empty, or from an old copy, gives no number twice.
 const takeScript = Redis.script((name: string, move: boolean) => [name, move ? 1 : 0], {
@@ -41,6 +50,7 @@ export const make: Effect.Effect<Epoch, never, Redis.Redis | RedisHealth | Scope
   const takeFromRedis = redis.eval(takeScript)
   let lost = 0
   let believed = { epoch: 0, failures: -1 }
+  let askedAt = Number.NEGATIVE_INFINITY
 
   const failures = () => health.failures() + lost
   const current = () => (believed.failures === failures() ? believed.epoch : undefined)
@@ -54,6 +64,13 @@ export const make: Effect.Effect<Epoch, never, Redis.Redis | RedisHealth | Scope
     else lose()
   }
 
+  const isDue = () => {
+    const now = performance.now()
+    if (now - askedAt < longestReliance) return false
+    askedAt = now
+    return true
+  }
+
   // A write lost between the asking and the answer may be newer than the epoch taken, so it asks again.
   const take = Effect.suspend(() => {
     const before = failures()
@@ -62,11 +79,9 @@ export const make: Effect.Effect<Epoch, never, Redis.Redis | RedisHealth | Scope
     })
   }).pipe(Effect.repeat({ until: () => current() !== undefined, times: 10 }))
 
-  const tick = Effect.suspend(() =>
-    current() === undefined ? take : Effect.map(redis.send<string | null>("get", key), observe)
-  ).pipe(Effect.ignore)
+  const takeIfLost = Effect.suspend(() => (current() === undefined ? take : Effect.void)).pipe(Effect.ignore)
 
-  yield* tick
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(interval), tick)))
-  return { current, lose, observe, key }
+  yield* takeIfLost
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(retryInterval), takeIfLost)))
+  return { current, lose, observe, isDue, key }
 })

@@ -105,6 +105,18 @@ export const make = Effect.gen(function* () {
 
   const invalidateAt = isCluster ? invalidateInCluster : invalidateAlone
 
+  /** A read that also asks for the epoch, in the same round trip, where that is due. */
+  const read = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
+    epoch.isDue()
+      ? Effect.map(
+          Effect.all([command, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }),
+          ([answer, current]) => {
+            epoch.observe(current)
+            return answer
+          }
+        )
+      : command
+
   const missed = Effect.succeed(Option.none<Entry>())
   const failed = Metric.update(failures, 1)
   const countRefusal = (kept: number) => (kept === 1 ? Effect.void : Metric.update(refusals, 1))
@@ -133,7 +145,7 @@ export const make = Effect.gen(function* () {
       Effect.suspend(() => {
         const at = epoch.current()
         if (at === undefined) return missed
-        return Effect.matchEffect(redis.send<string | null>("get", `${at}:${key}`), {
+        return Effect.matchEffect(read(redis.send<string | null>("get", `${at}:${key}`)), {
           onFailure: () => Effect.andThen(failed, missed),
           onSuccess: (text) => (epoch.current() === at ? Effect.succeed(parse(text)) : missed)
         })
@@ -144,7 +156,7 @@ export const make = Effect.gen(function* () {
         const allMissed = Effect.succeed(keys.map(() => Option.none<Entry>()))
         if (at === undefined || keys.length === 0) return allMissed
         return Effect.matchEffect(
-          redis.send<ReadonlyArray<string | null>>("mget", ...keys.map((key) => `${at}:${key}`)),
+          read(redis.send<ReadonlyArray<string | null>>("mget", ...keys.map((key) => `${at}:${key}`))),
           {
             onFailure: () => Effect.andThen(failed, allMissed),
             onSuccess: (texts) => (epoch.current() === at ? Effect.succeed(texts.map(parse)) : allMissed)

@@ -95,8 +95,12 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       const { cache, redis } = yield* setUp
       const before = Number(yield* redis.send<string>("get", "epoch"))
       yield* redis.send("flushall")
+      // Reads find out.
       yield* eventually(
-        Effect.map(Effect.orDie(redis.send<string | null>("get", "epoch")), (epoch) => Number(epoch) > before)
+        Effect.andThen(
+          has(cache),
+          Effect.map(Effect.orDie(redis.send<string | null>("get", "epoch")), (epoch) => Number(epoch) > before)
+        )
       )
       yield* eventually(works(cache))
     })

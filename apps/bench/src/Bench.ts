@@ -76,7 +76,8 @@ const freshDatabase = (url: string) => {
   ).pipe(Effect.as(own.href))
 }
 
-const temporaryFolder = Effect.acquireRelease(
+/** An empty folder, gone with the scope. */
+export const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bench-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )

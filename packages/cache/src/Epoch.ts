@@ -14,8 +14,8 @@ export interface Epoch {
   /** Takes note of what Redis holds. */
   readonly observe: (answer: string | null) => void
   /**
-   * Whether the epoch was last asked for too long ago for a read to rely on it. The read that is told so must ask for it
-   * with its own command; the reads until its answer are not told again.
+   * Whether the last request for the epoch is too old for a read to rely on. The caller that gets `true` must ask for the epoch
+   * together with its own command. Calls after that get `false` for the next 250 ms.
    */
   readonly isDue: () => boolean
   readonly key: string
@@ -23,8 +23,8 @@ export interface Epoch {
 
 const key = "epoch"
 
-// How long a read relies on the epoch that was asked for last: for so long may a process that saw no failure follow one that
-// did. Reads ask for it themselves, so that a process that reads nothing does not wake Redis.
+// How long reads rely on the last request for the epoch. A process that saw no failure follows the epoch of one that did within
+// this time. Reads make the request, so a process that reads nothing sends nothing to Redis.
 const longestReliance = Duration.toMillis("250 millis")
 
 // How soon a process that lost the epoch takes it again.

@@ -78,11 +78,12 @@ export const make = Effect.gen(function* () {
   const setIn = redis.eval(setScript)
   const invalidateIn = redis.eval(invalidateScript)
 
-  const epochAfter = <A>(run: Effect.Effect<A, Redis.RedisError>) =>
-    Effect.map(
-      Effect.all([run, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }),
-      ([, answer]) => answer
-    )
+  /** Runs a command and asks for the epoch after it, in the same round trip. */
+  const withEpoch = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
+    Effect.all([command, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" })
+
+  const epochAfter = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
+    Effect.map(withEpoch(command), ([, answer]) => answer)
 
   // The epoch is on one node of a cluster, and the keys of a script on another.
   const invalidateInCluster = (at: number, entries: ReadonlyArray<Invalidation>) =>
@@ -105,16 +106,13 @@ export const make = Effect.gen(function* () {
 
   const invalidateAt = isCluster ? invalidateInCluster : invalidateAlone
 
-  /** A read that also asks for the epoch, in the same round trip, where that is due. */
+  /** Runs a reading command, and asks for the epoch with it where that is due. */
   const read = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
     epoch.isDue()
-      ? Effect.map(
-          Effect.all([command, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" }),
-          ([answer, current]) => {
-            epoch.observe(current)
-            return answer
-          }
-        )
+      ? Effect.map(withEpoch(command), ([answer, current]) => {
+          epoch.observe(current)
+          return answer
+        })
       : command
 
   const missed = Effect.succeed(Option.none<Entry>())

@@ -1,11 +1,10 @@
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
-import { Bench } from "../Bench.ts"
+import { Bench, temporaryFolder } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import * as Processes from "../Processes.ts"
@@ -13,13 +12,8 @@ import * as Processes from "../Processes.ts"
 const root = join(import.meta.dirname, "../../../..")
 
 /** A folder whose `package.json` has a script that does nothing. */
-const emptyScript = Effect.acquireRelease(
-  Effect.sync(() => {
-    const folder = mkdtempSync(join(tmpdir(), "bench-npm-"))
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ scripts: { nothing: "" } }))
-    return folder
-  }),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+const emptyScript = Effect.tap(temporaryFolder, (folder) =>
+  Effect.sync(() => writeFileSync(join(folder, "package.json"), JSON.stringify({ scripts: { nothing: "" } })))
 )
 
 const millisOf = (run: () => void): number => {
@@ -76,10 +70,7 @@ const startMillis = (dataDir: string) =>
 export const commands = Effect.gen(function* () {
   const { rounds } = yield* Bench
   const empty = yield* emptyScript
-  const dataDir = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-data-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
+  const dataDir = yield* temporaryFolder
   const nothing = Effect.sync(() =>
     millisOf(() => {
       expect(npm(empty, ["run", "nothing"]), 0, "npm run")

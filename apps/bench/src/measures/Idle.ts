@@ -1,8 +1,6 @@
 import { Effect } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Bench } from "../Bench.ts"
+import { Bench, temporaryFolder } from "../Bench.ts"
 import type { Figure } from "../Figure.ts"
 import { cpuSeconds, start } from "../Processes.ts"
 import * as Worker from "../Worker.ts"
@@ -21,11 +19,6 @@ const shares = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {
   return pids.map((pid, index) => (cpuSeconds(pid) - (before[index] ?? Number.NaN)) / watched)
 })
 
-const dataDir = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-idle-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
 /** P15. */
 export const idle = Effect.gen(function* () {
   const { environment, serviceScript } = yield* Bench
@@ -33,7 +26,7 @@ export const idle = Effect.gen(function* () {
     what: "The one-process program",
     script: join(root, "infra/run.mjs"),
     args: ["standalone"],
-    environment: { DATA_DIR: yield* dataDir, LOG_FORMAT: "json" },
+    environment: { DATA_DIR: yield* temporaryFolder, LOG_FORMAT: "json" },
     readyPath: "/health/ready"
   })
   const api = yield* start({ what: "An API", script: serviceScript, environment, readyPath: "/health/ready" })

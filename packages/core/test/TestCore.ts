@@ -144,21 +144,29 @@ export const layer = ({
 
 export const password = Redacted.make("correct horse battery staple")
 
+/** Registers an account that has nothing but an address and a password. */
+export const registerWith = (email: Email, password: Redacted.Redacted<string>) =>
+  NewAccounts.use(({ register }) =>
+    register({
+      email,
+      password,
+      firstName: "",
+      lastName: "",
+      username: Option.none(),
+      phoneNumber: null,
+      pushToken: Option.none(),
+      emailEnabled: true,
+      pushEnabled: true
+    })
+  )
+
+/** An address that no account has. */
+export const freshEmail = (): Email => Email.make(`p${randomUUID()}@example.com`)
+
 /** Somebody new, with their first session. */
 export const register = Effect.gen(function* () {
-  const { register } = yield* NewAccounts
-  const email = Email.make(`p${randomUUID()}@example.com`)
-  const { tokens, user } = yield* register({
-    email,
-    password,
-    firstName: "",
-    lastName: "",
-    username: Option.none(),
-    phoneNumber: null,
-    pushToken: Option.none(),
-    emailEnabled: true,
-    pushEnabled: true
-  })
+  const email = freshEmail()
+  const { tokens, user } = yield* registerWith(email, password)
   const claims = yield* (yield* TokenSigner).verify("access", tokens.access)
   return { email, userId: user.id, sessionId: claims.sessionId, tokens }
 })

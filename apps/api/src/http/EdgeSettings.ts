@@ -26,8 +26,8 @@ const items = (text: string): ReadonlyArray<string> =>
     .filter((item) => item !== "")
 
 /**
- * Reads a list of what `parse` makes of its items, none by default. An item that it makes nothing of is not `what`;
- * it is told by its position, because it may hold a password or characters that a terminal obeys.
+ * Reads a list of items with `parse`, empty by default. The error for an item that `parse` refuses names `what` was expected and
+ * the item's position, not its text, which may hold a password or a terminal's control characters.
  */
 const list = <A>(variable: string, what: string, parse: (item: string) => A | undefined) =>
   Config.schema(

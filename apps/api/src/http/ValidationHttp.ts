@@ -15,8 +15,8 @@ const bodyOf = Effect.gen(function* () {
   return Predicate.isObject(body) ? body : {}
 })
 
-// A new password in a body that is refused for something else: what is wrong with it is told as well, but for what takes an
-// estimate. Such a body is no attempt that a limit counts, so it is to cost next to nothing.
+// The rules that a new password breaks in a body that other fields make invalid. The strength is not estimated: no limit counts
+// such a body, so judging it must cost next to nothing.
 const passwordProblems = (policy: PasswordPolicy["Service"], body: object, field: string | undefined) => {
   if (field === undefined) return {}
   const password: unknown = Reflect.get(body, field)

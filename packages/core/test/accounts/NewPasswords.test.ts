@@ -1,12 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
-import { Email } from "@user-service/domain/Email"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
-import { randomUUID } from "node:crypto"
-import { layer, password, register, tagOf } from "../TestCore.ts"
+import { freshEmail, layer, password, register, registerWith, tagOf } from "../TestCore.ts"
 
 /** How many hold a place among the hashes, and how many did when each estimate began and ended. */
 const seen = { places: 0, during: new Array<number>() }
@@ -50,21 +47,6 @@ const settings = {
 
 const weak = Redacted.make("Summer2026")
 
-const registerWith = (given: Redacted.Redacted<string>) =>
-  NewAccounts.use(({ register }) =>
-    register({
-      email: Email.make(`p${randomUUID()}@example.com`),
-      password: given,
-      firstName: "",
-      lastName: "",
-      username: Option.none(),
-      phoneNumber: null,
-      pushToken: Option.none(),
-      emailEnabled: true,
-      pushEnabled: true
-    })
-  )
-
 describe("the estimate of a new password", () => {
   it.layer(layer(settings))("of a registration", (it) => {
     it.effect("holds no place among the hashes, and a refused one is no attempt", () =>
@@ -73,9 +55,9 @@ describe("the estimate of a new password", () => {
           yield* estimates(
             Effect.gen(function* () {
               for (let time = 0; time < 5; time++) {
-                assert.strictEqual(yield* tagOf(registerWith(weak)), "PasswordRejected")
+                assert.strictEqual(yield* tagOf(registerWith(freshEmail(), weak)), "PasswordRejected")
               }
-              for (let time = 0; time < 3; time++) yield* registerWith(password)
+              for (let time = 0; time < 3; time++) yield* registerWith(freshEmail(), password)
             })
           ),
           8
@@ -89,8 +71,8 @@ describe("the estimate of a new password", () => {
         assert.strictEqual(
           yield* estimates(
             Effect.gen(function* () {
-              assert.strictEqual(yield* tagOf(registerWith(password)), "RateLimited")
-              assert.strictEqual(yield* tagOf(registerWith(weak)), "RateLimited")
+              assert.strictEqual(yield* tagOf(registerWith(freshEmail(), password)), "RateLimited")
+              assert.strictEqual(yield* tagOf(registerWith(freshEmail(), weak)), "RateLimited")
             })
           ),
           0

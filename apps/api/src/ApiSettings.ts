@@ -18,7 +18,7 @@ import * as TokenSigner from "@user-service/security/TokenSigner"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
 import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
-import { config as edgeConfig } from "./http/EdgeSettings.ts"
+import { config as edgeConfig } from "./edge/EdgeSettings.ts"
 
 const shutdownGrace = Config.schema(
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),

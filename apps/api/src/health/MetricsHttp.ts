@@ -2,9 +2,9 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { failure } from "../http/Answers.ts"
-import { EdgeSettings } from "../http/EdgeSettings.ts"
-import { CurrentFacts } from "../http/RequestFacts.ts"
+import { failure } from "../endpoints/Answers.ts"
+import { EdgeSettings } from "../edge/EdgeSettings.ts"
+import { CurrentFacts } from "../edge/RequestFacts.ts"
 import { MetricsText } from "./MetricsText.ts"
 
 /** `/metrics`, for who knows `METRICS_TOKEN` where one is set. */

@@ -5,7 +5,7 @@ import { preferencesBody, type PreferencesInput, preferencesPatch } from "@user-
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
-import { successText } from "../http/Answers.ts"
+import { successText } from "../endpoints/Answers.ts"
 import { etagOf, expectedVersions, isKnown } from "./Preconditions.ts"
 
 /** {@link PreferencesApi} on the preferences service. */

@@ -7,7 +7,7 @@ import { userBody } from "@user-service/schema/User"
 import { Effect, Struct } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { successText } from "../http/Answers.ts"
+import { successText } from "../endpoints/Answers.ts"
 
 const wireToDomain = Struct.renameKeys({
   first_name: "firstName",

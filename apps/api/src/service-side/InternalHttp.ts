@@ -11,7 +11,7 @@ import { UserIdInput } from "@user-service/schema/Input"
 import { Effect, Schema } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { successText } from "../http/Answers.ts"
+import { successText } from "../endpoints/Answers.ts"
 import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
 
 const decodeUserId = Schema.decodeUnknownEffect(UserIdInput)

@@ -1,8 +1,8 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
 import { RpcSerialization } from "effect/rpc"
-import { failure } from "../http/Answers.ts"
-import { rpcPath } from "../http/Routes.ts"
+import { failure } from "../endpoints/Answers.ts"
+import { rpcPath } from "../edge/Routes.ts"
 import * as RpcExchange from "./RpcExchange.ts"
 import * as RpcProcedures from "./RpcProcedures.ts"
 

@@ -5,7 +5,7 @@ import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { RequiredScope } from "@user-service/schema/ServiceScopes"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, Effect, Layer } from "effect"
-import { CurrentFacts } from "../http/RequestFacts.ts"
+import { CurrentFacts } from "../edge/RequestFacts.ts"
 
 /** The scope that the annotations of a procedure or an endpoint name; one that names none must not be served. */
 export const scopeOf = (annotations: Context.Context<never>): ServiceScope => {

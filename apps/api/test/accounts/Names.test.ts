@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { assertInvalid, succeeded } from "../Answers.ts"
-import * as RawHttp from "../http/RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
 const problem = ["Line breaks, control characters and bidirectional overrides are not allowed."]

@@ -4,7 +4,7 @@ import { asyncApiDocument } from "@user-service/schema/amqp/AsyncApiDocument"
 import { Effect } from "effect"
 import * as Yaml from "yaml"
 import { assertFailure } from "../Answers.ts"
-import { absentId, routes } from "../http/Routes.ts"
+import { absentId, routes } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 
 // What a page may do, by what it may not: no other host, no inline script, no frame.

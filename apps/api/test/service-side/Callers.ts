@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { FetchHttpClient, Headers } from "effect/http"
 import { Rpc, RpcClient, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
 import { hash } from "node:crypto"
-import { absentId } from "../http/Routes.ts"
+import { absentId } from "../edge/Routes.ts"
 import { TestApi } from "../TestApi.ts"
 
 /** A key for everything, as the settings have it. */

@@ -6,7 +6,7 @@ import { RequiredScope } from "@user-service/schema/ServiceScopes"
 import { Context, Effect, Exit, FileSystem, Layer, Option } from "effect"
 import { HttpApi } from "effect/http-api"
 import { assertFailure } from "../Answers.ts"
-import { absentId } from "../http/Routes.ts"
+import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { call, exampleOf, exitOf, frames, gatewayKey, inFile, post, rawCall, withGateway } from "./Callers.ts"
 

@@ -7,7 +7,7 @@ import { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
 import { DateTime, Duration, Effect, Redacted, Schema } from "effect"
 import { randomUUID } from "node:crypto"
 import { assertFailure, succeeded } from "../Answers.ts"
-import { absentId } from "../http/Routes.ts"
+import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 import { client, gatewayKey, withGateway } from "./Callers.ts"
 

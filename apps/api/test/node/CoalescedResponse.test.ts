@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type RequestListener } from "node:http"
-import { CoalescedResponse } from "../../src/http/CoalescedResponse.ts"
+import { CoalescedResponse } from "../../src/node/CoalescedResponse.ts"
 import { listening } from "../Listening.ts"
 
 const serve = (listener: RequestListener<typeof IncomingMessage, typeof CoalescedResponse>) =>

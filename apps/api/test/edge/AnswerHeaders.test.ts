@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
-import * as RawHttp from "./RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -6,7 +6,7 @@ import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { binary, gatewayKey, withGateway } from "../service-side/Callers.ts"
 import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 import * as RawHttp from "./RawHttp.ts"
-import { absentId } from "./Routes.ts"
+import { absentId } from "../edge/Routes.ts"
 
 const login = "/api/v1/users/login/"
 const preferences = "/api/v1/users/preferences/"

@@ -19,6 +19,6 @@ export interface RequestFacts {
 }
 
 /** The facts of the request a fiber works for. */
-export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/http/RequestFacts", {
+export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/edge/RequestFacts", {
   defaultValue: () => ({ requestId: "", origin: { ip: null, network: "local", userAgent: "" } })
 })

@@ -15,17 +15,17 @@ import {
   HttpServerResponse,
   HttpTraceContext
 } from "effect/http"
-import { failure } from "./Answers.ts"
+import { failure } from "../endpoints/Answers.ts"
 import { makeOriginOf } from "./ClientAddress.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
-import { enveloped } from "./Enveloped.ts"
+import { enveloped } from "../endpoints/Enveloped.ts"
 import { makeGate } from "./Gate.ts"
-import { withCheckedBody } from "./RequestBody.ts"
+import { withCheckedBody } from "../node/RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
 import { hashesPassword, isServiceSide, routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
-import * as OnePerTick from "./OnePerTick.ts"
+import * as OnePerTick from "../node/OnePerTick.ts"
 
 const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { assertFailure, assertInvalid, assertSuccess, assertTokenExpired, assertUnauthenticated } from "../Answers.ts"
 import { type Answer, freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
-import * as RawHttp from "./RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 
 const profile = "/api/v1/users/profile/"
 const preferences = "/api/v1/users/preferences/"

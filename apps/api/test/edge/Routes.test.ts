@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Effect } from "effect"
 import { HttpApi } from "effect/http-api"
-import { hashesPassword, routeOf } from "../../src/http/Routes.ts"
+import { hashesPassword, routeOf } from "../../src/edge/Routes.ts"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
-import * as RawHttp from "./RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 import { absentId, allowOf, routes } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { allowedHost, hostName, isAllowed, origin } from "../../src/http/Hosts.ts"
+import { allowedHost, hostName, isAllowed, origin } from "../../src/edge/Hosts.ts"
 
 describe("a Host header", () => {
   it.each([

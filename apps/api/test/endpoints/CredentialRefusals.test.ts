@@ -4,7 +4,7 @@ import { Effect, FileSystem, Layer, References } from "effect"
 import { call, frames, gatewayKey, inFile, payloadBytes, post } from "../service-side/Callers.ts"
 import * as Jwt from "../sessions/Jwt.ts"
 import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
-import { absentId } from "./Routes.ts"
+import { absentId } from "../edge/Routes.ts"
 
 const metricsToken = "CANARY-metrics-2mT9wZ5rN8cB1dF6gH4jL0s"
 const narrowKey = "CANARY-narrow-3uYp7xK2mT9wZ5rN8cB1dF"

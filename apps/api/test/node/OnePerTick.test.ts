@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import * as OnePerTick from "../../src/http/OnePerTick.ts"
+import * as OnePerTick from "../../src/node/OnePerTick.ts"
 
 /** The turns of the event loop since it was made. */
 const countTurns = () => {

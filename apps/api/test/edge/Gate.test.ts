@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
-import * as RawHttp from "./RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 
 const profile = "/api/v1/users/profile/"
 const login = "/api/v1/users/login/"

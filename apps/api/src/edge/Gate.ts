@@ -1,7 +1,7 @@
 import { Effect, Option, Predicate, Result } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import { failure } from "./Answers.ts"
+import { failure } from "../endpoints/Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 import { hostName, isAllowed } from "./Hosts.ts"
 import { isProbe } from "./Routes.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
-import * as RawHttp from "./RawHttp.ts"
+import * as RawHttp from "../node/RawHttp.ts"
 
 /** The client's address as the log has it, for a request with these lines in its head. */
 const addressOf = (...lines: ReadonlyArray<string>) =>

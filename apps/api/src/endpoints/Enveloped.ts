@@ -1,8 +1,8 @@
 import { Cause, Effect } from "effect"
 import { HttpServerError, type HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { failure } from "./Answers.ts"
-import { BodyNotUtf8, UnsupportedBodyEncoding } from "./RequestBody.ts"
-import { allowedMethods } from "./Routes.ts"
+import { BodyNotUtf8, UnsupportedBodyEncoding } from "../node/RequestBody.ts"
+import { allowedMethods } from "../edge/Routes.ts"
 
 const unrouted = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
   const allowed = allowedMethods(request.url)

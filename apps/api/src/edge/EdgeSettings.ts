@@ -17,7 +17,7 @@ export class EdgeSettings extends Context.Service<
     /** What `/metrics` asks for; open when absent. */
     readonly metricsToken: Option.Option<Redacted.Redacted<string>>
   }
->()("@user-service/api/http/EdgeSettings") {}
+>()("@user-service/api/edge/EdgeSettings") {}
 
 const items = (text: string): ReadonlyArray<string> =>
   text

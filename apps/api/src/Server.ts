@@ -46,12 +46,10 @@ import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Validation } from "@user-service/schema/http/Validation"
 import { WriteLimit } from "@user-service/schema/http/WriteLimit"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
-import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
-import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
+import { Drain, layerShutdown } from "@user-service/runtime/Drain"
+import { EngineHealth, observe } from "@user-service/runtime/EngineHealth"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
-import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
-import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -59,7 +57,6 @@ import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
 import { DeliveriesHttp } from "./deliveries/DeliveriesHttp.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
-import { Engines } from "./health/Engines.ts"
 import { HealthHttp } from "./health/HealthHttp.ts"
 import { MetricsHttp } from "./health/MetricsHttp.ts"
 import { AuthenticationHttp } from "./endpoints/AuthenticationHttp.ts"
@@ -78,7 +75,7 @@ import { ServiceCalls } from "./service-side/ServiceCalls.ts"
 import { ServiceKeyHttp } from "./service-side/ServiceKeyHttp.ts"
 import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
-import { version } from "./Version.ts"
+import { version } from "@user-service/runtime/Version"
 
 const Groups = Layer.mergeAll(
   AccountsHttp,
@@ -103,7 +100,7 @@ const Endpoints = Layer.effectContext(
       ServiceKey,
       Validation,
       WriteLimit,
-      Engines,
+      EngineHealth,
       Drain,
       Logins,
       NewAccounts,
@@ -227,9 +224,7 @@ export const layer = (settings: ApiSettings) => {
   return layerShutdown({ notice }).pipe(
     // Served where the features are out of sight, as every request carries what is in it.
     Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(HttpServer.serve(app), Http)))),
-    Layer.provide(
-      Layer.effectDiscard(Effect.flatMap(Engines, EngineMetrics.observe<EngineUnusable | ServiceUnavailable>))
-    ),
+    Layer.provide(Layer.effectDiscard(Effect.flatMap(EngineHealth, observe))),
     Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])
   )
 }

@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { type ApiSettings, read } from "@user-service/api/ApiSettings"
-import { Engines } from "@user-service/api/health/Engines"
+import * as Engines from "@user-service/api/health/Engines"
 import * as RedisEngines from "@user-service/api/RedisEngines"
 import * as Server from "@user-service/api/Server"
 import { Cache } from "@user-service/cache/Cache"

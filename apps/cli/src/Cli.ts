@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import * as Logs from "@user-service/telemetry/Logs"
-import { endOnRepeat } from "@user-service/telemetry/RepeatedSignal"
+import { endOnRepeat } from "@user-service/runtime/RepeatedSignal"
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
@@ -11,7 +11,7 @@ import { describe, oneLine } from "./Failure.ts"
 import { keysRotate } from "./commands/KeysRotate.ts"
 import { migrate } from "./commands/Migrate.ts"
 import { asyncApi, openApi } from "./commands/Documents.ts"
-import { version } from "./Version.ts"
+import { version } from "@user-service/runtime/Version"
 
 const keys = Command.make("keys").pipe(
   Command.withDescription("The keys that tokens are signed with"),

@@ -5,7 +5,7 @@ import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
 import { userService } from "@user-service/broker/Topology"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
-import * as Environment from "@user-service/domain/Environment"
+import * as Environment from "@user-service/runtime/Environment"
 import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
 import { counted, findSome, layer as deadLetters, type Some } from "./DeadLetters.ts"
 

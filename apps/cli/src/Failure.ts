@@ -1,6 +1,6 @@
-import { SettingsInvalid } from "@user-service/domain/Environment"
+import { SettingsInvalid } from "@user-service/runtime/Environment"
 import { toLine } from "@user-service/domain/Text"
-import * as Failure from "@user-service/telemetry/Failure"
+import * as Failure from "@user-service/runtime/Failure"
 
 /** The text on one line, without control characters and bidirectional overrides, which a terminal would act on. */
 export const oneLine = (text: string): string => toLine(text.trim().replaceAll(/\s*\p{Cc}+\s*/gu, " "))

@@ -1,5 +1,5 @@
 import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
-import * as Environment from "@user-service/domain/Environment"
+import * as Environment from "@user-service/runtime/Environment"
 import { config as keysConfig, Keys, rotateFile } from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"
 import * as Settings from "./Settings.ts"

@@ -1,5 +1,5 @@
 import * as Api from "@user-service/api/ApiSettings"
-import * as Environment from "@user-service/domain/Environment"
+import * as Environment from "@user-service/runtime/Environment"
 import * as Worker from "@user-service/worker/WorkerSettings"
 import { type Config, Effect } from "effect"
 

@@ -29,13 +29,11 @@ import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { Storage } from "@user-service/database/Storage"
-import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
-import { SettingsInvalid } from "@user-service/domain/Environment"
-import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { SettingsInvalid } from "@user-service/runtime/Environment"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { routerConfig } from "@user-service/schema/http/Paths"
-import { Drain, layerShutdown } from "@user-service/telemetry/Drain"
-import * as EngineMetrics from "@user-service/telemetry/EngineMetrics"
+import { Drain, layerShutdown } from "@user-service/runtime/Drain"
+import { observe } from "@user-service/runtime/EngineHealth"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Effect, Layer, Option } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -50,7 +48,7 @@ import * as Jobs from "./jobs/Jobs.ts"
 import * as OutboxMetrics from "./outbox/OutboxMetrics.ts"
 import { publisherSettings } from "./outbox/Publications.ts"
 import * as Relay from "./outbox/Relay.ts"
-import { version } from "./Version.ts"
+import { version } from "@user-service/runtime/Version"
 import type { WorkerSettings, WorkSettings } from "./WorkerSettings.ts"
 
 /** What a broker that the work is to be done on has to be told, whichever engine it is. */
@@ -103,10 +101,10 @@ export const layer = (settings: WorkSettings & Relay.RelaySettings) =>
 
 const observeEngines = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { probe: database } = yield* Storage
+    const { probe } = yield* Storage
     const { ping: cache } = yield* Redis.RedisHealth
     const { ping: broker } = yield* RabbitMq.BrokerHealth
-    yield* EngineMetrics.observe<EngineUnusable | ServiceUnavailable>({ database, cache, broker })
+    yield* observe({ database: Effect.asVoid(probe), cache, broker })
   })
 )
 

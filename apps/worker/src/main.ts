@@ -1,4 +1,4 @@
-import { requireNode } from "@user-service/telemetry/NodeVersion"
+import { requireNode } from "@user-service/runtime/NodeVersion"
 
 requireNode()
 // Not before: the program would not even load on an older Node.

@@ -1,6 +1,6 @@
 import type { LogLevel } from "effect"
 import type { LogSink } from "./LogSink.ts"
-import { maskText } from "./Redaction.ts"
+import { maskText } from "@user-service/domain/Redaction"
 
 /** A request that was answered. */
 export interface AnsweredRequest {

@@ -1,5 +1,5 @@
 import type { LogLevel } from "effect"
-import type { Plain } from "./Redaction.ts"
+import type { Plain } from "@user-service/domain/Redaction"
 
 /** One line of the log, fit to be shown: whoever makes it has masked what must not be. */
 export interface LogLine {

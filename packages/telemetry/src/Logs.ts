@@ -16,7 +16,7 @@ import { ownKeys } from "./LogLine.ts"
 import type { LogFileUnusable } from "./LogFile.ts"
 import { type LogSettings, LogSink } from "./LogSink.ts"
 import { recordedSpan } from "./RecordedSpan.ts"
-import { fieldToPlain, maskText, type Plain, toPlain } from "./Redaction.ts"
+import { fieldToPlain, maskText, type Plain, toPlain } from "@user-service/domain/Redaction"
 
 const levels: Record<string, LogLevel.LogLevel> = {
   all: "All",

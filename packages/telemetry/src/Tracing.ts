@@ -1,7 +1,7 @@
 import { Config, Effect, Layer, Option, Predicate, Random, References, Schema, Tracer } from "effect"
 import { HttpBody, type HttpClient } from "effect/http"
 import { OtlpExporter, OtlpSerialization, OtlpTracer } from "effect/observability"
-import { isCredential, mark, maskText } from "./Redaction.ts"
+import { isCredential, mark, maskText } from "@user-service/domain/Redaction"
 
 /** Where spans go, and what share of the traces begun here. */
 export interface TracingSettings {

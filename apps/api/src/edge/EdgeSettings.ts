@@ -1,4 +1,4 @@
-import * as MetricsToken from "@user-service/domain/MetricsToken"
+import * as MetricsToken from "@user-service/runtime/MetricsToken"
 import { Config, Context, type Option, type Redacted, Result, Schema, SchemaTransformation } from "effect"
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import { allowedHost, origin } from "./Hosts.ts"

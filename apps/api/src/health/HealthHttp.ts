@@ -1,11 +1,11 @@
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { timestamp } from "@user-service/schema/Timestamp"
-import { Drain } from "@user-service/telemetry/Drain"
+import * as Drain from "@user-service/runtime/Drain"
 import { Clock, DateTime, Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { version } from "../Version.ts"
-import { Engines } from "./Engines.ts"
+import { EngineHealth } from "@user-service/runtime/EngineHealth"
+import { version } from "@user-service/runtime/Version"
 
 const rounded = (millis: number): number => Math.round(millis * 100) / 100
 
@@ -22,8 +22,8 @@ export const HealthHttp = HttpApiBuilder.group(
   UserServiceApi,
   "health",
   Effect.fn(function* (handlers) {
-    const engines = yield* Engines
-    const drain = yield* Drain
+    const engines = yield* EngineHealth
+    const drain = yield* Drain.Drain
     const started = yield* Clock.currentTimeMillis
 
     const health = Effect.fnUntraced(function* () {
@@ -52,9 +52,9 @@ export const HealthHttp = HttpApiBuilder.group(
     })
 
     const ready = Effect.fnUntraced(function* () {
-      if (drain.isDraining())
-        return yield* new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 })
-      yield* engines.database
+      yield* Effect.catchTag(Drain.ready(drain, engines.database), "ShuttingDown", () =>
+        Effect.fail(new ServiceUnavailable({ what: "process, which is shutting down,", retryAfterSeconds: 5 }))
+      )
       return { status: "ok" as const }
     })
 

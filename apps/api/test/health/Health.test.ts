@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { version } from "@user-service/api/Version"
+import { version } from "@user-service/runtime/Version"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { assertFailure, assertSuccess, succeeded, time } from "../Answers.ts"
 import { goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"

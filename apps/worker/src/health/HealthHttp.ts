@@ -3,7 +3,8 @@ import { Storage } from "@user-service/database/Storage"
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { routableUrl } from "@user-service/schema/http/Paths"
-import { Drain } from "@user-service/telemetry/Drain"
+import * as Drain from "@user-service/runtime/Drain"
+import * as Metrics from "@user-service/runtime/Metrics"
 import * as Prometheus from "@user-service/telemetry/Prometheus"
 import { Cause, Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -27,35 +28,23 @@ const ready = HttpRouter.add(
   "GET",
   "/health/ready",
   Effect.gen(function* () {
-    const drain = yield* Drain
+    const drain = yield* Drain.Drain
     const storage = yield* Storage
-    if (drain.isDraining()) return unavailable("The process is shutting down")
-    return yield* Effect.match(storage.probe, {
+    return yield* Effect.match(Drain.ready(drain, storage.probe), {
       onFailure: ({ message }) => unavailable(message),
       onSuccess: () => ok("Ready to work")
     })
   })
 )
 
+const recordRefusal = Effect.gen(function* () {
+  const { record } = yield* CredentialRefusals
+  const { peerAddress } = yield* HttpServerRequest.HttpServerRequest
+  yield* record({ event: "metrics_token_refused", reason: "unknown", ip: Option.getOrNull(peerAddress) })
+})
+
 const metrics = (token: HealthSettings["metricsToken"]) =>
-  HttpRouter.add(
-    "GET",
-    "/metrics",
-    Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const { authorization } = request.headers
-      if (!Prometheus.permits(token, authorization)) {
-        if (authorization !== undefined) {
-          const { record } = yield* CredentialRefusals
-          const ip = Option.getOrNull(request.peerAddress)
-          yield* record({ event: "metrics_token_refused", reason: "unknown", ip })
-        }
-        const challenge = { "www-authenticate": `Bearer realm="metrics"` }
-        return failure(401, "authentication_required", "The metrics token is required", challenge)
-      }
-      return HttpServerResponse.text(yield* Prometheus.render, { contentType: Prometheus.contentType })
-    })
-  )
+  HttpRouter.add("GET", "/metrics", Metrics.respond({ token, text: Prometheus.render, recordRefusal, failure }))
 
 const answerEverything = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.updateService(app, HttpServerRequest.HttpServerRequest, byRoutableUrl).pipe(

@@ -1,5 +1,6 @@
+import { secretKeyProblem } from "@user-service/domain/SecretKey"
 import { Config, Option, Redacted, Schema } from "effect"
-import { secretKeyProblem } from "./SecretKey.ts"
+import { hash, timingSafeEqual } from "node:crypto"
 
 // As a header can carry it: RFC 9110, section 5.5.
 const Visible = Schema.String.check(
@@ -22,3 +23,12 @@ export const weaknesses = (token: Option.Option<Redacted.Redacted<string>>): Rea
       return problem === undefined ? [] : [problem]
     }
   })
+
+const digest = (text: string) => hash("sha256", text, "buffer")
+
+/**
+ * Whether an `Authorization` header lets its sender see the metrics: it has the token as a bearer's, or there is none. Takes
+ * a time that does not tell how much of a guess was right.
+ */
+export const permits = (token: Option.Option<Redacted.Redacted<string>>, authorization: string | undefined): boolean =>
+  Option.isNone(token) || timingSafeEqual(digest(authorization ?? ""), digest(`Bearer ${Redacted.value(token.value)}`))

@@ -1,10 +1,6 @@
 import { Cause, Console, Effect, type Exit, Layer, type Runtime } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { describeCause, isDefect } from "./Failure.ts"
-import * as Logs from "./Logs.ts"
-import type { LogSettings } from "./LogSink.ts"
 import { endOnRepeat } from "./RepeatedSignal.ts"
-import * as Tracing from "./Tracing.ts"
 
 /** What tells one program from another. */
 export interface Identity {
@@ -15,6 +11,14 @@ export interface Identity {
   readonly portVariable: string
 }
 
+export interface LaunchOptions<Settings, F, LA, LE, A, E, R> {
+  readonly identity: Identity
+  readonly read: Effect.Effect<Settings, F>
+  /** The logs and the traces, in place before the program is built. */
+  readonly telemetry: (settings: Settings, identity: Identity) => Layer.Layer<LA, LE>
+  readonly program: (settings: Settings) => Layer.Layer<A, E, R>
+}
+
 const what = "The program cannot start"
 
 /**
@@ -23,30 +27,26 @@ const what = "The program cannot start"
  * otherwise is one message on standard error, also where it happens before there is a log: a failure in words that an
  * operator can act on, a defect with its cause. A defect is logged too where the log works.
  */
-export const launch = <
-  Settings extends { readonly logs: LogSettings; readonly tracing: Tracing.TracingSettings },
-  F,
-  A,
-  E,
-  R
->(
-  { portVariable, service, version }: Identity,
-  read: Effect.Effect<Settings, F>,
-  program: (settings: Settings) => Layer.Layer<A, E, R>
-) =>
+export const launch = <Settings, F, LA, LE, A, E, R>({
+  identity,
+  program,
+  read,
+  telemetry
+}: LaunchOptions<Settings, F, LA, LE, A, E, R>) =>
   Effect.map(read, (settings) =>
     // Suspended, so that the log is there when putting the layers together throws.
     Layer.suspend(() => program(settings)).pipe(
       Layer.tapCause((cause) => (isDefect(cause) ? Effect.logFatal(what, cause) : Effect.void)),
-      Layer.provide(Tracing.layer(settings.tracing, { serviceName: service, serviceVersion: version })),
-      Layer.provide([Logs.layer(settings.logs), FetchHttpClient.layer])
+      Layer.provide(telemetry(settings, identity))
     )
   ).pipe(
     Layer.unwrap,
     (program) => Effect.andThen(endOnRepeat(), Layer.launch(program)),
     Effect.scoped,
     Effect.tapCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(describeCause(cause, { what, portVariable }))
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.void
+        : Console.error(describeCause(cause, { what, portVariable: identity.portVariable }))
     )
   )
 

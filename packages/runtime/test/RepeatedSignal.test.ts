@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { endOnRepeat } from "@user-service/telemetry/RepeatedSignal"
+import { endOnRepeat } from "@user-service/runtime/RepeatedSignal"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { EventEmitter } from "node:events"

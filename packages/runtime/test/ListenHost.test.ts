@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { config } from "@user-service/domain/ListenHost"
+import { config } from "@user-service/runtime/ListenHost"
 import { ConfigProvider, Effect } from "effect"
 
 const read = (HOST: string) =>

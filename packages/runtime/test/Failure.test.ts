@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { describe as describeFailure, describeCause } from "@user-service/telemetry/Failure"
+import { describe as describeFailure, describeCause } from "@user-service/runtime/Failure"
 import { Cause, Data } from "effect"
 import { HttpServerError } from "effect/http"
 import { Migrator, SqlError } from "effect/sql"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fieldToPlain, isCredential, maskText, toPlain } from "@user-service/telemetry/Redaction"
+import { fieldToPlain, isCredential, maskText, toPlain } from "@user-service/domain/Redaction"
 import { Redacted } from "effect"
 import process from "node:process"
 

@@ -1,7 +1,7 @@
 import { Cause, Predicate } from "effect"
 import { HttpServerError } from "effect/http"
 import { SqlError } from "effect/sql"
-import { maskText } from "./Redaction.ts"
+import { maskText } from "@user-service/domain/Redaction"
 
 /** What is wrong in the words of whoever refused: those of the innermost cause, or where it has none its code. */
 export const wordsOf = (error: unknown): string => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Environment from "@user-service/domain/Environment"
+import * as Environment from "@user-service/runtime/Environment"
 import { Config, ConfigProvider, Effect, Option, Redacted } from "effect"
 
 const parts = {

@@ -1,26 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Process from "@user-service/telemetry/Process"
-import { Console, Effect, Layer, Option, Redacted } from "effect"
+import * as Process from "@user-service/runtime/Process"
+import { Console, Effect, Layer, Redacted, References } from "effect"
 import { SqlError } from "effect/sql"
 
 const identity = { service: "test", version: "0", portVariable: "PORT" }
-const settings = {
-  // No line of the log: what standard error gets does not depend on it.
-  logs: { level: "None", format: "json", file: undefined },
-  tracing: { endpoint: Option.none(), ratio: 0 }
-} as const
+// No line of the log: what standard error gets does not depend on it.
+const telemetry = () => Layer.succeed(References.MinimumLogLevel, "None" as const)
 
 const secret = "s3cret-that-nobody-may-see"
 
 /** What standard error has got when the program has ended. */
-const errorsOf = <E>(
-  program: () => Layer.Layer<never, E>,
-  read: Effect.Effect<typeof settings> = Effect.succeed(settings)
-) =>
+const errorsOf = <E>(program: () => Layer.Layer<never, E>, read: Effect.Effect<void> = Effect.void) =>
   Effect.gen(function* () {
     const errors: Array<string> = []
     const console = { ...globalThis.console, error: (text: string) => void errors.push(text) }
-    const exit = yield* Process.launch(identity, read, program).pipe(
+    const exit = yield* Process.launch({ identity, read, telemetry, program }).pipe(
       Effect.provideService(Console.Console, console),
       Effect.exit
     )

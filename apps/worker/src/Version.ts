@@ -1,2 +1,0 @@
-/** The release this code is. */
-export const version = "0.1.0"

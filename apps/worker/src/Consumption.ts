@@ -1,8 +1,9 @@
 import { Broker } from "@user-service/broker/Broker"
 import type { Delivery } from "@user-service/broker/Delivery"
 import { Storage } from "@user-service/database/Storage"
+import * as Backoff from "@user-service/domain/Backoff"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Array, Cause, Clock, Data, Duration, Effect, Metric, Option, Random, Result, Schedule, Stream } from "effect"
+import { Array, Cause, Data, Duration, Effect, Metric, Option, Schedule, Stream } from "effect"
 import type * as Stopping from "./Stopping.ts"
 
 /** The messages of a batch were not processed and will be redelivered: the process stops, or an engine is away for too long. */
@@ -29,12 +30,12 @@ export interface Consumption {
   ) => Effect.Effect<void, Abandoned>
 }
 
-const shortestBackoff = 100
-const longestBackoff = 3000
+const cap = Duration.seconds(3)
+const backoff = Backoff.schedule({ initial: "100 millis", cap })
 
 // RabbitMQ closes a channel with a message that is not acknowledged in half an hour. Messages that are requeued are received
 // again once the database answers, so an outage of any length costs one delivery.
-const patience = Duration.toMillis("20 minutes")
+const patience = Duration.minutes(20)
 
 /**
  * Consumes the queue in its order until it is asked to stop. The batch in progress is then finished and acknowledged, and the
@@ -47,27 +48,25 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
   const isPaused = Metric.withAttributes(paused, { queue })
   const annotated = Effect.annotateLogs({ queue })
 
-  const retryUntil = ({ isStopping, orStop }: Stopping.Stopping): RetryUntilStopped =>
-    Effect.fnUntraced(
-      function* (effect) {
-        const since = yield* Clock.currentTimeMillis
-        for (let failures = 0; ;) {
-          const outcome = yield* Effect.result(effect)
-          if (Result.isSuccess(outcome)) {
-            if (failures > 0) yield* annotated(Effect.logInfo("A consumer goes on"))
-            return outcome.success
-          }
-          const { message: reason } = outcome.failure
-          if (failures++ === 0) {
-            yield* annotated(Effect.annotateLogs(Effect.logWarning("A consumer is paused"), { reason }))
-          }
-          yield* Metric.update(isPaused, 1)
-          yield* orStop(backoff(failures))
-          if (isStopping() || (yield* Clock.currentTimeMillis) - since > patience) return yield* new Abandoned()
-        }
-      },
-      Effect.ensuring(Metric.update(isPaused, 0))
-    )
+  const pause = Effect.fnUntraced(function* ({ message: reason }: { readonly message: string }) {
+    const { attempt } = yield* Schedule.CurrentMetadata
+    if (attempt === 0) yield* annotated(Effect.annotateLogs(Effect.logWarning("A consumer is paused"), { reason }))
+    yield* Metric.update(isPaused, 1)
+  })
+  const resume = Effect.flatMap(Schedule.CurrentMetadata, ({ attempt }) =>
+    attempt > 0 ? annotated(Effect.logInfo("A consumer goes on")) : Effect.void
+  )
+  const retryUntil = ({ untilStop }: Stopping.Stopping): RetryUntilStopped => {
+    const schedule = Schedule.upTo(untilStop(backoff), { duration: patience })
+    return (effect) =>
+      effect.pipe(
+        Effect.tap(resume),
+        Effect.tapError(pause),
+        Effect.retry(schedule),
+        Effect.mapError(() => new Abandoned()),
+        Effect.ensuring(Metric.update(isPaused, 0))
+      )
+  }
 
   const take = Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
     const retryUntilStopped = retryUntil(stopping)
@@ -93,7 +92,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
           (cause) =>
             Effect.andThen(
               annotated(Effect.logError("A consumer failed, for a reason of ours, and begins again", cause)),
-              stopping.orStop(Effect.sleep(longestBackoff))
+              stopping.orStop(Effect.sleep(cap))
             )
         )
       )
@@ -103,12 +102,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
 })
 
 const answering = (ping: Effect.Effect<unknown, ServiceUnavailable>) =>
-  Effect.ignore(Effect.retry(ping, Schedule.jittered(Schedule.spaced(longestBackoff))))
-
-const backoff = (failures: number) =>
-  Effect.flatMap(Random.nextBetween(0.5, 1), (part) =>
-    Effect.sleep(part * Math.min(longestBackoff, shortestBackoff * 2 ** (failures - 1)))
-  )
+  Effect.ignore(Effect.retry(ping, Schedule.jittered(Schedule.spaced(cap))))
 
 const batchSizes = Metric.histogram("worker_consumer_batch_size", {
   description: "Messages that were dealt with together, by queue",

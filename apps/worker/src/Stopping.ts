@@ -1,10 +1,12 @@
-import { type Duration, Effect, Fiber, Latch, Option, type Scope } from "effect"
+import { Duration, Effect, Fiber, Latch, Option, Schedule, type Scope } from "effect"
 
 /** Whether the scope is closing. */
 export interface Stopping {
   readonly isStopping: () => boolean
   /** Runs the effect, or gives it up once the scope is closing, for nothing. For what waits, and holds nothing. */
   readonly orStop: <A>(wait: Effect.Effect<A>) => Effect.Effect<Option.Option<A>>
+  /** The same delays, until the scope is closing: that ends a delay, and the schedule. */
+  readonly untilStop: <A>(schedule: Schedule.Schedule<A>) => Schedule.Schedule<A>
 }
 
 export interface StoppingSettings {
@@ -22,10 +24,16 @@ export const fork = (
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const latch = Latch.makeUnsafe()
-    const stopping: Stopping = {
-      isStopping: () => latch.isOpen(),
-      orStop: (wait) => Effect.raceFirst(Effect.asSome(wait), Effect.as(latch.await, Option.none()))
-    }
+    const isStopping = () => latch.isOpen()
+    const orStop: Stopping["orStop"] = (wait) =>
+      Effect.raceFirst(Effect.asSome(wait), Effect.as(latch.await, Option.none()))
+    const untilStop: Stopping["untilStop"] = (schedule) =>
+      schedule.pipe(
+        // The delay is waited for here, since a schedule has no way to cut one short.
+        Schedule.modifyDelay(({ duration }) => Effect.as(orStop(Effect.sleep(duration)), Duration.zero)),
+        Schedule.while(() => !isStopping())
+      )
+    const stopping = { isStopping, orStop, untilStop }
     const fibers = yield* Effect.forEach(loops, (loop) => Effect.forkScoped(loop(stopping)))
     // After the forks, and so before they would be interrupted.
     yield* Effect.addFinalizer(() =>

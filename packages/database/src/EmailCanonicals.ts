@@ -1,5 +1,6 @@
+import * as Backoff from "@user-service/domain/Backoff"
 import { canonicalEmail, normaliseEmail } from "@user-service/domain/Email"
-import { Array, Effect, Option, Order, Schedule, Schema } from "effect"
+import { Array, Effect, Option, Order, Schema } from "effect"
 import { type SqlClient, SqlError, SqlSchema } from "effect/sql"
 
 /** How many rows a transaction locks at most. */
@@ -83,6 +84,8 @@ const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillO
     })
   )
 
+const backoff = Backoff.schedule({ initial: "10 millis", cap: "1 second" })
+
 // Somebody registered or logged in meanwhile.
 const isPassing = (error: unknown): boolean =>
   SqlError.isSqlError(error) && ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
@@ -93,7 +96,7 @@ const fillAll = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, options: 
     const last = yield* Effect.retry(fillBatch(sql, after, options), {
       while: isPassing,
       times: 10,
-      schedule: Schedule.jittered(Schedule.exponential("10 millis"))
+      schedule: backoff
     })
     if (Option.isNone(last)) return
     after = last.value.id

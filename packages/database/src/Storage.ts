@@ -1,5 +1,6 @@
+import * as Backoff from "@user-service/domain/Backoff"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Schedule } from "effect"
+import { Array, Context, Duration, Effect, Fiber, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { onDedicatedSession, pipelined } from "./Pipelining.ts"
 import * as Usability from "./Usability.ts"
@@ -62,7 +63,7 @@ export class Storage extends Context.Service<
       return {
         read: (effect) =>
           effect.pipe(
-            Effect.retry({ while: isPassing, schedule: soon, times: 2 }),
+            Effect.retry({ while: isPassing, schedule: backoff, times: 2 }),
             within(readDeadline),
             settled,
             inProgress.read
@@ -70,7 +71,7 @@ export class Storage extends Context.Service<
         write: (effect) => effect.pipe(within(readDeadline), settled, inProgress.write),
         lockingWrite: (effect, then) =>
           onDedicatedSession(sql, effect).pipe(
-            Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
+            Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
             Effect.tap(then),
             Effect.uninterruptible,
             onDedicatedSessionWithin(transactionDeadline),
@@ -82,7 +83,7 @@ export class Storage extends Context.Service<
             .withTransaction(effect)
             .pipe(
               Effect.catchDefect(asFailure),
-              Effect.retry({ while: isRolledBack, schedule: soon, times: 10 }),
+              Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
               onDedicatedSessionWithin(transactionDeadline),
               settled,
               inProgress.transaction
@@ -134,8 +135,7 @@ const inProgress = {
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)
 
-// Jittered, so that those who met once do not meet again.
-const soon = Schedule.jittered(Schedule.exponential("10 millis"))
+const backoff = Backoff.schedule({ initial: "10 millis", cap: "1 second" })
 
 // The server is going down, coming up (57P01 to 57P03), has no more room (class 53), or only reads (25006), as one that
 // another is to take over from or that has yet to take over: it will be back.

@@ -3,7 +3,8 @@ import { outboxChannel } from "@user-service/core/changes/OutboxSignal"
 import { Outbox, type Turn } from "@user-service/core/outbox/Outbox"
 import * as Notifications from "@user-service/database/Notifications"
 import { isEmbedded } from "@user-service/database/Embedded"
-import { Cause, Duration, Effect, Layer, Queue, Random } from "effect"
+import * as Backoff from "@user-service/domain/Backoff"
+import { Cause, Data, Duration, Effect, Layer, Option, Queue, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
 import * as UserBackoff from "./UserBackoff.ts"
@@ -23,8 +24,7 @@ const pollInterval = Duration.seconds(1)
 // Nobody else writes to the embedded database, so no signal is lost on the way; a turn takes milliseconds of the processor.
 const embeddedPollInterval = Duration.seconds(5)
 
-const shortestBackoff = 100
-const longestBackoff = 3000
+const backoff = Backoff.schedule({ initial: "100 millis", cap: "3 seconds" })
 
 /**
  * Publishes what waits in the outbox, as long as the scope, and finishes the turns it is in when that closes. Nothing stops
@@ -55,15 +55,13 @@ export const layer = (settings: RelaySettings) =>
 
       const loop =
         (queue: Queue.Queue<void>, number: number) =>
-        ({ isStopping, orStop }: Stopping.Stopping) =>
+        ({ isStopping, orStop, untilStop }: Stopping.Stopping) =>
           Effect.gen(function* () {
-            let failures = 0
             while (!isStopping()) {
-              const outcome = yield* attempt(turn, failures === 0)
-              failures = outcome === "failed" ? failures + 1 : 0
-              if (outcome === "failed") yield* orStop(backoff(failures))
-              if (outcome === "full") yield* wake(number + 1)
-              if (outcome === "nothing") yield* orStop(idle(number, queue))
+              const outcome = yield* Effect.option(Effect.retry(attempt(turn), untilStop(backoff)))
+              if (Option.isNone(outcome)) return
+              if (outcome.value === "full") yield* wake(number + 1)
+              if (outcome.value === "nothing") yield* orStop(idle(number, queue))
             }
           })
 
@@ -72,34 +70,33 @@ export const layer = (settings: RelaySettings) =>
     })
   )
 
-type Outcome = "nothing" | "some" | "full" | "failed"
+type Outcome = "nothing" | "some" | "full"
 
-const outcomeOf = ({ left, taken }: Turn): Outcome => {
-  if (taken === 0) return "nothing"
-  if (left === taken) return "failed"
-  return taken < batchLimit / 2 ? "some" : "full"
+/** No event of a turn was published. The reason is in the log. */
+class TurnFailed extends Data.TaggedError("TurnFailed")<{}> {}
+
+const outcomeOf = (turn: Turn): Effect.Effect<Outcome, { readonly message: string }> => {
+  if (turn.taken === 0) return Effect.succeed("nothing")
+  if (turn.left === turn.taken) return Effect.fail({ message: "The broker confirmed none" })
+  return Effect.succeed(turn.taken < batchLimit / 2 ? "some" : "full")
 }
 
-// An outage is told when it begins; a defect must not end the relay, and is told each time.
-const attempt = <E extends { readonly message: string }, R>(turn: Effect.Effect<Turn, E, R>, isFirst: boolean) => {
-  const failed = (reason: string) =>
-    Effect.as(
-      isFirst ? Effect.annotateLogs(Effect.logWarning("Events wait in the outbox"), { reason }) : Effect.void,
-      "failed" as const
-    )
-  return turn.pipe(
-    Effect.map(outcomeOf),
-    Effect.flatMap((outcome) => (outcome === "failed" ? failed("The broker confirmed none") : Effect.succeed(outcome))),
-    Effect.catch((error) => failed(error.message)),
+// An outage is logged when it begins. A defect must not end the relay, and each is logged.
+const attempt = <E extends { readonly message: string }, R>(turn: Effect.Effect<Turn, E, R>) =>
+  turn.pipe(
+    Effect.flatMap(outcomeOf),
+    Effect.catch(({ message: reason }) => Effect.andThen(warnOnce(reason), Effect.fail(new TurnFailed()))),
     Effect.catchCauseIf(
-      (cause) => !Cause.hasInterrupts(cause),
+      (cause) => !Cause.hasFails(cause) && !Cause.hasInterrupts(cause),
       (cause) =>
-        Effect.as(Effect.logError("A turn of the outbox failed, for a reason of ours", cause), "failed" as const)
+        Effect.andThen(
+          Effect.logError("A turn of the outbox failed, for a reason of ours", cause),
+          Effect.fail(new TurnFailed())
+        )
     )
   )
-}
 
-const backoff = (failures: number) =>
-  Effect.flatMap(Random.nextBetween(0.5, 1), (part) =>
-    Effect.sleep(part * Math.min(longestBackoff, shortestBackoff * 2 ** (failures - 1)))
+const warnOnce = (reason: string) =>
+  Effect.flatMap(Schedule.CurrentMetadata, ({ attempt: retries }) =>
+    retries === 0 ? Effect.annotateLogs(Effect.logWarning("Events wait in the outbox"), { reason }) : Effect.void
   )

@@ -5,7 +5,7 @@ import {
   type StatusOutcome,
   type StatusReport
 } from "@user-service/domain/Delivery"
-import { type Decision, decide, deny, isCounted } from "@user-service/domain/DeliveryRules"
+import { type Decision, decide, deny, isCounted } from "@user-service/domain/deliveries/DeliveryRules"
 import { spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import { isPermanent } from "@user-service/domain/DeviceFailures"
 import type { PreferenceSettings } from "@user-service/domain/Preferences"

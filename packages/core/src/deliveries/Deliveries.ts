@@ -9,7 +9,9 @@ import {
   maxReach,
   NotificationId
 } from "@user-service/domain/Delivery"
-import type { Decision } from "@user-service/domain/DeliveryRules"
+import { remainingQuota } from "@user-service/domain/deliveries/DailyQuota"
+import * as DeliveryPlan from "@user-service/domain/deliveries/DeliveryPlan"
+import type { Decision } from "@user-service/domain/deliveries/DeliveryRules"
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { Email } from "@user-service/domain/Email"
@@ -18,9 +20,8 @@ import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
-import { DeliveriesRepo, type DeliveryFilter, type RecipientToken } from "./DeliveriesRepo.ts"
-import * as DeliveryPlan from "./DeliveryPlan.ts"
-import { remainingQuota, claimQuota } from "./DailyQuota.ts"
+import { DeliveriesRepo, type DeliveryFilter, type RecipientRow, type RecipientToken } from "./DeliveriesRepo.ts"
+import { claimQuota } from "./QuotaClaims.ts"
 
 /** A delivery that somebody wants to send. */
 export interface DeliveryRequest {
@@ -173,6 +174,11 @@ export class Deliveries extends Context.Service<
   )
 }
 
+interface Facts extends DeliveryPlan.Facts {
+  readonly recipients: ReadonlyMap<UserId, RecipientRow>
+  readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
+}
+
 interface Named extends DeliveryPlan.Request {
   /** Nobody else can know it yet. */
   readonly isNew: boolean
@@ -190,7 +196,7 @@ const judgeTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
 // Of those that are decided, by the row they may leave behind.
 const resolutionsOf = (
   settled: ReadonlyArray<DeliveryPlan.Settled>,
-  facts: DeliveryPlan.Facts
+  facts: Facts
 ): ReadonlyMap<DeliveryId, Resolution> =>
   new Map(
     settled.flatMap(({ decision, request }) =>
@@ -201,7 +207,7 @@ const resolutionsOf = (
 const resolutionOf = (
   { category, channel, notificationId, userId }: DeliveryPlan.Request,
   decision: Decision,
-  { recipients, tokens }: DeliveryPlan.Facts
+  { recipients, tokens }: Facts
 ): Resolution => {
   const recipient = recipients.get(userId)
   const isAllowed = decision.decision === "allow"

@@ -1,3 +1,5 @@
+import type { ChargedDay, DayOfUser } from "@user-service/domain/deliveries/DailyQuota"
+import type { DeliveryRecord, KnownDelivery, PlanRecipient } from "@user-service/domain/deliveries/DeliveryPlan"
 import { Category, Channel, Delivery, DeliveryStatus, type NotificationId } from "@user-service/domain/Delivery"
 import { offset, type Page, type PageRequest } from "@user-service/domain/Page"
 import { PreferenceSettings, switches } from "@user-service/domain/Preferences"
@@ -27,7 +29,11 @@ const RecipientRow = Schema.Struct({
 })
 
 /** A user as the rules see them, with their preferences. */
-export type RecipientRow = typeof RecipientRow.Type
+export interface RecipientRow extends PlanRecipient {
+  readonly userId: UserId
+  readonly isVerified: boolean
+  readonly preferencesVersion: number
+}
 
 const LiveTokenRow = Schema.Struct({
   id: Columns.pushTokenId,
@@ -51,40 +57,11 @@ const KnownRow = Schema.Struct({
   isCharged: Schema.Boolean
 })
 
-/** What is known of a delivery when it is resolved again. */
-export type KnownDelivery = typeof KnownRow.Type
-
 const ChargedRow = Schema.Struct({
   userId: Columns.userId,
   day: Schema.String,
   notificationIds: Schema.Array(notificationId)
 })
-
-/** The notifications that a user's local day is charged. */
-export type ChargedDay = typeof ChargedRow.Type
-
-/** A user's local day, and the count that it is asked of. */
-export interface DayOfUser {
-  readonly userId: UserId
-  readonly day: string
-  readonly capEpoch: number
-}
-
-/** What an allowed delivery leaves behind: a new row, or more in one that is known. */
-export interface DeliveryRecord {
-  readonly id: typeof deliveryId.Type
-  readonly isNew: boolean
-  readonly notificationId: NotificationId
-  readonly place: number
-  readonly userId: UserId
-  readonly capEpoch: number
-  readonly channel: Channel
-  readonly category: Category
-  /** The address it is sent to, where it is an e-mail. */
-  readonly email: string | null
-  /** The local day that is charged, where one is. */
-  readonly chargedOn: string | null
-}
 
 const DeliveryRow = Schema.Struct({
   id: deliveryId,

@@ -13,8 +13,8 @@ import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
-import { type Device, DeliveryStatusesRepo, type StatusRow, type Suppression } from "./DeliveryStatusesRepo.ts"
-import * as StatusFold from "./StatusFold.ts"
+import { type Device, DeliveryStatusesRepo } from "./DeliveryStatusesRepo.ts"
+import * as StatusFold from "@user-service/domain/deliveries/StatusFold"
 
 // The longest that is kept of what a sender says.
 const maxError = 1000
@@ -102,7 +102,10 @@ export class DeliveryStatuses extends Context.Service<
         return deactivated
       })
 
-      const suppress = Effect.fnUntraced(function* (suppressions: ReadonlyArray<Suppression>, now: DateTime.Utc) {
+      const suppress = Effect.fnUntraced(function* (
+        suppressions: ReadonlyArray<StatusFold.Suppression>,
+        now: DateTime.Utc
+      ) {
         if (suppressions.length === 0) return []
         const suppressed = new Set(yield* repo.suppress(suppressions, now))
         return suppressions.filter(({ userId }) => suppressed.has(userId))
@@ -165,7 +168,7 @@ const clip = (text: string, length: number): string => text.slice(0, length).toW
 // Whose each notification may be: as is known, else any who is named, for the first of them may not be there.
 const ownersOf = (
   reports: ReadonlyArray<StatusFold.Received>,
-  known: ReadonlyMap<NotificationId, ReadonlyArray<StatusRow>>
+  known: ReadonlyMap<NotificationId, ReadonlyArray<StatusFold.DeliveryState>>
 ): ReadonlyMap<NotificationId, ReadonlySet<UserId>> => {
   const owners = new Map<NotificationId, Set<UserId>>()
   for (const [id, [first]] of known) {

@@ -1,4 +1,5 @@
-import { Channel, DeliveryStatus, type DeliveryId, type NotificationId } from "@user-service/domain/Delivery"
+import type { DeliveryState, Suppression } from "@user-service/domain/deliveries/StatusFold"
+import { Channel, DeliveryStatus, type NotificationId } from "@user-service/domain/Delivery"
 import { type PushTokenId, TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
@@ -30,16 +31,6 @@ const KnownRow = Schema.Struct({
   updatedAt: Columns.time
 })
 
-/** A delivery as statuses see it. */
-export type StatusRow = typeof KnownRow.Type & { readonly isNew: boolean }
-
-/** An address that must not be written to any more: the user's, if it is the one that the delivery went to. */
-export interface Suppression {
-  readonly userId: UserId
-  readonly deliveryId: DeliveryId
-  readonly reason: "hard_bounce" | "complaint"
-}
-
 const DeviceRow = Schema.Struct({
   id: Columns.pushTokenId,
   userId: Columns.userId,
@@ -61,13 +52,13 @@ type Query<A> = Effect.Effect<A, SqlError.SqlError>
 export class DeliveryStatusesRepo extends Context.Service<
   DeliveryStatusesRepo,
   {
-    readonly known: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<StatusRow>>
+    readonly known: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<DeliveryState>>
     /** The same, and locks them. */
-    readonly lockKnown: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<StatusRow>>
+    readonly lockKnown: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<DeliveryState>>
     /** Those of the users that exist, and do so until the transaction ends. */
     readonly present: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<UserId>>
     /** Updates the rows that are known and adds those that are new; answers how many it could add. */
-    readonly write: (changed: ReadonlyArray<StatusRow>) => Query<number>
+    readonly write: (changed: ReadonlyArray<DeliveryState>) => Query<number>
     /** Moves the counts of the users' charges on: what was counted before counts no more. */
     readonly moveCounts: (userIds: ReadonlyArray<UserId>) => Query<void>
     /** The tokens by their id or hash, whoever's they are. */

@@ -1,10 +1,13 @@
-import type { Category, Channel, DeliveryId, NotificationId } from "@user-service/domain/Delivery"
-import { type Decision, decide, deny, isCounted } from "@user-service/domain/DeliveryRules"
-import type { UserId } from "@user-service/domain/User"
-import { localDay, wallClock } from "@user-service/domain/WallClock"
 import type { DateTime } from "effect"
-import type { DeliveryRecord, KnownDelivery, RecipientToken, RecipientRow } from "./DeliveriesRepo.ts"
+import type { Category, Channel, DeliveryId, NotificationId } from "../Delivery.ts"
+import type { Email } from "../Email.ts"
+import type { PreferenceSettings } from "../Preferences.ts"
+import type { UserId } from "../User.ts"
+import { localDay, wallClock } from "../WallClock.ts"
 import type { Charge, QuotaDecisions } from "./DailyQuota.ts"
+import { type Decision, decide, deny, isCounted, type Recipient } from "./DeliveryRules.ts"
+
+type Settings = typeof PreferenceSettings.Type
 
 /** One delivery to decide upon, with everything that the caller may leave out. */
 export interface Request {
@@ -17,10 +20,46 @@ export interface Request {
   readonly at: DateTime.Utc
 }
 
+/** A user, with their preferences. */
+export interface PlanRecipient extends Omit<Recipient, "hasPushTokens" | "preferences">, Settings {
+  readonly email: Email
+  /** The count of charges that all of the user's were told to. */
+  readonly capEpoch: number
+}
+
+/** What is known of a delivery when it is resolved again. */
+export interface KnownDelivery {
+  readonly id: DeliveryId
+  readonly notificationId: NotificationId
+  readonly place: number
+  /** Null once the user is erased. */
+  readonly userId: UserId | null
+  readonly channel: Channel | null
+  readonly category: Category | null
+  readonly isCharged: boolean
+}
+
+/** What an allowed delivery leaves behind: a new row, or more in one that is known. */
+export interface DeliveryRecord {
+  readonly id: DeliveryId
+  readonly isNew: boolean
+  readonly notificationId: NotificationId
+  readonly place: number
+  readonly userId: UserId
+  readonly capEpoch: number
+  readonly channel: Channel
+  readonly category: Category
+  /** The address it is sent to, where it is an e-mail. */
+  readonly email: string | null
+  /** The local day that is charged, where one is. */
+  readonly chargedOn: string | null
+}
+
 /** What is known when requests are decided upon. */
 export interface Facts {
-  readonly recipients: ReadonlyMap<UserId, RecipientRow>
-  readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
+  readonly recipients: ReadonlyMap<UserId, PlanRecipient>
+  /** The live push tokens of those that have some. */
+  readonly tokens: ReadonlyMap<UserId, ReadonlyArray<unknown>>
   /** Of the notifications that are asked for. */
   readonly known: ReadonlyArray<KnownDelivery>
   /** Whether rows that are known may be changed; where not, what would change one stays undecided. */
@@ -53,7 +92,7 @@ interface Notification {
 
 interface Step {
   readonly request: Request
-  readonly recipient: RecipientRow | undefined
+  readonly recipient: PlanRecipient | undefined
   /** While there is room. */
   readonly decision: Decision
   readonly notification: Notification
@@ -103,7 +142,7 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
   const notifications = notificationsOf(facts.known)
   const charges = new Map<string, Charge>()
 
-  const charge = (request: Request, { capEpoch, frequencyLimit, timezone }: RecipientRow): string => {
+  const charge = (request: Request, { capEpoch, frequencyLimit, timezone }: PlanRecipient): string => {
     const { notificationId, userId } = request
     const day = localDay(wallClock(timezone), request.at.epochMilliseconds)
     const key = `${userId} ${day}`
@@ -113,7 +152,7 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
     return day
   }
 
-  const allow = (request: Request, recipient: RecipientRow, notification: Notification) => {
+  const allow = (request: Request, recipient: PlanRecipient, notification: Notification) => {
     const mustCharge = isCounted(request.category) && !notification.isCharged && notification.charge === undefined
     const row = rowFor(notification, request.channel)
     const changesRow = row !== undefined && (row.channel === null || row.category === null)
@@ -143,7 +182,7 @@ export const settle = (
 ): { readonly settled: ReadonlyArray<Settled>; readonly records: ReadonlyArray<DeliveryRecord> } => {
   const records = new Map<DeliveryId, DeliveryRecord>()
 
-  const record = (request: Request, recipient: RecipientRow, notification: Notification) => {
+  const record = (request: Request, recipient: PlanRecipient, notification: Notification) => {
     const { category, channel, notificationId, userId } = request
     const known = rowFor(notification, channel)
     const free = notification.rows.some((row) => row.place === 0) ? 1 : 0

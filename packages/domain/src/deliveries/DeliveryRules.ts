@@ -1,8 +1,8 @@
 import { DateTime } from "effect"
-import type { Category, Channel, DeliveryRule } from "./Delivery.ts"
-import type { PreferenceSettings } from "./Preferences.ts"
-import { quietHours, quietUntil } from "./QuietHours.ts"
-import { nextMidnight, wallClock } from "./WallClock.ts"
+import type { Category, Channel, DeliveryRule } from "../Delivery.ts"
+import type { PreferenceSettings } from "../Preferences.ts"
+import { quietHours, quietUntil } from "../QuietHours.ts"
+import { nextMidnight, wallClock } from "../WallClock.ts"
 
 /** What is decided upon: something to one user at a time. */
 export interface Asked {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Category, Channel } from "@user-service/domain/Delivery"
-import { decide, type Recipient } from "@user-service/domain/DeliveryRules"
+import { decide, type Recipient } from "@user-service/domain/deliveries/DeliveryRules"
 import { defaultSettings, LocalTime, PreferenceSettings } from "@user-service/domain/Preferences"
 import { DateTime, Schema } from "effect"
 import process from "node:process"
-import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, minute, Moment, shown } from "./IntlClock.ts"
+import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, minute, Moment, shown } from "../IntlClock.ts"
 
 /** A recipient in words, as a person would write the rules down. */
 const Case = Schema.Struct({

@@ -1,35 +1,7 @@
 import type { QuotaClaim, Quotas } from "@user-service/cache/Quotas"
+import { byDay, type Charge, type ChargedDay, dayKey, type DayOfUser } from "@user-service/domain/deliveries/DailyQuota"
 import type { NotificationId } from "@user-service/domain/Delivery"
 import { Duration, Effect, Option } from "effect"
-import type { ChargedDay, DayOfUser } from "./DeliveriesRepo.ts"
-
-/** Notifications to charge to a user's local day, in the order of the requests. */
-export interface Charge extends DayOfUser {
-  readonly limit: number
-  readonly notificationIds: Array<NotificationId>
-}
-
-/** Whether a notification is within its day's limit. Absent where this is not known. */
-export type QuotaDecisions = ReadonlyMap<NotificationId, boolean>
-
-const dayKey = ({ day, userId }: Pick<DayOfUser, "day" | "userId">): string => `${userId} ${day}`
-
-const byDay = (charged: ReadonlyArray<ChargedDay>): ReadonlyMap<string, ChargedDay["notificationIds"]> =>
-  new Map(charged.map((day) => [dayKey(day), day.notificationIds]))
-
-/** Decides by what the days are charged already. Right only where no other process charges the same days at the time. */
-export const remainingQuota = (charges: ReadonlyArray<Charge>, charged: ReadonlyArray<ChargedDay>): QuotaDecisions => {
-  const days = byDay(charged)
-  const decisions = new Map<NotificationId, boolean>()
-  for (const charge of charges) {
-    const members = new Set(days.get(dayKey(charge)))
-    for (const id of charge.notificationIds) {
-      if (members.size < charge.limit) members.add(id)
-      decisions.set(id, members.has(id))
-    }
-  }
-  return decisions
-}
 
 // A count that Redis loses before its day is over is made again from the deliveries.
 const timeToLive = Duration.hours(48)

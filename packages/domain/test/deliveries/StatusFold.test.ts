@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { StatusRow } from "@user-service/core/deliveries/DeliveryStatusesRepo"
-import { fold, type Received } from "@user-service/core/deliveries/StatusFold"
+import { type DeliveryState, fold, type Received } from "@user-service/domain/deliveries/StatusFold"
 import { Channel, DeliveryId, DeliveryStatus, NotificationId } from "@user-service/domain/Delivery"
 import { UserId } from "@user-service/domain/User"
 import { DateTime, Schema } from "effect"
@@ -10,7 +9,7 @@ const now = DateTime.makeUnsafe("2026-01-01T12:00:00Z")
 const userId = UserId.make(randomUUID())
 const notificationId = NotificationId.make("n")
 
-const row = (channel: Channel, place: number): StatusRow => ({
+const row = (channel: Channel, place: number): DeliveryState => ({
   id: DeliveryId.make(randomUUID()),
   isNew: false,
   notificationId,
@@ -51,7 +50,7 @@ const received = ({ bounceType, channel, status }: typeof Told.Type): Received =
 
 /** The rows after the batches, one after the other. */
 const after = (batches: ReadonlyArray<ReadonlyArray<typeof Told.Type>>) => {
-  let rows: ReadonlyArray<StatusRow> = known
+  let rows: ReadonlyArray<DeliveryState> = known
   for (const batch of batches) {
     const folded = fold(batch.map(received), rows, new Set(), now)
     rows = rows.map((row) => folded.rows.find(({ id }) => id === row.id) ?? row)

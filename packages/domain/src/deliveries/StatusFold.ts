@@ -1,15 +1,47 @@
+import { DateTime } from "effect"
 import {
   type Channel,
   type DeliveryId,
+  type DeliveryStatus,
   isHigher,
   type NotificationId,
   type StatusOutcome,
   type StatusReport
-} from "@user-service/domain/Delivery"
-import { mayBePermanent } from "@user-service/domain/DeviceFailures"
-import type { UserId } from "@user-service/domain/User"
-import { DateTime } from "effect"
-import type { StatusRow, Suppression } from "./DeliveryStatusesRepo.ts"
+} from "../Delivery.ts"
+import { mayBePermanent } from "../DeviceFailures.ts"
+import type { UserId } from "../User.ts"
+
+/** A delivery as statuses see it. */
+export interface DeliveryState {
+  readonly id: DeliveryId
+  readonly isNew: boolean
+  readonly notificationId: NotificationId
+  readonly place: number
+  /** Null once the user is erased. */
+  readonly userId: UserId | null
+  readonly channel: Channel | null
+  /** Whether the delivery was allowed here, so that its sender was told where to send it. */
+  readonly isResolved: boolean
+  readonly status: DeliveryStatus
+  /** The hardest bounce that was reported after it was resolved; a complaint counts as a hard one. */
+  readonly bounce: "soft" | "hard" | null
+  readonly error: string | null
+  readonly errorCode: string | null
+  readonly provider: string | null
+  /** The local day that the notification was charged to, where that was noted here ... */
+  readonly chargedOn: string | null
+  /** ... and whether it still is. */
+  readonly isCharged: boolean
+  readonly createdAt: DateTime.Utc
+  readonly updatedAt: DateTime.Utc
+}
+
+/** An address that must not be written to any more: the user's, if it is the one that the delivery went to. */
+export interface Suppression {
+  readonly userId: UserId
+  readonly deliveryId: DeliveryId
+  readonly reason: "hard_bounce" | "complaint"
+}
 
 /** A report as it was received. */
 export interface Received extends StatusReport {
@@ -35,7 +67,7 @@ export interface Folded {
   /** One for each report. */
   readonly outcomes: ReadonlyArray<StatusOutcome>
   /** The rows that are new, or not what they were. */
-  readonly rows: ReadonlyArray<StatusRow>
+  readonly rows: ReadonlyArray<DeliveryState>
   readonly deviceFailures: ReadonlyArray<DeviceFailure>
   /** One for each user at most. */
   readonly suppressions: ReadonlyArray<Suppression>
@@ -57,7 +89,7 @@ export const mayEndAddress = (report: Received): boolean =>
   isDeviceFailure(report) || report.status === "complained" || report.bounceType === "hard"
 
 /** Whether what a notification is charged may change with it. */
-export const mayRecount = (report: Received, known: ReadonlyArray<StatusRow>): boolean =>
+export const mayRecount = (report: Received, known: ReadonlyArray<DeliveryState>): boolean =>
   report.status === "failed" || known.some((row) => row.status === "failed")
 
 // Empty is as good as absent.
@@ -65,13 +97,13 @@ const told = (text: string | undefined): string | null => (text === undefined ||
 
 // A complaint counts as a hard bounce, so that what has suppressed the address once does not do so again. From a sender that
 // was not told where to send, neither counts.
-const bounceBy = (report: Received, isResolved: boolean): StatusRow["bounce"] => {
+const bounceBy = (report: Received, isResolved: boolean): DeliveryState["bounce"] => {
   if (!isResolved) return null
   if (report.status === "complained") return "hard"
   return report.status === "bounced" ? (report.bounceType ?? null) : null
 }
 
-const hardness = (bounce: StatusRow["bounce"]): number => (bounce === null ? 0 : bounce === "soft" ? 1 : 2)
+const hardness = (bounce: DeliveryState["bounce"]): number => (bounce === null ? 0 : bounce === "soft" ? 1 : 2)
 
 const make = (
   report: Received,
@@ -79,7 +111,7 @@ const make = (
   userId: UserId,
   channel: Channel | null,
   now: DateTime.Utc
-): StatusRow => ({
+): DeliveryState => ({
   id: report.id,
   isNew: true,
   isResolved: false,
@@ -99,7 +131,7 @@ const make = (
 })
 
 // The same row where the report says nothing new.
-const raise = (row: StatusRow, report: Received, channel: Channel | null): StatusRow => {
+const raise = (row: DeliveryState, report: Received, channel: Channel | null): DeliveryState => {
   const rises = isHigher(report.status, row.status)
   const bounce = bounceBy(report, row.isResolved)
   const isHarder = hardness(bounce) > hardness(row.bounce)
@@ -118,10 +150,13 @@ const raise = (row: StatusRow, report: Received, channel: Channel | null): Statu
 
 // The charge is given back when all channels have failed, and taken again when one turns out not to have: so in the end
 // it is the same in whatever order the reports come.
-const recount = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRow>): ReadonlyArray<StatusRow> => {
+const recount = (
+  before: ReadonlyArray<DeliveryState>,
+  after: ReadonlyArray<DeliveryState>
+): ReadonlyArray<DeliveryState> => {
   const holder = after.find((row) => row.isCharged) ?? after.find((row) => row.chargedOn !== null)
   if (holder === undefined) return after
-  const hadFailed = (row: StatusRow) => before.some(({ id, status }) => id === row.id && status === "failed")
+  const hadFailed = (row: DeliveryState) => before.some(({ id, status }) => id === row.id && status === "failed")
   const fails = after.some((row) => row.status === "failed" && !hadFailed(row))
   const recovers = after.some((row) => row.status !== "failed" && hadFailed(row))
   const isCharged = holder.isCharged ? !(fails && after.every((row) => row.status === "failed")) : recovers
@@ -131,8 +166,8 @@ const recount = (before: ReadonlyArray<StatusRow>, after: ReadonlyArray<StatusRo
 // Only an e-mail that was resolved here: then its sender was told the address. See decision 0009.
 const suppressionBy = (
   report: Received,
-  before: StatusRow | undefined,
-  after: StatusRow
+  before: DeliveryState | undefined,
+  after: DeliveryState
 ): Suppression["reason"] | undefined => {
   if (after.channel !== "email" || before === undefined || !before.isResolved) return undefined
   const wasHard = before.bounce === "hard"
@@ -141,7 +176,7 @@ const suppressionBy = (
 }
 
 // The device that a report names belongs to a push, whatever the notification is besides.
-const isPushResolved = (report: Received, rows: ReadonlyArray<StatusRow>): boolean =>
+const isPushResolved = (report: Received, rows: ReadonlyArray<DeliveryState>): boolean =>
   report.channel !== "email" && rows.some((row) => row.channel === "push" && row.isResolved)
 
 /**
@@ -150,22 +185,22 @@ const isPushResolved = (report: Received, rows: ReadonlyArray<StatusRow>): boole
  */
 export const fold = (
   reports: ReadonlyArray<Received>,
-  known: ReadonlyArray<StatusRow>,
+  known: ReadonlyArray<DeliveryState>,
   present: ReadonlySet<UserId>,
   now: DateTime.Utc
 ): Folded => {
-  const notifications = new Map<NotificationId, ReadonlyArray<StatusRow>>(
+  const notifications = new Map<NotificationId, ReadonlyArray<DeliveryState>>(
     Map.groupBy(known, (row) => row.notificationId)
   )
-  const changed = new Map<DeliveryId, StatusRow>()
+  const changed = new Map<DeliveryId, DeliveryState>()
   const deviceFailures: Array<DeviceFailure> = []
   const suppressions = new Map<UserId, Suppression>()
   const recounted = new Set<UserId>()
   const named = new Set<UserId>()
 
-  const advance = (report: Received, before: ReadonlyArray<StatusRow>, userId: UserId) => {
+  const advance = (report: Received, before: ReadonlyArray<DeliveryState>, userId: UserId) => {
     const channel = report.channel ?? (namesDevice(report) ? "push" : null)
-    const isMeant = (row: StatusRow) => channel === null || row.channel === channel
+    const isMeant = (row: DeliveryState) => channel === null || row.channel === channel
     const meant = before.some(isMeant) ? before.filter(isMeant) : before.filter((row) => row.channel === null)
     const place = before.some((row) => row.place === 0) ? 1 : 0
     const raised =
@@ -177,8 +212,8 @@ export const fold = (
 
   const note = (
     report: Received,
-    before: ReadonlyArray<StatusRow>,
-    after: ReadonlyArray<StatusRow>,
+    before: ReadonlyArray<DeliveryState>,
+    after: ReadonlyArray<DeliveryState>,
     userId: UserId
   ): boolean => {
     const differing = after.filter((row) => !before.includes(row))

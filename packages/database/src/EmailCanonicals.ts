@@ -84,7 +84,7 @@ const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillO
     })
   )
 
-const backoff = Backoff.schedule({ initial: "10 millis", cap: "1 second" })
+const backoff = Backoff.schedule({ initial: "10 millis", cap: "5 seconds" })
 
 // Somebody registered or logged in meanwhile.
 const isPassing = (error: unknown): boolean =>

@@ -135,7 +135,8 @@ const inProgress = {
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)
 
-const backoff = Backoff.schedule({ initial: "10 millis", cap: "1 second" })
+// Ten retries last longer than a transaction may.
+const backoff = Backoff.schedule({ initial: "10 millis", cap: transactionDeadline })
 
 // The server is going down, coming up (57P01 to 57P03), has no more room (class 53), or only reads (25006), as one that
 // another is to take over from or that has yet to take over: it will be back.

@@ -1,4 +1,4 @@
-import { config as sessionConfig } from "@user-service/core/sessions/SessionSettings"
+import { config as sessionConfig } from "@user-service/core/SessionSettings"
 import * as Environment from "@user-service/runtime/Environment"
 import { config as keysConfig, Keys, rotateFile } from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"

@@ -4,27 +4,26 @@ import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { userService } from "@user-service/broker/Topology"
 import { Cache } from "@user-service/cache/Cache"
 import * as Redis from "@user-service/cache/Redis"
-import { OldLoginAddresses } from "@user-service/core/accounts/OldLoginAddresses"
+import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
-import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
+import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
-import { StalePushTokens } from "@user-service/core/push-tokens/StalePushTokens"
-import { StalePushTokensRepo } from "@user-service/core/push-tokens/StalePushTokensRepo"
-import { ExpiredSessions } from "@user-service/core/sessions/ExpiredSessions"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { StalePushTokens } from "@user-service/core/retention/StalePushTokens"
+import { StalePushTokensRepo } from "@user-service/core/retention/StalePushTokensRepo"
+import { ExpiredSessions } from "@user-service/core/retention/ExpiredSessions"
+import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
 import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
@@ -68,7 +67,6 @@ export const features = ({ maxPushTokens, sessions, stalePushTokens }: WorkSetti
     DeliveriesRepo.layer,
     DeliveryStatusesRepo.layer,
     OutboxRepo.layer,
-    SessionsRepo.layer,
     StalePushTokensRepo.layer,
     InactivePushTokens.layer({ max: maxPushTokens })
   )

@@ -1,11 +1,10 @@
 import { Cache } from "@user-service/cache/Cache"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { type DomainEvent, UserUpdated } from "@user-service/domain/DomainEvent"
 import { UserId } from "@user-service/domain/User"
@@ -36,7 +35,7 @@ export const settings: WorkSettings & { readonly turns: number } = {
 export const layerChanges = Changes.layer.pipe(
   Layer.provideMerge([Invalidations.layer, OutboxSignal.layer]),
   Layer.provideMerge(LiveSessions.layer),
-  Layer.provide([ChangesRepo.layer, SessionsRepo.layer, Layer.succeed(SessionSettings, settings.sessions)]),
+  Layer.provide([ChangesRepo.layer, Layer.succeed(SessionSettings, settings.sessions)]),
   Layer.provide(Storage.layer)
 )
 

@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
-import { OldLoginAddresses } from "@user-service/core/accounts/OldLoginAddresses"
+import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
-import { OldDeliveries } from "@user-service/core/deliveries/OldDeliveries"
+import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
+import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
 import { Storage } from "@user-service/database/Storage"
@@ -99,7 +100,8 @@ const Repos = Layer.mergeAll(
   PreferencesRepo.layer,
   ProfilesRepo.layer,
   PushTokensRepo.layer,
-  SessionsRepo.layer
+  SessionsRepo.layer,
+  LiveSessionsRepo.layer
 ).pipe(Layer.provide(Storage.layer))
 
 const filled = Layer.mergeAll(Repos, Layer.effectDiscard(Effect.orDie(fill))).pipe(
@@ -278,7 +280,6 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             })
           ],
           refreshState: [repo.refreshState(sessionId, sha256("777"), now)],
-          isAlive: [repo.isAlive(userId, sessionId, now)],
           page: [repo.page(userId, page, now)],
           deviceName: [repo.deviceName(sessionId)],
           end: [
@@ -288,6 +289,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           ],
           touch: [repo.touch([sessionId], now)]
         } satisfies OperationsOf<SessionsRepo["Service"]>)
+        const live = yield* LiveSessionsRepo
+        yield* assertIndexed({
+          isAlive: [live.isAlive(userId, sessionId, now)]
+        } satisfies OperationsOf<LiveSessionsRepo["Service"]>)
       })
     )
 

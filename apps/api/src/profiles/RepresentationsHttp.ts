@@ -1,4 +1,4 @@
-import { Representations } from "@user-service/core/profiles/Representations"
+import { Representations } from "@user-service/core/cached/Representations"
 import { preferencesBody } from "@user-service/schema/Preferences"
 import { userBody } from "@user-service/schema/User"
 import { Layer } from "effect"

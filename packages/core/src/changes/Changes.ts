@@ -6,7 +6,7 @@ import * as Storage from "@user-service/database/Storage"
 import { type Array, Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
 import { type AuditEntry, ChangesRepo, type LockedUser, type StatementChange } from "./ChangesRepo.ts"
-import { Invalidations } from "./Invalidations.ts"
+import { Invalidations } from "../cached/Invalidations.ts"
 import { OutboxSignal } from "./OutboxSignal.ts"
 
 /** What a transaction did: what its caller gets, what others are told, and what is kept on record. */

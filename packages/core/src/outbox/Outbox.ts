@@ -5,8 +5,7 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, Metric, Result, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
-import type { LockedUser } from "../changes/ChangesRepo.ts"
-import { Invalidations } from "../changes/Invalidations.ts"
+import { Invalidations, type UserVersion } from "../cached/Invalidations.ts"
 import { OutboxRepo, type StoredEvent } from "./OutboxRepo.ts"
 
 /** An event on its way out. */
@@ -137,7 +136,7 @@ const setAsideTotal = Metric.counter("outbox_set_aside_total", {
 })
 
 // A user's versions rise with the positions.
-const newestOf = (stored: ReadonlyArray<StoredEvent>): ReadonlyArray<LockedUser> => [
+const newestOf = (stored: ReadonlyArray<StoredEvent>): ReadonlyArray<UserVersion> => [
   ...new Map(stored.map(({ userId, userVersion }) => [userId, { id: userId, version: userVersion }])).values()
 ]
 

@@ -10,10 +10,10 @@ import {
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
-import { preferencesKey } from "../CacheKeys.ts"
-import { CacheSettings } from "../CacheSettings.ts"
+import { preferencesKey } from "../cached/CacheKeys.ts"
+import { CacheSettings } from "../cached/CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
-import { Representations } from "../profiles/Representations.ts"
+import { Representations } from "../cached/Representations.ts"
 import { type ExpectedVersions, PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
 /** How a user wants to be reached. */

@@ -11,11 +11,11 @@ import {
   UsernameTaken
 } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
-import { userKey } from "../CacheKeys.ts"
-import { CacheSettings } from "../CacheSettings.ts"
+import { userKey } from "../cached/CacheKeys.ts"
+import { CacheSettings } from "../cached/CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
 import { type ProfilePatch, ProfilesRepo } from "./ProfilesRepo.ts"
-import { Representations } from "./Representations.ts"
+import { Representations } from "../cached/Representations.ts"
 
 /** Who a user is, as they see and change themselves. */
 export class Profiles extends Context.Service<

@@ -9,7 +9,7 @@ import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
-import { SessionSettings } from "./SessionSettings.ts"
+import { SessionSettings } from "../SessionSettings.ts"
 import { SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 
 /** Sessions that ended in this transaction, and what there is to tell of it. */

@@ -1,7 +1,7 @@
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { SessionSettings } from "./SessionSettings.ts"
+import { SessionSettings } from "../SessionSettings.ts"
 import type { TokenState } from "./SessionsRepo.ts"
 
 /** A session's two tokens, with the seconds each still lives. */

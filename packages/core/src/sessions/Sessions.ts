@@ -19,10 +19,10 @@ import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } 
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { LiveSessions } from "./LiveSessions.ts"
+import { LiveSessions } from "../cached/LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
-import { SessionSettings } from "./SessionSettings.ts"
+import { SessionSettings } from "../SessionSettings.ts"
 import { type RefreshState, SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 

@@ -86,8 +86,6 @@ export class SessionsRepo extends Context.Service<
       presentedHash: Uint8Array,
       now: DateTime.Utc
     ) => Query<Option.Option<RefreshState>>
-    /** Whether it is a live session of this user, and the user is active. */
-    readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Query<boolean>
     /** Live ones, newest first. */
     readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
     /** The name the device gave itself at login; empty when it gave none. */
@@ -160,15 +158,6 @@ export class SessionsRepo extends Context.Service<
               coalesce(s.previous_refresh_token_hash = ${presentedHash}, false) as "isPrevious"
             from sessions s join users u on u.id = s.user_id
             where s.id = ${id}`),
-
-        isAlive: (userId, id, now) =>
-          Effect.map(
-            sql`
-              select 1 from sessions s join users u on u.id = s.user_id
-              where s.id = ${id} and s.user_id = ${userId} and s.revoked_at is null
-                and s.expires_at > ${DateTime.toDate(now)} and u.is_active`,
-            (found) => found.length === 1
-          ),
 
         page: Effect.fnUntraced(function* (userId, request, now) {
           const live = sql`user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}`

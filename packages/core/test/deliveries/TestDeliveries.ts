@@ -2,16 +2,15 @@ import { Cache } from "@user-service/cache/Cache"
 import type { Quotas } from "@user-service/cache/Quotas"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { Deliveries, type DeliveryRequest, type Resolution } from "@user-service/core/deliveries/Deliveries"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
 import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { NotificationId, type StatusReport } from "@user-service/domain/Delivery"
 import { DeviceToken, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
@@ -22,7 +21,6 @@ import { SqlClient } from "effect/sql"
 import { createHash, randomUUID } from "node:crypto"
 
 const Sessions = Layer.mergeAll(
-  SessionsRepo.layer,
   Layer.succeed(SessionSettings, {
     accessLifetime: Duration.minutes(10),
     refreshLifetime: Duration.hours(1),

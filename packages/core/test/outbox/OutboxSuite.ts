@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache } from "@user-service/cache/Cache"
-import { preferencesKey, userKey } from "@user-service/core/CacheKeys"
+import { preferencesKey, userKey } from "@user-service/core/cached/CacheKeys"
 import { Changes } from "@user-service/core/changes/Changes"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/changes/Invalidations"
+import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { type Batch, Outbox, type OutboxEvent } from "@user-service/core/outbox/Outbox"
 import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { Replays } from "@user-service/core/outbox/Replays"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { type DomainEvent, UserLoggedIn, UserUpdated } from "@user-service/domain/DomainEvent"
 import { UserId } from "@user-service/domain/User"
@@ -20,7 +19,6 @@ import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 
 const Sessions = Layer.mergeAll(
-  SessionsRepo.layer,
   Layer.succeed(SessionSettings, {
     accessLifetime: Duration.minutes(10),
     refreshLifetime: Duration.hours(1),

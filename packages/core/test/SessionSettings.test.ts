@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { config } from "@user-service/core/sessions/SessionSettings"
+import { config } from "@user-service/core/SessionSettings"
 import { ConfigProvider, Duration, Effect } from "effect"
 
 const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))

@@ -4,8 +4,8 @@ import type { UserId } from "@user-service/domain/User"
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, DateTime, type Duration, Effect, Layer } from "effect"
 import { Changes } from "../changes/Changes.ts"
-import { InactivePushTokens } from "./InactivePushTokens.ts"
-import { removed } from "./PushTokenEvents.ts"
+import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
+import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { StalePushTokensRepo, type Unseen } from "./StalePushTokensRepo.ts"
 
 /**
@@ -33,7 +33,7 @@ export class StalePushTokens extends Context.Service<
      */
     readonly expire: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
->()("@user-service/core/push-tokens/StalePushTokens") {
+>()("@user-service/core/retention/StalePushTokens") {
   static readonly layer = ({ removedAfter, silencedAfter }: StalePushTokenSettings) =>
     Layer.effect(
       StalePushTokens,

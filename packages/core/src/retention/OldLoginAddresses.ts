@@ -13,7 +13,7 @@ export class OldLoginAddresses extends Context.Service<
     /** Deletes `limit` at most of those not used for thirty days; answers how many. */
     readonly remove: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
->()("@user-service/core/accounts/OldLoginAddresses") {
+>()("@user-service/core/retention/OldLoginAddresses") {
   static readonly layer = Layer.effect(
     OldLoginAddresses,
     Effect.gen(function* () {

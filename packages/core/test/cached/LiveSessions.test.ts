@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache } from "@user-service/cache/Cache"
-import { LiveSessions } from "@user-service/core/sessions/LiveSessions"
-import { SessionSettings } from "@user-service/core/sessions/SessionSettings"
-import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
@@ -180,7 +179,6 @@ describe("LiveSessions", () => {
   const unreachable = Postgres.layer(settingsOf("postgres://postgres@127.0.0.1:1/none", 2))
   const away = LiveSessions.layer.pipe(
     Layer.provide([
-      SessionsRepo.layer,
       Storage.layer,
       Layer.succeed(SessionSettings, {
         accessLifetime: Duration.minutes(10),

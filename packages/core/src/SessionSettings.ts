@@ -15,7 +15,7 @@ export class SessionSettings extends Context.Service<
     /** How many live sessions a user may have. */
     readonly maxSessions: number
   }
->()("@user-service/core/sessions/SessionSettings") {}
+>()("@user-service/core/SessionSettings") {}
 
 const within = (minimum: number, maximum: number, name: string, fallback: number) =>
   Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))

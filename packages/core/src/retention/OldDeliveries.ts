@@ -10,7 +10,7 @@ export class OldDeliveries extends Context.Service<
     /** Deletes `limit` at most of those made before; answers how many. What is told of them later is of nobody known. */
     readonly remove: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
->()("@user-service/core/deliveries/OldDeliveries") {
+>()("@user-service/core/retention/OldDeliveries") {
   static readonly layer = Layer.effect(
     OldDeliveries,
     Effect.gen(function* () {

@@ -1,9 +1,15 @@
 import { Cache, type Invalidation } from "@user-service/cache/Cache"
 import type { DomainEvent } from "@user-service/domain/DomainEvent"
+import type { UserId } from "@user-service/domain/User"
 import { Context, Effect, Layer } from "effect"
-import { preferencesKey, userKey } from "../CacheKeys.ts"
-import { LiveSessions } from "../sessions/LiveSessions.ts"
-import type { LockedUser } from "./ChangesRepo.ts"
+import { preferencesKey, userKey } from "./CacheKeys.ts"
+import { LiveSessions } from "./LiveSessions.ts"
+
+/** A user, and the version that a change has given them. */
+export interface UserVersion {
+  readonly id: UserId
+  readonly version: number
+}
 
 /**
  * Makes every cached copy of what a change touched unbelievable. Follows from the change's users and events alone, so
@@ -13,21 +19,24 @@ import type { LockedUser } from "./ChangesRepo.ts"
 export class Invalidations extends Context.Service<
   Invalidations,
   {
-    readonly apply: (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
+    readonly apply: (users: ReadonlyArray<UserVersion>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
     /** The same for a change that ended no session; `others` are what it made stale besides the users' own copies. */
-    readonly touch: (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
+    readonly touch: (users: ReadonlyArray<UserVersion>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
   }
->()("@user-service/core/changes/Invalidations") {
+>()("@user-service/core/cached/Invalidations") {
   static readonly layer = Layer.effect(
     Invalidations,
     Effect.gen(function* () {
       const cache = yield* Cache
       const liveSessions = yield* LiveSessions
 
-      const touch = (users: ReadonlyArray<LockedUser>, others: ReadonlyArray<Invalidation>) =>
+      const touch = (users: ReadonlyArray<UserVersion>, others: ReadonlyArray<Invalidation>) =>
         cache.invalidate([...users.map(({ id, version }) => ({ key: userKey(id), version })), ...others])
 
-      const apply = Effect.fnUntraced(function* (users: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) {
+      const apply = Effect.fnUntraced(function* (
+        users: ReadonlyArray<UserVersion>,
+        events: ReadonlyArray<DomainEvent>
+      ) {
         const ended = events.filter((event) => event._tag === "SessionRevoked")
         const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
         const copies = touch(

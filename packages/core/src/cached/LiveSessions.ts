@@ -5,9 +5,9 @@ import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import * as Storage from "@user-service/database/Storage"
 import { Clock, Context, DateTime, Duration, Effect, Layer, Option } from "effect"
-import { sessionKey } from "../CacheKeys.ts"
-import { SessionSettings } from "./SessionSettings.ts"
-import { SessionsRepo } from "./SessionsRepo.ts"
+import { sessionKey } from "./CacheKeys.ts"
+import { SessionSettings } from "../SessionSettings.ts"
+import { LiveSessionsRepo } from "./LiveSessionsRepo.ts"
 
 // A positive answer is believed for less than a second, so that a session ended elsewhere is refused here within one.
 const believedMillis = 900
@@ -38,12 +38,12 @@ export class LiveSessions extends Context.Service<
     /** Refuses the sessions from here on, at once in this process. */
     readonly ended: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
   }
->()("@user-service/core/sessions/LiveSessions") {
+>()("@user-service/core/cached/LiveSessions") {
   static readonly layer = Layer.effect(
     LiveSessions,
     Effect.gen(function* () {
       const cache = yield* Cache
-      const repo = yield* SessionsRepo
+      const repo = yield* LiveSessionsRepo
       const storage = yield* Storage.Storage
       // How long a token of an ended session could still be shown.
       const endedTimeToLive = (yield* SessionSettings).accessLifetime
@@ -100,5 +100,5 @@ export class LiveSessions extends Context.Service<
 
       return { isAlive, ended: end }
     })
-  )
+  ).pipe(Layer.provide(LiveSessionsRepo.layer))
 }

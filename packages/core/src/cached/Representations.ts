@@ -12,4 +12,4 @@ export class Representations extends Context.Service<
     readonly user: (user: User) => string
     readonly preferences: (preferences: Preferences) => string
   }
->()("@user-service/core/profiles/Representations") {}
+>()("@user-service/core/cached/Representations") {}

@@ -2,7 +2,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { rows } from "../Rows.ts"
-import { heldColumns, type HeldToken, HeldRow, OwnerRow } from "./PushTokenRows.ts"
+import { heldColumns, type HeldToken, HeldRow, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
 /** Since when a device was not seen. */
 export interface Unseen {
@@ -24,7 +24,7 @@ export class StalePushTokensRepo extends Context.Service<
     /** Silences the user's live tokens that are stale. */
     readonly silence: (userId: UserId, unseen: Unseen, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
   }
->()("@user-service/core/push-tokens/StalePushTokensRepo") {
+>()("@user-service/core/retention/StalePushTokensRepo") {
   static readonly layer = Layer.effect(
     StalePushTokensRepo,
     Effect.gen(function* () {

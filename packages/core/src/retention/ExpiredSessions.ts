@@ -13,7 +13,7 @@ export class ExpiredSessions extends Context.Service<
     /** Deletes `limit` at most of those that expired a day ago; answers how many. Nothing is told: nothing changes by it. */
     readonly remove: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
->()("@user-service/core/sessions/ExpiredSessions") {
+>()("@user-service/core/retention/ExpiredSessions") {
   static readonly layer = Layer.effect(
     ExpiredSessions,
     Effect.gen(function* () {

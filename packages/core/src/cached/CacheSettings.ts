@@ -8,7 +8,7 @@ export class CacheSettings extends Context.Service<
     readonly user: Duration.Duration
     readonly preferences: Duration.Duration
   }
->()("@user-service/core/CacheSettings") {}
+>()("@user-service/core/cached/CacheSettings") {}
 
 /**
  * `CACHE_TTL_USER`, `CACHE_TTL_PROFILE` and `CACHE_TTL_PREFERENCES`. A user is cached with the profile in one entry, so

@@ -1,0 +1,26 @@
+import type { SessionId } from "@user-service/domain/Session"
+import type { UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+
+export class LiveSessionsRepo extends Context.Service<
+  LiveSessionsRepo,
+  {
+    /** Whether it is a live session of this user, and the user is active. */
+    readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Effect.Effect<boolean, SqlError.SqlError>
+  }
+>()("@user-service/core/cached/LiveSessionsRepo") {
+  static readonly layer = Layer.effect(
+    LiveSessionsRepo,
+    Effect.map(SqlClient.SqlClient, (sql) => ({
+      isAlive: (userId, id, now) =>
+        Effect.map(
+          sql`
+            select 1 from sessions s join users u on u.id = s.user_id
+            where s.id = ${id} and s.user_id = ${userId} and s.revoked_at is null
+              and s.expires_at > ${DateTime.toDate(now)} and u.is_active`,
+          (found) => found.length === 1
+        )
+    }))
+  )
+}

@@ -51,7 +51,7 @@ import { EngineHealth, observe } from "@user-service/runtime/EngineHealth"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Context, Duration, Effect, Layer, Scope } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
+import { HttpRouter, HttpServer, type HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import type { ApiSettings } from "./ApiSettings.ts"
@@ -63,6 +63,7 @@ import { AuthenticationHttp } from "./endpoints/AuthenticationHttp.ts"
 import { Edge } from "./edge/Edge.ts"
 import { EdgeSettings } from "./edge/EdgeSettings.ts"
 import * as NodeServer from "./node/NodeServer.ts"
+import { requestContext } from "./node/RequestContext.ts"
 import { ValidationHttp } from "./endpoints/ValidationHttp.ts"
 import { WriteLimitHttp } from "./endpoints/WriteLimitHttp.ts"
 import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
@@ -191,6 +192,11 @@ const Features = (settings: ApiSettings) => {
   )
 }
 
+const serve = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
+  const served = HttpServer.serveEffect(app)
+  return Layer.effectDiscard(Effect.updateContext(served, requestContext<Effect.Services<typeof served>>))
+}
+
 /** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
 export const layer = (settings: ApiSettings) => {
   const notice = settings.shutdownNotice
@@ -222,8 +228,8 @@ export const layer = (settings: ApiSettings) => {
     grace: Duration.subtract(settings.shutdownGrace, notice)
   })
   return layerShutdown({ notice }).pipe(
-    // Served where the features are out of sight, as every request carries what is in it.
-    Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(HttpServer.serve(app), Http)))),
+    // The app is served outside the features' layers: each request carries the services in whose scope it is served.
+    Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(serve(app), Http)))),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(EngineHealth, observe))),
     Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])
   )

@@ -78,32 +78,33 @@ const maxHeaderSize = 16_384
 // and so are those on which nothing was sent, which browsers open in advance; but Node would wait for them until its
 // `headersTimeout`. A request is in progress once its whole head is there, until both it and its answer have ended.
 const closeUnusedConnections = (server: Server): void => {
-  const sockets = new Set<Socket>()
-  // Answers go out in the order of the requests: where the last one is done, all are.
-  const last = new WeakMap<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>()
+  // The last exchange of each connection. Answers go out in the order of the requests: where the last one is done, all are.
+  const last = new Map<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined>()
   const isUsed = (socket: Socket): boolean => {
     const exchange = last.get(socket)
     return exchange !== undefined && !(exchange.response.writableFinished && exchange.request.complete)
   }
+  const destroyUnused = (socket: Socket): void => {
+    if (!isUsed(socket)) socket.destroy()
+  }
+  // A part of the next head may have come with the last request.
+  const destroyAfter = (socket: Socket, response: ServerResponse) => response.once("close", () => destroyUnused(socket))
   let isClosing = false
   server.on("connection", (socket) => {
-    sockets.add(socket)
-    socket.once("close", () => sockets.delete(socket))
+    last.set(socket, undefined)
+    socket.once("close", () => last.delete(socket))
   })
   server.on("request", (request, response) => {
-    const { socket } = request
-    last.set(socket, { request, response })
-    // A part of the next head may have come with it.
-    response.once("close", () => {
-      if (isClosing && !isUsed(socket)) socket.destroy()
-    })
+    last.set(request.socket, { request, response })
+    if (isClosing) destroyAfter(request.socket, response)
   })
   const closeIdleConnections = server.closeIdleConnections.bind(server)
   // Called by `close`.
   server.closeIdleConnections = () => {
-    isClosing = true
     closeIdleConnections()
-    for (const socket of sockets) if (!isUsed(socket)) socket.destroy()
+    if (!isClosing) for (const [socket, exchange] of last) if (exchange) destroyAfter(socket, exchange.response)
+    isClosing = true
+    for (const socket of last.keys()) destroyUnused(socket)
   }
 }
 

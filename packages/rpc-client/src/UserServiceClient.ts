@@ -17,7 +17,7 @@ import { FetchHttpClient, type HttpClient } from "effect/http"
 import * as Batches from "./Batches.ts"
 import { type Address, Connection } from "./Connection.ts"
 import { type Patience, Resilience, timeoutMillis } from "./Resilience.ts"
-import { TestUsers } from "./TestUsers.ts"
+import { TestUsers } from "./testing/TestUsers.ts"
 import type { CallFailure } from "./Unreachable.ts"
 
 /** A user, as the service shows them. */

@@ -10,7 +10,6 @@ export type { LivePushToken } from "@user-service/schema/PushToken"
 export { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
 export type { Address } from "./Connection.ts"
 export type { Patience } from "./Resilience.ts"
-export { type NewTestUser, type TestUser, TestUsers } from "./TestUsers.ts"
 export { TokenVerifier, type TrustedIssuer } from "./TokenVerifier.ts"
 export { type CallFailure, Unreachable } from "./Unreachable.ts"
 export {

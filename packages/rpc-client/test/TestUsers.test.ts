@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { TestUsers, UserServiceClient } from "../src/index.ts"
+import { UserServiceClient } from "../src/index.ts"
 import { People, suite } from "../src/testing/ClientSuite.ts"
+import { TestUsers } from "../src/testing/TestUsers.ts"
 
 const layerPeople = Layer.effect(
   People,

@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto"
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { TestUsers, TokenVerifier, UserId, UserServiceClient } from "../src/index.ts"
+import { TokenVerifier, UserId, UserServiceClient } from "../src/index.ts"
+import { TestUsers } from "../src/testing/TestUsers.ts"
 
 const verify = (token: Redacted.Redacted<string>) => TokenVerifier.use((verifier) => verifier.verify(token))
 

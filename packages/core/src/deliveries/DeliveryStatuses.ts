@@ -1,6 +1,5 @@
 import * as Storage from "@user-service/database/Storage"
 import { DeliveryId, type NotificationId, type StatusOutcome, type StatusReport } from "@user-service/domain/Delivery"
-import { isPermanent } from "@user-service/domain/DeviceFailures"
 import { spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
@@ -13,7 +12,8 @@ import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
-import { type Device, DeliveryStatusesRepo } from "./DeliveryStatusesRepo.ts"
+import { DeliveryStatusesRepo } from "./DeliveryStatusesRepo.ts"
+import { isGone, isNamed } from "@user-service/domain/deliveries/FailedDevices"
 import * as StatusFold from "@user-service/domain/deliveries/StatusFold"
 
 // The longest that is kept of what a sender says.
@@ -81,7 +81,7 @@ export class DeliveryStatuses extends Context.Service<
         if (open.length === 0) return reports
         const devices = yield* storage.read(devicesOf(open))
         return reports.map((report) => {
-          const device = isOpen(report) ? devices.find((device) => isOf(device, report)) : undefined
+          const device = isOpen(report) ? devices.find((device) => isNamed(device, report)) : undefined
           return device === undefined ? report : { ...report, userId: device.userId }
         })
       })
@@ -180,17 +180,6 @@ const ownersOf = (
   }
   return owners
 }
-
-const isOf = (device: Device, { pushTokenId, tokenHashes }: StatusFold.Received): boolean =>
-  device.id === pushTokenId || tokenHashes.includes(device.tokenHash)
-
-// An id is no secret, so alone it proves nothing. A token that was registered again after it failed is good again.
-const isGone = (device: Device, { errorCode, isResolved, report, userId }: StatusFold.DeviceFailure): boolean =>
-  (isResolved ? isOf(device, report) : report.tokenHashes.includes(device.tokenHash)) &&
-  device.isActive &&
-  device.userId === userId &&
-  isPermanent(errorCode, device.tokenType) &&
-  device.lastUsedAt.epochMilliseconds <= report.at.epochMilliseconds
 
 const isWithin = (
   { deviceFailures, named, recounted, suppressions }: StatusFold.Folded,

@@ -1,3 +1,4 @@
+import type { Device } from "@user-service/domain/deliveries/FailedDevices"
 import type { DeliveryState, Suppression } from "@user-service/domain/deliveries/StatusFold"
 import { Channel, DeliveryStatus, type NotificationId } from "@user-service/domain/Delivery"
 import { type PushTokenId, TokenType } from "@user-service/domain/PushToken"
@@ -40,9 +41,6 @@ const DeviceRow = Schema.Struct({
   /** When it was registered last. */
   lastUsedAt: Columns.time
 })
-
-/** A token that a report is about. */
-export type Device = typeof DeviceRow.Type
 
 const UserRow = Schema.Struct({ userId: Columns.userId })
 

@@ -3,7 +3,7 @@ import { type Category, type Channel, NotificationId } from "@user-service/domai
 import { PushTokenId } from "@user-service/domain/PushToken"
 import { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Redacted } from "effect"
-import type { NewTestUser, TestUser } from "../TestUsers.ts"
+import type { NewTestUser, TestUser } from "./TestUsers.ts"
 import { TokenVerifier } from "../TokenVerifier.ts"
 import { UserServiceClient } from "../UserServiceClient.ts"
 

@@ -1,10 +1,13 @@
-import { DeliveryTimeOutOfReach, maxReach, NotificationId } from "@user-service/domain/Delivery"
+import type * as DeliveryPlan from "@user-service/domain/deliveries/DeliveryPlan"
+import type { Decision } from "@user-service/domain/deliveries/DeliveryRules"
+import { DeliveryId, DeliveryTimeOutOfReach, maxReach, NotificationId } from "@user-service/domain/Delivery"
 import { defaultSettings, Preferences, PreferenceSettings } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed, formOf } from "@user-service/domain/DeviceTokenForm"
 import { DeviceToken, type Platform, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
+import { Email } from "@user-service/domain/Email"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId, UserNotFound } from "@user-service/domain/User"
-import type { ResolvedDelivery } from "@user-service/schema/Delivery"
+import { type ResolvedDelivery, statusReport } from "@user-service/schema/Delivery"
 import type { TokenIntrospection } from "@user-service/schema/Introspection"
 import { preferencesBody, PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
 import { timestamp } from "@user-service/schema/Timestamp"
@@ -12,7 +15,7 @@ import { userExample } from "@user-service/schema/User"
 import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as TestDeliveries from "./TestDeliveries.ts"
-import type { DeliveryRequest, User, UserServiceClient } from "./UserServiceClient.ts"
+import type { DeliveryRequest, User, UserServiceClient } from "../UserServiceClient.ts"
 
 /** Somebody to add; what is left out is as it is for whoever has just registered. */
 export interface NewTestUser {
@@ -48,7 +51,7 @@ export class TestUsers extends Context.Service<
     /** The client that knows them. */
     readonly client: UserServiceClient["Service"]
   }
->()("@user-service/rpc-client/TestUsers") {
+>()("@user-service/rpc-client/testing/TestUsers") {
   static readonly layer = Layer.effect(
     TestUsers,
     Effect.suspend(() => make)
@@ -113,6 +116,8 @@ const make = Effect.gen(function* () {
       isActive: user.is_active,
       timezone,
       settings,
+      email: Email.make(user.email),
+      addedAt: now,
       isSuppressed: false,
       // The last one was used last.
       pushTokens: pushTokens.toReversed()
@@ -129,29 +134,40 @@ const make = Effect.gen(function* () {
       Math.abs(at.epochMilliseconds - now.epochMilliseconds) > Duration.toMillis(maxReach)
     const indexes = [...requests.keys()].filter((index) => requests.slice(index, index + 1).some(isOut))
     if (Array.isArrayNonEmpty(indexes)) return yield* new DeliveryTimeOutOfReach({ indexes })
-    return yield* Effect.forEach(requests, resolve)
+    const identified = yield* Effect.forEach(requests, (request) => identify(request, now))
+    return yield* Effect.forEach(deliveries.resolve(identified, now), ({ decision, request }) =>
+      Effect.map(Effect.orDie(Effect.fromNullishOr(decision)), (decided) => resolvedOf(request, decided))
+    )
   })
 
-  const resolve = Effect.fnUntraced(function* (request: DeliveryRequest): Effect.fn.Return<ResolvedDelivery> {
-    const notification_id = request.notification_id ?? NotificationId.make(yield* random.uuidV7())
-    const decision = deliveries.resolve({ ...request, notification_id }, request.at ?? (yield* DateTime.now))
-    const { category, channel, user_id } = request
-    const recipient = users.get(user_id)
-    const isAllowed = decision.decision === "allow"
-    return {
-      notification_id,
-      user_id,
+  const identify = ({ at, category, channel, notification_id, user_id }: DeliveryRequest, now: DateTime.Utc) =>
+    Effect.map(random.uuidV7(), (id) => ({
+      id: DeliveryId.make(id),
+      notificationId: notification_id ?? NotificationId.make(id),
+      userId: user_id,
       channel,
       category,
-      decision: decision.decision,
-      rule: decision.rule,
-      until: decision.until === null ? null : timestamp(decision.until),
+      at: at ?? now
+    }))
+
+  const resolvedOf = (request: DeliveryPlan.Request, { decision, rule, until }: Decision): ResolvedDelivery => {
+    const { category, channel, notificationId, userId } = request
+    const recipient = users.get(userId)
+    const isAllowed = decision === "allow"
+    return {
+      notification_id: notificationId,
+      user_id: userId,
+      channel,
+      category,
+      decision,
+      rule,
+      until: until === null ? null : timestamp(until),
       email: isAllowed && channel === "email" ? (recipient?.user.email ?? null) : null,
       is_verified: recipient?.user.is_verified ?? false,
       push_tokens: isAllowed && channel === "push" ? (recipient?.pushTokens ?? []) : [],
       preferences_version: recipient === undefined ? null : 1
     }
-  })
+  }
 
   return TestUsers.of({
     add,
@@ -171,13 +187,13 @@ const make = Effect.gen(function* () {
       resolveDelivery: (request) =>
         Effect.flatMap(resolveDeliveries([request]), ([resolved]) => Effect.orDie(Effect.fromNullishOr(resolved))),
       resolveDeliveries,
-      reportDeliveryStatuses: (statuses) =>
-        Effect.sync(() =>
-          statuses.map((status) => ({
-            notification_id: status.notification_id,
-            outcome: deliveries.report(status)
-          }))
+      reportDeliveryStatuses: Effect.fnUntraced(function* (statuses) {
+        const reports = yield* Effect.forEach(statuses, (status) =>
+          Effect.map(random.uuidV7(), (id) => ({ ...statusReport(status), id: DeliveryId.make(id) }))
         )
+        const outcomes = deliveries.report(reports, yield* DateTime.now)
+        return Array.zipWith(statuses, outcomes, ({ notification_id }, outcome) => ({ notification_id, outcome }))
+      })
     }
   })
 })

@@ -1,0 +1,31 @@
+import type { DateTime } from "effect"
+import { isPermanent } from "../DeviceFailures.ts"
+import type { PushTokenId, TokenType } from "../PushToken.ts"
+import type { UserId } from "../User.ts"
+import type { DeviceFailure, Received } from "./StatusFold.ts"
+
+/** A push token that a report is about. */
+export interface Device {
+  readonly id: PushTokenId
+  readonly userId: UserId
+  readonly tokenHash: string
+  readonly tokenType: TokenType
+  readonly isActive: boolean
+  /** When it was registered last. */
+  readonly lastUsedAt: DateTime.Utc
+}
+
+/** Whether the report names the device, by its id or by its token. */
+export const isNamed = ({ id, tokenHash }: Device, { pushTokenId, tokenHashes }: Received): boolean =>
+  id === pushTokenId || tokenHashes.includes(tokenHash)
+
+/**
+ * Whether the failure ends the device. An id is no secret, so alone it proves nothing. A token that was registered again
+ * after it failed is good again.
+ */
+export const isGone = (device: Device, { errorCode, isResolved, report, userId }: DeviceFailure): boolean =>
+  (isResolved ? isNamed(device, report) : report.tokenHashes.includes(device.tokenHash)) &&
+  device.isActive &&
+  device.userId === userId &&
+  isPermanent(errorCode, device.tokenType) &&
+  device.lastUsedAt.epochMilliseconds <= report.at.epochMilliseconds

@@ -24,7 +24,8 @@ export const watchedLinks = (options: {
 }): (() => Socket) => {
   const links = new Set<Link>()
   const limitMillis = Duration.toMillis(options.limit)
-  // One timer for all of them: each of its own would wake an idle process as often as it has connections.
+  // One timer for all of them: each of its own would wake an idle process as often as it has connections. It is not of Effect's
+  // clock, since the client of PostgreSQL opens connections by a plain callback, outside any fiber.
   let watch: NodeJS.Timeout | undefined
   const look = () => {
     const silent = [...links].filter((link) => link.isSilent())

@@ -38,6 +38,7 @@ export const make = (output: ConsoleOutput): Effect.Effect<LogConsole, never, Sc
       const append = (line: string, urgent: boolean) => {
         pending += `${line}\n`
         if (urgent || isTTY || isClosed || pending.length >= largestBuffer) flush()
+        // Not of Effect's clock: a TestClock would hold the lines of a test back.
         else timer ??= setTimeout(flush, longestWaitMillis).unref()
       }
       // Without a listener, a closed pipe (EPIPE) would end the process.

@@ -1,4 +1,4 @@
-import { Effect, Predicate, Schema, type Scope, Semaphore } from "effect"
+import { Effect, FiberSet, Predicate, Schema, type Scope, Semaphore } from "effect"
 import { appendFileSync, closeSync, constants, openSync, statSync } from "node:fs"
 import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
@@ -127,7 +127,8 @@ export const make = Effect.fnUntraced(function* (
   const flush = inTurn(write)
   const reopen = inTurn(() => write().finally(close))
 
-  const onHangup = () => Effect.runFork(reopen)
+  const run = yield* FiberSet.makeRuntime()
+  const onHangup = () => run(reopen)
   // Nothing asynchronous runs any more.
   const onExit = () => {
     try {

@@ -1,4 +1,4 @@
-import { Cause, Clock, Duration, Effect, type Fiber } from "effect"
+import { Cause, Clock, Duration, Effect, Fiber } from "effect"
 
 /** A fiber, and until when it may go on, in milliseconds of the clock. */
 interface Waiting {
@@ -15,21 +15,29 @@ export const make = Effect.fnUntraced(function* (allowed: Duration.Duration) {
   const millis = Duration.toMillis(allowed)
   const waiting = new Set<Waiting>()
 
-  const interruptOverdue = (now: number) => {
+  const takeOverdue = (now: number): ReadonlyArray<Fiber.Fiber<unknown, unknown>> => {
+    const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
     for (const one of waiting) {
-      if (one.due > now) return one.due - now
+      if (one.due > now) break
       waiting.delete(one)
       one.isOverdue = true
-      one.fiber.interruptUnsafe()
+      fibers.push(one.fiber)
     }
-    // Whatever begins from now on is due later than that.
-    return millis
+    return fibers
   }
-  yield* Clock.currentTimeMillis.pipe(
-    Effect.flatMap((now) => Effect.sleep(interruptOverdue(now))),
-    Effect.forever,
-    Effect.forkScoped
-  )
+  const untilNext = (now: number): number => {
+    const [first] = waiting
+    // Requests that arrive from now on are due later than that.
+    return first === undefined ? millis : first.due - now
+  }
+  const watch = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const overdue = takeOverdue(now)
+    // In a fiber of its own, because an interruption waits for the end of what it interrupts.
+    if (overdue.length > 0) yield* Effect.forkChild(Fiber.interruptAll(overdue), { startImmediately: true })
+    yield* Effect.sleep(untilNext(now))
+  })
+  yield* Effect.forkScoped(Effect.forever(watch))
 
   return <A, E, R>(self: Effect.Effect<A, E, R>, instead: A): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {

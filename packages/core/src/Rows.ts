@@ -1,4 +1,8 @@
 import { Effect, Option, Schema } from "effect"
+import type { SqlError } from "effect/sql"
+
+/** What a repository answers: the decoded result of a statement, or the reason why PostgreSQL refused the statement. */
+export type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 type Decoder<A> = (answer: unknown) => Effect.Effect<ReadonlyArray<A>, Schema.SchemaError>
 

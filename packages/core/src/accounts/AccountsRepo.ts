@@ -1,10 +1,10 @@
 import { canonicalEmail, type Email } from "@user-service/domain/Email"
 import type { PhoneNumber, UserId, Username } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { firstRow, onlyRow, rows } from "../Rows.ts"
+import { firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 
 const CredentialsRow = Schema.Struct({
   userId: Columns.userId,
@@ -50,8 +50,6 @@ export interface NewUserRow {
   readonly pushEnabled: boolean
   readonly isStaff: boolean
 }
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 /** What keeps two accounts from having one mailbox: the spelling, and the canonical form. */
 export const emailConstraints = ["users_email_key", "users_email_canonical_key"] as const

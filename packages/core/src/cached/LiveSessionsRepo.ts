@@ -1,13 +1,14 @@
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
+import type { Query } from "../Rows.ts"
 
 export class LiveSessionsRepo extends Context.Service<
   LiveSessionsRepo,
   {
     /** Whether it is a live session of this user, and the user is active. */
-    readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Effect.Effect<boolean, SqlError.SqlError>
+    readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Query<boolean>
   }
 >()("@user-service/core/cached/LiveSessionsRepo") {
   static readonly layer = Layer.effect(

@@ -6,7 +6,7 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { firstRow, rows } from "../Rows.ts"
+import { firstRow, type Query, rows } from "../Rows.ts"
 
 /** A user whose row this transaction holds; the version the change is going to give it. */
 export interface LockedUser {
@@ -71,13 +71,13 @@ export class ChangesRepo extends Context.Service<
   ChangesRepo,
   {
     /** Locks the rows of those that exist, in id order; `version` is the one they get when the change is recorded. */
-    readonly lock: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<LockedUser>, SqlError.SqlError>
+    readonly lock: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LockedUser>>
     /** Raises the version of the `locked` and writes events and audit entries, in one statement: the transaction's last. */
     readonly record: (
       locked: ReadonlyArray<LockedUser>,
       events: ReadonlyArray<DomainEvent>,
       audit: ReadonlyArray<AuditEntry>
-    ) => Effect.Effect<void, SqlError.SqlError>
+    ) => Query<void>
     /** Locks, changes and records in one statement, which is a transaction of its own. */
     readonly inOneStatement: <A>(
       userId: UserId,

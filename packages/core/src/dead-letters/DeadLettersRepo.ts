@@ -1,9 +1,9 @@
 import { DeadLetter, type DeadLetterId } from "@user-service/domain/DeadLetter"
 import { Array, Context, DateTime, Effect, Layer, Order, Schema } from "effect"
 import { Hex } from "effect/encoding"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { onlyRow, rows } from "../Rows.ts"
+import { onlyRow, type Query, rows } from "../Rows.ts"
 
 /** A dead letter as its row holds it. */
 export interface StoredLetter {
@@ -44,8 +44,6 @@ const ContentRow = Schema.Struct({
 export type DeadContent = typeof ContentRow.Type
 
 const WaitingRow = Schema.Struct({ waiting: Schema.Int, oldest: Schema.NullOr(Columns.time) })
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 /** Each is one statement, and so its own transaction. */
 export class DeadLettersRepo extends Context.Service<

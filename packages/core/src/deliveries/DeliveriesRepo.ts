@@ -6,9 +6,9 @@ import { PreferenceSettings, switches } from "@user-service/domain/Preferences"
 import { Platform, TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema, String } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { CountRow, onlyRow, rows } from "../Rows.ts"
+import { CountRow, onlyRow, type Query, rows } from "../Rows.ts"
 
 const deliveryId = Schema.String.pipe(Schema.brand("DeliveryId"))
 const notificationId = Schema.String.pipe(Schema.brand("NotificationId"))
@@ -83,8 +83,6 @@ export interface DeliveryFilter {
 }
 
 const IdRow = Schema.Struct({ id: deliveryId })
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 /** Each query is one statement, for any number of users and notifications. */
 export class DeliveriesRepo extends Context.Service<

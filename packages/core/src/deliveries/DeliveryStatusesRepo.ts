@@ -4,10 +4,10 @@ import { Channel, DeliveryStatus, type NotificationId } from "@user-service/doma
 import { type PushTokenId, TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { heldColumns, HeldRow, type HeldToken } from "../push-tokens/PushTokenRows.ts"
-import { rows } from "../Rows.ts"
+import { type Query, rows } from "../Rows.ts"
 
 const KnownRow = Schema.Struct({
   id: Schema.String.pipe(Schema.brand("DeliveryId")),
@@ -43,8 +43,6 @@ const DeviceRow = Schema.Struct({
 })
 
 const UserRow = Schema.Struct({ userId: Columns.userId })
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 /** Each query is one statement, for any number of reports. All but `known` belong to the caller's transaction. */
 export class DeliveryStatusesRepo extends Context.Service<

@@ -1,8 +1,8 @@
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { onlyRow, rows } from "../Rows.ts"
+import { onlyRow, type Query, rows } from "../Rows.ts"
 
 /** As many as the table has; one user's events are all in the same. */
 export const shardCount = 16
@@ -25,8 +25,6 @@ export type StoredEvent = typeof EventRow.Type
 
 const ShardRow = Schema.Struct({ shard: Schema.Int })
 const LagRow = Schema.Struct({ waiting: Schema.Int, setAside: Schema.Int, oldest: Schema.NullOr(Columns.time) })
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 /** The events on their way out. */
 export class OutboxRepo extends Context.Service<

@@ -1,10 +1,10 @@
 import { Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
 import * as Columns from "../Columns.ts"
-import { firstRow } from "../Rows.ts"
+import { firstRow, type Query } from "../Rows.ts"
 
 /** The columns of a user's preferences, as {@link PreferencesRow} reads them, of the table under the given alias. */
 export const preferencesColumns = (alias: string): string =>
@@ -34,7 +34,7 @@ export type ExpectedVersions = ReadonlyArray<number> | "any" | { readonly not: R
 export class PreferencesRepo extends Context.Service<
   PreferencesRepo,
   {
-    readonly find: (userId: UserId) => Effect.Effect<Option.Option<Preferences>, SqlError.SqlError>
+    readonly find: (userId: UserId) => Query<Option.Option<Preferences>>
     /**
      * Sets what the patch names and raises the version, where the stored version is one that is expected. An update takes a
      * row as it stands, so that it needs not see what the lock was waited for.

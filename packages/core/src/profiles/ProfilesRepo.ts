@@ -2,10 +2,10 @@ import { Preferences } from "@user-service/domain/Preferences"
 import { type AvatarUrl, type Language, Profile, type TimeZone } from "@user-service/domain/Profile"
 import { type PhoneNumber, User, type UserId, type Username } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { PreferencesRow, preferencesColumns } from "../preferences/PreferencesRepo.ts"
-import { firstRow, rows } from "../Rows.ts"
+import { firstRow, type Query, rows } from "../Rows.ts"
 
 /** What a user may change of themselves; an absent field stays. */
 export interface ProfilePatch {
@@ -84,13 +84,13 @@ export class ProfilesRepo extends Context.Service<
   ProfilesRepo,
   {
     /** The whole user, in one statement. */
-    readonly find: (id: UserId) => Effect.Effect<Option.Option<User>, SqlError.SqlError>
+    readonly find: (id: UserId) => Query<Option.Option<User>>
     /** Those that exist, in one statement, in no order. */
-    readonly findMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, SqlError.SqlError>
+    readonly findMany: (ids: ReadonlyArray<UserId>) => Query<ReadonlyArray<User>>
     /** What the user is known by. */
-    readonly names: (id: UserId) => Effect.Effect<Option.Option<typeof NamesRow.Type>, SqlError.SqlError>
+    readonly names: (id: UserId) => Query<Option.Option<typeof NamesRow.Type>>
     /** Sets what the patch names. A username that is taken is a violation of `users_username_key`. */
-    readonly update: (id: UserId, patch: ProfilePatch, now: DateTime.Utc) => Effect.Effect<void, SqlError.SqlError>
+    readonly update: (id: UserId, patch: ProfilePatch, now: DateTime.Utc) => Query<void>
   }
 >()("@user-service/core/profiles/ProfilesRepo") {
   static readonly layer = Layer.effect(

@@ -4,9 +4,9 @@ import type { Platform, PushToken, PushTokenId } from "@user-service/domain/Push
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
-import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
+import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 import {
   FoundRow,
   heldColumns,
@@ -23,8 +23,6 @@ import {
   type StoredToken,
   toPushToken
 } from "./PushTokenRows.ts"
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 export class PushTokensRepo extends Context.Service<
   PushTokensRepo,

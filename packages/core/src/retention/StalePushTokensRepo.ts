@@ -1,7 +1,7 @@
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
-import { rows } from "../Rows.ts"
+import { SqlClient } from "effect/sql"
+import { type Query, rows } from "../Rows.ts"
 import { heldColumns, type HeldToken, HeldRow, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
 /** Since when a device was not seen. */
@@ -11,8 +11,6 @@ export interface Unseen {
   /** For it to be deleted. */
   readonly gone: DateTime.Utc
 }
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 export class StalePushTokensRepo extends Context.Service<
   StalePushTokensRepo,

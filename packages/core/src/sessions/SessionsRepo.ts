@@ -2,10 +2,10 @@ import { offset, type Page, type PageRequest } from "@user-service/domain/Page"
 import { type RevocationReason, Session, type SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient, type SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { CountRow, firstRow, onlyRow, rows } from "../Rows.ts"
+import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 
 /** What both tokens of a session are made from, so that the same refresh token can be made again. */
 export interface TokenState {
@@ -57,8 +57,6 @@ export type SessionFilter =
   | { readonly allBut: SessionId }
   /** Those beyond `max`, the longest unseen, never `keep`. */
   | { readonly beyond: number; readonly keep: SessionId }
-
-type Query<A> = Effect.Effect<A, SqlError.SqlError>
 
 export class SessionsRepo extends Context.Service<
   SessionsRepo,

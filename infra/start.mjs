@@ -6,9 +6,13 @@ import { join } from "node:path"
 import process from "node:process"
 import { fail, install, root } from "./Installation.mjs"
 
+// Nearly all that a program allocates while it loads stays. V8 begins with one megabyte for new objects, and then collects garbage
+// a dozen times before `npm start` is ready, which takes 160 ms. It grows to 16 megabytes under load in any case.
+const flags = ["--min-semi-space-size=16"]
+
 // The same call by the Node that comes with the install.
 const handOver = (node) => {
-  const child = spawn(node, [join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
+  const child = spawn(node, [...flags, join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to both.
     process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))

@@ -2,11 +2,16 @@ import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import type { DeliveryRequestInput, ResolvedDelivery } from "@user-service/schema/Delivery"
 import type { UserBody } from "@user-service/schema/User"
-import { Array, Effect, Exit } from "effect"
-import { together, type Ways } from "./Together.ts"
+import { Array, Effect, Exit, Request, RequestResolver, Result } from "effect"
 import type { CallFailure } from "./Unreachable.ts"
 
 type User = typeof UserBody.Type
+
+// Requests of one run of the scheduler share a batch. The library's delay is another run, which costs a look-up that is made
+// alone a turn of the event loop.
+const tick = Effect.callback<void>((resume) => queueMicrotask(() => resume(Effect.void)))
+
+class UserRequest extends Request.Class<{ readonly userId: UserId }, User, UserNotFound | CallFailure> {}
 
 /** How users are looked up: one, or several in one call. */
 interface UserLookUps {
@@ -14,62 +19,71 @@ interface UserLookUps {
   readonly many: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, CallFailure>
 }
 
-/** Looks up in one call all who are asked for in the same tick. */
-export const users = ({ many, one }: UserLookUps) =>
-  together<UserId, User, UserNotFound | CallFailure>({
-    one,
-    several: (asked) =>
-      Effect.map(many(Array.map(asked, ({ question }) => question)), (found) => {
-        const byId = new Map<string, User>(found.map((user) => [user.id, user]))
-        for (const one of asked) {
-          // The service answers ids in lower case.
-          const user = byId.get(one.question.toLowerCase())
-          one.exit = user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user)
-        }
-      })
-  })
+/** Looks up the users of one tick in one call. */
+export const users = ({ many, one }: UserLookUps) => {
+  const resolver = RequestResolver.make<UserRequest>(
+    Effect.fnUntraced(function* (entries) {
+      const [first, ...others] = Array.dedupe(Array.map(entries, ({ request }) => request.userId))
+      // The procedure for one user is faster than the one for many.
+      if (others.length === 0) return completeAll(entries, yield* Effect.exit(one(first)))
+      const found = yield* many([first, ...others])
+      const byId = new Map<string, User>(found.map((user) => [user.id, user]))
+      for (const entry of entries) {
+        // The service answers ids in lower case.
+        const user = byId.get(entry.request.userId.toLowerCase())
+        entry.completeUnsafe(user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user))
+      }
+    })
+  ).pipe(RequestResolver.setDelayEffect(tick))
+  return (userId: UserId) => Effect.request(new UserRequest({ userId }), resolver)
+}
 
-/** Looks up once what several ask for of a user in the same tick. */
-export const ofUser = <A>(find: (userId: UserId) => Effect.Effect<A, UserNotFound | CallFailure>) =>
-  together<UserId, A, UserNotFound | CallFailure>({
-    one: find,
-    several: (asked) =>
-      Effect.forEach(
-        Map.groupBy(asked, ({ question }) => question),
-        ([userId, alike]) =>
-          Effect.map(Effect.exit(find(userId)), (exit) => {
-            for (const one of alike) one.exit = exit
-          }),
-        { concurrency: "unbounded", discard: true }
-      )
+class OfUserRequest<A> extends Request.Class<{ readonly userId: UserId }, A, UserNotFound | CallFailure> {}
+
+/** Looks up what belongs to a user once for all that ask for it in one tick. */
+export const ofUser = <A>(find: (userId: UserId) => Effect.Effect<A, UserNotFound | CallFailure>) => {
+  const resolver = RequestResolver.makeGrouped<OfUserRequest<A>, UserId>({
+    key: ({ request }) => request.userId,
+    resolver: (entries, userId) => Effect.map(Effect.exit(find(userId)), (exit) => completeAll(entries, exit))
   })
+  return (userId: UserId) => Effect.request(new OfUserRequest<A>({ userId }), resolver)
+}
 
 type Delivery = typeof DeliveryRequestInput.Type
+
+class DeliveryRequest extends Request.Class<
+  { readonly delivery: Delivery },
+  ResolvedDelivery,
+  DeliveryTimeOutOfReach | CallFailure
+> {}
 
 type Resolve = (
   deliveries: ReadonlyArray<Delivery>
 ) => Effect.Effect<ReadonlyArray<ResolvedDelivery>, DeliveryTimeOutOfReach | CallFailure>
 
-/** Decides in one call upon all that are asked for in the same tick. One that is too far off fails by itself. */
+/** Decides on the deliveries of one tick in one call. A delivery whose time is too far off fails alone. */
 export const deliveries = (resolve: Resolve) => {
-  type Deciding = Ways<Delivery, ResolvedDelivery, DeliveryTimeOutOfReach | CallFailure>
-  const several: Deciding["several"] = (asked) =>
-    resolve(asked.map(({ question }) => question)).pipe(
+  const run = (entries: ReadonlyArray<Request.Entry<DeliveryRequest>>): Effect.Effect<void, CallFailure> =>
+    resolve(entries.map(({ request }) => request.delivery)).pipe(
       Effect.map((resolved) => {
-        for (const [one, delivery] of Array.zip(asked, resolved)) one.exit = Exit.succeed(delivery)
+        for (const [entry, delivery] of Array.zip(entries, resolved)) entry.completeUnsafe(Exit.succeed(delivery))
       }),
-      // Nothing was decided of any.
+      // The service decided on none of them.
       Effect.catchTag("DeliveryTimeOutOfReach", ({ indexes }) => {
-        const isOut = (index: number) => indexes.includes(index)
-        for (const [index, one] of asked.entries()) {
-          if (isOut(index)) one.exit = Exit.fail(new DeliveryTimeOutOfReach({ indexes: [0] }))
-        }
-        const others = asked.filter((_, index) => !isOut(index))
-        return others.length === 0 ? Effect.void : several(others)
+        const [outOfReach, others] = Array.partition(entries, (entry, index) =>
+          indexes.includes(index) ? Result.succeed(entry) : Result.fail(entry)
+        )
+        completeAll(outOfReach, Exit.fail(new DeliveryTimeOutOfReach({ indexes: [0] })))
+        return others.length === 0 ? Effect.void : run(others)
       })
     )
-  return together<Delivery, ResolvedDelivery, DeliveryTimeOutOfReach | CallFailure>({
-    one: (delivery) => Effect.map(resolve([delivery]), Array.getUnsafe(0)),
-    several
-  })
+  const resolver = RequestResolver.make<DeliveryRequest>(run)
+  return (delivery: Delivery) => Effect.request(new DeliveryRequest({ delivery }), resolver)
+}
+
+const completeAll = <R extends Request.Any>(
+  entries: ReadonlyArray<Request.Entry<R>>,
+  exit: Exit.Exit<Request.Success<R>, Request.Error<R>>
+): void => {
+  for (const entry of entries) entry.completeUnsafe(exit)
 }

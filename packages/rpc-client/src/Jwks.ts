@@ -2,7 +2,7 @@ import { Clock, Context, Duration, Effect, Layer, Option, Schema, Semaphore } fr
 import { SecureRandom, Signature } from "effect/crypto"
 import { Base64Url } from "effect/encoding"
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
-import { at } from "./Connection.ts"
+import { at } from "./Address.ts"
 import { Unreachable } from "./Unreachable.ts"
 
 export type VerifyingKey = Signature.PublicKey<Signature.Ed25519>

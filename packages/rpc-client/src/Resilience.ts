@@ -1,8 +1,8 @@
-import { Context, Cause, Clock, Duration, Effect, Exit, Layer, Predicate, Random, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Predicate, Schedule, Schema } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { RpcClientError } from "effect/rpc/RpcClientError"
-import { Unreachable } from "./Unreachable.ts"
-import { NoAnswerInTime } from "./Wire.ts"
+import type { Refusal } from "./Refusal.ts"
+import { failureOf, Unreachable } from "./Unreachable.ts"
 
 /** How long a caller waits, and how often they ask. */
 export interface Patience {
@@ -16,38 +16,39 @@ export interface Patience {
   readonly failuresToOpen?: number
 }
 
-/** How long one try may take, in milliseconds. */
-export const timeoutMillis = (patience: Patience): number => Duration.toMillis(patience.timeout ?? "3 seconds")
-
-/** Makes calls that may be made more than once, each of which ends at its timeout. */
+/** Makes calls that may be made more than once. */
 export class Resilience extends Context.Service<
   Resilience,
   {
     /**
      * Tries again, after a random wait that grows, while the service is out of reach or says that it is busy; not before
-     * the time that it names, and not at all where that is past the deadline.
+     * the time that it names, and not at all where that is past the deadline. Each try ends at the timeout.
      */
-    readonly persist: <A, E, R>(call: Effect.Effect<A, E | RpcClientError, R>) => Effect.Effect<A, E | Unreachable, R>
+    readonly persist: <A, E, R>(
+      call: Effect.Effect<A, E | RpcClientError, R>
+    ) => Effect.Effect<A, E | Unreachable | Refusal, R>
   }
 >()("@user-service/rpc-client/Resilience") {
   static readonly layer = (patience: Patience) =>
-    Layer.effect(Resilience, make(patience)).pipe(Layer.provide(breakers(patience.failuresToOpen ?? 10)))
+    Layer.effect(Resilience, make(patience)).pipe(Layer.provide(layerBreaker(patience.failuresToOpen ?? 10)))
 }
 
-const longestOpen = Duration.seconds(30)
-
-const breakers = (failures: number) =>
+const layerBreaker = (failures: number) =>
   CircuitBreaker.layer({
     tripPolicy: CircuitBreaker.consecutive(failures),
-    openDuration: Schedule.exponential("1 second").pipe(
-      Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, longestOpen)))
-    )
+    openDuration: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
   }).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+
+// From 50 milliseconds, doubled each time; a fifth more or less, so that callers that failed together do not come together.
+const backoff = Schedule.exponential("50 millis").pipe(
+  Schedule.jittered,
+  Schedule.addDelay(({ input }) => Effect.succeed(retryAfter(input)))
+)
 
 const make = Effect.fnUntraced(function* (patience: Patience) {
   const breaker = yield* CircuitBreaker.CircuitBreaker
-  const deadline = Duration.toMillis(patience.deadline ?? "10 seconds")
-  const timeout = timeoutMillis(patience)
+  const deadline = Duration.fromInputUnsafe(patience.deadline ?? "10 seconds")
+  const timeout = Duration.fromInputUnsafe(patience.timeout ?? "3 seconds")
   const retries = patience.retries ?? 3
 
   let isAnswering = true
@@ -68,8 +69,7 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
   const isNews = <A, E>(exit: Exit.Exit<A, E>) =>
     isOutageIn(exit) || (!isAnswering && !(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)))
 
-  // While the service answers the breaker is told of outages only: to ask it costs about as much as to send the call, and one
-  // more answer is no news to it.
+  // While the service answers, only outages go to the breaker: asking it costs a call about a tenth of its time.
   const guarded = <A, E, R>(call: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | Unreachable, R> =>
       isAnswering
@@ -77,50 +77,66 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
         : viaBreaker(call)
     )
 
-  // A try ends by itself at its timeout. What the deadline cuts short before that is no outcome for the breaker: there may
-  // have been next to no time left for it.
+  // A try that the deadline cuts short is no outcome for the breaker: there may have been next to no time left for it.
   const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
     if (left <= 0) return Effect.fail(late(deadline))
-    return left < timeout
+    return left < Duration.toMillis(timeout)
       ? Effect.timeoutOrElse(guarded(call), { duration: left, orElse: () => Effect.fail(late(deadline)) })
-      : guarded(call)
+      : guarded(Effect.timeoutOrElse(call, { duration: timeout, orElse: () => Effect.fail(late(timeout)) }))
   }
 
-  const insist = <A, E, R>(
-    call: Effect.Effect<A, E, R>,
-    due: number,
-    retried: number
-  ): Effect.Effect<A, E | Unreachable, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(call, due - now)).pipe(
-      Effect.catch((error) =>
-        Effect.gen(function* () {
-          const left = due - (yield* Clock.currentTimeMillis)
-          const asked = waitMillis(error)
-          if (retried >= retries || !isTransient(error) || asked >= left) return yield* Effect.fail(error)
-          yield* Effect.sleep(Math.min(asked + (yield* backOff(retried)), left))
-          return yield* insist(call, due, retried + 1)
-        })
-      )
-    )
-
   const persist: Resilience["Service"]["persist"] = (call) =>
-    Effect.flatMap(Clock.currentTimeMillis, (started) => insist(Effect.mapError(call, told), started + deadline, 0))
+    Effect.flatMap(Clock.currentTimeMillis, (started) => {
+      const end = started + Duration.toMillis(deadline)
+      const answer = legible(call)
+      const again = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(answer, end - now))
+      // The schedule is set up after the first failure, since that costs a call a few microseconds.
+      return Effect.catch(attempt(answer, end - started), (error) =>
+        Effect.retry(
+          failingFirst(error, again),
+          backoff.pipe(
+            Schedule.while(
+              ({ attempt, input, now }) =>
+                attempt <= retries && isTransient(input) && now + Duration.toMillis(retryAfter(input)) < end
+            ),
+            Schedule.modifyDelay(({ duration, now }) =>
+              Effect.succeed(Duration.min(duration, Duration.millis(end - now)))
+            )
+          )
+        )
+      )
+    })
 
   return { persist }
 })
 
-const late = (millis: number) =>
-  new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(Duration.millis(millis))}` })
+const failingFirst = <A, E, E2, R>(first: E, next: Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2, R> => {
+  let isFirst = true
+  return Effect.suspend((): Effect.Effect<A, E | E2, R> => {
+    if (!isFirst) return next
+    isFirst = false
+    return Effect.fail(first)
+  })
+}
 
-const told = <E>(error: E | RpcClientError): E | Unreachable =>
-  error instanceof RpcClientError ? unreachable(error) : error
+const late = (duration: Duration.Duration) =>
+  new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(duration)}` })
 
-const unreachable = (error: RpcClientError): Unreachable =>
-  error.reason._tag === "RpcClientDefect" && error.reason.cause instanceof NoAnswerInTime
-    ? late(error.reason.cause.allowed)
-    : Unreachable.fromRpcClientError(error)
+const legible = <A, E, R>(
+  call: Effect.Effect<A, E | RpcClientError, R>
+): Effect.Effect<A, E | Unreachable | Refusal, R> =>
+  call.pipe(
+    Effect.catch((error): Effect.Effect<never, E | Unreachable | Refusal> =>
+      error instanceof RpcClientError ? failureOf(error) : Effect.fail(error)
+    ),
+    Effect.catchDefect((defect) => (Schema.isSchemaError(defect) ? unreadable(defect) : Effect.die(defect)))
+  )
 
-// What is refused for a reason of the caller's was answered, and is no fault of the service's.
+// The library decodes an answer where no error is expected.
+const unreadable = (cause: Schema.SchemaError) =>
+  Effect.fail(new Unreachable({ reason: "answer", detail: "The answer cannot be read", cause }))
+
+// A refusal for a reason of the caller is an answer, and no fault of the service.
 const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isOutage(reason.error))
 
@@ -128,17 +144,11 @@ const isOutage = (error: unknown): boolean =>
   Predicate.isTagged(error, "Unreachable") || Predicate.isTagged(error, "ServiceUnavailable")
 
 const isTransient = (error: unknown): boolean =>
-  (Predicate.isTagged(error, "Unreachable") && !isOpen(error)) ||
-  Predicate.isTagged(error, "ServiceUnavailable") ||
-  Predicate.isTagged(error, "RateLimited")
+  (isOutage(error) && !isOpen(error)) || Predicate.isTagged(error, "RateLimited")
 
 const isOpen = (error: unknown): boolean => error instanceof Unreachable && error.reason === "circuit_open"
 
-const waitMillis = (error: unknown): number =>
+const retryAfter = (error: unknown): Duration.Duration =>
   Predicate.hasProperty(error, "retryAfterSeconds") && Predicate.isNumber(error.retryAfterSeconds)
-    ? error.retryAfterSeconds * 1000
-    : 0
-
-// From 50 milliseconds, doubled each time; a fifth more or less, so that those that failed together do not come together.
-const backOff = (retried: number): Effect.Effect<number> =>
-  Effect.map(Random.nextBetween(0.8, 1.2), (share) => 50 * 2 ** retried * share)
+    ? Duration.seconds(error.retryAfterSeconds)
+    : Duration.zero

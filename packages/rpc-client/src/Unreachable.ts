@@ -2,9 +2,10 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
-import { Predicate, Schema } from "effect"
+import { Effect, Predicate, Schema } from "effect"
 import type { HttpClientError } from "effect/http"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import { type Refusal, refusalIn } from "./Refusal.ts"
 
 /**
  * There was no answer to go by. Whether the call was carried out is not known; every call of this client may be made again,
@@ -40,18 +41,21 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
     }
     return new Unreachable({ reason: "connection", detail: rootMessage(reason), ...cause })
   }
+}
 
-  /** A call that failed before the service could answer it. */
-  static fromRpcClientError({ reason }: RpcClientError): Unreachable {
-    if (reason._tag === "HttpError" && isHttpClientErrorReason(reason.cause)) {
-      return Unreachable.fromHttpClientError(reason.cause)
-    }
-    return new Unreachable({
-      reason: "answer",
-      detail: reason.message,
-      ...("cause" in reason && reason.cause !== undefined ? { cause: reason.cause } : {})
-    })
+/** How a call failed that the library could not make or whose answer it could not read. */
+export const failureOf = ({ reason }: RpcClientError): Effect.Effect<never, Unreachable | Refusal> => {
+  if (reason._tag === "HttpError" && isHttpClientErrorReason(reason.cause)) {
+    const unreachable = Unreachable.fromHttpClientError(reason.cause)
+    if (reason.cause._tag !== "StatusCodeError") return Effect.fail(unreachable)
+    return Effect.flatMap(refusalIn(reason.cause.response), (refusal) => Effect.fail(refusal ?? unreachable))
   }
+  // The cause is then the call, which says nothing of what is wrong.
+  return Effect.fail(
+    "cause" in reason && Predicate.isTagged(reason.cause, "Request")
+      ? new Unreachable({ reason: "answer", detail: "There is no answer to the call" })
+      : new Unreachable({ reason: "answer", detail: "The answer cannot be read", cause: reason })
+  )
 }
 
 const isHttpClientErrorReason = (cause: unknown): cause is HttpClientError.HttpClientErrorReason =>

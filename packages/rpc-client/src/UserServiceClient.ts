@@ -14,9 +14,10 @@ import { maxUsers } from "@user-service/schema/UserBatch"
 import { Array, Context, Effect, Layer, Option, type Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { FetchHttpClient, type HttpClient } from "effect/http"
+import type { Address } from "./Address.ts"
 import * as Batches from "./Batches.ts"
-import { type Address, Connection } from "./Connection.ts"
-import { type Patience, Resilience, timeoutMillis } from "./Resilience.ts"
+import { Procedures } from "./Procedures.ts"
+import { type Patience, Resilience } from "./Resilience.ts"
 import { TestUsers } from "./testing/TestUsers.ts"
 import type { CallFailure } from "./Unreachable.ts"
 
@@ -76,11 +77,7 @@ export class UserServiceClient extends Context.Service<
   /** The same over another HTTP client, as that of `@effect/platform-node`, which keeps its connections better. */
   static readonly layer = (options: ClientOptions): Layer.Layer<UserServiceClient, never, HttpClient.HttpClient> =>
     Layer.effect(UserServiceClient, make).pipe(
-      Layer.provide([
-        Connection.layer(options, timeoutMillis(options)),
-        Resilience.layer(options),
-        SecureRandom.layerWebCrypto
-      ])
+      Layer.provide([Procedures.layer(options), Resilience.layer(options), SecureRandom.layerWebCrypto])
     )
 
   /** No service and no network: the users are those that are added to {@link TestUsers}, under the same rules. */
@@ -91,7 +88,7 @@ export class UserServiceClient extends Context.Service<
 }
 
 const make = Effect.gen(function* () {
-  const { calls, lookUps } = yield* Connection
+  const { calls, lookUps } = yield* Procedures
   const { persist } = yield* Resilience
   const random = yield* SecureRandom.SecureRandom
 
@@ -125,10 +122,10 @@ const make = Effect.gen(function* () {
     return resolved.flat()
   })
 
-  const getUser = yield* Batches.users({ one: (user_id) => persist(calls.GetUser({ user_id })), many: getUsers })
-  const getPreferences = yield* Batches.ofUser((user_id) => persist(lookUps.GetPreferences({ user_id })))
-  const getPushTokens = yield* Batches.ofUser((user_id) => persist(lookUps.GetPushTokens({ user_id })))
-  const resolveDelivery = yield* Batches.deliveries(resolveDeliveries)
+  const getUser = Batches.users({ one: (user_id) => persist(calls.GetUser({ user_id })), many: getUsers })
+  const getPreferences = Batches.ofUser((user_id) => persist(lookUps.GetPreferences({ user_id })))
+  const getPushTokens = Batches.ofUser((user_id) => persist(lookUps.GetPushTokens({ user_id })))
+  const resolveDelivery = Batches.deliveries(resolveDeliveries)
 
   return UserServiceClient.of({
     introspectToken: Effect.fn("UserServiceClient.introspectToken")(function* (token) {

@@ -8,7 +8,7 @@ export type { ResolvedDelivery, StatusResult } from "@user-service/schema/Delive
 export type { TokenIntrospection } from "@user-service/schema/Introspection"
 export type { LivePushToken } from "@user-service/schema/PushToken"
 export { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
-export type { Address } from "./Connection.ts"
+export type { Address } from "./Address.ts"
 export type { Patience } from "./Resilience.ts"
 export { TokenVerifier, type TrustedIssuer } from "./TokenVerifier.ts"
 export { type CallFailure, Unreachable } from "./Unreachable.ts"

@@ -1,27 +1,74 @@
-import { Effect, Layer } from "effect"
-import { HttpRouter, HttpServerRequest } from "effect/http"
-import { RpcSerialization } from "effect/rpc"
-import { failure } from "../endpoints/Answers.ts"
+import type { RateLimited } from "@user-service/domain/RateLimit"
+import { rateLimitHeader, rateLimitPolicyHeader } from "@user-service/domain/RateLimit"
+import type { Unauthenticated } from "@user-service/domain/ServiceAccess"
+import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
+import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
+import { Effect, Layer, Stream } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { RpcSerialization, RpcServer } from "effect/rpc"
 import { rpcPath } from "../edge/Routes.ts"
-import * as RpcExchange from "./RpcExchange.ts"
-import * as RpcProcedures from "./RpcProcedures.ts"
+import { failure } from "../endpoints/Answers.ts"
+import { BodyNotUtf8 } from "../node/RequestBody.ts"
+import * as RpcCalls from "./RpcCalls.ts"
+import { ServiceAuthenticationRpc } from "./ServiceAuthenticationRpc.ts"
+import { ServiceCalls } from "./ServiceCalls.ts"
+import { UserServiceRpcHandlers } from "./UserServiceRpcHandlers.ts"
 
-const unsupported = Effect.succeed(
-  failure(415, "unsupported_media_type", "The request body must be a call in the binary form of effect/rpc")
+const unsupported = failure(
+  415,
+  "unsupported_media_type",
+  "The request body must be a call in the binary form of effect/rpc"
 )
 
-/** `POST /rpc`: {@link UserServiceRpc}, one or more calls a request. */
+const notUtf8 = failure(400, "malformed_json", new BodyNotUtf8().message)
+
+const unauthenticated = ({ message, reason }: Unauthenticated) =>
+  failure(401, reason === "missing" ? "authentication_required" : "invalid_credentials", message)
+
+const rateLimited = (error: RateLimited) =>
+  failure(429, "rate_limited", error.message, {
+    "retry-after": `${error.retryAfterSeconds}`,
+    "ratelimit-policy": rateLimitPolicyHeader(error),
+    ratelimit: rateLimitHeader(error)
+  })
+
+/**
+ * `POST /rpc`: {@link UserServiceRpc}, one or more calls a request. The key in the HTTP header is judged before the body is
+ * read. A request without that header is read, and each call in it is judged by the key in its own headers, before its
+ * payload is decoded: version 0.1.0 of the client sends the key only there.
+ */
 export const RpcHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
+    const { authenticate } = yield* ServiceCalls
     const { contentType } = yield* RpcSerialization.RpcSerialization
-    const answer = yield* RpcExchange.make(yield* RpcProcedures.make)
-    yield* router.add(
-      "POST",
-      rpcPath,
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        request.headers["content-type"] === contentType ? answer : unsupported
-      )
+    const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffect({ streamBufferSize: "unbounded" })
+    yield* RpcServer.make(UserServiceRpc, {
+      // The request has a span, and so have the methods of the services.
+      disableTracing: true,
+      // A call that dies ends alone, without the other calls of its request.
+      disableFatalDefects: true
+    }).pipe(Effect.provideService(RpcServer.Protocol, yield* RpcCalls.keyFirst(protocol)), Effect.forkScoped)
+
+    const answer = Effect.gen(function* () {
+      const { headers } = yield* HttpServerRequest.HttpServerRequest
+      const key = headers[apiKeyHeader]
+      if (key !== undefined) yield* authenticate(key)
+      if (headers["content-type"] !== contentType) return unsupported
+      const response = yield* httpEffect
+      const { body } = response
+      if (body._tag === "Uint8Array" && body.contentLength === 0) return notUtf8
+      if (body._tag !== "Stream") return response
+      // The library streams the answers to several calls. They are collected, so that the request ends with the last of them,
+      // for its deadline and in the access log.
+      const bytes = yield* Stream.mkUint8Array(Stream.orDie(body.stream))
+      return HttpServerResponse.uint8Array(bytes, { contentType })
+    }).pipe(
+      Effect.catchTags({
+        Unauthenticated: (error) => Effect.succeed(unauthenticated(error)),
+        RateLimited: (error) => Effect.succeed(rateLimited(error))
+      })
     )
+    yield* router.add("POST", rpcPath, answer)
   })
-).pipe(Layer.provide(RpcSerialization.layerSchemaBinary()))
+).pipe(Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc, RpcCalls.layerSerialization]))

@@ -1,7 +1,7 @@
 import { Limits } from "@user-service/core/limits/Limits"
 import { type RateLimited } from "@user-service/domain/RateLimit"
 import { ForbiddenScope, type ServiceScope, type Unauthenticated } from "@user-service/domain/ServiceAccess"
-import { ServiceKeys } from "@user-service/security/ServiceKeys"
+import { type ServiceCaller, ServiceKeys } from "@user-service/security/ServiceKeys"
 import { RequiredScope } from "@user-service/schema/ServiceScopes"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, Effect, Layer } from "effect"
@@ -19,9 +19,11 @@ export class ServiceCalls extends Context.Service<
   ServiceCalls,
   {
     /**
-     * Makes the call where the key is good for the scope, and counts it against the key's limit. Keys that are not good
-     * are counted by where they come from, and past that limit not told any more why; good ones from there still pass.
+     * Finds the holder of the key. Wrong keys are counted by the address they come from; past its limit the answer is
+     * `RateLimited`, and good keys from that address still pass.
      */
+    readonly authenticate: (key: string | undefined) => Effect.Effect<ServiceCaller, Unauthenticated | RateLimited>
+    /** Makes the call if the key is good and has the scope, and counts the call against the key's limit. */
     readonly admit: (
       key: string | undefined,
       scope: ServiceScope
@@ -54,12 +56,18 @@ export class ServiceCalls extends Context.Service<
         )
       })
 
+      const authenticate = Effect.fnUntraced(function* (key: string | undefined) {
+        const caller = yield* Effect.catchTag(keys.authenticate(key), "Unauthenticated", refuse)
+        const facts = yield* CurrentFacts
+        facts.service = caller.name
+        return caller
+      })
+
       return {
+        authenticate,
         admit: (key, scope) => (call) =>
           Effect.gen(function* () {
-            const caller = yield* Effect.catchTag(keys.authenticate(key), "Unauthenticated", refuse)
-            const facts = yield* CurrentFacts
-            facts.service = caller.name
+            const caller = yield* authenticate(key)
             if (!caller.scopes.has(scope)) {
               yield* record("missing_scope", caller.name)
               return yield* new ForbiddenScope({ scope })

@@ -8,15 +8,14 @@ import { statusReport } from "@user-service/schema/Delivery"
 import type { PreferencesBody } from "@user-service/schema/Preferences"
 import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import type { UserBody } from "@user-service/schema/User"
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
 
 // What is cached is the wire's own text, and the procedure checks each field of what it answers.
 const userOf = (text: string): typeof UserBody.Type => JSON.parse(text)
 const preferencesOf = (text: string): typeof PreferencesBody.Type => JSON.parse(text)
 
-/** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
-export const make = Effect.gen(function* () {
+const make = Effect.gen(function* () {
   const introspection = yield* Introspection
   const profiles = yield* Profiles
   const preferences = yield* Preferences
@@ -38,3 +37,13 @@ export const make = Effect.gen(function* () {
       Effect.map(statuses.report(payload.statuses.map(statusReport)), statusResults(payload.statuses))
   })
 })
+
+/** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
+export const UserServiceRpcHandlers = Layer.effectContext(
+  Effect.flatMap(make, (handlers) =>
+    // The library copies the services that are in sight here into the context of every call, and the handlers hold theirs.
+    Effect.updateContext(UserServiceRpc.toHandlers(handlers), (services: Context.Context<never>) =>
+      Context.pick()(services)
+    )
+  )
+)

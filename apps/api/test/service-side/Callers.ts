@@ -1,7 +1,9 @@
+import { assert } from "@effect/vitest"
+import { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { RequestExample } from "@user-service/schema/http/Documented"
 import { ServiceAuthentication, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { FetchHttpClient, Headers } from "effect/http"
 import { Rpc, RpcClient, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
 import { hash } from "node:crypto"
@@ -134,9 +136,13 @@ export const exitOf = (tag: Tag, message: RpcAnswer["messages"][number]) =>
     return yield* Effect.orDie(Schema.decodeUnknownEffect(codecFor(Rpc.exitSchema(procedureOf(tag))))(message?.exit))
   }).pipe(withSerialization)
 
-/** Calls the procedure with what it takes, and these headers on the request. */
+const refusals = (["missing", "unknown", "expired"] as const).map((reason) => new Unauthenticated({ reason }))
+
+/** Calls the procedure with what it takes, and these headers on the request. A 401 is the refusal that it says. */
 export const rawCall = (tag: Tag, headers: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
-    const { messages } = yield* post(yield* frames([call(tag, yield* payloadBytes(tag))]), headers)
-    return yield* exitOf(tag, messages[0])
+    const { bytes, messages, status } = yield* post(yield* frames([call(tag, yield* payloadBytes(tag))]), headers)
+    if (status !== 401) return yield* exitOf(tag, messages[0])
+    const { message } = JSON.parse(Buffer.from(bytes).toString())
+    return Exit.fail(refusals.find((refusal) => refusal.message === message) ?? assert.fail(message))
   })

@@ -171,7 +171,7 @@ const secrets = /stack|node_modules|select |insert |SqlError|\.ts:/i
 
 /** What is wrong with how the body was answered. */
 const problemsOf = ({ name }: Odd, { bytes, messages, status }: RpcAnswer, millis: number): ReadonlyArray<string> => [
-  ...([200, 401, 413, 415].includes(status) ? [] : [`${name}: ${status}`]),
+  ...([200, 400, 401, 413, 415].includes(status) ? [] : [`${name}: ${status}`]),
   ...(millis > patienceMillis ? [`${name}: takes ${Math.round(millis)} ms`] : []),
   ...(secrets.test(Buffer.from(bytes).toString("latin1")) ? [`${name}: tells too much`] : []),
   ...(messages.every((message) => ["Exit", "Defect"].includes(message._tag)) ? [] : [`${name}: answers otherwise`])

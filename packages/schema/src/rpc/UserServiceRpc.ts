@@ -27,10 +27,7 @@ export const maxCalls = 100
 /** Requires a service key that is good for the procedure, and counts the call against its limit. */
 export class ServiceAuthentication extends RpcMiddleware.Service<ServiceAuthentication>()(
   "@user-service/schema/rpc/ServiceAuthentication",
-  {
-    error: Schema.Union([Unauthenticated, ForbiddenScope, RateLimited, InternalError]),
-    requiredForClient: true
-  }
+  { error: Schema.Union([Unauthenticated, ForbiddenScope, RateLimited, InternalError]) }
 ) {}
 
 const OneUser = { user_id: UserIdInput }

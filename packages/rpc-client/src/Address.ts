@@ -1,0 +1,26 @@
+import { Effect, Redacted } from "effect"
+
+/** Where the service is, and the key it knows the caller by. */
+export interface Address {
+  /** The part of the URL before `/rpc`: `https://users.internal.example.com`. */
+  readonly url: string
+  readonly apiKey: Redacted.Redacted<string>
+}
+
+/** The URL of a path of the service. */
+export const at = ({ url }: Pick<Address, "url">, path: string): string => url.replace(/\/+$/, "") + path
+
+/** Dies for an address that no call can be made with: a mistake in the program or its configuration, which no retry mends. */
+export const checkAddress = ({ apiKey, url }: Address): Effect.Effect<void> => {
+  if (!Redacted.isRedacted(apiKey)) {
+    return Effect.die(new TypeError("apiKey of the user service's client must be Redacted: Redacted.make(key)"))
+  }
+  return isHttpUrl(url)
+    ? Effect.void
+    : Effect.die(new TypeError("url of the user service's client must be http or https, without a user or password"))
+}
+
+const isHttpUrl = (text: string): boolean => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
+}

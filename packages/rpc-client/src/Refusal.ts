@@ -1,0 +1,32 @@
+import { RateLimited } from "@user-service/domain/RateLimit"
+import { Unauthenticated } from "@user-service/domain/ServiceAccess"
+import { Effect, Schema } from "effect"
+import { HttpClientResponse } from "effect/http"
+
+/** Why the service did not read a request: it judges the key first, and answers by the status alone. */
+export type Refusal = Unauthenticated | RateLimited
+
+const Body = Schema.Struct({ success: Schema.Literal(false), code: Schema.String, message: Schema.String })
+
+const unauthenticated = (["missing", "unknown", "expired"] as const).map((reason) => new Unauthenticated({ reason }))
+
+// `"service-key-ip";q=100;w=60`
+const policyField = /^"([^"]*)";q=(\d{1,15});w=(\d{1,15})$/
+
+const rateLimited = (headers: HttpClientResponse.HttpClientResponse["headers"]): RateLimited | undefined => {
+  const [, policy, limit, windowSeconds] = policyField.exec(headers["ratelimit-policy"] ?? "") ?? []
+  const retryAfterSeconds = Number(headers["retry-after"])
+  if (policy === undefined || !Number.isSafeInteger(retryAfterSeconds)) return undefined
+  return new RateLimited({ policy, limit: Number(limit), windowSeconds: Number(windowSeconds), retryAfterSeconds })
+}
+
+/** The refusal in an answer; none where the answer is not one of the service, such as that of a proxy. */
+export const refusalIn = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Refusal | undefined> =>
+  HttpClientResponse.schemaBodyJson(Body)(response).pipe(
+    Effect.map(({ code, message }) =>
+      code === "rate_limited"
+        ? rateLimited(response.headers)
+        : unauthenticated.find((refusal) => refusal.message === message)
+    ),
+    Effect.orElseSucceed(() => undefined)
+  )

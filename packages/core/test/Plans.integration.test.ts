@@ -9,6 +9,7 @@ import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
+import { RegistrationsRepo } from "@user-service/core/push-tokens/RegistrationsRepo"
 import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
@@ -100,6 +101,7 @@ const Repos = Layer.mergeAll(
   PreferencesRepo.layer,
   ProfilesRepo.layer,
   PushTokensRepo.layer,
+  RegistrationsRepo.layer,
   SessionsRepo.layer,
   LiveSessionsRepo.layer
 ).pipe(Layer.provide(Storage.layer))
@@ -310,26 +312,38 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           page: [repo.page(userId, page)],
           live: [repo.live(userId)],
           find: [repo.find(userId, tokenId)],
-          held: [
-            repo.held(owner, [tokenHash], { deviceId: "device778", platform: "ios" }, now),
-            repo.held(owner, [tokenHash, token.tokenHash], { deviceId: "device778", platform: "ios" }, now),
-            repo.held(owner, [tokenHash, token.tokenHash], { deviceId: null, platform: "ios" }, now),
-            repo.held(owner, [tokenHash], { deviceId: null, platform: "ios" }, now)
+          update: [
+            repo.update({ userId, id: tokenId, fields: { isActive: false }, respelling: Option.some(token), now })
           ],
-          insert: [repo.insert(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)],
-          registerStatement: [
-            inOneStatement(userId, repo.registerStatement(PushTokenId.make(randomUUID()), owner, token, {}, 20, now)),
-            inOneStatement(userId, repo.registerStatement(tokenId, owner, token, { deviceId: "device" }, 20, now))
-          ],
-          rebind: [repo.rebind(tokenId, owner, token, { deviceId: "another" }, now)],
-          update: [repo.update(userId, tokenId, { isActive: false, respelling: Option.some(token) }, now)],
           remove: [repo.remove(userId, [tokenId])],
-          evict: [repo.evict(userId, 20, tokenId)],
           reveal: [repo.reveal(userId, tokenId)],
           deactivateAll: [repo.deactivateAll(userId, now)],
           deactivateOfSessions: [repo.deactivateOfSessions([sessionId], now)],
           moveSession: [repo.moveSession(sessionId, SessionId.make(idOf(20777)))]
         } satisfies OperationsOf<PushTokensRepo["Service"]>)
+        const registrations = yield* RegistrationsRepo
+        const tokenHashes = [tokenHash, token.tokenHash]
+        const held = { owner, platform: "ios", now } as const
+        const values = { owner, token, now }
+        const statement = { ...values, id: PushTokenId.make(randomUUID()), maxActive: 20 }
+        yield* assertIndexed({
+          held: [
+            registrations.held({ ...held, tokenHashes: [tokenHash], deviceId: "device778" }),
+            registrations.held({ ...held, tokenHashes, deviceId: "device778" }),
+            registrations.held({ ...held, tokenHashes, deviceId: null }),
+            registrations.held({ ...held, tokenHashes: [tokenHash], deviceId: null })
+          ],
+          insert: [registrations.insert({ ...statement, id: PushTokenId.make(randomUUID()), fields: {} })],
+          registerStatement: [
+            inOneStatement(userId, registrations.registerStatement({ ...statement, fields: {} })),
+            inOneStatement(
+              userId,
+              registrations.registerStatement({ ...statement, id: tokenId, fields: { deviceId: "device" } })
+            )
+          ],
+          rebind: [registrations.rebind(tokenId, { ...values, fields: { deviceId: "another" } })],
+          evict: [registrations.evict({ userId, maxActive: 20, keep: tokenId })]
+        } satisfies OperationsOf<RegistrationsRepo["Service"]>)
       })
     )
 

@@ -6,7 +6,8 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { heldColumns, HeldRow, type HeldToken } from "../push-tokens/PushTokenRows.ts"
+import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
+import { HeldRow, type HeldToken } from "../push-tokens/PushTokenRows.ts"
 import { type Query, rows } from "../Rows.ts"
 
 const KnownRow = Schema.Struct({

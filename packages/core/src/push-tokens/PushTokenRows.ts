@@ -1,7 +1,7 @@
 import { type DeviceToken, Platform, PushToken, TokenType } from "@user-service/domain/PushToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
-import { Schema } from "effect"
+import { type DateTime, Schema } from "effect"
 import * as Columns from "../Columns.ts"
 
 /** A token as it is stored, without the secret. */
@@ -32,9 +32,6 @@ export const HeldRow = Schema.Struct({
   platform: Platform,
   isActive: Schema.Boolean
 })
-
-/** The columns of a {@link HeldRow}. */
-export const heldColumns = `id, user_id as "userId", token, token_type as "tokenType", platform, is_active as "isActive"`
 
 /** Whether a session lives, and the rows that a registration meets. */
 export const FoundRow = Schema.Struct({
@@ -82,6 +79,14 @@ export interface StoredToken {
   readonly token: DeviceToken
   readonly tokenHash: Uint8Array
   readonly platform: Platform
+}
+
+/** What a registration stores. */
+export interface RegistrationValues {
+  readonly owner: PushTokenOwner
+  readonly token: StoredToken
+  readonly fields: PushTokenFields
+  readonly now: DateTime.Utc
 }
 
 /** A token in its form of another type. */

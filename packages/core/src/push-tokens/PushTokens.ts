@@ -137,11 +137,13 @@ export class PushTokens extends Context.Service<
             Effect.fnUntraced(function* () {
               const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
               const respelling = yield* respell(before, fields)
-              const token = yield* repo.update(userId, tokenId, { ...fields, respelling }, yield* DateTime.now).pipe(
-                Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
-                Storage.onUniqueViolation("push_tokens_token_key", () => new DeviceTokenTaken()),
-                Effect.flatMap(orNotFound)
-              )
+              const token = yield* repo
+                .update({ userId, id: tokenId, fields, respelling, now: yield* DateTime.now })
+                .pipe(
+                  Storage.onUniqueViolation("push_tokens_device_key", () => new DeviceTaken()),
+                  Storage.onUniqueViolation("push_tokens_token_key", () => new DeviceTokenTaken()),
+                  Effect.flatMap(orNotFound)
+                )
               return {
                 result: token,
                 events: yield* liveness(before, Option.getOrElse(respelling, () => before).token, token),

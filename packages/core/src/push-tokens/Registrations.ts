@@ -13,11 +13,21 @@ import type { UserId } from "@user-service/domain/User"
 import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
+import type { StatementChange } from "../changes/ChangesRepo.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import * as Storage from "@user-service/database/Storage"
-import type { HeldToken, PushTokenOwner, PushTokenFields, Respelling, StoredToken } from "./PushTokenRows.ts"
+import type {
+  FoundRow,
+  HeldToken,
+  PushTokenFields,
+  PushTokenOwner,
+  RegisteredRow,
+  RegistrationValues,
+  Respelling
+} from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
+import { RegistrationsRepo } from "./RegistrationsRepo.ts"
 
 /** What an app registers. */
 export interface Registration extends PushTokenFields {
@@ -76,7 +86,7 @@ const formIn = (
   return forms[0] === undefined ? malformed(tokenType ?? defaultType) : Effect.succeed(forms[0])
 }
 
-type Found = HeldToken & { readonly isSameToken: boolean }
+type Found = (typeof FoundRow.Type)["found"][number]
 
 // Others know a token by its text: one that was live here and still is need not be mentioned.
 const eventsOf = (
@@ -109,14 +119,11 @@ export class Registrations extends Context.Service<
       registration: Registration,
       locked: Effect.Effect<ReadonlyArray<UserId>, E>
     ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError | E>
-    /**
-     * The change that most registrations are, in one statement; see `PushTokensRepo.registerStatement`. None where what is
-     * registered is another kind of change for certain.
-     */
+    /** Most registrations as one statement (RegistrationStatement.ts). None if that statement certainly does not apply. */
     readonly fastPath: (
       owner: PushTokenOwner,
       registration: Registration
-    ) => Effect.Effect<Option.Option<ReturnType<PushTokensRepo["Service"]["registerStatement"]>>, DeviceTokenMalformed>
+    ) => Effect.Effect<Option.Option<StatementChange<typeof RegisteredRow.Type>>, DeviceTokenMalformed>
     /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
     readonly respell: (
       token: DeviceToken,
@@ -130,7 +137,8 @@ export class Registrations extends Context.Service<
     Layer.effect(
       Registrations,
       Effect.gen(function* () {
-        const repo = yield* PushTokensRepo
+        const repo = yield* RegistrationsRepo
+        const pushTokens = yield* PushTokensRepo
         const inactive = yield* InactivePushTokens
         const digest = yield* Digest.Digest
         const random = yield* SecureRandom.SecureRandom
@@ -139,33 +147,25 @@ export class Registrations extends Context.Service<
         const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
 
         const evict = (userId: UserId, keep: PushTokenId) =>
-          Effect.map(repo.evict(userId, settings.maxActive, keep), (evicted) => removed(evicted, "evicted"))
+          Effect.map(repo.evict({ userId, maxActive: settings.maxActive, keep }), (evicted) =>
+            removed(evicted, "evicted")
+          )
 
-        const insert = Effect.fnUntraced(function* (
-          owner: PushTokenOwner,
-          stored: StoredToken,
-          fields: PushTokenFields,
-          now: DateTime.Utc
-        ) {
+        const insert = Effect.fnUntraced(function* (values: RegistrationValues) {
           const id = PushTokenId.make(yield* random.uuidV7())
-          const inserted = yield* repo.insert(id, owner, stored, fields, settings.maxActive, now)
+          const inserted = yield* repo.insert({ ...values, id, maxActive: settings.maxActive })
           if (Option.isNone(inserted)) return yield* new TokenHolderUnlocked({ holders: [] })
           return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
         })
 
-        const rebind = Effect.fnUntraced(function* (
-          id: PushTokenId,
-          owner: PushTokenOwner,
-          stored: StoredToken,
-          fields: PushTokenFields,
-          wasLive: boolean,
-          now: DateTime.Utc
-        ) {
+        const rebind = Effect.fnUntraced(function* (existing: HeldToken, values: RegistrationValues) {
+          const { userId } = values.owner
           const row = yield* repo
-            .rebind(id, owner, stored, fields, now)
+            .rebind(existing.id, values)
             .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new TokenHolderUnlocked({ holders: [] })))
-          // One that was live already, as most are that apps register at each start, makes no more of them.
-          return { row, evicted: row.isActive && !wasLive ? yield* evict(owner.userId, id) : [] }
+          // The number of the user's live tokens rises only if this one was not live: apps register at each start.
+          const wasLive = existing.isActive && existing.userId === userId
+          return { row, evicted: row.isActive && !wasLive ? yield* evict(userId, row.id) : [] }
         })
 
         const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: Registration) {
@@ -174,9 +174,16 @@ export class Registrations extends Context.Service<
           const form = formOf(fields.tokenType ?? defaultType, token)
           if (Option.isNone(form) && fields.tokenType !== undefined) return yield* malformed(fields.tokenType)
           if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
-          const stored = { token, tokenHash: yield* hash(token), platform }
-          const id = PushTokenId.make(yield* random.uuidV7())
-          return Option.some(repo.registerStatement(id, owner, stored, fields, settings.maxActive, yield* DateTime.now))
+          return Option.some(
+            repo.registerStatement({
+              id: PushTokenId.make(yield* random.uuidV7()),
+              owner,
+              token: { token, tokenHash: yield* hash(token), platform },
+              fields,
+              maxActive: settings.maxActive,
+              now: yield* DateTime.now
+            })
+          )
         })
 
         const respell = Effect.fnUntraced(function* (token: DeviceToken, type: TokenType) {
@@ -194,8 +201,13 @@ export class Registrations extends Context.Service<
           const { platform, token, ...given } = registration
           const now = yield* DateTime.now
           const hashes = yield* Effect.forEach(spellingsOf(token), hash)
-          const device = { deviceId: given.deviceId ?? null, platform }
-          const { found, isAlive } = yield* repo.held(owner, hashes, device, now)
+          const { found, isAlive } = yield* repo.held({
+            owner,
+            tokenHashes: hashes,
+            platform,
+            deviceId: given.deviceId ?? null,
+            now
+          })
           // It may have ended since it was let in, and what it registers now would fall silent with nothing.
           if (!isAlive) return yield* new TokenInvalid()
           const same = found.filter((row) => row.isSameToken)
@@ -212,12 +224,10 @@ export class Registrations extends Context.Service<
           // The device's row keeps its id, so the rows that held the token elsewhere make room for it.
           const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
           const others = same.filter((row) => row !== existing)
-          yield* Effect.forEach(others, (row) => repo.remove(row.userId, [row.id]), { discard: true })
+          yield* Effect.forEach(others, (row) => pushTokens.remove(row.userId, [row.id]), { discard: true })
           const fields = { ...(same.every((row) => own.includes(row)) ? {} : unnamed), ...given, tokenType: type }
-          const wasLive = existing !== undefined && existing.isActive && own.includes(existing)
-          const { evicted, row } = yield* existing === undefined
-            ? insert(owner, stored, fields, now)
-            : rebind(existing.id, owner, stored, fields, wasLive, now)
+          const values = { owner, token: stored, fields, now }
+          const { evicted, row } = yield* existing === undefined ? insert(values) : rebind(existing, values)
           if (!row.isActive) yield* inactive.trim([owner.userId])
           const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
           return {
@@ -229,5 +239,5 @@ export class Registrations extends Context.Service<
 
         return { register, fastPath, respell, evict }
       })
-    )
+    ).pipe(Layer.provide(RegistrationsRepo.layer))
 }

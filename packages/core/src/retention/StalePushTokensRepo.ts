@@ -2,7 +2,8 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Query, rows } from "../Rows.ts"
-import { heldColumns, type HeldToken, HeldRow, OwnerRow } from "../push-tokens/PushTokenRows.ts"
+import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
+import { HeldRow, type HeldToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
 /** Since when a device was not seen. */
 export interface Unseen {

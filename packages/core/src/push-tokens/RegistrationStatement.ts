@@ -1,0 +1,94 @@
+// The fast path of `PushTokens.register`: most registrations in one statement, where the transaction of `Registrations`
+// takes three round trips (decision 0015). The test "comes in one statement to what it does in a transaction"
+// (test/push-tokens/PushTokens.test.ts) holds both paths equal: the same registrations at random, in two groups of users.
+import type { PushTokenId } from "@user-service/domain/PushToken"
+import { DateTime } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { StatementChange } from "../changes/ChangesRepo.ts"
+import {
+  fieldColumns,
+  heldColumns,
+  isAlive,
+  isTarget,
+  registrationColumns,
+  tokenColumns
+} from "./PushTokenFragments.ts"
+import { type PushTokenFields, RegisteredRow, type RegistrationValues } from "./PushTokenRows.ts"
+
+/** A registration of an active token, and the id of the row if a row is inserted. */
+export interface StatementRegistration extends RegistrationValues {
+  readonly id: PushTokenId
+  readonly fields: Omit<PushTokenFields, "isActive">
+  /** How many active tokens the user may have. */
+  readonly maxActive: number
+}
+
+/**
+ * The registration of a token that this user alone holds and that is live, or of a token that nobody holds for a device
+ * without a token. The change does not apply to other registrations, nor if the session has ended, nor if another
+ * transaction changed the user while this statement waited for the lock.
+ */
+export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
+  const columns = sql.literal(tokenColumns)
+  const held = sql.literal(heldColumns)
+
+  return ({
+    fields,
+    id,
+    maxActive,
+    now,
+    owner,
+    token
+  }: StatementRegistration): StatementChange<typeof RegisteredRow.Type> => {
+    const target = {
+      userId: owner.userId,
+      platform: token.platform,
+      tokenHashes: [token.tokenHash],
+      deviceId: fields.deviceId ?? null
+    }
+    const at = DateTime.toDate(now)
+    return {
+      changed: sql`
+        standing as (
+          select locked.id from locked join users u on u.id = locked.id and u.version + 1 = locked.version
+          where ${isAlive(sql, owner, now)}
+        ), found as (
+          select id, user_id, is_active, token_sha256 = ${token.tokenHash} as is_same_token from push_tokens
+          where ${isTarget(sql, target)}
+        ), known as (
+          update push_tokens set ${sql.update({ ...fieldColumns(fields), ...registrationColumns(owner, token, now) })}
+          where id = (
+            select found.id from found join standing on standing.id = found.user_id
+            where found.is_same_token and found.is_active and (select count(*) from found) = 1
+          ) returning ${columns}
+        ), added as (
+          insert into push_tokens (
+            id, user_id, session_id, token, token_sha256, platform, token_type, device_id, device_name,
+            last_used_at, created_at, updated_at
+          )
+          select ${id}, id, ${owner.sessionId}, ${token.token}, ${token.tokenHash}, ${token.platform},
+            ${fields.tokenType ?? "fcm"}, ${fields.deviceId ?? ""}, ${fields.deviceName ?? ""}, ${at}, ${at}, ${at}
+          from standing where not exists (select from found)
+          on conflict (token_sha256) do nothing returning ${columns}
+        ), evicted as (
+          delete from push_tokens where exists (select from added) and id in (
+            select id from push_tokens where user_id = ${owner.userId} and is_active
+            order by last_used_at desc, id desc offset ${maxActive - 1}
+          ) returning ${held}
+        ), changed as (select *, false as "isNew" from known union all select *, true from added)`,
+      row: RegisteredRow,
+      events: sql`
+        select jsonb_build_object(
+          '_tag', 'PushTokenAdded', 'userId', ${owner.userId}::uuid, 'tokenId', id, 'token', ${token.token}::text,
+          'platform', platform
+        ) from added
+        union all
+        select jsonb_build_object(
+          '_tag', 'PushTokenRemoved', 'userId', "userId", 'tokenId', id, 'token', token, 'platform', platform,
+          'reason', 'evicted'
+        ) from evicted`,
+      action: "push_token.registered",
+      details: sql`jsonb_build_object('tokenId', changed.id)`
+    }
+  }
+}

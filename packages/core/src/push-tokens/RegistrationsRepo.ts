@@ -1,0 +1,131 @@
+import type { Platform, PushToken, PushTokenId } from "@user-service/domain/PushToken"
+import type { UserId } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
+import { SqlClient } from "effect/sql"
+import type { StatementChange } from "../changes/ChangesRepo.ts"
+import { firstRow, onlyRow, type Query, rows } from "../Rows.ts"
+import {
+  fieldColumns,
+  heldColumns,
+  isAlive,
+  isTarget,
+  isToken,
+  registrationColumns,
+  tokenColumns
+} from "./PushTokenFragments.ts"
+import {
+  FoundRow,
+  HeldRow,
+  type HeldToken,
+  InsertedRow,
+  type PushTokenOwner,
+  PushTokenRow,
+  type RegisteredRow,
+  type RegistrationValues,
+  toPushToken
+} from "./PushTokenRows.ts"
+import { makeRegisterStatement, type StatementRegistration } from "./RegistrationStatement.ts"
+
+/** The statements by which a push token is registered. */
+export class RegistrationsRepo extends Context.Service<
+  RegistrationsRepo,
+  {
+    /**
+     * Whether the session is alive; the rows that hold this token in any of its spellings, of whatever users, and the user's
+     * row of this device, or of the device that the token is stored with if `deviceId` is null: none, or several.
+     */
+    readonly held: (registration: {
+      readonly owner: PushTokenOwner
+      readonly tokenHashes: ReadonlyArray<Uint8Array>
+      readonly platform: Platform
+      readonly deviceId: string | null
+      readonly now: DateTime.Utc
+    }) => Query<typeof FoundRow.Type>
+    /**
+     * Deletes the user's longest unused active tokens first, so that the user has `maxActive` at most. None if another
+     * transaction has stored the token since.
+     */
+    readonly insert: (
+      registration: RegistrationValues & { readonly id: PushTokenId; readonly maxActive: number }
+    ) => Query<Option.Option<{ readonly token: PushToken; readonly evicted: ReadonlyArray<HeldToken> }>>
+    /** The fast path, for a token that is active. */
+    readonly registerStatement: (registration: StatementRegistration) => StatementChange<typeof RegisteredRow.Type>
+    /**
+     * Puts the token into an existing row and under this owner and session, as if it had been registered there. Violates
+     * `push_tokens_token_key` if another transaction has stored the token since.
+     */
+    readonly rebind: (id: PushTokenId, registration: RegistrationValues) => Query<PushToken>
+    /** Deletes the user's active tokens beyond `maxActive`, the longest unused first, never `keep`. */
+    readonly evict: (user: {
+      readonly userId: UserId
+      readonly maxActive: number
+      readonly keep: PushTokenId
+    }) => Query<ReadonlyArray<HeldToken>>
+  }
+>()("@user-service/core/push-tokens/RegistrationsRepo") {
+  static readonly layer = Layer.effect(
+    RegistrationsRepo,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const columns = sql.literal(tokenColumns)
+      const held = sql.literal(heldColumns)
+
+      return {
+        held: ({ deviceId, now, owner, platform, tokenHashes }) =>
+          onlyRow(FoundRow)(sql`
+            with found as (
+              select ${held}, ${isToken(sql, tokenHashes)} as "isSameToken" from push_tokens
+              where ${isTarget(sql, { userId: owner.userId, platform, tokenHashes, deviceId })}
+              order by last_used_at desc, id desc
+            )
+            select (select coalesce(jsonb_agg(found), '[]') from found) as found,
+              ${isAlive(sql, owner, now)} as "isAlive"`),
+
+        // The statement that evicts does not see the row that it makes room for.
+        insert: ({ fields, id, maxActive, now, owner, token }) =>
+          Effect.map(
+            firstRow(InsertedRow)(sql`
+              with evicted as (
+                delete from push_tokens where id in (
+                  select id from push_tokens where user_id = ${owner.userId} and is_active
+                  order by last_used_at desc, id desc offset ${fields.isActive === false ? maxActive : maxActive - 1}
+                ) returning ${held}
+              ), inserted as (
+                insert into push_tokens ${sql.insert({
+                  id,
+                  ...registrationColumns(owner, token, now),
+                  token_type: fields.tokenType ?? "fcm",
+                  device_id: fields.deviceId ?? "",
+                  device_name: fields.deviceName ?? "",
+                  is_active: fields.isActive ?? true,
+                  created_at: DateTime.toDate(now)
+                })} on conflict (token_sha256) do nothing returning ${columns}
+              )
+              select inserted.*, (select coalesce(jsonb_agg(evicted), '[]') from evicted) as evicted from inserted`),
+            Option.map(({ evicted, ...row }) => ({ token: toPushToken(row), evicted }))
+          ),
+
+        registerStatement: makeRegisterStatement(sql),
+
+        rebind: (id, { fields, now, owner, token }) =>
+          Effect.map(
+            onlyRow(PushTokenRow)(sql`
+              update push_tokens
+              set ${sql.update({
+                ...fieldColumns({ isActive: true, ...fields }),
+                ...registrationColumns(owner, token, now)
+              })}
+              where id = ${id} returning ${columns}`),
+            toPushToken
+          ),
+
+        evict: ({ keep, maxActive, userId }) =>
+          rows(HeldRow)(sql`
+            delete from push_tokens where id in (
+              select id from push_tokens where user_id = ${userId} and is_active
+              order by id = ${keep} desc, last_used_at desc, id desc offset ${maxActive}
+            ) returning ${held}`)
+      }
+    })
+  )
+}

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, DateTime, Deferred, Effect, Fiber, Layer, Stream } from "effect"
-import { Broker } from "../Broker.ts"
-import type { Outgoing } from "../Message.ts"
+import { Deferred, Effect, Fiber, type Layer, Stream } from "effect"
+import { type Broker } from "../Broker.ts"
 import type { Topology } from "../Topology.ts"
-import { answer, consumer, freshTopology, outgoing, textOf } from "./Fresh.ts"
+import { suite as deadLetters } from "./BrokerDeadLettersSuite.ts"
+import { suite as publishing } from "./BrokerPublishingSuite.ts"
+import { answer, consumer, makeSetUp, textOf } from "./Fresh.ts"
 
 /** What every `Broker` promises. `layerOf` makes one with a topology of the test's own, all on what `shared` has. */
 export const suite = <R, E>(
@@ -11,176 +12,12 @@ export const suite = <R, E>(
   shared: Layer.Layer<R, E>,
   layerOf: (topology: Topology) => Layer.Layer<Broker, never, R>
 ) => {
-  const setUp = Effect.gen(function* () {
-    const fresh = freshTopology()
-    const broker = Context.get(yield* Layer.build(layerOf(fresh.topology)), Broker)
-    const order = (text: string, routingKey = "order.placed") => outgoing(fresh.topic, routingKey, text)
-    const publish = (...messages: ReadonlyArray<Outgoing>) =>
-      Effect.map(broker.publishAll(messages), (outcomes) =>
-        assert.deepStrictEqual(
-          outcomes,
-          messages.map(() => "confirmed" as const)
-        )
-      )
-    return { ...fresh, broker, order, publish }
-  })
+  const setUp = makeSetUp(layerOf)
 
   describe(name, () => {
     it.layer(shared, { excludeTestServices: true })((it) => {
-      describe("publishing", () => {
-        it.effect("a message arrives whole", () =>
-          Effect.gen(function* () {
-            const { broker, orders, publish, topic } = yield* setUp
-            const sent = {
-              exchange: topic,
-              routingKey: "order.placed",
-              body: new Uint8Array([0, 1, 2, 255]),
-              contentType: "application/json",
-              messageId: "0199-1",
-              timestamp: DateTime.makeUnsafe("2026-11-24T10:11:12.345Z"),
-              priority: 5,
-              persistent: true,
-              headers: {
-                "cloudEvents:id": "0199-1",
-                n: 70_000,
-                part: 0.5,
-                yes: true,
-                nothing: null,
-                bytes: new Uint8Array([1, 2]),
-                list: ["a", 1],
-                table: { deep: { er: "b" } }
-              }
-            }
-            yield* publish(sent)
-            const { take } = yield* consumer(broker, orders)
-            const [delivery] = yield* take(1)
-            assert.deepStrictEqual(delivery?.message, {
-              ...sent,
-              timestamp: DateTime.makeUnsafe("2026-11-24T10:11:12Z")
-            })
-            assert.deepStrictEqual([delivery?.redelivered, delivery?.deliveryCount], [false, 0])
-          })
-        )
-
-        it.effect("one with nothing but a body arrives with nothing else", () =>
-          Effect.gen(function* () {
-            const { broker, orders, publish, topic } = yield* setUp
-            const sent = {
-              exchange: topic,
-              routingKey: "order",
-              body: new Uint8Array(),
-              persistent: false,
-              headers: {}
-            }
-            yield* publish(sent)
-            const { take } = yield* consumer(broker, orders)
-            assert.deepStrictEqual((yield* take(1))[0]?.message, sent)
-          })
-        )
-
-        it.effect("messages arrive in the order they were published in, over several batches", () =>
-          Effect.gen(function* () {
-            const { broker, order, orders, publish } = yield* setUp
-            const texts = Array.from({ length: 3000 }, (_, index) => String(index))
-            yield* publish(...texts.slice(0, 2500).map((text) => order(text)))
-            yield* publish(...texts.slice(2500).map((text) => order(text)))
-            const { take } = yield* consumer(broker, orders, 5000)
-            assert.deepStrictEqual((yield* take(3000)).map(textOf), texts)
-          })
-        )
-
-        it.effect("a topic goes by the words of the key, and a queue bound twice over gets a message once", () =>
-          Effect.gen(function* () {
-            const { broker, order, orders, publish } = yield* setUp
-            const keys = [
-              "order",
-              "order.placed",
-              "cart.placed",
-              "placed",
-              "orders.x",
-              "a.b.placed",
-              "order.a.b",
-              "order.end"
-            ]
-            yield* publish(...keys.map((key) => order(key, key)))
-            const { take } = yield* consumer(broker, orders)
-            assert.deepStrictEqual((yield* take(5)).map(textOf), [
-              "order",
-              "order.placed",
-              "cart.placed",
-              "order.a.b",
-              "order.end"
-            ])
-          })
-        )
-
-        it.effect("a direct exchange goes by the very key, and the nameless one by the queue's name", () =>
-          Effect.gen(function* () {
-            const { broker, direct, mail, publish } = yield* setUp
-            yield* publish(
-              outgoing(direct, "mail", "1"),
-              outgoing(direct, "mail.x", "2"),
-              outgoing("", mail, "3"),
-              outgoing(direct, "#", "4"),
-              outgoing(direct, "mail", "5")
-            )
-            const { take } = yield* consumer(broker, mail)
-            assert.deepStrictEqual((yield* take(3)).map(textOf), ["1", "3", "5"])
-          })
-        )
-
-        it.effect("what nobody is bound for is confirmed and dropped, and reported where it is mandatory", () =>
-          Effect.gen(function* () {
-            const { broker, direct, order } = yield* setUp
-            const nowhere = outgoing(direct, "nobody", "a")
-            assert.deepStrictEqual(
-              yield* broker.publishAll([
-                nowhere,
-                { ...nowhere, mandatory: true },
-                { ...order("b"), mandatory: true },
-                { ...nowhere, mandatory: true },
-                nowhere
-              ]),
-              ["confirmed", "unroutable", "confirmed", "unroutable", "confirmed"]
-            )
-          })
-        )
-
-        it.effect("nothing to publish is no work", () =>
-          Effect.gen(function* () {
-            const { broker } = yield* setUp
-            assert.deepStrictEqual(yield* broker.publishAll([]), [])
-          })
-        )
-
-        it.effect("what goes to an exchange that is not there is not confirmed, and holds up nothing after it", () =>
-          Effect.gen(function* () {
-            const { broker, order, orders, publish } = yield* setUp
-            const [outcome] = yield* broker.publishAll([outgoing("missing", "a", "lost")])
-            assert.strictEqual(outcome, "unconfirmed")
-            yield* publish(order("next"))
-            const { take } = yield* consumer(broker, orders)
-            assert.deepStrictEqual((yield* take(1)).map(textOf), ["next"])
-          })
-        )
-
-        it.effect("many publish at once, each with its own answers", () =>
-          Effect.gen(function* () {
-            const { broker, direct, order, orders } = yield* setUp
-            const batches = Array.from({ length: 20 }, (_, index) => [
-              order(String(index)),
-              { ...outgoing(direct, "nobody", String(index)), mandatory: true }
-            ])
-            const outcomes = yield* Effect.forEach(batches, broker.publishAll, { concurrency: "unbounded" })
-            assert.isTrue(outcomes.every(([one, two]) => one === "confirmed" && two === "unroutable"))
-            const { take } = yield* consumer(broker, orders)
-            assert.deepStrictEqual(
-              new Set((yield* take(20)).map(textOf)),
-              new Set(batches.map((_, index) => String(index)))
-            )
-          })
-        )
-      })
+      publishing(it, setUp)
+      deadLetters(it, setUp)
 
       describe("consuming", () => {
         it.effect("a chunk is all that has come, so that it is one batch", () =>
@@ -313,80 +150,6 @@ export const suite = <R, E>(
             assert.deepStrictEqual((yield* second.take(1)).map(textOf), ["4"])
             const { take } = yield* consumer(broker, dead)
             assert.deepStrictEqual((yield* take(2)).map(textOf).toSorted(), ["1", "3"])
-          })
-        )
-      })
-
-      describe("dead letters", () => {
-        it.effect("what is rejected is a dead letter that says where it died, and is otherwise as it was", () =>
-          Effect.gen(function* () {
-            const { broker, dead, order, orders, publish, topic } = yield* setUp
-            const sent = { ...order("1"), headers: { "x-own": "a" }, priority: 3 }
-            yield* publish(sent)
-            const { take } = yield* consumer(broker, orders)
-            yield* answer((yield* take(1))[0], "reject")
-            const [letter] = yield* (yield* consumer(broker, dead)).take(1)
-            const { headers = {}, ...rest } = letter?.message ?? {}
-            assert.deepStrictEqual({ ...rest, headers: sent.headers }, { ...sent, exchange: dead })
-            const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : []
-            assert.deepInclude(headers, {
-              "x-own": "a",
-              "x-first-death-exchange": topic,
-              "x-first-death-queue": orders,
-              "x-first-death-reason": "rejected"
-            })
-            assert.deepInclude(death, {
-              count: 1,
-              reason: "rejected",
-              queue: orders,
-              exchange: topic,
-              "routing-keys": ["order.placed"]
-            })
-          })
-        )
-
-        it.effect("what comes back once too often is a dead letter", () =>
-          Effect.gen(function* () {
-            const { broker, dead, order, orders, publish } = yield* setUp
-            yield* publish(order("1"), order("2"))
-            const { take } = yield* consumer(broker, orders, 1)
-            for (const count of [0, 1, 2]) {
-              const [delivery] = yield* take(1)
-              assert.deepStrictEqual(delivery && [textOf(delivery), delivery.deliveryCount], ["1", count])
-              yield* answer(delivery, "requeue")
-            }
-            assert.deepStrictEqual((yield* take(1)).map(textOf), ["2"])
-            const [letter] = yield* (yield* consumer(broker, dead)).take(1)
-            assert.strictEqual(letter && textOf(letter), "1")
-            assert.strictEqual(letter?.message.headers["x-first-death-reason"], "delivery_limit")
-          })
-        )
-
-        it.effect("consumers that go count too, so what kills each of them dies at last", () =>
-          Effect.gen(function* () {
-            const { broker, dead, order, orders, publish } = yield* setUp
-            yield* publish(order("1"))
-            for (const count of [0, 1, 2]) {
-              const { close, take } = yield* consumer(broker, orders)
-              assert.deepStrictEqual(
-                (yield* take(1)).map((delivery) => delivery.deliveryCount),
-                [count]
-              )
-              yield* close
-            }
-            assert.deepStrictEqual((yield* (yield* consumer(broker, dead)).take(1)).map(textOf), ["1"])
-          })
-        )
-
-        it.effect("where a queue has no dead letters, what is rejected is gone", () =>
-          Effect.gen(function* () {
-            const { broker, direct, mail, publish } = yield* setUp
-            yield* publish(outgoing(direct, "mail", "1"), outgoing(direct, "mail", "2"))
-            const first = yield* consumer(broker, mail)
-            yield* answer((yield* first.take(1))[0], "reject")
-            yield* first.close
-            const second = yield* consumer(broker, mail)
-            assert.deepStrictEqual((yield* second.take(1)).map(textOf), ["2"])
           })
         )
       })

@@ -1,6 +1,7 @@
-import { Effect, Exit, Schedule, Scope, Stream } from "effect"
+import { assert } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Schedule, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
-import type { Broker } from "../Broker.ts"
+import { Broker } from "../Broker.ts"
 import type { Delivery } from "../Delivery.ts"
 import type { Outgoing } from "../Message.ts"
 import type { Topology } from "../Topology.ts"
@@ -89,3 +90,21 @@ export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effec
       orElse: () => Effect.die("It did not come to be in twenty seconds")
     })
   )
+
+/** A broker with a topology of its own, and how a test publishes its orders. */
+export const makeSetUp = <R>(layerOf: (topology: Topology) => Layer.Layer<Broker, never, R>) =>
+  Effect.gen(function* () {
+    const fresh = freshTopology()
+    const broker = Context.get(yield* Layer.build(layerOf(fresh.topology)), Broker)
+    const order = (text: string, routingKey = "order.placed") => outgoing(fresh.topic, routingKey, text)
+    const publish = (...messages: ReadonlyArray<Outgoing>) =>
+      Effect.map(broker.publishAll(messages), (outcomes) =>
+        assert.deepStrictEqual(
+          outcomes,
+          messages.map(() => "confirmed" as const)
+        )
+      )
+    return { ...fresh, broker, order, publish }
+  })
+
+export type SetUp<R> = ReturnType<typeof makeSetUp<R>>

@@ -4,49 +4,14 @@ import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Res
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { onUniqueViolation, Storage } from "../Storage.ts"
+import { rolledBack, createTable, insert, exists, counted, failingFirst } from "./Names.ts"
 import { raise } from "./Raise.ts"
+import { suite as pipeline } from "./StoragePipelineSuite.ts"
 
 /** What the server refuses now and may do later: lost connection, timeouts, shutdown and start, no room, only reads. */
 const passing = ["08006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "53200", "25006"]
-/** What it rolled back so that another could go on. */
-const rolledBack = ["40001", "40P01"]
 /** What is refused every time. */
 const lasting = ["22P02", "23502", "23503", "23514", "23505", "25P02", "28000", "42501", "42601"]
-
-const createTable = Layer.effectDiscard(
-  SqlClient.SqlClient.use((sql) => sql`create table names (name text constraint names_name_key primary key)`)
-)
-
-const insert = (name: string) => SqlClient.SqlClient.use((sql) => sql`insert into names values (${name})`)
-
-const exists = (name: string) =>
-  Effect.map(
-    SqlClient.SqlClient.use((sql) => sql`select 1 from names where name = ${name}`),
-    (rows) => rows.length === 1
-  )
-
-/** An effect and how often it was run. */
-const counted = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
-  const runs = yield* Ref.make(0)
-  return {
-    effect: Effect.andThen(
-      Ref.update(runs, (n) => n + 1),
-      effect
-    ),
-    runs: Ref.get(runs)
-  }
-})
-
-/** Fails with each of the SQLSTATEs in turn, and then succeeds. */
-const failingFirst = Effect.fnUntraced(function* (sqlStates: ReadonlyArray<string>) {
-  const left = yield* Ref.make(sqlStates)
-  return yield* counted(
-    Effect.flatMap(
-      Ref.getAndUpdate(left, (sqlStates) => sqlStates.slice(1)),
-      ([sqlState]) => (sqlState === undefined ? Effect.succeed("done") : Effect.as(raise(sqlState), "never"))
-    )
-  )
-})
 
 const unavailable = Exit.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
 
@@ -211,65 +176,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a statement sent ahead is done before the next one, and can be asked for its answer", () =>
-        Effect.gen(function* () {
-          const sql = yield* SqlClient.SqlClient
-          const storage = yield* Storage
-          const [first, last] = [randomUUID(), randomUUID()]
-          const [seen, answer] = yield* storage.transaction(
-            Effect.gen(function* () {
-              const answer = yield* storage.pipeline(sql`insert into names values (${first}) returning name`)
-              const seen = yield* exists(first)
-              yield* Effect.asVoid(storage.pipeline(insert(last)))
-              return [seen, yield* answer]
-            })
-          )
-          assert.isTrue(seen)
-          assert.deepStrictEqual(answer, [{ name: first }])
-          assert.isTrue(yield* exists(last))
-        })
-      )
-
-      it.effect("one sent ahead that fails takes the transaction with it, as the first and as the last", () =>
-        Effect.gen(function* () {
-          const storage = yield* Storage
-          const taken = randomUUID()
-          yield* insert(taken)
-          for (const before of [true, false]) {
-            const name = randomUUID()
-            const ahead = Effect.asVoid(storage.pipeline(insert(taken)))
-            const exit = yield* Effect.exit(
-              storage.transaction(before ? Effect.andThen(ahead, insert(name)) : Effect.andThen(insert(name), ahead))
-            )
-            assert(Exit.isFailure(exit))
-            const defect = Result.getOrUndefined(Cause.findDefect(exit.cause))
-            assert(SqlError.isSqlError(defect))
-            assert.strictEqual(defect.reason._tag, "UniqueViolation")
-            assert.isFalse(yield* exists(name))
-          }
-        })
-      )
-
-      it.effect("one sent ahead that fails does not hide for what else the transaction failed", () =>
-        Effect.gen(function* () {
-          const storage = yield* Storage
-          const taken = randomUUID()
-          yield* insert(taken)
-          const ahead = Effect.ignore(storage.pipeline(insert(taken)))
-          assert.strictEqual(yield* Effect.flip(storage.transaction(Effect.andThen(ahead, Effect.fail("no")))), "no")
-        })
-      )
-
-      it.effect("one sent ahead that was rolled back for another's sake begins the transaction again", () =>
-        Effect.gen(function* () {
-          const storage = yield* Storage
-          const name = randomUUID()
-          const { effect, runs } = yield* failingFirst(rolledBack)
-          yield* storage.transaction(Effect.andThen(insert(name), Effect.asVoid(storage.pipeline(effect))))
-          assert.strictEqual(yield* runs, rolledBack.length + 1)
-          assert.isTrue(yield* exists(name))
-        })
-      )
+      pipeline(it)
 
       it.effect("a transaction that is interrupted has rolled back once its end is known", () =>
         Effect.gen(function* () {

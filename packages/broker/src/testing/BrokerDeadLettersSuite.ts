@@ -1,0 +1,79 @@
+import { assert, describe, type Vitest } from "@effect/vitest"
+import { Effect } from "effect"
+import { answer, consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
+
+/** What every `Broker` does with dead letters. */
+export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
+  describe("dead letters", () => {
+    it.effect("what is rejected is a dead letter that says where it died, and is otherwise as it was", () =>
+      Effect.gen(function* () {
+        const { broker, dead, order, orders, publish, topic } = yield* setUp
+        const sent = { ...order("1"), headers: { "x-own": "a" }, priority: 3 }
+        yield* publish(sent)
+        const { take } = yield* consumer(broker, orders)
+        yield* answer((yield* take(1))[0], "reject")
+        const [letter] = yield* (yield* consumer(broker, dead)).take(1)
+        const { headers = {}, ...rest } = letter?.message ?? {}
+        assert.deepStrictEqual({ ...rest, headers: sent.headers }, { ...sent, exchange: dead })
+        const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : []
+        assert.deepInclude(headers, {
+          "x-own": "a",
+          "x-first-death-exchange": topic,
+          "x-first-death-queue": orders,
+          "x-first-death-reason": "rejected"
+        })
+        assert.deepInclude(death, {
+          count: 1,
+          reason: "rejected",
+          queue: orders,
+          exchange: topic,
+          "routing-keys": ["order.placed"]
+        })
+      })
+    )
+
+    it.effect("what comes back once too often is a dead letter", () =>
+      Effect.gen(function* () {
+        const { broker, dead, order, orders, publish } = yield* setUp
+        yield* publish(order("1"), order("2"))
+        const { take } = yield* consumer(broker, orders, 1)
+        for (const count of [0, 1, 2]) {
+          const [delivery] = yield* take(1)
+          assert.deepStrictEqual(delivery && [textOf(delivery), delivery.deliveryCount], ["1", count])
+          yield* answer(delivery, "requeue")
+        }
+        assert.deepStrictEqual((yield* take(1)).map(textOf), ["2"])
+        const [letter] = yield* (yield* consumer(broker, dead)).take(1)
+        assert.strictEqual(letter && textOf(letter), "1")
+        assert.strictEqual(letter?.message.headers["x-first-death-reason"], "delivery_limit")
+      })
+    )
+
+    it.effect("consumers that go count too, so what kills each of them dies at last", () =>
+      Effect.gen(function* () {
+        const { broker, dead, order, orders, publish } = yield* setUp
+        yield* publish(order("1"))
+        for (const count of [0, 1, 2]) {
+          const { close, take } = yield* consumer(broker, orders)
+          assert.deepStrictEqual(
+            (yield* take(1)).map((delivery) => delivery.deliveryCount),
+            [count]
+          )
+          yield* close
+        }
+        assert.deepStrictEqual((yield* (yield* consumer(broker, dead)).take(1)).map(textOf), ["1"])
+      })
+    )
+
+    it.effect("where a queue has no dead letters, what is rejected is gone", () =>
+      Effect.gen(function* () {
+        const { broker, direct, mail, publish } = yield* setUp
+        yield* publish(outgoing(direct, "mail", "1"), outgoing(direct, "mail", "2"))
+        const first = yield* consumer(broker, mail)
+        yield* answer((yield* first.take(1))[0], "reject")
+        yield* first.close
+        const second = yield* consumer(broker, mail)
+        assert.deepStrictEqual((yield* second.take(1)).map(textOf), ["2"])
+      })
+    )
+  })

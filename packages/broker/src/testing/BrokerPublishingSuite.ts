@@ -1,0 +1,160 @@
+import { assert, describe, type Vitest } from "@effect/vitest"
+import { DateTime, Effect } from "effect"
+import { consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
+
+/** What every `Broker` promises to publishers. */
+export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
+  describe("publishing", () => {
+    it.effect("a message arrives whole", () =>
+      Effect.gen(function* () {
+        const { broker, orders, publish, topic } = yield* setUp
+        const sent = {
+          exchange: topic,
+          routingKey: "order.placed",
+          body: new Uint8Array([0, 1, 2, 255]),
+          contentType: "application/json",
+          messageId: "0199-1",
+          timestamp: DateTime.makeUnsafe("2026-11-24T10:11:12.345Z"),
+          priority: 5,
+          persistent: true,
+          headers: {
+            "cloudEvents:id": "0199-1",
+            n: 70_000,
+            part: 0.5,
+            yes: true,
+            nothing: null,
+            bytes: new Uint8Array([1, 2]),
+            list: ["a", 1],
+            table: { deep: { er: "b" } }
+          }
+        }
+        yield* publish(sent)
+        const { take } = yield* consumer(broker, orders)
+        const [delivery] = yield* take(1)
+        assert.deepStrictEqual(delivery?.message, {
+          ...sent,
+          timestamp: DateTime.makeUnsafe("2026-11-24T10:11:12Z")
+        })
+        assert.deepStrictEqual([delivery?.redelivered, delivery?.deliveryCount], [false, 0])
+      })
+    )
+
+    it.effect("one with nothing but a body arrives with nothing else", () =>
+      Effect.gen(function* () {
+        const { broker, orders, publish, topic } = yield* setUp
+        const sent = {
+          exchange: topic,
+          routingKey: "order",
+          body: new Uint8Array(),
+          persistent: false,
+          headers: {}
+        }
+        yield* publish(sent)
+        const { take } = yield* consumer(broker, orders)
+        assert.deepStrictEqual((yield* take(1))[0]?.message, sent)
+      })
+    )
+
+    it.effect("messages arrive in the order they were published in, over several batches", () =>
+      Effect.gen(function* () {
+        const { broker, order, orders, publish } = yield* setUp
+        const texts = Array.from({ length: 3000 }, (_, index) => String(index))
+        yield* publish(...texts.slice(0, 2500).map((text) => order(text)))
+        yield* publish(...texts.slice(2500).map((text) => order(text)))
+        const { take } = yield* consumer(broker, orders, 5000)
+        assert.deepStrictEqual((yield* take(3000)).map(textOf), texts)
+      })
+    )
+
+    it.effect("a topic goes by the words of the key, and a queue bound twice over gets a message once", () =>
+      Effect.gen(function* () {
+        const { broker, order, orders, publish } = yield* setUp
+        const keys = [
+          "order",
+          "order.placed",
+          "cart.placed",
+          "placed",
+          "orders.x",
+          "a.b.placed",
+          "order.a.b",
+          "order.end"
+        ]
+        yield* publish(...keys.map((key) => order(key, key)))
+        const { take } = yield* consumer(broker, orders)
+        assert.deepStrictEqual((yield* take(5)).map(textOf), [
+          "order",
+          "order.placed",
+          "cart.placed",
+          "order.a.b",
+          "order.end"
+        ])
+      })
+    )
+
+    it.effect("a direct exchange goes by the very key, and the nameless one by the queue's name", () =>
+      Effect.gen(function* () {
+        const { broker, direct, mail, publish } = yield* setUp
+        yield* publish(
+          outgoing(direct, "mail", "1"),
+          outgoing(direct, "mail.x", "2"),
+          outgoing("", mail, "3"),
+          outgoing(direct, "#", "4"),
+          outgoing(direct, "mail", "5")
+        )
+        const { take } = yield* consumer(broker, mail)
+        assert.deepStrictEqual((yield* take(3)).map(textOf), ["1", "3", "5"])
+      })
+    )
+
+    it.effect("what nobody is bound for is confirmed and dropped, and reported where it is mandatory", () =>
+      Effect.gen(function* () {
+        const { broker, direct, order } = yield* setUp
+        const nowhere = outgoing(direct, "nobody", "a")
+        assert.deepStrictEqual(
+          yield* broker.publishAll([
+            nowhere,
+            { ...nowhere, mandatory: true },
+            { ...order("b"), mandatory: true },
+            { ...nowhere, mandatory: true },
+            nowhere
+          ]),
+          ["confirmed", "unroutable", "confirmed", "unroutable", "confirmed"]
+        )
+      })
+    )
+
+    it.effect("nothing to publish is no work", () =>
+      Effect.gen(function* () {
+        const { broker } = yield* setUp
+        assert.deepStrictEqual(yield* broker.publishAll([]), [])
+      })
+    )
+
+    it.effect("what goes to an exchange that is not there is not confirmed, and holds up nothing after it", () =>
+      Effect.gen(function* () {
+        const { broker, order, orders, publish } = yield* setUp
+        const [outcome] = yield* broker.publishAll([outgoing("missing", "a", "lost")])
+        assert.strictEqual(outcome, "unconfirmed")
+        yield* publish(order("next"))
+        const { take } = yield* consumer(broker, orders)
+        assert.deepStrictEqual((yield* take(1)).map(textOf), ["next"])
+      })
+    )
+
+    it.effect("many publish at once, each with its own answers", () =>
+      Effect.gen(function* () {
+        const { broker, direct, order, orders } = yield* setUp
+        const batches = Array.from({ length: 20 }, (_, index) => [
+          order(String(index)),
+          { ...outgoing(direct, "nobody", String(index)), mandatory: true }
+        ])
+        const outcomes = yield* Effect.forEach(batches, broker.publishAll, { concurrency: "unbounded" })
+        assert.isTrue(outcomes.every(([one, two]) => one === "confirmed" && two === "unroutable"))
+        const { take } = yield* consumer(broker, orders)
+        assert.deepStrictEqual(
+          new Set((yield* take(20)).map(textOf)),
+          new Set(batches.map((_, index) => String(index)))
+        )
+      })
+    )
+  })

@@ -231,13 +231,13 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               [{ userId, action: "account.logged_in" }]
             )
           ]
-        } satisfies OperationsOf<Omit<ChangesRepo["Service"], "inOneStatement">>)
+        } satisfies OperationsOf<Omit<ChangesRepo["Service"], "changeByStatement">>)
       })
     )
 
     it.effect("of profiles and preferences", () =>
       Effect.gen(function* () {
-        const { inOneStatement } = yield* ChangesRepo
+        const { changeByStatement } = yield* ChangesRepo
         const profiles = yield* ProfilesRepo
         yield* assertIndexed({
           find: [profiles.find(userId)],
@@ -246,11 +246,12 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         } satisfies OperationsOf<Omit<ProfilesRepo["Service"], "findMany">>)
         yield* assertIndexed({ findMany: [profiles.findMany([userId, UserId.make(idOf(779))])] }, { batch: true })
         const preferences = yield* PreferencesRepo
+        const update = { userId, patch: { emailEnabled: false }, now }
         yield* assertIndexed({
           find: [preferences.find(userId)],
           updateStatement: [
-            inOneStatement(userId, preferences.updateStatement(userId, { emailEnabled: false }, "any", now)),
-            inOneStatement(userId, preferences.updateStatement(userId, { emailEnabled: false }, [1, 2], now))
+            changeByStatement(userId, preferences.updateStatement({ ...update, expected: "any" })),
+            changeByStatement(userId, preferences.updateStatement({ ...update, expected: [1, 2] }))
           ]
         } satisfies OperationsOf<PreferencesRepo["Service"]>)
       })
@@ -300,7 +301,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
 
     it.effect("of push tokens", () =>
       Effect.gen(function* () {
-        const { inOneStatement } = yield* ChangesRepo
+        const { changeByStatement } = yield* ChangesRepo
         const repo = yield* PushTokensRepo
         const owner = { userId, sessionId }
         const token = {
@@ -335,8 +336,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           ],
           insert: [registrations.insert({ ...statement, id: PushTokenId.make(randomUUID()), fields: {} })],
           registerStatement: [
-            inOneStatement(userId, registrations.registerStatement({ ...statement, fields: {} })),
-            inOneStatement(
+            changeByStatement(userId, registrations.registerStatement({ ...statement, fields: {} })),
+            changeByStatement(
               userId,
               registrations.registerStatement({ ...statement, id: tokenId, fields: { deviceId: "device" } })
             )

@@ -70,8 +70,8 @@ export class Logins extends Context.Service<
       // Opens the session only if the password that was checked still is the account's.
       const open = (userId: UserId, checkedHash: string, deviceName: string, renewed: Option.Option<string>) =>
         changes.change(
-          [userId],
-          Effect.fnUntraced(function* () {
+          userId,
+          Effect.gen(function* () {
             const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
             if (!stands) return yield* new CredentialsChanged()
             if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)

@@ -57,18 +57,18 @@ export class NewAccounts extends Context.Service<
 
       const open = (account: NewAccount, passwordHash: string) =>
         retryLockingHolder((holders) =>
-          changes.create(
+          changes.changeLocking(
             holders,
-            Effect.fnUntraced(function* (locked) {
+            Effect.gen(function* () {
               const { event, id, session } = yield* create(account, passwordHash)
               const registered = Option.isNone(account.pushToken)
                 ? []
                 : (yield* registrations
-                    .register(
-                      { userId: id, sessionId: session.id },
-                      { token: account.pushToken.value, platform: "web" },
-                      Effect.map(locked, (users) => [id, ...users.map((user) => user.id)])
-                    )
+                    .register({
+                      owner: { userId: id, sessionId: session.id },
+                      registration: { token: account.pushToken.value, platform: "web" },
+                      locked: [id, ...holders]
+                    })
                     .pipe(
                       Effect.catchTags({
                         TokenInvalid: () => Effect.die("A session just opened has ended"),

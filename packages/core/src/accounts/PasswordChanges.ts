@@ -64,8 +64,8 @@ export class PasswordChanges extends Context.Service<
       // Holds only for the hash that was checked.
       const replace = (current: RequestingSession, from: string, to: string) =>
         changes.change(
-          [current.userId],
-          Effect.fnUntraced(function* () {
+          current.userId,
+          Effect.gen(function* () {
             const { sessionId, userId } = current
             const replaced = yield* repo.replacePassword(userId, from, to)
             if (!replaced) return yield* new CredentialsChanged()

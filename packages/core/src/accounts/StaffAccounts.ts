@@ -29,9 +29,9 @@ export class StaffAccounts extends Context.Service<
         if (problem === "not_own_email") return yield* new UsernameNotAllowed({ problem })
         yield* newUsers.judgePassword(user)
         const passwordHash = yield* passwords.hash(user.password)
-        return yield* changes.create(
+        return yield* changes.changeLocking(
           [],
-          Effect.fnUntraced(function* () {
+          Effect.gen(function* () {
             const event = yield* newUsers.insert(user, passwordHash, true)
             const { userId } = event
             return { result: userId, events: [event], audit: [{ userId, action: "user.staff_created" }] }

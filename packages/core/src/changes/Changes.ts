@@ -1,53 +1,54 @@
-import type { Invalidation } from "@user-service/cache/Cache"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserNotFound, type UserId } from "@user-service/domain/User"
 import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import * as Storage from "@user-service/database/Storage"
-import { type Array, Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
 import { type AuditEntry, ChangesRepo, type LockedUser, type StatementChange } from "./ChangesRepo.ts"
 import { Invalidations } from "../cached/Invalidations.ts"
 import { OutboxSignal } from "./OutboxSignal.ts"
 
-/** What a transaction did: what its caller gets, what others are told, and what is kept on record. */
+/** The outcome of a change: the result of its caller, the events for others, and the entries of the audit log. */
 export interface Change<A> {
   readonly result: A
   readonly events: ReadonlyArray<DomainEvent>
   readonly audit: ReadonlyArray<AuditEntry>
 }
 
-/** The users whose rows the transaction holds: waits for the locks. A statement needs not wait, it comes after them anyway. */
-export type Locked<E = never> = Effect.Effect<ReadonlyArray<LockedUser>, E | SqlError.SqlError>
+/** What a transaction of {@link Changes} writes. */
+interface Written<A> {
+  readonly locked: ReadonlyArray<LockedUser>
+  readonly change: Change<A>
+}
 
 /**
- * Every change to a user, as one transaction: their row is locked first, then the change is made, then its events and
- * audit entries are written and the user's version rises. Once it is committed the cached copies go and the relay is
- * woken. Changes to one user thus happen one after the other, and their events in that order.
+ * Every change to a user, as one transaction: the user's row is locked first, then the change is made, then its events and
+ * audit entries are written and the user's version rises. After the commit the cached copies are invalidated and the relay
+ * is woken. So changes to one user happen one after the other, and their events have that order.
  */
 export class Changes extends Context.Service<
   Changes,
   {
-    /**
-     * Runs `change` holding the locks of `userIds`, in id order, so that two changes never wait for each other.
-     * `UserNotFound` when the first of them does not exist; others that are gone are left out of the locked ones.
-     */
+    /** Runs `body` with the lock of the user. `UserNotFound` if there is no such user, whatever `body` results in. */
     readonly change: <A, E, R>(
-      userIds: Array.NonEmptyReadonlyArray<UserId>,
-      change: (locked: Locked<UserNotFound>) => Effect.Effect<Change<A>, E, R>
+      userId: UserId,
+      body: Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
-    /** Runs a `change` that makes a user; `others` are locked as in `change`. */
-    readonly create: <A, E, R>(
-      others: ReadonlyArray<UserId>,
-      change: (locked: Locked) => Effect.Effect<Change<A>, E, R>
+    /**
+     * Runs `body` with the locks of those users that exist, taken in id order, so that two changes never wait for each other.
+     * For changes to several users, and for those that create one.
+     */
+    readonly changeLocking: <A, E, R>(
+      userIds: ReadonlyArray<UserId>,
+      body: Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
-     * Makes a change that ends no session in one statement, with the same promises: for what is changed often, as it costs
-     * half. None where it did not apply. `stale` are the copies it makes stale besides the user's own.
+     * Makes a change that ends no session in one statement, with the same promises: for frequent changes, at half the cost
+     * (decision 0015). None if the change did not apply.
      */
-    readonly inOneStatement: <A>(
+    readonly changeByStatement: <A>(
       userId: UserId,
-      change: StatementChange<A>,
-      stale: (changed: A) => ReadonlyArray<Invalidation>
+      change: StatementChange<A>
     ) => Effect.Effect<Option.Option<A>, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/changes/Changes") {
@@ -59,53 +60,49 @@ export class Changes extends Context.Service<
       const invalidations = yield* Invalidations
       const outbox = yield* OutboxSignal
 
-      const run = <A, E, R, F>(
-        userIds: ReadonlyArray<UserId>,
-        check: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<ReadonlyArray<LockedUser>, F>,
-        body: (locked: Locked<F>) => Effect.Effect<Change<A>, E, R>
-      ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
-        Effect.suspend(() => {
-          let written: { readonly locked: ReadonlyArray<LockedUser>; readonly change: Change<A> } | undefined
-          return storage
-            .transaction(
-              Effect.gen(function* () {
-                written = undefined
-                const locking = Effect.flatMap(yield* storage.pipeline(repo.lock(userIds)), check)
-                const exit = yield* Effect.exit(body(locking))
-                // Without the locks it does not matter what the change came to.
-                const locked = yield* locking
-                const change = yield* exit
-                written = { locked, change }
-                yield* repo.record(locked, change.events, change.audit)
-                return change.result
-              })
-            )
-            .pipe(
-              // Also when the commit failed or was cut short, for it may have happened all the same; an invalidation too many
-              // costs one read.
-              Effect.onExit(() => (written === undefined ? Effect.void : settle(written.locked, written.change.events)))
-            )
-        })
+      // The lock is sent ahead of the first statement of `body`. The server executes that statement after the lock.
+      const make = Effect.fnUntraced(function* <A, E, R, F>({ body, check, userIds }: Steps<A, E, R, F>) {
+        const locking = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
+        const exit = yield* Effect.exit(body)
+        // Without the locks the result of the body is void.
+        const locked = yield* Effect.flatMap(locking, check)
+        return { locked, change: yield* exit }
+      })
+
+      const record = ({ change, locked }: Written<unknown>) => repo.record(locked, change.events, change.audit)
+
+      const settle = ({ change, locked }: Written<unknown>) =>
+        Effect.andThen(invalidations.apply(locked, change.events), signal(change.events.length > 0))
 
       const signal = (hasEvents: boolean) => (hasEvents ? outbox.send : Effect.void)
 
-      const settle = (locked: ReadonlyArray<LockedUser>, events: ReadonlyArray<DomainEvent>) =>
-        Effect.andThen(invalidations.apply(locked, events), signal(events.length > 0))
+      const run = <A, E, R, F>(
+        steps: Steps<A, E, R, F>
+      ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
+        Effect.suspend(() => {
+          let written: Written<A> | undefined
+          const transaction = Effect.gen(function* () {
+            written = undefined
+            const made = yield* make(steps)
+            written = made
+            yield* record(made)
+            return made.change.result
+          })
+          // Settles also if the commit failed or was interrupted, as the server may have committed. An invalidation without
+          // need costs one read.
+          return Effect.onExit(storage.transaction(transaction), () =>
+            written === undefined ? Effect.void : settle(written)
+          )
+        })
 
       return {
-        change: (userIds, change) =>
-          run(
-            userIds,
-            (locked) =>
-              locked.some((user) => user.id === userIds[0]) ? Effect.succeed(locked) : Effect.fail(new UserNotFound()),
-            change
-          ),
-        create: (others, change) => run(others, Effect.succeed, change),
-        inOneStatement: (userId, change, stale) =>
+        change: (userId, body) => run({ userIds: [userId], body, check: requireLocked }),
+        changeLocking: (userIds, body) => run({ userIds, body, check: Effect.succeed }),
+        changeByStatement: (userId, change) =>
           storage
-            .lockingWrite(repo.inOneStatement(userId, change), ({ changed, hasEvents, user }) =>
+            .lockingWrite(repo.changeByStatement(userId, change), ({ changed, hasEvents, user }) =>
               Option.isSome(changed)
-                ? Effect.andThen(invalidations.touch([user], stale(changed.value)), signal(hasEvents))
+                ? Effect.andThen(invalidations.touch([user], change.stale(changed.value)), signal(hasEvents))
                 : Effect.void
             )
             .pipe(Effect.map(({ changed }) => changed))
@@ -113,3 +110,14 @@ export class Changes extends Context.Service<
     })
   )
 }
+
+interface Steps<A, E, R, F> {
+  readonly userIds: ReadonlyArray<UserId>
+  readonly body: Effect.Effect<Change<A>, E, R>
+  readonly check: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<ReadonlyArray<LockedUser>, F>
+}
+
+const lockNobody: Effect.Effect<ReadonlyArray<LockedUser>> = Effect.succeed([])
+
+const requireLocked = (locked: ReadonlyArray<LockedUser>) =>
+  locked.length === 0 ? Effect.fail(new UserNotFound()) : Effect.succeed(locked)

@@ -1,3 +1,4 @@
+import type { Invalidation } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
@@ -23,7 +24,7 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, string | number>>
 }
 
-/** A change to one user that one statement makes, in the words of that statement. */
+/** A change to one user by one statement, as fragments of that statement. */
 export interface StatementChange<A> {
   /**
    * Common table expressions, the last of them `changed`: the change itself, to the one user in `locked`, and of what it
@@ -38,6 +39,8 @@ export interface StatementChange<A> {
   readonly action: AuditEntry["action"]
   /** An expression over `changed`, in `jsonb`. */
   readonly details: Statement.Fragment
+  /** The cached copies that the change makes stale, besides the user's own. */
+  readonly stale: (changed: A) => ReadonlyArray<Invalidation>
 }
 
 /** What a statement did. */
@@ -49,7 +52,7 @@ export interface StatementOutcome<A> {
 }
 
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
-const StatedRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
+const OutcomeRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
 
 // What every row of a change says of the request it came by.
 const circumstances = Effect.gen(function* () {
@@ -64,7 +67,7 @@ const circumstances = Effect.gen(function* () {
 const encodeEvent = Schema.encodeEffect(Schema.toCodecJson(DomainEvent))
 
 /**
- * The rows every change shares: locks, versions, outbox and audit log. All but `inOneStatement` belongs to the caller's
+ * The rows every change shares: locks, versions, outbox and audit log. All but `changeByStatement` belongs to the caller's
  * transaction.
  */
 export class ChangesRepo extends Context.Service<
@@ -79,7 +82,7 @@ export class ChangesRepo extends Context.Service<
       audit: ReadonlyArray<AuditEntry>
     ) => Query<void>
     /** Locks, changes and records in one statement, which is a transaction of its own. */
-    readonly inOneStatement: <A>(
+    readonly changeByStatement: <A>(
       userId: UserId,
       change: StatementChange<A>
     ) => Effect.Effect<StatementOutcome<A>, UserNotFound | SqlError.SqlError>
@@ -134,7 +137,7 @@ export class ChangesRepo extends Context.Service<
         )
       })
 
-      const inOneStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: StatementChange<A>) {
+      const changeByStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: StatementChange<A>) {
         const { ip, now, traceparent, userAgent } = yield* circumstances
         const answer = yield* sql`
           with locked as materialized (
@@ -155,9 +158,9 @@ export class ChangesRepo extends Context.Service<
           select locked.version::int as "userVersion", changed.id is not null as "isChanged",
             exists (select from told) as "hasEvents", changed.*
           from locked left join changed on true`
-        const stated = yield* firstRow(StatedRow)(Effect.succeed(answer))
-        if (Option.isNone(stated)) return yield* new UserNotFound()
-        const { hasEvents, isChanged, userVersion } = stated.value
+        const outcome = yield* firstRow(OutcomeRow)(Effect.succeed(answer))
+        if (Option.isNone(outcome)) return yield* new UserNotFound()
+        const { hasEvents, isChanged, userVersion } = outcome.value
         return {
           user: { id: userId, version: userVersion },
           changed: isChanged ? yield* firstRow(change.row)(Effect.succeed(answer)) : Option.none<A>(),
@@ -165,7 +168,7 @@ export class ChangesRepo extends Context.Service<
         }
       })
 
-      return { lock, record, inOneStatement }
+      return { lock, record, changeByStatement }
     })
   )
 }

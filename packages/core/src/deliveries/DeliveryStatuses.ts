@@ -123,9 +123,9 @@ export class DeliveryStatuses extends Context.Service<
         const counted = usersOf(reports.filter((report) => StatusFold.mayRecount(report, knownOf(report))))
         const named = usersOf(reports.filter((report) => !before.has(report.notificationId)))
 
-        return yield* changes.create(
+        return yield* changes.changeLocking(
           [...changed],
-          Effect.fnUntraced(function* () {
+          Effect.gen(function* () {
             // All locks of users before those of counts, and those before those of deliveries, as everywhere.
             const present = named.size === 0 ? [] : yield* repo.present([...named])
             if (counted.size > 0) yield* deliveries.lockCounts([...counted])

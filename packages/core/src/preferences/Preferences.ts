@@ -75,10 +75,10 @@ export class Preferences extends Context.Service<
           const problem = contradiction({ doNotDisturbStart: null, doNotDisturbEnd: null, ...beside, ...patch })
           if (problem !== undefined) return yield* problem
           const versions = beside === undefined ? expected : [beside.version].filter(isExpected)
-          const updated = yield* changes.inOneStatement(
+          const now = yield* DateTime.now
+          const updated = yield* changes.changeByStatement(
             userId,
-            repo.updateStatement(userId, patch, versions, yield* DateTime.now),
-            ({ version }) => [{ key: preferencesKey(userId), version }]
+            repo.updateStatement({ userId, patch, expected: versions, now })
           )
           if (Option.isSome(updated)) return toPreferences(updated.value)
           const { version } = yield* stored(userId)

@@ -2,6 +2,7 @@ import { Preferences, type PreferencesPatch, switches } from "@user-service/doma
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
 import { SqlClient } from "effect/sql"
+import { preferencesKey } from "../cached/CacheKeys.ts"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
@@ -39,12 +40,12 @@ export class PreferencesRepo extends Context.Service<
      * Sets what the patch names and raises the version, where the stored version is one that is expected. An update takes a
      * row as it stands, so that it needs not see what the lock was waited for.
      */
-    readonly updateStatement: (
-      userId: UserId,
-      patch: PreferencesPatch,
-      expected: ExpectedVersions,
-      now: DateTime.Utc
-    ) => StatementChange<typeof PreferencesRow.Type>
+    readonly updateStatement: (update: {
+      readonly userId: UserId
+      readonly patch: PreferencesPatch
+      readonly expected: ExpectedVersions
+      readonly now: DateTime.Utc
+    }) => StatementChange<typeof PreferencesRow.Type>
   }
 >()("@user-service/core/preferences/PreferencesRepo") {
   static readonly layer = Layer.effect(
@@ -68,7 +69,7 @@ export class PreferencesRepo extends Context.Service<
             Option.map(toPreferences)
           ),
 
-        updateStatement: (userId, patch, expected, now) => ({
+        updateStatement: ({ expected, now, patch, userId }) => ({
           changed: sql`
             changed as (
               update notification_preferences n
@@ -85,7 +86,8 @@ export class PreferencesRepo extends Context.Service<
             select jsonb_build_object(
               '_tag', 'PreferencesUpdated', 'userId', ${userId}::uuid, 'preferences', to_jsonb(changed)) from changed`,
           action: "preferences.updated",
-          details: sql`jsonb_build_object('version', changed.version)`
+          details: sql`jsonb_build_object('version', changed.version)`,
+          stale: ({ version }) => [{ key: preferencesKey(userId), version }]
         })
       }
     })

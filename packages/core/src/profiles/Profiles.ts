@@ -78,8 +78,8 @@ export class Profiles extends Context.Service<
 
       const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
         changes.change(
-          [id],
-          Effect.fnUntraced(function* () {
+          id,
+          Effect.gen(function* () {
             const now = yield* DateTime.now
             if (patch.username !== undefined) yield* judgeUsername(id, patch.username)
             yield* repo

@@ -14,7 +14,7 @@ import type { TokenInvalid } from "@user-service/domain/Token"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
-import { Changes } from "../changes/Changes.ts"
+import { type Change, Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { added, removed } from "./PushTokenEvents.ts"
 import {
@@ -77,28 +77,23 @@ export class PushTokens extends Context.Service<
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
       const registerInTransaction = (owner: PushTokenOwner, registration: Registration) =>
-        retryLockingHolder((holders) =>
-          changes.change(
-            [owner.userId, ...holders],
-            Effect.fnUntraced(function* (locked) {
-              const { events, isNew, token } = yield* registrations.register(
-                owner,
-                registration,
-                Effect.map(locked, (users) => users.map((user) => user.id))
-              )
-              return {
-                result: { token, isNew },
-                events,
-                audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
-              }
+        retryLockingHolder((holders) => {
+          const locked = [owner.userId, ...holders]
+          const body = Effect.map(
+            registrations.register({ owner, registration, locked }),
+            ({ events, isNew, token }): Change<{ readonly token: PushToken; readonly isNew: boolean }> => ({
+              result: { token, isNew },
+              events,
+              audit: [{ userId: owner.userId, action: "push_token.registered", details: { tokenId: token.id } }]
             })
           )
-        )
+          return holders.length === 0 ? changes.change(owner.userId, body) : changes.changeLocking(locked, body)
+        })
 
       const register = Effect.fn("PushTokens.register")(function* (owner: PushTokenOwner, registration: Registration) {
         const fastPath = yield* registrations.fastPath(owner, registration)
         if (Option.isNone(fastPath)) return yield* registerInTransaction(owner, registration)
-        const registered = yield* changes.inOneStatement(owner.userId, fastPath.value, () => [])
+        const registered = yield* changes.changeByStatement(owner.userId, fastPath.value)
         if (Option.isNone(registered)) return yield* registerInTransaction(owner, registration)
         const { isNew, ...token } = registered.value
         return { token: toPushToken(token), isNew }
@@ -133,8 +128,8 @@ export class PushTokens extends Context.Service<
         function* (userId: UserId, id: string, fields: PushTokenFields) {
           const tokenId = yield* parseId(id)
           return yield* changes.change(
-            [userId],
-            Effect.fnUntraced(function* () {
+            userId,
+            Effect.gen(function* () {
               const before = yield* Effect.flatMap(repo.reveal(userId, tokenId), orNotFound)
               const respelling = yield* respell(before, fields)
               const token = yield* repo
@@ -159,8 +154,8 @@ export class PushTokens extends Context.Service<
         function* (userId: UserId, id: string) {
           const tokenId = yield* parseId(id)
           yield* changes.change(
-            [userId],
-            Effect.fnUntraced(function* () {
+            userId,
+            Effect.gen(function* () {
               const [token] = yield* repo.remove(userId, [tokenId])
               if (token === undefined) return yield* new PushTokenNotFound()
               return {
@@ -176,8 +171,8 @@ export class PushTokens extends Context.Service<
 
       const deactivateAll = Effect.fn("PushTokens.deactivateAll")((userId: UserId) =>
         changes.change(
-          [userId],
-          Effect.fnUntraced(function* () {
+          userId,
+          Effect.gen(function* () {
             const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
             if (tokens.length > 0) yield* inactive.trim([userId])
             return {

@@ -88,7 +88,8 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
           'reason', 'evicted'
         ) from evicted`,
       action: "push_token.registered",
-      details: sql`jsonb_build_object('tokenId', changed.id)`
+      details: sql`jsonb_build_object('tokenId', changed.id)`,
+      stale: () => []
     }
   }
 }

@@ -105,6 +105,13 @@ const eventsOf = (
   ]
 }
 
+interface RegistrationInChange {
+  readonly owner: PushTokenOwner
+  readonly registration: Registration
+  /** The users whose rows the transaction has locked. */
+  readonly locked: ReadonlyArray<UserId>
+}
+
 /** How a token is registered inside a change: for the features whose transactions do. */
 export class Registrations extends Context.Service<
   Registrations,
@@ -114,11 +121,9 @@ export class Registrations extends Context.Service<
      * held it, and deletes the longest unused active token beyond the limit. The token is stored in the normal form of its
      * type, and a row that holds it in another spelling is upgraded. `TokenInvalid` when the session has ended.
      */
-    readonly register: <E>(
-      owner: PushTokenOwner,
-      registration: Registration,
-      locked: Effect.Effect<ReadonlyArray<UserId>, E>
-    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError | E>
+    readonly register: (
+      input: RegistrationInChange
+    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError>
     /** Most registrations as one statement (RegistrationStatement.ts). None if that statement certainly does not apply. */
     readonly fastPath: (
       owner: PushTokenOwner,
@@ -193,11 +198,11 @@ export class Registrations extends Context.Service<
           return Option.some({ token: form.value, tokenHash: yield* hash(form.value) })
         })
 
-        const register = Effect.fn("Registrations.register")(function* <E>(
-          owner: PushTokenOwner,
-          registration: Registration,
-          locked: Effect.Effect<ReadonlyArray<UserId>, E>
-        ) {
+        const register = Effect.fn("Registrations.register")(function* ({
+          locked,
+          owner,
+          registration
+        }: RegistrationInChange) {
           const { platform, token, ...given } = registration
           const now = yield* DateTime.now
           const hashes = yield* Effect.forEach(spellingsOf(token), hash)
@@ -212,11 +217,8 @@ export class Registrations extends Context.Service<
           if (!isAlive) return yield* new TokenInvalid()
           const same = found.filter((row) => row.isSameToken)
           const sameDevice = found.find((row) => !row.isSameToken)
-          if (same.length > 0) {
-            const lockedIds = yield* locked
-            const holders = same.map((row) => row.userId)
-            if (!holders.every((id) => lockedIds.includes(id))) return yield* new TokenHolderUnlocked({ holders })
-          }
+          const holders = same.map((row) => row.userId)
+          if (!holders.every((id) => locked.includes(id))) return yield* new TokenHolderUnlocked({ holders })
 
           const own = [...same, ...found].filter((row) => row.userId === owner.userId)
           const { form, type } = yield* formIn(registration, own)

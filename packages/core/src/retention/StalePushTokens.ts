@@ -45,8 +45,8 @@ export class StalePushTokens extends Context.Service<
 
         const expireOf = (userId: UserId, unseen: Unseen) =>
           changes.change(
-            [userId],
-            Effect.fnUntraced(function* () {
+            userId,
+            Effect.gen(function* () {
               const gone = yield* repo.remove(userId, unseen)
               const silenced = yield* repo.silence(userId, unseen, yield* DateTime.now)
               if (silenced.length > 0) yield* inactive.trim([userId])

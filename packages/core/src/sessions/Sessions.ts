@@ -102,7 +102,8 @@ export class Sessions extends Context.Service<
       // The sessions the user has named or all of them, in a change of their own.
       const end = (userId: UserId, which: SessionFilter, reason: RevocationReason) =>
         changes
-          .change([userId], () =>
+          .change(
+            userId,
             Effect.map(sessionChanges.end(userId, which, reason), ({ events, sessions }) => ({
               result: sessions.length,
               events,

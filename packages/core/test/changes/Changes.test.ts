@@ -42,7 +42,7 @@ describe("Changes", () => {
         const nobody = UserId.make("01890a5d-ac96-774b-bcce-b302099a8057")
         const rename = sql`update users set username = ${randomUUID()} where id = ${userId}`
         for (const end of [Effect.succeed({ result: "done", events: [], audit: [] }), Effect.fail("no")]) {
-          const error = yield* Effect.flip(changes.change([nobody], () => Effect.andThen(rename, end)))
+          const error = yield* Effect.flip(changes.change(nobody, Effect.andThen(rename, end)))
           assert.instanceOf(error, UserNotFound)
         }
         const [user] = yield* sql`select username from users where id = ${userId}`

@@ -50,7 +50,7 @@ export const newUser = Effect.gen(function* () {
 
 /** A change of the user that is told by these. */
 export const tell = (user: UserId, ...events: ReadonlyArray<DomainEvent>) =>
-  Changes.use(({ change }) => change([user], () => Effect.succeed({ result: undefined, events, audit: [] })))
+  Changes.use(({ change }) => change(user, Effect.succeed({ result: undefined, events, audit: [] })))
 
 /** A change of the user's first name, by which its event is known. */
 export const rename = (user: UserId, firstName: string) =>

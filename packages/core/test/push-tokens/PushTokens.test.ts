@@ -92,11 +92,11 @@ describe("PushTokens.register", () => {
         const registrations = yield* Registrations
         const inTransaction: Register = (owner, registration) =>
           retryLockingHolder((holders) =>
-            changes.change(
+            changes.changeLocking(
               [owner.userId, ...holders],
-              Effect.fnUntraced(function* (locked) {
-                const lockedIds = Effect.map(locked, (found) => found.map(({ id }) => id))
-                const { events, isNew, token } = yield* registrations.register(owner, registration, lockedIds)
+              Effect.gen(function* () {
+                const locked = [owner.userId, ...holders]
+                const { events, isNew, token } = yield* registrations.register({ owner, registration, locked })
                 return {
                   result: { isNew },
                   events,

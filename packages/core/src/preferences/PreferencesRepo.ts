@@ -1,9 +1,11 @@
+import { PreferencesUpdated } from "@user-service/domain/DomainEvent"
 import { Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
 import { SqlClient } from "effect/sql"
 import { preferencesKey } from "../cached/CacheKeys.ts"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
+import { eventJson } from "../changes/EventJson.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
 
@@ -53,6 +55,7 @@ export class PreferencesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(preferencesColumns("n"))
+      const preferences = sql.literal("to_jsonb(changed)")
       const condition = (expected: ExpectedVersions) => {
         if (expected === "any") return sql``
         return "not" in expected
@@ -83,8 +86,7 @@ export class PreferencesRepo extends Context.Service<
             )`,
           row: PreferencesRow,
           events: sql`
-            select jsonb_build_object(
-              '_tag', 'PreferencesUpdated', 'userId', ${userId}::uuid, 'preferences', to_jsonb(changed)) from changed`,
+            select ${eventJson(sql, PreferencesUpdated, { userId: sql`${userId}::uuid`, preferences })} from changed`,
           action: "preferences.updated",
           details: sql`jsonb_build_object('version', changed.version)`,
           stale: ({ version }) => [{ key: preferencesKey(userId), version }]

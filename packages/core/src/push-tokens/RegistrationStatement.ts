@@ -1,10 +1,12 @@
 // The fast path of `PushTokens.register`: most registrations in one statement, where the transaction of `Registrations`
 // takes three round trips (decision 0015). The test "comes in one statement to what it does in a transaction"
 // (test/push-tokens/PushTokens.test.ts) holds both paths equal: the same registrations at random, in two groups of users.
+import { PushTokenAdded, PushTokenRemoved } from "@user-service/domain/DomainEvent"
 import type { PushTokenId } from "@user-service/domain/PushToken"
 import { DateTime } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
+import { eventJson } from "../changes/EventJson.ts"
 import {
   fieldColumns,
   heldColumns,
@@ -31,6 +33,15 @@ export interface StatementRegistration extends RegistrationValues {
 export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(tokenColumns)
   const held = sql.literal(heldColumns)
+  const tokenId = sql.literal("id")
+  const platform = sql.literal("platform")
+  const evictedEvent = eventJson(sql, PushTokenRemoved, {
+    userId: sql.literal('"userId"'),
+    tokenId,
+    token: sql.literal("token"),
+    platform,
+    reason: sql.literal("'evicted'")
+  })
 
   return ({
     fields,
@@ -47,6 +58,12 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
       deviceId: fields.deviceId ?? null
     }
     const at = DateTime.toDate(now)
+    const addedEvent = eventJson(sql, PushTokenAdded, {
+      userId: sql`${owner.userId}::uuid`,
+      tokenId,
+      token: sql`${token.token}::text`,
+      platform
+    })
     return {
       changed: sql`
         standing as (
@@ -78,15 +95,9 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
         ), changed as (select *, false as "isNew" from known union all select *, true from added)`,
       row: RegisteredRow,
       events: sql`
-        select jsonb_build_object(
-          '_tag', 'PushTokenAdded', 'userId', ${owner.userId}::uuid, 'tokenId', id, 'token', ${token.token}::text,
-          'platform', platform
-        ) from added
+        select ${addedEvent} from added
         union all
-        select jsonb_build_object(
-          '_tag', 'PushTokenRemoved', 'userId', "userId", 'tokenId', id, 'token', token, 'platform', platform,
-          'reason', 'evicted'
-        ) from evicted`,
+        select ${evictedEvent} from evicted`,
       action: "push_token.registered",
       details: sql`jsonb_build_object('tokenId', changed.id)`,
       stale: () => []

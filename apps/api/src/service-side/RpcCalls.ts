@@ -1,16 +1,17 @@
 import { maxCalls, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
-import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Effect, Exit, Layer, Predicate, Schema } from "effect"
-import { Headers } from "effect/http"
-import { Rpc, RpcSerialization, type RpcServer } from "effect/rpc"
-import type { ResponseExitEncoded } from "effect/rpc/RpcMessage"
-import { CurrentFacts } from "../edge/RequestFacts.ts"
-import { ServiceCalls } from "./ServiceCalls.ts"
+import { Effect, Layer, Predicate, Schema } from "effect"
+import { RpcSerialization } from "effect/rpc"
 
 const isCall = (message: unknown): message is Readonly<Record<string, unknown>> =>
   Predicate.isTagged(message, "Request")
 
-// A call that waits for no answer would go on after its request. Two calls under one id would wait for one answer.
+// The answer to an unknown procedure repeats its name, whatever its length.
+const withKnownName = (call: Readonly<Record<string, unknown>>) => {
+  const { tag } = call
+  return Predicate.isString(tag) && UserServiceRpc.requests.has(tag) ? call : { ...call, tag: "" }
+}
+
+// A call that waits for no answer would outlive its request. The answers to two calls with one id cannot be told apart.
 const checkCalls = (messages: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   const calls = messages.filter(isCall)
   if (messages.length === 0) throw new Error("There is no whole call in the body")
@@ -19,7 +20,7 @@ const checkCalls = (messages: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
     throw new Error("A call has to wait for its answer here")
   if (calls.length > maxCalls) throw new Error(`At most ${maxCalls} calls can be made at once`)
   if (new Set(calls.map((call) => call["id"])).size < calls.length) throw new Error("Each call needs an id of its own")
-  return messages
+  return calls.map(withKnownName)
 }
 
 const isNotUtf8 = (error: unknown): boolean => {
@@ -28,11 +29,9 @@ const isNotUtf8 = (error: unknown): boolean => {
   return issue._tag === "InvalidValue" && issue.annotations?.["expected"] === "utf-8"
 }
 
-type EncodeExit = (exit: unknown) => Effect.Effect<ResponseExitEncoded["exit"], Schema.SchemaError>
-
 /**
- * The binary serialization for the calls of one request. A body with other messages or with too many calls is answered by one
- * defect, without any call being made. A body whose text is not UTF-8 holds no message, so its answer is empty.
+ * The binary serialization of the calls in one request. A body that holds other messages, or too many calls, gets one defect
+ * as its answer, and none of its calls is made. A body whose text is not UTF-8 decodes to no message, so its answer is empty.
  */
 export const layerSerialization = Layer.effect(
   RpcSerialization.RpcSerialization,
@@ -54,35 +53,3 @@ export const layerSerialization = Layer.effect(
     }
   }))
 ).pipe(Layer.provide(RpcSerialization.layerSchemaBinary()))
-
-/**
- * The protocol with the key of each call judged before the library decodes the payload of the call, unless the request has
- * shown a good key already.
- */
-export const keyFirst = Effect.fnUntraced(function* (protocol: RpcServer.Protocol["Service"]) {
-  const { authenticate } = yield* ServiceCalls
-  const encoders = new Map<string, EncodeExit>()
-  for (const rpc of UserServiceRpc.requests.values()) {
-    // The type of a codec of the protocol does not say what it encodes to.
-    encoders.set(rpc._tag, Schema.encodeUnknownEffect(protocol.codecFor(Rpc.exitSchema(rpc))) as EncodeExit)
-  }
-  const run: typeof protocol.run = (write) =>
-    protocol.run((clientId, message) => {
-      if (message._tag !== "Request") return write(clientId, message)
-      const encode = encoders.get(message.tag)
-      // The library repeats a name that it does not know, whatever its length.
-      if (encode === undefined) return write(clientId, { ...message, tag: "" })
-      return Effect.flatMap(CurrentFacts, ({ service }) =>
-        service === undefined
-          ? Effect.matchEffect(authenticate(Headers.fromInput(message.headers)[apiKeyHeader]), {
-              onSuccess: () => write(clientId, message),
-              onFailure: (error) =>
-                Effect.flatMap(Effect.orDie(encode(Exit.fail(error))), (exit) =>
-                  protocol.send(clientId, { _tag: "Exit", requestId: message.id, exit })
-                )
-            })
-          : write(clientId, message)
-      )
-    })
-  return { ...protocol, run }
-})

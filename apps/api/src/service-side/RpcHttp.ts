@@ -10,7 +10,7 @@ import { rpcPath } from "../edge/Routes.ts"
 import { failure } from "../endpoints/Answers.ts"
 import { BodyNotUtf8 } from "../node/RequestBody.ts"
 import * as RpcCalls from "./RpcCalls.ts"
-import { ServiceAuthenticationRpc } from "./ServiceAuthenticationRpc.ts"
+import { CurrentCaller, ServiceAuthenticationRpc } from "./ServiceAuthenticationRpc.ts"
 import { ServiceCalls } from "./ServiceCalls.ts"
 import { UserServiceRpcHandlers } from "./UserServiceRpcHandlers.ts"
 
@@ -34,28 +34,26 @@ const rateLimited = (error: RateLimited) =>
 
 /**
  * `POST /rpc`: {@link UserServiceRpc}, one or more calls a request. The key in the HTTP header is judged before the body is
- * read. A request without that header is read, and each call in it is judged by the key in its own headers, before its
- * payload is decoded: version 0.1.0 of the client sends the key only there.
+ * read, and counts for every call of the request.
  */
 export const RpcHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const { authenticate } = yield* ServiceCalls
     const { contentType } = yield* RpcSerialization.RpcSerialization
-    const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffect({ streamBufferSize: "unbounded" })
-    yield* RpcServer.make(UserServiceRpc, {
+    const makeCalls = yield* RpcServer.toHttpEffect(UserServiceRpc, {
       // The request has a span, and so have the methods of the services.
       disableTracing: true,
       // A call that dies ends alone, without the other calls of its request.
-      disableFatalDefects: true
-    }).pipe(Effect.provideService(RpcServer.Protocol, yield* RpcCalls.keyFirst(protocol)), Effect.forkScoped)
+      disableFatalDefects: true,
+      streamBufferSize: "unbounded"
+    })
 
     const answer = Effect.gen(function* () {
       const { headers } = yield* HttpServerRequest.HttpServerRequest
-      const key = headers[apiKeyHeader]
-      if (key !== undefined) yield* authenticate(key)
+      const caller = yield* authenticate(headers[apiKeyHeader])
       if (headers["content-type"] !== contentType) return unsupported
-      const response = yield* httpEffect
+      const response = yield* Effect.provideService(makeCalls, CurrentCaller, caller)
       const { body } = response
       if (body._tag === "Uint8Array" && body.contentLength === 0) return notUtf8
       if (body._tag !== "Stream") return response

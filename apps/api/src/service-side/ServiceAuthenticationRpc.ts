@@ -1,20 +1,31 @@
+import { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { InternalError, ServiceAuthentication } from "@user-service/schema/rpc/UserServiceRpc"
-import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Cause, Effect, Layer } from "effect"
+import type { ServiceCaller } from "@user-service/security/ServiceKeys"
+import { Cause, Context, Effect, Layer } from "effect"
 import { scopeOf, ServiceCalls } from "./ServiceCalls.ts"
 
+/** The service whose key is in the HTTP header of the request that carries a call. */
+export const CurrentCaller = Context.Reference<ServiceCaller | undefined>(
+  "@user-service/api/service-side/CurrentCaller",
+  { defaultValue: () => undefined }
+)
+
 /**
- * {@link ServiceAuthentication} by the configured keys and the scope of each procedure. It logs a defect of the handler and
- * answers `InternalError`, since the library would send the defect's message to the caller.
+ * {@link ServiceAuthentication} of the {@link CurrentCaller} by the scope of each procedure. It logs a defect of the handler
+ * and answers `InternalError`, since the library would send the defect's message to the caller.
  */
 export const ServiceAuthenticationRpc = Layer.effect(
   ServiceAuthentication,
   Effect.map(
     ServiceCalls,
     ({ admit }) =>
-      (handler, { headers, rpc }) =>
+      (handler, { rpc }) =>
         Effect.catchCauseIf(
-          admit(headers[apiKeyHeader], scopeOf(rpc.annotations))(handler),
+          Effect.flatMap(CurrentCaller, (caller) =>
+            caller === undefined
+              ? Effect.fail(new Unauthenticated({ reason: "missing" }))
+              : admit(caller, scopeOf(rpc.annotations))(handler)
+          ),
           Cause.hasDies,
           Effect.fnUntraced(function* (cause) {
             yield* Effect.logError("A call failed for a reason of ours", cause)

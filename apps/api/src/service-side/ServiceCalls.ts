@@ -14,7 +14,7 @@ export const scopeOf = (annotations: Context.Context<never>): ServiceScope => {
   return scope
 }
 
-/** The calls of other services, whatever they come over. */
+/** The calls of other services, over RPC or plain HTTP. */
 export class ServiceCalls extends Context.Service<
   ServiceCalls,
   {
@@ -23,13 +23,11 @@ export class ServiceCalls extends Context.Service<
      * `RateLimited`, and good keys from that address still pass.
      */
     readonly authenticate: (key: string | undefined) => Effect.Effect<ServiceCaller, Unauthenticated | RateLimited>
-    /** Makes the call if the key is good and has the scope, and counts the call against the key's limit. */
+    /** Makes the call if the caller's key has the scope, and counts the call against the key's limit. */
     readonly admit: (
-      key: string | undefined,
+      caller: ServiceCaller,
       scope: ServiceScope
-    ) => <A, E, R>(
-      call: Effect.Effect<A, E, R>
-    ) => Effect.Effect<A, E | Unauthenticated | ForbiddenScope | RateLimited, R>
+    ) => <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ForbiddenScope | RateLimited, R>
   }
 >()("@user-service/api/service-side/ServiceCalls") {
   static readonly layer = Layer.effect(
@@ -39,7 +37,7 @@ export class ServiceCalls extends Context.Service<
       const limits = yield* Limits
       const refusals = yield* CredentialRefusals
 
-      // One line a request, however many calls it makes with the key.
+      // Logs one line a request, however many of its calls are refused.
       const record = Effect.fnUntraced(function* (reason: string, service?: string) {
         const facts = yield* CurrentFacts
         const refusal = { event: "service_key_refused", reason, service, ip: facts.origin.ip } as const
@@ -65,9 +63,8 @@ export class ServiceCalls extends Context.Service<
 
       return {
         authenticate,
-        admit: (key, scope) => (call) =>
+        admit: (caller, scope) => (call) =>
           Effect.gen(function* () {
-            const caller = yield* authenticate(key)
             if (!caller.scopes.has(scope)) {
               yield* record("missing_scope", caller.name)
               return yield* new ForbiddenScope({ scope })

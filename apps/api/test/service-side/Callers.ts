@@ -1,11 +1,11 @@
 import { assert } from "@effect/vitest"
 import { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { RequestExample } from "@user-service/schema/http/Documented"
-import { ServiceAuthentication, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
+import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
 import { Context, Effect, Exit, Layer, Redacted, Schema } from "effect"
-import { FetchHttpClient, Headers } from "effect/http"
-import { Rpc, RpcClient, type RpcGroup, RpcMiddleware, RpcSerialization } from "effect/rpc"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { Rpc, RpcClient, type RpcGroup, RpcSerialization } from "effect/rpc"
 import { hash } from "node:crypto"
 import { absentId } from "../edge/Routes.ts"
 import { TestApi } from "../TestApi.ts"
@@ -24,26 +24,20 @@ export const inFile = (name: string, key: string, scopes: ReadonlyArray<string>,
   ...(notAfter === undefined ? {} : { not_after: notAfter })
 })
 
-/** A typed client of the service at the URL, with a key or without. */
-export const clientAt = Effect.fnUntraced(function* (url: string, key: string | undefined) {
-  const WithKey = RpcMiddleware.layerClient(ServiceAuthentication, ({ next, request }) =>
-    next(key === undefined ? request : { ...request, headers: Headers.set(request.headers, apiKeyHeader, key) })
-  )
+/** A typed client of the service at the URL, with the key in the HTTP header. */
+export const clientAt = Effect.fnUntraced(function* (url: string, key: string) {
   // For as long as the test: a client that is made apart from its layers would outlive them.
   const context = yield* Layer.build(
-    Layer.merge(
-      WithKey,
-      RpcClient.layerProtocolHttp({ url: `${url}/rpc` }).pipe(
-        Layer.provide([RpcSerialization.layerSchemaBinary(), FetchHttpClient.layer])
-      )
-    )
+    RpcClient.layerProtocolHttp({
+      url: `${url}/rpc`,
+      transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader(apiKeyHeader, key))
+    }).pipe(Layer.provide([RpcSerialization.layerSchemaBinary(), FetchHttpClient.layer]))
   )
   return yield* Effect.provideContext(RpcClient.make(UserServiceRpc), context)
 })
 
-/** {@link clientAt} the service under test, with {@link gatewayKey} where no other key is named. */
-export const client = (...[key]: [] | [key: string | undefined]) =>
-  Effect.flatMap(TestApi, ({ url }) => clientAt(url, key ?? gatewayKey))
+/** {@link clientAt} the service under test, with {@link gatewayKey}. */
+export const client = () => Effect.flatMap(TestApi, ({ url }) => clientAt(url, gatewayKey))
 
 /** The body that an endpoint is shown with; undefined where it takes none. */
 export const exampleOf = (endpoint: { readonly annotations: Context.Context<never> }) =>

@@ -8,7 +8,7 @@ import { HttpApi } from "effect/http-api"
 import { assertFailure } from "../Answers.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
-import { call, exampleOf, exitOf, frames, gatewayKey, inFile, post, rawCall, withGateway } from "./Callers.ts"
+import { call, exampleOf, frames, gatewayKey, inFile, post, rawCall, withGateway } from "./Callers.ts"
 
 /** A part of the service side, found where it is declared, and how to ask for it with a key; answers what is refused. */
 interface Part {
@@ -100,10 +100,9 @@ describe("service keys", () => {
     it.effect("a key is asked for before what a call carries is read", () =>
       Effect.gen(function* () {
         for (const { name } of procedures) {
-          const { messages } = yield* post(yield* frames([call(name, Uint8Array.from([9]))]))
-          const exit = yield* exitOf("GetUser", messages[0])
-          assert(Exit.isFailure(exit))
-          assert.strictEqual(Option.getOrUndefined(Exit.findErrorOption(exit))?._tag, "Unauthenticated", name)
+          const { bytes, status } = yield* post(yield* frames([call(name, Uint8Array.from([9]))]))
+          assert.strictEqual(status, 401, name)
+          assert.strictEqual(JSON.parse(Buffer.from(bytes).toString()).code, "authentication_required", name)
         }
       })
     )

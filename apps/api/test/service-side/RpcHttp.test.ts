@@ -40,28 +40,33 @@ const underWay = (count: number) =>
 
 describe("a request to /rpc", () => {
   it.layer(layerEmbedded(withGateway), { excludeTestServices: true })((it) => {
-    it.effect("with a wrong key is answered before its body has come", () =>
+    it.effect("without a good key in the HTTP header is answered before its body has come", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
-        assert.strictEqual(yield* statusBeforeTheEnd(url, { "x-api-key": "wrong" }), 401)
-        const answer = yield* post(Uint8Array.from([1]), { "x-api-key": "wrong" })
-        assert.strictEqual(answer.status, 401)
-        assert.strictEqual(bodyOf(answer).code, "invalid_credentials")
-        assert.strictEqual(bodyOf(answer).message, "The API key is not valid")
+        for (const [headers, code, message] of [
+          [{}, "authentication_required", "An API key was not provided"],
+          [{ "x-api-key": "wrong" }, "invalid_credentials", "The API key is not valid"]
+        ] as const) {
+          assert.strictEqual(yield* statusBeforeTheEnd(url, headers), 401)
+          const answer = yield* post(Uint8Array.from([1]), headers)
+          assert.strictEqual(answer.status, 401)
+          assert.strictEqual(bodyOf(answer).code, code)
+          assert.strictEqual(bodyOf(answer).message, message)
+        }
       })
     )
 
-    it.effect("may have the key of each call in the call, as the client had it up to version 0.1.0", () =>
+    it.effect("counts for its calls by the key in its own header alone", () =>
       Effect.gen(function* () {
         const payload = yield* payloadBytes("IntrospectToken")
         const keyed = (id: string, text: string) =>
           call("IntrospectToken", payload, { id, headers: [["x-api-key", text]] })
-        const { messages, status } = yield* post(yield* frames([keyed("1", gatewayKey), keyed("2", "wrong")]))
+        const body = yield* frames([keyed("1", gatewayKey), keyed("2", "wrong")])
+        assert.strictEqual((yield* post(body)).status, 401)
+        const { messages, status } = yield* post(body, key)
         assert.strictEqual(status, 200)
-        const exits = new Map<string, Exit.Exit<unknown, unknown>>()
-        for (const message of messages) exits.set(message.requestId, yield* exitOf("IntrospectToken", message))
-        assert.isTrue(Exit.isSuccess(exits.get("1") ?? assert.fail()))
-        assert.isTrue(Exit.isFailure(exits.get("2") ?? assert.fail()))
+        const exits = yield* Effect.forEach(messages, (message) => exitOf("IntrospectToken", message))
+        assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, true])
       })
     )
 

@@ -1,24 +1,24 @@
-import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
-import { config as cacheConfig } from "@user-service/core/cached/CacheSettings"
-import { config as passwordPolicyConfig } from "@user-service/core/accounts/PasswordPolicy"
-import { config as limitsConfig } from "@user-service/core/limits/Limits"
-import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Registrations"
-import { config as sessionConfig } from "@user-service/core/SessionSettings"
-import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
+import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
+import * as RedisUrl from "@user-service/cache/RedisUrl"
+import { PasswordPolicySettings } from "@user-service/core/accounts/PasswordPolicySettings"
+import { CacheSettings } from "@user-service/core/cached/CacheSettings"
+import { LimitSettings } from "@user-service/core/limits/LimitSettings"
+import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
-import { config as postgresConfig } from "@user-service/database/PostgresSettings"
-import * as Environment from "@user-service/runtime/Environment"
-import { config as hostConfig } from "@user-service/runtime/ListenHost"
-import * as MetricsToken from "@user-service/runtime/MetricsToken"
+import * as PostgresSettings from "@user-service/database/PostgresSettings"
 import { secretKeyProblem } from "@user-service/domain/SecretKey"
+import * as Environment from "@user-service/runtime/Environment"
+import * as ListenHost from "@user-service/runtime/ListenHost"
+import * as MetricsToken from "@user-service/runtime/MetricsToken"
 import * as Keys from "@user-service/security/Keys"
-import * as PasswordHasher from "@user-service/security/PasswordHasher"
+import { PasswordSettings } from "@user-service/security/PasswordSettings"
 import * as ServiceKeys from "@user-service/security/ServiceKeys"
-import * as TokenSigner from "@user-service/security/TokenSigner"
+import { TokenSettings } from "@user-service/security/TokenSettings"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
-import { Config, Duration, Effect, Option, Redacted, Schema, Struct } from "effect"
-import { config as edgeConfig } from "./edge/EdgeSettings.ts"
+import { Config, Duration, Effect, Layer, Option, Redacted, Schema, Struct } from "effect"
+import { EdgeSettings } from "./edge/EdgeSettings.ts"
 
 const shutdownGrace = Config.schema(
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
@@ -42,7 +42,7 @@ export const parts = {
   environment: Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
     Config.withDefault("development")
   ),
-  host: hostConfig,
+  host: ListenHost.config,
   // 0 is any free one.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
     Config.withDefault(8000)
@@ -53,23 +53,23 @@ export const parts = {
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data")),
   shutdownGrace,
   shutdownNotice: shutdownNotice.pipe(Config.map(({ notice }) => Duration.seconds(notice))),
-  database: postgresConfig,
+  database: PostgresSettings.config,
   migrateOnStart: MigrateOnStart.config,
-  redisUrl: redisUrlConfig,
-  rabbitmqUrl: rabbitmqUrlConfig,
+  redisUrl: RedisUrl.config,
+  rabbitmqUrl: RabbitMqUrl.config,
   logs: Logs.config,
   tracing: Tracing.config,
   keys: Keys.config,
   secretKey: Config.option(Config.Redacted("SECRET_KEY")),
-  tokens: TokenSigner.config,
+  tokens: TokenSettings.config,
   serviceKeys: ServiceKeys.config,
-  passwords: PasswordHasher.config,
-  passwordPolicy: passwordPolicyConfig,
-  sessions: sessionConfig,
-  limits: limitsConfig,
-  cache: cacheConfig,
-  maxPushTokens: maxPushTokensConfig,
-  edge: edgeConfig
+  passwords: PasswordSettings.config,
+  passwordPolicy: PasswordPolicySettings.config,
+  sessions: SessionSettings.config,
+  limits: LimitSettings.config,
+  cache: CacheSettings.config,
+  pushTokens: PushTokenSettings.config,
+  edge: EdgeSettings.config
 }
 
 /** Everything the environment says, checked. */
@@ -117,3 +117,28 @@ const noticeProblems = ({ grace, notice }: Config.Success<typeof shutdownNotice>
 
 /** Reads the environment whole, so that one start tells everything that is wrong with it. */
 export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(parts, judge)
+
+/** The settings, each as the service that its readers ask for. */
+export const layer = (settings: ApiSettings) => {
+  const isProduction = settings.environment === "production"
+  return Layer.mergeAll(
+    Layer.succeed(CacheSettings, settings.cache),
+    Layer.succeed(EdgeSettings, settings.edge),
+    Layer.succeed(LimitSettings, settings.limits),
+    Layer.succeed(PasswordPolicySettings, settings.passwordPolicy),
+    Layer.succeed(PasswordSettings, settings.passwords),
+    Layer.succeed(PushTokenSettings, settings.pushTokens),
+    Layer.succeed(SessionSettings, settings.sessions),
+    Layer.succeed(TokenSettings, settings.tokens),
+    Layer.succeed(Keys.KeyFileSettings, {
+      path: settings.keys.path,
+      create: !isProduction,
+      // A file that no setting names was made by this service.
+      exposed: isProduction ? "refuse" : settings.keys.named ? "warn" : "mend"
+    }),
+    Layer.succeed(ServiceKeys.ServiceKeySettings, {
+      ...settings.serviceKeys,
+      exposed: isProduction ? "refuse" : "warn"
+    })
+  )
+}

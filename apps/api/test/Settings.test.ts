@@ -59,8 +59,8 @@ describe("settings", () => {
       assert.isTrue(Duration.isZero(settings.shutdownNotice))
       assert.deepInclude(settings.tokens, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })
       assert.deepInclude(settings.passwords, { cost: 12, queueSize: 64 })
-      assert.strictEqual(settings.passwordPolicy, 8)
-      assert.strictEqual(settings.maxPushTokens, 20)
+      assert.strictEqual(settings.passwordPolicy.minLength, 8)
+      assert.strictEqual(settings.pushTokens.maxTokens, 20)
       const { accessLifetime, maxLifetime, refreshGrace, refreshLifetime } = settings.sessions
       assert.deepStrictEqual([accessLifetime, refreshLifetime, maxLifetime, refreshGrace].map(Duration.toSeconds), [
         3600,

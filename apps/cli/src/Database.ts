@@ -2,7 +2,7 @@ import * as DataDir from "@user-service/database/DataDir"
 import * as PgLite from "@user-service/database/PgLite"
 import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
-import { config as postgresConfig, type PostgresSettings } from "@user-service/database/PostgresSettings"
+import * as PostgresSettings from "@user-service/database/PostgresSettings"
 import * as Environment from "@user-service/runtime/Environment"
 import { wordsOf } from "@user-service/runtime/Failure"
 import { Console, Effect, Layer, Option, Schema } from "effect"
@@ -32,7 +32,7 @@ const embedded = (dataDir: string) => {
   )
 }
 
-const postgres = (settings: PostgresSettings) =>
+const postgres = (settings: PostgresSettings.PostgresSettings) =>
   Layer.provideMerge(Layer.effectDiscard(requirePostgres), Postgres.layer(settings))
 
 type Engine = ReturnType<typeof embedded> | ReturnType<typeof postgres>
@@ -46,7 +46,7 @@ export const layer = Layer.unwrap(
     const { dataDir, database, environment } = yield* Environment.read({
       environment: Settings.environment,
       dataDir: Settings.dataDir,
-      database: postgresConfig
+      database: PostgresSettings.config
     })
     if (Option.isNone(database) && environment === "production") {
       return yield* new Environment.SettingsInvalid({ problems: ["DATABASE_URL (or DB_HOST): required in production"] })

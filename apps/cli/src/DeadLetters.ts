@@ -1,5 +1,5 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
-import { DeadLettersRepo, type DeadLetterFilter } from "@user-service/core/dead-letters/DeadLettersRepo"
+import type { DeadLetterFilter } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Storage } from "@user-service/database/Storage"
 import type { DeadLetterId } from "@user-service/domain/DeadLetter"
@@ -16,7 +16,7 @@ export class NoneNamed extends Schema.TaggedError<NoneNamed>()("NoneNamed", {}) 
 
 /** The dead letters of the database that the environment names. */
 export const layer = DeadLetters.layer.pipe(
-  Layer.provide([DeadLettersRepo.layer, Storage.layer, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
+  Layer.provide([Storage.layer, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
   Layer.provideMerge(Database.layer)
 )
 

@@ -1,4 +1,3 @@
-import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { Replays } from "@user-service/core/outbox/Replays"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { Storage } from "@user-service/database/Storage"
@@ -6,10 +5,7 @@ import { Console, DateTime, Layer, Effect } from "effect"
 import * as Database from "./Database.ts"
 
 /** {@link Replays}, over the database that the environment names. */
-export const layer = Replays.layer.pipe(
-  Layer.provide([OutboxRepo.layer, Storage.layer]),
-  Layer.provideMerge(Database.layer)
-)
+export const layer = Replays.layer.pipe(Layer.provide(Storage.layer), Layer.provideMerge(Database.layer))
 
 /** Marks the events since then as unpublished, for the worker to publish again. */
 export const run = Effect.fnUntraced(function* ({ since }: { readonly since: DateTime.Utc }) {

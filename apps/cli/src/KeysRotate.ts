@@ -1,14 +1,14 @@
-import { config as sessionConfig } from "@user-service/core/SessionSettings"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Environment from "@user-service/runtime/Environment"
-import { config as keysConfig, Keys, rotateFile } from "@user-service/security/Keys"
+import * as Keys from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"
 import * as Settings from "./Settings.ts"
 
 const read = Effect.gen(function* () {
   const { environment, keys, sessions } = yield* Environment.read({
     environment: Settings.environment,
-    keys: keysConfig,
-    sessions: sessionConfig
+    keys: Keys.config,
+    sessions: SessionSettings.config
   })
   return environment === "production" && !keys.named
     ? yield* new Environment.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
@@ -16,12 +16,13 @@ const read = Effect.gen(function* () {
 })
 
 const create = Effect.fnUntraced(function* (path: string) {
-  const keys = Context.get(yield* Layer.build(Keys.layerFile({ path, create: true, exposed: "warn" })), Keys)
+  const settings = Layer.succeed(Keys.KeyFileSettings, { path, create: true, exposed: "warn" })
+  const keys = Context.get(yield* Layer.build(Layer.provide(Keys.Keys.layerFile, settings)), Keys.Keys)
   yield* Console.log(`Made ${path}, which did not exist: key ${keys.current().access[0].kid} signs at once`)
 }, Effect.scoped)
 
 const rotate = Effect.fnUntraced(function* (path: string, accessLifetime: Duration.Duration) {
-  const { kid, signsFrom } = yield* rotateFile(path, Duration.toSeconds(accessLifetime))
+  const { kid, signsFrom } = yield* Keys.rotateFile(path, Duration.toSeconds(accessLifetime))
   const from = DateTime.formatIso(DateTime.makeUnsafe(signsFrom * 1000))
   yield* Console.log(`Published key ${kid} in ${path}: it signs from ${from}, until then the one before it`)
 })

@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import type { AccessClaims } from "@user-service/domain/Token"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId } from "@user-service/domain/User"
-import { Keys } from "@user-service/security/Keys"
+import { KeyFileSettings, Keys } from "@user-service/security/Keys"
 import * as KeySet from "@user-service/security/KeySet"
+import { TokenSettings } from "@user-service/security/TokenSettings"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Clock, Context, Effect, Layer, Result } from "effect"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
@@ -15,8 +16,12 @@ const read = (path: string) => Result.getOrThrow(KeySet.parse(readFileSync(path,
 
 /** The signer of a process that has the key file as it now stands. */
 const signerOver = (path: string) =>
-  TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
-    Layer.provide(Keys.layerFile({ path, create: false, exposed: "refuse" })),
+  TokenSigner.layer.pipe(
+    Layer.provide(Keys.layerFile),
+    Layer.provide([
+      Layer.succeed(KeyFileSettings, { path, create: false, exposed: "refuse" }),
+      Layer.succeed(TokenSettings, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })
+    ]),
     Layer.provide(NodeFileSystem.layer),
     Layer.build,
     Effect.map((context) => Context.get(context, TokenSigner))

@@ -14,6 +14,7 @@ import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { requireEngines } from "@user-service/runtime/EngineHealth"
 import * as Worker from "@user-service/worker/Worker"
+import * as WorkerSettings from "@user-service/worker/WorkerSettings"
 import { Duration, Effect, Layer, Option } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
@@ -59,7 +60,7 @@ export const layer = (settings: StandaloneSettings) => {
   return Layer.effectDiscard(welcome(settings)).pipe(
     Layer.provide(Server.layer({ ...settings, shutdownGrace })),
     // A turn holds a connection that requests want too.
-    Layer.provide(Worker.layer({ ...settings.work, finishWithin, turns: 1 })),
+    Layer.provide(Worker.layer.pipe(Layer.provide(WorkerSettings.layer({ ...settings.work, finishWithin, turns: 1 })))),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     // Who names an engine wants to hear now that it is not there.
     Layer.provide(Layer.effectDiscard(Effect.andThen(requirePostgres, requireEngines(["cache", "broker"])))),

@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, Latch, Option, Schedule, type Scope } from "effect"
+import { Context, Duration, Effect, Fiber, Latch, Option, Schedule, type Scope } from "effect"
 
 /** Whether the scope is closing. */
 export interface Stopping {
@@ -9,20 +9,24 @@ export interface Stopping {
   readonly untilStop: <A>(schedule: Schedule.Schedule<A>) => Schedule.Schedule<A>
 }
 
-export interface StoppingSettings {
-  /** How long what is in hand may take to be finished, before it is cut off. */
-  readonly finishWithin: Duration.Duration
-}
+/** How the work stops. */
+export class StoppingSettings extends Context.Service<
+  StoppingSettings,
+  {
+    /** How long what is in hand may take to be finished, before it is cut off. */
+    readonly finishWithin: Duration.Duration
+  }
+>()("@user-service/worker/Stopping/StoppingSettings") {}
 
 /**
  * Runs loops in the background that end by themselves, at a point of their own choosing, when the scope closes; that waits
  * for them.
  */
 export const fork = (
-  loops: ReadonlyArray<(stopping: Stopping) => Effect.Effect<void>>,
-  { finishWithin }: StoppingSettings
-): Effect.Effect<void, never, Scope.Scope> =>
+  loops: ReadonlyArray<(stopping: Stopping) => Effect.Effect<void>>
+): Effect.Effect<void, never, Scope.Scope | StoppingSettings> =>
   Effect.gen(function* () {
+    const { finishWithin } = yield* StoppingSettings
     const latch = Latch.makeUnsafe()
     const isStopping = () => latch.isOpen()
     const orStop: Stopping["orStop"] = (wait) =>

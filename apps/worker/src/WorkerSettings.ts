@@ -1,27 +1,27 @@
-import { config as rabbitmqUrlConfig } from "@user-service/broker/RabbitMqUrl"
-import { config as redisUrlConfig } from "@user-service/cache/RedisUrl"
-import { config as maxPushTokensConfig } from "@user-service/core/push-tokens/Registrations"
-import { config as stalePushTokensConfig } from "@user-service/core/retention/StalePushTokens"
-import { config as sessionConfig } from "@user-service/core/SessionSettings"
+import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
+import * as RedisUrl from "@user-service/cache/RedisUrl"
+import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
+import { StalePushTokenSettings } from "@user-service/core/retention/StalePushTokenSettings"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
-import { config as postgresConfig } from "@user-service/database/PostgresSettings"
+import * as PostgresSettings from "@user-service/database/PostgresSettings"
 import { maxReach } from "@user-service/domain/Delivery"
 import * as Environment from "@user-service/runtime/Environment"
-import { config as hostConfig } from "@user-service/runtime/ListenHost"
+import * as ListenHost from "@user-service/runtime/ListenHost"
 import * as MetricsToken from "@user-service/runtime/MetricsToken"
-import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
-import { Config, Duration, Effect, Option, Schema } from "effect"
+import { Config, Duration, Effect, Layer, Option, Schema } from "effect"
+import { RetentionSettings } from "./jobs/RetentionSettings.ts"
+import { RelaySettings } from "./outbox/RelaySettings.ts"
+import { StoppingSettings } from "./Stopping.ts"
 
 /** What the work itself is told, whichever process does it. */
 export const workConfig = Config.all({
-  sessions: sessionConfig,
-  maxPushTokens: maxPushTokensConfig,
-  stalePushTokens: stalePushTokensConfig,
-  outboxRetention: shortDurationConfig("OUTBOX_RETENTION", "7d"),
-  deliveryRetention: shortDurationConfig("DELIVERY_RETENTION", "90d"),
-  deadLetterRetention: shortDurationConfig("DEAD_LETTER_RETENTION", "90d"),
+  sessions: SessionSettings.config,
+  pushTokens: PushTokenSettings.config,
+  stalePushTokens: StalePushTokenSettings.config,
+  retentions: RetentionSettings.config,
   // The rest of the grace is for letting go of the engines.
   finishWithin: Config.schema(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
@@ -33,17 +33,28 @@ export const workConfig = Config.all({
 })
 export type WorkSettings = Config.Success<typeof workConfig>
 
+/** The settings of the work, each as the service that its readers ask for. */
+export const layer = (settings: WorkSettings & RelaySettings["Service"]) =>
+  Layer.mergeAll(
+    Layer.succeed(PushTokenSettings, settings.pushTokens),
+    Layer.succeed(RelaySettings, { turns: settings.turns }),
+    Layer.succeed(RetentionSettings, settings.retentions),
+    Layer.succeed(SessionSettings, settings.sessions),
+    Layer.succeed(StalePushTokenSettings, settings.stalePushTokens),
+    Layer.succeed(StoppingSettings, { finishWithin: settings.finishWithin })
+  )
+
 const parts = {
-  host: hostConfig,
+  host: ListenHost.config,
   // 0 is any free one.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "WORKER_PORT").pipe(
     Config.withDefault(8001)
   ),
   metricsToken: MetricsToken.config,
-  database: postgresConfig,
+  database: PostgresSettings.config,
   migrateOnStart: MigrateOnStart.config,
-  redisUrl: redisUrlConfig,
-  rabbitmqUrl: rabbitmqUrlConfig,
+  redisUrl: RedisUrl.config,
+  rabbitmqUrl: RabbitMqUrl.config,
   logs: Logs.config,
   tracing: Tracing.config,
   work: workConfig
@@ -55,8 +66,8 @@ export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof 
 /** What is wrong with the settings of work that has so many connections at least: one to listen, one to lead the jobs ... */
 export const judge = (fewestConnections: number, what: string) =>
   Effect.map(
-    Config.all({ database: postgresConfig, work: workConfig }),
-    ({ database, work: { deliveryRetention, stalePushTokens } }) => [
+    Config.all({ database: PostgresSettings.config, work: workConfig }),
+    ({ database, work: { retentions, stalePushTokens } }) => [
       ...problem(
         Option.exists(database, ({ poolSize }) => poolSize < fewestConnections),
         "DB_POOL_SIZE",
@@ -68,7 +79,7 @@ export const judge = (fewestConnections: number, what: string) =>
         "must be longer than PUSH_TOKEN_STALE_AFTER"
       ),
       ...problem(
-        !Duration.isGreaterThan(deliveryRetention, maxReach),
+        !Duration.isGreaterThan(retentions.deliveries, maxReach),
         "DELIVERY_RETENTION",
         `must be longer than ${Duration.toDays(maxReach)}d, for which days ahead are charged`
       )

@@ -21,7 +21,7 @@ const publish = (...texts: ReadonlyArray<string>) =>
 /** Consumes in the background, with this done to each batch. */
 const start = (handle: Consumption.Consumption["handle"], batchLimit = 10) =>
   Effect.flatMap(Consumption.make({ queue: "queue", prefetch: 20, batchLimit, handle }), (consume) =>
-    Stopping.fork([consume], { finishWithin: Duration.minutes(1) })
+    Effect.provideService(Stopping.fork([consume]), Stopping.StoppingSettings, { finishWithin: Duration.minutes(1) })
   )
 
 const away = Effect.fail({ message: "away" })

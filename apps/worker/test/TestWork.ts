@@ -1,20 +1,15 @@
 import { Cache } from "@user-service/cache/Cache"
 import { Changes } from "@user-service/core/changes/Changes"
-import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/cached/Invalidations"
-import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
-import { LiveSessions } from "@user-service/core/cached/LiveSessions"
-import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { type DomainEvent, UserUpdated } from "@user-service/domain/DomainEvent"
 import { UserId } from "@user-service/domain/User"
-import type { WorkSettings } from "@user-service/worker/WorkerSettings"
+import * as WorkerSettings from "@user-service/worker/WorkerSettings"
 import { Duration, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 
-/** What the environment says where it says nothing. */
-export const settings: WorkSettings & { readonly turns: number } = {
+/** The settings of an environment that sets none. */
+export const layerSettings = WorkerSettings.layer({
   sessions: {
     accessLifetime: Duration.minutes(60),
     refreshLifetime: Duration.days(7),
@@ -22,22 +17,15 @@ export const settings: WorkSettings & { readonly turns: number } = {
     refreshGrace: Duration.seconds(10),
     maxSessions: 50
   },
-  maxPushTokens: 20,
+  pushTokens: { maxTokens: 20 },
   stalePushTokens: { silencedAfter: Duration.days(30), removedAfter: Duration.days(270) },
-  outboxRetention: Duration.days(7),
-  deliveryRetention: Duration.days(90),
-  deadLetterRetention: Duration.days(90),
+  retentions: { outbox: Duration.days(7), deliveries: Duration.days(90), deadLetters: Duration.days(90) },
   finishWithin: Duration.seconds(15),
   turns: 2
-}
+})
 
-/** Who makes changes, as the API does, over the engines. */
-export const layerChanges = Changes.layer.pipe(
-  Layer.provideMerge([Invalidations.layer, OutboxSignal.layer]),
-  Layer.provideMerge(LiveSessions.layer),
-  Layer.provide([ChangesRepo.layer, Layer.succeed(SessionSettings, settings.sessions)]),
-  Layer.provide(Storage.layer)
-)
+/** What makes changes, as the API does, over the engines. */
+export const layerChanges = Changes.layer.pipe(Layer.provide([Storage.layer, layerSettings]))
 
 /** The engines that need nothing but a database. */
 export const layerEngines = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>

@@ -20,7 +20,7 @@ describe("the worker's settings", () => {
       assert.strictEqual(port, 8001)
       assert.strictEqual(Redacted.value(Option.getOrThrow(rabbitmqUrl)), engines.RABBITMQ_URL)
       assert.deepStrictEqual(
-        [work.outboxRetention, work.deliveryRetention, work.deadLetterRetention],
+        [work.retentions.outbox, work.retentions.deliveries, work.retentions.deadLetters],
         [Duration.days(7), Duration.days(90), Duration.days(90)].map((days) => Duration.millis(Duration.toMillis(days)))
       )
       assert.deepStrictEqual(
@@ -46,9 +46,9 @@ describe("the worker's settings", () => {
       assert.strictEqual(port, 0)
       assert.deepStrictEqual(
         [
-          work.outboxRetention,
-          work.deliveryRetention,
-          work.deadLetterRetention,
+          work.retentions.outbox,
+          work.retentions.deliveries,
+          work.retentions.deadLetters,
           work.stalePushTokens.silencedAfter,
           work.stalePushTokens.removedAfter,
           work.finishWithin

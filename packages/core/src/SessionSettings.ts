@@ -1,6 +1,9 @@
 import { maxDays } from "@user-service/domain/ShortDuration"
 import { Config, Context, Duration, Schema } from "effect"
 
+const within = (minimum: number, maximum: number, name: string, fallback: number) =>
+  Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))
+
 /** How long sessions and their tokens live, and how many there are. */
 export class SessionSettings extends Context.Service<
   SessionSettings,
@@ -15,19 +18,16 @@ export class SessionSettings extends Context.Service<
     /** How many live sessions a user may have. */
     readonly maxSessions: number
   }
->()("@user-service/core/SessionSettings") {}
-
-const within = (minimum: number, maximum: number, name: string, fallback: number) =>
-  Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))
-
-/**
- * `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS`, `REFRESH_GRACE_SECONDS` and
- * `MAX_SESSIONS`.
- */
-export const config: Config.Config<SessionSettings["Service"]> = Config.all({
-  accessLifetime: Config.map(within(1, maxDays * 24 * 60, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
-  refreshLifetime: Config.map(within(1, maxDays, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
-  maxLifetime: Config.map(within(1, maxDays, "SESSION_MAX_DAYS", 90), Duration.days),
-  refreshGrace: Config.map(within(0, maxDays * 24 * 60 * 60, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
-  maxSessions: within(1, 1_000_000, "MAX_SESSIONS", 50)
-})
+>()("@user-service/core/SessionSettings") {
+  /**
+   * `ACCESS_TOKEN_LIFETIME_MINUTES`, `REFRESH_TOKEN_LIFETIME_DAYS`, `SESSION_MAX_DAYS`, `REFRESH_GRACE_SECONDS` and
+   * `MAX_SESSIONS`.
+   */
+  static readonly config: Config.Config<SessionSettings["Service"]> = Config.all({
+    accessLifetime: Config.map(within(1, maxDays * 24 * 60, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
+    refreshLifetime: Config.map(within(1, maxDays, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
+    maxLifetime: Config.map(within(1, maxDays, "SESSION_MAX_DAYS", 90), Duration.days),
+    refreshGrace: Config.map(within(0, maxDays * 24 * 60 * 60, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
+    maxSessions: within(1, 1_000_000, "MAX_SESSIONS", 50)
+  })
+}

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { config } from "@user-service/core/SessionSettings"
+import { SessionSettings } from "@user-service/core/SessionSettings"
 import { ConfigProvider, Duration, Effect } from "effect"
 
-const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
+const read = (env: Record<string, string>) => SessionSettings.config.parse(ConfigProvider.fromUnknown(env))
 
 describe("config", () => {
   it.effect("an empty environment: an hour, a week, ninety days and ten seconds", () =>

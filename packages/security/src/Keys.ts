@@ -36,14 +36,17 @@ export interface KeyRing {
 }
 
 /** Where the keys are, and whether they may be made where they are not. */
-export interface KeysSettings {
-  readonly path: string
-  /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
-  readonly create: boolean
-  readonly exposed: Exposed
-  /** How often to look for a change; a second when absent. */
-  readonly pollInterval?: Duration.Input | undefined
-}
+export class KeyFileSettings extends Context.Service<
+  KeyFileSettings,
+  {
+    readonly path: string
+    /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
+    readonly create: boolean
+    readonly exposed: Exposed
+    /** How often to look for a change; a second when absent. */
+    readonly pollInterval?: Duration.Input | undefined
+  }
+>()("@user-service/security/Keys/KeyFileSettings") {}
 
 /** The keys that tokens are signed and checked with, as they stand now. */
 export class Keys extends Context.Service<
@@ -59,29 +62,29 @@ export class Keys extends Context.Service<
    * Keys from a file, read again when it changes. A file that has become unreadable, or open to others, leaves the last good
    * keys in force and is logged once; at the start it is an error.
    */
-  static readonly layerFile = (settings: KeysSettings): Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem> =>
-    Layer.effect(
-      Keys,
-      Effect.gen(function* () {
-        if (settings.create) yield* createIfAbsent(settings.path)
-        const file = { ...fileAt(settings.path), exposed: settings.exposed }
-        const text = yield* readText(file, ": `npm run cli -- keys rotate` makes it")
-        const judge = makeJudge(file)
-        yield* judge
-        const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
-        yield* Effect.forkScoped(
-          follow({
-            file,
-            judge,
-            first: text,
-            pollInterval: settings.pollInterval,
-            what: "signing keys",
-            take: (text) => Effect.flatMap(load(settings.path, text), (next) => SubscriptionRef.set(ring, next))
-          })
-        )
-        return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
-      })
-    )
+  static readonly layerFile: Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem | KeyFileSettings> = Layer.effect(
+    Keys,
+    Effect.gen(function* () {
+      const settings = yield* KeyFileSettings
+      if (settings.create) yield* createIfAbsent(settings.path)
+      const file = { ...fileAt(settings.path), exposed: settings.exposed }
+      const text = yield* readText(file, ": `npm run cli -- keys rotate` makes it")
+      const judge = makeJudge(file)
+      yield* judge
+      const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
+      yield* Effect.forkScoped(
+        follow({
+          file,
+          judge,
+          first: text,
+          pollInterval: settings.pollInterval,
+          what: "signing keys",
+          take: (text) => Effect.flatMap(load(settings.path, text), (next) => SubscriptionRef.set(ring, next))
+        })
+      )
+      return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
+    })
+  )
 
   /** Keys made for this process and lost with it. */
   static readonly layerMemory: Layer.Layer<Keys> = Layer.effect(

@@ -2,13 +2,8 @@ import { normalisePassword } from "@user-service/domain/Password"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Effect, Layer, Metric, Redacted } from "effect"
 import type { Estimate, EstimateJob } from "./PasswordEstimate.ts"
+import { PasswordSettings } from "./PasswordSettings.ts"
 import * as WorkerPool from "./WorkerPool.ts"
-
-/** How many may wait. */
-export interface PasswordEstimatorSettings {
-  /** How many estimates may wait for the thread before the next is refused. */
-  readonly queueSize: number
-}
 
 const refusals = Metric.counter("password_estimates_refused_total", {
   description: "Estimates of new passwords refused because the queue was full",
@@ -36,38 +31,38 @@ export class PasswordEstimator extends Context.Service<
     ) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/security/PasswordEstimator") {
-  static readonly layer = (settings: PasswordEstimatorSettings): Layer.Layer<PasswordEstimator> =>
-    Layer.effect(
-      PasswordEstimator,
-      Effect.gen(function* () {
-        const pool = yield* WorkerPool.make<EstimateJob, Estimate>({
-          worker: "estimate-worker",
-          size: 1,
-          queueSize: settings.queueSize,
-          onDepth: () => {},
-          // The dictionaries take 30 MB. Without a limit V8 lets four times as much garbage stand beside them.
-          resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
-        })
-        const refuse = WorkerPool.refuse("password estimation", refusals)
-        const estimate = (job: EstimateJob) =>
-          Effect.acquireUseRelease(
-            pool.takePlace,
-            () => pool.run(job),
-            () => pool.leavePlace
-          ).pipe(Effect.catch(refuse))
-        return {
-          guesses: Effect.fn("PasswordEstimator.guesses")(function* (
-            password: Redacted.Redacted<string>,
-            words: ReadonlyArray<string>
-          ) {
-            const { guesses, milliseconds } = yield* estimate({
-              password: normalisePassword(Redacted.value(password)),
-              words
-            })
-            yield* Metric.update(duration, milliseconds / 1000)
-            return guesses
-          })
-        }
+  static readonly layer: Layer.Layer<PasswordEstimator, never, PasswordSettings> = Layer.effect(
+    PasswordEstimator,
+    Effect.gen(function* () {
+      const { queueSize } = yield* PasswordSettings
+      const pool = yield* WorkerPool.make<EstimateJob, Estimate>({
+        worker: "estimate-worker",
+        size: 1,
+        queueSize,
+        onDepth: () => {},
+        // The dictionaries take 30 MB. Without a limit V8 lets four times as much garbage stand beside them.
+        resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
       })
-    )
+      const refuse = WorkerPool.refuse("password estimation", refusals)
+      const estimate = (job: EstimateJob) =>
+        Effect.acquireUseRelease(
+          pool.takePlace,
+          () => pool.run(job),
+          () => pool.leavePlace
+        ).pipe(Effect.catch(refuse))
+      return {
+        guesses: Effect.fn("PasswordEstimator.guesses")(function* (
+          password: Redacted.Redacted<string>,
+          words: ReadonlyArray<string>
+        ) {
+          const { guesses, milliseconds } = yield* estimate({
+            password: normalisePassword(Redacted.value(password)),
+            words
+          })
+          yield* Metric.update(duration, milliseconds / 1000)
+          return guesses
+        })
+      }
+    })
+  )
 }

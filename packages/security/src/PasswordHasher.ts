@@ -1,20 +1,11 @@
 import { normalisePassword } from "@user-service/domain/Password"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Clock, Config, Context, Duration, Effect, Layer, Metric, Redacted, Schema, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Metric, Redacted, Semaphore } from "effect"
 import { availableParallelism } from "node:os"
 import * as HashDurations from "./HashDurations.ts"
 import * as PasswordHash from "./PasswordHash.ts"
+import { PasswordSettings } from "./PasswordSettings.ts"
 import * as WorkerPool from "./WorkerPool.ts"
-
-/** How dear a hash is and how many may wait. */
-export interface PasswordHasherSettings {
-  /** bcrypt's cost: each step doubles the work. 4 to 16. */
-  readonly cost: number
-  /** How many may wait for a thread before the next is refused. */
-  readonly queueSize: number
-  /** How many threads hash; as many as there are cores when absent. */
-  readonly threads?: number | undefined
-}
 
 const queueDepth = Metric.gauge("password_hash_queue_depth", { description: "Password hashes waiting for a thread" })
 const hashes = Metric.counter("password_hashes_total", {
@@ -80,20 +71,20 @@ export class PasswordHasher extends Context.Service<
   }
 >()("@user-service/security/PasswordHasher") {
   /** Hashes in threads of its own, started with the first jobs. */
-  static readonly layer = (settings: PasswordHasherSettings): Layer.Layer<PasswordHasher> =>
-    Layer.effect(
-      PasswordHasher,
-      Effect.gen(function* () {
-        const context = yield* Effect.context<never>()
-        const pool = yield* WorkerPool.make<PasswordHash.HashJob, PasswordHash.HashAnswer>({
-          worker: "hash-worker",
-          size: settings.threads ?? availableParallelism(),
-          queueSize: settings.queueSize,
-          onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
-        })
-        return make(settings.cost, pool)
+  static readonly layer: Layer.Layer<PasswordHasher, never, PasswordSettings> = Layer.effect(
+    PasswordHasher,
+    Effect.gen(function* () {
+      const settings = yield* PasswordSettings
+      const context = yield* Effect.context<never>()
+      const pool = yield* WorkerPool.make<PasswordHash.HashJob, PasswordHash.HashAnswer>({
+        worker: "hash-worker",
+        size: settings.threads ?? availableParallelism(),
+        queueSize: settings.queueSize,
+        onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
       })
-    )
+      return make(settings.cost, pool)
+    })
+  )
 
   /** The same hashes at bcrypt's lowest cost, made where they are asked for, in no time: no threads, no queue, no wait. */
   static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
@@ -104,16 +95,6 @@ export class PasswordHasher extends Context.Service<
     })
   )
 }
-
-/** `BCRYPT_COST` (10 to 15, 12) and `HASH_QUEUE_SIZE` (64). */
-export const config: Config.Config<PasswordHasherSettings> = Config.all({
-  cost: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 10, maximum: 15 })), "BCRYPT_COST").pipe(
-    Config.withDefault(12)
-  ),
-  queueSize: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })), "HASH_QUEUE_SIZE").pipe(
-    Config.withDefault(64)
-  )
-})
 
 const refuse = WorkerPool.refuse("password hashing", refusals)
 

@@ -26,12 +26,16 @@ export interface NamedKey {
 }
 
 /** Where service keys come from. */
-export interface ServiceKeysSettings {
-  readonly named: ReadonlyArray<NamedKey>
-  readonly file: Option.Option<string>
-  /** How often to look for a change of the file; a second when absent. */
-  readonly pollInterval?: Duration.Input | undefined
-}
+export class ServiceKeySettings extends Context.Service<
+  ServiceKeySettings,
+  {
+    readonly named: ReadonlyArray<NamedKey>
+    readonly file: Option.Option<string>
+    readonly exposed: Exposed
+    /** How often to look for a change of the file; a second when absent. */
+    readonly pollInterval?: Duration.Input | undefined
+  }
+>()("@user-service/security/ServiceKeys/ServiceKeySettings") {}
 
 /** The holder of a key that is good. */
 export interface ServiceCaller {
@@ -60,12 +64,11 @@ export class ServiceKeys extends Context.Service<
    * Keys from the settings, and from a file that is read again when it changes. A file that has become unreadable, or open to
    * others, leaves the last good keys in force and is logged once; at the start it is an error.
    */
-  static readonly layer = (
-    settings: ServiceKeysSettings & { readonly exposed: Exposed }
-  ): Layer.Layer<ServiceKeys, KeysUnreadable, FileSystem.FileSystem> =>
+  static readonly layer: Layer.Layer<ServiceKeys, KeysUnreadable, FileSystem.FileSystem | ServiceKeySettings> =
     Layer.effect(
       ServiceKeys,
       Effect.gen(function* () {
+        const settings = yield* ServiceKeySettings
         const named = settings.named.map(held)
         let all: ReadonlyArray<HeldKey> = named
         if (Option.isSome(settings.file)) {
@@ -181,7 +184,7 @@ const Written = Schema.String.check(
 )
 
 /** `SERVICE_API_KEYS` (`name:key`, with commas between) and `SERVICE_API_KEYS_FILE`; none by default. */
-export const config: Config.Config<ServiceKeysSettings> = Config.all({
+export const config: Config.Config<Pick<ServiceKeySettings["Service"], "named" | "file">> = Config.all({
   named: Config.schema(Written, "SERVICE_API_KEYS").pipe(
     Config.withDefault(""),
     Config.map((text) => items(text).map(({ key, name }): NamedKey => ({ name, key: Redacted.make(key) })))

@@ -7,21 +7,14 @@ import {
   TokenInvalid,
   type TokenType
 } from "@user-service/domain/Token"
-import { Clock, Config, Context, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose"
 import { createHmac, createSecretKey, hash, type webcrypto } from "node:crypto"
 import { type KeyRing, Keys } from "./Keys.ts"
 import * as KeySet from "./KeySet.ts"
 import * as SeenTokens from "./SeenTokens.ts"
 import * as TokenPayload from "./TokenPayload.ts"
-
-/** How tokens are signed and who they are from and for. */
-export type TokenSignerSettings = TokenPayload.Names &
-  (
-    | { readonly algorithm: "EdDSA" }
-    /** For fleets that still share a secret: access tokens only. */
-    | { readonly algorithm: "HS256"; readonly secretKey: Redacted.Redacted<string> }
-  )
+import { TokenSettings } from "./TokenSettings.ts"
 
 /** A public key as the JWKS shows it (RFC 8037, RFC 7517). */
 export interface PublicJwk {
@@ -59,25 +52,11 @@ export class TokenSigner extends Context.Service<
     readonly jwks: Effect.Effect<{ readonly keys: ReadonlyArray<PublicJwk> }>
   }
 >()("@user-service/security/TokenSigner") {
-  static readonly layer = (settings: TokenSignerSettings): Layer.Layer<TokenSigner, never, Keys> =>
-    Layer.effect(
-      TokenSigner,
-      Effect.suspend(() => make(settings))
-    )
-}
-
-/** `JWT_ALGORITHM` (EdDSA, or HS256 with `SECRET_KEY`), `JWT_ISSUER` and `JWT_AUDIENCE` (both `user-service`). */
-export const config: Config.Config<TokenSignerSettings> = Config.all({
-  algorithm: Config.Literals(["EdDSA", "HS256"], "JWT_ALGORITHM").pipe(Config.withDefault("EdDSA")),
-  issuer: Config.NonEmptyString("JWT_ISSUER").pipe(Config.withDefault("user-service")),
-  audience: Config.NonEmptyString("JWT_AUDIENCE").pipe(Config.withDefault("user-service"))
-}).pipe(
-  Config.flatMap(({ algorithm, ...names }): Config.Config<TokenSignerSettings> =>
-    algorithm === "EdDSA"
-      ? Config.succeed({ ...names, algorithm })
-      : Config.Redacted("SECRET_KEY").pipe(Config.map((secretKey) => ({ ...names, algorithm, secretKey })))
+  static readonly layer: Layer.Layer<TokenSigner, never, Keys | TokenSettings> = Layer.effect(
+    TokenSigner,
+    Effect.suspend(() => make)
   )
-)
+}
 
 // Far above any token of ours (under 600 bytes): what is longer is not worth a hash.
 const maxTokenLength = 4096
@@ -129,8 +108,9 @@ const sharedSecret = (secret: Redacted.Redacted<string>): Suite => {
   return { alg: "HS256", signing: () => ({ key }), verifying: () => key }
 }
 
-const make = Effect.fnUntraced(function* (settings: TokenSignerSettings) {
+const make = Effect.gen(function* () {
   const keys = yield* Keys
+  const settings = yield* TokenSettings
   const seen = SeenTokens.make()
   const suites: { readonly [T in TokenType]: Suite } = {
     access: settings.algorithm === "HS256" ? sharedSecret(settings.secretKey) : publishedKeys,

@@ -1,6 +1,6 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { config, Keys, rotateFile } from "@user-service/security/Keys"
+import { config, KeyFileSettings, Keys, rotateFile } from "@user-service/security/Keys"
 import type { Exposed } from "@user-service/security/KeyFile"
 import * as KeySet from "@user-service/security/KeySet"
 import { ConfigProvider, Context, Effect, FileSystem, Layer, Logger, Option, Stream } from "effect"
@@ -16,8 +16,13 @@ const inDirectory = <A, E>(
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
 
 const open = (path: string, create: boolean, exposed: Exposed = "refuse") =>
-  Effect.map(Layer.build(Keys.layerFile({ path, create, exposed, pollInterval: "5 millis" })), (context) =>
-    Context.get(context, Keys)
+  Effect.map(
+    Layer.build(
+      Keys.layerFile.pipe(
+        Layer.provide(Layer.succeed(KeyFileSettings, { path, create, exposed, pollInterval: "5 millis" }))
+      )
+    ),
+    (context) => Context.get(context, Keys)
   )
 
 const rotatedRing = (keys: Keys["Service"]) =>

@@ -2,10 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { perform } from "@user-service/security/PasswordEstimate"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import * as PasswordHash from "@user-service/security/PasswordHash"
-import { Effect, Fiber, Metric, Redacted } from "effect"
+import { PasswordSettings } from "@user-service/security/PasswordSettings"
+import { Effect, Fiber, Layer, Metric, Redacted } from "effect"
 import process from "node:process"
 
-const layer = PasswordEstimator.layer({ queueSize: 8 })
+const layerWith = (queueSize: number) =>
+  PasswordEstimator.layer.pipe(Layer.provide(Layer.succeed(PasswordSettings, { cost: 4, queueSize })))
+const layer = layerWith(8)
 
 const guesses = (password: string, words: ReadonlyArray<string> = []) =>
   PasswordEstimator.use((estimator) => estimator.guesses(Redacted.make(password), words))
@@ -96,10 +99,7 @@ describe("PasswordEstimator", () => {
       const stateOf = (id: string) => measured.find((metric) => metric.id === id)?.state
       assert.deepInclude(stateOf("password_estimates_refused_total"), { count: 1 })
       assert.deepInclude(stateOf("password_estimate_duration_seconds"), { count: 3 })
-    }).pipe(
-      Effect.provide(PasswordEstimator.layer({ queueSize: 1 })),
-      Effect.provideService(Metric.MetricRegistry, new Map())
-    )
+    }).pipe(Effect.provide(layerWith(1)), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 })
 

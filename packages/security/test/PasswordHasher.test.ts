@@ -3,14 +3,19 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { SessionId } from "@user-service/domain/Session"
 import { UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
-import { config, PasswordHasher } from "@user-service/security/PasswordHasher"
+import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PasswordHash from "@user-service/security/PasswordHash"
+import { PasswordSettings } from "@user-service/security/PasswordSettings"
 import { suite } from "@user-service/security/testing/PasswordHasherSuite"
+import { TokenSettings } from "@user-service/security/TokenSettings"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Clock, ConfigProvider, Duration, Effect, Fiber, Layer, Metric, Redacted } from "effect"
 
+const hasher = (settings: PasswordSettings["Service"]) =>
+  PasswordHasher.layer.pipe(Layer.provide(Layer.succeed(PasswordSettings, settings)))
+
 suite("layerTest", PasswordHasher.layerTest)
-suite("layer", PasswordHasher.layer({ cost: 4, queueSize: 64, threads: 2 }))
+suite("layer", hasher({ cost: 4, queueSize: 64, threads: 2 }))
 
 const password = Redacted.make("correct horse")
 
@@ -28,7 +33,7 @@ describe("layer", () => {
       assert.strictEqual(error._tag, "ServiceUnavailable")
       assert.deepStrictEqual([error.what, error.retryAfterSeconds], ["password hashing", 1])
       yield* Fiber.joinAll(accepted)
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 })))
+    }).pipe(Effect.provide(hasher({ cost: 6, queueSize: 1, threads: 1 })))
   )
 
   it.effect("with a place every hash is made; without one nothing begins", () =>
@@ -51,7 +56,7 @@ describe("layer", () => {
       yield* Fiber.await(yield* Effect.fromNullishOr(accepted[0]))
       yield* Effect.all([twice("fifth"), twice("sixth")], { concurrency: 2 })
       assert.deepStrictEqual(begun, ["first", "second", "fourth", "fifth", "sixth"])
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 6, queueSize: 1, threads: 1 })))
+    }).pipe(Effect.provide(hasher({ cost: 6, queueSize: 1, threads: 1 })))
   )
 
   it.effect("the longer the queue, the later to come again", () =>
@@ -63,7 +68,7 @@ describe("layer", () => {
       )
       const { retryAfterSeconds } = yield* Effect.flip(hasher.hash(password))
       assert.isAbove(retryAfterSeconds, 3)
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 10, queueSize: 64, threads: 1 })))
+    }).pipe(Effect.provide(hasher({ cost: 10, queueSize: 64, threads: 1 })))
   )
 
   it.effect("hashes are counted by operation, timed, and the queue is measured", () =>
@@ -81,7 +86,7 @@ describe("layer", () => {
       assert.deepInclude(of("password_hash_duration_seconds"), { count: 3 })
       assert.deepInclude(of("password_hash_queue_depth"), { value: 0 })
     }).pipe(
-      Effect.provide(PasswordHasher.layer({ cost: 4, queueSize: 8, threads: 1 })),
+      Effect.provide(hasher({ cost: 4, queueSize: 8, threads: 1 })),
       Effect.provideService(Metric.MetricRegistry, new Map())
     )
   )
@@ -111,7 +116,7 @@ describe("layer", () => {
       // A password that is tried in two spellings takes twice as long.
       const twoSpellings = Redacted.make("cafe\u0301")
       assert.isAbove(yield* medianDifference(remaining(own, schemes, twoSpellings), remaining(own)), 0)
-    }).pipe(Effect.provide(PasswordHasher.layer({ cost: 4, queueSize: 8, threads: 1 })))
+    }).pipe(Effect.provide(hasher({ cost: 4, queueSize: 8, threads: 1 })))
   )
 
   it.live("tokens are checked without a wait while passwords are hashed", () =>
@@ -145,9 +150,12 @@ describe("layer", () => {
       assert.isBelow(order.indexOf("checked"), 8)
     }).pipe(
       Effect.provide([
-        PasswordHasher.layer({ cost: 12, queueSize: 8, threads: 2 }),
-        TokenSigner.layer({ algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }).pipe(
-          Layer.provide(Keys.layerMemory)
+        hasher({ cost: 12, queueSize: 8, threads: 2 }),
+        TokenSigner.layer.pipe(
+          Layer.provide([
+            Keys.layerMemory,
+            Layer.succeed(TokenSettings, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })
+          ])
         )
       ])
     )
@@ -155,7 +163,7 @@ describe("layer", () => {
 })
 
 describe("config", () => {
-  const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
+  const read = (env: Record<string, string>) => PasswordSettings.config.parse(ConfigProvider.fromUnknown(env))
 
   it.effect("cost 12 and 64 waiting, unless told", () =>
     Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import type { Exposed } from "@user-service/security/KeyFile"
-import { config, type NamedKey, ServiceKeys, weaknesses } from "@user-service/security/ServiceKeys"
+import { config, type NamedKey, ServiceKeys, ServiceKeySettings, weaknesses } from "@user-service/security/ServiceKeys"
 import {
   ConfigProvider,
   Context,
@@ -25,7 +25,16 @@ const named = (name: string, text: string): NamedKey => ({ name, key: Redacted.m
 const open = (keys: ReadonlyArray<NamedKey>, file?: string, exposed: Exposed = "refuse") =>
   Effect.map(
     Layer.build(
-      ServiceKeys.layer({ named: keys, file: Option.fromUndefinedOr(file), exposed, pollInterval: "5 millis" })
+      ServiceKeys.layer.pipe(
+        Layer.provide(
+          Layer.succeed(ServiceKeySettings, {
+            named: keys,
+            file: Option.fromUndefinedOr(file),
+            exposed,
+            pollInterval: "5 millis"
+          })
+        )
+      )
     ),
     (context) => Context.get(context, ServiceKeys)
   )

@@ -3,19 +3,23 @@ import { assert, describe, it } from "@effect/vitest"
 import { SessionId } from "@user-service/domain/Session"
 import { type AccessClaims, TokenInvalid } from "@user-service/domain/Token"
 import { UserId } from "@user-service/domain/User"
-import { Keys } from "@user-service/security/Keys"
+import { KeyFileSettings, Keys } from "@user-service/security/Keys"
 import * as KeySet from "@user-service/security/KeySet"
 import { suite } from "@user-service/security/testing/TokenSignerSuite"
-import { config, TokenSigner } from "@user-service/security/TokenSigner"
+import { TokenSettings } from "@user-service/security/TokenSettings"
+import { TokenSigner } from "@user-service/security/TokenSigner"
 import { ConfigProvider, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { decodeProtectedHeader } from "jose"
+
+const keysAt = (path: string, create: boolean) =>
+  Keys.layerFile.pipe(Layer.provide(Layer.succeed(KeyFileSettings, { path, create, exposed: "refuse" })))
 
 const keysInFile = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
-    return Keys.layerFile({ path: `${directory}/keys.json`, create: true, exposed: "refuse" })
+    return keysAt(`${directory}/keys.json`, true)
   })
 ).pipe(Layer.provide(NodeFileSystem.layer))
 
@@ -33,10 +37,12 @@ describe("rotation", () => {
       const fs = yield* FileSystem.FileSystem
       const path = `${yield* fs.makeTempDirectoryScoped()}/keys.json`
       yield* fs.writeFileString(path, KeySet.format(set), { mode: 0o600 })
-      return Keys.layerFile({ path, create: false, exposed: "refuse" })
+      return keysAt(path, false)
     })
   ).pipe(Layer.provide(NodeFileSystem.layer))
-  const signer = TokenSigner.layer({ algorithm: "EdDSA", issuer: "a", audience: "b" }).pipe(Layer.provide(rotated))
+  const signer = TokenSigner.layer.pipe(
+    Layer.provide([rotated, Layer.succeed(TokenSettings, { algorithm: "EdDSA", issuer: "a", audience: "b" })])
+  )
   const claims = (issuedAt: number, expiresAt: number): AccessClaims => ({
     userId: UserId.make("01890a5d-ac96-774b-bcce-b302099a8057"),
     sessionId: SessionId.make("01890a5d-ac96-774b-bcce-b302099a8058"),
@@ -73,7 +79,7 @@ describe("rotation", () => {
 })
 
 describe("config", () => {
-  const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
+  const read = (env: Record<string, string>) => TokenSettings.config.parse(ConfigProvider.fromUnknown(env))
 
   it.effect("an empty environment signs with EdDSA as user-service for user-service", () =>
     Effect.gen(function* () {

@@ -96,10 +96,12 @@ describe("WorkerPool", () => {
 
   it("a program that has hashed ends by itself, from its sources", async () => {
     const program = `
-      import { Effect, Redacted } from "effect"
+      import { Effect, Layer, Redacted } from "effect"
       import { PasswordHasher } from "@user-service/security/PasswordHasher"
+      import { PasswordSettings } from "@user-service/security/PasswordSettings"
       const hash = Effect.flatMap(PasswordHasher, (hasher) => hasher.hash(Redacted.make("x")))
-      await Effect.runPromise(Effect.provide(hash, PasswordHasher.layer({ cost: 4, queueSize: 1 })))
+      const settings = Layer.succeed(PasswordSettings, { cost: 4, queueSize: 1 })
+      await Effect.runPromise(Effect.provide(hash, Layer.provide(PasswordHasher.layer, settings)))
       console.log("hashed")`
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -7,9 +7,10 @@ import type { RegisterInput } from "@user-service/schema/http/AccountsApi"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { userBody } from "@user-service/schema/User"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { tokensBody } from "../sessions/TokensBody.ts"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const loggedInBody = ({ tokens, user }: LoggedIn) => ({ ...userBody(user), tokens: tokensBody(tokens) })
 
@@ -53,4 +54,7 @@ export const AccountsHttp = HttpApiBuilder.group(
         )
     })
   })
+).pipe(
+  narrowContext(Logins, NewAccounts, PasswordChanges),
+  Layer.provide([Logins.layer, NewAccounts.layer, PasswordChanges.layer])
 )

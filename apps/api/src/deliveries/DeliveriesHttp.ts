@@ -3,8 +3,9 @@ import { deliveryBody } from "@user-service/schema/Delivery"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { pageRequest } from "@user-service/schema/http/Paging"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 /** {@link DeliveriesApi} on the delivery service. */
 export const DeliveriesHttp = HttpApiBuilder.group(
@@ -21,4 +22,4 @@ export const DeliveriesHttp = HttpApiBuilder.group(
       })
     })
   })
-)
+).pipe(narrowContext(Deliveries), Layer.provide(Deliveries.layer))

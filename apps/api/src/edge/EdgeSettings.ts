@@ -3,22 +3,6 @@ import { Config, Context, type Option, type Redacted, Result, Schema, SchemaTran
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import { allowedHost, origin } from "./Hosts.ts"
 
-/** What the outermost layer of the server lets in. */
-export class EdgeSettings extends Context.Service<
-  EdgeSettings,
-  {
-    /** The origins that browsers may call from, as they send them; `*` alone for any. */
-    readonly corsOrigins: ReadonlyArray<string>
-    /** The host names the service answers to, `.example.com` with all below it; any when empty. */
-    readonly allowedHosts: ReadonlyArray<string>
-    /** The networks whose `X-Forwarded-*` headers are believed. */
-    readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
-    readonly forceHttps: boolean
-    /** What `/metrics` asks for; open when absent. */
-    readonly metricsToken: Option.Option<Redacted.Redacted<string>>
-  }
->()("@user-service/api/edge/EdgeSettings") {}
-
 const items = (text: string): ReadonlyArray<string> =>
   text
     .split(",")
@@ -65,16 +49,32 @@ const Switch = Schema.String.pipe(
   Schema.decodeTo(Schema.Literals([...yes, "false", "no", "off", "0", "n"]))
 )
 
-/** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
-export const config: Config.Config<EdgeSettings["Service"]> = Config.all({
-  corsOrigins: list("CORS_ALLOWED_ORIGINS", "an origin such as https://app.example.com", origin).pipe(
-    Config.map((origins) => (origins.includes("*") ? ["*"] : origins))
-  ),
-  allowedHosts: list("ALLOWED_HOSTS", "a host name such as users.example.com or .example.com", allowedHost),
-  trustedProxies: list("TRUSTED_PROXIES", "a network such as 10.0.0.0/8", network),
-  forceHttps: Config.schema(Switch, "FORCE_HTTPS").pipe(
-    Config.withDefault("false"),
-    Config.map((written) => yes.some((word) => word === written))
-  ),
-  metricsToken: MetricsToken.config
-})
+/** What the outermost layer of the server lets in. */
+export class EdgeSettings extends Context.Service<
+  EdgeSettings,
+  {
+    /** The origins that browsers may call from, as they send them; `*` alone for any. */
+    readonly corsOrigins: ReadonlyArray<string>
+    /** The host names the service answers to, `.example.com` with all below it; any when empty. */
+    readonly allowedHosts: ReadonlyArray<string>
+    /** The networks whose `X-Forwarded-*` headers are believed. */
+    readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
+    readonly forceHttps: boolean
+    /** What `/metrics` asks for; open when absent. */
+    readonly metricsToken: Option.Option<Redacted.Redacted<string>>
+  }
+>()("@user-service/api/edge/EdgeSettings") {
+  /** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
+  static readonly config: Config.Config<EdgeSettings["Service"]> = Config.all({
+    corsOrigins: list("CORS_ALLOWED_ORIGINS", "an origin such as https://app.example.com", origin).pipe(
+      Config.map((origins) => (origins.includes("*") ? ["*"] : origins))
+    ),
+    allowedHosts: list("ALLOWED_HOSTS", "a host name such as users.example.com or .example.com", allowedHost),
+    trustedProxies: list("TRUSTED_PROXIES", "a network such as 10.0.0.0/8", network),
+    forceHttps: Config.schema(Switch, "FORCE_HTTPS").pipe(
+      Config.withDefault("false"),
+      Config.map((written) => yes.some((word) => word === written))
+    ),
+    metricsToken: MetricsToken.config
+  })
+}

@@ -19,4 +19,4 @@ export const AuthenticationHttp = Layer.effect(
       })
     }
   })
-)
+).pipe(Layer.provide(Sessions.layer))

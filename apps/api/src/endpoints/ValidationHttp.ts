@@ -42,4 +42,4 @@ export const ValidationHttp = Layer.unwrap(
       })
     })
   )
-)
+).pipe(Layer.provide(PasswordPolicy.layer))

@@ -12,4 +12,4 @@ export const WriteLimitHttp = Layer.effect(
       (handler) =>
         Effect.flatMap(CurrentSession, ({ userId }) => guard([{ limit: "write", key: userId }])(handler))
   )
-)
+).pipe(Layer.provide(Limits.layer))

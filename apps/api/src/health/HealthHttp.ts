@@ -4,6 +4,7 @@ import { timestamp } from "@user-service/schema/Timestamp"
 import * as Drain from "@user-service/runtime/Drain"
 import { Clock, DateTime, Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 import { EngineHealth } from "@user-service/runtime/EngineHealth"
 import { version } from "@user-service/runtime/Version"
 
@@ -65,4 +66,4 @@ export const HealthHttp = HttpApiBuilder.group(
       ready
     })
   })
-)
+).pipe(narrowContext(EngineHealth, Drain.Drain))

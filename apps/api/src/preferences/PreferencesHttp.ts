@@ -2,11 +2,12 @@ import { Preferences } from "@user-service/core/preferences/Preferences"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { preferencesBody, type PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
 import { successText } from "../endpoints/Answers.ts"
 import { etagOf, expectedVersions, isKnown } from "./Preconditions.ts"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 /** {@link PreferencesApi} on the preferences service. */
 export const PreferencesHttp = HttpApiBuilder.group(
@@ -47,4 +48,4 @@ export const PreferencesHttp = HttpApiBuilder.group(
       .handle("replace", update)
       .handle("update", update)
   })
-)
+).pipe(narrowContext(Preferences), Layer.provide(Preferences.layer))

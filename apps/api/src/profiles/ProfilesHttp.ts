@@ -4,10 +4,11 @@ import { CurrentSession } from "@user-service/schema/http/Authentication"
 import type { ProfileInput } from "@user-service/schema/http/ProfilesApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { userBody } from "@user-service/schema/User"
-import { Effect, Struct } from "effect"
+import { Effect, Layer, Struct } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { successText } from "../endpoints/Answers.ts"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const wireToDomain = Struct.renameKeys({
   first_name: "firstName",
@@ -44,4 +45,4 @@ export const ProfilesHttp = HttpApiBuilder.group(
       .handle("replace", update)
       .handle("update", update)
   })
-)
+).pipe(narrowContext(Profiles), Layer.provide(Profiles.layer))

@@ -5,8 +5,9 @@ import { pageRequest } from "@user-service/schema/http/Paging"
 import { PushTokenCreated, type PushTokenInput, PushTokenRefreshed } from "@user-service/schema/http/PushTokensApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { pushTokenBody } from "@user-service/schema/PushToken"
-import { Effect, Struct } from "effect"
+import { Effect, Layer, Struct } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const wireToDomain = Struct.renameKeys({
   token_type: "tokenType",
@@ -66,4 +67,4 @@ export const PushTokensHttp = HttpApiBuilder.group(
       remove: ({ params }) => Effect.flatMap(CurrentSession, ({ userId }) => pushTokens.remove(userId, params.id))
     })
   })
-)
+).pipe(narrowContext(PushTokens), Layer.provide(PushTokens.layer))

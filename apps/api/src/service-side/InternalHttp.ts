@@ -8,11 +8,12 @@ import { UserNotFound } from "@user-service/domain/User"
 import { statusReport } from "@user-service/schema/Delivery"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { UserIdInput } from "@user-service/schema/Input"
-import { Effect, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { successText } from "../endpoints/Answers.ts"
 import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const decodeUserId = Schema.decodeUnknownEffect(UserIdInput)
 
@@ -70,4 +71,14 @@ export const InternalHttp = HttpApiBuilder.group(
         Effect.map(statuses.report(payload.statuses.map(statusReport)), statusResults(payload.statuses))
       )
   })
+).pipe(
+  narrowContext(Introspection, Profiles, Preferences, PushTokens, Deliveries, DeliveryStatuses),
+  Layer.provide([
+    Introspection.layer,
+    Profiles.layer,
+    Preferences.layer,
+    PushTokens.layer,
+    Deliveries.layer,
+    DeliveryStatuses.layer
+  ])
 )

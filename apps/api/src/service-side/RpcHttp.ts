@@ -69,4 +69,6 @@ export const RpcHttp = Layer.effectDiscard(
     )
     yield* router.add("POST", rpcPath, answer)
   })
-).pipe(Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc, RpcCalls.layerSerialization]))
+).pipe(
+  Layer.provide([UserServiceRpcHandlers, ServiceAuthenticationRpc, ServiceCalls.layer, RpcCalls.layerSerialization])
+)

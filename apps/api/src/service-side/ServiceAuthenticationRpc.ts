@@ -33,4 +33,4 @@ export const ServiceAuthenticationRpc = Layer.effect(
           })
         )
   )
-)
+).pipe(Layer.provide(ServiceCalls.layer))

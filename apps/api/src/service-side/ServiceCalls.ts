@@ -30,7 +30,7 @@ export class ServiceCalls extends Context.Service<
     ) => <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ForbiddenScope | RateLimited, R>
   }
 >()("@user-service/api/service-side/ServiceCalls") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     ServiceCalls,
     Effect.gen(function* () {
       const keys = yield* ServiceKeys
@@ -74,4 +74,6 @@ export class ServiceCalls extends Context.Service<
       }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(Limits.layer))
 }

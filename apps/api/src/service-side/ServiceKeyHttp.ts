@@ -11,4 +11,4 @@ export const ServiceKeyHttp = Layer.effect(
         admit(caller, scopeOf(endpoint.annotations))(handler)
       )
   }))
-)
+).pipe(Layer.provide(ServiceCalls.layer))

@@ -46,4 +46,13 @@ export const UserServiceRpcHandlers = Layer.effectContext(
       Context.pick()(services)
     )
   )
+).pipe(
+  Layer.provide([
+    Deliveries.layer,
+    DeliveryStatuses.layer,
+    Introspection.layer,
+    Preferences.layer,
+    Profiles.layer,
+    PushTokens.layer
+  ])
 )

@@ -5,9 +5,10 @@ import { pageRequest } from "@user-service/schema/http/Paging"
 import { refreshBody } from "@user-service/schema/http/SessionsApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { sessionBody } from "@user-service/schema/Session"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { tokensBody } from "./TokensBody.ts"
+import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const bearerToken = (authorization: string | undefined): Option.Option<Redacted.Redacted<string>> =>
   Option.map(Option.fromUndefinedOr(/^bearer +(\S+)$/i.exec(authorization ?? "")?.[1]), (token) => Redacted.make(token))
@@ -49,4 +50,4 @@ export const SessionsHttp = HttpApiBuilder.group(
       revoke: ({ params }) => Effect.flatMap(CurrentSession, ({ userId }) => sessions.revoke(userId, params.id))
     })
   })
-)
+).pipe(narrowContext(Sessions), Layer.provide(Sessions.layer))

@@ -1,10 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { Outbox } from "@user-service/core/outbox/Outbox"
-import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
-import { LiveSessions } from "@user-service/core/cached/LiveSessions"
 import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
@@ -32,9 +28,6 @@ const relayAll = (shared: Shared, { settings }: Process) =>
   ).pipe(
     Effect.provide(
       Outbox.layer.pipe(
-        Layer.provide(Invalidations.layer),
-        Layer.provide(LiveSessions.layer),
-        Layer.provide([OutboxRepo.layer, ChangesRepo.layer]),
         Layer.provide([Storage.layer, SecureRandom.layerWebCrypto, Layer.succeed(SessionSettings, settings.sessions)]),
         Layer.provide(RedisEngines.layer({ url: Redacted.make(shared.redisUrl), prefix: shared.prefix })),
         Layer.provide(Postgres.layer(settingsOf(shared.databaseUrl, 2)))

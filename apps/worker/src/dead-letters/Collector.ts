@@ -16,29 +16,30 @@ const bytesAtOnce = 4 * 1024 * 1024
  * Moves dead letters from their queue into the database, where an operator finds them, as long as the scope. They are
  * acknowledged when they are kept; what comes twice is there once.
  */
-export const layer = (settings: Stopping.StoppingSettings) =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const deadLetters = yield* DeadLetters
+export const layerNoDeps = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const deadLetters = yield* DeadLetters
 
-      const handle = Effect.fnUntraced(function* (
-        batch: ReadonlyArray<Delivery>,
-        retryUntilStopped: Consumption.RetryUntilStopped
-      ) {
-        for (const part of inParts(batch.map(deadOf), ({ body }) => body.length, bytesAtOnce)) {
-          yield* retryUntilStopped(deadLetters.keep(part))
-          yield* count(part)
-        }
-      })
-      const consume = yield* Consumption.make({
-        queue: deadStatusQueue.name,
-        prefetch: 2 * batchLimit,
-        batchLimit,
-        handle
-      })
-      yield* Stopping.fork([consume], settings)
+    const handle = Effect.fnUntraced(function* (
+      batch: ReadonlyArray<Delivery>,
+      retryUntilStopped: Consumption.RetryUntilStopped
+    ) {
+      for (const part of inParts(batch.map(deadOf), ({ body }) => body.length, bytesAtOnce)) {
+        yield* retryUntilStopped(deadLetters.keep(part))
+        yield* count(part)
+      }
     })
-  )
+    const consume = yield* Consumption.make({
+      queue: deadStatusQueue.name,
+      prefetch: 2 * batchLimit,
+      batchLimit,
+      handle
+    })
+    yield* Stopping.fork([consume])
+  })
+)
+
+export const layer = layerNoDeps.pipe(Layer.provide(DeadLetters.layer))
 
 // Ours, else the broker's.
 const reasonOf = ({ message: { headers } }: Delivery): string => {

@@ -23,4 +23,4 @@ export const layer = Layer.effectDiscard(
       Effect.forkScoped
     )
   })
-)
+).pipe(Layer.provide(DeadLetters.layer))

@@ -32,62 +32,63 @@ interface Received {
  * Takes in what senders tell of deliveries, as long as the scope: a batch is one transaction, acknowledged when that is
  * committed. What can never be applied is a dead letter, with its reason.
  */
-export const layer = (settings: Stopping.StoppingSettings) =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const statuses = yield* DeliveryStatuses
-      const publishDead = DeadLetterPublisher.publish(yield* Broker)
+export const layerNoDeps = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const statuses = yield* DeliveryStatuses
+    const publishDead = DeadLetterPublisher.publish(yield* Broker)
 
-      /** Applies them in their order. What dies takes no other with it. */
-      const apply = (
-        received: ReadonlyArray<Received>,
-        retryUntilStopped: Consumption.RetryUntilStopped
-      ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.Abandoned> =>
-        retryUntilStopped(statuses.report(received.map(({ report }) => report))).pipe(
-          Effect.catchCauseIf(
-            (cause) => Cause.hasDies(cause) && !Cause.hasInterrupts(cause),
-            (cause) => {
-              if (received.length > 1) return applyOneByOne(received, retryUntilStopped)
-              return Effect.as(Effect.logError("A status failed, for a reason of ours", cause), ["failed" as const])
-            }
-          )
+    /** Applies them in their order. What dies takes no other with it. */
+    const apply = (
+      received: ReadonlyArray<Received>,
+      retryUntilStopped: Consumption.RetryUntilStopped
+    ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.Abandoned> =>
+      retryUntilStopped(statuses.report(received.map(({ report }) => report))).pipe(
+        Effect.catchCauseIf(
+          (cause) => Cause.hasDies(cause) && !Cause.hasInterrupts(cause),
+          (cause) => {
+            if (received.length > 1) return applyOneByOne(received, retryUntilStopped)
+            return Effect.as(Effect.logError("A status failed, for a reason of ours", cause), ["failed" as const])
+          }
         )
-      const applyOneByOne = (received: ReadonlyArray<Received>, retryUntilStopped: Consumption.RetryUntilStopped) => {
-        const middle = Math.ceil(received.length / 2)
-        const halves = [received.slice(0, middle), received.slice(middle)]
-        return Effect.map(
-          Effect.forEach(halves, (half) => apply(half, retryUntilStopped)),
-          (outcomes) => outcomes.flat()
-        )
+      )
+    const applyOneByOne = (received: ReadonlyArray<Received>, retryUntilStopped: Consumption.RetryUntilStopped) => {
+      const middle = Math.ceil(received.length / 2)
+      const halves = [received.slice(0, middle), received.slice(middle)]
+      return Effect.map(
+        Effect.forEach(halves, (half) => apply(half, retryUntilStopped)),
+        (outcomes) => outcomes.flat()
+      )
+    }
+
+    const handle = Effect.fnUntraced(function* (
+      batch: ReadonlyArray<Delivery>,
+      retryUntilStopped: Consumption.RetryUntilStopped
+    ) {
+      const received: Array<Received> = []
+      const outcomes = new Map<Delivery, Outcome>()
+      for (const delivery of batch) {
+        const read = readStatus(delivery)
+        if (typeof read === "string") outcomes.set(delivery, read)
+        else received.push({ delivery, report: read })
       }
-
-      const handle = Effect.fnUntraced(function* (
-        batch: ReadonlyArray<Delivery>,
-        retryUntilStopped: Consumption.RetryUntilStopped
-      ) {
-        const received: Array<Received> = []
-        const outcomes = new Map<Delivery, Outcome>()
-        for (const delivery of batch) {
-          const read = readStatus(delivery)
-          if (typeof read === "string") outcomes.set(delivery, read)
-          else received.push({ delivery, report: read })
-        }
-        const applied = yield* apply(received, retryUntilStopped)
-        for (const [index, { delivery }] of received.entries()) outcomes.set(delivery, applied[index] ?? "failed")
-        const dead = [...outcomes].flatMap(([delivery, reason]) => (isDeadly(reason) ? [{ delivery, reason }] : []))
-        if (dead.length > 0) yield* retryUntilStopped(publishDead(dead))
-        yield* count([...outcomes.values()])
-      })
-
-      const consume = yield* Consumption.make({
-        queue,
-        prefetch: 2 * batchLimit,
-        batchLimit,
-        handle: (batch, retryUntilStopped) => traced(batch, queue)(handle(batch, retryUntilStopped))
-      })
-      yield* Stopping.fork([consume], settings)
+      const applied = yield* apply(received, retryUntilStopped)
+      for (const [index, { delivery }] of received.entries()) outcomes.set(delivery, applied[index] ?? "failed")
+      const dead = [...outcomes].flatMap(([delivery, reason]) => (isDeadly(reason) ? [{ delivery, reason }] : []))
+      if (dead.length > 0) yield* retryUntilStopped(publishDead(dead))
+      yield* count([...outcomes.values()])
     })
-  )
+
+    const consume = yield* Consumption.make({
+      queue,
+      prefetch: 2 * batchLimit,
+      batchLimit,
+      handle: (batch, retryUntilStopped) => traced(batch, queue)(handle(batch, retryUntilStopped))
+    })
+    yield* Stopping.fork([consume])
+  })
+)
+
+export const layer = layerNoDeps.pipe(Layer.provide(DeliveryStatuses.layer))
 
 const readStatus = ({ message: { body } }: Delivery): StatusReport | "undecodable" | "too_large" =>
   body.length > mostBytes ? "too_large" : Option.getOrElse(readNotificationStatus(body), () => "undecodable" as const)

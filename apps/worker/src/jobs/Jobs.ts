@@ -7,24 +7,10 @@ import { StalePushTokens } from "@user-service/core/retention/StalePushTokens"
 import { ExpiredSessions } from "@user-service/core/retention/ExpiredSessions"
 import * as EmailCanonicals from "@user-service/database/EmailCanonicals"
 import { whileLeading } from "@user-service/database/Leadership"
-import { Cause, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random } from "effect"
+import { Cause, Context, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
-
-/** How long what grows is kept. */
-export interface Retentions {
-  /** How long a published event can be replayed. */
-  readonly outboxRetention: Duration.Duration
-  /** How long a delivery is kept after it was made, whatever became of it. */
-  readonly deliveryRetention: Duration.Duration
-  /** How long an operator has for a dead letter. */
-  readonly deadLetterRetention: Duration.Duration
-}
-
-export interface JobSettings extends Retentions, Stopping.StoppingSettings {
-  /** From the end of one round to the next: a minute. */
-  readonly interval?: Duration.Duration
-}
+import { RetentionSettings } from "./RetentionSettings.ts"
 
 /** Work on what has grown old, a bounded batch at a time. Safe to be done twice, and by two at once. */
 export interface Job {
@@ -41,8 +27,7 @@ const monthsAhead = 2
 // Any number no one else takes for an advisory lock in this database.
 const lock = 7_301_531
 
-/** All of them, in the order they are done in. */
-export const all = Effect.fnUntraced(function* (settings: Retentions) {
+const make = Effect.gen(function* () {
   const outbox = yield* Outbox
   const expiredSessions = yield* ExpiredSessions
   const stalePushTokens = yield* StalePushTokens
@@ -50,17 +35,14 @@ export const all = Effect.fnUntraced(function* (settings: Retentions) {
   const deliveries = yield* OldDeliveries
   const deadLetters = yield* DeadLetters
   const loginAddresses = yield* OldLoginAddresses
+  const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
   const before = (retention: Duration.Duration) =>
     Effect.map(DateTime.now, (now) => DateTime.subtractDuration(now, retention))
-  const removePublished = Effect.flatMap(before(settings.outboxRetention), (time) =>
-    outbox.removePublished(time, batchLimit)
-  )
-  const removeDeliveries = Effect.flatMap(before(settings.deliveryRetention), (time) =>
-    deliveries.remove(time, batchLimit)
-  )
-  const removeDead = Effect.flatMap(before(settings.deadLetterRetention), (time) =>
+  const removePublished = Effect.flatMap(before(retentions.outbox), (time) => outbox.removePublished(time, batchLimit))
+  const removeDeliveries = Effect.flatMap(before(retentions.deliveries), (time) => deliveries.remove(time, batchLimit))
+  const removeDead = Effect.flatMap(before(retentions.deadLetters), (time) =>
     deadLetters.removeReceived(time, batchLimit)
   )
   return [
@@ -73,23 +55,35 @@ export const all = Effect.fnUntraced(function* (settings: Retentions) {
     { name: "outbox_retention", batch: removePublished },
     { name: "delivery_retention", batch: removeDeliveries },
     { name: "dead_letter_retention", batch: removeDead }
-  ] satisfies ReadonlyArray<Job>
+  ]
 })
+
+/** All jobs, in the order in which a round does them. */
+export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-service/worker/jobs/Jobs") {
+  static readonly layerNoDeps = Layer.effect(Jobs, make)
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      AuditPartitions.layer,
+      DeadLetters.layer,
+      ExpiredSessions.layer,
+      OldDeliveries.layer,
+      OldLoginAddresses.layer,
+      Outbox.layer,
+      StalePushTokens.layer
+    ])
+  )
+}
 
 /** Does each job to its end, one after the other, batch by batch until told to stop. One that fails keeps no other from it. */
 export const round = (jobs: ReadonlyArray<Job>, isStopping: () => boolean = () => false): Effect.Effect<void> =>
   Effect.forEach(jobs, (job) => run(job, isStopping), { discard: true })
 
-/** All the jobs, see {@link layerOf}. */
-export const layer = (settings: JobSettings) =>
-  Layer.unwrap(Effect.map(all(settings), (jobs) => layerOf(jobs, settings)))
-
 /** Does rounds, as long as the scope: in one process at a time. Finishes the batch it is in when the scope closes. */
-export const layerOf = (jobs: ReadonlyArray<Job>, settings: Omit<JobSettings, keyof Retentions>) =>
+export const layerOf = (jobs: ReadonlyArray<Job>, interval = Duration.minutes(1)) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const interval = settings.interval ?? Duration.minutes(1)
       // Not all processes at the same moment.
       const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (part) => Effect.sleep(Duration.times(interval, part)))
 
@@ -107,9 +101,12 @@ export const layerOf = (jobs: ReadonlyArray<Job>, settings: Omit<JobSettings, ke
           yield* orStop(pause)
         }
       })
-      yield* Stopping.fork([loop], settings)
+      yield* Stopping.fork([loop])
     })
   )
+
+/** Does rounds of all jobs; see {@link layerOf}. */
+export const layer = Layer.unwrap(Effect.map(Jobs, (jobs) => layerOf(jobs))).pipe(Layer.provide(Jobs.layer))
 
 const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () => boolean) {
   const [elapsed, exit] = yield* Effect.timed(

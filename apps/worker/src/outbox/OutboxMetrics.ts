@@ -28,4 +28,4 @@ export const layer = Layer.effectDiscard(
       Effect.forkScoped
     )
   })
-)
+).pipe(Layer.provide(Outbox.layer))

@@ -9,11 +9,7 @@ import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
 import * as UserBackoff from "./UserBackoff.ts"
 import { publishWith } from "./Publications.ts"
-
-export interface RelaySettings extends Stopping.StoppingSettings {
-  /** How many turns this process has at a time: some wait for the database while others wait for the broker. */
-  readonly turns: number
-}
+import { RelaySettings } from "./RelaySettings.ts"
 
 const batchLimit = 1000
 const shardsInATurn = 4
@@ -30,45 +26,45 @@ const backoff = Backoff.schedule({ initial: "100 millis", cap: "3 seconds" })
  * Publishes what waits in the outbox, as long as the scope, and finishes the turns it is in when that closes. Nothing stops
  * it: while an engine is away it tries again in growing steps.
  */
-export const layer = (settings: RelaySettings) =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient
-      const outbox = yield* Outbox
-      const userBackoff = UserBackoff.make(maxBackoffUsers)
-      const publish = publishWith(yield* Broker, userBackoff)
-      // For each turn whether there may be something. The first is woken by others, and wakes the next when there is more.
-      const wakes = yield* Effect.replicateEffect(Queue.sliding<void>(1), isEmbedded(sql) ? 1 : settings.turns)
-      const wake = (number: number) => {
-        const queue = wakes[number]
-        return queue === undefined ? Effect.void : Queue.offer(queue, undefined)
-      }
+export const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const outbox = yield* Outbox
+    const { turns } = yield* RelaySettings
+    const userBackoff = UserBackoff.make(maxBackoffUsers)
+    const publish = publishWith(yield* Broker, userBackoff)
+    // For each turn whether there may be something. The first is woken by others, and wakes the next when there is more.
+    const wakes = yield* Effect.replicateEffect(Queue.sliding<void>(1), isEmbedded(sql) ? 1 : turns)
+    const wake = (number: number) => {
+      const queue = wakes[number]
+      return queue === undefined ? Effect.void : Queue.offer(queue, undefined)
+    }
 
-      const turn = Effect.gen(function* () {
-        const except = yield* userBackoff.users
-        return yield* outbox.relay({ limit: batchLimit, shards: shardsInATurn, except }, publish)
-      })
-      const idle = (number: number, queue: Queue.Dequeue<void>) =>
-        number > 0
-          ? Queue.take(queue)
-          : Effect.timeoutOption(Queue.take(queue), isEmbedded(sql) ? embeddedPollInterval : pollInterval)
-
-      const loop =
-        (queue: Queue.Queue<void>, number: number) =>
-        ({ isStopping, orStop, untilStop }: Stopping.Stopping) =>
-          Effect.gen(function* () {
-            while (!isStopping()) {
-              const outcome = yield* Effect.option(Effect.retry(attempt(turn), untilStop(backoff)))
-              if (Option.isNone(outcome)) return
-              if (outcome.value === "full") yield* wake(number + 1)
-              if (outcome.value === "nothing") yield* orStop(idle(number, queue))
-            }
-          })
-
-      yield* Stopping.fork([...wakes].map(loop), settings)
-      yield* Effect.forkScoped(Notifications.listen(outboxChannel, wake(0)))
+    const turn = Effect.gen(function* () {
+      const except = yield* userBackoff.users
+      return yield* outbox.relay({ limit: batchLimit, shards: shardsInATurn, except }, publish)
     })
-  )
+    const idle = (number: number, queue: Queue.Dequeue<void>) =>
+      number > 0
+        ? Queue.take(queue)
+        : Effect.timeoutOption(Queue.take(queue), isEmbedded(sql) ? embeddedPollInterval : pollInterval)
+
+    const loop =
+      (queue: Queue.Queue<void>, number: number) =>
+      ({ isStopping, orStop, untilStop }: Stopping.Stopping) =>
+        Effect.gen(function* () {
+          while (!isStopping()) {
+            const outcome = yield* Effect.option(Effect.retry(attempt(turn), untilStop(backoff)))
+            if (Option.isNone(outcome)) return
+            if (outcome.value === "full") yield* wake(number + 1)
+            if (outcome.value === "nothing") yield* orStop(idle(number, queue))
+          }
+        })
+
+    yield* Stopping.fork([...wakes].map(loop))
+    yield* Effect.forkScoped(Notifications.listen(outboxChannel, wake(0)))
+  })
+).pipe(Layer.provide(Outbox.layer))
 
 type Outcome = "nothing" | "some" | "full"
 

@@ -6,12 +6,17 @@ import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLett
 import { Storage } from "@user-service/database/Storage"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import * as Collector from "@user-service/worker/dead-letters/Collector"
-import * as Worker from "@user-service/worker/Worker"
+import { StoppingSettings } from "@user-service/worker/Stopping"
 import { Duration, Effect, Exit, Layer, Ref, Scope } from "effect"
+import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { messageOf, publish, statusesLeft } from "../deliveries/TestStatuses.ts"
-import { eventually, layerEngines, settings } from "../TestWork.ts"
+import { eventually, layerEngines } from "../TestWork.ts"
+
+const layerDeadLetters = DeadLetters.layer.pipe(
+  Layer.provide([Digest.layerWebCrypto, SecureRandom.layerWebCrypto, Storage.layer])
+)
 
 /** Moves dead letters until it is closed, with something between it and where it keeps them. */
 const startWith = Effect.fnUntraced(function* (between: (keep: DeadLetters["Service"]["keep"]) => typeof keep) {
@@ -21,9 +26,10 @@ const startWith = Effect.fnUntraced(function* (between: (keep: DeadLetters["Serv
     DeadLetters,
     Effect.map(DeadLetters, (letters) => ({ ...letters, keep: between(letters.keep) }))
   )
-  const work = Collector.layer({ finishWithin: Duration.minutes(5) }).pipe(
+  const work = Collector.layerNoDeps.pipe(
     Layer.provide(kept),
-    Layer.provide([Worker.features(settings), Storage.layer])
+    Layer.provide(layerDeadLetters),
+    Layer.provide([Storage.layer, Layer.succeed(StoppingSettings, { finishWithin: Duration.minutes(5) })])
   )
   yield* Layer.buildWithScope(Layer.fresh(work), scope)
   return { close: Scope.close(scope, Exit.void) }
@@ -51,10 +57,7 @@ export const suite = <E, F>(
   largest: number
 ) =>
   describe(name, () => {
-    const engines = Worker.features(settings).pipe(
-      Layer.provideMerge(layerEngines(database)),
-      Layer.provideMerge(broker)
-    )
+    const engines = layerDeadLetters.pipe(Layer.provideMerge(layerEngines(database)), Layer.provideMerge(broker))
     it.layer(engines, { excludeTestServices: true })((it) => {
       it.effect("they are kept with our reason, else the broker's, else none", () =>
         Effect.gen(function* () {

@@ -7,12 +7,13 @@ import { deadStatuses } from "@user-service/broker/Topology"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import * as StatusConsumer from "@user-service/worker/deliveries/StatusConsumer"
-import * as Worker from "@user-service/worker/Worker"
+import { StoppingSettings } from "@user-service/worker/Stopping"
 import { Storage } from "@user-service/database/Storage"
 import { Array, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Scope, Stream, Tracer } from "effect"
+import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-import { eventually, layerChanges, layerEngines, newUser, settings } from "../TestWork.ts"
+import { eventually, layerChanges, layerEngines, layerSettings, newUser } from "../TestWork.ts"
 import {
   deadLetters,
   isLive,
@@ -41,10 +42,12 @@ const untouched = statusesBetween((report) => report)
 const startWith = Effect.fnUntraced(function* (between: Layer.Layer<DeliveryStatuses, never, DeliveryStatuses>) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-  const work = StatusConsumer.layer({ finishWithin: Duration.minutes(5) }).pipe(
+  const work = StatusConsumer.layerNoDeps.pipe(
     Layer.provide(between),
-    Layer.provide(Worker.features(settings)),
-    Layer.provide(Storage.layer)
+    Layer.provide(DeliveryStatuses.layer),
+    Layer.provide([Digest.layerWebCrypto, SecureRandom.layerWebCrypto, Storage.layer]),
+    Layer.provide(Layer.succeed(StoppingSettings, { finishWithin: Duration.minutes(5) })),
+    Layer.provide(layerSettings)
   )
   yield* Layer.buildWithScope(Layer.fresh(work), scope)
   return { close: Scope.close(scope, Exit.void) }

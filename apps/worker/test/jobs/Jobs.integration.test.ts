@@ -1,20 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { rows } from "@user-service/core/Rows"
+import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
 import * as Jobs from "@user-service/worker/jobs/Jobs"
-import * as Worker from "@user-service/worker/Worker"
 import { Deferred, Duration, Effect, Exit, Layer, Metric, Ref, Schema, Scope } from "effect"
+import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
-import { eventually, layerChanges, layerEngines, newUser, rename, settings } from "../TestWork.ts"
+import { eventually, layerChanges, layerEngines, layerSettings, newUser, rename } from "../TestWork.ts"
 
 const databaseUrl = inject("databaseUrl")
 
-const round = Effect.flatMap(Jobs.all(settings), (jobs) => Jobs.round(jobs))
+const round = Effect.flatMap(Jobs.Jobs, (jobs) => Jobs.round(jobs))
 
 interface TokenState {
   readonly unseen: number
@@ -71,7 +72,10 @@ const jobRuns = { description: "Runs of jobs, by how they ended", incremental: t
 
 describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
   const engines = layerEngines(TestDatabase.layerPostgres(databaseUrl))
-  const work = Worker.features(settings).pipe(Layer.provideMerge(layerChanges), Layer.provideMerge(engines))
+  const work = Layer.mergeAll(Jobs.Jobs.layer, Outbox.layer, layerChanges).pipe(
+    Layer.provide([Digest.layerWebCrypto, SecureRandom.layerWebCrypto, Storage.layer]),
+    Layer.provideMerge([engines, layerSettings])
+  )
 
   it.layer(work, { excludeTestServices: true })((it) => {
     it.effect("a live token not seen for thirty days is silenced, told as stale, and raises the user's version", () =>
@@ -265,7 +269,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
   })
 
   describe("of several processes", () => {
-    it.layer(engines, { excludeTestServices: true })((it) => {
+    it.layer(Layer.merge(engines, layerSettings), { excludeTestServices: true })((it) => {
       it.effect("one does the jobs, and another when that one is gone", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
@@ -291,10 +295,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           const start = Effect.fnUntraced(function* () {
             const scope = yield* Scope.make()
             yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-            yield* Layer.buildWithScope(
-              Layer.fresh(Jobs.layerOf(jobs, { ...settings, interval: Duration.millis(1) })),
-              scope
-            )
+            yield* Layer.buildWithScope(Layer.fresh(Jobs.layerOf(jobs, Duration.millis(1))), scope)
             return scope
           })
           const first = yield* start()

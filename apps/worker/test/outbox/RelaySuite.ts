@@ -7,8 +7,10 @@ import { UserLoggedIn } from "@user-service/domain/DomainEvent"
 import * as Worker from "@user-service/worker/Worker"
 import { Array, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import { eventually, layerChanges, layerEngines, newUser, rename, settings, tell, waiting } from "../TestWork.ts"
+import { eventually, layerChanges, layerEngines, layerSettings, newUser, rename, tell, waiting } from "../TestWork.ts"
 import { allEvents, firstTold, layerBetween, listen, wholeTopology } from "./Told.ts"
+
+const work = Worker.layer.pipe(Layer.provide(layerSettings))
 
 /** What becomes of events, whatever the database, on which so many workers may be at once. */
 export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>, most: number) => {
@@ -16,12 +18,12 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
   const withBroker =
     (broker: Layer.Layer<Broker>, workers = 1) =>
     <A, F, R>(test: Effect.Effect<A, F, R>) => {
-      const work = Array.makeBy(workers, () => Layer.fresh(Worker.layer(settings)))
+      const all = Array.makeBy(workers, () => Layer.fresh(work))
       return Effect.scoped(
         Effect.flatMap(Effect.andThen(empty, Layer.build(broker)), (context) =>
           Effect.provide(
             Effect.andThen(
-              Effect.forEach(work, (one) => Layer.build(one), { discard: true }),
+              Effect.forEach(all, (one) => Layer.build(one), { discard: true }),
               test
             ),
             context
@@ -136,7 +138,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           )
           const scope = yield* Scope.make()
           const context = yield* Layer.build(broker)
-          yield* Layer.buildWithScope(Layer.fresh(Worker.layer(settings)), scope).pipe(Effect.provide(context))
+          yield* Layer.buildWithScope(Layer.fresh(work), scope).pipe(Effect.provide(context))
           const user = yield* newUser
           yield* rename(user, "1")
           yield* Deferred.await(publishing)

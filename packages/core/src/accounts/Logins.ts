@@ -39,7 +39,7 @@ export class Logins extends Context.Service<
     readonly login: (login: Login) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/Logins") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Logins,
     Effect.gen(function* () {
       const repo = yield* AccountsRepo
@@ -145,5 +145,17 @@ export class Logins extends Context.Service<
       yield* Effect.forkScoped(Effect.ignore(passwords.prepare, { log: "Debug" }))
       return { login }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      AccountsRepo.layer,
+      ProfilesRepo.layer,
+      Passwords.layer,
+      Changes.layer,
+      SessionChanges.layer,
+      SessionTokens.layer,
+      Limits.layer
+    ])
   )
 }

@@ -32,7 +32,7 @@ export class NewAccounts extends Context.Service<
     ) => Effect.Effect<LoggedIn, EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/NewAccounts") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     NewAccounts,
     Effect.gen(function* () {
       const newUsers = yield* NewUsers
@@ -104,5 +104,19 @@ export class NewAccounts extends Context.Service<
 
       return { register }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      NewUsers.layer,
+      AccountsRepo.layer,
+      ProfilesRepo.layer,
+      Passwords.layer,
+      Changes.layer,
+      Registrations.layer,
+      SessionChanges.layer,
+      SessionTokens.layer,
+      Limits.layer
+    ])
   )
 }

@@ -37,7 +37,7 @@ export class NewUsers extends Context.Service<
     ) => Effect.Effect<UserRegistered, EmailTaken | UsernameTaken | SqlError.SqlError>
   }
 >()("@user-service/core/accounts/NewUsers") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     NewUsers,
     Effect.gen(function* () {
       const repo = yield* AccountsRepo
@@ -86,4 +86,6 @@ export class NewUsers extends Context.Service<
       return { judgePassword, insert }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([AccountsRepo.layer, PasswordPolicy.layer]))
 }

@@ -42,7 +42,7 @@ export class PasswordChanges extends Context.Service<
     ) => Effect.Effect<Tokens, IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/PasswordChanges") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     PasswordChanges,
     Effect.gen(function* () {
       const repo = yield* AccountsRepo
@@ -132,5 +132,17 @@ export class PasswordChanges extends Context.Service<
 
       return { change }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      AccountsRepo.layer,
+      PasswordPolicy.layer,
+      Passwords.layer,
+      Changes.layer,
+      SessionChanges.layer,
+      SessionTokens.layer,
+      Limits.layer
+    ])
   )
 }

@@ -2,13 +2,8 @@ import { guessable, guessableWords, minPasswordGuesses, passwordProblems } from 
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { isCommon } from "@user-service/security/CommonPasswords"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
-import { Config, Context, Effect, Layer, Redacted, Schema } from "effect"
-
-/** `PASSWORD_MIN_LENGTH`, in characters. */
-export const config = Config.schema(
-  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 128 })),
-  "PASSWORD_MIN_LENGTH"
-).pipe(Config.withDefault(8))
+import { Context, Effect, Layer, Redacted } from "effect"
+import { PasswordPolicySettings } from "./PasswordPolicySettings.ts"
 
 /** The rules for new passwords. */
 export class PasswordPolicy extends Context.Service<
@@ -29,29 +24,26 @@ export class PasswordPolicy extends Context.Service<
     ) => ReadonlyArray<string>
   }
 >()("@user-service/core/accounts/PasswordPolicy") {
-  static readonly layer = (settings: {
-    readonly minLength: number
-  }): Layer.Layer<PasswordPolicy, never, PasswordEstimator> =>
-    Layer.effect(
-      PasswordPolicy,
-      Effect.gen(function* () {
-        const estimator = yield* PasswordEstimator
-        const { minLength } = settings
-        const problemsWithoutEstimate = (
-          password: Redacted.Redacted<string>,
-          attributes: ReadonlyArray<string>
-        ): ReadonlyArray<string> => passwordProblems(Redacted.value(password), { minLength, attributes, isCommon })
-        const problems = Effect.fn("PasswordPolicy.problems")(function* (
-          password: Redacted.Redacted<string>,
-          attributes: ReadonlyArray<string>
-        ) {
-          const broken = problemsWithoutEstimate(password, attributes)
-          if (broken.length > 0) return broken
-          const guesses = yield* estimator.guesses(password, guessableWords(attributes))
-          // What is no number at all was not found to be good.
-          return guesses >= minPasswordGuesses ? [] : [guessable]
-        })
-        return { problems, problemsWithoutEstimate }
+  static readonly layer = Layer.effect(
+    PasswordPolicy,
+    Effect.gen(function* () {
+      const estimator = yield* PasswordEstimator
+      const { minLength } = yield* PasswordPolicySettings
+      const problemsWithoutEstimate = (
+        password: Redacted.Redacted<string>,
+        attributes: ReadonlyArray<string>
+      ): ReadonlyArray<string> => passwordProblems(Redacted.value(password), { minLength, attributes, isCommon })
+      const problems = Effect.fn("PasswordPolicy.problems")(function* (
+        password: Redacted.Redacted<string>,
+        attributes: ReadonlyArray<string>
+      ) {
+        const broken = problemsWithoutEstimate(password, attributes)
+        if (broken.length > 0) return broken
+        const guesses = yield* estimator.guesses(password, guessableWords(attributes))
+        // What is no number at all was not found to be good.
+        return guesses >= minPasswordGuesses ? [] : [guessable]
       })
-    )
+      return { problems, problemsWithoutEstimate }
+    })
+  )
 }

@@ -34,7 +34,7 @@ export class Passwords extends Context.Service<
     ) => Effect.Effect<Option.Option<string>, ServiceUnavailable>
   }
 >()("@user-service/core/accounts/Passwords") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Passwords,
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
@@ -69,4 +69,6 @@ export class Passwords extends Context.Service<
       }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(AccountsRepo.layer))
 }

@@ -17,7 +17,7 @@ export class StaffAccounts extends Context.Service<
     ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | UsernameNotAllowed | PasswordRejected | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/StaffAccounts") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     StaffAccounts,
     Effect.gen(function* () {
       const newUsers = yield* NewUsers
@@ -42,4 +42,7 @@ export class StaffAccounts extends Context.Service<
       return { create }
     })
   )
+
+  // A new user is in no cache.
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([NewUsers.layer, Passwords.layer, Changes.layerUncached]))
 }

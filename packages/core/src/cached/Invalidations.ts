@@ -24,7 +24,7 @@ export class Invalidations extends Context.Service<
     readonly touch: (users: ReadonlyArray<UserVersion>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
   }
 >()("@user-service/core/cached/Invalidations") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Invalidations,
     Effect.gen(function* () {
       const cache = yield* Cache
@@ -51,4 +51,9 @@ export class Invalidations extends Context.Service<
       return { touch, apply }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(LiveSessions.layer))
+
+  /** For users of whom nothing is cached. */
+  static readonly layerNone = Layer.succeed(Invalidations, { apply: () => Effect.void, touch: () => Effect.void })
 }

@@ -39,7 +39,7 @@ export class LiveSessions extends Context.Service<
     readonly ended: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
   }
 >()("@user-service/core/cached/LiveSessions") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     LiveSessions,
     Effect.gen(function* () {
       const cache = yield* Cache
@@ -100,5 +100,7 @@ export class LiveSessions extends Context.Service<
 
       return { isAlive, ended: end }
     })
-  ).pipe(Layer.provide(LiveSessionsRepo.layer))
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(LiveSessionsRepo.layer))
 }

@@ -52,7 +52,7 @@ export class Changes extends Context.Service<
     ) => Effect.Effect<Option.Option<A>, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/changes/Changes") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Changes,
     Effect.gen(function* () {
       const repo = yield* ChangesRepo
@@ -108,6 +108,15 @@ export class Changes extends Context.Service<
             .pipe(Effect.map(({ changed }) => changed))
       }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([ChangesRepo.layer, Invalidations.layer, OutboxSignal.layer])
+  )
+
+  /** For users of whom nothing is cached; it needs no cache. */
+  static readonly layerUncached = this.layerNoDeps.pipe(
+    Layer.provide([ChangesRepo.layer, Invalidations.layerNone, OutboxSignal.layer])
   )
 }
 

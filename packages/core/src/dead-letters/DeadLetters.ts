@@ -54,7 +54,7 @@ export class DeadLetters extends Context.Service<
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/dead-letters/DeadLetters") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     DeadLetters,
     Effect.gen(function* () {
       const repo = yield* DeadLettersRepo
@@ -106,6 +106,8 @@ export class DeadLetters extends Context.Service<
       }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(DeadLettersRepo.layer))
 }
 
 const encoder = new TextEncoder()

@@ -72,7 +72,7 @@ export class Deliveries extends Context.Service<
     ) => Effect.Effect<Page<Delivery>, ServiceUnavailable>
   }
 >()("@user-service/core/deliveries/Deliveries") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Deliveries,
     Effect.gen(function* () {
       const quotas = yield* Quotas
@@ -172,6 +172,8 @@ export class Deliveries extends Context.Service<
       }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([DeliveriesRepo.layer, ChangesRepo.layer]))
 }
 
 interface Facts extends DeliveryPlan.Facts {

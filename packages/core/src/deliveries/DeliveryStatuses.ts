@@ -36,7 +36,7 @@ export class DeliveryStatuses extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<StatusOutcome>, ServiceUnavailable>
   }
 >()("@user-service/core/deliveries/DeliveryStatuses") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     DeliveryStatuses,
     Effect.gen(function* () {
       const repo = yield* DeliveryStatusesRepo
@@ -160,6 +160,10 @@ export class DeliveryStatuses extends Context.Service<
         })
       }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([DeliveryStatusesRepo.layer, InactivePushTokens.layer, DeliveriesRepo.layer, Changes.layer])
   )
 }
 

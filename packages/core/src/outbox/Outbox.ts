@@ -67,7 +67,7 @@ export class Outbox extends Context.Service<
     readonly removePublished: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/outbox/Outbox") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Outbox,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
@@ -126,6 +126,8 @@ export class Outbox extends Context.Service<
       }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([OutboxRepo.layer, Invalidations.layer]))
 }
 
 const mostCounted = 1_000_000

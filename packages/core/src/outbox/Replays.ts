@@ -17,7 +17,7 @@ export class Replays extends Context.Service<
     readonly since: (since: DateTime.Utc) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/outbox/Replays") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Replays,
     Effect.gen(function* () {
       const repo = yield* OutboxRepo
@@ -42,4 +42,6 @@ export class Replays extends Context.Service<
       return { since }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(OutboxRepo.layer))
 }

@@ -33,7 +33,7 @@ export class Preferences extends Context.Service<
     >
   }
 >()("@user-service/core/preferences/Preferences") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Preferences,
     Effect.gen(function* () {
       const cache = yield* Cache
@@ -91,6 +91,8 @@ export class Preferences extends Context.Service<
       return { represent, update }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([PreferencesRepo.layer, Changes.layer]))
 }
 
 const includes = (expected: ExpectedVersions, version: number): boolean => {

@@ -32,7 +32,7 @@ export class Profiles extends Context.Service<
     ) => Effect.Effect<User, UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/profiles/Profiles") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Profiles,
     Effect.gen(function* () {
       const cache = yield* Cache
@@ -99,4 +99,6 @@ export class Profiles extends Context.Service<
       return { represent, representMany, update }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([ProfilesRepo.layer, Changes.layer]))
 }

@@ -1,6 +1,7 @@
 import type { UserId } from "@user-service/domain/User"
 import { Context, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
+import { PushTokenSettings } from "./PushTokenSettings.ts"
 
 /**
  * Bounds the inactive push tokens of a user, which nobody is reached by: without a bound, registering and deactivating
@@ -16,10 +17,12 @@ export class InactivePushTokens extends Context.Service<
     readonly trim: (userIds: ReadonlyArray<UserId>) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("@user-service/core/push-tokens/InactivePushTokens") {
-  static readonly layer = (settings: { readonly max: number }) =>
-    Layer.effect(
-      InactivePushTokens,
-      Effect.map(SqlClient.SqlClient, (sql) => ({
+  static readonly layer = Layer.effect(
+    InactivePushTokens,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { maxTokens } = yield* PushTokenSettings
+      return {
         trim: (userIds) =>
           Effect.asVoid(sql`
             delete from push_tokens where id in (
@@ -28,8 +31,9 @@ export class InactivePushTokens extends Context.Service<
                   partition by user_id order by updated_at desc, last_used_at desc, id desc
                 ) as place
                 from push_tokens where user_id = any(${userIds}::uuid[]) and not is_active
-              ) inactive where place > ${settings.max}
+              ) inactive where place > ${maxTokens}
             )`)
-      }))
-    )
+      }
+    })
+  )
 }

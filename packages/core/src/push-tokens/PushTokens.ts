@@ -62,7 +62,7 @@ export class PushTokens extends Context.Service<
     readonly deactivateAll: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/push-tokens/PushTokens") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     PushTokens,
     Effect.gen(function* () {
       const repo = yield* PushTokensRepo
@@ -186,5 +186,9 @@ export class PushTokens extends Context.Service<
 
       return { register, page, live, find, update, remove, deactivateAll }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([PushTokensRepo.layer, Changes.layer, Registrations.layer, InactivePushTokens.layer])
   )
 }

@@ -10,7 +10,7 @@ import {
 } from "@user-service/domain/PushToken"
 import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
-import { Config, Context, Data, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Context, Data, DateTime, Effect, Layer, Option } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
@@ -26,6 +26,7 @@ import type {
   RegistrationValues,
   Respelling
 } from "./PushTokenRows.ts"
+import { PushTokenSettings } from "./PushTokenSettings.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { RegistrationsRepo } from "./RegistrationsRepo.ts"
 
@@ -61,12 +62,6 @@ export const retryLockingHolder = <A, E, R>(
   Effect.catch(change(holders), (error): Effect.Effect<A, E, R> =>
     error instanceof TokenHolderUnlocked ? retryLockingHolder(change, error.holders) : Effect.fail(error)
   )
-
-/** `MAX_PUSH_TOKENS`: how many active tokens a user may have, and how many inactive ones beside them. */
-export const config = Config.schema(
-  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })),
-  "MAX_PUSH_TOKENS"
-).pipe(Config.withDefault(20))
 
 /** The type of a token that is registered without one. */
 const defaultType: TokenType = "fcm"
@@ -138,108 +133,110 @@ export class Registrations extends Context.Service<
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
 >()("@user-service/core/push-tokens/Registrations") {
-  static readonly layer = (settings: { readonly maxActive: number }) =>
-    Layer.effect(
-      Registrations,
-      Effect.gen(function* () {
-        const repo = yield* RegistrationsRepo
-        const pushTokens = yield* PushTokensRepo
-        const inactive = yield* InactivePushTokens
-        const digest = yield* Digest.Digest
-        const random = yield* SecureRandom.SecureRandom
-        const encoder = new TextEncoder()
+  static readonly layerNoDeps = Layer.effect(
+    Registrations,
+    Effect.gen(function* () {
+      const repo = yield* RegistrationsRepo
+      const pushTokens = yield* PushTokensRepo
+      const inactive = yield* InactivePushTokens
+      const digest = yield* Digest.Digest
+      const random = yield* SecureRandom.SecureRandom
+      const { maxTokens } = yield* PushTokenSettings
+      const encoder = new TextEncoder()
 
-        const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
+      const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
 
-        const evict = (userId: UserId, keep: PushTokenId) =>
-          Effect.map(repo.evict({ userId, maxActive: settings.maxActive, keep }), (evicted) =>
-            removed(evicted, "evicted")
-          )
+      const evict = (userId: UserId, keep: PushTokenId) =>
+        Effect.map(repo.evict({ userId, maxActive: maxTokens, keep }), (evicted) => removed(evicted, "evicted"))
 
-        const insert = Effect.fnUntraced(function* (values: RegistrationValues) {
-          const id = PushTokenId.make(yield* random.uuidV7())
-          const inserted = yield* repo.insert({ ...values, id, maxActive: settings.maxActive })
-          if (Option.isNone(inserted)) return yield* new TokenHolderUnlocked({ holders: [] })
-          return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
-        })
-
-        const rebind = Effect.fnUntraced(function* (existing: HeldToken, values: RegistrationValues) {
-          const { userId } = values.owner
-          const row = yield* repo
-            .rebind(existing.id, values)
-            .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new TokenHolderUnlocked({ holders: [] })))
-          // The number of the user's live tokens rises only if this one was not live: apps register at each start.
-          const wasLive = existing.isActive && existing.userId === userId
-          return { row, evicted: row.isActive && !wasLive ? yield* evict(userId, row.id) : [] }
-        })
-
-        const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: Registration) {
-          const { isActive, platform, token, ...fields } = registration
-          // Of a type that is not said, a token may be known in a form that is none of the default type.
-          const form = formOf(fields.tokenType ?? defaultType, token)
-          if (Option.isNone(form) && fields.tokenType !== undefined) return yield* malformed(fields.tokenType)
-          if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
-          return Option.some(
-            repo.registerStatement({
-              id: PushTokenId.make(yield* random.uuidV7()),
-              owner,
-              token: { token, tokenHash: yield* hash(token), platform },
-              fields,
-              maxActive: settings.maxActive,
-              now: yield* DateTime.now
-            })
-          )
-        })
-
-        const respell = Effect.fnUntraced(function* (token: DeviceToken, type: TokenType) {
-          const form = formOf(type, token)
-          if (Option.isNone(form)) return yield* new DeviceTokenMalformed({ field: "tokenType", tokenType: type })
-          if (form.value === token) return Option.none()
-          return Option.some({ token: form.value, tokenHash: yield* hash(form.value) })
-        })
-
-        const register = Effect.fn("Registrations.register")(function* ({
-          locked,
-          owner,
-          registration
-        }: RegistrationInChange) {
-          const { platform, token, ...given } = registration
-          const now = yield* DateTime.now
-          const hashes = yield* Effect.forEach(spellingsOf(token), hash)
-          const { found, isAlive } = yield* repo.held({
-            owner,
-            tokenHashes: hashes,
-            platform,
-            deviceId: given.deviceId ?? null,
-            now
-          })
-          // It may have ended since it was let in, and what it registers now would fall silent with nothing.
-          if (!isAlive) return yield* new TokenInvalid()
-          const same = found.filter((row) => row.isSameToken)
-          const sameDevice = found.find((row) => !row.isSameToken)
-          const holders = same.map((row) => row.userId)
-          if (!holders.every((id) => locked.includes(id))) return yield* new TokenHolderUnlocked({ holders })
-
-          const own = [...same, ...found].filter((row) => row.userId === owner.userId)
-          const { form, type } = yield* formIn(registration, own)
-          const stored = { token: form, tokenHash: yield* hash(form), platform }
-          // The device's row keeps its id, so the rows that held the token elsewhere make room for it.
-          const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
-          const others = same.filter((row) => row !== existing)
-          yield* Effect.forEach(others, (row) => pushTokens.remove(row.userId, [row.id]), { discard: true })
-          const fields = { ...(same.every((row) => own.includes(row)) ? {} : unnamed), ...given, tokenType: type }
-          const values = { owner, token: stored, fields, now }
-          const { evicted, row } = yield* existing === undefined ? insert(values) : rebind(existing, values)
-          if (!row.isActive) yield* inactive.trim([owner.userId])
-          const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
-          return {
-            token: row,
-            isNew: existing === undefined,
-            events: [...eventsOf(registered, found), ...evicted]
-          }
-        })
-
-        return { register, fastPath, respell, evict }
+      const insert = Effect.fnUntraced(function* (values: RegistrationValues) {
+        const id = PushTokenId.make(yield* random.uuidV7())
+        const inserted = yield* repo.insert({ ...values, id, maxActive: maxTokens })
+        if (Option.isNone(inserted)) return yield* new TokenHolderUnlocked({ holders: [] })
+        return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
       })
-    ).pipe(Layer.provide(RegistrationsRepo.layer))
+
+      const rebind = Effect.fnUntraced(function* (existing: HeldToken, values: RegistrationValues) {
+        const { userId } = values.owner
+        const row = yield* repo
+          .rebind(existing.id, values)
+          .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new TokenHolderUnlocked({ holders: [] })))
+        // The number of the user's live tokens rises only if this one was not live: apps register at each start.
+        const wasLive = existing.isActive && existing.userId === userId
+        return { row, evicted: row.isActive && !wasLive ? yield* evict(userId, row.id) : [] }
+      })
+
+      const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: Registration) {
+        const { isActive, platform, token, ...fields } = registration
+        // Of a type that is not said, a token may be known in a form that is none of the default type.
+        const form = formOf(fields.tokenType ?? defaultType, token)
+        if (Option.isNone(form) && fields.tokenType !== undefined) return yield* malformed(fields.tokenType)
+        if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
+        return Option.some(
+          repo.registerStatement({
+            id: PushTokenId.make(yield* random.uuidV7()),
+            owner,
+            token: { token, tokenHash: yield* hash(token), platform },
+            fields,
+            maxActive: maxTokens,
+            now: yield* DateTime.now
+          })
+        )
+      })
+
+      const respell = Effect.fnUntraced(function* (token: DeviceToken, type: TokenType) {
+        const form = formOf(type, token)
+        if (Option.isNone(form)) return yield* new DeviceTokenMalformed({ field: "tokenType", tokenType: type })
+        if (form.value === token) return Option.none()
+        return Option.some({ token: form.value, tokenHash: yield* hash(form.value) })
+      })
+
+      const register = Effect.fn("Registrations.register")(function* ({
+        locked,
+        owner,
+        registration
+      }: RegistrationInChange) {
+        const { platform, token, ...given } = registration
+        const now = yield* DateTime.now
+        const hashes = yield* Effect.forEach(spellingsOf(token), hash)
+        const { found, isAlive } = yield* repo.held({
+          owner,
+          tokenHashes: hashes,
+          platform,
+          deviceId: given.deviceId ?? null,
+          now
+        })
+        // It may have ended since it was let in, and what it registers now would fall silent with nothing.
+        if (!isAlive) return yield* new TokenInvalid()
+        const same = found.filter((row) => row.isSameToken)
+        const sameDevice = found.find((row) => !row.isSameToken)
+        const holders = same.map((row) => row.userId)
+        if (!holders.every((id) => locked.includes(id))) return yield* new TokenHolderUnlocked({ holders })
+
+        const own = [...same, ...found].filter((row) => row.userId === owner.userId)
+        const { form, type } = yield* formIn(registration, own)
+        const stored = { token: form, tokenHash: yield* hash(form), platform }
+        // The device's row keeps its id, so the rows that held the token elsewhere make room for it.
+        const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
+        const others = same.filter((row) => row !== existing)
+        yield* Effect.forEach(others, (row) => pushTokens.remove(row.userId, [row.id]), { discard: true })
+        const fields = { ...(same.every((row) => own.includes(row)) ? {} : unnamed), ...given, tokenType: type }
+        const values = { owner, token: stored, fields, now }
+        const { evicted, row } = yield* existing === undefined ? insert(values) : rebind(existing, values)
+        if (!row.isActive) yield* inactive.trim([owner.userId])
+        const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
+        return {
+          token: row,
+          isNew: existing === undefined,
+          events: [...eventsOf(registered, found), ...evicted]
+        }
+      })
+
+      return { register, fastPath, respell, evict }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([InactivePushTokens.layer, PushTokensRepo.layer, RegistrationsRepo.layer])
+  )
 }

@@ -1,27 +1,12 @@
 import * as Storage from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
-import { shortDurationConfig } from "@user-service/domain/ShortDuration"
-import { Config, Context, DateTime, type Duration, Effect, Layer } from "effect"
+import { Context, DateTime, Effect, Layer } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { removed } from "../push-tokens/PushTokenEvents.ts"
+import { StalePushTokenSettings } from "./StalePushTokenSettings.ts"
 import { StalePushTokensRepo, type Unseen } from "./StalePushTokensRepo.ts"
-
-/**
- * How long after a device was last seen its token is stale, and how much later it is of no use to anyone. The push services
- * say 30 and 270 days (Firebase, "Best practices for FCM registration token management").
- */
-export interface StalePushTokenSettings {
-  readonly silencedAfter: Duration.Duration
-  readonly removedAfter: Duration.Duration
-}
-
-/** `PUSH_TOKEN_STALE_AFTER` and `PUSH_TOKEN_REMOVED_AFTER`. */
-export const config: Config.Config<StalePushTokenSettings> = Config.all({
-  silencedAfter: shortDurationConfig("PUSH_TOKEN_STALE_AFTER", "30d"),
-  removedAfter: shortDurationConfig("PUSH_TOKEN_REMOVED_AFTER", "270d")
-})
 
 /** Tokens whose device has not been seen for long: silenced, so that nobody sends to them, and at last deleted. */
 export class StalePushTokens extends Context.Service<
@@ -34,54 +19,58 @@ export class StalePushTokens extends Context.Service<
     readonly expire: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/retention/StalePushTokens") {
-  static readonly layer = ({ removedAfter, silencedAfter }: StalePushTokenSettings) =>
-    Layer.effect(
-      StalePushTokens,
-      Effect.gen(function* () {
-        const repo = yield* StalePushTokensRepo
-        const storage = yield* Storage.Storage
-        const changes = yield* Changes
-        const inactive = yield* InactivePushTokens
+  static readonly layerNoDeps = Layer.effect(
+    StalePushTokens,
+    Effect.gen(function* () {
+      const repo = yield* StalePushTokensRepo
+      const storage = yield* Storage.Storage
+      const changes = yield* Changes
+      const inactive = yield* InactivePushTokens
+      const { removedAfter, silencedAfter } = yield* StalePushTokenSettings
 
-        const expireOf = (userId: UserId, unseen: Unseen) =>
-          changes.change(
-            userId,
-            Effect.gen(function* () {
-              const gone = yield* repo.remove(userId, unseen)
-              const silenced = yield* repo.silence(userId, unseen, yield* DateTime.now)
-              if (silenced.length > 0) yield* inactive.trim([userId])
-              const live = [...gone.filter((token) => token.isActive), ...silenced]
-              return {
-                result: undefined,
-                events: removed(live, "stale"),
-                audit: [
-                  {
-                    userId,
-                    action: "push_token.expired",
-                    details: { silenced: silenced.length, deleted: gone.length }
-                  }
-                ]
-              }
-            })
-          )
+      const expireOf = (userId: UserId, unseen: Unseen) =>
+        changes.change(
+          userId,
+          Effect.gen(function* () {
+            const gone = yield* repo.remove(userId, unseen)
+            const silenced = yield* repo.silence(userId, unseen, yield* DateTime.now)
+            if (silenced.length > 0) yield* inactive.trim([userId])
+            const live = [...gone.filter((token) => token.isActive), ...silenced]
+            return {
+              result: undefined,
+              events: removed(live, "stale"),
+              audit: [
+                {
+                  userId,
+                  action: "push_token.expired",
+                  details: { silenced: silenced.length, deleted: gone.length }
+                }
+              ]
+            }
+          })
+        )
 
-        const expire = Effect.fn("StalePushTokens.expire")(function* (limit: number) {
-          const now = yield* DateTime.now
-          const unseen = {
-            stale: DateTime.subtractDuration(now, silencedAfter),
-            gone: DateTime.subtractDuration(now, removedAfter)
-          }
-          const owners = yield* storage.read(repo.owners(unseen, limit))
-          yield* Effect.forEach(
-            new Set(owners),
-            // Erased meanwhile, and their tokens with them.
-            (userId) => Effect.catchTag(expireOf(userId, unseen), "UserNotFound", () => Effect.void),
-            { discard: true }
-          )
-          return owners.length
-        })
-
-        return { expire }
+      const expire = Effect.fn("StalePushTokens.expire")(function* (limit: number) {
+        const now = yield* DateTime.now
+        const unseen = {
+          stale: DateTime.subtractDuration(now, silencedAfter),
+          gone: DateTime.subtractDuration(now, removedAfter)
+        }
+        const owners = yield* storage.read(repo.owners(unseen, limit))
+        yield* Effect.forEach(
+          new Set(owners),
+          // Erased meanwhile, and their tokens with them.
+          (userId) => Effect.catchTag(expireOf(userId, unseen), "UserNotFound", () => Effect.void),
+          { discard: true }
+        )
+        return owners.length
       })
-    )
+
+      return { expire }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([StalePushTokensRepo.layer, Changes.layer, InactivePushTokens.layer])
+  )
 }

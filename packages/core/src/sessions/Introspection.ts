@@ -1,5 +1,6 @@
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { AccessClaims } from "@user-service/domain/Token"
+import { TokenSettings } from "@user-service/security/TokenSettings"
 import { Context, Effect, Layer, Option, type Redacted } from "effect"
 import { Sessions } from "./Sessions.ts"
 
@@ -22,15 +23,20 @@ export class Introspection extends Context.Service<
     ) => Effect.Effect<Option.Option<Introspected>, ServiceUnavailable>
   }
 >()("@user-service/core/sessions/Introspection") {
-  static readonly layer = (names: Pick<Introspected, "issuer" | "audience">) =>
-    Layer.effect(
-      Introspection,
-      Effect.map(Sessions, ({ authenticate }) => ({
+  static readonly layerNoDeps = Layer.effect(
+    Introspection,
+    Effect.gen(function* () {
+      const { authenticate } = yield* Sessions
+      const { audience, issuer } = yield* TokenSettings
+      return {
         introspect: (token) =>
           authenticate(token).pipe(
-            Effect.map((claims) => Option.some({ ...claims, issuer: names.issuer, audience: names.audience })),
+            Effect.map((claims) => Option.some({ ...claims, issuer, audience })),
             Effect.catchTag(["TokenInvalid", "TokenExpired"], () => Effect.succeed(Option.none()))
           )
-      }))
-    )
+      }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(Sessions.layer))
 }

@@ -13,7 +13,7 @@ export class SessionActivity extends Context.Service<
   SessionActivity,
   { readonly note: (id: SessionId) => Effect.Effect<void> }
 >()("@user-service/core/sessions/SessionActivity") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     SessionActivity,
     Effect.gen(function* () {
       const repo = yield* SessionsRepo
@@ -47,4 +47,6 @@ export class SessionActivity extends Context.Service<
       return { note }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(SessionsRepo.layer))
 }

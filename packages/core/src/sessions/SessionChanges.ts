@@ -45,7 +45,7 @@ export class SessionChanges extends Context.Service<
     ) => Effect.Effect<Ended, SqlError.SqlError>
   }
 >()("@user-service/core/sessions/SessionChanges") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     SessionChanges,
     Effect.gen(function* () {
       const sessions = yield* SessionsRepo
@@ -107,5 +107,9 @@ export class SessionChanges extends Context.Service<
 
       return { open, replaceAll, end }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([SessionsRepo.layer, PushTokensRepo.layer, InactivePushTokens.layer])
   )
 }

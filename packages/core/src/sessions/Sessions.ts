@@ -70,7 +70,7 @@ export class Sessions extends Context.Service<
     readonly revoke: (userId: UserId, id: string) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/sessions/Sessions") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     Sessions,
     Effect.gen(function* () {
       const repo = yield* SessionsRepo
@@ -252,5 +252,17 @@ export class Sessions extends Context.Service<
 
       return { authenticate, refresh, verify, logout, logoutAll, page, revoke }
     })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      SessionsRepo.layer,
+      Changes.layer,
+      SessionChanges.layer,
+      LiveSessions.layer,
+      SessionActivity.layer,
+      SessionTokens.layer,
+      Limits.layer
+    ])
   )
 }

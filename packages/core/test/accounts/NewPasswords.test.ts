@@ -36,7 +36,7 @@ const estimator = Layer.effect(
       guesses: (password, words) => Effect.ensuring(Effect.andThen(note, guesses(password, words)), note)
     }
   })
-).pipe(Layer.provide(PasswordEstimator.layer({ queueSize: 64 })))
+).pipe(Layer.provide(PasswordEstimator.layer))
 
 const limit = (name: string) => Option.some({ name, limit: 3, window: Duration.hours(1) })
 const settings = {

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { Passwords } from "@user-service/core/accounts/Passwords"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -41,7 +40,7 @@ const ObservedHasher = Layer.effect(
 
 const layer = Layer.fresh(
   Passwords.layer.pipe(
-    Layer.provide([AccountsRepo.layer, Storage.layer, ObservedHasher]),
+    Layer.provide([Storage.layer, ObservedHasher]),
     Layer.provideMerge([Layer.sync(Checks, () => []), TestDatabase.layerPgLite])
   )
 )

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache } from "@user-service/cache/Cache"
 import { LiveSessions } from "@user-service/core/cached/LiveSessions"
-import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId } from "@user-service/domain/User"
-import { Context, Deferred, Duration, Effect, Fiber, Layer } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
 import { layer, register } from "../TestCore.ts"
+import * as TestSettings from "../TestSettings.ts"
 
 // What another process over the same database and cache knows.
 const anotherProcess = Effect.map(Layer.build(Layer.fresh(LiveSessions.layer)), (context) =>
@@ -178,16 +178,7 @@ describe("LiveSessions", () => {
 
   const unreachable = Postgres.layer(settingsOf("postgres://postgres@127.0.0.1:1/none", 2))
   const away = LiveSessions.layer.pipe(
-    Layer.provide([
-      Storage.layer,
-      Layer.succeed(SessionSettings, {
-        accessLifetime: Duration.minutes(10),
-        refreshLifetime: Duration.hours(1),
-        maxLifetime: Duration.hours(1),
-        refreshGrace: Duration.zero,
-        maxSessions: 50
-      })
-    ]),
+    Layer.provide([Storage.layer, TestSettings.layer()]),
     Layer.provideMerge(Cache.layerMemory),
     Layer.provide(unreachable)
   )

@@ -1,6 +1,5 @@
 import { assert, it } from "@effect/vitest"
 import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
-import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { Storage } from "@user-service/database/Storage"
 import { DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -9,7 +8,7 @@ import { randomUUID } from "node:crypto"
 
 const layerOver = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   DeadLetters.layer.pipe(
-    Layer.provide([DeadLettersRepo.layer, Storage.layer, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
+    Layer.provide([Storage.layer, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
     Layer.provideMerge(database)
   )
 

@@ -1,44 +1,23 @@
 import { Cache } from "@user-service/cache/Cache"
 import type { Quotas } from "@user-service/cache/Quotas"
-import { Changes } from "@user-service/core/changes/Changes"
-import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/cached/Invalidations"
-import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { Deliveries, type DeliveryRequest, type Resolution } from "@user-service/core/deliveries/Deliveries"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
-import { DeliveryStatusesRepo } from "@user-service/core/deliveries/DeliveryStatusesRepo"
-import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
-import { LiveSessions } from "@user-service/core/cached/LiveSessions"
-import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { NotificationId, type StatusReport } from "@user-service/domain/Delivery"
 import { DeviceToken, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
 import { UserId } from "@user-service/domain/User"
-import { Array, DateTime, Duration, Effect, Layer } from "effect"
+import { Array, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { createHash, randomUUID } from "node:crypto"
-
-const Sessions = Layer.mergeAll(
-  Layer.succeed(SessionSettings, {
-    accessLifetime: Duration.minutes(10),
-    refreshLifetime: Duration.hours(1),
-    maxLifetime: Duration.hours(2),
-    refreshGrace: Duration.seconds(10),
-    maxSessions: 50
-  })
-)
+import * as TestSettings from "../TestSettings.ts"
 
 /** What one process has: the deliveries, over a database and quotas of whichever kind. */
 export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A, E>, quotas: Layer.Layer<Quotas, F>) =>
-  Layer.mergeAll(Deliveries.layer, DeliveryStatuses.layer).pipe(
-    Layer.provide(Changes.layer),
-    Layer.provide(Invalidations.layer),
-    Layer.provide(LiveSessions.layer),
-    Layer.provide([OutboxSignal.layer, Sessions, InactivePushTokens.layer({ max: 20 })]),
-    Layer.provideMerge([ChangesRepo.layer, DeliveriesRepo.layer, DeliveryStatusesRepo.layer]),
+  Layer.mergeAll(Deliveries.layer, DeliveriesRepo.layer, DeliveryStatuses.layer).pipe(
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
+    Layer.provide(TestSettings.layer()),
     Layer.provideMerge([database, quotas])
   )
 

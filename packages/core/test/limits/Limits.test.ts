@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RateLimits } from "@user-service/cache/RateLimits"
-import { type Bucket, config, Limits } from "@user-service/core/limits/Limits"
+import { type Bucket, Limits } from "@user-service/core/limits/Limits"
+import { LimitSettings } from "@user-service/core/limits/LimitSettings"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { ConfigProvider, Deferred, Duration, Effect, Fiber, Layer, Option } from "effect"
@@ -9,7 +10,7 @@ import { randomUUID } from "node:crypto"
 
 const three = (name: string) => Option.some({ name, limit: 3, window: Duration.minutes(5) })
 
-const layer = Limits.layer({
+const settings = Layer.succeed(LimitSettings, {
   register: Option.none(),
   loginAccount: three("login-account"),
   loginIp: three("login-ip"),
@@ -18,7 +19,9 @@ const layer = Limits.layer({
   write: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
-}).pipe(Layer.provide(RateLimits.layerMemory))
+})
+
+const layer = Limits.layer.pipe(Layer.provide([RateLimits.layerMemory, settings]))
 
 const bucket = (limit: Bucket["limit"] = "refresh"): Bucket => ({ limit, key: randomUUID() })
 
@@ -137,7 +140,7 @@ describe("Limits", () => {
 })
 
 describe("config", () => {
-  const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
+  const read = (env: Record<string, string>) => LimitSettings.config.parse(ConfigProvider.fromUnknown(env))
   const limit = (name: string, limit: number, window: Duration.Input) =>
     Option.some({ name, limit, window: Duration.fromInputUnsafe(window) })
 

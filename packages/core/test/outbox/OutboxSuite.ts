@@ -2,14 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cache } from "@user-service/cache/Cache"
 import { preferencesKey, userKey } from "@user-service/core/cached/CacheKeys"
 import { Changes } from "@user-service/core/changes/Changes"
-import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
-import { Invalidations } from "@user-service/core/cached/Invalidations"
-import { OutboxSignal } from "@user-service/core/changes/OutboxSignal"
 import { type Batch, Outbox, type OutboxEvent } from "@user-service/core/outbox/Outbox"
-import { OutboxRepo } from "@user-service/core/outbox/OutboxRepo"
 import { Replays } from "@user-service/core/outbox/Replays"
-import { LiveSessions } from "@user-service/core/cached/LiveSessions"
-import { SessionSettings } from "@user-service/core/SessionSettings"
 import { Storage } from "@user-service/database/Storage"
 import { type DomainEvent, UserLoggedIn, UserUpdated } from "@user-service/domain/DomainEvent"
 import { UserId } from "@user-service/domain/User"
@@ -17,24 +11,13 @@ import { Array, DateTime, Duration, Effect, Layer, Option, Ref } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-
-const Sessions = Layer.mergeAll(
-  Layer.succeed(SessionSettings, {
-    accessLifetime: Duration.minutes(10),
-    refreshLifetime: Duration.hours(1),
-    maxLifetime: Duration.hours(2),
-    refreshGrace: Duration.seconds(10),
-    maxSessions: 50
-  })
-)
+import * as TestSettings from "../TestSettings.ts"
 
 /** The outbox and what fills it, over a database and a cache of the process's own. */
 export const layerOver = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   Layer.mergeAll(Outbox.layer, Replays.layer, Changes.layer).pipe(
-    Layer.provideMerge(Invalidations.layer),
-    Layer.provideMerge(LiveSessions.layer),
-    Layer.provideMerge([OutboxSignal.layer, OutboxRepo.layer, ChangesRepo.layer, Sessions]),
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto]),
+    Layer.provide(TestSettings.layer()),
     Layer.provideMerge(database)
   )
 

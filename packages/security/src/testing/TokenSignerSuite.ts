@@ -4,19 +4,21 @@ import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import { Effect, Layer, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { Keys } from "../Keys.ts"
-import { TokenSigner, type TokenSignerSettings } from "../TokenSigner.ts"
+import { TokenSettings } from "../TokenSettings.ts"
+import { TokenSigner } from "../TokenSigner.ts"
 import { start, access, refresh, payload, secret, decode, forge, at, isInvalid } from "./Forgeries.ts"
 import { suite as invalidTokens } from "./InvalidTokensSuite.ts"
 
 /** What every `TokenSigner` promises, over any layer of `Keys`, with either algorithm. */
 export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer.Layer<Keys, E>) => {
-  const settings: TokenSignerSettings = {
+  const settings: TokenSettings["Service"] = {
     issuer: "user-service",
     audience: "user-service",
     ...(algorithm === "HS256" ? { algorithm, secretKey: Redacted.make(secret) } : { algorithm })
   }
+  const signer = TokenSigner.layer.pipe(Layer.provide(Layer.succeed(TokenSettings, settings)))
   return describe(name, () => {
-    it.layer(TokenSigner.layer(settings).pipe(Layer.provideMerge(keys)))((it) => {
+    it.layer(signer.pipe(Layer.provideMerge(keys)))((it) => {
       it.effect.each([access, refresh])("a token says what was signed", (claims) =>
         at(
           start,

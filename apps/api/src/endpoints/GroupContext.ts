@@ -1,0 +1,24 @@
+import { Authentication } from "@user-service/schema/http/Authentication"
+import { ServiceKey } from "@user-service/schema/http/ServiceKey"
+import { Validation } from "@user-service/schema/http/Validation"
+import { WriteLimit } from "@user-service/schema/http/WriteLimit"
+import { Context, Effect, Layer, Scope } from "effect"
+
+type Middlewares = Authentication | ServiceKey | Validation | WriteLimit
+
+/**
+ * Builds a group of endpoints in a context of the middlewares and `services` alone, which are all that the group needs.
+ * Effect copies the context that a group is built in into the context of each of its requests, and that must be small
+ * (decision 0014).
+ */
+export const narrowContext = <const Services extends ReadonlyArray<Context.Key<unknown, unknown>>>(
+  ...services: Services
+) => {
+  const pick = Context.pick(Scope.Scope, Authentication, ServiceKey, Validation, WriteLimit, ...services)
+  return <A, E, R extends Middlewares | Context.Service.Identifier<Services[number]>>(group: Layer.Layer<A, E, R>) =>
+    Layer.effectContext(
+      Effect.updateContext(Layer.build(group), (context: Context.Context<R | Scope.Scope>) =>
+        Context.makeUnsafe<R | Scope.Scope>(pick(context).mapUnsafe)
+      )
+    )
+}

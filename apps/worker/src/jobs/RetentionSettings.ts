@@ -1,0 +1,22 @@
+import { shortDurationConfig } from "@user-service/domain/ShortDuration"
+import { Config, Context, type Duration } from "effect"
+
+/** How long what grows is kept. */
+export class RetentionSettings extends Context.Service<
+  RetentionSettings,
+  {
+    /** How long a published event can be replayed. */
+    readonly outbox: Duration.Duration
+    /** How long a delivery is kept after it was made, whatever became of it. */
+    readonly deliveries: Duration.Duration
+    /** How long an operator has for a dead letter. */
+    readonly deadLetters: Duration.Duration
+  }
+>()("@user-service/worker/jobs/RetentionSettings") {
+  /** `OUTBOX_RETENTION`, `DELIVERY_RETENTION` and `DEAD_LETTER_RETENTION`. */
+  static readonly config: Config.Config<RetentionSettings["Service"]> = Config.all({
+    outbox: shortDurationConfig("OUTBOX_RETENTION", "7d"),
+    deliveries: shortDurationConfig("DELIVERY_RETENTION", "90d"),
+    deadLetters: shortDurationConfig("DEAD_LETTER_RETENTION", "90d")
+  })
+}

@@ -1,0 +1,18 @@
+import { Config, Context, Schema } from "effect"
+
+/** What the rules for new passwords leave to the operator. */
+export class PasswordPolicySettings extends Context.Service<
+  PasswordPolicySettings,
+  {
+    /** In characters. */
+    readonly minLength: number
+  }
+>()("@user-service/core/accounts/PasswordPolicySettings") {
+  /** `PASSWORD_MIN_LENGTH`. */
+  static readonly config: Config.Config<PasswordPolicySettings["Service"]> = Config.all({
+    minLength: Config.schema(
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 128 })),
+      "PASSWORD_MIN_LENGTH"
+    ).pipe(Config.withDefault(8))
+  })
+}

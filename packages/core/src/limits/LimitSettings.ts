@@ -1,0 +1,32 @@
+import { type RateLimit, rateLimitConfig } from "@user-service/domain/RateLimit"
+import { Config, Context, type Option } from "effect"
+
+/** The limits by what they guard; none where it is switched off. */
+export class LimitSettings extends Context.Service<
+  LimitSettings,
+  {
+    readonly register: Option.Option<RateLimit>
+    readonly loginAccount: Option.Option<RateLimit>
+    readonly loginIp: Option.Option<RateLimit>
+    readonly refresh: Option.Option<RateLimit>
+    readonly changePassword: Option.Option<RateLimit>
+    /** Writes of a user that no other limit is for. */
+    readonly write: Option.Option<RateLimit>
+    /** Calls by service key. */
+    readonly serviceKey: Option.Option<RateLimit>
+    /** Service keys that are not good, by address. */
+    readonly serviceKeyIp: Option.Option<RateLimit>
+  }
+>()("@user-service/core/limits/LimitSettings") {
+  /** `RATE_LIMIT_*`, each as `10/5m` or `off`. */
+  static readonly config: Config.Config<LimitSettings["Service"]> = Config.all({
+    register: rateLimitConfig("RATE_LIMIT_REGISTER", "register", "5/1h"),
+    loginAccount: rateLimitConfig("RATE_LIMIT_LOGIN_ACCOUNT", "login-account", "10/5m"),
+    loginIp: rateLimitConfig("RATE_LIMIT_LOGIN_IP", "login-ip", "100/5m"),
+    refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
+    changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m"),
+    write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
+    serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
+    serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")
+  })
+}

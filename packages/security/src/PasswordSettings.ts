@@ -1,0 +1,25 @@
+import { Config, Context, Schema } from "effect"
+
+/** The cost of a password hash, and the bounds of the work on passwords. */
+export class PasswordSettings extends Context.Service<
+  PasswordSettings,
+  {
+    /** bcrypt's cost: each step doubles the work. 4 to 16. */
+    readonly cost: number
+    /** How many hashes may wait for a thread before the next is refused, and how many estimates. */
+    readonly queueSize: number
+    /** How many threads hash; as many as there are cores when absent. */
+    readonly threads?: number | undefined
+  }
+>()("@user-service/security/PasswordSettings") {
+  /** `BCRYPT_COST` (10 to 15, 12) and `HASH_QUEUE_SIZE` (64). */
+  static readonly config: Config.Config<PasswordSettings["Service"]> = Config.all({
+    cost: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 10, maximum: 15 })), "BCRYPT_COST").pipe(
+      Config.withDefault(12)
+    ),
+    queueSize: Config.schema(
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })),
+      "HASH_QUEUE_SIZE"
+    ).pipe(Config.withDefault(64))
+  })
+}

@@ -1,64 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Broker } from "@user-service/broker/Broker"
-import type { Outgoing } from "@user-service/broker/Message"
-import * as RabbitMq from "@user-service/broker/RabbitMq"
-import { notificationStatus, userEvents } from "@user-service/broker/Topology"
-import { Effect, Layer, Redacted, Stream } from "effect"
+import { notificationStatus } from "@user-service/broker/Topology"
+import { Effect, Layer } from "effect"
 import * as Engines from "./Engines.ts"
 import { expecting, sender } from "./Http.ts"
 import { register } from "./Journey.ts"
+import { layerListener, listen, message, publish } from "./Listener.ts"
 import * as Program from "./Program.ts"
 import { until } from "./Waiting.ts"
 
 const preferences = "/api/v1/users/preferences/"
-const queue = "somebody-else"
-
-interface Told {
-  readonly routingKey: string
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-const message = (exchange: string, routingKey: string, body: object): Outgoing => ({
-  exchange,
-  routingKey,
-  body: new TextEncoder().encode(JSON.stringify(body)),
-  persistent: true,
-  mandatory: true,
-  headers: {}
-})
-
-/** Publishes it once a queue is bound for it. */
-const publish = (one: Outgoing) =>
-  Broker.use(({ publishAll }) =>
-    until(
-      `A queue is bound for ${one.routingKey}`,
-      Effect.map(publishAll([one]), ([outcome]) => outcome === "confirmed")
-    )
-  )
-
-/** All that is published from now on, as any other service hears it. */
-const listen = Effect.fnUntraced(function* () {
-  const { consume } = yield* Broker
-  const told: Array<Told> = []
-  yield* consume(queue, { prefetch: 100 }).pipe(
-    Stream.runForEach(({ ackThrough, message }) => {
-      told.push({ routingKey: message.routingKey, body: JSON.parse(new TextDecoder().decode(message.body)) })
-      return ackThrough
-    }),
-    Effect.forkScoped
-  )
-  yield* publish(message(userEvents.name, "probe", {}))
-  return told
-})
-
-const layerListener = (url: string) =>
-  Broker.layerRabbitMq({
-    topology: {
-      exchanges: [userEvents],
-      queues: [{ name: queue, bindings: [{ exchange: userEvents.name, pattern: "#" }], deliveryLimit: 20 }]
-    }
-  }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(url) })))
-
 const timeout = 120_000
 
 describe.skipIf(!Engines.areThere)("the messages of the program on real engines", () => {

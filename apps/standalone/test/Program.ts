@@ -51,8 +51,23 @@ const root = fileURLToPath(new URL("../../../", import.meta.url))
 // The one that `npm start` finds first.
 const node = join(root, "node_modules/.bin/node")
 
-/** What is started: the one-process program, or the API alone. */
-type App = "standalone" | "api"
+/** What Node runs. */
+export interface Command {
+  readonly script: string
+  readonly args: ReadonlyArray<string>
+}
+
+/** What is started: the one-process program or the API alone, as `npm start` and `npm run api` do, or a command. */
+type App = "standalone" | "api" | Command
+
+const commandOf = (app: App): Command =>
+  typeof app === "string" ? { script: join(root, "infra/run.mjs"), args: [app] } : app
+
+/** As `npm run cli --` runs it. */
+export const cli = (...args: ReadonlyArray<string>): Command => ({
+  script: join(root, "infra/run.mjs"),
+  args: ["cli", ...args]
+})
 
 /** A folder of the test's own, gone with the scope. */
 export const folder = Effect.acquireRelease(
@@ -63,9 +78,10 @@ export const folder = Effect.acquireRelease(
 /** Launches it as `npm start` does, in a folder that has nothing to do with it. Whatever becomes of it, it ends with the scope. */
 export const launch = Effect.fnUntraced(function* (environment: Environment, app: App = "standalone") {
   const cwd = yield* folder
+  const { args, script } = commandOf(app)
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(node, [join(root, "infra/run.mjs"), app], {
+      spawn(node, [script, ...args], {
         cwd,
         // Nothing of the tests' own environment, which says it is one of tests.
         env: { PATH: process.env["PATH"], HOME: cwd, PORT: "0", ...environment },
@@ -84,7 +100,7 @@ export const start = Effect.fnUntraced(function* (environment: Environment, app:
   const [elapsed, { program, url }] = yield* Effect.timed(
     Effect.gen(function* () {
       const program = yield* launch(environment, app)
-      const [, url = ""] = yield* program.says(/User Service is ready.*?(http:\/\/[^\s"]+)/)
+      const [, url = ""] = yield* program.says(/(?:User Service|worker) is ready.*?(http:\/\/[^\s"]+)/)
       return { program, url }
     })
   )

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { notificationStatus } from "@user-service/broker/Topology"
+import { Effect, Layer } from "effect"
+import { existsSync } from "node:fs"
+import { cp } from "node:fs/promises"
+import { join } from "node:path"
+import * as Engines from "./Engines.ts"
+import { expecting, sender } from "./Http.ts"
+import { journey, register } from "./Journey.ts"
+import { layerListener, listen, message, publish } from "./Listener.ts"
+import * as Program from "./Program.ts"
+import { until } from "./Waiting.ts"
+
+const timeout = 180_000
+
+const apps = join(import.meta.dirname, "../..")
+
+/** The bundle of an app, copied out of this clone, as a command. */
+const bundleOf = Effect.fnUntraced(function* (app: "api" | "worker") {
+  const made = join(apps, app, "bundle")
+  if (!existsSync(made)) return yield* Effect.die(`${made} is not there: npm run bundle`)
+  const folder = yield* Program.folder
+  yield* Effect.promise(() => cp(made, folder, { recursive: true }))
+  return { script: join(folder, "main.js"), args: [] }
+})
+
+/** What production asks for besides the engines. */
+const production = Effect.gen(function* () {
+  const JWT_KEYS_FILE = join(yield* Program.folder, "jwt-keys.json")
+  const { code, stderr } = yield* Program.run({ JWT_KEYS_FILE }, Program.cli("keys", "rotate"))
+  assert.strictEqual(code, 0, stderr)
+  return { NODE_ENV: "production", JWT_KEYS_FILE, SHUTDOWN_NOTICE_SECONDS: "0" }
+})
+
+describe.skipIf(!Engines.areThere)("the bundles of npm run bundle, without the clone, in production", () => {
+  it.live(
+    "the API serves the whole journey, and the worker publishes its events and takes in statuses",
+    () =>
+      Effect.gen(function* () {
+        const engines = yield* Engines.all
+        const environment = { ...engines, ...(yield* production) }
+        const listener = yield* Layer.build(layerListener(engines.RABBITMQ_URL))
+        const events = yield* Effect.provide(listen(), listener)
+        const api = yield* Program.start(environment, yield* bundleOf("api"))
+        const worker = yield* Program.start({ ...environment, WORKER_PORT: "0" }, yield* bundleOf("worker"))
+        yield* expecting(sender(worker.url))(200, undefined, "GET", "/health/ready")
+        const send = sender(api.url)
+        yield* journey(send)
+
+        const person = yield* register(send)
+        yield* until(
+          "user.registered is published",
+          Effect.sync(() => events.some(({ body }) => body["email"] === person.email))
+        )
+        const status = { notification_id: "order-1815", user_id: person.id, channel: "push", status: "delivered" }
+        yield* publish(message(notificationStatus.name, "notification.status.push", status)).pipe(
+          Effect.provide(listener)
+        )
+        yield* until(
+          "The status is seen",
+          Effect.map(
+            expecting(send)(200, undefined, "GET", "/api/v1/users/notifications/?status=delivered", {
+              token: person.access
+            }),
+            ({ body }) => body.meta.total === 1
+          )
+        )
+        for (const program of [api, worker]) {
+          const { code, stderr } = yield* program.stop
+          assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+        }
+      }),
+    timeout
+  )
+})

@@ -1,0 +1,56 @@
+import { Broker } from "@user-service/broker/Broker"
+import type { Outgoing } from "@user-service/broker/Message"
+import * as RabbitMq from "@user-service/broker/RabbitMq"
+import { userEvents } from "@user-service/broker/Topology"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { until } from "./Waiting.ts"
+
+const queue = "somebody-else"
+
+interface Told {
+  readonly routingKey: string
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** A message as a sender publishes it. */
+export const message = (exchange: string, routingKey: string, body: object): Outgoing => ({
+  exchange,
+  routingKey,
+  body: new TextEncoder().encode(JSON.stringify(body)),
+  persistent: true,
+  mandatory: true,
+  headers: {}
+})
+
+/** Publishes it once a queue is bound for it. */
+export const publish = (one: Outgoing) =>
+  Broker.use(({ publishAll }) =>
+    until(
+      `A queue is bound for ${one.routingKey}`,
+      Effect.map(publishAll([one]), ([outcome]) => outcome === "confirmed")
+    )
+  )
+
+/** All that is published from now on, as any other service hears it. */
+export const listen = Effect.fnUntraced(function* () {
+  const { consume } = yield* Broker
+  const told: Array<Told> = []
+  yield* consume(queue, { prefetch: 100 }).pipe(
+    Stream.runForEach(({ ackThrough, message }) => {
+      told.push({ routingKey: message.routingKey, body: JSON.parse(new TextDecoder().decode(message.body)) })
+      return ackThrough
+    }),
+    Effect.forkScoped
+  )
+  yield* publish(message(userEvents.name, "probe", {}))
+  return told
+})
+
+/** The broker of another service, with a queue of its own for all user events. */
+export const layerListener = (url: string) =>
+  Broker.layerRabbitMq({
+    topology: {
+      exchanges: [userEvents],
+      queues: [{ name: queue, bindings: [{ exchange: userEvents.name, pattern: "#" }], deliveryLimit: 20 }]
+    }
+  }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(url) })))

@@ -21,15 +21,15 @@ describe("the documents", () => {
 
   it("list every decision, under its title", () => {
     const index = readFileSync(join(root, "infra/decisions/README.md"), "utf8")
-    const listed = globSync("infra/decisions/0*.md", { cwd: root })
+    const rows = globSync("infra/decisions/0*.md", { cwd: root })
       .toSorted()
       .map((path) => {
-        const [, title = ""] = /^# (.*)$/m.exec(readFileSync(join(root, path), "utf8")) ?? []
-        return `- [${title}](${basename(path)})`
+        const [, number = "", title = ""] = /^# (\d{4}) (.*)$/m.exec(readFileSync(join(root, path), "utf8")) ?? []
+        return `| ${number} | [${title}](${basename(path)}) |`
       })
     assert.deepStrictEqual(
-      index.split("\n").filter((line) => line.startsWith("- ")),
-      listed
+      Array.from(index.matchAll(/^\| \d{4} \| [^|]* \|/gm), ([row]) => row),
+      rows
     )
   })
 })

@@ -7,29 +7,33 @@ import { consumed, published } from "./Metrics.ts"
 import type { Connections } from "./RabbitMq.ts"
 import * as RabbitMqBroker from "./RabbitMqBroker.ts"
 
-/** Messages out, confirmed, and messages in, acknowledged: at least once, either way. */
+/** Publishes with confirms and consumes with acknowledgements. Both deliver at least once. */
 export class Broker extends Context.Service<
   Broker,
   {
     /**
-     * Publishes in order, waits for no confirm before the next message, and tells what became of each, in the same order.
-     * In bounded time: see the layer's settings.
+     * Publishes the messages in order, without waiting for a confirm between them, and returns the outcome of each in the same
+     * order. Takes bounded time, see the layer's settings.
      */
     readonly publishAll: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
     /**
-     * What comes into the queue, at most `prefetch` of it unanswered at a time. A chunk of the stream is all that has come by
-     * then, so it can be answered at once by its last. Never ends by itself: it goes on over outages, lost channels and a
-     * deleted queue. When it is ended, what is not answered goes back.
+     * The deliveries of the queue, at most `prefetch` of them unacknowledged at a time. A chunk of the stream holds all
+     * deliveries that have arrived, so acknowledging its last acknowledges the chunk. The stream never ends by itself: it
+     * continues after outages, lost channels and the deletion of the queue. When the caller ends it, unacknowledged messages
+     * return to the queue.
      */
     readonly consume: (queue: string, options: { readonly prefetch: number }) => Stream.Stream<Delivery>
   }
 >()("@user-service/broker/Broker") {
-  /** On RabbitMQ. What is published takes a connection of its own, so that a broker that blocks it still hears consumers. */
+  /**
+   * On RabbitMQ. Publishing uses a separate connection: a broker short of memory or disk stops reading it, and must still read
+   * the acknowledgements of consumers.
+   */
   static readonly layerRabbitMq = (
     settings: RabbitMqBroker.RabbitMqBrokerSettings
   ): Layer.Layer<Broker, never, Connections> =>
     Layer.effect(Broker, Effect.flatMap(RabbitMqBroker.make(settings), make))
-  /** Within the process. */
+  /** In memory. */
   static readonly layerMemory = (settings: MemoryBroker.MemoryBrokerSettings): Layer.Layer<Broker> =>
     Layer.effect(Broker, Effect.flatMap(MemoryBroker.make(settings), make))
 }

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** Nothing was published: the broker is out of reach (`away`), or takes nothing at the moment (`blocked`). */
+/** Nothing was published. The broker is unreachable (`away`) or has blocked publishers (`blocked`). */
 export class BrokerUnavailable extends Schema.TaggedError<BrokerUnavailable>()("BrokerUnavailable", {
   reason: Schema.Literals(["away", "blocked"])
 }) {

@@ -5,8 +5,8 @@ import type { Connection } from "./RabbitMq.ts"
 import * as Restart from "./Restart.ts"
 
 /**
- * Keeps a channel of the connection open, and sets up each new one as it is wanted; before that, what the channel needs is
- * declared. The scope given to `use` is the channel's.
+ * Keeps a channel open on the connection: declares the topology, opens the channel, runs `use`, and does so again whenever the
+ * channel or the connection is lost. The scope of `use` closes with the channel.
  */
 export const keepOpen = <C extends Channel>(
   connection: Connection,
@@ -28,11 +28,12 @@ export const keepOpen = <C extends Channel>(
     yield* use(opened, link)
     return yield* opened.lost
   })
-  // The loss of the link is told where it is held.
-  const tell = ({ reason }: Lost) => Effect.annotateLogs(Effect.logWarning("A channel was closed"), { purpose, reason })
+  // RabbitMq.layer logs the loss of a connection.
+  const logLoss = ({ reason }: Lost) =>
+    Effect.annotateLogs(Effect.logWarning("A channel was closed"), { purpose, reason })
   return Restart.forever(
     Effect.flatMap(connection.link, (link) =>
-      Effect.tapError(run(link), (lost) => (link.isOpen() ? tell(lost) : Effect.void))
+      Effect.tapError(run(link), (lost) => (link.isOpen() ? logLoss(lost) : Effect.void))
     ).pipe(Effect.scoped),
     () => Effect.void
   )

@@ -6,7 +6,7 @@ import * as Link from "./Link.ts"
 import type { Connection } from "./RabbitMq.ts"
 import * as Wire from "./Wire.ts"
 
-/** What comes into a queue, over a channel of the connection, opened again as often as it is lost. */
+/** The deliveries of a queue, over a channel that is reopened whenever it is lost. */
 export const make =
   (connection: Connection, declare: (link: Link.Link) => Effect.Effect<void>) =>
   (queue: string, { prefetch }: { readonly prefetch: number }): Stream.Stream<Delivery.Delivery> =>
@@ -16,14 +16,14 @@ export const make =
         open: (link) => link.openChannel,
         purpose: `consume ${queue}`,
         use: Effect.fnUntraced(function* ({ channel, lose }) {
-          const answers = answersOver(channel)
-          // What is not answered comes again, so what was not even taken must not stay here.
+          const acknowledgements = acknowledgementsOver(channel)
+          // The broker redelivers unacknowledged messages, so deliveries of the lost channel must not stay in the stream.
           yield* Effect.addFinalizer(() =>
-            Effect.andThen(Effect.sync(answers.close), Effect.ignore(Queue.clear(deliveries)))
+            Effect.andThen(Effect.sync(acknowledgements.close), Effect.ignore(Queue.clear(deliveries)))
           )
           const onMessage = (message: ConsumeMessage | null) => {
             if (message === null) return lose("the queue was deleted")
-            const delivery = answers.take(message)
+            const delivery = acknowledgements.take(message)
             if (delivery !== undefined) Queue.offerUnsafe(deliveries, delivery)
           }
           yield* Link.attempt(() => channel.prefetch(prefetch))
@@ -32,32 +32,32 @@ export const make =
       })
     )
 
-const answersOver = (channel: Channel) => {
-  // In the order of their tags.
-  const open = new Map<number, ConsumeMessage>()
+const acknowledgementsOver = (channel: Channel) => {
+  // In the order of the delivery tags.
+  const unacknowledged = new Map<number, ConsumeMessage>()
   let closed = false
 
-  const answer = (tag: number, requeue: boolean) => {
-    const message = open.get(tag)
+  const rejectMessage = (tag: number, requeue: boolean) => {
+    const message = unacknowledged.get(tag)
     if (message === undefined) return
-    open.delete(tag)
-    // Not nack, which from RabbitMQ 4.3 on does not count towards the delivery limit.
-    tell(() => channel.reject(message, requeue))
+    unacknowledged.delete(tag)
+    // Not nack: since RabbitMQ 4.3 it does not count towards the delivery limit.
+    unlessClosed(() => channel.reject(message, requeue))
   }
-  const answers: Delivery.Answers = {
+  const acknowledgements: Delivery.Acknowledgements = {
     ackThrough: (through) => {
-      // The broker closes the channel over a tag that is answered already.
+      // The broker closes the channel when a tag is acknowledged twice.
       let last: ConsumeMessage | undefined
-      for (const [tag, message] of open) {
+      for (const [tag, message] of unacknowledged) {
         if (tag > through) break
-        open.delete(tag)
+        unacknowledged.delete(tag)
         last = message
       }
       const message = last
-      if (message !== undefined) tell(() => channel.ack(message, true))
+      if (message !== undefined) unlessClosed(() => channel.ack(message, true))
     },
-    requeue: (tag) => answer(tag, true),
-    reject: (tag) => answer(tag, false)
+    requeue: (tag) => rejectMessage(tag, true),
+    reject: (tag) => rejectMessage(tag, false)
   }
   const take = (message: ConsumeMessage): Delivery.Delivery => {
     const { deliveryTag, redelivered } = message.fields
@@ -65,22 +65,22 @@ const answersOver = (channel: Channel) => {
     const delivery = Delivery.make(
       { message: Wire.messageOf(message), redelivered, deliveryCount },
       deliveryTag,
-      answers
+      acknowledgements
     )
-    open.set(deliveryTag, message)
+    unacknowledged.set(deliveryTag, message)
     return delivery
   }
   return {
     take: (message: ConsumeMessage): Delivery.Delivery | undefined => (closed ? undefined : take(message)),
     close: () => {
       closed = true
-      open.clear()
+      unacknowledged.clear()
     }
   }
 }
 
-// A channel on its way out takes no answers. What it delivered comes again.
-const tell = (send: () => void) => {
+// A closing channel accepts no acknowledgements. The broker redelivers its messages.
+const unlessClosed = (send: () => void) => {
   try {
     send()
   } catch (cause) {

@@ -1,6 +1,6 @@
 import type { Headers, Message } from "./Message.ts"
 
-/** Why RabbitMQ takes a message out of a queue. */
+/** Why RabbitMQ dead-letters a message. */
 export type DeathReason = "rejected" | "delivery_limit"
 
 interface Death {
@@ -10,8 +10,11 @@ interface Death {
   readonly time: number
 }
 
-/** The headers RabbitMQ gives a dead letter. */
-export const headersAfter = ({ exchange, headers, routingKey }: Message, { queue, reason, time }: Death): Headers => ({
+/** The headers that RabbitMQ adds to a dead letter. */
+export const deadLetterHeaders = (
+  { exchange, headers, routingKey }: Message,
+  { queue, reason, time }: Death
+): Headers => ({
   ...headers,
   "x-first-death-exchange": exchange,
   "x-first-death-queue": queue,

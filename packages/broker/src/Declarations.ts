@@ -4,22 +4,22 @@ import * as Link from "./Link.ts"
 import type { Exchange, Queue, Topology } from "./Topology.ts"
 
 /**
- * Declares what a topology asks for, where it is not there. Never fails: what cannot be declared, since it is there in another
- * form or the user may not, is logged when that becomes so, and what is there is used as it is.
+ * Declares the missing exchanges, queues and bindings of a topology. Never fails: an exchange or queue that exists with other
+ * arguments, or that the user may not declare, is used as it is. The problem is logged when it appears.
  */
 export const make = ({ exchanges, queues }: Topology) => {
-  let known = ""
+  let lastReason = ""
 
   const report = (link: Link.Link, problems: ReadonlyArray<string>) =>
     Effect.suspend(() => {
-      // A link that is lost is told where it is held.
-      const reason = link.isOpen() ? problems.join("; ") : known
-      if (reason === known) return Effect.void
-      known = reason
+      // RabbitMq.layer logs the loss of a connection.
+      const reason = link.isOpen() ? problems.join("; ") : lastReason
+      if (reason === lastReason) return Effect.void
+      lastReason = reason
       if (reason === "") return Effect.logInfo("All queues and exchanges are declared")
       return Effect.annotateLogs(Effect.logError("Cannot declare all queues and exchanges"), { reason })
     })
-  // Each over a channel of its own, which the broker closes over what it refuses.
+  // Each on a separate channel, because the broker closes the channel of a declaration that it refuses.
   const declare = (link: Link.Link, declaration: (channel: Channel) => Promise<unknown>) =>
     link.openChannel.pipe(
       Effect.flatMap(({ channel }) => Link.attempt(() => declaration(channel))),
@@ -42,7 +42,7 @@ const declareExchange =
 const declareQueue =
   ({ bindings, deadLetterExchange, deliveryLimit, messageTtl, name }: Queue) =>
   async (channel: Channel) => {
-    // The overflow and strategy that make dead-lettering wait for confirms of its own: no dead letter is lost on its way.
+    // At-least-once dead-lettering, which needs the overflow policy: RabbitMQ keeps a message until its dead letter is confirmed.
     const deadLettering =
       deadLetterExchange === undefined
         ? {}

@@ -1,38 +1,38 @@
 import { Effect } from "effect"
 import type { Message } from "./Message.ts"
 
-/** A message handed to a consumer, its own until answered. */
+/** A message delivered to a consumer. No other consumer gets it until it is acknowledged, requeued or rejected. */
 export interface Delivery {
   readonly message: Message
-  /** It was handed out before. */
+  /** Whether it was delivered before. */
   readonly redelivered: boolean
-  /** How often it came back to the queue. */
+  /** How often it returned to the queue. */
   readonly deliveryCount: number
   /**
-   * Done: this one, and all handed to the same consumer before it that are not answered yet. As the other answers it does
-   * nothing where it comes twice, or late: what a lost connection delivered comes again over the next.
+   * Acknowledges this delivery and all earlier ones of the same consumer that are still unacknowledged. Like `requeue` and
+   * `reject` it does nothing the second time, or after the connection was lost: the broker then delivers the message again.
    */
   readonly ackThrough: Effect.Effect<void>
-  /** Back to the queue, and soon out again. Counts towards the delivery limit: not a way to wait. */
+  /** Returns the message to the queue for immediate redelivery. Counts towards the delivery limit, so do not use it to wait. */
   readonly requeue: Effect.Effect<void>
-  /** To the dead letters of the queue. */
+  /** Moves the message to the dead letters of the queue. */
   readonly reject: Effect.Effect<void>
 }
 
-/** Takes the answers to what one consumer was handed, by the number each delivery has there. */
-export interface Answers {
+/** Acknowledges, requeues and rejects the deliveries of one consumer, by their delivery tags. */
+export interface Acknowledgements {
   readonly ackThrough: (tag: number) => void
   readonly requeue: (tag: number) => void
   readonly reject: (tag: number) => void
 }
 
 export const make = (
-  handed: Pick<Delivery, "message" | "redelivered" | "deliveryCount">,
+  delivery: Pick<Delivery, "message" | "redelivered" | "deliveryCount">,
   tag: number,
-  answers: Answers
+  acknowledgements: Acknowledgements
 ): Delivery => ({
-  ...handed,
-  ackThrough: Effect.sync(() => answers.ackThrough(tag)),
-  requeue: Effect.sync(() => answers.requeue(tag)),
-  reject: Effect.sync(() => answers.reject(tag))
+  ...delivery,
+  ackThrough: Effect.sync(() => acknowledgements.ackThrough(tag)),
+  requeue: Effect.sync(() => acknowledgements.requeue(tag)),
+  reject: Effect.sync(() => acknowledgements.reject(tag))
 })

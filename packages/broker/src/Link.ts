@@ -4,42 +4,42 @@ import { Duplex } from "node:stream"
 import { problemOf } from "./RabbitMqProblem.ts"
 import { loginOf } from "./RabbitMqUrl.ts"
 
-/** A connection or channel is gone, or would not open. Says why in the broker's words, never what was sent. */
+/** A connection or channel was lost or could not be opened. The reason is the broker's text, never the content of a message. */
 export class Lost extends Schema.TaggedError<Lost>()("Lost", { reason: Schema.String }) {
   override get message() {
     return this.reason
   }
 }
 
-/** A channel until it is closed, by whichever side. */
+/** An AMQP channel, until either side closes it. */
 export interface OpenChannel<C extends Channel> {
   readonly channel: C
   readonly isOpen: () => boolean
-  /** Fails when it is gone. */
+  /** Fails when the channel is lost. */
   readonly lost: Effect.Effect<never, Lost>
-  /** Calls back the moment it is gone. */
+  /** Calls the listener synchronously when the channel is lost, or immediately if it is lost already. */
   readonly onLoss: (listener: () => void) => void
-  /** Gives it up. */
+  /** Reports the channel as lost, so that a new one is opened. */
   readonly lose: (reason: string) => void
 }
 
-/** One connection to RabbitMQ until it is closed, by whichever side. */
+/** One AMQP connection, until either side closes it. `RabbitMq.Connection` is a series of these. */
 export interface Link {
   readonly openChannel: Effect.Effect<OpenChannel<Channel>, Lost, Scope.Scope>
   readonly openConfirmChannel: Effect.Effect<OpenChannel<ConfirmChannel>, Lost, Scope.Scope>
   readonly isOpen: () => boolean
-  /** Fails when it is gone. */
+  /** Fails when the connection is lost. */
   readonly lost: Effect.Effect<never, Lost>
-  /** Shut while the broker reads nothing from this connection, short of memory or disk. */
+  /** Closed while the broker is short of memory or disk and reads nothing from this connection. */
   readonly unblocked: Latch.Latch
 }
 
 const connectMillis = 5000
 const heartbeatSeconds = 10
-// For the other side to close as well.
-const goodbye = "500 millis"
+// How long the other side has to close as well.
+const closeTimeout = "500 millis"
 
-/** Opens a link for as long as the scope. `purpose` is how the broker's own tools name it. */
+/** Opens a connection for the scope. RabbitMQ's management tools show `purpose` in its name. */
 export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Link, Lost, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
@@ -49,8 +49,8 @@ export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Lin
       ),
       ({ isOpen, model }) =>
         Effect.andThen(
-          politely(isOpen, () => model.close()),
-          hangUp(model)
+          closeGracefully(isOpen, () => model.close()),
+          destroySocket(model)
         ),
       { interruptible: true }
     ),
@@ -61,12 +61,12 @@ export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Lin
     })
   )
 
-/** Turns what amqplib throws into what the engine knows. What comes when nobody wants it any more is discarded. */
+/** Runs a promise of amqplib and maps its errors to `Lost`. A result that arrives after an interruption goes to `discard`. */
 export const attempt = <A>(run: () => Promise<A>, discard: (late: A) => void = () => {}): Effect.Effect<A, Lost> =>
   Effect.callback((resume, signal) => {
     const failed = (cause: unknown) => resume(Effect.fail(new Lost({ reason: problemOf(cause) })))
-    const came = (value: A) => (signal.aborted ? discard(value) : resume(Effect.succeed(value)))
-    run().then(came, failed)
+    const succeeded = (value: A) => (signal.aborted ? discard(value) : resume(Effect.succeed(value)))
+    run().then(succeeded, failed)
   })
 
 const dial = async (url: Redacted.Redacted, purpose: string): Promise<ChannelModel> => {
@@ -77,7 +77,7 @@ const dial = async (url: Redacted.Redacted, purpose: string): Promise<ChannelMod
     timeout: connectMillis,
     noDelay: true,
     keepAlive: true,
-    // Amqplib would decode those of the URL byte by byte, and not as UTF-8.
+    // Amqplib would decode the credentials in the URL byte by byte instead of as UTF-8.
     credentials: credentials.plain(user, password),
     clientProperties: { connection_name: `user-service ${purpose}` }
   })
@@ -100,35 +100,35 @@ const watch = (model: ChannelModel) => {
   return { model, isOpen: () => open, lost: Deferred.await(gone), unblocked }
 }
 
-// Later, as whoever waits for it goes on at once: by then all listeners know.
+// In a microtask, because waiting fibers resume immediately: all `close` listeners must have run by then.
 const lose = (gone: Deferred.Deferred<never, Lost>, reason: string) =>
   queueMicrotask(() => Deferred.doneUnsafe(gone, Effect.fail(new Lost({ reason }))))
 
-// Where the other side is silent, amqplib's own promises never settle, and where it closed first, they fail.
-const politely = (isOpen: () => boolean, close: () => Promise<void>) =>
+// The promise of amqplib never settles if the other side does not answer, and rejects if it closed first.
+const closeGracefully = (isOpen: () => boolean, close: () => Promise<void>) =>
   Effect.suspend(() =>
-    isOpen() ? Effect.ignore(Effect.timeoutOption(Effect.tryPromise(close), goodbye)) : Effect.void
+    isOpen() ? Effect.ignore(Effect.timeoutOption(Effect.tryPromise(close), closeTimeout)) : Effect.void
   )
 
 const streamOf = ({ connection }: ChannelModel): Duplex | undefined =>
   Predicate.hasProperty(connection, "stream") && connection.stream instanceof Duplex ? connection.stream : undefined
 
-// A socket whose other end is gone stays for as long as it has something to say: amqplib ends it, but never destroys it.
-const hangUp = (model: ChannelModel) =>
+// Amqplib ends the socket but never destroys it, so one with unsent data and no peer would stay open.
+const destroySocket = (model: ChannelModel) =>
   Effect.callback<void>((resume) => {
     const stream = streamOf(model)
     if (stream === undefined || stream.closed) return resume(Effect.void)
     stream.once("close", () => resume(Effect.void))
-  }).pipe(Effect.timeoutOption(goodbye), Effect.ensuring(Effect.sync(() => streamOf(model)?.destroy())))
+  }).pipe(Effect.timeoutOption(closeTimeout), Effect.ensuring(Effect.sync(() => streamOf(model)?.destroy())))
 
 const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<OpenChannel<C>, Lost, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(
       () => create().then(watchChannel),
-      // It may fail, and then is closed as well.
+      // A channel that fails to close is closed as well.
       ({ channel }) => void channel.close().catch(() => {})
     ),
-    ({ channel, isOpen }) => politely(isOpen, () => channel.close()),
+    ({ channel, isOpen }) => closeGracefully(isOpen, () => channel.close()),
     { interruptible: true }
   )
 
@@ -136,8 +136,8 @@ const watchChannel = <C extends Channel>(channel: C): OpenChannel<C> => {
   const gone = Deferred.makeUnsafe<never, Lost>()
   let reason = "closed"
   let open = true
-  // Ahead of amqplib's own listener, which tells of each message that it will not be confirmed: who hears that and publishes
-  // again at once must not find this channel.
+  // Runs before amqplib's own listener, which reports each message as unconfirmed: a publisher that retries immediately must not
+  // find this channel.
   const onLoss = (listener: () => void) => (open ? void channel.prependOnceListener("close", listener) : listener())
 
   channel.on("error", (error) => (reason = problemOf(error)))
@@ -145,7 +145,7 @@ const watchChannel = <C extends Channel>(channel: C): OpenChannel<C> => {
     open = false
     lose(gone, reason)
   })
-  // One for each batch that waits to be written.
+  // Every batch that waits for `drain` adds a listener.
   channel.setMaxListeners(0)
   return { channel, isOpen: () => open, lost: Deferred.await(gone), onLoss, lose: (why) => lose(gone, why) }
 }

@@ -13,18 +13,18 @@ export interface MemoryBrokerSettings {
   readonly capacity?: number
 }
 
-/** RabbitMQ's exchanges and quorum queues, as far as this service uses them, within the process. */
+/** The features of RabbitMQ's exchanges and quorum queues that this service uses, in memory. */
 export const make = Effect.fnUntraced(function* ({ capacity = 100_000, topology }: MemoryBrokerSettings) {
   const clock = yield* Clock.clockWith(Effect.succeed)
   const queues = new Map<string, MemoryQueue.MemoryQueue>()
 
-  /** The queues a message goes to, or nothing where there is no such exchange. */
+  /** The queues that a message is routed to, or undefined if its exchange does not exist. */
   const route = ({ exchange, routingKey }: Message): ReadonlyArray<MemoryQueue.MemoryQueue> | undefined => {
     if (exchange === "") return [queues.get(routingKey)].filter((queue) => queue !== undefined)
     const found = topology.exchanges.find(({ name }) => name === exchange)
     return found === undefined
       ? undefined
-      : bound(topology, found, routingKey).flatMap((name) => queues.get(name) ?? [])
+      : boundQueues(topology, found, routingKey).flatMap((name) => queues.get(name) ?? [])
   }
   const offer = (targets: ReadonlyArray<MemoryQueue.MemoryQueue>, message: Message): boolean => {
     if (targets.some((queue) => queue.isFull())) return false
@@ -43,16 +43,16 @@ export const make = Effect.fnUntraced(function* ({ capacity = 100_000, topology 
     const made = MemoryQueue.make({
       queue,
       capacity,
-      onDeath: (message, reason) => {
+      deadLetter: (message, reason) => {
         if (deadLetterExchange === undefined) return true
         const time = Math.floor(clock.currentTimeMillisUnsafe() / 1000)
-        const headers = Deaths.headersAfter(message, { queue: name, reason, time })
+        const headers = Deaths.deadLetterHeaders(message, { queue: name, reason, time })
         const letter = { ...message, exchange: deadLetterExchange, headers }
         const targets = route(letter) ?? []
         return targets.length > 0 && offer(targets, letter)
       },
-      onRoom: () => {
-        for (const other of queues.values()) other.bury()
+      onCapacity: () => {
+        for (const other of queues.values()) other.retryDeadLetters()
       }
     })
     queues.set(name, made)
@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function* ({ capacity = 100_000, topology 
   return { publishAll: (messages) => Effect.sync(() => messages.map(publish)), consume } satisfies Broker["Service"]
 })
 
-const bound = ({ queues }: Topology, { name, type }: Exchange, routingKey: string): ReadonlyArray<string> => {
+const boundQueues = ({ queues }: Topology, { name, type }: Exchange, routingKey: string): ReadonlyArray<string> => {
   const fits = (pattern: string) =>
     type === "fanout" || (type === "direct" ? pattern === routingKey : RoutingKey.matches(pattern, routingKey))
   return queues

@@ -4,95 +4,96 @@ import * as Delivery from "./Delivery.ts"
 import type { Message } from "./Message.ts"
 import type { Queue } from "./Topology.ts"
 
-/** A queue in the process. */
+/** A queue in memory. */
 export interface MemoryQueue {
   readonly isFull: () => boolean
   readonly offer: (message: Message) => void
-  /** Hands messages to a consumer until it is detached; what it has not answered then comes back. */
-  readonly attach: (prefetch: number, hand: (delivery: Delivery.Delivery) => void) => () => void
-  /** Tries again to be rid of the dead that nobody would take. */
-  readonly bury: () => void
+  /** Delivers messages to a consumer until it is detached, which requeues its unacknowledged messages. */
+  readonly attach: (prefetch: number, deliver: (delivery: Delivery.Delivery) => void) => () => void
+  /** Publishes the dead letters again that no queue had capacity for. */
+  readonly retryDeadLetters: () => void
 }
 
 export interface MemoryQueueOptions {
   readonly queue: Queue
-  /** How many it holds, waiting and handed out. */
+  /** How many messages it may hold, waiting and unacknowledged. */
   readonly capacity: number
-  /** Takes a dead letter, or does not: then it stays, as one of those the queue holds. */
-  readonly onDeath: (message: Message, reason: DeathReason) => boolean
-  readonly onRoom: () => void
+  /** Publishes a dead letter. False if it was refused: the message then stays and counts towards the capacity. */
+  readonly deadLetter: (message: Message, reason: DeathReason) => boolean
+  /** Called when a message has left the queue. */
+  readonly onCapacity: () => void
 }
 
-interface Kept {
+interface QueuedMessage {
   readonly message: Message
   readonly deliveryCount: number
 }
 
 interface Consumer {
   readonly prefetch: number
-  /** What it was handed and has not answered, in the order of the tags. */
-  readonly open: Map<number, Kept>
-  readonly hand: (tag: number, kept: Kept) => void
+  /** In the order of the delivery tags. */
+  readonly unacknowledged: Map<number, QueuedMessage>
+  readonly deliver: (tag: number, queued: QueuedMessage) => void
 }
 
-export const make = ({ capacity, onDeath, onRoom, queue }: MemoryQueueOptions): MemoryQueue => {
-  // What came back goes out first.
-  const returned = MutableList.make<Kept>()
-  const waiting = MutableList.make<Kept>()
-  let dead: Array<readonly [message: Message, reason: DeathReason]> = []
-  // The one whose turn it is comes first.
+export const make = ({ capacity, deadLetter, onCapacity, queue }: MemoryQueueOptions): MemoryQueue => {
+  // Delivered before the waiting messages.
+  const requeued = MutableList.make<QueuedMessage>()
+  const waiting = MutableList.make<QueuedMessage>()
+  let undeliveredDeadLetters: Array<readonly [message: Message, reason: DeathReason]> = []
+  // In round-robin order, the next one first.
   let consumers: Array<Consumer> = []
   let size = 0
   let tags = 0
 
-  const next = (): Kept | undefined => {
-    const kept = MutableList.take(returned.length > 0 ? returned : waiting)
-    return kept === MutableList.Empty ? undefined : kept
+  const next = (): QueuedMessage | undefined => {
+    const queued = MutableList.take(requeued.length > 0 ? requeued : waiting)
+    return queued === MutableList.Empty ? undefined : queued
   }
   const dispatch = () => {
     for (;;) {
-      const consumer = consumers.find(({ open, prefetch }) => open.size < prefetch)
-      const kept = consumer === undefined ? undefined : next()
-      if (consumer === undefined || kept === undefined) return
+      const consumer = consumers.find(({ unacknowledged, prefetch }) => unacknowledged.size < prefetch)
+      const queued = consumer === undefined ? undefined : next()
+      if (consumer === undefined || queued === undefined) return
       consumers = [...consumers.filter((other) => other !== consumer), consumer]
-      consumer.open.set(++tags, kept)
-      consumer.hand(tags, kept)
+      consumer.unacknowledged.set(++tags, queued)
+      consumer.deliver(tags, queued)
     }
   }
-  const leave = (count: number) => {
+  const releaseCapacity = (count: number) => {
     size -= count
-    if (count > 0) onRoom()
+    if (count > 0) onCapacity()
   }
-  const die = (message: Message, reason: DeathReason) => {
-    if (onDeath(message, reason)) leave(1)
-    else dead.push([message, reason])
+  const moveToDeadLetters = (message: Message, reason: DeathReason) => {
+    if (deadLetter(message, reason)) releaseCapacity(1)
+    else undeliveredDeadLetters.push([message, reason])
   }
-  const comeBack = ({ deliveryCount, message }: Kept) => {
-    if (deliveryCount >= queue.deliveryLimit) die(message, "delivery_limit")
-    else MutableList.append(returned, { message, deliveryCount: deliveryCount + 1 })
+  const requeue = ({ deliveryCount, message }: QueuedMessage) => {
+    if (deliveryCount >= queue.deliveryLimit) moveToDeadLetters(message, "delivery_limit")
+    else MutableList.append(requeued, { message, deliveryCount: deliveryCount + 1 })
   }
 
-  const answersOf = (open: Map<number, Kept>): Delivery.Answers => {
-    const take = (tag: number, then: (kept: Kept) => void) => {
-      const kept = open.get(tag)
-      if (kept === undefined) return
-      open.delete(tag)
-      then(kept)
+  const acknowledgementsOf = (unacknowledged: Map<number, QueuedMessage>): Delivery.Acknowledgements => {
+    const take = (tag: number, then: (queued: QueuedMessage) => void) => {
+      const queued = unacknowledged.get(tag)
+      if (queued === undefined) return
+      unacknowledged.delete(tag)
+      then(queued)
       dispatch()
     }
     return {
       ackThrough: (through) => {
         let done = 0
-        for (const tag of open.keys()) {
+        for (const tag of unacknowledged.keys()) {
           if (tag > through) break
-          open.delete(tag)
+          unacknowledged.delete(tag)
           done++
         }
-        leave(done)
+        releaseCapacity(done)
         dispatch()
       },
-      requeue: (tag) => take(tag, comeBack),
-      reject: (tag) => take(tag, ({ message }) => die(message, "rejected"))
+      requeue: (tag) => take(tag, requeue),
+      reject: (tag) => take(tag, ({ message }) => moveToDeadLetters(message, "rejected"))
     }
   }
 
@@ -103,29 +104,29 @@ export const make = ({ capacity, onDeath, onRoom, queue }: MemoryQueueOptions): 
       MutableList.append(waiting, { message, deliveryCount: 0 })
       dispatch()
     },
-    attach: (prefetch, hand) => {
-      const open = new Map<number, Kept>()
-      const answers = answersOf(open)
+    attach: (prefetch, deliver) => {
+      const unacknowledged = new Map<number, QueuedMessage>()
+      const acknowledgements = acknowledgementsOf(unacknowledged)
       const consumer: Consumer = {
         prefetch,
-        open,
-        hand: (tag, { deliveryCount, message }) =>
-          hand(Delivery.make({ message, deliveryCount, redelivered: deliveryCount > 0 }, tag, answers))
+        unacknowledged,
+        deliver: (tag, { deliveryCount, message }) =>
+          deliver(Delivery.make({ message, deliveryCount, redelivered: deliveryCount > 0 }, tag, acknowledgements))
       }
       consumers.push(consumer)
       dispatch()
       return () => {
         consumers = consumers.filter((other) => other !== consumer)
-        const unanswered = [...open.values()]
-        open.clear()
-        for (const kept of unanswered) comeBack(kept)
+        const returned = [...unacknowledged.values()]
+        unacknowledged.clear()
+        for (const queued of returned) requeue(queued)
         dispatch()
       }
     },
-    bury: () => {
-      const unburied = dead
-      dead = []
-      for (const [message, reason] of unburied) die(message, reason)
+    retryDeadLetters: () => {
+      const retries = undeliveredDeadLetters
+      undeliveredDeadLetters = []
+      for (const [message, reason] of retries) moveToDeadLetters(message, reason)
     }
   }
 }

@@ -12,34 +12,34 @@ export type HeaderValue =
 export type Headers = { readonly [name: string]: HeaderValue }
 
 export interface Message {
-  /** Empty is the exchange that knows every queue by its name. */
+  /** Empty is AMQP's default exchange, which routes by the queue's name. */
   readonly exchange: string
   readonly routingKey: string
   readonly body: Uint8Array
   readonly contentType?: string
   readonly messageId?: string
-  /** In whole seconds: what is below is lost. */
+  /** AMQP carries whole seconds; fractions are dropped. */
   readonly timestamp?: DateTime.Utc
   readonly priority?: number
-  /** Outlives the broker's process. */
+  /** Whether the message survives a restart of the broker. */
   readonly persistent: boolean
   readonly headers: Headers
 }
 
 export interface Outgoing extends Message {
   /**
-   * Asks for an answer where no queue is bound. Without it such a message is confirmed and dropped: right for an event, which
-   * nobody need listen to, and wrong for what must arrive, such as a dead letter.
+   * Whether a message that no queue is bound for is reported as `unroutable`. Otherwise it is confirmed and dropped, which is
+   * right for an event, and wrong for a message that must arrive, such as a dead letter.
    */
   readonly mandatory?: boolean
 }
 
 /**
- * What became of a message.
+ * The outcome of publishing a message.
  *
- * - `confirmed`: every queue bound for it has it, a persistent one on disk.
- * - `unroutable`: it was mandatory, and no queue is bound for it. Nobody has it.
- * - `refused`: a queue is full, or the message cannot be put on the wire. Some queue may have it.
- * - `unconfirmed`: no answer in time, or none any more. It may be there, or not, or come late.
+ * - `confirmed`: all queues bound for it have stored it, on disk if it is persistent.
+ * - `unroutable`: it was mandatory and no queue is bound for it. No queue has it.
+ * - `refused`: a queue is full, or the message cannot be encoded. Other queues may have it.
+ * - `unconfirmed`: the confirm did not arrive in time, or the channel was lost. Queues may have it, or get it later.
  */
 export type Outcome = "confirmed" | "unroutable" | "refused" | "unconfirmed"

@@ -9,11 +9,11 @@ export interface RabbitMqSettings {
   readonly url: Redacted.Redacted
 }
 
-/** A connection that is made again as often as it is lost. */
+/** A connection that is reopened whenever it is lost. */
 export interface Connection {
-  /** The link that stands, or nothing while there is none. */
+  /** The open link, or undefined during an outage. */
   readonly current: () => Link.Link | undefined
-  /** Waits until one stands. */
+  /** The open link. Waits for it during an outage. */
   readonly link: Effect.Effect<Link.Link>
 }
 
@@ -21,31 +21,31 @@ export interface Connection {
 export class Connections extends Context.Service<
   Connections,
   {
-    /** For everything that must go on while the broker blocks publishers. */
+    /** For everything but publishing, so that it works while the broker blocks publishers. */
     readonly main: Connection
-    /** A further one, for as long as the scope. */
+    /** Opens another connection for the scope. */
     readonly connect: (purpose: string) => Effect.Effect<Connection, never, Scope.Scope>
   }
 >()("@user-service/broker/RabbitMq/Connections") {}
 
-/** What is known of RabbitMQ. */
+/** Health check of RabbitMQ. */
 export class BrokerHealth extends Context.Service<
   BrokerHealth,
   {
-    /** A round trip, in a second at most; fails with the reason. */
+    /** Opens and closes a channel. Fails with the reason, within a second. */
     readonly ping: Effect.Effect<void, EngineUnusable>
   }
 >()("@user-service/broker/RabbitMq/BrokerHealth") {}
 
 /**
- * RabbitMQ through amqplib. Builds while RabbitMQ is out of reach, and finds it by itself when it comes. An outage is one
- * warning when it begins and one line when it is over, however many connections it cuts.
+ * RabbitMQ through amqplib. The layer also builds while RabbitMQ is unreachable, and connects when RabbitMQ is back. It logs
+ * one warning when an outage begins and one line when it ends, however many connections are affected.
  */
 export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | BrokerHealth> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const outage = makeOutage()
-      const connect = (purpose: string) => hold(Link.open(url, purpose), outage)
+      const connect = (purpose: string) => keepConnected(Link.open(url, purpose), outage)
       const main = yield* connect("main")
       return Context.make(Connections, { main, connect }).pipe(
         Context.add(BrokerHealth, { ping: pingOver(main, outage) })
@@ -53,61 +53,70 @@ export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | Brok
     })
   )
 
-const firstAttempt = "2 seconds"
+const firstAttemptTimeout = "2 seconds"
 
-const hold = Effect.fnUntraced(function* (open: Effect.Effect<Link.Link, Link.Lost, Scope.Scope>, outage: Outage) {
+const keepConnected = Effect.fnUntraced(function* (
+  open: Effect.Effect<Link.Link, Link.Lost, Scope.Scope>,
+  outage: Outage
+) {
   const slot = Slot.make<Link.Link>()
-  const tried = Latch.makeUnsafe()
+  const firstAttempt = Latch.makeUnsafe()
   let links = 0
 
   const run = Effect.gen(function* () {
     const link = yield* open
     slot.put(link)
-    yield* tried.open
+    yield* firstAttempt.open
     yield* outage.end(slot)
     if (links++ > 0) yield* Metric.update(reconnections, 1)
     return yield* link.lost
   }).pipe(Effect.ensuring(Effect.sync(slot.empty)), Effect.scoped)
   yield* Effect.addFinalizer(() => Effect.sync(() => outage.forget(slot)))
-  yield* Effect.forkScoped(Restart.forever(run, ({ reason }) => Effect.andThen(tried.open, outage.begin(slot, reason))))
-  // Whichever way it ends: what is made of the connection would else begin by finding none.
-  yield* Effect.timeoutOption(tried.await, firstAttempt)
+  yield* Effect.forkScoped(
+    Restart.forever(run, ({ reason }) => Effect.andThen(firstAttempt.open, outage.begin(slot, reason)))
+  )
+  // Waits for the first attempt, successful or not, so that the users of the connection usually find it open.
+  yield* Effect.timeoutOption(firstAttempt.await, firstAttemptTimeout)
   return { current: slot.current, link: slot.get } satisfies Connection
 })
 
 interface Outage {
-  /** Of the connection that is known by `of`. */
-  readonly begin: (of: object, reason: string) => Effect.Effect<void>
-  readonly end: (of: object) => Effect.Effect<void>
-  /** It is wanted no more. */
-  readonly forget: (of: object) => void
-  /** Why the last connection failed, while one is away. */
+  /** `connection` is any object that identifies the lost connection. */
+  readonly begin: (connection: object, reason: string) => Effect.Effect<void>
+  readonly end: (connection: object) => Effect.Effect<void>
+  /** Removes a connection that is no longer needed. */
+  readonly forget: (connection: object) => void
+  /** Why the most recent attempt failed, or undefined outside an outage. */
   readonly reason: () => string | undefined
 }
 
 const makeOutage = (): Outage => {
-  const away = new Set<object>()
-  let last: string | undefined
+  const lostConnections = new Set<object>()
+  let lastReason: string | undefined
   return {
-    begin: (of, reason) =>
+    begin: (connection, reason) =>
       Effect.suspend(() => {
-        const known = away.size > 0
-        away.add(of)
-        last = reason
-        return known
+        const isLogged = lostConnections.size > 0
+        lostConnections.add(connection)
+        lastReason = reason
+        return isLogged
           ? Effect.void
           : Effect.annotateLogs(Effect.logWarning("RabbitMQ is out of reach"), { reason, variable: "RABBITMQ_URL" })
       }),
-    end: (of) =>
-      Effect.suspend(() => (away.delete(of) && away.size === 0 ? Effect.logInfo("RabbitMQ is back") : Effect.void)),
-    forget: (of) => void away.delete(of),
-    reason: () => (away.size === 0 ? undefined : last)
+    end: (connection) =>
+      Effect.suspend(() =>
+        lostConnections.delete(connection) && lostConnections.size === 0
+          ? Effect.logInfo("RabbitMQ is back")
+          : Effect.void
+      ),
+    forget: (connection) => void lostConnections.delete(connection),
+    reason: () => (lostConnections.size === 0 ? undefined : lastReason)
   }
 }
 
 const notConnected = Effect.fail(new Link.Lost({ reason: "not connected" }))
 
-// With what closing the channel may take, a second.
+// Closing the channel may take another 500 ms.
 const pingTimeout = "500 millis"
 
 const pingOver = ({ current }: Connection, outage: Outage) =>

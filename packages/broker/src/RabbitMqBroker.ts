@@ -9,7 +9,10 @@ import type { Topology } from "./Topology.ts"
 export interface RabbitMqBrokerSettings extends Publisher.PublisherSettings {
   /** Declared whenever a channel is opened. */
   readonly topology: Topology
-  /** How often it is declared besides, for what is deleted and missed by none of our channels: every half minute. */
+  /**
+   * How often the topology is declared in addition, to restore deleted queues and exchanges whose loss closes none of the
+   * channels. 30 seconds when absent.
+   */
   readonly declareInterval?: Duration.Duration
 }
 

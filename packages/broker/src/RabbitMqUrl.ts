@@ -3,7 +3,7 @@ import { Config, type Option, type Redacted } from "effect"
 
 const form = "must be amqp://user:password@host:port/vhost, or amqps:// for TLS"
 const isNumber = /^\d{1,9}$/
-// What amqplib reads of the query; a heartbeat is in seconds.
+// The query parameters that amqplib reads. A heartbeat is in seconds.
 const parameters: Readonly<Record<string, RegExp>> = {
   heartbeat: isNumber,
   frameMax: isNumber,
@@ -19,21 +19,21 @@ const problemOf = (text: string): string | undefined => {
   const unknown = names.some((name) => !Object.hasOwn(parameters, name))
   if (unknown) return `must have no parameters but ${Object.keys(parameters).join(", ")}`
   const wrong = names.find((name) => !parameters[name]?.test(url.searchParams.getAll(name).join()))
-  return wrong === undefined ? percentProblem(text) : `has a ${wrong} that is none`
+  return wrong === undefined ? percentProblem(text) : `has an invalid ${wrong}`
 }
 
-/** `RABBITMQ_URL`: `amqp://` or `amqps://`, with user, password and virtual host in it; none if not set. */
+/** `RABBITMQ_URL`: `amqp://` or `amqps://` with user, password and virtual host. None if it is not set. */
 export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = Config.option(
   engineUrlWith("RABBITMQ_URL", problemOf)
 )
 
-/** Where RabbitMQ listens. An IPv6 address has no brackets. */
+/** Host and port of RabbitMQ. An IPv6 address has no brackets. */
 export const hostOf = (text: string): { readonly host: string; readonly port: number } => {
   const { hostname, port, protocol } = new URL(text)
   return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (protocol === "amqps:" ? 5671 : 5672)) }
 }
 
-/** The user and the password as they are, without percent-encoding. */
+/** The user and the password, percent-decoded. */
 export const loginOf = (text: string): { readonly user: string; readonly password: string } => {
   const { password, username } = new URL(text)
   return username === "" && password === ""

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 
 const backoff = Backoff.schedule({ initial: "50 millis", cap: "3 seconds", resetAfter: "10 seconds" })
 
-/** Runs again, with backoff, what ends only by failing. A failure after ten seconds counts as the first. */
+/** Restarts an effect whenever it fails, with backoff. The backoff starts over when a run has lasted ten seconds. */
 export const forever = <E, R>(
   run: Effect.Effect<never, E, R>,
   onFailure: (error: E) => Effect.Effect<void>

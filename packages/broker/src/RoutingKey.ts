@@ -1,4 +1,4 @@
-/** Whether a routing key matches the pattern of a topic: words parted by dots, `*` for one of them, `#` for any number. */
+/** Whether a routing key matches a topic pattern: words separated by dots, `*` for one word, `#` for any number of words. */
 export const matches = (pattern: string, routingKey: string): boolean => match(wordsOf(pattern), wordsOf(routingKey))
 
 const wordsOf = (key: string): ReadonlyArray<string> => (key === "" ? [] : key.split("."))

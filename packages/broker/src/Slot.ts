@@ -1,9 +1,9 @@
 import { Effect, Latch } from "effect"
 
-/** Holds what comes and goes, for those who wait for it. */
+/** A place for one value that is replaced over time, such as the open connection. */
 export interface Slot<A> {
   readonly current: () => A | undefined
-  /** Waits where it is empty. */
+  /** The value. Waits for it while the slot is empty. */
   readonly get: Effect.Effect<A>
   readonly put: (value: A) => void
   readonly empty: () => void
@@ -11,20 +11,20 @@ export interface Slot<A> {
 
 export const make = <A>(): Slot<A> => {
   const filled = Latch.makeUnsafe()
-  let held: A | undefined
+  let value: A | undefined
 
   const get: Effect.Effect<A> = Effect.suspend(() =>
-    held === undefined ? Effect.andThen(filled.await, get) : Effect.succeed(held)
+    value === undefined ? Effect.andThen(filled.await, get) : Effect.succeed(value)
   )
   return {
-    current: () => held,
+    current: () => value,
     get,
-    put: (value) => {
-      held = value
+    put: (next) => {
+      value = next
       filled.openUnsafe()
     },
     empty: () => {
-      held = undefined
+      value = undefined
       filled.closeUnsafe()
     }
   }

@@ -1,30 +1,30 @@
 import { Duration } from "effect"
 
-/** Where messages come in. Durable. */
+/** A durable exchange. */
 export interface Exchange {
   readonly name: string
   readonly type: "topic" | "direct" | "fanout"
 }
 
-/** What of an exchange goes into a queue. In the pattern of a topic, `*` is one word and `#` any number of them. */
+/** Routes the messages of an exchange to a queue. In a topic pattern `*` is one word and `#` any number of words. */
 export interface Binding {
   readonly exchange: string
   readonly pattern: string
 }
 
-/** Where messages wait: a durable quorum queue. */
+/** A durable quorum queue. */
 export interface Queue {
   readonly name: string
   readonly bindings: ReadonlyArray<Binding>
-  /** How often a message may come back to the queue before it is dead. */
+  /** How often a message may return to the queue before it is dead-lettered. */
   readonly deliveryLimit: number
-  /** Where the dead go, at least once each. Without it they are dropped. */
+  /** Gets the dead letters, at least once each. Without it they are dropped. */
   readonly deadLetterExchange?: string
-  /** How long a message may wait before RabbitMQ drops it: 49 days at most. What is in the process is gone sooner. */
+  /** How long a message may wait before RabbitMQ drops it, at most 49 days. The memory broker ignores it. */
   readonly messageTtl?: Duration.Duration
 }
 
-/** What has to be there, declared again whenever it may be gone. */
+/** The exchanges and queues that must exist. They are declared again whenever they may have been deleted. */
 export interface Topology {
   readonly exchanges: ReadonlyArray<Exchange>
   readonly queues: ReadonlyArray<Queue>
@@ -45,9 +45,9 @@ export const statusQueue: Queue = {
 export const deadStatusQueue: Queue = {
   name: "user-service.notification-status.dead",
   bindings: [{ exchange: deadStatuses.name, pattern: "" }],
-  // RabbitMQ 4 takes an absent limit for 20, and would drop what whoever looks through the dead gives back that often.
+  // Without a limit RabbitMQ 4 uses 20, and would drop a dead letter that an operator has requeued so often.
   deliveryLimit: 1_000_000,
-  // A worker takes them out at once, and keeps them for longer. Without one they must not fill the disk for ever.
+  // The worker moves dead letters to the database immediately. Without a running worker they must not fill the disk.
   messageTtl: Duration.days(30)
 }
 

@@ -2,7 +2,7 @@ import type { Message as AmqpMessage, Options } from "amqplib"
 import { DateTime, Option, Predicate, Record } from "effect"
 import type { HeaderValue, Headers, Message, Outgoing } from "./Message.ts"
 
-/** How a message is put to amqplib. */
+/** A message's properties as amqplib expects them. */
 export const propertiesOf = (message: Outgoing): Options.Publish => ({
   headers: encodeHeaders(message.headers),
   persistent: message.persistent,
@@ -13,16 +13,16 @@ export const propertiesOf = (message: Outgoing): Options.Publish => ({
   ...(message.timestamp === undefined ? {} : { timestamp: Math.floor(message.timestamp.epochMilliseconds / 1000) })
 })
 
-/** The same bytes, as amqplib wants them. */
+/** A `Buffer` over the same bytes, without a copy. */
 export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** How often a message came back to its queue: a header that quorum queues add from the first return on. */
+/** How often a message returned to its queue. Quorum queues add the header from the first return on. */
 export const deliveryCountOf = ({ properties }: AmqpMessage): number => {
   const count: unknown = properties.headers?.[deliveryCount]
   return Predicate.isNumber(count) ? count : 0
 }
 
-/** What amqplib was given, without what speaks of its way here only. */
+/** The message as it was published, without the properties of this delivery. */
 export const messageOf = ({ content, fields, properties }: AmqpMessage): Message => {
   const { contentType, deliveryMode, headers, messageId, priority } = properties
   const timestamp = timestampOf(properties.timestamp)
@@ -41,7 +41,7 @@ export const messageOf = ({ content, fields, properties }: AmqpMessage): Message
 
 const deliveryCount = "x-delivery-count"
 
-// Some put milliseconds where seconds belong, or more than a date can hold.
+// Some publishers send milliseconds instead of seconds, or more than a date can hold.
 const timestampOf = (seconds: unknown): DateTime.Utc | undefined =>
   Predicate.isNumber(seconds) ? Option.getOrUndefined(DateTime.make(seconds * 1000)) : undefined
 
@@ -63,7 +63,7 @@ const decode = (value: unknown): HeaderValue => {
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (Array.isArray(value)) return value.map(decode)
   if (!Predicate.isObject(value)) return null
-  // What has no type of its own here: a timestamp, in seconds, and a decimal.
+  // A timestamp (in seconds) or a decimal, which have no `HeaderValue` type.
   if (Predicate.hasProperty(value, "!") && Predicate.hasProperty(value, "value")) return decode(value.value)
   return Record.map(value, decode)
 }

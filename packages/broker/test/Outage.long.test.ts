@@ -298,7 +298,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const server = yield* Server
         const { topology } = freshTopology()
         const url = server.url.replace("guest:guest", "guest:letmein")
-        const { broker, health } = yield* connect(url, { topology, patience: Duration.millis(100) })
+        const { broker, health } = yield* connect(url, { topology, readyTimeout: Duration.millis(100) })
         const message = outgoing("a", "b", "1")
         const errors = [yield* Effect.flip(broker.publishAll([message])), yield* Effect.flip(health.ping)]
         yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.flip(broker.publishAll([message])))

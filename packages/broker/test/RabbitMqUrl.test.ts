@@ -25,8 +25,8 @@ describe("RABBITMQ_URL", () => {
         "amqp://user:hunter2%zz@host": "has a % without two hexadecimal digits after it: write %25 for a % itself",
         "amqp://user:hunter2%e4@host": "has percent-encoded bytes that are not UTF-8",
         "amqp://user:hunter2@host?verify=verify_none": "must have no parameters but heartbeat, frameMax",
-        "amqp://host?heartbeat=hunter2": "has a heartbeat that is none",
-        "amqp://host?heartbeat=1&heartbeat=2": "has a heartbeat that is none"
+        "amqp://host?heartbeat=hunter2": "has an invalid heartbeat",
+        "amqp://host?heartbeat=1&heartbeat=2": "has an invalid heartbeat"
       }
       for (const [url, problem] of Object.entries(problems)) {
         const error = yield* Effect.flip(read({ RABBITMQ_URL: url }))

@@ -10,7 +10,7 @@ import type { UserBackoff } from "./UserBackoff.ts"
  * How long a broker that is to be used here may let a publication wait. With {@link budget} it is less than a turn of the
  * outbox has.
  */
-export const publisherSettings = { patience: Duration.millis(250), confirmTimeout: Duration.millis(1500) }
+export const publisherSettings = { readyTimeout: Duration.millis(250), confirmTimeout: Duration.millis(1500) }
 
 // After that nothing more is begun.
 const budget = 1000

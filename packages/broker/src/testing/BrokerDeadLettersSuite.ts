@@ -2,37 +2,39 @@ import { assert, describe, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
 import { answer, consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
 
-/** What every `Broker` does with dead letters. */
+/** The contract of a `Broker`: dead letters. */
 export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
   describe("dead letters", () => {
-    it.effect("what is rejected is a dead letter that says where it died, and is otherwise as it was", () =>
-      Effect.gen(function* () {
-        const { broker, dead, order, orders, publish, topic } = yield* setUp
-        const sent = { ...order("1"), headers: { "x-own": "a" }, priority: 3 }
-        yield* publish(sent)
-        const { take } = yield* consumer(broker, orders)
-        yield* answer((yield* take(1))[0], "reject")
-        const [letter] = yield* (yield* consumer(broker, dead)).take(1)
-        const { headers = {}, ...rest } = letter?.message ?? {}
-        assert.deepStrictEqual({ ...rest, headers: sent.headers }, { ...sent, exchange: dead })
-        const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : []
-        assert.deepInclude(headers, {
-          "x-own": "a",
-          "x-first-death-exchange": topic,
-          "x-first-death-queue": orders,
-          "x-first-death-reason": "rejected"
+    it.effect(
+      "a rejected message becomes a dead letter, with headers that name its queue and otherwise unchanged",
+      () =>
+        Effect.gen(function* () {
+          const { broker, dead, order, orders, publish, topic } = yield* setUp
+          const sent = { ...order("1"), headers: { "x-own": "a" }, priority: 3 }
+          yield* publish(sent)
+          const { take } = yield* consumer(broker, orders)
+          yield* answer((yield* take(1))[0], "reject")
+          const [letter] = yield* (yield* consumer(broker, dead)).take(1)
+          const { headers = {}, ...rest } = letter?.message ?? {}
+          assert.deepStrictEqual({ ...rest, headers: sent.headers }, { ...sent, exchange: dead })
+          const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : []
+          assert.deepInclude(headers, {
+            "x-own": "a",
+            "x-first-death-exchange": topic,
+            "x-first-death-queue": orders,
+            "x-first-death-reason": "rejected"
+          })
+          assert.deepInclude(death, {
+            count: 1,
+            reason: "rejected",
+            queue: orders,
+            exchange: topic,
+            "routing-keys": ["order.placed"]
+          })
         })
-        assert.deepInclude(death, {
-          count: 1,
-          reason: "rejected",
-          queue: orders,
-          exchange: topic,
-          "routing-keys": ["order.placed"]
-        })
-      })
     )
 
-    it.effect("what comes back once too often is a dead letter", () =>
+    it.effect("a message requeued beyond the delivery limit becomes a dead letter", () =>
       Effect.gen(function* () {
         const { broker, dead, order, orders, publish } = yield* setUp
         yield* publish(order("1"), order("2"))
@@ -49,7 +51,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("consumers that go count too, so what kills each of them dies at last", () =>
+    it.effect("the end of a consumer counts towards the delivery limit of its unacknowledged messages", () =>
       Effect.gen(function* () {
         const { broker, dead, order, orders, publish } = yield* setUp
         yield* publish(order("1"))
@@ -65,7 +67,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("where a queue has no dead letters, what is rejected is gone", () =>
+    it.effect("a queue without a dead letter exchange drops rejected messages", () =>
       Effect.gen(function* () {
         const { broker, direct, mail, publish } = yield* setUp
         yield* publish(outgoing(direct, "mail", "1"), outgoing(direct, "mail", "2"))

@@ -2,10 +2,10 @@ import { assert, describe, type Vitest } from "@effect/vitest"
 import { DateTime, Effect } from "effect"
 import { consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
 
-/** What every `Broker` promises to publishers. */
+/** The contract of a `Broker`: publishing. */
 export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
   describe("publishing", () => {
-    it.effect("a message arrives whole", () =>
+    it.effect("a message arrives with all its properties", () =>
       Effect.gen(function* () {
         const { broker, orders, publish, topic } = yield* setUp
         const sent = {
@@ -39,7 +39,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("one with nothing but a body arrives with nothing else", () =>
+    it.effect("a message without optional properties arrives without them", () =>
       Effect.gen(function* () {
         const { broker, orders, publish, topic } = yield* setUp
         const sent = {
@@ -55,7 +55,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("messages arrive in the order they were published in, over several batches", () =>
+    it.effect("messages arrive in the order of publication, across batches", () =>
       Effect.gen(function* () {
         const { broker, order, orders, publish } = yield* setUp
         const texts = Array.from({ length: 3000 }, (_, index) => String(index))
@@ -66,32 +66,34 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("a topic goes by the words of the key, and a queue bound twice over gets a message once", () =>
-      Effect.gen(function* () {
-        const { broker, order, orders, publish } = yield* setUp
-        const keys = [
-          "order",
-          "order.placed",
-          "cart.placed",
-          "placed",
-          "orders.x",
-          "a.b.placed",
-          "order.a.b",
-          "order.end"
-        ]
-        yield* publish(...keys.map((key) => order(key, key)))
-        const { take } = yield* consumer(broker, orders)
-        assert.deepStrictEqual((yield* take(5)).map(textOf), [
-          "order",
-          "order.placed",
-          "cart.placed",
-          "order.a.b",
-          "order.end"
-        ])
-      })
+    it.effect(
+      "a topic exchange matches the words of the key, and a queue with two matching bindings gets a message once",
+      () =>
+        Effect.gen(function* () {
+          const { broker, order, orders, publish } = yield* setUp
+          const keys = [
+            "order",
+            "order.placed",
+            "cart.placed",
+            "placed",
+            "orders.x",
+            "a.b.placed",
+            "order.a.b",
+            "order.end"
+          ]
+          yield* publish(...keys.map((key) => order(key, key)))
+          const { take } = yield* consumer(broker, orders)
+          assert.deepStrictEqual((yield* take(5)).map(textOf), [
+            "order",
+            "order.placed",
+            "cart.placed",
+            "order.a.b",
+            "order.end"
+          ])
+        })
     )
 
-    it.effect("a direct exchange goes by the very key, and the nameless one by the queue's name", () =>
+    it.effect("a direct exchange matches the exact key, and the default exchange the queue's name", () =>
       Effect.gen(function* () {
         const { broker, direct, mail, publish } = yield* setUp
         yield* publish(
@@ -106,7 +108,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("what nobody is bound for is confirmed and dropped, and reported where it is mandatory", () =>
+    it.effect("a message without a bound queue is confirmed and dropped, or unroutable if it is mandatory", () =>
       Effect.gen(function* () {
         const { broker, direct, order } = yield* setUp
         const nowhere = outgoing(direct, "nobody", "a")
@@ -123,14 +125,14 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("nothing to publish is no work", () =>
+    it.effect("an empty batch has no outcomes", () =>
       Effect.gen(function* () {
         const { broker } = yield* setUp
         assert.deepStrictEqual(yield* broker.publishAll([]), [])
       })
     )
 
-    it.effect("what goes to an exchange that is not there is not confirmed, and holds up nothing after it", () =>
+    it.effect("a message to a missing exchange is unconfirmed and does not block later ones", () =>
       Effect.gen(function* () {
         const { broker, order, orders, publish } = yield* setUp
         const [outcome] = yield* broker.publishAll([outgoing("missing", "a", "lost")])
@@ -141,7 +143,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       })
     )
 
-    it.effect("many publish at once, each with its own answers", () =>
+    it.effect("concurrent batches get their own outcomes", () =>
       Effect.gen(function* () {
         const { broker, direct, order, orders } = yield* setUp
         const batches = Array.from({ length: 20 }, (_, index) => [

@@ -6,7 +6,7 @@ import { suite as deadLetters } from "./BrokerDeadLettersSuite.ts"
 import { suite as publishing } from "./BrokerPublishingSuite.ts"
 import { answer, consumer, makeSetUp, textOf } from "./Fresh.ts"
 
-/** What every `Broker` promises. `layerOf` makes one with a topology of the test's own, all on what `shared` has. */
+/** The contract of a `Broker`. `layerOf` makes a broker with a topology for one test, over the services of `shared`. */
 export const suite = <R, E>(
   name: string,
   shared: Layer.Layer<R, E>,
@@ -20,7 +20,7 @@ export const suite = <R, E>(
       deadLetters(it, setUp)
 
       describe("consuming", () => {
-        it.effect("a chunk is all that has come, so that it is one batch", () =>
+        it.effect("a chunk holds all deliveries that have arrived", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             yield* publish(...["1", "2", "3", "4"].map((text) => order(text)))
@@ -36,7 +36,7 @@ export const suite = <R, E>(
         )
 
         it.effect(
-          "one acknowledgement answers all before it, and only what is left comes again, marked and in order",
+          "an acknowledgement covers all earlier deliveries; the others are redelivered in order, marked as such",
           () =>
             Effect.gen(function* () {
               const { broker, order, orders, publish } = yield* setUp
@@ -57,7 +57,7 @@ export const suite = <R, E>(
             })
         )
 
-        it.effect("what is requeued comes again before what is still to come, and counts", () =>
+        it.effect("a requeued message is redelivered before waiting ones, and its delivery count grows", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             yield* publish(order("1"), order("2"))
@@ -71,7 +71,7 @@ export const suite = <R, E>(
           })
         )
 
-        it.effect("a consumer has no more in hand than its prefetch", () =>
+        it.effect("a consumer has at most `prefetch` unacknowledged messages", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             yield* publish(...["1", "2", "3", "4"].map((text) => order(text)))
@@ -86,7 +86,7 @@ export const suite = <R, E>(
           })
         )
 
-        it.effect("two consumers share what comes, each message for one of them", () =>
+        it.effect("two consumers share a queue, each message goes to one of them", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             const one = yield* consumer(broker, orders, 50)
@@ -98,7 +98,7 @@ export const suite = <R, E>(
           })
         )
 
-        it.effect("what a consumer that is interrupted had in hand goes to the next", () =>
+        it.effect("the unacknowledged messages of an interrupted consumer go to the next", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             yield* publish(order("1"))
@@ -114,7 +114,7 @@ export const suite = <R, E>(
           })
         )
 
-        it.effect("an answer that comes twice, or too late, does nothing", () =>
+        it.effect("a second or late acknowledgement, requeue or reject does nothing", () =>
           Effect.gen(function* () {
             const { broker, order, orders, publish } = yield* setUp
             yield* publish(order("1"), order("2"), order("3"))
@@ -135,7 +135,7 @@ export const suite = <R, E>(
           })
         )
 
-        it.effect("one acknowledgement skips what was answered otherwise, be it the last", () =>
+        it.effect("an acknowledgement skips rejected messages, even its own", () =>
           Effect.gen(function* () {
             const { broker, dead, order, orders, publish } = yield* setUp
             yield* publish(order("1"), order("2"), order("3"))

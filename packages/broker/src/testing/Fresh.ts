@@ -6,17 +6,17 @@ import type { Delivery } from "../Delivery.ts"
 import type { Outgoing } from "../Message.ts"
 import type { Topology } from "../Topology.ts"
 
-/** Names no test used before, and what is declared under them. */
+/** A topology with names that no other test uses. */
 export const freshTopology = () => {
   const id = randomUUID()
   const names = {
     topic: `${id}.topic`,
     direct: `${id}.direct`,
-    /** What comes in over the topic under `order.#` or `*.placed`, and may come back twice. */
+    /** The queue bound to the topic exchange by `order.#` and `*.placed`, with a delivery limit of 2. */
     orders: `${id}.orders`,
-    /** What comes in over the direct exchange under `mail`, and has no dead letters. */
+    /** The queue bound to the direct exchange by `mail`, without a dead letter exchange. */
     mail: `${id}.mail`,
-    /** The dead of `orders`. */
+    /** The exchange and queue for the dead letters of `orders`. */
     dead: `${id}.dead`
   }
   const topology: Topology = {
@@ -56,9 +56,9 @@ export const textOf = ({ message }: Delivery): string => new TextDecoder().decod
 export const answer = (delivery: Delivery | undefined, how: "ackThrough" | "requeue" | "reject"): Effect.Effect<void> =>
   delivery === undefined ? Effect.die("There is no such delivery") : delivery[how]
 
-/** A consumer that is asked for what it was handed. */
+/** A consumer whose deliveries a test pulls. */
 export interface Consumer {
-  /** Waits for so many, twenty seconds at most. */
+  /** Waits for `count` deliveries, at most twenty seconds. */
   readonly take: (count: number) => Effect.Effect<ReadonlyArray<Delivery>>
   readonly close: Effect.Effect<void>
 }
@@ -67,31 +67,31 @@ export const consumer = Effect.fnUntraced(function* (broker: Broker["Service"], 
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
   const pull = yield* Scope.provide(Stream.toPull(broker.consume(queue, { prefetch })), scope)
-  const handed: Array<Delivery> = []
+  const deliveries: Array<Delivery> = []
   const take = Effect.fnUntraced(
     function* (count: number) {
-      while (handed.length < count) handed.push(...(yield* Effect.orDie(pull)))
-      return handed.splice(0, count)
+      while (deliveries.length < count) deliveries.push(...(yield* Effect.orDie(pull)))
+      return deliveries.splice(0, count)
     },
     Effect.timeoutOrElse({
       duration: "20 seconds",
-      orElse: () => Effect.die("It was not handed so many in twenty seconds")
+      orElse: () => Effect.die("Too few deliveries within twenty seconds")
     })
   )
   return { take, close: Scope.close(scope, Exit.void) } satisfies Consumer
 })
 
-/** Asks until it is so, for twenty seconds at most. */
+/** Polls until the condition holds, for at most twenty seconds. */
 export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("20 millis") }).pipe(
+  Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("20 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({
       duration: "20 seconds",
-      orElse: () => Effect.die("It did not come to be in twenty seconds")
+      orElse: () => Effect.die("The condition did not hold within twenty seconds")
     })
   )
 
-/** A broker with a topology of its own, and how a test publishes its orders. */
+/** A broker with a fresh topology, and functions that publish to it. */
 export const makeSetUp = <R>(layerOf: (topology: Topology) => Layer.Layer<Broker, never, R>) =>
   Effect.gen(function* () {
     const fresh = freshTopology()

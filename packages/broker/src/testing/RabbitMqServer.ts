@@ -9,16 +9,16 @@ import { delimiter, dirname, join } from "node:path"
 import type { Readable } from "node:stream"
 import { promisify } from "node:util"
 
-/** A RabbitMQ of the test's own, to be killed, frozen and brought back. Ends with the scope. */
+/** A RabbitMQ process for one test, which can kill, freeze and restart it. Ends with the scope. */
 export interface RabbitMqServer {
   readonly url: string
   readonly start: Effect.Effect<void>
-  /** At once, as a machine goes. What is on disk is there after the next start. */
+  /** Sends SIGKILL. Files on disk survive. */
   readonly kill: Effect.Effect<void>
-  /** Takes connections, reads and answers nothing. */
+  /** Sends SIGSTOP: the kernel accepts connections, the server reads and answers nothing. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
-  /** Runs `rabbitmqctl` and answers with what it prints. */
+  /** Runs `rabbitmqctl` and returns its output. */
   readonly control: (...command: ReadonlyArray<string>) => Effect.Effect<string>
 }
 
@@ -35,10 +35,10 @@ const epmd = find("epmd")
 
 export const isInstalled = server !== undefined && epmd !== undefined
 
-/** Not started yet. */
+/** Prepares a server without starting it. */
 export const make = Effect.gen(function* () {
   if (server === undefined || epmd === undefined) return yield* Effect.die("RabbitMQ is not installed")
-  // Debian puts other scripts in front of RabbitMQ's own, which want root.
+  // Debian wraps RabbitMQ's scripts in its own, which need root.
   const scripts = dirname(realpathSync(server))
   const directory = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "rabbitmq-"))),
@@ -58,25 +58,25 @@ export const make = Effect.gen(function* () {
     RABBITMQ_MNESIA_BASE: join(directory, "mnesia"),
     RABBITMQ_LOG_BASE: join(directory, "log"),
     RABBITMQ_PID_FILE: join(directory, "pid"),
-    // None of these is there: nothing of what is set up for the machine's own RabbitMQ.
+    // These files do not exist, so that the configuration of the machine's own RabbitMQ is not used.
     RABBITMQ_CONF_ENV_FILE: join(directory, "environment"),
     RABBITMQ_CONFIG_FILE: join(directory, "rabbitmq"),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(directory, "plugins"),
-    // Without a shell around it, which would be killed in its place.
+    // Without a surrounding shell, which `kill` would kill instead of the server.
     RABBITMQ_ALLOW_INPUT: "true",
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
     RABBITMQ_CTL_ERL_ARGS: "-start_epmd false"
   }
   let running: ChildProcess | undefined
 
-  // The register of Erlang's nodes, which whoever comes first would else start in the background and leave behind.
-  const register = yield* Effect.acquireRelease(
+  // Erlang's port mapper. Without one the first node would start it in the background and leave it running.
+  const portMapper = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(epmd, ["-d", "-address", "127.0.0.1", "-port", String(epmdPort)], { stdio: ["ignore", "ignore", "pipe"] })
     ),
     (child) => Effect.promise(() => end(child))
   )
-  yield* Effect.promise(() => said(register.stderr, "epmd running"))
+  yield* Effect.promise(() => waitForOutput(portMapper.stderr, "epmd running"))
   const kill = Effect.promise(async () => {
     const child = running
     running = undefined
@@ -85,7 +85,7 @@ export const make = Effect.gen(function* () {
   const start = Effect.promise(async () => {
     const child = spawn(join(scripts, "rabbitmq-server"), { env: environment, stdio: ["ignore", "pipe", "inherit"] })
     running = child
-    await said(child.stdout, "completed with")
+    await waitForOutput(child.stdout, "completed with")
   })
   const signal = (name: NodeJS.Signals) => Effect.sync(() => void running?.kill(name))
 
@@ -110,11 +110,11 @@ const end = async (child: ChildProcess): Promise<void> => {
   await gone
 }
 
-/** Reads on when it is said, for the other end minds a pipe that is closed. */
-const said = (output: Readable, words: string): Promise<void> =>
+/** Waits for the words in the output. Keeps reading afterwards, because the process fails when its pipe is closed. */
+const waitForOutput = (output: Readable, words: string): Promise<void> =>
   new Promise((resolve, reject) => {
     output.on("data", (text) => String(text).includes(words) && resolve())
-    output.once("end", () => reject(new Error(`It ended without saying "${words}"`)))
+    output.once("end", () => reject(new Error(`The output ended without "${words}"`)))
   })
 
 const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { promisify } from "node:util"
 
-/** The URL of a virtual host of the test's own in a RabbitMQ others use too. It is gone with the scope. */
+/** Creates a virtual host in a shared RabbitMQ and returns its URL. It is deleted with the scope. */
 export const freshVirtualHost = Effect.fnUntraced(function* (url: string) {
   const name = `test-${randomUUID()}`
   const administration = yield* Effect.promise(() => administrationOf(url))
@@ -21,7 +21,7 @@ interface Administration {
   readonly remove: (virtualHost: string) => Promise<void>
 }
 
-/** By the management API where it answers, else by `rabbitmqctl`, which knows the RabbitMQ of this machine and wants root. */
+/** Uses the management API if it answers, otherwise `rabbitmqctl`, which needs root and a RabbitMQ on this machine. */
 const administrationOf = async (url: string): Promise<Administration> => {
   const { hostname, password, username } = new URL(url)
   const user = decodeURIComponent(username)

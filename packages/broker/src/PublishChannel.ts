@@ -5,27 +5,27 @@ import type { Outcome, Outgoing } from "./Message.ts"
 import { problemOf } from "./RabbitMqProblem.ts"
 import * as Wire from "./Wire.ts"
 
-/** A channel that messages go out by. */
-export interface Outlet {
-  /** It takes more: the broker reads, and what was written before is on its way. */
+/** An open channel with publisher confirms. */
+export interface PublishChannel {
+  /** Whether the broker reads and the channel's write buffer has space. */
   readonly isReady: () => boolean
-  /** Waits until it is ready, or gone. */
-  readonly settled: Effect.Effect<void>
-  /** What is not confirmed when the time is over, or when the channel is lost, is unconfirmed, sent or not. */
+  /** Waits until the channel is ready or lost. */
+  readonly readyOrLost: Effect.Effect<void>
+  /** Messages without a confirm at the timeout, or at the loss of the channel, are `unconfirmed`, sent or not. */
   readonly publishAll: (
     messages: ReadonlyArray<Outgoing>,
     confirmTimeout: Duration.Duration
   ) => Effect.Effect<ReadonlyArray<Outcome>>
 }
 
-export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel<ConfirmChannel>): Outlet => {
-  // Shut while amqplib holds more than it could write.
+export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel<ConfirmChannel>): PublishChannel => {
+  // Closed while amqplib's write buffer is full.
   const drained = Latch.makeUnsafe(true)
   const returns = makeReturns()
   channel.on("drain", () => drained.openUnsafe())
-  channel.on("return", returns.note)
+  channel.on("return", returns.add)
 
-  /** Answers with why the message cannot be put on the wire, if so. */
+  /** Returns the reason if the message cannot be encoded. */
   const write = (message: Outgoing, settle: (outcome: Outcome) => void): string | undefined => {
     const confirm = (error: unknown) => {
       if (error !== null) settle(isOpen() ? "refused" : "unconfirmed")
@@ -37,14 +37,14 @@ export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel
       if (!more) drained.closeUnsafe()
       return undefined
     } catch (cause) {
-      // The channel is on its way out.
+      // The channel is closing.
       if (cause instanceof IllegalOperationError) return undefined
       settle("refused")
       return problemOf(cause)
     }
   }
 
-  const publishAll: Outlet["publishAll"] = Effect.fnUntraced(function* (messages, confirmTimeout) {
+  const publishAll: PublishChannel["publishAll"] = Effect.fnUntraced(function* (messages, confirmTimeout) {
     const outcomes = messages.map((): Outcome => "unconfirmed")
     let problem: string | undefined
 
@@ -69,26 +69,27 @@ export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel
     })
     yield* Effect.raceFirst(sent, Effect.ignore(lost)).pipe(Effect.timeoutOption(confirmTimeout))
     if (problem !== undefined) {
-      yield* Effect.annotateLogs(Effect.logError("A message cannot be put on the wire"), { reason: problem })
+      yield* Effect.annotateLogs(Effect.logError("A message cannot be encoded"), { reason: problem })
     }
-    // A copy: confirms may still come in.
+    // A copy, because confirms may still arrive.
     return outcomes.slice()
   })
 
   return {
     isReady: () => unblocked.isOpen() && drained.isOpen(),
-    settled: Effect.raceFirst(Effect.andThen(unblocked.await, drained.await), Effect.ignore(lost)),
+    readyOrLost: Effect.raceFirst(Effect.andThen(unblocked.await, drained.await), Effect.ignore(lost)),
     publishAll
   }
 }
 
-// The broker gives an unroutable message back before it confirms it, and says no more of it than what it is.
+// The broker returns an unroutable message before it confirms it. The return has no delivery tag, so it is matched by exchange,
+// routing key and message id.
 const makeReturns = () => {
   const counts = new Map<string, number>()
   const keyOf = (exchange: string, routingKey: string, messageId: string = "") =>
     [exchange, routingKey, messageId].join("\n")
   return {
-    note: ({ fields, properties }: AmqpMessage) => {
+    add: ({ fields, properties }: AmqpMessage) => {
       const key = keyOf(fields.exchange, fields.routingKey, properties.messageId)
       counts.set(key, (counts.get(key) ?? 0) + 1)
     },

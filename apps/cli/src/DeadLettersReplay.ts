@@ -1,5 +1,5 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Headers, Outgoing } from "@user-service/broker/Message"
+import type { Headers, OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
 import { userService } from "@user-service/broker/Topology"
@@ -42,7 +42,7 @@ export const layer = Layer.merge(broker, deadLetters)
 // What says that it is dead: it is none any more.
 const isOfDeath = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
 
-const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent): Outgoing => ({
+const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent): OutgoingMessage => ({
   // The exchange that knows each queue by its name: nobody else who was told hears it again.
   exchange: "",
   routingKey: queue,

@@ -1,5 +1,5 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { userEvents } from "@user-service/broker/Topology"
 import { Effect, Layer, Redacted, Stream } from "effect"
@@ -13,7 +13,7 @@ interface Told {
 }
 
 /** A message as a sender publishes it. */
-export const message = (exchange: string, routingKey: string, body: object): Outgoing => ({
+export const message = (exchange: string, routingKey: string, body: object): OutgoingMessage => ({
   exchange,
   routingKey,
   body: new TextEncoder().encode(JSON.stringify(body)),
@@ -23,7 +23,7 @@ export const message = (exchange: string, routingKey: string, body: object): Out
 })
 
 /** Publishes it once a queue is bound for it. */
-export const publish = (one: Outgoing) =>
+export const publish = (one: OutgoingMessage) =>
   Broker.use(({ publishAll }) =>
     until(
       `A queue is bound for ${one.routingKey}`,

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
-import { outgoing, textOf } from "@user-service/broker/testing/Fresh"
+import { outgoingMessage, textOf } from "@user-service/broker/testing/Fresh"
 import type { Topology } from "@user-service/broker/Topology"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -16,7 +16,7 @@ const engines = Layer.merge(
 )
 
 const publish = (...texts: ReadonlyArray<string>) =>
-  Broker.use((broker) => broker.publishAll(texts.map((text) => outgoing("", "queue", text))))
+  Broker.use((broker) => broker.publishAll(texts.map((text) => outgoingMessage("", "queue", text))))
 
 /** Consumes in the background, with this done to each batch. */
 const start = (handle: Consumption.Consumption["handle"], batchLimit = 10) =>

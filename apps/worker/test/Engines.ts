@@ -19,7 +19,7 @@ export const areThere =
   databaseUrl !== "" && RabbitMqServer.isInstalled && spawnSync("redis-server", ["--version"]).status === 0
 
 /** Why the tests that need them are skipped. */
-export const missing = "PostgreSQL does not answer, or redis-server or rabbitmq-server is not installed"
+export const skipReason = "PostgreSQL does not answer, or redis-server or rabbitmq-server is not installed"
 
 export const freshDatabase = TestDatabase.freshDatabase(databaseUrl)
 

@@ -7,7 +7,7 @@ import * as Engines from "./Engines.ts"
 import { listen } from "./outbox/Told.ts"
 import { get, valueIn } from "./Probes.ts"
 import * as Program from "./Program.ts"
-import { eventually, newUser, rename } from "./TestWork.ts"
+import { waitUntil, newUser, rename } from "./TestWork.ts"
 
 const takenPort = Effect.map(
   Effect.acquireRelease(
@@ -26,7 +26,7 @@ const takenPort = Effect.map(
 )
 
 describe.skipIf(!Engines.areThere)(
-  `the worker's process (skipped where ${Engines.missing})`,
+  `the worker's process (skipped where ${Engines.skipReason})`,
   { timeout: 120_000 },
   () => {
     it.live("works, tells how it does, and stops when told to", () =>
@@ -43,15 +43,15 @@ describe.skipIf(!Engines.areThere)(
           const events = () => new Set(told.map(({ id }) => id)).size
           for (const name of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]) {
             yield* rename(user, name)
-            yield* eventually(Effect.sync(() => events() === Number(name)))
+            yield* waitUntil(Effect.sync(() => events() === Number(name)))
           }
 
-          yield* eventually(
+          yield* waitUntil(
             Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") >= 10)
           )
           // A busy machine may miss the deadline of one ping, but not of all that follow.
           for (const engine of ["database", "cache", "broker"]) {
-            yield* eventually(
+            yield* waitUntil(
               Effect.map(
                 get(`${url}/metrics`),
                 ({ text }) => valueIn(text, "user_service_engine_up", [`engine="${engine}"`]) === 1
@@ -78,7 +78,7 @@ describe.skipIf(!Engines.areThere)(
 
         yield* rabbitmq.kill
         yield* rabbitmq.start
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "broker_reconnections_total") >= 1)
         )
         yield* worker.signal("SIGTERM")

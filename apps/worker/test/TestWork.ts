@@ -60,7 +60,7 @@ export const waiting = Effect.flatMap(SqlClient.SqlClient, (sql) =>
 )
 
 /** Asks until it is so, for half a minute at most. */
-export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("20 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({

@@ -2,8 +2,8 @@ import { Context, Effect, Layer, Stream } from "effect"
 import type { BrokerUnavailable } from "./BrokerUnavailable.ts"
 import type { Delivery } from "./Delivery.ts"
 import * as MemoryBroker from "./MemoryBroker.ts"
-import type { Outcome, Outgoing } from "./Message.ts"
-import { consumed, published } from "./Metrics.ts"
+import type { Outcome, OutgoingMessage } from "./Message.ts"
+import { consumedCounter, publishedCounter } from "./Metrics.ts"
 import type { Connections } from "./RabbitMq.ts"
 import * as RabbitMqBroker from "./RabbitMqBroker.ts"
 
@@ -15,7 +15,9 @@ export class Broker extends Context.Service<
      * Publishes the messages in order, without waiting for a confirm between them, and returns the outcome of each in the same
      * order. Takes bounded time, see the layer's settings.
      */
-    readonly publishAll: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
+    readonly publishAll: (
+      messages: ReadonlyArray<OutgoingMessage>
+    ) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
     /**
      * The deliveries of the queue, at most `prefetch` of them unacknowledged at a time. A chunk of the stream holds all
      * deliveries that have arrived, so acknowledging its last acknowledges the chunk. The stream never ends by itself: it
@@ -46,12 +48,12 @@ const make = Effect.fnUntraced(function* (engine: Broker["Service"]) {
       if (messages.length === 0) return []
       const outcomes = yield* engine.publishAll(messages)
       for (const outcome of new Set(outcomes)) {
-        published(outcome).updateUnsafe(outcomes.filter((other) => other === outcome).length, context)
+        publishedCounter(outcome).updateUnsafe(outcomes.filter((other) => other === outcome).length, context)
       }
       return outcomes
     }),
     consume: (queue, options) => {
-      const received = consumed(queue)
+      const received = consumedCounter(queue)
       return Stream.mapArray(engine.consume(queue, options), (deliveries) => {
         received.updateUnsafe(deliveries.length, context)
         return deliveries

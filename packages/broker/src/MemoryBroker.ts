@@ -3,7 +3,7 @@ import type { Broker } from "./Broker.ts"
 import * as Deaths from "./Deaths.ts"
 import type { Delivery } from "./Delivery.ts"
 import * as MemoryQueue from "./MemoryQueue.ts"
-import type { Message, Outcome, Outgoing } from "./Message.ts"
+import type { Message, Outcome, OutgoingMessage } from "./Message.ts"
 import * as RoutingKey from "./RoutingKey.ts"
 import type { Exchange, Topology } from "./Topology.ts"
 
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* ({ capacity = 100_000, topology 
     for (const queue of targets) queue.offer(message)
     return true
   }
-  const publish = ({ mandatory, ...message }: Outgoing): Outcome => {
+  const publish = ({ mandatory, ...message }: OutgoingMessage): Outcome => {
     const targets = route(message)
     if (targets === undefined) return "unconfirmed"
     if (targets.length === 0) return mandatory === true ? "unroutable" : "confirmed"

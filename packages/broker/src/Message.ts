@@ -26,7 +26,7 @@ export interface Message {
   readonly headers: Headers
 }
 
-export interface Outgoing extends Message {
+export interface OutgoingMessage extends Message {
   /**
    * Whether a message that no queue is bound for is reported as `unroutable`. Otherwise it is confirmed and dropped, which is
    * right for an event, and wrong for a message that must arrive, such as a dead letter.

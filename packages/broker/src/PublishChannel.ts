@@ -1,7 +1,7 @@
 import { type ConfirmChannel, IllegalOperationError, type Message as AmqpMessage } from "amqplib"
 import { type Duration, Effect, Latch } from "effect"
 import type { Link, OpenChannel } from "./Link.ts"
-import type { Outcome, Outgoing } from "./Message.ts"
+import type { Outcome, OutgoingMessage } from "./Message.ts"
 import { problemOf } from "./RabbitMqProblem.ts"
 import * as Wire from "./Wire.ts"
 
@@ -13,7 +13,7 @@ export interface PublishChannel {
   readonly readyOrLost: Effect.Effect<void>
   /** Messages without a confirm at the timeout, or at the loss of the channel, are `unconfirmed`, sent or not. */
   readonly publishAll: (
-    messages: ReadonlyArray<Outgoing>,
+    messages: ReadonlyArray<OutgoingMessage>,
     confirmTimeout: Duration.Duration
   ) => Effect.Effect<ReadonlyArray<Outcome>>
 }
@@ -26,7 +26,7 @@ export const make = ({ unblocked }: Link, { channel, isOpen, lost }: OpenChannel
   channel.on("return", returns.add)
 
   /** Returns the reason if the message cannot be encoded. */
-  const write = (message: Outgoing, settle: (outcome: Outcome) => void): string | undefined => {
+  const write = (message: OutgoingMessage, settle: (outcome: Outcome) => void): string | undefined => {
     const confirm = (error: unknown) => {
       if (error !== null) settle(isOpen() ? "refused" : "unconfirmed")
       else settle(message.mandatory === true && returns.take(message) ? "unroutable" : "confirmed")
@@ -93,7 +93,7 @@ const makeReturns = () => {
       const key = keyOf(fields.exchange, fields.routingKey, properties.messageId)
       counts.set(key, (counts.get(key) ?? 0) + 1)
     },
-    take: ({ exchange, messageId, routingKey }: Outgoing): boolean => {
+    take: ({ exchange, messageId, routingKey }: OutgoingMessage): boolean => {
       const key = keyOf(exchange, routingKey, messageId)
       const count = counts.get(key)
       if (count === undefined) return false

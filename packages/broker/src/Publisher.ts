@@ -2,7 +2,7 @@ import { Duration, Effect } from "effect"
 import { BrokerUnavailable } from "./BrokerUnavailable.ts"
 import * as Channels from "./Channels.ts"
 import type { Link } from "./Link.ts"
-import type { Outgoing } from "./Message.ts"
+import type { OutgoingMessage } from "./Message.ts"
 import * as PublishChannel from "./PublishChannel.ts"
 import type { Connection } from "./RabbitMq.ts"
 import * as Slot from "./Slot.ts"
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
   const unavailable = Effect.suspend(() =>
     Effect.fail(new BrokerUnavailable({ reason: slot.current() === undefined ? "away" : "blocked" }))
   )
-  const publishAll = (messages: ReadonlyArray<Outgoing>) =>
+  const publishAll = (messages: ReadonlyArray<OutgoingMessage>) =>
     ready.pipe(
       Effect.timeoutOrElse({ duration: readyTimeout, orElse: () => unavailable }),
       Effect.flatMap((publishChannel) => publishChannel.publishAll(messages, confirmTimeout))

@@ -1,9 +1,9 @@
 import type { Message as AmqpMessage, Options } from "amqplib"
 import { DateTime, Option, Predicate, Record } from "effect"
-import type { HeaderValue, Headers, Message, Outgoing } from "./Message.ts"
+import type { HeaderValue, Headers, Message, OutgoingMessage } from "./Message.ts"
 
 /** A message's properties as amqplib expects them. */
-export const propertiesOf = (message: Outgoing): Options.Publish => ({
+export const propertiesOf = (message: OutgoingMessage): Options.Publish => ({
   headers: encodeHeaders(message.headers),
   persistent: message.persistent,
   mandatory: message.mandatory === true,

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
-import { answer, consumer, freshTopology, outgoing, textOf } from "@user-service/broker/testing/Fresh"
+import { answer, consumer, freshTopology, outgoingMessage, textOf } from "@user-service/broker/testing/Fresh"
 import { Context, Effect, Layer } from "effect"
 
 const setUp = Effect.fnUntraced(function* (capacity: number) {
@@ -9,7 +9,7 @@ const setUp = Effect.fnUntraced(function* (capacity: number) {
   return {
     ...fresh,
     broker: Context.get(context, Broker),
-    order: (text: string) => outgoing(fresh.topic, "order", text)
+    order: (text: string) => outgoingMessage(fresh.topic, "order", text)
   }
 })
 
@@ -49,7 +49,7 @@ describe("a broker in memory", () => {
   it.effect("it holds nothing for a queue that is not there", () =>
     Effect.gen(function* () {
       const { broker } = yield* setUp(1)
-      const toNobody = { ...outgoing("", "missing", "1"), mandatory: true }
+      const toNobody = { ...outgoingMessage("", "missing", "1"), mandatory: true }
       assert.deepStrictEqual(yield* broker.publishAll([toNobody, toNobody]), ["unroutable", "unroutable"])
     })
   )

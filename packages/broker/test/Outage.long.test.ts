@@ -3,7 +3,7 @@ import { Broker } from "@user-service/broker/Broker"
 import { reconnections } from "@user-service/broker/Metrics"
 import { BrokerHealth } from "@user-service/broker/RabbitMq"
 import type { RabbitMqBrokerSettings } from "@user-service/broker/RabbitMqBroker"
-import { answer, consumer, eventually, freshTopology, outgoing, textOf } from "@user-service/broker/testing/Fresh"
+import { answer, consumer, waitUntil, freshTopology, outgoingMessage, textOf } from "@user-service/broker/testing/Fresh"
 import * as RabbitMqServer from "@user-service/broker/testing/RabbitMqServer"
 import { type Channel, connect as dial } from "amqplib"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Scope, Stream } from "effect"
@@ -30,7 +30,13 @@ const setUp = Effect.fnUntraced(function* (settings: Partial<RabbitMqBrokerSetti
   const fresh = freshTopology()
   const url = settings.heartbeat === undefined ? server.url : `${server.url}?heartbeat=${settings.heartbeat}`
   const { broker, health } = yield* connect(url, { topology: fresh.topology, ...settings })
-  return { ...fresh, server, broker, health, order: (text: string) => outgoing(fresh.topic, "order.placed", text) }
+  return {
+    ...fresh,
+    server,
+    broker,
+    health,
+    order: (text: string) => outgoingMessage(fresh.topic, "order.placed", text)
+  }
 })
 
 /** Behind the broker's back. */
@@ -42,8 +48,8 @@ const asStranger = (url: string, act: (channel: Channel) => Promise<unknown>) =>
   })
 
 /** Publishes until it is confirmed. */
-const insist = (broker: Broker["Service"], message: ReturnType<typeof outgoing>) =>
-  eventually(
+const insist = (broker: Broker["Service"], message: ReturnType<typeof outgoingMessage>) =>
+  waitUntil(
     Effect.map(
       Effect.exit(broker.publishAll([message])),
       (exit) => Exit.isSuccess(exit) && exit.value[0] === "confirmed"
@@ -89,14 +95,14 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         })
         const publishing = yield* Effect.forkScoped(Effect.forever(publish))
         const confirmed = () => [...outcomes].filter(([, outcome]) => outcome === "confirmed").map(([text]) => text)
-        yield* eventually(Effect.sync(() => confirmed().length > 3000))
+        yield* waitUntil(Effect.sync(() => confirmed().length > 3000))
         yield* server.kill
         const before = confirmed().length
-        yield* eventually(Effect.sync(() => [...outcomes.values()].includes("unavailable")))
+        yield* waitUntil(Effect.sync(() => [...outcomes.values()].includes("unavailable")))
         yield* server.start
-        yield* eventually(Effect.sync(() => confirmed().length > before + 2000))
+        yield* waitUntil(Effect.sync(() => confirmed().length > before + 2000))
         yield* Fiber.interrupt(publishing)
-        yield* eventually(Effect.sync(() => confirmed().every((text) => received.has(text))))
+        yield* waitUntil(Effect.sync(() => confirmed().every((text) => received.has(text))))
         assert.deepStrictEqual(new Set(outcomes.values()), new Set(["confirmed", "unconfirmed", "unavailable"]))
         assert.deepStrictEqual(
           lines.map((line) => JSON.parse(line).message),
@@ -114,7 +120,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         yield* insist(broker, order("2"))
         yield* insist(broker, order("3"))
         // Handed out, and not taken: these must not come twice.
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(server.control("list_queues", "name", "messages_unacknowledged"), (text) =>
             text.includes(`${orders}\t3`)
           )
@@ -146,7 +152,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         assert.isBelow(yield* milliseconds(Effect.flip(health.ping)), 1000)
         yield* server.start
         yield* insist(broker, order("2"))
-        yield* eventually(Effect.sync(() => received.has("2")))
+        yield* waitUntil(Effect.sync(() => received.has("2")))
         yield* health.ping
       })
     )
@@ -158,7 +164,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         yield* server.freeze
         yield* Effect.addFinalizer(() => server.thaw)
         // It may still answer one, while its threads come to a halt.
-        yield* eventually(Effect.map(Effect.orDie(broker.publishAll([order("0")])), ([one]) => one === "unconfirmed"))
+        yield* waitUntil(Effect.map(Effect.orDie(broker.publishAll([order("0")])), ([one]) => one === "unconfirmed"))
         const [waited, outcomes] = yield* Effect.timed(broker.publishAll([order("2"), order("3")]))
         assert.deepStrictEqual(outcomes, ["unconfirmed", "unconfirmed"])
         assert.isBelow(Duration.toMillis(waited), 1000)
@@ -167,11 +173,11 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         }
         yield* server.thaw
         const received = yield* journal(broker, orders)
-        yield* eventually(Effect.sync(() => ["1", "2", "3"].every((text) => received.has(text))))
+        yield* waitUntil(Effect.sync(() => ["1", "2", "3"].every((text) => received.has(text))))
         yield* health.ping
         // What was asked for in vain is closed: one publishes, one consumes.
         const channels = Effect.map(server.control("list_channels", "pid"), (text) => text.match(/<.*>/g)?.length)
-        yield* eventually(Effect.map(channels, (count) => count === 2))
+        yield* waitUntil(Effect.map(channels, (count) => count === 2))
       })
     )
 
@@ -182,10 +188,10 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         yield* insist(broker, order("1"))
         yield* server.freeze
         yield* Effect.addFinalizer(() => server.thaw)
-        yield* eventually(Effect.map(Effect.exit(broker.publishAll([order("2")])), (exit) => Exit.isFailure(exit)))
+        yield* waitUntil(Effect.map(Effect.exit(broker.publishAll([order("2")])), (exit) => Exit.isFailure(exit)))
         yield* server.thaw
         yield* insist(broker, order("3"))
-        yield* eventually(Effect.sync(() => received.has("3")))
+        yield* waitUntil(Effect.sync(() => received.has("3")))
         yield* health.ping
       })
     )
@@ -197,7 +203,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const scope = yield* Scope.make()
         const { broker } = yield* Scope.provide(connect(server.url, { topology: fresh.topology }), scope)
         const { close } = yield* consumer(broker, fresh.orders)
-        yield* insist(broker, outgoing(fresh.topic, "order", "1"))
+        yield* insist(broker, outgoingMessage(fresh.topic, "order", "1"))
         yield* server.freeze
         yield* Effect.addFinalizer(() => server.thaw)
         const leaving = Effect.andThen(close, Scope.close(scope, Exit.void))
@@ -213,7 +219,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const enough = server.control("set_vm_memory_high_watermark", "0.4")
         yield* Effect.acquireRelease(short, () => enough)
         const blocked = Effect.map(Effect.exit(broker.publishAll([order("4")])), Exit.isFailure)
-        yield* eventually(blocked)
+        yield* waitUntil(blocked)
         const [waited, error] = yield* Effect.timed(Effect.flip(broker.publishAll([order("5")])))
         assert.strictEqual(error.reason, "blocked")
         assert.isBelow(Duration.toMillis(waited), 1500)
@@ -234,9 +240,9 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const { broker, order, orders, server } = yield* setUp()
         const received = yield* journal(broker, orders)
         yield* insist(broker, order("1"))
-        yield* eventually(Effect.sync(() => received.has("1")))
+        yield* waitUntil(Effect.sync(() => received.has("1")))
         yield* asStranger(server.url, (channel) => channel.deleteQueue(orders))
-        yield* eventually(
+        yield* waitUntil(
           Effect.andThen(
             Effect.orDie(broker.publishAll([order("2")])),
             Effect.sync(() => received.has("2"))
@@ -252,7 +258,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         yield* insist(broker, order("1"))
         yield* asStranger(server.url, (channel) => channel.deleteExchange(topic))
         yield* insist(broker, order("2"))
-        yield* eventually(Effect.sync(() => received.has("2")))
+        yield* waitUntil(Effect.sync(() => received.has("2")))
       })
     )
 
@@ -269,7 +275,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
           const [delivery] = yield* take(1)
           yield* asStranger(server.url, (channel) => channel.deleteQueue(dead))
           yield* answer(delivery, "reject")
-          yield* eventually(Effect.map(control("list_queues", "name"), (names) => names.split("\n").includes(dead)))
+          yield* waitUntil(Effect.map(control("list_queues", "name"), (names) => names.split("\n").includes(dead)))
           const [letter] = yield* (yield* consumer(broker, dead)).take(1)
           assert.strictEqual(letter && textOf(letter), "1")
         })
@@ -283,11 +289,11 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         yield* insist(broker, order("1"))
         const before = yield* Metric.value(reconnections)
         yield* server.control("close_all_connections", "for a test")
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(Metric.value(reconnections), ({ count }) => Number(count) >= Number(before.count) + 2)
         )
         yield* insist(broker, order("2"))
-        yield* eventually(Effect.sync(() => received.has("2")))
+        yield* waitUntil(Effect.sync(() => received.has("2")))
         assert.include(lines[0], "for a test")
       }).pipe(Effect.provide(collect))
     })
@@ -299,7 +305,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const { topology } = freshTopology()
         const url = server.url.replace("guest:guest", "guest:letmein")
         const { broker, health } = yield* connect(url, { topology, readyTimeout: Duration.millis(100) })
-        const message = outgoing("a", "b", "1")
+        const message = outgoingMessage("a", "b", "1")
         const errors = [yield* Effect.flip(broker.publishAll([message])), yield* Effect.flip(health.ping)]
         yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.flip(broker.publishAll([message])))
         assert.deepStrictEqual(
@@ -322,8 +328,8 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
           await channel.bindQueue(orders, topic, "#")
         })
         const { broker } = yield* connect(server.url, { topology, declareInterval: Duration.millis(100) })
-        yield* insist(broker, outgoing(topic, "order", "1"))
-        yield* insist(broker, { ...outgoing("", mail, "2"), mandatory: true })
+        yield* insist(broker, outgoingMessage(topic, "order", "1"))
+        yield* insist(broker, { ...outgoingMessage("", mail, "2"), mandatory: true })
         const { take } = yield* consumer(broker, orders)
         assert.deepStrictEqual((yield* take(1)).map(textOf), ["1"])
         assert.deepStrictEqual(
@@ -332,8 +338,8 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         )
         assert.include(lines[0], "PRECONDITION_FAILED")
         yield* asStranger(server.url, (channel) => channel.deleteQueue(orders))
-        yield* insist(broker, outgoing(topic, "order", "3"))
-        yield* eventually(Effect.sync(() => lines.some((line) => line.includes("are declared"))))
+        yield* insist(broker, outgoingMessage(topic, "order", "3"))
+        yield* waitUntil(Effect.sync(() => lines.some((line) => line.includes("are declared"))))
       }).pipe(Effect.provide(collect))
     })
 
@@ -343,7 +349,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const outcomes = yield* broker.publishAll([
           order("1"),
           { ...order("2"), headers: { wrong: Number.NaN } },
-          outgoing(topic, `order.${"long".repeat(100)}`, "3"),
+          outgoingMessage(topic, `order.${"long".repeat(100)}`, "3"),
           order("4")
         ])
         assert.deepStrictEqual(outcomes, ["confirmed", "refused", "refused", "confirmed"])
@@ -356,7 +362,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
         const { broker, order, orders, server } = yield* setUp()
         yield* server.control("set_policy", "--apply-to", "queues", "full", `^${orders}$`, '{"max-length":2}')
         // Not at once: the policy takes its time to come into force.
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(Effect.orDie(broker.publishAll([order("1"), order("2"), order("3")])), (outcomes) =>
             outcomes.includes("refused")
           )
@@ -381,7 +387,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
           `${Math.round(5_000_000 / timed.together)} a second, alone ${Math.round(250_000 / timed.alone)}`
         )
         assert.isBelow(timed.together / 5000, timed.alone / 250 / 2)
-        yield* eventually(Effect.sync(() => received.size === 5000))
+        yield* waitUntil(Effect.sync(() => received.size === 5000))
       })
     )
   })

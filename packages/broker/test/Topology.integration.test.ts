@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
-import { answer, consumer, outgoing, textOf } from "@user-service/broker/testing/Fresh"
+import { answer, consumer, outgoingMessage, textOf } from "@user-service/broker/testing/Fresh"
 import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import * as Topology from "@user-service/broker/Topology"
 import { connect as dial } from "amqplib"
@@ -42,12 +42,12 @@ describe.skipIf(rabbitmqUrl === "")("the queues and exchanges of the service", (
         })
         await connection.close()
       })
-      const status = outgoing("notification_status", "notification.status.delivered", "1")
+      const status = outgoingMessage("notification_status", "notification.status.delivered", "1")
       const outcomes = yield* broker.publishAll([
         { ...status, mandatory: true },
-        outgoing("user_events", "user.registered", "2"),
-        { ...outgoing("user_mail", "password_reset", "3"), mandatory: true },
-        { ...outgoing("notification_status", "notification.other", "4"), mandatory: true }
+        outgoingMessage("user_events", "user.registered", "2"),
+        { ...outgoingMessage("user_mail", "password_reset", "3"), mandatory: true },
+        { ...outgoingMessage("notification_status", "notification.other", "4"), mandatory: true }
       ])
       assert.deepStrictEqual(outcomes, ["confirmed", "confirmed", "unroutable", "unroutable"])
       const statuses = yield* consumer(broker, Topology.statusQueue.name)

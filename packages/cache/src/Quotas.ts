@@ -19,7 +19,7 @@ export interface QuotaClaim {
  * Whether each candidate of a claim is a member now, in the claim's order. None where nothing is stored under the key and
  * the claim did not name the members.
  */
-export type Claimed = Option.Option<ReadonlyArray<boolean>>
+export type ClaimOutcome = Option.Option<ReadonlyArray<boolean>>
 
 /** Redis does not answer. Some of the candidates may have become members, or none. */
 export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}> {}
@@ -34,7 +34,7 @@ export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}>
 export class Quotas extends Context.Service<
   Quotas,
   {
-    readonly claim: (claims: ReadonlyArray<QuotaClaim>) => Effect.Effect<ReadonlyArray<Claimed>, QuotasUnavailable>
+    readonly claim: (claims: ReadonlyArray<QuotaClaim>) => Effect.Effect<ReadonlyArray<ClaimOutcome>, QuotasUnavailable>
   }
 >()("@user-service/cache/Quotas") {
   /** Shared by all processes on the Redis. */
@@ -122,7 +122,7 @@ const capacity = 100_000
 const makeMemory = (): Quotas["Service"] => {
   const kept = ExpiringMap.make<Set<string>>(capacity)
 
-  const claimAt = ({ members, key, limit, candidates, timeToLive }: QuotaClaim, now: number): Claimed => {
+  const claimAt = ({ members, key, limit, candidates, timeToLive }: QuotaClaim, now: number): ClaimOutcome => {
     const standing = kept.get(key, now)
     if (standing === undefined && Option.isNone(members)) return Option.none()
     const placed = standing ?? new Set(Option.getOrElse(members, () => []))

@@ -7,7 +7,7 @@ import { RedisHealth } from "./Redis.ts"
 import * as SharedCounters from "./SharedCounters.ts"
 
 /** Where a bucket stands after an attempt it let pass. */
-export interface Consumed {
+export interface RateLimitState {
   readonly limit: number
   readonly remaining: number
   readonly resetAfterSeconds: number
@@ -23,7 +23,7 @@ export interface Consumed {
 export class RateLimits extends Context.Service<
   RateLimits,
   {
-    readonly consume: (limit: RateLimit, key: string) => Effect.Effect<Consumed, RateLimited>
+    readonly consume: (limit: RateLimit, key: string) => Effect.Effect<RateLimitState, RateLimited>
     /** Empties the bucket and ends its window. */
     readonly clear: (limit: RateLimit, key: string) => Effect.Effect<void>
     /** Gives one attempt back. The window stays, and so does a bucket that is empty or not there. */

@@ -4,7 +4,7 @@ import { Redis } from "effect/persistence"
 import { Cluster } from "ioredis"
 import * as RedisCircuit from "./RedisCircuit.ts"
 import { commandTimeout, connect, type Connection, type RedisSettings } from "./RedisConnection.ts"
-import { traced } from "./RedisSpans.ts"
+import { withSpans } from "./RedisSpans.ts"
 
 /** Goes before every key of the service: others may share the Redis, and all its processes find each other's copies. */
 export const keyPrefix = "user-service:"
@@ -48,7 +48,7 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(probeInterval), circuit.probe)))
 
       const redis = yield* Redis.make({
-        send: traced(circuit.send),
+        send: withSpans(circuit.send),
         connect: Effect.sync(() => {
           const own = connect(settings)
           return { send: RedisCircuit.sendOver(own, timeout), close: Effect.sync(() => own.disconnect()) }

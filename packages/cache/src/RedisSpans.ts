@@ -7,7 +7,7 @@ type Send = Redis.Redis["Service"]["send"]
  * Gives each command of a trace a span (OpenTelemetry, "Database client spans"). It names the command and nothing that was
  * sent with it; what is done outside of any trace, as looking whether Redis is there, begins none.
  */
-export const traced =
+export const withSpans =
   (send: Send): Send =>
   <A>(command: string, ...args: ReadonlyArray<string>) =>
     Effect.withFiber<A, Redis.RedisError>((fiber) => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RedisHealth } from "@user-service/cache/Redis"
 import * as Certificates from "@user-service/cache/testing/Certificates"
-import { eventually } from "@user-service/cache/testing/Fresh"
+import { waitUntil } from "@user-service/cache/testing/Fresh"
 import * as RedisCluster from "@user-service/cache/testing/RedisCluster"
 import { Context, Effect, Layer } from "effect"
 import { Redis } from "effect/persistence"
@@ -31,7 +31,7 @@ const works = Effect.fnUntraced(function* (url: string) {
   const context = yield* Layer.build(oneProcess(url, "test:"))
   const redis = Context.get(context, Redis.Redis)
   const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
-  yield* eventually(
+  yield* waitUntil(
     Effect.matchEffect(
       Effect.forEach(keys, (key) => redis.send("set", key, key)),
       { onFailure: () => Effect.succeed(false), onSuccess: () => Effect.succeed(true) }

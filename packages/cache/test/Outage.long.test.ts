@@ -3,7 +3,7 @@ import { Cache } from "@user-service/cache/Cache"
 import { Lock } from "@user-service/cache/Lock"
 import { RateLimits } from "@user-service/cache/RateLimits"
 import { RedisHealth } from "@user-service/cache/Redis"
-import { eventually, freshKey } from "@user-service/cache/testing/Fresh"
+import { waitUntil, freshKey } from "@user-service/cache/testing/Fresh"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import { Context, Duration, Effect, Exit, Layer, Logger, Option } from "effect"
 import { Redis } from "effect/persistence"
@@ -57,7 +57,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       )
       assert.isTrue(Exit.isFailure(yield* Effect.exit(health.ping)))
       yield* server.start
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       yield* health.ping
     })
   )
@@ -71,7 +71,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       yield* server.kill
       yield* cache.invalidate([{ key, version: 2 }])
       yield* server.start
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       assert.isFalse(yield* has(cache))
       const newcomer = yield* connect(server.url)
       assert.isFalse(yield* has(newcomer.cache))
@@ -85,7 +85,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       const before = Number(yield* redis.send<string>("get", "epoch"))
       yield* server.kill
       yield* server.start
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       assert.isAbove(Number(yield* redis.send<string>("get", "epoch")), before)
     })
   )
@@ -96,13 +96,13 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       const before = Number(yield* redis.send<string>("get", "epoch"))
       yield* redis.send("flushall")
       // Reads find out.
-      yield* eventually(
+      yield* waitUntil(
         Effect.andThen(
           has(cache),
           Effect.map(Effect.orDie(redis.send<string | null>("get", "epoch")), (epoch) => Number(epoch) > before)
         )
       )
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
     })
   )
 
@@ -118,7 +118,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       )
       assert.isBelow(rest, 250)
       yield* server.thaw
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       assert.isFalse(yield* has(cache))
     })
   )
@@ -129,7 +129,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       yield* server.freeze
       yield* Effect.sleep("3 seconds")
       yield* server.thaw
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
     })
   )
 
@@ -141,8 +141,8 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       assert.isTrue(yield* has(other.cache))
       yield* Effect.exit(redis.send("client", "kill", "skipme", "no", "id", String(yield* redis.send("client", "id"))))
       assert.isFalse(yield* has(cache))
-      yield* eventually(Effect.map(has(other.cache), (found) => !found))
-      yield* eventually(works(cache))
+      yield* waitUntil(Effect.map(has(other.cache), (found) => !found))
+      yield* waitUntil(works(cache))
       assert.isFalse(yield* has(cache))
     })
   )
@@ -159,7 +159,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       yield* server.start
       const other = yield* connect(server.url)
       yield* other.limits.consume(ten, "b")
-      yield* eventually(
+      yield* waitUntil(
         Effect.map(limits.consume(ten, freshKey()), () => true).pipe(
           Effect.andThen(Effect.map(limits.consume({ ...ten, limit: 1_000_000 }, "b"), ({ remaining }) => remaining)),
           Effect.map((remaining) => remaining < 1_000_000 - 1),
@@ -191,7 +191,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       for (const remaining of [5, 4, 3]) assert.strictEqual((yield* limits.consume(seven, "a")).remaining, remaining)
       // It comes back without the one it had.
       yield* server.start
-      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      yield* waitUntil(Effect.isSuccess(redis.send("ping")))
       const both = yield* Effect.all([limits.consume(seven, "a"), limits.consume(seven, "a")], { concurrency: 2 })
       assert.deepStrictEqual(both.map(({ remaining }) => remaining).toSorted(), [1, 2])
       const other = yield* connect(server.url)
@@ -206,7 +206,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       yield* Effect.repeat(limits.consume(three, "a"), { times: 1 })
       yield* server.kill
       yield* server.start
-      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      yield* waitUntil(Effect.isSuccess(redis.send("ping")))
       const attempts = Array.from({ length: 5 }, () => Effect.exit(limits.consume(three, "a")))
       assert.lengthOf((yield* Effect.all(attempts, { concurrency: "unbounded" })).filter(Exit.isSuccess), 1)
     })
@@ -243,7 +243,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       assert.strictEqual((yield* limits.consume(three, "a")).remaining, 0)
       yield* limits.refund(three, "a")
       yield* server.thaw
-      yield* eventually(Effect.isSuccess(redis.send("ping")))
+      yield* waitUntil(Effect.isSuccess(redis.send("ping")))
       const passed = yield* Effect.forEach([1, 2, 3], () => Effect.exit(limits.consume(three, "a")))
       // The attempt that Redis did not answer in time may have been counted there as well, but no other.
       assert.isAtMost(passed.filter(Exit.isSuccess).length, 1)
@@ -277,16 +277,16 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       const server = yield* RedisServer.make({ password: "hunter2" })
       yield* server.start
       const { cache, redis } = yield* connect(server.url)
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       yield* server.kill
       yield* Effect.exit(redis.send("get", "a"))
-      yield* eventually(Effect.sync(() => lines.some((line) => line.includes("out of reach"))))
+      yield* waitUntil(Effect.sync(() => lines.some((line) => line.includes("out of reach"))))
       yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.exit(redis.send("get", "a")))
       yield* server.start
-      yield* eventually(works(cache))
+      yield* waitUntil(works(cache))
       const stranger = yield* connect(server.url.replace("hunter2", "letmein"))
       assert.isFalse(yield* works(stranger.cache))
-      yield* eventually(Effect.sync(() => lines.some((line) => line.includes("WRONGPASS"))))
+      yield* waitUntil(Effect.sync(() => lines.some((line) => line.includes("WRONGPASS"))))
       assert.strictEqual(lines.filter((line) => line.includes("out of reach")).length, 2)
       assert.notMatch(lines.join("\n"), /hunter2|letmein/)
     }).pipe(Effect.provide(collect))

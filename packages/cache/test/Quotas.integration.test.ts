@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Quotas, QuotasUnavailable } from "@user-service/cache/Quotas"
 import * as Redis from "@user-service/cache/Redis"
-import { eventually, freshKey, onLiveClock } from "@user-service/cache/testing/Fresh"
+import { waitUntil, freshKey, onLiveClock } from "@user-service/cache/testing/Fresh"
 import { suite } from "@user-service/cache/testing/QuotasSuite"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as TestRedis from "@user-service/cache/testing/TestRedis"
@@ -96,7 +96,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
       const [soon] = yield* Effect.timed(Effect.flip(taking))
       assert.isBelow(Duration.toMillis(soon), Duration.toMillis(waited) / 2)
       yield* server.thaw
-      yield* eventually(Effect.isSuccess(taking))
+      yield* waitUntil(Effect.isSuccess(taking))
     })
   )
 })

@@ -4,7 +4,7 @@ import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 
 /**
  * A client whose transactions pipeline their statements: `BEGIN` is sent together with the first statement, and a statement
- * that was passed to {@link pipelined} together with the next one (decision 0012). The server still executes them one after
+ * that was passed to {@link pipelineStatement} together with the next one (decision 0012). The server still executes them one after
  * the other, and none after one that failed.
  */
 export const withPipelining = <Client extends SqlClient.SqlClient>(
@@ -50,7 +50,7 @@ export const withPipelining = <Client extends SqlClient.SqlClient>(
  * Sends a statement of a transaction of `client` and does not wait for its answer, where the client can pipeline. The
  * resulting effect waits for the answer. If the statement fails, the next statement or the commit fails too.
  */
-export const pipelined = <A, R>(
+export const pipelineStatement = <A, R>(
   client: SqlClient.SqlClient,
   statement: Effect.Effect<A, SqlError.SqlError, R>
 ): Effect.Effect<Effect.Effect<A, SqlError.SqlError>, SqlError.SqlError, R> =>

@@ -2,7 +2,7 @@ import * as Backoff from "@user-service/domain/Backoff"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Array, Context, Duration, Effect, Fiber, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import { onDedicatedSession, pipelined } from "./Pipelining.ts"
+import { onDedicatedSession, pipelineStatement } from "./Pipelining.ts"
 import * as Usability from "./Usability.ts"
 import { sqlStateOf, unavailable } from "./Usability.ts"
 
@@ -88,7 +88,7 @@ export class Storage extends Context.Service<
               settled,
               inProgress.transaction
             ),
-        pipeline: (statement) => pipelined(sql, statement),
+        pipeline: (statement) => pipelineStatement(sql, statement),
         ping: timedWithinASecond(sql`select 1`).pipe(
           Effect.catchIf(SqlError.isSqlError, () => Effect.fail(unavailable))
         ),

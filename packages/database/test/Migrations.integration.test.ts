@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Migrations from "@user-service/database/Migrations"
 import { statementTimeout } from "@user-service/database/PostgresSession"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { suite } from "@user-service/database/testing/MigrationsSuite"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Deferred, Duration, Effect, Fiber } from "effect"
@@ -43,7 +43,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       )
       yield* Deferred.await(migrated)
       const waiting = yield* Effect.forkScoped(second.migrate)
-      yield* eventually(
+      yield* waitUntil(
         Effect.map(
           third.sql`
             select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'

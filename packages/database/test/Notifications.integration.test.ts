@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Notifications from "@user-service/database/Notifications"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Postgres from "@user-service/database/Postgres"
 import { Effect, Layer, Ref } from "effect"
@@ -28,10 +28,10 @@ describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const count = yield* countingOn("first")
-        yield* eventually(Effect.map(count, (n) => n === 1))
+        yield* waitUntil(Effect.map(count, (n) => n === 1))
         yield* sql`select pg_notify('other', '')`
         yield* sql`select pg_notify('first', '')`
-        yield* eventually(Effect.map(count, (n) => n === 2))
+        yield* waitUntil(Effect.map(count, (n) => n === 2))
       })
     )
 
@@ -39,14 +39,14 @@ describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const count = yield* countingOn("second")
-        yield* eventually(Effect.map(count, (n) => n === 1))
+        yield* waitUntil(Effect.map(count, (n) => n === 1))
         const broken = yield* sql`
           select pg_terminate_backend(pid) from pg_stat_activity
           where datname = current_database() and query = 'LISTEN "second"'`
         assert.strictEqual(broken.length, 1)
-        yield* eventually(Effect.map(count, (n) => n === 2))
+        yield* waitUntil(Effect.map(count, (n) => n === 2))
         yield* sql`select pg_notify('second', '')`
-        yield* eventually(Effect.map(count, (n) => n === 3))
+        yield* waitUntil(Effect.map(count, (n) => n === 3))
       })
     )
   })

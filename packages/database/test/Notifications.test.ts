@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Notifications from "@user-service/database/Notifications"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Effect, Ref } from "effect"
 import { SqlClient } from "effect/sql"
@@ -11,7 +11,7 @@ describe("listening on the embedded database", () => {
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const count = yield* Ref.make(0)
-        const counted = (expected: number) => eventually(Effect.map(Ref.get(count), (n) => n === expected))
+        const counted = (expected: number) => waitUntil(Effect.map(Ref.get(count), (n) => n === expected))
         yield* Effect.forkScoped(
           Notifications.listen(
             "here",

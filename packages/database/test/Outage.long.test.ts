@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import * as Relay from "@user-service/database/testing/Relay"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
@@ -51,11 +51,11 @@ const assertDown = (process: Process) =>
 /** That every operation succeeds by itself within five seconds, on every connection. */
 const assertUp = Effect.fnUntraced(function* (process: Process) {
   for (const operation of [...operations(process), process.holdAll]) {
-    yield* eventually(Effect.map(Effect.exit(operation), Exit.isSuccess))
+    yield* waitUntil(Effect.map(Effect.exit(operation), Exit.isSuccess))
   }
 })
 
-describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${PostgresServer.missing}`, () => {
+describe.skipIf(PostgresServer.skipReason !== "")(`an outage of PostgreSQL ${PostgresServer.skipReason}`, () => {
   it.live("a process that starts with PostgreSQL down says so at once, and finds it when it comes", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer.make()
@@ -92,7 +92,7 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
         const fibers = yield* Effect.forEach(inHand, (operation) => Effect.forkScoped(operation))
         yield* Deferred.await(inserted)
         const another = yield* oneProcess(server.url)
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(
             another.sql`select 1 from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'`,
             (rows) => rows.length >= 2
@@ -131,7 +131,7 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
         )
         for (let round = 0; round < 4; round++) {
           const before = acknowledged.length
-          yield* eventually(Effect.sync(() => acknowledged.length > before + 30))
+          yield* waitUntil(Effect.sync(() => acknowledged.length > before + 30))
           yield* server.kill
           yield* assertDown(process)
           yield* server.start
@@ -160,7 +160,7 @@ describe.skipIf(PostgresServer.missing !== "")(`an outage of PostgreSQL ${Postgr
       )
       const atCommit = yield* Effect.forkScoped(storage.transaction(half))
       const unwanted = yield* Effect.forkScoped(storage.transaction(Effect.andThen(half, Effect.never)))
-      yield* eventually(Effect.map(Ref.get(inserted), (n) => n === 3))
+      yield* waitUntil(Effect.map(Ref.get(inserted), (n) => n === 3))
       yield* server.freeze
       yield* Deferred.succeed(frozen, undefined)
       yield* Effect.all(

@@ -14,7 +14,7 @@ import { Deferred, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
-const isThere = databaseUrl !== "" && PgBouncer.missing === ""
+const isThere = databaseUrl !== "" && PgBouncer.skipReason === ""
 
 /** A database of the test's own behind a PgBouncer that lends so many sessions. */
 const layerPooled = (sessions: number) =>
@@ -32,7 +32,7 @@ const problem = (settings: PostgresSettings) =>
     Effect.provide(PostgresCheck.layer(settings))
   )
 
-describe.skipIf(!isThere)(`PgBouncer in transaction mode ${PgBouncer.missing}`, () => {
+describe.skipIf(!isThere)(`PgBouncer in transaction mode ${PgBouncer.skipReason}`, () => {
   const migrated = Layer.effectDiscard(Effect.orDie(Migrations.run))
   // Its ten connections, of which eight are for transactions.
   sqlClientSuite("Postgres.layer behind it", Layer.provideMerge(migrated, layerPooled(10)), 8)

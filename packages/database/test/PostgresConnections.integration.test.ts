@@ -38,9 +38,9 @@ const problem = (url: string, direct?: string) =>
     Effect.flatMap(open(url, direct), ({ check }) => Effect.map(Effect.flip(check), ({ message }) => message))
   )
 
-const isThere = databaseUrl !== "" && PostgresServer.missing === ""
+const isThere = databaseUrl !== "" && PostgresServer.skipReason === ""
 
-describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.missing}`, () => {
+describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason}`, () => {
   it.live("host and port of the query count for requests and migrations alike", () =>
     Effect.gen(function* () {
       const { hostname, pathname, port, username } = new URL(yield* freshDatabase(databaseUrl))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { raise } from "@user-service/database/testing/Raise"
 import { suite } from "@user-service/database/testing/StorageSuite"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -190,7 +190,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
           assert.isAbove(seconds, atLeast)
           assert.isBelow(seconds, atMost)
         }
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(
             sql`
               select 1 from pg_stat_activity
@@ -212,7 +212,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         assert.deepStrictEqual(exit, unavailable)
         assert.isBelow(seconds, 4.5)
         yield* letGo
-        yield* eventually(Effect.as(sql`select 1`, true))
+        yield* waitUntil(Effect.as(sql`select 1`, true))
         assert.deepStrictEqual(yield* counts, [0, 1])
       })
     )
@@ -225,7 +225,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
           Effect.forkScoped(storage.lockingWrite(raiseCount("a"), () => Effect.void)),
           connections
         )
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(
             another.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'update counters%'`,
             (rows) => rows.length === connections
@@ -248,7 +248,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
           Effect.forkScoped(Effect.andThen(sql`select 1`, release.await).pipe(sql.withTransaction)),
           connections
         )
-        yield* eventually(
+        yield* waitUntil(
           Effect.map(
             another.sql`
               select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,

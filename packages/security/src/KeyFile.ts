@@ -6,14 +6,14 @@ import process from "node:process"
  * What becomes of a key file that others than its owner and its group can read, or others than its owner can write: it is refused,
  * as in production; it is used with a warning; or it is made its owner's only, where it was this service that made it.
  */
-export type Exposed = "refuse" | "warn" | "mend"
+export type ExposurePolicy = "refuse" | "warn" | "mend"
 
 /** A key file, and the settings that name it. */
 export interface KeyFile {
   readonly path: string
   /** As an operator finds them: `SERVICE_API_KEYS_FILE`. */
   readonly setting: string
-  readonly exposed: Exposed
+  readonly exposed: ExposurePolicy
 }
 
 /** The key file is absent, out of reach or not what it should be. What it holds is never part of the message. */

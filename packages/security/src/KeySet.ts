@@ -77,19 +77,19 @@ export const rotate = (
   const notBefore = options.now + jwksMaxAgeSeconds
   const last = notBefore + options.accessLifetimeSeconds + clockSkewSeconds
   const successor: AccessKey = { ...next, publishedAt: options.now, notBefore, notAfter: null }
-  const kept = published(keys.access, options.now).map((key) => ({ ...key, notAfter: key.notAfter ?? last }))
+  const kept = publishedKeys(keys.access, options.now).map((key) => ({ ...key, notAfter: key.notAfter ?? last }))
   const [first, ...rest] = kept
   return { ...keys, access: first === undefined ? [successor] : [first, ...rest, successor] }
 }
 
 /** Those of the access keys whose tokens are accepted at `now`. */
-export const published = <K extends Pick<AccessKey, "notAfter">>(
+export const publishedKeys = <K extends Pick<AccessKey, "notAfter">>(
   keys: ReadonlyArray<K>,
   now: number
 ): ReadonlyArray<K> => keys.filter((key) => key.notAfter === null || key.notAfter > now)
 
 /** Which of the access keys signs at `now`: the newest that may; the first of all where none may yet. */
-export const signing = <K extends Pick<AccessKey, "notBefore">>(keys: readonly [K, ...Array<K>], now: number): K =>
+export const signingKey = <K extends Pick<AccessKey, "notBefore">>(keys: readonly [K, ...Array<K>], now: number): K =>
   keys.findLast((key) => key.notBefore <= now) ?? keys[0]
 
 /** Reads a key file's text; a failure says what is wrong and never shows a key. */

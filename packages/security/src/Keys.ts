@@ -15,7 +15,7 @@ import {
 } from "effect"
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
 import { dirname, join } from "node:path"
-import { type Exposed, exposureOf, follow, KeysUnreadable, makeJudge, readText, unusable } from "./KeyFile.ts"
+import { type ExposurePolicy, exposureOf, follow, KeysUnreadable, makeJudge, readText, unusable } from "./KeyFile.ts"
 import * as KeySet from "./KeySet.ts"
 
 /** A key ready for use. */
@@ -42,7 +42,7 @@ export class KeyFileSettings extends Context.Service<
     readonly path: string
     /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
     readonly create: boolean
-    readonly exposed: Exposed
+    readonly exposed: ExposurePolicy
     /** How often to look for a change; a second when absent. */
     readonly pollInterval?: Duration.Input | undefined
   }

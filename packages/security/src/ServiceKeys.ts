@@ -17,7 +17,7 @@ import {
   SchemaIssue
 } from "effect"
 import { hash, timingSafeEqual } from "node:crypto"
-import { type Exposed, follow, KeysUnreadable, makeJudge, readText } from "./KeyFile.ts"
+import { type ExposurePolicy, follow, KeysUnreadable, makeJudge, readText } from "./KeyFile.ts"
 
 /** A key as the settings name it: it has every scope, and no end. */
 export interface NamedKey {
@@ -31,7 +31,7 @@ export class ServiceKeySettings extends Context.Service<
   {
     readonly named: ReadonlyArray<NamedKey>
     readonly file: Option.Option<string>
-    readonly exposed: Exposed
+    readonly exposed: ExposurePolicy
     /** How often to look for a change of the file; a second when absent. */
     readonly pollInterval?: Duration.Input | undefined
   }

@@ -90,10 +90,10 @@ interface Suite {
 const publishedKeys: Suite = {
   alg: "EdDSA",
   signing: (ring, at) => {
-    const { kid, privateKey } = KeySet.signing(ring.access, at)
+    const { kid, privateKey } = KeySet.signingKey(ring.access, at)
     return { kid, key: privateKey }
   },
-  verifying: (ring, kid, at) => KeySet.published(ring.access, at).find((key) => key.kid === kid)?.publicKey
+  verifying: (ring, kid, at) => KeySet.publishedKeys(ring.access, at).find((key) => key.kid === kid)?.publicKey
 }
 
 const refreshKey: Suite = {
@@ -192,7 +192,7 @@ const make = Effect.gen(function* () {
         keys:
           settings.algorithm === "HS256"
             ? []
-            : KeySet.published(keys.current().set.access, epochSeconds(clock)).map(publicJwk)
+            : KeySet.publishedKeys(keys.current().set.access, epochSeconds(clock)).map(publicJwk)
       }))
     )
   })

@@ -12,7 +12,7 @@ export type Refusal =
   | { readonly _tag: "WorkerDied"; readonly cause: unknown }
 
 /** What a thread answers, and how long it worked. */
-export interface Answered {
+export interface WorkerAnswer {
   readonly milliseconds: number
 }
 
@@ -43,7 +43,7 @@ const entryOf = (worker: string): URL => {
 }
 
 /** `onDepth` hears how many jobs wait, at every change. */
-export const make = Effect.fnUntraced(function* <Job, Answer extends Answered>(options: {
+export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswer>(options: {
   /** The module of this package that the threads run, by its name without an ending. */
   readonly worker: "hash-worker" | "estimate-worker"
   readonly size: number

@@ -11,7 +11,7 @@ const kids = (keys: ReadonlyArray<{ readonly kid: string }>) => keys.map((key) =
 
 describe("generate", () => {
   it("the first key signs at once", () => {
-    assert.strictEqual(KeySet.signing(first.access, 1000).kid, first.access[0].kid)
+    assert.strictEqual(KeySet.signingKey(first.access, 1000).kid, first.access[0].kid)
   })
 
   it("a kid is the RFC 7638 thumbprint of its key", async () => {
@@ -28,15 +28,15 @@ describe("generate", () => {
 
 describe("rotate", () => {
   it("the next key is published at once and signs 300 s later", () => {
-    assert.deepStrictEqual(kids(KeySet.published(rotated.access, 5000)), [first.access[0].kid, next.kid])
-    assert.strictEqual(KeySet.signing(rotated.access, 5299).kid, first.access[0].kid)
-    assert.strictEqual(KeySet.signing(rotated.access, 5300).kid, next.kid)
+    assert.deepStrictEqual(kids(KeySet.publishedKeys(rotated.access, 5000)), [first.access[0].kid, next.kid])
+    assert.strictEqual(KeySet.signingKey(rotated.access, 5299).kid, first.access[0].kid)
+    assert.strictEqual(KeySet.signingKey(rotated.access, 5300).kid, next.kid)
   })
 
   it("the old key stays until its last token has ended, a minute for clocks included", () => {
     const lastTokenEnds = 5299 + 3600
-    assert.lengthOf(KeySet.published(rotated.access, lastTokenEnds + 60), 2)
-    assert.deepStrictEqual(kids(KeySet.published(rotated.access, lastTokenEnds + 61)), [next.kid])
+    assert.lengthOf(KeySet.publishedKeys(rotated.access, lastTokenEnds + 60), 2)
+    assert.deepStrictEqual(kids(KeySet.publishedKeys(rotated.access, lastTokenEnds + 61)), [next.kid])
   })
 
   it("a second rotation before the first has taken effect loses no key", () => {
@@ -45,7 +45,7 @@ describe("rotate", () => {
     assert.deepStrictEqual(kids(twice.access), [first.access[0].kid, next.kid, third.kid])
     assert.strictEqual(twice.access[0].notAfter, rotated.access[0].notAfter)
     assert.deepStrictEqual(
-      [5299, 5309, 5310].map((now) => KeySet.signing(twice.access, now).kid),
+      [5299, 5309, 5310].map((now) => KeySet.signingKey(twice.access, now).kid),
       kids(twice.access)
     )
   })

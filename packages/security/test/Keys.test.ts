@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { config, KeyFileSettings, Keys, rotateFile } from "@user-service/security/Keys"
-import type { Exposed } from "@user-service/security/KeyFile"
+import type { ExposurePolicy } from "@user-service/security/KeyFile"
 import * as KeySet from "@user-service/security/KeySet"
 import { ConfigProvider, Context, Effect, FileSystem, Layer, Logger, Option, Stream } from "effect"
 import { execFileSync } from "node:child_process"
@@ -15,7 +15,7 @@ const inDirectory = <A, E>(
     return yield* test(`${yield* fs.makeTempDirectoryScoped()}/data/keys.json`, fs)
   }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
 
-const open = (path: string, create: boolean, exposed: Exposed = "refuse") =>
+const open = (path: string, create: boolean, exposed: ExposurePolicy = "refuse") =>
   Effect.map(
     Layer.build(
       Keys.layerFile.pipe(

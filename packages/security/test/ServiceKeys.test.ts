@@ -1,6 +1,6 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import type { Exposed } from "@user-service/security/KeyFile"
+import type { ExposurePolicy } from "@user-service/security/KeyFile"
 import { config, type NamedKey, ServiceKeys, ServiceKeySettings, weaknesses } from "@user-service/security/ServiceKeys"
 import {
   ConfigProvider,
@@ -22,7 +22,7 @@ const key = "Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 const other = "mT9wZ5rN8cB1dF6gH4jL0sVq3uYp7xK2"
 const named = (name: string, text: string): NamedKey => ({ name, key: Redacted.make(text) })
 
-const open = (keys: ReadonlyArray<NamedKey>, file?: string, exposed: Exposed = "refuse") =>
+const open = (keys: ReadonlyArray<NamedKey>, file?: string, exposed: ExposurePolicy = "refuse") =>
   Effect.map(
     Layer.build(
       ServiceKeys.layer.pipe(

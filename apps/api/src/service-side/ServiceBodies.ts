@@ -1,6 +1,6 @@
 import type { DeliveryRequest, Resolution } from "@user-service/core/deliveries/Deliveries"
 import type { LiveToken } from "@user-service/core/push-tokens/PushTokenRows"
-import type { Introspected } from "@user-service/core/sessions/Introspection"
+import type { IntrospectionResult } from "@user-service/core/sessions/Introspection"
 import type { StatusOutcome } from "@user-service/domain/Delivery"
 import type {
   DeliveryRequestInput,
@@ -14,7 +14,7 @@ import { timestamp } from "@user-service/schema/Timestamp"
 import { Option, Struct } from "effect"
 
 /** An introspected token in wire form. */
-export const introspectionBody: (token: Option.Option<Introspected>) => TokenIntrospection = Option.match({
+export const introspectionBody: (token: Option.Option<IntrospectionResult>) => TokenIntrospection = Option.match({
   onNone: () => ({ active: false }),
   onSome: (claims) => ({
     active: true,

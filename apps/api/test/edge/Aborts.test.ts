@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Deferred, Effect } from "effect"
 import { connect } from "node:net"
 import { goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
@@ -62,9 +62,9 @@ describe("a client that goes away before its answer", () => {
         const body = JSON.stringify({ email, password: goodPassword })
         const head = `POST ${login} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: ${id}`
         const leave = yield* client(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-        yield* eventually(Effect.map(metric("http_server_active_requests"), (count) => count > inProgress))
+        yield* waitUntil(Effect.map(metric("http_server_active_requests"), (count) => count > inProgress))
         yield* leave
-        yield* eventually(Effect.map(logged, (lines) => lines.length === 1))
+        yield* waitUntil(Effect.map(logged, (lines) => lines.length === 1))
         yield* release
         const [line] = yield* logged
         assert.deepInclude(line, { method: "POST", route: login, status: 499 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Effect } from "effect"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Server } from "node:http"
@@ -101,7 +101,7 @@ describe(`streams of bytes, by seed ${seed}`, { timeout: 300_000 }, () => {
         assert.deepStrictEqual(sent.flatMap(({ problems }) => problems).slice(0, 20), [])
         assert.isBelow(heapMegabytes() - before, 5)
         // That of the client which asks.
-        yield* eventually(Effect.map(connectionsOf(server), (count) => count <= 1))
+        yield* waitUntil(Effect.map(connectionsOf(server), (count) => count <= 1))
 
         assert.strictEqual((yield* api.send("GET", profile, { token: (yield* api.login(person)).access })).status, 200)
         assert.deepStrictEqual(yield* api.log, [])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Effect } from "effect"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { IncomingMessage } from "node:http"
@@ -55,9 +55,9 @@ describe("a body of a told length", () => {
           Number(/^http_server_active_requests(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1])
         )
         // The one that asks, and the one that waits.
-        yield* eventually(Effect.map(active, (count) => count === 2))
+        yield* waitUntil(Effect.map(active, (count) => count === 2))
         socket.destroy()
-        yield* eventually(Effect.map(active, (count) => count === 1))
+        yield* waitUntil(Effect.map(active, (count) => count === 1))
         const lines = (yield* api.log).filter((line) => line["request_id"] === "gone")
         assert.deepStrictEqual(
           lines.map((line) => line["status"]),
@@ -78,7 +78,7 @@ describe("a body of a told length", () => {
           socket.write(head)
           const request = yield* message
           socket.destroy()
-          yield* eventually(Effect.sync(() => request.destroyed && request.listenerCount("data") === 0))
+          yield* waitUntil(Effect.sync(() => request.destroyed && request.listenerCount("data") === 0))
           assert.isAbove(request.listenerCount("error"), 0)
         }
       })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import * as Relay from "@user-service/database/testing/Relay"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -33,8 +33,8 @@ const isReady = (processes: ReadonlyArray<Process>) =>
     (answers) => answers.every(({ status }) => status === 200)
   )
 
-describe.skipIf(redisUrl === "" || PostgresServer.missing !== "")(
-  `two processes whose PostgreSQL is killed ${PostgresServer.missing}`,
+describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
+  `two processes whose PostgreSQL is killed ${PostgresServer.skipReason}`,
   () => {
     it.live(
       "answer 503 within a second each, and are ready again by themselves within five when it is back",
@@ -49,7 +49,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.missing !== "")(
           assertStatuses(yield* Effect.all(requests), [200])
 
           const stop = yield* load(requests)
-          yield* eventually(isReady(both))
+          yield* waitUntil(isReady(both))
           yield* server.kill
           yield* Effect.sleep("1 second")
           // What this process knows of a session is a second old at most by now.
@@ -63,7 +63,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.missing !== "")(
             assert.strictEqual((yield* process.send("GET", "/health/live")).status, 200)
           }
           yield* server.start
-          const [elapsed] = yield* Effect.timed(eventually(isReady(both)))
+          const [elapsed] = yield* Effect.timed(waitUntil(isReady(both)))
           assert.isBelow(Duration.toSeconds(elapsed), 5)
           const answers = yield* stop
           assertStatuses(answers, [200, 503])
@@ -98,7 +98,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("two processes on a bad l
         yield* relay.delay(4000)
         assertStatuses(yield* inTime, [503])
         yield* relay.delay(0)
-        yield* eventually(isReady(both))
+        yield* waitUntil(isReady(both))
 
         yield* relay.silence
         yield* inTime
@@ -112,7 +112,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("two processes on a bad l
           assert.isBelow(millis, 1000)
         }
         yield* relay.mend
-        yield* eventually(isReady(both))
+        yield* waitUntil(isReady(both))
         assertStatuses(yield* inTime, [200])
       }),
     90_000

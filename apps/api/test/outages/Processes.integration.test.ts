@@ -5,7 +5,7 @@ import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import { Storage } from "@user-service/database/Storage"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as Relay from "@user-service/database/testing/Relay"
 import * as Keys from "@user-service/security/Keys"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
@@ -82,7 +82,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("of two processes", () =>
       const path = both[0]?.settings.keys.path ?? assert.fail()
       const { kid: next } = yield* Keys.rotateFile(path, 3600).pipe(Effect.provide(NodeServices.layer))
       // The file is looked at every second.
-      for (const one of both) yield* eventually(Effect.map(kidsOf(one), (kids) => kids.includes(next)))
+      for (const one of both) yield* waitUntil(Effect.map(kidsOf(one), (kids) => kids.includes(next)))
       const meanwhile = yield* signedBy
       assert.deepStrictEqual(
         meanwhile.map(({ kid }) => kid),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -98,7 +98,7 @@ describe.skipIf(databaseUrl === "" || isMissing)("two processes whose Redis is",
           Effect.forEach(both, (process) => process.send("GET", "/health")),
           (answers) => answers.every(({ body }) => body.data.checks.cache.status === "up")
         )
-        yield* eventually(cacheIsUp)
+        yield* waitUntil(cacheIsUp)
         // The one follows the other into the new epoch within 250 ms (see Cache).
         yield* Effect.sleep("500 millis")
         for (let round = 0; round < 20; round++) assert.deepStrictEqual(yield* bios, ["after", "after"])

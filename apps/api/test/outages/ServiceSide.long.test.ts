@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { UserId, UserServiceClient } from "@user-service/rpc-client"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
@@ -76,8 +76,8 @@ describe.skipIf(databaseUrl === "" || isRedisMissing)("two processes whose Redis
   )
 })
 
-describe.skipIf(redisUrl === "" || PostgresServer.missing !== "")(
-  `a process whose PostgreSQL is killed ${PostgresServer.missing}`,
+describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
+  `a process whose PostgreSQL is killed ${PostgresServer.skipReason}`,
   () => {
     it.live(
       "says so to other services within a second, and decides again when it is back",
@@ -100,7 +100,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.missing !== "")(
             assert.isBelow(Duration.toMillis(elapsed), 1000)
           }
           yield* server.start
-          yield* eventually(Effect.map(process.send("GET", "/health/ready"), ({ status }) => status === 200))
+          yield* waitUntil(Effect.map(process.send("GET", "/health/ready"), ({ status }) => status === 200))
           const [delivery] = yield* client.resolveDeliveries([emailTo(id)])
           assert.strictEqual(delivery?.decision, "allow")
         }),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Duration, Effect } from "effect"
 import { connect } from "node:net"
 import { setTimeout } from "node:timers/promises"
@@ -44,7 +44,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("clients that go away", (
         // Those that were under way go on to their end or back to their beginning.
         const open = sql`
           select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'`
-        yield* eventually(Effect.map(open, ({ length }) => length === 0))
+        yield* waitUntil(Effect.map(open, ({ length }) => length === 0))
         const [left] = yield* sql`
           select count(*)::int as users, count(p.user_id)::int as profiles, count(n.user_id)::int as preferences,
             count(s.user_id)::int as sessions, count(o.user_id)::int as events

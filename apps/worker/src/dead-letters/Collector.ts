@@ -1,6 +1,6 @@
 import type { Delivery } from "@user-service/broker/Delivery"
 import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
-import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { type NewDeadLetter, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLetters"
 import { Effect, Layer, Metric, Predicate } from "effect"
 import * as Consumption from "../Consumption.ts"
@@ -47,7 +47,7 @@ const reasonOf = ({ message: { headers } }: Delivery): string => {
   return reasons.find(Predicate.isString) ?? "unknown"
 }
 
-const deadOf = (delivery: Delivery): Dead => {
+const deadOf = (delivery: Delivery): NewDeadLetter => {
   const { body, contentType, headers, messageId, routingKey } = delivery.message
   return {
     queue: statusQueue.name,
@@ -63,7 +63,7 @@ const deadOf = (delivery: Delivery): Dead => {
 // Anyone may write a reason, and none of it must become a label.
 const known = new Set<string>([...DeadLetterReason.literals, "rejected", "delivery_limit"])
 
-const count = (dead: ReadonlyArray<Dead>) =>
+const count = (dead: ReadonlyArray<NewDeadLetter>) =>
   Effect.forEach(
     Map.groupBy(dead, ({ reason }) => (known.has(reason) ? reason : "other")),
     ([reason, those]) => Metric.update(Metric.withAttributes(kept, { reason }), those.length),

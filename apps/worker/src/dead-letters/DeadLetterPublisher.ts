@@ -1,6 +1,6 @@
 import type { Broker } from "@user-service/broker/Broker"
 import type { Delivery } from "@user-service/broker/Delivery"
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import { deadStatuses } from "@user-service/broker/Topology"
 import { type DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLetters"
 import { Data, Effect } from "effect"
@@ -52,7 +52,7 @@ const isTooLarge = (dead: DeadDelivery): boolean => sizeOf(dead) > mostBytes
 const reject = (dead: ReadonlyArray<DeadDelivery>) =>
   Effect.forEach(dead, ({ delivery }) => delivery.reject, { discard: true })
 
-const letterOf = ({ delivery: { message }, reason }: DeadDelivery): Outgoing => ({
+const letterOf = ({ delivery: { message }, reason }: DeadDelivery): OutgoingMessage => ({
   ...message,
   exchange: deadStatuses.name,
   headers: { ...message.headers, [reasonHeader]: reason },

@@ -1,5 +1,5 @@
 import type { Broker } from "@user-service/broker/Broker"
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import { userEvents } from "@user-service/broker/Topology"
 import type { OutboxEvent } from "@user-service/core/outbox/Outbox"
 import { userEventMessage } from "@user-service/schema/amqp/UserEvents"
@@ -62,7 +62,7 @@ const firstOfEachUser = (events: ReadonlyArray<OutboxEvent>): ReadonlyArray<Outb
 
 const encoder = new TextEncoder()
 
-const messageOf = ({ event, id, occurredAt, traceparent }: OutboxEvent): Outgoing => {
+const messageOf = ({ event, id, occurredAt, traceparent }: OutboxEvent): OutgoingMessage => {
   const { body, headers, priority, routingKey } = userEventMessage({ id, event, occurredAt, traceparent })
   return {
     exchange: userEvents.name,

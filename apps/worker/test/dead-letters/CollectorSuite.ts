@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
 import { answer, consumer, textOf } from "@user-service/broker/testing/Fresh"
 import { deadStatuses, statusQueue } from "@user-service/broker/Topology"
-import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { type NewDeadLetter, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { Storage } from "@user-service/database/Storage"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import * as Collector from "@user-service/worker/dead-letters/Collector"
@@ -12,7 +12,7 @@ import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { messageOf, publish, statusesLeft } from "../deliveries/TestStatuses.ts"
-import { eventually, layerEngines } from "../TestWork.ts"
+import { waitUntil, layerEngines } from "../TestWork.ts"
 
 const layerDeadLetters = DeadLetters.layer.pipe(
   Layer.provide([Digest.layerWebCrypto, SecureRandom.layerWebCrypto, Storage.layer])
@@ -69,7 +69,7 @@ export const suite = <E, F>(
           yield* answer((yield* statuses.take(1))[0], "reject")
           yield* statuses.close
           yield* start
-          yield* eventually(isKept([a, "undecodable"], [b, "rejected"], [c, "unknown"]))
+          yield* waitUntil(isKept([a, "undecodable"], [b, "rejected"], [c, "unknown"]))
           const [letter] = yield* find({ reason: "undecodable" }, 1)
           assert.deepStrictEqual(
             [letter?.queue, letter?.messageId, letter?.routingKey, letter?.size, letter?.isCut],
@@ -85,7 +85,7 @@ export const suite = <E, F>(
           const letter = letterOf(randomUUID(), { "x-reason": reason })
           const tries = yield* Ref.make(0)
           const worker = yield* startWith(
-            (keep) => (dead: ReadonlyArray<Dead>) =>
+            (keep) => (dead: ReadonlyArray<NewDeadLetter>) =>
               Effect.andThen(
                 keep(dead),
                 Effect.flatMap(
@@ -99,8 +99,8 @@ export const suite = <E, F>(
           )
           const last = letterOf(randomUUID(), { "x-reason": `last ${reason}` })
           yield* publish(letter, letter, last)
-          yield* eventually(Effect.map(find({ reason: `last ${reason}` }, 1), ({ length }) => length === 1))
-          yield* eventually(Effect.map(Ref.get(tries), (n) => n >= 3))
+          yield* waitUntil(Effect.map(find({ reason: `last ${reason}` }, 1), ({ length }) => length === 1))
+          yield* waitUntil(Effect.map(Ref.get(tries), (n) => n >= 3))
           yield* worker.close
           assert.lengthOf(yield* find({ reason }, 10), 1)
         }).pipe(Effect.scoped)
@@ -113,7 +113,7 @@ export const suite = <E, F>(
           const large = { ...letterOf("", { "x-reason": reason }), body: new Uint8Array(largest) }
           yield* start
           yield* publish(letterOf("1", { "x-reason": reason }), large, letterOf("2", { "x-reason": reason }))
-          yield* eventually(Effect.map(find({ reason }, 10), ({ length }) => length === 3))
+          yield* waitUntil(Effect.map(find({ reason }, 10), ({ length }) => length === 3))
           assert.deepStrictEqual(
             (yield* find({ reason }, 10)).map(({ isCut, size }) => [size, isCut]),
             [

@@ -11,10 +11,10 @@ import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { Effect, Layer, Redacted } from "effect"
 import { get, valueIn } from "../Probes.ts"
 import * as Program from "../Program.ts"
-import { eventually, newUser } from "../TestWork.ts"
+import { waitUntil, newUser } from "../TestWork.ts"
 import { messageOf, notificationOf, publish, statusOf, tell } from "./TestStatuses.ts"
 
-const canRun = RabbitMqServer.isInstalled && PostgresServer.missing === ""
+const canRun = RabbitMqServer.isInstalled && PostgresServer.skipReason === ""
 
 const start = Effect.gen(function* () {
   const postgres = yield* PostgresServer.make()
@@ -47,9 +47,9 @@ describe.skipIf(!canRun)(
         const metric = (name: string, ...labels: ReadonlyArray<string>) =>
           Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, name, labels))
         const becomes = (expected: number, name: string, ...labels: ReadonlyArray<string>) =>
-          eventually(Effect.map(metric(name, ...labels), (value) => value === expected))
+          waitUntil(Effect.map(metric(name, ...labels), (value) => value === expected))
         const isApplied = (id: string) =>
-          eventually(Effect.match(statusOf(id), { onFailure: () => false, onSuccess: (status) => status === "sent" }))
+          waitUntil(Effect.match(statusOf(id), { onFailure: () => false, onSuccess: (status) => status === "sent" }))
         const inQueue = `queue="${statusQueue.name}"`
 
         yield* Effect.gen(function* () {
@@ -76,7 +76,7 @@ describe.skipIf(!canRun)(
 
           yield* rabbitmq.kill
           yield* rabbitmq.start
-          yield* eventually(
+          yield* waitUntil(
             Effect.match(tell({ ...third, status: "sent" }), { onFailure: () => false, onSuccess: () => true })
           )
           yield* isApplied(third.notification_id)

@@ -13,7 +13,7 @@ import { Array, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Sco
 import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-import { eventually, layerChanges, layerEngines, layerSettings, newUser } from "../TestWork.ts"
+import { waitUntil, layerChanges, layerEngines, layerSettings, newUser } from "../TestWork.ts"
 import {
   deadLetters,
   isLive,
@@ -79,7 +79,7 @@ export const suite = <E, F>(
           const order = ["sent", "opened", "pending", "delivered", "sent", "failed"]
           yield* tell(...order.flatMap((status) => all.map((notification) => ({ ...notification, status }))))
           const ids = all.map(({ notification_id }) => notification_id)
-          yield* eventually(
+          yield* waitUntil(
             Effect.map(
               statusesOf(ids),
               (found) => found.size === 40 && [...found.values()].every((status) => status === "opened")
@@ -88,7 +88,7 @@ export const suite = <E, F>(
           yield* tell(...all.map((notification) => ({ ...notification, status: "sent" })))
           const last = notificationOf(user)
           yield* tell({ ...last, status: "bounced" })
-          yield* eventually(isStatus(last.notification_id, "bounced"))
+          yield* waitUntil(isStatus(last.notification_id, "bounced"))
           assert.deepStrictEqual([...new Set((yield* statusesOf(ids)).values())], ["opened"])
         }).pipe(Effect.scoped)
       )
@@ -109,7 +109,7 @@ export const suite = <E, F>(
             complained,
             complained
           )
-          yield* eventually(isStatus(mail.notification_id, "complained"))
+          yield* waitUntil(isStatus(mail.notification_id, "complained"))
           assert.deepStrictEqual([yield* isLive(gone.id), yield* isLive(back.id)], [false, true])
           assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [
             { reason: "complaint" }
@@ -135,9 +135,7 @@ export const suite = <E, F>(
               { notification_id: randomUUID(), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id }
             ]
             yield* tell(...forged)
-            yield* Effect.forEach(forged, ({ notification_id, status }) =>
-              eventually(isStatus(notification_id, status))
-            )
+            yield* Effect.forEach(forged, ({ notification_id, status }) => waitUntil(isStatus(notification_id, status)))
             assert.isTrue(yield* isLive(device.id))
             assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [])
           }).pipe(Effect.scoped)
@@ -158,7 +156,7 @@ export const suite = <E, F>(
             messageOf(JSON.stringify({ ...last, status: "delivered" }))
           )
           yield* start
-          yield* eventually(isStatus(last.notification_id, "delivered"))
+          yield* waitUntil(isStatus(last.notification_id, "delivered"))
           assert.strictEqual(yield* statusOf(first.notification_id), "sent")
           const letters = yield* (yield* deadLetters).take(4)
           assert.deepStrictEqual(
@@ -220,7 +218,7 @@ export const suite = <E, F>(
           const letters = yield* (yield* deadLetters).take(1)
           assert.deepStrictEqual(letters.map(reasonOf), [[JSON.stringify(broken), "failed"]])
           yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
-          yield* eventually(
+          yield* waitUntil(
             Effect.map(statusesOf(good.map(({ notification_id }) => notification_id)), ({ size }) => size === 30)
           )
         }).pipe(Effect.scoped)
@@ -249,10 +247,10 @@ export const suite = <E, F>(
             )
           ).pipe(Effect.provideService(Broker, noting))
           yield* tell({ ...notification, status: "sent" })
-          yield* eventually(Effect.map(Ref.get(tries), (count) => count >= 4))
+          yield* waitUntil(Effect.map(Ref.get(tries), (count) => count >= 4))
           assert.isUndefined(yield* statusOf(notification.notification_id))
           yield* Ref.set(isBack, true)
-          yield* eventually(isStatus(notification.notification_id, "sent"))
+          yield* waitUntil(isStatus(notification.notification_id, "sent"))
           assert.lengthOf(handed, 1)
           yield* worker.close
           const sentinel = messageOf("sentinel")
@@ -275,7 +273,7 @@ export const suite = <E, F>(
           yield* Deferred.await(tried)
           yield* worker.close
           yield* start
-          yield* eventually(isStatus(notification.notification_id, "sent"))
+          yield* waitUntil(isStatus(notification.notification_id, "sent"))
         }).pipe(Effect.scoped)
       )
 
@@ -355,7 +353,7 @@ export const suite = <E, F>(
             sent(last)
           )
           const worker = yield* Effect.provideService(start, Tracer.Tracer, tracer)
-          yield* eventually(isStatus(last.notification_id, "sent"))
+          yield* waitUntil(isStatus(last.notification_id, "sent"))
           yield* worker.close
           const [span, ...others] = spans.filter((span) => [traceId, quietId].includes(span.traceId))
           assert.lengthOf(others, 0)

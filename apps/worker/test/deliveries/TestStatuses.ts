@@ -1,5 +1,5 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Headers, Outgoing } from "@user-service/broker/Message"
+import type { Headers, OutgoingMessage } from "@user-service/broker/Message"
 import { consumer } from "@user-service/broker/testing/Fresh"
 import { deadStatusQueue, notificationStatus, statusQueue } from "@user-service/broker/Topology"
 import type { UserId } from "@user-service/domain/User"
@@ -13,7 +13,7 @@ export type Said = Readonly<Record<string, unknown>>
 const encoder = new TextEncoder()
 
 /** A message of the body as it is. */
-export const messageOf = (body: string | Uint8Array, headers: Headers = {}): Outgoing => ({
+export const messageOf = (body: string | Uint8Array, headers: Headers = {}): OutgoingMessage => ({
   exchange: notificationStatus.name,
   routingKey: "notification.status.test",
   body: typeof body === "string" ? encoder.encode(body) : body,
@@ -25,7 +25,7 @@ export const messageOf = (body: string | Uint8Array, headers: Headers = {}): Out
 })
 
 /** Publishes all of them; fails where one is not confirmed. */
-export const publish = Effect.fnUntraced(function* (...messages: ReadonlyArray<Outgoing>) {
+export const publish = Effect.fnUntraced(function* (...messages: ReadonlyArray<OutgoingMessage>) {
   const broker = yield* Broker
   const outcomes = yield* broker.publishAll(messages)
   const other = outcomes.filter((outcome) => outcome !== "confirmed")

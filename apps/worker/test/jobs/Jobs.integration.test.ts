@@ -11,7 +11,7 @@ import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
-import { eventually, layerChanges, layerEngines, layerSettings, newUser, rename } from "../TestWork.ts"
+import { waitUntil, layerChanges, layerEngines, layerSettings, newUser, rename } from "../TestWork.ts"
 
 const databaseUrl = inject("databaseUrl")
 
@@ -302,10 +302,10 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           yield* Deferred.await(begun)
           yield* start()
           yield* start()
-          yield* eventually(Effect.map(Ref.get(total), (n) => n > 10))
+          yield* waitUntil(Effect.map(Ref.get(total), (n) => n > 10))
           yield* Scope.close(first, Exit.void)
           const before = yield* Ref.get(total)
-          yield* eventually(Effect.map(Ref.get(total), (n) => n > before + 5))
+          yield* waitUntil(Effect.map(Ref.get(total), (n) => n > before + 5))
           assert.strictEqual(yield* Ref.get(most), 1)
         }).pipe(Effect.scoped)
       )

@@ -1,5 +1,5 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import * as RabbitMqServer from "@user-service/broker/testing/RabbitMqServer"
 import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
@@ -33,7 +33,7 @@ export interface KillRunSettings {
 }
 
 /** Whether this machine has all that a run starts. */
-export const canRun = RabbitMqServer.isInstalled && PostgresServer.missing === ""
+export const canRun = RabbitMqServer.isInstalled && PostgresServer.skipReason === ""
 
 const userCount = 100
 
@@ -60,10 +60,10 @@ const progress = SqlClient.SqlClient.use((sql) =>
 )
 
 /** Publishes all of them, each until it is confirmed. */
-const publishAll = Effect.fnUntraced(function* (messages: ReadonlyArray<Outgoing>) {
+const publishAll = Effect.fnUntraced(function* (messages: ReadonlyArray<OutgoingMessage>) {
   const broker = yield* Broker
   for (const batch of Array.chunksOf(messages, 50)) {
-    let left: ReadonlyArray<Outgoing> = batch
+    let left: ReadonlyArray<OutgoingMessage> = batch
     yield* stubborn(
       Effect.gen(function* () {
         const outcomes = yield* broker.publishAll(left)

@@ -1,4 +1,4 @@
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import type { UserId } from "@user-service/domain/User"
 import { Array, DateTime, Effect, Random } from "effect"
 import { messageOf, newDevice, notificationOf, resolvedMail, type Said } from "../deliveries/TestStatuses.ts"
@@ -13,7 +13,7 @@ export interface Notification {
 
 /** All that senders tell, in whatever order, and what must come of it. */
 export interface Population {
-  readonly messages: ReadonlyArray<Outgoing>
+  readonly messages: ReadonlyArray<OutgoingMessage>
   readonly notifications: ReadonlyArray<Notification>
   /** What must become dead letters. */
   readonly malformed: ReadonlyArray<string>
@@ -25,14 +25,14 @@ export interface Population {
 const large = 10 * 1024 * 1024
 const malformedShare = 50
 
-const idOf = ({ messageId = "" }: Outgoing): string => messageId
+const idOf = ({ messageId = "" }: OutgoingMessage): string => messageId
 
 /** So many statuses of notifications to these users, one in fifty of which is none, and some of those large. */
 export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, statuses: number, largeOnes: number) {
   // Not so long ago that a job would take it for stale.
   const registeredAt = DateTime.formatIso(DateTime.subtract(yield* DateTime.now, { days: 1 }))
   const notifications: Array<Notification> = []
-  const messages: Array<Outgoing> = []
+  const messages: Array<OutgoingMessage> = []
   const gone: Array<string> = []
   const complained: Array<string> = []
 

@@ -4,7 +4,7 @@ import { Array, Effect, Fiber, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Engines from "../Engines.ts"
 import * as Program from "../Program.ts"
-import { eventually, newUser, rename, waiting } from "../TestWork.ts"
+import { waitUntil, newUser, rename, waiting } from "../TestWork.ts"
 import { firstTold, listen } from "./Told.ts"
 
 const userCount = 100
@@ -33,7 +33,7 @@ const everyChange = (users: ReadonlyArray<UserId>, changes: number) =>
   new Map(users.map((user) => [user, Array.range(1, changes).map(String)]))
 
 describe.skipIf(!Engines.areThere)(
-  `workers that are killed (skipped where ${Engines.missing})`,
+  `workers that are killed (skipped where ${Engines.skipReason})`,
   { timeout: 180_000 },
   () => {
     it.live("three at once over 2,000 changes: none is lost, each user's are in order, and all stop when told to", () =>
@@ -45,8 +45,8 @@ describe.skipIf(!Engines.areThere)(
           yield* Effect.forEach(workers, (worker) => worker.ready, { discard: true })
           const users = yield* Effect.replicateEffect(newUser, userCount)
           yield* changesOf(users, 1, 20)
-          yield* eventually(isOut(userCount * 20))
-          yield* eventually(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
+          yield* waitUntil(isOut(userCount * 20))
+          yield* waitUntil(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
           assert.deepStrictEqual(firstTold(told), everyChange(users, 20))
           yield* Effect.forEach(workers, (worker) => worker.signal("SIGTERM"), { discard: true })
           const ends = yield* Effect.forEach(workers, (worker) => worker.ended)
@@ -68,7 +68,7 @@ describe.skipIf(!Engines.areThere)(
           const progress = Effect.gen(function* () {
             const before = yield* published
             const more = yield* Random.nextIntBetween(1, 300)
-            yield* eventually(Effect.map(published, (count) => count > before + more))
+            yield* waitUntil(Effect.map(published, (count) => count > before + more))
           })
 
           for (const round of [0, 1, 2]) {
@@ -90,8 +90,8 @@ describe.skipIf(!Engines.areThere)(
           yield* Fiber.join(working)
           yield* rabbitmq.start
           // Within half a minute of its return.
-          yield* eventually(isOut(userCount * 20))
-          yield* eventually(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
+          yield* waitUntil(isOut(userCount * 20))
+          yield* waitUntil(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
           assert.deepStrictEqual(firstTold(told), everyChange(users, 20))
         }).pipe(Effect.provide(Engines.layerOf(database, rabbitmq.url)))
       })

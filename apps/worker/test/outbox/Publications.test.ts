@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Broker } from "@user-service/broker/Broker"
 import { BrokerUnavailable } from "@user-service/broker/BrokerUnavailable"
-import type { Outgoing } from "@user-service/broker/Message"
+import type { OutgoingMessage } from "@user-service/broker/Message"
 import { type Topology, userEvents } from "@user-service/broker/Topology"
 import type { OutboxEvent } from "@user-service/core/outbox/Outbox"
 import { type DomainEvent, PushTokenAdded, UserLoggedIn, UserPasswordChanged } from "@user-service/domain/DomainEvent"
@@ -92,7 +92,7 @@ describe("publishing events", () => {
     Effect.gen(function* () {
       const batches: Array<ReadonlyArray<string | undefined>> = []
       const between = layerBetween(
-        (publishAll) => (messages: ReadonlyArray<Outgoing>) => {
+        (publishAll) => (messages: ReadonlyArray<OutgoingMessage>) => {
           batches.push(messages.map(({ messageId }) => messageId))
           return publishAll(messages)
         },

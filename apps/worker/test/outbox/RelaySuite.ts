@@ -7,7 +7,7 @@ import { UserLoggedIn } from "@user-service/domain/DomainEvent"
 import * as Worker from "@user-service/worker/Worker"
 import { Array, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import { eventually, layerChanges, layerEngines, layerSettings, newUser, rename, tell, waiting } from "../TestWork.ts"
+import { waitUntil, layerChanges, layerEngines, layerSettings, newUser, rename, tell, waiting } from "../TestWork.ts"
 import { allEvents, firstTold, layerBetween, listen, wholeTopology } from "./Told.ts"
 
 const work = Worker.layer.pipe(Layer.provide(layerSettings))
@@ -47,7 +47,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
             (user) => Effect.forEach(names, (name) => rename(user, name), { discard: true }),
             { concurrency: "unbounded", discard: true }
           )
-          yield* eventually(Effect.map(waiting, (count) => count === 0 && told.length >= 80))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0 && told.length >= 80))
           assert.strictEqual(told.length, 80)
           assert.deepStrictEqual(firstTold(told), new Map(users.map((user) => [user, names])))
         }).pipe(withBroker(memory, most))
@@ -65,8 +65,8 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           for (const name of ["1", "2", "3"]) yield* rename(user, name)
           assert.deepStrictEqual([yield* waiting, told.length], [3, 0])
           isAway = false
-          yield* eventually(Effect.map(waiting, (count) => count === 0))
-          yield* eventually(Effect.sync(() => told.length === 3))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
+          yield* waitUntil(Effect.sync(() => told.length === 3))
           assert.deepStrictEqual([...firstTold(told)], [[user, ["1", "2", "3"]]])
         }).pipe(withBroker(broker))
       })
@@ -85,8 +85,8 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           const told = yield* listen()
           const user = yield* newUser
           yield* rename(user, "1")
-          yield* eventually(Effect.map(waiting, (count) => count === 0))
-          yield* eventually(Effect.sync(() => told.length === 2))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
+          yield* waitUntil(Effect.sync(() => told.length === 2))
           assert.strictEqual(told[0]?.id, told[1]?.id)
           assert.deepStrictEqual(told[0], told[1])
         }).pipe(withBroker(broker))
@@ -104,14 +104,14 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           const told = yield* listen(allEvents)
           const [a, b, c] = [yield* newUser, yield* newUser, yield* newUser]
           yield* tell(c, new UserLoggedIn({ userId: c }))
-          yield* eventually(Effect.map(waiting, (count) => count === 0))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
           yield* tell(a, new UserLoggedIn({ userId: a }))
           for (const name of ["1", "2"]) {
             yield* rename(a, name)
             yield* rename(b, name)
           }
-          yield* eventually(Effect.sync(() => told.filter(({ body }) => body.user_id === b).length === 2))
-          yield* eventually(Effect.map(waiting, (count) => count === 3))
+          yield* waitUntil(Effect.sync(() => told.filter(({ body }) => body.user_id === b).length === 2))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 3))
           assert.deepStrictEqual(
             firstTold(told),
             new Map([

@@ -1,5 +1,5 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Outcome, Outgoing } from "@user-service/broker/Message"
+import type { Outcome, OutgoingMessage } from "@user-service/broker/Message"
 import { type Topology, userEvents, userService } from "@user-service/broker/Topology"
 import { type UserEventBody } from "@user-service/schema/amqp/UserEvents"
 import { Effect, Layer, Stream } from "effect"
@@ -52,7 +52,7 @@ export const firstTold = (told: ReadonlyArray<Told>): Map<string, ReadonlyArray<
 const nameOf = ({ body }: Told): string =>
   "updated_fields" in body ? String(body.updated_fields["first_name"]) : body.event_type
 
-type Publish = (messages: ReadonlyArray<Outgoing>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
+type Publish = (messages: ReadonlyArray<OutgoingMessage>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
 
 /** The broker in the process, with something between it and whoever publishes. */
 export const layerBetween = (between: (publishAll: Publish) => Publish, of: Topology = wholeTopology) =>

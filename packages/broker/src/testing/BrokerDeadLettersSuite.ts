@@ -1,6 +1,6 @@
 import { assert, describe, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
-import { answer, consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
+import { answer, consumer, outgoingMessage, type SetUp, textOf } from "./Fresh.ts"
 
 /** The contract of a `Broker`: dead letters. */
 export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
@@ -70,7 +70,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
     it.effect("a queue without a dead letter exchange drops rejected messages", () =>
       Effect.gen(function* () {
         const { broker, direct, mail, publish } = yield* setUp
-        yield* publish(outgoing(direct, "mail", "1"), outgoing(direct, "mail", "2"))
+        yield* publish(outgoingMessage(direct, "mail", "1"), outgoingMessage(direct, "mail", "2"))
         const first = yield* consumer(broker, mail)
         yield* answer((yield* first.take(1))[0], "reject")
         yield* first.close

@@ -1,6 +1,6 @@
 import { assert, describe, type Vitest } from "@effect/vitest"
 import { DateTime, Effect } from "effect"
-import { consumer, outgoing, type SetUp, textOf } from "./Fresh.ts"
+import { consumer, outgoingMessage, type SetUp, textOf } from "./Fresh.ts"
 
 /** The contract of a `Broker`: publishing. */
 export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
@@ -97,11 +97,11 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
       Effect.gen(function* () {
         const { broker, direct, mail, publish } = yield* setUp
         yield* publish(
-          outgoing(direct, "mail", "1"),
-          outgoing(direct, "mail.x", "2"),
-          outgoing("", mail, "3"),
-          outgoing(direct, "#", "4"),
-          outgoing(direct, "mail", "5")
+          outgoingMessage(direct, "mail", "1"),
+          outgoingMessage(direct, "mail.x", "2"),
+          outgoingMessage("", mail, "3"),
+          outgoingMessage(direct, "#", "4"),
+          outgoingMessage(direct, "mail", "5")
         )
         const { take } = yield* consumer(broker, mail)
         assert.deepStrictEqual((yield* take(3)).map(textOf), ["1", "3", "5"])
@@ -111,7 +111,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
     it.effect("a message without a bound queue is confirmed and dropped, or unroutable if it is mandatory", () =>
       Effect.gen(function* () {
         const { broker, direct, order } = yield* setUp
-        const nowhere = outgoing(direct, "nobody", "a")
+        const nowhere = outgoingMessage(direct, "nobody", "a")
         assert.deepStrictEqual(
           yield* broker.publishAll([
             nowhere,
@@ -135,7 +135,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
     it.effect("a message to a missing exchange is unconfirmed and does not block later ones", () =>
       Effect.gen(function* () {
         const { broker, order, orders, publish } = yield* setUp
-        const [outcome] = yield* broker.publishAll([outgoing("missing", "a", "lost")])
+        const [outcome] = yield* broker.publishAll([outgoingMessage("missing", "a", "lost")])
         assert.strictEqual(outcome, "unconfirmed")
         yield* publish(order("next"))
         const { take } = yield* consumer(broker, orders)
@@ -148,7 +148,7 @@ export const suite = <R>(it: Vitest.MethodsNonLive<R>, setUp: SetUp<R>) =>
         const { broker, direct, order, orders } = yield* setUp
         const batches = Array.from({ length: 20 }, (_, index) => [
           order(String(index)),
-          { ...outgoing(direct, "nobody", String(index)), mandatory: true }
+          { ...outgoingMessage(direct, "nobody", String(index)), mandatory: true }
         ])
         const outcomes = yield* Effect.forEach(batches, broker.publishAll, { concurrency: "unbounded" })
         assert.isTrue(outcomes.every(([one, two]) => one === "confirmed" && two === "unroutable"))

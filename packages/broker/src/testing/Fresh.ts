@@ -3,7 +3,7 @@ import { Context, Effect, Exit, Layer, Schedule, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { Broker } from "../Broker.ts"
 import type { Delivery } from "../Delivery.ts"
-import type { Outgoing } from "../Message.ts"
+import type { OutgoingMessage } from "../Message.ts"
 import type { Topology } from "../Topology.ts"
 
 /** A topology with names that no other test uses. */
@@ -42,7 +42,7 @@ export const freshTopology = () => {
   return { ...names, topology }
 }
 
-export const outgoing = (exchange: string, routingKey: string, text: string): Outgoing => ({
+export const outgoingMessage = (exchange: string, routingKey: string, text: string): OutgoingMessage => ({
   exchange,
   routingKey,
   body: new TextEncoder().encode(text),
@@ -82,7 +82,7 @@ export const consumer = Effect.fnUntraced(function* (broker: Broker["Service"], 
 })
 
 /** Polls until the condition holds, for at most twenty seconds. */
-export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("20 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({
@@ -96,8 +96,8 @@ export const makeSetUp = <R>(layerOf: (topology: Topology) => Layer.Layer<Broker
   Effect.gen(function* () {
     const fresh = freshTopology()
     const broker = Context.get(yield* Layer.build(layerOf(fresh.topology)), Broker)
-    const order = (text: string, routingKey = "order.placed") => outgoing(fresh.topic, routingKey, text)
-    const publish = (...messages: ReadonlyArray<Outgoing>) =>
+    const order = (text: string, routingKey = "order.placed") => outgoingMessage(fresh.topic, routingKey, text)
+    const publish = (...messages: ReadonlyArray<OutgoingMessage>) =>
       Effect.map(broker.publishAll(messages), (outcomes) =>
         assert.deepStrictEqual(
           outcomes,

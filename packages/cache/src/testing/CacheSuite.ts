@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, type Layer, Option, Ref } from "effect"
 import { Cache } from "../Cache.ts"
-import { freshKey, type Passing } from "./Fresh.ts"
+import { freshKey, type TestTime } from "./Fresh.ts"
 
 const timeToLive = Duration.hours(1)
 const entry = (version: number, value = `v${version}`) => ({ version, value })
@@ -12,7 +12,7 @@ const get = (key: string) => Cache.use((cache) => cache.get(key))
 const invalidate = (key: string, version: number) => Cache.use((cache) => cache.invalidate([{ key, version }]))
 
 /** What every `Cache` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: Passing) =>
+export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestTime) =>
   describe(name, () => {
     it.layer(layer, { excludeTestServices: pass.live })((it) => {
       it.effect("what is set is found, whatever is in it", () =>

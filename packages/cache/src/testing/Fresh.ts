@@ -6,14 +6,14 @@ import { randomUUID } from "node:crypto"
 export const freshKey = (): string => `test:{${randomUUID()}}`
 
 /** How time goes by in a suite: over memory by the test's clock, over Redis on its own. */
-export interface Passing {
+export interface TestTime {
   readonly live: boolean
   /** Lets a time pass after which the condition holds; fails when it does not. */
   readonly until: <E, R>(time: Duration.Duration, condition: Effect.Effect<boolean, E, R>) => Effect.Effect<void, E, R>
 }
 
 /** Asks until it is so, for five seconds at most. */
-export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("10 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({
@@ -22,7 +22,7 @@ export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effec
     })
   )
 
-export const onTestClock: Passing = {
+export const onTestClock: TestTime = {
   live: false,
   until: (time, condition) =>
     TestClock.adjust(time).pipe(
@@ -31,4 +31,4 @@ export const onTestClock: Passing = {
     )
 }
 
-export const onLiveClock: Passing = { live: true, until: (_time, condition) => eventually(condition) }
+export const onLiveClock: TestTime = { live: true, until: (_time, condition) => waitUntil(condition) }

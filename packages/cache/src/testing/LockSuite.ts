@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, type Layer, Option } from "effect"
-import { freshKey, type Passing } from "./Fresh.ts"
+import { freshKey, type TestTime } from "./Fresh.ts"
 import { Lock } from "../Lock.ts"
 
 const minute = Duration.minutes(1)
 
 /** What every `Lock` promises. `pass` lets time go by, on whichever clock the layer lives by. */
-export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, pass: Passing) =>
+export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, pass: TestTime) =>
   describe(name, () => {
     it.layer(layer, { excludeTestServices: pass.live })((it) => {
       it.effect("one of many takes the lock", () =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, type Layer, Option } from "effect"
 import { type QuotaClaim, Quotas } from "../Quotas.ts"
-import { freshKey, type Passing } from "./Fresh.ts"
+import { freshKey, type TestTime } from "./Fresh.ts"
 
 const claimOf = (key: string, limit: number, candidates: ReadonlyArray<string>): QuotaClaim => ({
   key,
@@ -22,7 +22,7 @@ const placed = (claim: QuotaClaim) =>
 const names = (count: number, prefix = "n") => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
 /** What every `Quotas` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: Passing) =>
+export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: TestTime) =>
   describe(name, () => {
     it.layer(layer, { excludeTestServices: pass.live })((it) => {
       it.effect("of 500 that claim one of 10 places at once, exactly 10 get one", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type RateLimit, RateLimited } from "@user-service/domain/RateLimit"
 import { Duration, Effect, Exit, type Layer } from "effect"
 import { RateLimits } from "../RateLimits.ts"
-import { freshKey, type Passing } from "./Fresh.ts"
+import { freshKey, type TestTime } from "./Fresh.ts"
 
 const ten: RateLimit = { name: "ten", limit: 10, window: Duration.minutes(5) }
 const brief: RateLimit = { name: "brief", limit: 2, window: Duration.millis(300) }
@@ -11,7 +11,7 @@ const passes = (limit: RateLimit, key: string) =>
   Effect.isSuccess(RateLimits.use((limits) => limits.consume(limit, key)))
 
 /** What every `RateLimits` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: Passing) =>
+export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: TestTime) =>
   describe(name, () => {
     it.layer(layer, { excludeTestServices: pass.live })((it) => {
       it.effect("of 1,000 parallel attempts on a limit of 10, exactly 10 pass", () =>

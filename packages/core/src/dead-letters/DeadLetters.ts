@@ -7,7 +7,7 @@ import { Base64, Hex } from "effect/encoding"
 import { type DeadContent, DeadLettersRepo, type StoredLetter, type DeadLetterFilter } from "./DeadLettersRepo.ts"
 
 /** A message, and why it is dead. */
-export interface Dead {
+export interface NewDeadLetter {
   /** Where it was to be dealt with. */
   readonly queue: string
   readonly reason: string
@@ -19,7 +19,7 @@ export interface Dead {
 }
 
 /** How much waits for an operator. */
-export interface Waiting {
+export interface DeadLetterBacklog {
   /** Counted to a million. */
   readonly count: number
   /** How long the first of them has been. */
@@ -36,7 +36,7 @@ export class DeadLetters extends Context.Service<
   DeadLetters,
   {
     /** Keeps them, as one transaction. One that comes again, or says the same under the same id, is there once. */
-    readonly keep: (dead: ReadonlyArray<Dead>) => Effect.Effect<void, ServiceUnavailable>
+    readonly keep: (dead: ReadonlyArray<NewDeadLetter>) => Effect.Effect<void, ServiceUnavailable>
     /** In the order in which they came. */
     readonly find: (
       which: DeadLetterFilter,
@@ -49,7 +49,7 @@ export class DeadLetters extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<DeadContent>, ServiceUnavailable>
     /** Answers how many there were. One that came again meanwhile has another id, and stays. */
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Effect.Effect<number, ServiceUnavailable>
-    readonly waiting: Effect.Effect<Waiting, ServiceUnavailable>
+    readonly waiting: Effect.Effect<DeadLetterBacklog, ServiceUnavailable>
     /** Deletes `limit` at most of those that came before; answers how many. */
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
@@ -62,7 +62,7 @@ export class DeadLetters extends Context.Service<
       const random = yield* SecureRandom.SecureRandom
       const digest = yield* Digest.Digest
 
-      const letterOf = Effect.fnUntraced(function* (dead: Dead) {
+      const letterOf = Effect.fnUntraced(function* (dead: NewDeadLetter) {
         const { body, contentType, headers, messageId, queue, reason, routingKey } = dead
         const letter: StoredLetter = {
           id: DeadLetterId.make(yield* random.uuidV7()),
@@ -80,7 +80,7 @@ export class DeadLetters extends Context.Service<
       })
 
       return {
-        keep: Effect.fn("DeadLetters.keep")(function* (dead: ReadonlyArray<Dead>) {
+        keep: Effect.fn("DeadLetters.keep")(function* (dead: ReadonlyArray<NewDeadLetter>) {
           const letters = yield* Effect.forEach(dead, letterOf)
           const unique = [...new Map(letters.map((letter) => [Hex.encode(letter.digest), letter])).values()]
           if (Array.isArrayNonEmpty(unique)) yield* storage.write(repo.insert(unique, yield* DateTime.now))
@@ -113,7 +113,7 @@ export class DeadLetters extends Context.Service<
 const encoder = new TextEncoder()
 
 // Neither the headers, of which the broker writes some, nor where it was sent first.
-const identityOf = ({ body, messageId = "", queue, routingKey }: Dead): Uint8Array => {
+const identityOf = ({ body, messageId = "", queue, routingKey }: NewDeadLetter): Uint8Array => {
   const name = encoder.encode(JSON.stringify([queue, routingKey, messageId]))
   const identity = new Uint8Array(name.length + body.length)
   identity.set(name)

@@ -197,7 +197,7 @@ const judgeTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
 
 // Of those that are decided, by the row they may leave behind.
 const resolutionsOf = (
-  settled: ReadonlyArray<DeliveryPlan.Settled>,
+  settled: ReadonlyArray<DeliveryPlan.RequestDecision>,
   facts: Facts
 ): ReadonlyMap<DeliveryId, Resolution> =>
   new Map(

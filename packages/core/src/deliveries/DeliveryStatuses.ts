@@ -9,7 +9,7 @@ import { Hex } from "effect/encoding"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
-import { removed } from "../push-tokens/PushTokenEvents.ts"
+import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo } from "./DeliveriesRepo.ts"
 import { DeliveryStatusesRepo } from "./DeliveryStatusesRepo.ts"
@@ -52,7 +52,7 @@ export class DeliveryStatuses extends Context.Service<
 
       const receive = Effect.fnUntraced(function* (report: StatusReport, now: DateTime.Utc) {
         const { error = "", errorCode = "", provider = "", pushToken, timestamp } = report
-        const received: StatusFold.Received = {
+        const received: StatusFold.ReceivedReport = {
           ...report,
           id: DeliveryId.make(yield* random.uuidV7()),
           at: timestamp === undefined ? now : DateTime.min(timestamp, now),
@@ -64,7 +64,7 @@ export class DeliveryStatuses extends Context.Service<
         return received
       })
 
-      const devicesOf = (reports: ReadonlyArray<StatusFold.Received>) =>
+      const devicesOf = (reports: ReadonlyArray<StatusFold.ReceivedReport>) =>
         repo.devices(
           reports.flatMap((report) => report.pushTokenId ?? []),
           reports.flatMap((report) => report.tokenHashes)
@@ -72,10 +72,10 @@ export class DeliveryStatuses extends Context.Service<
 
       // Whose a notification is that nobody resolved here, nor any report says, can be told by the device it went to.
       const withOwners = Effect.fnUntraced(function* (
-        reports: ReadonlyArray<StatusFold.Received>,
+        reports: ReadonlyArray<StatusFold.ReceivedReport>,
         owners: ReadonlyMap<NotificationId, ReadonlySet<UserId>>
       ) {
-        const isOpen = (report: StatusFold.Received) =>
+        const isOpen = (report: StatusFold.ReceivedReport) =>
           StatusFold.namesDevice(report) && !owners.has(report.notificationId)
         const open = reports.filter(isOpen)
         if (open.length === 0) return reports
@@ -111,13 +111,16 @@ export class DeliveryStatuses extends Context.Service<
         return suppressions.filter(({ userId }) => suppressed.has(userId))
       })
 
-      const apply = Effect.fnUntraced(function* (received: ReadonlyArray<StatusFold.Received>, now: DateTime.Utc) {
+      const apply = Effect.fnUntraced(function* (
+        received: ReadonlyArray<StatusFold.ReceivedReport>,
+        now: DateTime.Utc
+      ) {
         const notificationIds = [...new Set(received.map((report) => report.notificationId))]
         const before = Map.groupBy(yield* storage.read(repo.known(notificationIds)), (row) => row.notificationId)
-        const knownOf = (report: StatusFold.Received) => before.get(report.notificationId) ?? []
+        const knownOf = (report: StatusFold.ReceivedReport) => before.get(report.notificationId) ?? []
         const reports = yield* withOwners(received, ownersOf(received, before))
         const owners = ownersOf(reports, before)
-        const usersOf = (some: ReadonlyArray<StatusFold.Received>) =>
+        const usersOf = (some: ReadonlyArray<StatusFold.ReceivedReport>) =>
           new Set(some.flatMap((report) => [...(owners.get(report.notificationId) ?? [])]))
         const changed = usersOf(reports.filter(StatusFold.mayEndAddress))
         const counted = usersOf(reports.filter((report) => StatusFold.mayRecount(report, knownOf(report))))
@@ -146,7 +149,7 @@ export class DeliveryStatuses extends Context.Service<
               })),
               ...suppressed.map(({ reason, userId }) => ({ userId, action: "email.suppressed", details: { reason } }))
             ]
-            return { result: folded.outcomes, events: removed(deactivated, "unregistered"), audit }
+            return { result: folded.outcomes, events: pushTokensRemoved(deactivated, "unregistered"), audit }
           })
         )
       })
@@ -171,7 +174,7 @@ const clip = (text: string, length: number): string => text.slice(0, length).toW
 
 // Whose each notification may be: as is known, else any who is named, for the first of them may not be there.
 const ownersOf = (
-  reports: ReadonlyArray<StatusFold.Received>,
+  reports: ReadonlyArray<StatusFold.ReceivedReport>,
   known: ReadonlyMap<NotificationId, ReadonlyArray<StatusFold.DeliveryState>>
 ): ReadonlyMap<NotificationId, ReadonlySet<UserId>> => {
   const owners = new Map<NotificationId, Set<UserId>>()
@@ -186,7 +189,7 @@ const ownersOf = (
 }
 
 const isWithin = (
-  { deviceFailures, named, recounted, suppressions }: StatusFold.Folded,
+  { deviceFailures, named, recounted, suppressions }: StatusFold.FoldResult,
   locked: Record<"changed" | "counted" | "named", ReadonlySet<UserId>>
 ): boolean =>
   [...deviceFailures, ...suppressions].every(({ userId }) => locked.changed.has(userId)) &&

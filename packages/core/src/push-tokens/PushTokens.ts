@@ -16,7 +16,7 @@ import { anyCase } from "@user-service/domain/Uuid"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { type Change, Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
-import { added, removed } from "./PushTokenEvents.ts"
+import { pushTokenAdded, pushTokensRemoved } from "./PushTokenEvents.ts"
 import {
   type HeldToken,
   type LiveToken,
@@ -116,9 +116,11 @@ export class PushTokens extends Context.Service<
       const liveness = Effect.fnUntraced(function* (before: HeldToken, token: DeviceToken, after: PushToken) {
         const isSame = before.token === token
         if (!before.isActive && !after.isActive) return []
-        if (!after.isActive) return yield* Effect.as(inactive.trim([before.userId]), removed([before], "deactivated"))
-        if (before.isActive) return isSame ? [] : [...removed([before], "replaced"), added({ ...before, token })]
-        return [added({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
+        if (!after.isActive)
+          return yield* Effect.as(inactive.trim([before.userId]), pushTokensRemoved([before], "deactivated"))
+        if (before.isActive)
+          return isSame ? [] : [...pushTokensRemoved([before], "replaced"), pushTokenAdded({ ...before, token })]
+        return [pushTokenAdded({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
       })
 
       const respell = ({ token, tokenType: before }: HeldToken, { tokenType }: PushTokenFields) =>
@@ -160,7 +162,7 @@ export class PushTokens extends Context.Service<
               if (token === undefined) return yield* new PushTokenNotFound()
               return {
                 result: undefined,
-                events: removed(token.isActive ? [token] : [], "deleted"),
+                events: pushTokensRemoved(token.isActive ? [token] : [], "deleted"),
                 audit: [{ userId, action: "push_token.deleted", details: { tokenId } }]
               }
             })
@@ -177,7 +179,7 @@ export class PushTokens extends Context.Service<
             if (tokens.length > 0) yield* inactive.trim([userId])
             return {
               result: tokens.length,
-              events: removed(tokens, "deactivated"),
+              events: pushTokensRemoved(tokens, "deactivated"),
               audit: [{ userId, action: "push_token.all_deactivated", details: { count: tokens.length } }]
             }
           })

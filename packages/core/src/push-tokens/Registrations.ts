@@ -15,7 +15,7 @@ import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
-import { added, removed } from "./PushTokenEvents.ts"
+import { pushTokenAdded, pushTokensRemoved } from "./PushTokenEvents.ts"
 import * as Storage from "@user-service/database/Storage"
 import type {
   FoundRow,
@@ -37,7 +37,7 @@ export interface Registration extends PushTokenFields {
 }
 
 /** A registered token, whether its row is new, and what there is to tell of it. */
-export interface Registered {
+export interface RegistrationResult {
   readonly token: PushToken
   readonly isNew: boolean
   readonly events: ReadonlyArray<DomainEvent>
@@ -95,8 +95,8 @@ const eventsOf = (
     isOwn(row) ? (isActive || !row.isSameToken ? "replaced" : "deactivated") : "transferred"
   const gone = found.filter((row) => row.isActive && !staysLive(row))
   return [
-    ...gone.flatMap((row) => removed([row], reasonFor(row))),
-    ...(isActive && !found.some(staysLive) ? [added(registered)] : [])
+    ...gone.flatMap((row) => pushTokensRemoved([row], reasonFor(row))),
+    ...(isActive && !found.some(staysLive) ? [pushTokenAdded(registered)] : [])
   ]
 }
 
@@ -118,7 +118,10 @@ export class Registrations extends Context.Service<
      */
     readonly register: (
       input: RegistrationInChange
-    ) => Effect.Effect<Registered, TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError>
+    ) => Effect.Effect<
+      RegistrationResult,
+      TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError
+    >
     /** Most registrations as one statement (RegistrationStatement.ts). None if that statement certainly does not apply. */
     readonly fastPath: (
       owner: PushTokenOwner,
@@ -147,13 +150,15 @@ export class Registrations extends Context.Service<
       const hash = (token: DeviceToken) => digest.digest(Digest.sha256, encoder.encode(token))
 
       const evict = (userId: UserId, keep: PushTokenId) =>
-        Effect.map(repo.evict({ userId, maxActive: maxTokens, keep }), (evicted) => removed(evicted, "evicted"))
+        Effect.map(repo.evict({ userId, maxActive: maxTokens, keep }), (evicted) =>
+          pushTokensRemoved(evicted, "evicted")
+        )
 
       const insert = Effect.fnUntraced(function* (values: RegistrationValues) {
         const id = PushTokenId.make(yield* random.uuidV7())
         const inserted = yield* repo.insert({ ...values, id, maxActive: maxTokens })
         if (Option.isNone(inserted)) return yield* new TokenHolderUnlocked({ holders: [] })
-        return { row: inserted.value.token, evicted: removed(inserted.value.evicted, "evicted") }
+        return { row: inserted.value.token, evicted: pushTokensRemoved(inserted.value.evicted, "evicted") }
       })
 
       const rebind = Effect.fnUntraced(function* (existing: HeldToken, values: RegistrationValues) {

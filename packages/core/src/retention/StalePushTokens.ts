@@ -4,9 +4,9 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
-import { removed } from "../push-tokens/PushTokenEvents.ts"
+import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { StalePushTokenSettings } from "./StalePushTokenSettings.ts"
-import { StalePushTokensRepo, type Unseen } from "./StalePushTokensRepo.ts"
+import { StalePushTokensRepo, type StalenessCutoffs } from "./StalePushTokensRepo.ts"
 
 /** Tokens whose device has not been seen for long: silenced, so that nobody sends to them, and at last deleted. */
 export class StalePushTokens extends Context.Service<
@@ -28,17 +28,17 @@ export class StalePushTokens extends Context.Service<
       const inactive = yield* InactivePushTokens
       const { removedAfter, silencedAfter } = yield* StalePushTokenSettings
 
-      const expireOf = (userId: UserId, unseen: Unseen) =>
+      const expireOf = (userId: UserId, cutoffs: StalenessCutoffs) =>
         changes.change(
           userId,
           Effect.gen(function* () {
-            const gone = yield* repo.remove(userId, unseen)
-            const silenced = yield* repo.silence(userId, unseen, yield* DateTime.now)
+            const gone = yield* repo.remove(userId, cutoffs)
+            const silenced = yield* repo.silence(userId, cutoffs, yield* DateTime.now)
             if (silenced.length > 0) yield* inactive.trim([userId])
             const live = [...gone.filter((token) => token.isActive), ...silenced]
             return {
               result: undefined,
-              events: removed(live, "stale"),
+              events: pushTokensRemoved(live, "stale"),
               audit: [
                 {
                   userId,
@@ -52,15 +52,15 @@ export class StalePushTokens extends Context.Service<
 
       const expire = Effect.fn("StalePushTokens.expire")(function* (limit: number) {
         const now = yield* DateTime.now
-        const unseen = {
+        const cutoffs = {
           stale: DateTime.subtractDuration(now, silencedAfter),
           gone: DateTime.subtractDuration(now, removedAfter)
         }
-        const owners = yield* storage.read(repo.owners(unseen, limit))
+        const owners = yield* storage.read(repo.owners(cutoffs, limit))
         yield* Effect.forEach(
           new Set(owners),
           // Erased meanwhile, and their tokens with them.
-          (userId) => Effect.catchTag(expireOf(userId, unseen), "UserNotFound", () => Effect.void),
+          (userId) => Effect.catchTag(expireOf(userId, cutoffs), "UserNotFound", () => Effect.void),
           { discard: true }
         )
         return owners.length

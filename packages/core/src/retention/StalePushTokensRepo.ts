@@ -6,7 +6,7 @@ import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
 import { HeldRow, type HeldToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
 /** Since when a device was not seen. */
-export interface Unseen {
+export interface StalenessCutoffs {
   /** For its token to be silenced. */
   readonly stale: DateTime.Utc
   /** For it to be deleted. */
@@ -17,11 +17,11 @@ export class StalePushTokensRepo extends Context.Service<
   StalePushTokensRepo,
   {
     /** Whose such tokens are, once for each of them, `limit` at most; where it is fewer, there are no others. */
-    readonly owners: (unseen: Unseen, limit: number) => Query<ReadonlyArray<UserId>>
+    readonly owners: (cutoffs: StalenessCutoffs, limit: number) => Query<ReadonlyArray<UserId>>
     /** Deletes the user's tokens that are gone, as they were. */
-    readonly remove: (userId: UserId, unseen: Unseen) => Query<ReadonlyArray<HeldToken>>
+    readonly remove: (userId: UserId, cutoffs: StalenessCutoffs) => Query<ReadonlyArray<HeldToken>>
     /** Silences the user's live tokens that are stale. */
-    readonly silence: (userId: UserId, unseen: Unseen, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    readonly silence: (userId: UserId, cutoffs: StalenessCutoffs, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
   }
 >()("@user-service/core/retention/StalePushTokensRepo") {
   static readonly layer = Layer.effect(
@@ -30,36 +30,36 @@ export class StalePushTokensRepo extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const held = sql.literal(heldColumns)
       // Once after each time the device was seen.
-      const isStale = (unseen: Unseen) =>
-        sql`is_active and last_used_at < ${DateTime.toDate(unseen.stale)}
+      const isStale = (cutoffs: StalenessCutoffs) =>
+        sql`is_active and last_used_at < ${DateTime.toDate(cutoffs.stale)}
           and (stale_at is null or stale_at < last_used_at)`
-      const isGone = (unseen: Unseen) => sql`last_used_at < ${DateTime.toDate(unseen.gone)}`
+      const isGone = (cutoffs: StalenessCutoffs) => sql`last_used_at < ${DateTime.toDate(cutoffs.gone)}`
 
       return {
-        owners: (unseen, limit) =>
+        owners: (cutoffs, limit) =>
           Effect.map(
             rows(OwnerRow)(sql`
-              (select user_id as "userId" from push_tokens where ${isStale(unseen)}
+              (select user_id as "userId" from push_tokens where ${isStale(cutoffs)}
                 order by last_used_at limit ${limit})
               union all
-              (select user_id from push_tokens where is_active and ${isGone(unseen)}
+              (select user_id from push_tokens where is_active and ${isGone(cutoffs)}
                 order by last_used_at limit ${limit})
               union all
-              (select user_id from push_tokens where not is_active and ${isGone(unseen)}
+              (select user_id from push_tokens where not is_active and ${isGone(cutoffs)}
                 order by last_used_at limit ${limit})
               limit ${limit}`),
             (found) => found.map(({ userId }) => userId)
           ),
 
-        remove: (userId, unseen) =>
+        remove: (userId, cutoffs) =>
           rows(HeldRow)(sql`
-            delete from push_tokens where user_id = ${userId} and ${isGone(unseen)} returning ${held}`),
+            delete from push_tokens where user_id = ${userId} and ${isGone(cutoffs)} returning ${held}`),
 
-        silence: (userId, unseen, now) =>
+        silence: (userId, cutoffs, now) =>
           rows(HeldRow)(sql`
             update push_tokens set is_active = false, stale_at = ${DateTime.toDate(now)},
               updated_at = ${DateTime.toDate(now)}
-            where user_id = ${userId} and ${isStale(unseen)} returning ${held}`)
+            where user_id = ${userId} and ${isStale(cutoffs)} returning ${held}`)
       }
     })
   )

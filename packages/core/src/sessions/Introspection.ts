@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Option, type Redacted } from "effect"
 import { Sessions } from "./Sessions.ts"
 
 /** What a live access token says, and who all tokens are from and for. */
-export interface Introspected extends AccessClaims {
+export interface IntrospectionResult extends AccessClaims {
   readonly issuer: string
   readonly audience: string
 }
@@ -20,7 +20,7 @@ export class Introspection extends Context.Service<
      */
     readonly introspect: (
       token: Redacted.Redacted<string>
-    ) => Effect.Effect<Option.Option<Introspected>, ServiceUnavailable>
+    ) => Effect.Effect<Option.Option<IntrospectionResult>, ServiceUnavailable>
   }
 >()("@user-service/core/sessions/Introspection") {
   static readonly layerNoDeps = Layer.effect(

@@ -7,13 +7,13 @@ import { SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
-import { removed } from "../push-tokens/PushTokenEvents.ts"
+import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
 import { SessionSettings } from "../SessionSettings.ts"
 import { SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 
 /** Sessions that ended in this transaction, and what there is to tell of it. */
-export interface Ended {
+export interface EndedSessions {
   readonly sessions: ReadonlyArray<SessionId>
   readonly events: ReadonlyArray<DomainEvent>
 }
@@ -36,13 +36,13 @@ export class SessionChanges extends Context.Service<
       userId: UserId,
       current: SessionId,
       reason: RevocationReason
-    ) => Effect.Effect<Ended & { readonly session: TokenState }, SqlError.SqlError>
+    ) => Effect.Effect<EndedSessions & { readonly session: TokenState }, SqlError.SqlError>
     /** Ends the user's live sessions that are named, or all; their push tokens fall silent. */
     readonly end: (
       userId: UserId,
       which: SessionFilter,
       reason: RevocationReason
-    ) => Effect.Effect<Ended, SqlError.SqlError>
+    ) => Effect.Effect<EndedSessions, SqlError.SqlError>
   }
 >()("@user-service/core/sessions/SessionChanges") {
   static readonly layerNoDeps = Layer.effect(
@@ -83,7 +83,7 @@ export class SessionChanges extends Context.Service<
           sessions: ended,
           events: [
             ...ended.map((sessionId) => new SessionRevoked({ userId, sessionId, reason })),
-            ...removed(silenced, "logged_out")
+            ...pushTokensRemoved(silenced, "logged_out")
           ]
         }
       })

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { type Dead, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
+import { type NewDeadLetter, DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { Storage } from "@user-service/database/Storage"
 import { DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -14,7 +14,7 @@ const layerOver = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
 
 const encoder = new TextEncoder()
 
-const letter = (text: string, more: Partial<Dead> = {}): Dead => ({
+const letter = (text: string, more: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
   queue: "queue",
   reason: "undecodable",
   routingKey: "a.b",
@@ -26,7 +26,7 @@ const letter = (text: string, more: Partial<Dead> = {}): Dead => ({
 /** A reason no other test gives. */
 const freshReason = (): string => `reason ${randomUUID()}`
 
-const keep = (...dead: ReadonlyArray<Dead>) => DeadLetters.use((letters) => letters.keep(dead))
+const keep = (...dead: ReadonlyArray<NewDeadLetter>) => DeadLetters.use((letters) => letters.keep(dead))
 const find = (reason: string, limit = 100) => DeadLetters.use((letters) => letters.find({ reason }, limit))
 
 /** What becomes of dead letters, over any database. */

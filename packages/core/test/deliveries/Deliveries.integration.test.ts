@@ -9,7 +9,7 @@ import type { DeliveryRecord } from "@user-service/domain/deliveries/DeliveryPla
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { DeliveryId, type StatusReport } from "@user-service/domain/Delivery"
 import type { UserId } from "@user-service/domain/User"
@@ -138,7 +138,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
         sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
         (waiting) => waiting.length > 0
       )
-      yield* eventually(
+      yield* waitUntil(
         Effect.orElseSucceed(Effect.raceFirst(isWaiting, Effect.as(Fiber.await(racing), true)), () => false)
       )
       yield* Deferred.succeed(end, undefined)
@@ -252,7 +252,7 @@ describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis comes and go
       const users = yield* onDatabase(people(4, { preferences: { frequency_limit: 10 } }))
       yield* Effect.forEach(users, (user) =>
         Effect.gen(function* () {
-          yield* eventually(Effect.map(race(processes, 1, user), () => true))
+          yield* waitUntil(Effect.map(race(processes, 1, user), () => true))
           const answered = yield* Deferred.make<void>()
           const racing = race(processes, 60, user, Deferred.succeed(answered, undefined))
           const killing = Effect.andThen(Deferred.await(answered), server.kill)

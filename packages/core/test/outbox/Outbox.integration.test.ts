@@ -4,7 +4,7 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Deferred, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { inject } from "vitest"
-import { everything, layerOver, newUser, rename, suite } from "./OutboxSuite.ts"
+import { entireOutbox, layerOver, newUser, rename, suite } from "./OutboxSuite.ts"
 
 const databaseUrl = inject("databaseUrl")
 
@@ -22,12 +22,12 @@ describe.skipIf(databaseUrl === "")("on PostgreSQL", () => {
           const inHand = yield* Deferred.make<void>()
           const goOn = yield* Deferred.make<void>()
           const first = yield* Effect.forkChild(
-            relay(everything, () =>
+            relay(entireOutbox, () =>
               Effect.as(Effect.andThen(Deferred.succeed(inHand, undefined), Deferred.await(goOn)), [])
             )
           )
           yield* Deferred.await(inHand)
-          const second = relay(everything, (events) => Effect.succeed(events.map(({ id }) => id)))
+          const second = relay(entireOutbox, (events) => Effect.succeed(events.map(({ id }) => id)))
           assert.deepStrictEqual(yield* second, { taken: 0, left: 0 })
           yield* Deferred.succeed(goOn, undefined)
           assert.deepStrictEqual(yield* Fiber.join(first), { taken: 1, left: 1 })
@@ -68,7 +68,7 @@ describe.skipIf(databaseUrl === "")("on PostgreSQL", () => {
           yield* rename(user, "1")
           const inHand = yield* Deferred.make<void>()
           const fiber = yield* Effect.forkChild(
-            relay(everything, () => Effect.andThen(Deferred.succeed(inHand, undefined), Effect.never))
+            relay(entireOutbox, () => Effect.andThen(Deferred.succeed(inHand, undefined), Effect.never))
           )
           yield* Deferred.await(inHand)
           yield* Fiber.interrupt(fiber)
@@ -77,7 +77,7 @@ describe.skipIf(databaseUrl === "")("on PostgreSQL", () => {
             and database = (select oid from pg_database where datname = current_database())`,
             []
           )
-          assert.deepInclude(yield* relay(everything, (events) => Effect.succeed(events.map(({ id }) => id))), {
+          assert.deepInclude(yield* relay(entireOutbox, (events) => Effect.succeed(events.map(({ id }) => id))), {
             left: 0,
             taken: 1
           })

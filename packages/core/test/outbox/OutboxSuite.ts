@@ -39,7 +39,7 @@ export const tell = (user: UserId, ...events: ReadonlyArray<DomainEvent>) =>
 export const rename = (user: UserId, firstName: string) =>
   tell(user, new UserUpdated({ userId: user, updatedFields: { firstName } }))
 
-export const everything: Batch = { limit: 1000, shards: 16, except: [] }
+export const entireOutbox: Batch = { limit: 1000, shards: 16, except: [] }
 
 const idsOf = (events: ReadonlyArray<OutboxEvent>) => events.map(({ id }) => id)
 
@@ -47,7 +47,7 @@ const idsOf = (events: ReadonlyArray<OutboxEvent>) => events.map(({ id }) => id)
 const look = Effect.fnUntraced(function* (batch: Partial<Batch> = {}) {
   const seen = yield* Ref.make<ReadonlyArray<OutboxEvent>>([])
   const { relay } = yield* Outbox
-  const turn = yield* relay({ ...everything, ...batch }, (events) => Effect.as(Ref.set(seen, events), []))
+  const turn = yield* relay({ ...entireOutbox, ...batch }, (events) => Effect.as(Ref.set(seen, events), []))
   return { turn, events: yield* Ref.get(seen) }
 })
 
@@ -55,7 +55,7 @@ const look = Effect.fnUntraced(function* (batch: Partial<Batch> = {}) {
 const publishAll = Effect.fnUntraced(function* (batch: Partial<Batch> = {}) {
   const seen = yield* Ref.make<ReadonlyArray<OutboxEvent>>([])
   const { relay } = yield* Outbox
-  const turn = yield* relay({ ...everything, ...batch }, (events) => Effect.as(Ref.set(seen, events), idsOf(events)))
+  const turn = yield* relay({ ...entireOutbox, ...batch }, (events) => Effect.as(Ref.set(seen, events), idsOf(events)))
   return { turn, events: yield* Ref.get(seen) }
 })
 
@@ -116,7 +116,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           yield* rename(a, "3")
           const { relay } = yield* Outbox
           yield* publishAll({ except: [a, b] })
-          const turn = yield* relay(everything, (events) =>
+          const turn = yield* relay(entireOutbox, (events) =>
             Effect.succeed(idsOf(events.filter(({ userId }) => userId === a)))
           )
           assert.deepStrictEqual(turn, { taken: 3, left: 1 })
@@ -183,7 +183,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           const cached = Effect.map(cache.getMany(keys), (found) => found.map(Option.isSome))
           assert.deepStrictEqual(yield* cached, [true, true, true])
           const seen = yield* Ref.make(yield* cached)
-          yield* relay(everything, (events) =>
+          yield* relay(entireOutbox, (events) =>
             Effect.as(
               Effect.flatMap(cached, (found) => Ref.set(seen, found)),
               idsOf(events)
@@ -281,7 +281,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           yield* publishAll()
           const user = yield* newUser
           yield* rename(user, "1")
-          assert.strictEqual(yield* Effect.flip(relay(everything, () => Effect.fail("no"))), "no")
+          assert.strictEqual(yield* Effect.flip(relay(entireOutbox, () => Effect.fail("no"))), "no")
           assert.deepStrictEqual(namesOf((yield* publishAll()).events), ["1"])
         })
       )

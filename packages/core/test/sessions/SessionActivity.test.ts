@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import type { SessionId } from "@user-service/domain/Session"
-import { eventually } from "@user-service/database/testing/Eventually"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -33,7 +33,7 @@ describe("SessionActivity", () => {
         yield* sql`alter table sessions rename column elsewhere to last_seen_at`
         assert.deepStrictEqual(yield* seen(sessionId), before)
         yield* use(sessionId)
-        yield* TestClock.withLive(eventually(Effect.map(seen(sessionId), (at) => String(at) !== String(before))))
+        yield* TestClock.withLive(waitUntil(Effect.map(seen(sessionId), (at) => String(at) !== String(before))))
       })
     )
   })

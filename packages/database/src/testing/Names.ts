@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import { raise } from "./Raise.ts"
 
 /** What the server rolls back so that another could go on. */
-export const rolledBack = ["40001", "40P01"]
+export const rollbackStates = ["40001", "40P01"]
 
 /** Creates the table `names`, which the suite of `Storage` writes to. */
 export const createTable = Layer.effectDiscard(
@@ -19,7 +19,7 @@ export const exists = (name: string) =>
   )
 
 /** An effect and how often it was run. */
-export const counted = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+export const withRunCount = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
   const runs = yield* Ref.make(0)
   return {
     effect: Effect.andThen(
@@ -33,7 +33,7 @@ export const counted = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effe
 /** Fails with each of the SQLSTATEs in turn, and then succeeds. */
 export const failingFirst = Effect.fnUntraced(function* (sqlStates: ReadonlyArray<string>) {
   const left = yield* Ref.make(sqlStates)
-  return yield* counted(
+  return yield* withRunCount(
     Effect.flatMap(
       Ref.getAndUpdate(left, (sqlStates) => sqlStates.slice(1)),
       ([sqlState]) => (sqlState === undefined ? Effect.succeed("done") : Effect.as(raise(sqlState), "never"))

@@ -13,7 +13,7 @@ const program = ["/usr/sbin", ...(process.env["PATH"] ?? "").split(delimiter)]
   .find((path) => existsSync(path))
 
 /** Why this machine cannot run one; empty where it can. */
-export const missing = program === undefined ? "PgBouncer is not installed" : ""
+export const skipReason = program === undefined ? "PgBouncer is not installed" : ""
 
 /** A PgBouncer of the test's own before the server at `url`, and how its clients log in to it. Ends with the scope. */
 export const make = Effect.fnUntraced(function* (
@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* (
     readonly settings?: ReadonlyArray<string>
   }
 ) {
-  const path = program ?? (yield* Effect.die(missing))
+  const path = program ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(

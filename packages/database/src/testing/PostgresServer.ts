@@ -34,7 +34,7 @@ const folders = [
 const binaries = folders.find((folder) => ["initdb", "postgres"].every((name) => existsSync(join(folder, name))))
 
 /** Why this machine cannot run one; empty where it can. */
-export const missing = binaries === undefined ? "PostgreSQL's own programs (initdb, postgres) are not installed" : ""
+export const skipReason = binaries === undefined ? "PostgreSQL's own programs (initdb, postgres) are not installed" : ""
 
 export interface PostgresServerOptions {
   /** Settings beyond those of every test's server, as `name=value`. */
@@ -47,7 +47,7 @@ export interface PostgresServerOptions {
 
 /** With an empty cluster, not started yet. */
 export const make = Effect.fnUntraced(function* (options: PostgresServerOptions = {}) {
-  const programs = binaries ?? (yield* Effect.die(missing))
+  const programs = binaries ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(

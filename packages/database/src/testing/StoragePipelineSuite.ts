@@ -3,7 +3,7 @@ import { Cause, Effect, Exit, Result } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { Storage } from "../Storage.ts"
-import { rolledBack, insert, exists, failingFirst } from "./Names.ts"
+import { rollbackStates, insert, exists, failingFirst } from "./Names.ts"
 
 /** What `Storage.pipeline` promises. */
 export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) => {
@@ -60,9 +60,9 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) 
     Effect.gen(function* () {
       const storage = yield* Storage
       const name = randomUUID()
-      const { effect, runs } = yield* failingFirst(rolledBack)
+      const { effect, runs } = yield* failingFirst(rollbackStates)
       yield* storage.transaction(Effect.andThen(insert(name), Effect.asVoid(storage.pipeline(effect))))
-      assert.strictEqual(yield* runs, rolledBack.length + 1)
+      assert.strictEqual(yield* runs, rollbackStates.length + 1)
       assert.isTrue(yield* exists(name))
     })
   )

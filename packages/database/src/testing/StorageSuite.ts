@@ -4,7 +4,7 @@ import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Res
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { onUniqueViolation, Storage } from "../Storage.ts"
-import { rolledBack, createTable, insert, exists, counted, failingFirst } from "./Names.ts"
+import { rollbackStates, createTable, insert, exists, withRunCount, failingFirst } from "./Names.ts"
 import { raise } from "./Raise.ts"
 import { suite as pipeline } from "./StoragePipelineSuite.ts"
 
@@ -26,7 +26,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.lockingWrite(effect, () => Effect.void)
           for (const run of [storage.read, storage.write, statement, storage.transaction]) {
             assert.strictEqual(yield* run(Effect.succeed("done")), "done")
-            const { effect, runs } = yield* counted(Effect.fail("no"))
+            const { effect, runs } = yield* withRunCount(Effect.fail("no"))
             assert.strictEqual(yield* Effect.flip(run(effect)), "no")
             assert.strictEqual(yield* runs, 1)
           }
@@ -36,7 +36,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("a read is tried three times while what refuses it may pass", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          for (const sqlState of [...passing, ...rolledBack]) {
+          for (const sqlState of [...passing, ...rollbackStates]) {
             const twice = yield* failingFirst([sqlState, sqlState])
             assert.strictEqual(yield* storage.read(twice.effect), "done", sqlState)
             assert.strictEqual(yield* twice.runs, 3, sqlState)
@@ -50,7 +50,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("a write is tried once, since it may have been done", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          for (const sqlState of [...passing, ...rolledBack]) {
+          for (const sqlState of [...passing, ...rollbackStates]) {
             const { effect, runs } = yield* failingFirst([sqlState])
             assert.deepStrictEqual(yield* Effect.exit(storage.write(effect)), unavailable, sqlState)
             assert.strictEqual(yield* runs, 1, sqlState)
@@ -61,12 +61,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       it.effect("a statement is begun again where it was rolled back for another's sake, and for no other reason", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
-          for (const sqlState of [...passing, ...rolledBack]) {
+          for (const sqlState of [...passing, ...rollbackStates]) {
             const { effect, runs } = yield* failingFirst([sqlState])
             const followed = yield* Ref.make<ReadonlyArray<string>>([])
             const follow = (answer: string) => Ref.update(followed, (before) => [...before, answer])
             const exit = yield* Effect.exit(storage.lockingWrite(effect, follow))
-            const isAgain = rolledBack.includes(sqlState)
+            const isAgain = rollbackStates.includes(sqlState)
             assert.deepStrictEqual(exit, isAgain ? Exit.succeed("done") : unavailable, sqlState)
             assert.strictEqual(yield* runs, isAgain ? 2 : 1, sqlState)
             assert.deepStrictEqual(yield* Ref.get(followed), isAgain ? ["done"] : [], sqlState)
@@ -102,10 +102,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           Effect.gen(function* () {
             const storage = yield* Storage
             const name = randomUUID()
-            const attempt = yield* failingFirst([...rolledBack, ...rolledBack])
+            const attempt = yield* failingFirst([...rollbackStates, ...rollbackStates])
             const result = yield* storage.transaction(Effect.andThen(insert(name), attempt.effect))
             assert.strictEqual(result, "done")
-            assert.strictEqual(yield* attempt.runs, 2 * rolledBack.length + 1)
+            assert.strictEqual(yield* attempt.runs, 2 * rollbackStates.length + 1)
             assert.isTrue(yield* exists(name))
           })
       )

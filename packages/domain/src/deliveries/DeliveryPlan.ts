@@ -67,7 +67,7 @@ export interface Facts {
 }
 
 /** A request and what is decided; undecided where that is absent. */
-export interface Settled {
+export interface RequestDecision {
   readonly request: Request
   readonly decision: Decision | undefined
 }
@@ -179,7 +179,7 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
 export const settle = (
   { facts, steps }: Plan,
   decisions: QuotaDecisions
-): { readonly settled: ReadonlyArray<Settled>; readonly records: ReadonlyArray<DeliveryRecord> } => {
+): { readonly settled: ReadonlyArray<RequestDecision>; readonly records: ReadonlyArray<DeliveryRecord> } => {
   const records = new Map<DeliveryId, DeliveryRecord>()
 
   const record = (request: Request, recipient: PlanRecipient, notification: Notification) => {
@@ -207,7 +207,7 @@ export const settle = (
     })
   }
 
-  const settled = steps.map(({ decision, notification, recipient, request }): Settled => {
+  const settled = steps.map(({ decision, notification, recipient, request }): RequestDecision => {
     if (recipient === undefined || decision.decision !== "allow") return { request, decision }
     if (notification.isUndecided) return { request, decision: undefined }
     if (isCounted(request.category) && notification.charge !== undefined) {

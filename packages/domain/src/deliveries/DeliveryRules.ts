@@ -5,7 +5,7 @@ import { quietHours, quietUntil } from "../QuietHours.ts"
 import { nextMidnight, wallClock } from "../WallClock.ts"
 
 /** What is decided upon: something to one user at a time. */
-export interface Asked {
+export interface RuleQuery {
   readonly channel: Channel
   readonly category: Category
   readonly at: DateTime.Utc
@@ -61,16 +61,16 @@ const categorySwitches = {
  * The first rule that applies decides. `isFull` says whether the user's local day has all the notifications it may have,
  * this one not among them.
  */
-export const decide = (recipient: Recipient | undefined, asked: Asked, isFull: boolean): Decision => {
+export const decide = (recipient: Recipient | undefined, query: RuleQuery, isFull: boolean): Decision => {
   if (recipient === undefined) return deny("user_unknown")
-  const { category, channel } = asked
+  const { category, channel } = query
   const { isActive, isSuppressed, preferences } = recipient
   if (!isActive) return deny("user_inactive")
   if (!preferences[channelSwitches[channel]]) return deny("channel_disabled")
   if (!preferences[categorySwitches[channel][category]]) return deny("category_disabled")
   if (channel === "email" && isSuppressed) return deny("suppressed")
   if (channel === "push" && !recipient.hasPushTokens) return deny("no_address")
-  return isCounted(category) ? decideTime(recipient, asked.at.epochMilliseconds, isFull) : allow
+  return isCounted(category) ? decideTime(recipient, query.at.epochMilliseconds, isFull) : allow
 }
 
 const decideTime = ({ preferences, timezone }: Recipient, at: number, isFull: boolean): Decision => {

@@ -2,7 +2,7 @@ import type { DateTime } from "effect"
 import { isPermanent } from "../DeviceFailures.ts"
 import type { PushTokenId, TokenType } from "../PushToken.ts"
 import type { UserId } from "../User.ts"
-import type { DeviceFailure, Received } from "./StatusFold.ts"
+import type { DeviceFailure, ReceivedReport } from "./StatusFold.ts"
 
 /** A push token that a report is about. */
 export interface Device {
@@ -16,7 +16,7 @@ export interface Device {
 }
 
 /** Whether the report names the device, by its id or by its token. */
-export const isNamed = ({ id, tokenHash }: Device, { pushTokenId, tokenHashes }: Received): boolean =>
+export const isNamed = ({ id, tokenHash }: Device, { pushTokenId, tokenHashes }: ReceivedReport): boolean =>
   id === pushTokenId || tokenHashes.includes(tokenHash)
 
 /**

@@ -44,7 +44,7 @@ export interface Suppression {
 }
 
 /** A report as it was received. */
-export interface Received extends StatusReport {
+export interface ReceivedReport extends StatusReport {
   /** Of the row that it may make. */
   readonly id: DeliveryId
   /** When what it tells came to be. */
@@ -56,14 +56,14 @@ export interface Received extends StatusReport {
 /** A report that the push service no longer knows a token. */
 export interface DeviceFailure {
   readonly userId: UserId
-  readonly report: Received
+  readonly report: ReceivedReport
   readonly errorCode: string
   /** Whether its notification was resolved here for push; else only the raw token in the report may deactivate anything. */
   readonly isResolved: boolean
 }
 
 /** What reports come to. */
-export interface Folded {
+export interface FoldResult {
   /** One for each report. */
   readonly outcomes: ReadonlyArray<StatusOutcome>
   /** The rows that are new, or not what they were. */
@@ -78,18 +78,18 @@ export interface Folded {
 }
 
 /** Whether the report names a device. */
-export const namesDevice = (report: Received): boolean =>
+export const namesDevice = (report: ReceivedReport): boolean =>
   report.pushTokenId !== undefined || report.tokenHashes.length > 0
 
-const isDeviceFailure = (report: Received): boolean =>
+const isDeviceFailure = (report: ReceivedReport): boolean =>
   report.status === "failed" && namesDevice(report) && mayBePermanent(report.errorCode ?? "")
 
 /** Whether it may say that a device, or an address, is not to be used any more. */
-export const mayEndAddress = (report: Received): boolean =>
+export const mayEndAddress = (report: ReceivedReport): boolean =>
   isDeviceFailure(report) || report.status === "complained" || report.bounceType === "hard"
 
 /** Whether what a notification is charged may change with it. */
-export const mayRecount = (report: Received, known: ReadonlyArray<DeliveryState>): boolean =>
+export const mayRecount = (report: ReceivedReport, known: ReadonlyArray<DeliveryState>): boolean =>
   report.status === "failed" || known.some((row) => row.status === "failed")
 
 // Empty is as good as absent.
@@ -97,7 +97,7 @@ const told = (text: string | undefined): string | null => (text === undefined ||
 
 // A complaint counts as a hard bounce, so that what has suppressed the address once does not do so again. From a sender that
 // was not told where to send, neither counts.
-const bounceBy = (report: Received, isResolved: boolean): DeliveryState["bounce"] => {
+const bounceBy = (report: ReceivedReport, isResolved: boolean): DeliveryState["bounce"] => {
   if (!isResolved) return null
   if (report.status === "complained") return "hard"
   return report.status === "bounced" ? (report.bounceType ?? null) : null
@@ -106,7 +106,7 @@ const bounceBy = (report: Received, isResolved: boolean): DeliveryState["bounce"
 const hardness = (bounce: DeliveryState["bounce"]): number => (bounce === null ? 0 : bounce === "soft" ? 1 : 2)
 
 const make = (
-  report: Received,
+  report: ReceivedReport,
   place: number,
   userId: UserId,
   channel: Channel | null,
@@ -131,7 +131,7 @@ const make = (
 })
 
 // The same row where the report says nothing new.
-const raise = (row: DeliveryState, report: Received, channel: Channel | null): DeliveryState => {
+const raise = (row: DeliveryState, report: ReceivedReport, channel: Channel | null): DeliveryState => {
   const rises = isHigher(report.status, row.status)
   const bounce = bounceBy(report, row.isResolved)
   const isHarder = hardness(bounce) > hardness(row.bounce)
@@ -165,7 +165,7 @@ const recount = (
 
 // Only an e-mail that was resolved here: then its sender was told the address. See decision 0009.
 const suppressionBy = (
-  report: Received,
+  report: ReceivedReport,
   before: DeliveryState | undefined,
   after: DeliveryState
 ): Suppression["reason"] | undefined => {
@@ -176,7 +176,7 @@ const suppressionBy = (
 }
 
 // The device that a report names belongs to a push, whatever the notification is besides.
-const isPushResolved = (report: Received, rows: ReadonlyArray<DeliveryState>): boolean =>
+const isPushResolved = (report: ReceivedReport, rows: ReadonlyArray<DeliveryState>): boolean =>
   report.channel !== "email" && rows.some((row) => row.channel === "push" && row.isResolved)
 
 /**
@@ -184,11 +184,11 @@ const isPushResolved = (report: Received, rows: ReadonlyArray<DeliveryState>): b
  * in reports of unknown ones that exist.
  */
 export const fold = (
-  reports: ReadonlyArray<Received>,
+  reports: ReadonlyArray<ReceivedReport>,
   known: ReadonlyArray<DeliveryState>,
   present: ReadonlySet<UserId>,
   now: DateTime.Utc
-): Folded => {
+): FoldResult => {
   const notifications = new Map<NotificationId, ReadonlyArray<DeliveryState>>(
     Map.groupBy(known, (row) => row.notificationId)
   )
@@ -198,7 +198,7 @@ export const fold = (
   const recounted = new Set<UserId>()
   const named = new Set<UserId>()
 
-  const advance = (report: Received, before: ReadonlyArray<DeliveryState>, userId: UserId) => {
+  const advance = (report: ReceivedReport, before: ReadonlyArray<DeliveryState>, userId: UserId) => {
     const channel = report.channel ?? (namesDevice(report) ? "push" : null)
     const isMeant = (row: DeliveryState) => channel === null || row.channel === channel
     const meant = before.some(isMeant) ? before.filter(isMeant) : before.filter((row) => row.channel === null)
@@ -211,7 +211,7 @@ export const fold = (
   }
 
   const note = (
-    report: Received,
+    report: ReceivedReport,
     before: ReadonlyArray<DeliveryState>,
     after: ReadonlyArray<DeliveryState>,
     userId: UserId
@@ -229,7 +229,7 @@ export const fold = (
     return differing.length > 0
   }
 
-  const apply = (report: Received): StatusOutcome => {
+  const apply = (report: ReceivedReport): StatusOutcome => {
     const before = notifications.get(report.notificationId) ?? []
     const [first] = before
     if (first === undefined && report.userId === undefined) return "unknown_notification"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type DeliveryState, fold, type Received } from "@user-service/domain/deliveries/StatusFold"
+import { type DeliveryState, fold, type ReceivedReport } from "@user-service/domain/deliveries/StatusFold"
 import { Channel, DeliveryId, DeliveryStatus, NotificationId } from "@user-service/domain/Delivery"
 import { UserId } from "@user-service/domain/User"
 import { DateTime, Schema } from "effect"
@@ -38,7 +38,7 @@ const Told = Schema.Struct({
   weight: Schema.Int
 })
 
-const received = ({ bounceType, channel, status }: typeof Told.Type): Received => ({
+const received = ({ bounceType, channel, status }: typeof Told.Type): ReceivedReport => ({
   id: DeliveryId.make(randomUUID()),
   notificationId,
   status,

@@ -85,7 +85,7 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
   const resolve = (
     requests: ReadonlyArray<DeliveryPlan.Request>,
     now: DateTime.Utc
-  ): ReadonlyArray<DeliveryPlan.Settled> => {
+  ): ReadonlyArray<DeliveryPlan.RequestDecision> => {
     const plan = DeliveryPlan.make(requests, {
       recipients: new Map([...recipients].map(([id, user]) => [id, { ...user, ...user.settings, capEpoch: 0 }])),
       tokens: new Map(
@@ -99,7 +99,7 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     return settled
   }
 
-  const endAddresses = ({ deviceFailures, suppressions }: StatusFold.Folded) => {
+  const endAddresses = ({ deviceFailures, suppressions }: StatusFold.FoldResult) => {
     for (const { userId } of suppressions) {
       const recipient = recipients.get(userId)
       if (recipient !== undefined) recipient.isSuppressed = true
@@ -117,7 +117,7 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
   }
 
   const report = (reports: ReadonlyArray<IdentifiedReport>, now: DateTime.Utc): ReadonlyArray<StatusOutcome> => {
-    const received = reports.map((one): StatusFold.Received => ({
+    const received = reports.map((one): StatusFold.ReceivedReport => ({
       ...one,
       at: one.timestamp === undefined ? now : DateTime.min(one.timestamp, now),
       // Not hashed: nothing here is stored.

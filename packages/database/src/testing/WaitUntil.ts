@@ -1,7 +1,7 @@
 import { Effect, Schedule } from "effect"
 
 /** Asks until it is so, for five seconds at most. */
-export const eventually = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("10 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({

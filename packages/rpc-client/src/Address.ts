@@ -1,6 +1,6 @@
 import { Effect, Redacted } from "effect"
 
-/** Where the service is, and the key it knows the caller by. */
+/** The URL of the service and a service key. */
 export interface Address {
   /** The part of the URL before `/rpc`: `https://users.internal.example.com`. */
   readonly url: string
@@ -10,7 +10,7 @@ export interface Address {
 /** The URL of a path of the service. */
 export const at = ({ url }: Pick<Address, "url">, path: string): string => url.replace(/\/+$/, "") + path
 
-/** Dies for an address that no call can be made with: a mistake in the program or its configuration, which no retry mends. */
+/** Dies if the URL or the key cannot be used: that is a mistake in the program or its configuration, and no retry helps. */
 export const checkAddress = ({ apiKey, url }: Address): Effect.Effect<void> => {
   if (!Redacted.isRedacted(apiKey)) {
     return Effect.die(new TypeError("apiKey of the user service's client must be Redacted: Redacted.make(key)"))

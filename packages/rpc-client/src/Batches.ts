@@ -5,31 +5,33 @@ import type { UserBody } from "@user-service/schema/User"
 import { Array, Effect, Exit, Request, RequestResolver, Result } from "effect"
 import type { CallFailure } from "./Unreachable.ts"
 
+// Request batching for `UserServiceClient`: look-ups of the same tick share one call to the service.
+
 type User = typeof UserBody.Type
 
-// Requests of one run of the scheduler share a batch. The library's delay is another run, which costs a look-up that is made
-// alone a turn of the event loop.
+// Closes a batch in a microtask, after the current run of the scheduler. The library's default waits for the next turn of the
+// event loop, which delays a single look-up.
 const tick = Effect.callback<void>((resume) => queueMicrotask(() => resume(Effect.void)))
 
 class UserRequest extends Request.Class<{ readonly userId: UserId }, User, UserNotFound | CallFailure> {}
 
-/** How users are looked up: one, or several in one call. */
+/** The calls that read one user and several users. */
 interface UserLookUps {
   readonly one: (userId: UserId) => Effect.Effect<User, UserNotFound | CallFailure>
   readonly many: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, CallFailure>
 }
 
-/** Looks up the users of one tick in one call. */
+/** Reads the users that are requested in one tick by one call. */
 export const users = ({ many, one }: UserLookUps) => {
   const resolver = RequestResolver.make<UserRequest>(
     Effect.fnUntraced(function* (entries) {
       const [first, ...others] = Array.dedupe(Array.map(entries, ({ request }) => request.userId))
-      // The procedure for one user is faster than the one for many.
+      // `GetUser` is faster than `GetUsers` for one user.
       if (others.length === 0) return completeAll(entries, yield* Effect.exit(one(first)))
       const found = yield* many([first, ...others])
       const byId = new Map<string, User>(found.map((user) => [user.id, user]))
       for (const entry of entries) {
-        // The service answers ids in lower case.
+        // The service returns ids in lower case.
         const user = byId.get(entry.request.userId.toLowerCase())
         entry.completeUnsafe(user === undefined ? Exit.fail(new UserNotFound()) : Exit.succeed(user))
       }
@@ -40,7 +42,7 @@ export const users = ({ many, one }: UserLookUps) => {
 
 class OfUserRequest<A> extends Request.Class<{ readonly userId: UserId }, A, UserNotFound | CallFailure> {}
 
-/** Looks up what belongs to a user once for all that ask for it in one tick. */
+/** Reads a part of a user, such as the preferences, once for all requests of one tick. */
 export const ofUser = <A>(find: (userId: UserId) => Effect.Effect<A, UserNotFound | CallFailure>) => {
   const resolver = RequestResolver.makeGrouped<OfUserRequest<A>, UserId>({
     key: ({ request }) => request.userId,
@@ -61,14 +63,14 @@ type Resolve = (
   deliveries: ReadonlyArray<Delivery>
 ) => Effect.Effect<ReadonlyArray<ResolvedDelivery>, DeliveryTimeOutOfReach | CallFailure>
 
-/** Decides on the deliveries of one tick in one call. A delivery whose time is too far off fails alone. */
+/** Resolves the deliveries of one tick by one call. A delivery whose time is out of reach fails without the others. */
 export const deliveries = (resolve: Resolve) => {
   const run = (entries: ReadonlyArray<Request.Entry<DeliveryRequest>>): Effect.Effect<void, CallFailure> =>
     resolve(entries.map(({ request }) => request.delivery)).pipe(
       Effect.map((resolved) => {
         for (const [entry, delivery] of Array.zip(entries, resolved)) entry.completeUnsafe(Exit.succeed(delivery))
       }),
-      // The service decided on none of them.
+      // The service resolves no delivery of a call in which one is out of reach, so the others are sent again.
       Effect.catchTag("DeliveryTimeOutOfReach", ({ indexes }) => {
         const [outOfReach, others] = Array.partition(entries, (entry, index) =>
           indexes.includes(index) ? Result.succeed(entry) : Result.fail(entry)

@@ -7,16 +7,16 @@ import { Unreachable } from "./Unreachable.ts"
 
 export type VerifyingKey = Signature.PublicKey<Signature.Ed25519>
 
-/** How soon the keys are asked for again, for one that is not among them or by a service that did not answer. */
-const again = Duration.seconds(10)
+/** The shortest time between two fetches for an unknown key id, or after a fetch that failed. */
+const refetchInterval = Duration.seconds(10)
 
-/** The same while there are none. */
-const emptyEvery = Duration.seconds(1)
+/** The shortest time between two fetches as long as none has succeeded. */
+const firstFetchInterval = Duration.seconds(1)
 
 const timeout = Duration.seconds(3)
 
-// What the service says where it says nothing.
-const usualMaxAge = Duration.minutes(5)
+// For an answer without `max-age`.
+const defaultMaxAge = Duration.minutes(5)
 
 const KeySet = Schema.Struct({
   keys: Schema.Array(Schema.Struct({ kty: Schema.String, crv: Schema.String, kid: Schema.String, x: Schema.String }))
@@ -27,8 +27,8 @@ export class Jwks extends Context.Service<
   Jwks,
   {
     /**
-     * The key of that id, none where there is none. The keys are kept for as long as the service says, and on while it is
-     * out of reach. For an id that is not among them they are fetched again, at most once in ten seconds: forging is cheap.
+     * The key with this id, if there is one. Keys are cached for the `max-age` of the answer, and longer while the service is
+     * unreachable. An unknown id fetches the keys again, at most once in ten seconds, since anybody can invent ids.
      */
     readonly find: (kid: string) => Effect.Effect<Option.Option<VerifyingKey>, Unreachable>
   }
@@ -37,14 +37,14 @@ export class Jwks extends Context.Service<
     Layer.effect(Jwks, make(at(options, "/.well-known/jwks.json"))).pipe(Layer.provide(FetchHttpClient.layer))
 }
 
-interface Held {
+interface CachedKeys {
   readonly keys: ReadonlyMap<string, VerifyingKey>
   readonly freshUntil: number
 }
 
 const maxAge = (cacheControl: string | undefined): Duration.Duration => {
   const [, seconds] = /(?:^|[\s,])max-age=(\d{1,6})\b/i.exec(cacheControl ?? "") ?? []
-  return seconds === undefined ? usualMaxAge : Duration.seconds(Number(seconds))
+  return seconds === undefined ? defaultMaxAge : Duration.seconds(Number(seconds))
 }
 
 const keysOf = ({ keys }: typeof KeySet.Type) =>
@@ -60,8 +60,8 @@ const keysOf = ({ keys }: typeof KeySet.Type) =>
 const make = Effect.fnUntraced(function* (url: string) {
   const http = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
   const turn = yield* Semaphore.make(1)
-  let held: Held | undefined
-  let askedAt = Number.NEGATIVE_INFINITY
+  let cached: CachedKeys | undefined
+  let fetchedAt = Number.NEGATIVE_INFINITY
   let failure: Unreachable | undefined
 
   const fetchKeys = http.get(url).pipe(
@@ -84,25 +84,25 @@ const make = Effect.fnUntraced(function* (url: string) {
 
   const fresh = Effect.fnUntraced(function* (now: number) {
     const { keys, maxAge } = yield* fetchKeys
-    held = { keys: new Map(keys), freshUntil: now + Duration.toMillis(maxAge) }
-    askedAt = now
+    cached = { keys: new Map(keys), freshUntil: now + Duration.toMillis(maxAge) }
+    fetchedAt = now
     failure = undefined
   })
 
   const fail = (error: Unreachable) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
-      askedAt = now
+      fetchedAt = now
       failure = error
     })
 
   const isDue = (kid: string, now: number): boolean => {
-    if (held === undefined) return now >= askedAt + Duration.toMillis(emptyEvery)
-    const isFresh = now < held.freshUntil
-    if (isFresh && held.keys.has(kid)) return false
-    return (!isFresh && failure === undefined) || now >= askedAt + Duration.toMillis(again)
+    if (cached === undefined) return now >= fetchedAt + Duration.toMillis(firstFetchInterval)
+    const isFresh = now < cached.freshUntil
+    if (isFresh && cached.keys.has(kid)) return false
+    return (!isFresh && failure === undefined) || now >= fetchedAt + Duration.toMillis(refetchInterval)
   }
 
-  // One asks, the others wait and find what it got.
+  // One fiber fetches, and the others wait for its result.
   const refresh = (kid: string) =>
     turn.withPermit(
       Effect.flatMap(Clock.currentTimeMillis, (now) => (isDue(kid, now) ? Effect.catch(fresh(now), fail) : Effect.void))
@@ -111,12 +111,12 @@ const make = Effect.fnUntraced(function* (url: string) {
   return Jwks.of({
     find: Effect.fnUntraced(function* (kid) {
       if (isDue(kid, yield* Clock.currentTimeMillis)) yield* refresh(kid)
-      if (held === undefined)
+      if (cached === undefined)
         return yield* failure ?? new Unreachable({ reason: "answer", detail: "there are no keys" })
-      return Option.fromUndefinedOr(held.keys.get(kid))
+      return Option.fromUndefinedOr(cached.keys.get(kid))
     })
   })
 })
 
-/** What {@link Jwks} and checking signatures stand on, on any platform with WebCrypto. */
+/** Signatures on any platform with WebCrypto. */
 export const layerSignature = Signature.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto))

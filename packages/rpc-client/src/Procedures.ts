@@ -9,13 +9,13 @@ import { type Address, at, checkAddress } from "./Address.ts"
 
 type Client = RpcClient.RpcClient<RpcGroup.Rpcs<typeof UserServiceRpc>, RpcClientError>
 
-/** The procedures of the service over HTTP. A call is made once, and waits for its answer without a timeout. */
+/** The procedures of the service over HTTP, without retries and timeouts. */
 export class Procedures extends Context.Service<
   Procedures,
   {
-    /** Each call is a request of its own: for large calls. */
+    /** Each call is an HTTP request of its own. */
     readonly calls: Client
-    /** Calls of the same tick share a request: for small calls. */
+    /** Calls of the same tick share one HTTP request (request batching). For small calls. */
     readonly lookUps: Client
   }
 >()("@user-service/rpc-client/Procedures") {
@@ -44,7 +44,7 @@ const make = Effect.fnUntraced(function* (address: Address) {
   }
 })
 
-// The response with the answers to the calls. A refusal and the page of another server hold none.
+// Fails for a response without answers to calls, such as a refusal of the service or the page of another server.
 const answerIn =
   (contentType: string) =>
   (
@@ -59,7 +59,8 @@ const answerIn =
     return Effect.fail(new HttpClientError.HttpClientError({ reason }))
   }
 
-// A request for each call. The protocol of the library reads the answer as a stream, which makes a read slower by a twentieth.
+// The protocol of one HTTP request per call. The library's own, `makeProtocolHttp`, reads the answer as a stream, which takes
+// a read some 20 microseconds longer.
 const makeProtocol = (http: HttpClient.HttpClient) =>
   RpcClient.Protocol.make(
     Effect.fnUntraced(function* (write) {

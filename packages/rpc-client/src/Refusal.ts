@@ -3,7 +3,7 @@ import { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { Effect, Schema } from "effect"
 import { HttpClientResponse } from "effect/http"
 
-/** Why the service did not read a request: it judges the key first, and answers by the status alone. */
+/** Why the service refused a request without reading its body: the key is not good, or the address sent too many wrong keys. */
 export type Refusal = Unauthenticated | RateLimited
 
 const Body = Schema.Struct({ success: Schema.Literal(false), code: Schema.String, message: Schema.String })
@@ -20,7 +20,7 @@ const rateLimited = (headers: HttpClientResponse.HttpClientResponse["headers"]):
   return new RateLimited({ policy, limit: Number(limit), windowSeconds: Number(windowSeconds), retryAfterSeconds })
 }
 
-/** The refusal in an answer; none where the answer is not one of the service, such as that of a proxy. */
+/** The refusal in the body of a response. `undefined` if the response is not from the service, but from a proxy, for example. */
 export const refusalIn = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Refusal | undefined> =>
   HttpClientResponse.schemaBodyJson(Body)(response).pipe(
     Effect.map(({ code, message }) =>

@@ -4,25 +4,26 @@ import { RpcClientError } from "effect/rpc/RpcClientError"
 import type { Refusal } from "./Refusal.ts"
 import { failureOf, Unreachable } from "./Unreachable.ts"
 
-/** How long a caller waits, and how often they ask. */
+/** The timeouts, retries and circuit breaker of the client. */
 export interface Patience {
-  /** How long a call may take in all, with everything that is tried again; 10 seconds. */
+  /** The longest time that a call takes, retries included. Default: 10 seconds. */
   readonly deadline?: Duration.Input
-  /** How long one try may take; 3 seconds. */
+  /** The longest time that one attempt takes. Default: 3 seconds. */
   readonly timeout?: Duration.Input
-  /** How often a call is made again at most; 3 times. */
+  /** The most retries of a call. Default: 3. */
   readonly retries?: number
-  /** After how many tries in a row without an answer the service is left alone for a while, from 1 to 30 seconds; 10. */
+  /** How many attempts in a row without an answer open the circuit breaker, for 1 to 30 seconds. Default: 10. */
   readonly failuresToOpen?: number
 }
 
-/** Makes calls that may be made more than once. */
+/** Timeouts, retries and a circuit breaker for calls that are safe to repeat. */
 export class Resilience extends Context.Service<
   Resilience,
   {
     /**
-     * Tries again, after a random wait that grows, while the service is out of reach or says that it is busy; not before
-     * the time that it names, and not at all where that is past the deadline. Each try ends at the timeout.
+     * Retries the call with a growing, random wait while the service is unreachable or busy. The wait is at least the
+     * `retryAfterSeconds` of the failure; if that ends after the deadline, the call fails without a retry. Each attempt ends
+     * at the timeout.
      */
     readonly persist: <A, E, R>(
       call: Effect.Effect<A, E | RpcClientError, R>
@@ -39,7 +40,7 @@ const layerBreaker = (failures: number) =>
     openDuration: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
   }).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 
-// From 50 milliseconds, doubled each time; a fifth more or less, so that callers that failed together do not come together.
+// 50 milliseconds, doubled for each retry. The jitter, a fifth, spreads the retries of callers that failed together.
 const backoff = Schedule.exponential("50 millis").pipe(
   Schedule.jittered,
   Schedule.addDelay(({ input }) => Effect.succeed(retryAfter(input)))
@@ -66,34 +67,34 @@ const make = Effect.fnUntraced(function* (patience: Patience) {
             : error
         )
       )
-  const isNews = <A, E>(exit: Exit.Exit<A, E>) =>
+  const concernsBreaker = <A, E>(exit: Exit.Exit<A, E>) =>
     isOutageIn(exit) || (!isAnswering && !(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)))
 
-  // While the service answers, only outages go to the breaker: asking it costs a call about a tenth of its time.
+  // As long as the service answers, only outages are reported to the breaker: a call through it takes a tenth longer.
   const guarded = <A, E, R>(call: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | Unreachable, R> =>
       isAnswering
-        ? Effect.onExit(call, (exit) => (isNews(exit) ? Effect.exit(viaBreaker(exit)) : Effect.void))
+        ? Effect.onExit(call, (exit) => (concernsBreaker(exit) ? Effect.exit(viaBreaker(exit)) : Effect.void))
         : viaBreaker(call)
     )
 
-  // A try that the deadline cuts short is no outcome for the breaker: there may have been next to no time left for it.
+  // An attempt that the deadline ends is not reported to the breaker, since it may have had almost no time.
   const attempt = <A, E, R>(call: Effect.Effect<A, E, R>, left: number) => {
-    if (left <= 0) return Effect.fail(late(deadline))
+    if (left <= 0) return Effect.fail(timeoutFailure(deadline))
     return left < Duration.toMillis(timeout)
-      ? Effect.timeoutOrElse(guarded(call), { duration: left, orElse: () => Effect.fail(late(deadline)) })
-      : guarded(Effect.timeoutOrElse(call, { duration: timeout, orElse: () => Effect.fail(late(timeout)) }))
+      ? Effect.timeoutOrElse(guarded(call), { duration: left, orElse: () => Effect.fail(timeoutFailure(deadline)) })
+      : guarded(Effect.timeoutOrElse(call, { duration: timeout, orElse: () => Effect.fail(timeoutFailure(timeout)) }))
   }
 
   const persist: Resilience["Service"]["persist"] = (call) =>
     Effect.flatMap(Clock.currentTimeMillis, (started) => {
       const end = started + Duration.toMillis(deadline)
-      const answer = legible(call)
-      const again = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(answer, end - now))
-      // The schedule is set up after the first failure, since that costs a call a few microseconds.
-      return Effect.catch(attempt(answer, end - started), (error) =>
+      const typedCall = withTypedFailures(call)
+      const nextAttempt = Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(typedCall, end - now))
+      // The schedule is created after the first failure, which saves other calls a few microseconds.
+      return Effect.catch(attempt(typedCall, end - started), (error) =>
         Effect.retry(
-          failingFirst(error, again),
+          failingFirst(error, nextAttempt),
           backoff.pipe(
             Schedule.while(
               ({ attempt, input, now }) =>
@@ -119,10 +120,10 @@ const failingFirst = <A, E, E2, R>(first: E, next: Effect.Effect<A, E2, R>): Eff
   })
 }
 
-const late = (duration: Duration.Duration) =>
+const timeoutFailure = (duration: Duration.Duration) =>
   new Unreachable({ reason: "timeout", detail: `none within ${Duration.format(duration)}` })
 
-const legible = <A, E, R>(
+const withTypedFailures = <A, E, R>(
   call: Effect.Effect<A, E | RpcClientError, R>
 ): Effect.Effect<A, E | Unreachable | Refusal, R> =>
   call.pipe(
@@ -132,11 +133,11 @@ const legible = <A, E, R>(
     Effect.catchDefect((defect) => (Schema.isSchemaError(defect) ? unreadable(defect) : Effect.die(defect)))
   )
 
-// The library decodes an answer where no error is expected.
+// The library reports an answer that it cannot decode as a defect.
 const unreadable = (cause: Schema.SchemaError) =>
   Effect.fail(new Unreachable({ reason: "answer", detail: "The answer cannot be read", cause }))
 
-// A refusal for a reason of the caller is an answer, and no fault of the service.
+// A failure because of the caller, such as a wrong key, is an answer and no outage.
 const isOutageIn = <A, E>(exit: Exit.Exit<A, E>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isOutage(reason.error))
 

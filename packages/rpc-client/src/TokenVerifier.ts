@@ -10,17 +10,17 @@ import { Jwks, layerSignature } from "./Jwks.ts"
 import type { CallFailure } from "./Unreachable.ts"
 import { UserServiceClient } from "./UserServiceClient.ts"
 
-/** Whose tokens are taken, by whoever has only the public keys. */
+/** The issuer whose tokens are accepted by the public keys. */
 export interface TrustedIssuer {
-  /** The service's, before `/.well-known/jwks.json`. */
+  /** The URL of the service, before `/.well-known/jwks.json`. */
   readonly url: string
-  /** `JWT_ISSUER` of the service; `user-service` where it is absent. */
+  /** `JWT_ISSUER` of the service. Default: `user-service`. */
   readonly issuer?: string
-  /** `JWT_AUDIENCE` of the service; `user-service` where it is absent. */
+  /** `JWT_AUDIENCE` of the service. Default: `user-service`. */
   readonly audience?: string
 }
 
-/** Tells whose access token it is. */
+/** Verifies access tokens and reads their claims. */
 export class TokenVerifier extends Context.Service<
   TokenVerifier,
   {
@@ -30,8 +30,8 @@ export class TokenVerifier extends Context.Service<
   }
 >()("@user-service/rpc-client/TokenVerifier") {
   /**
-   * Asks the service, and believes what it said for a second: a token that is revoked is refused from then on. One that has
-   * expired is `TokenInvalid` too, for the service does not say why.
+   * Asks the service, and caches its answer for a second, so that a revoked token is refused after a second at most. An
+   * expired token is `TokenInvalid` too, since the service does not say why a token is inactive.
    */
   static readonly layerIntrospection: Layer.Layer<TokenVerifier, never, UserServiceClient> = Layer.effect(
     TokenVerifier,
@@ -39,17 +39,17 @@ export class TokenVerifier extends Context.Service<
   )
 
   /**
-   * Checks signature and claims by the service's public keys, without asking it. **A token that is revoked, by a logout, a
-   * password change or an erasure, stays good until it expires**, an hour at most: for what may be that late, or stands
-   * behind another check.
+   * Verifies the signature and the claims by the public keys of the service, without a call to it. **A token that was revoked
+   * by a logout, a password change or an erasure stays valid until it expires**, an hour at most. For uses that can be that
+   * late, or that have another check as well.
    */
   static readonly layerJwksUntilExpiry = (issuer: TrustedIssuer): Layer.Layer<TokenVerifier> =>
     Layer.effect(TokenVerifier, makeLocal(issuer)).pipe(Layer.provide([Jwks.layer(issuer), layerSignature]))
 }
 
-const trust = Duration.seconds(1)
+const answerLifetime = Duration.seconds(1)
 
-const remembered = 10_000
+const cacheCapacity = 10_000
 
 const claimsOf = (token: Struct.Simplify<Omit<typeof ActiveToken.Type, "active">>): AccessClaims => ({
   userId: token.sub,
@@ -68,9 +68,9 @@ const unexpired = Effect.fnUntraced(function* (claims: AccessClaims) {
 const makeIntrospecting = Effect.gen(function* () {
   const client = yield* UserServiceClient
   const answers = yield* Cache.makeWith((token: Redacted.Redacted<string>) => client.introspectToken(token), {
-    capacity: remembered,
-    // A failure is no answer, and is not kept.
-    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => trust })
+    capacity: cacheCapacity,
+    // Failures are not cached.
+    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => answerLifetime })
   })
   return TokenVerifier.of({
     verify: Effect.fn("TokenVerifier.verify")(function* (token) {
@@ -80,10 +80,10 @@ const makeIntrospecting = Effect.gen(function* () {
   })
 })
 
-// Far above any token of the service's.
+// Far longer than the tokens of the service.
 const maxTokenLength = 4096
 
-// How far ahead of ours the service's clock may be.
+// How far the clock of the service may be ahead of the local one.
 const clockSkewSeconds = 60
 
 const Header = Schema.fromJsonString(
@@ -102,7 +102,7 @@ const Payload = Schema.fromJsonString(
 
 const utf8 = new TextEncoder()
 
-// Bytes have one spelling: another one would be another token that says the same.
+// Accepts only the canonical encoding of the bytes: another one would be a second token with the same claims.
 const decodePart = (part: string): Option.Option<Uint8Array> =>
   Option.filter(Result.getSuccess(Base64Url.decode(part)), (bytes) => Base64Url.encode(bytes) === part)
 

@@ -8,29 +8,29 @@ import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { type Refusal, refusalIn } from "./Refusal.ts"
 
 /**
- * There was no answer to go by. Whether the call was carried out is not known; every call of this client may be made again,
- * a delivery under its own id.
+ * The service gave no usable answer, and it is unknown whether the call was carried out. Every call of this client is safe to
+ * repeat, a delivery with the same id.
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   reason: Schema.Literals([
-    /** Nothing listens there, or the connection broke. */
+    /** The connection failed or broke. */
     "connection",
-    /** No answer within the time there is for one. */
+    /** No answer before the timeout or the deadline. */
     "timeout",
-    /** Not asked: too many calls went unanswered just before. */
+    /** The call was not made: the circuit breaker is open after too many attempts without an answer. */
     "circuit_open",
-    /** Something answered that is not the service, as a proxy does. */
+    /** The answer cannot be read, or is not from the service, but from a proxy, for example. */
     "answer"
   ]),
   detail: Schema.String,
-  /** The platform's own error, such as `connect ECONNREFUSED` or a certificate's; never the request, which holds the key. */
+  /** The error of the platform, such as `connect ECONNREFUSED`. It never holds the request, which has the key. */
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
     return `The user service gave no answer (${this.reason}): ${this.detail}`
   }
 
-  /** A request that failed: what the platform said of the connection, or what answered in place of the service. */
+  /** The failure of an HTTP request: the error of the connection, or a description of the unexpected response. */
   static fromHttpClientError(reason: HttpClientError.HttpClientErrorReason): Unreachable {
     const cause = reason.cause === undefined ? {} : { cause: reason.cause }
     if ("response" in reason) {
@@ -43,14 +43,14 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   }
 }
 
-/** How a call failed that the library could not make or whose answer it could not read. */
+/** The typed failure of a call that could not be made, or whose answer could not be read. */
 export const failureOf = ({ reason }: RpcClientError): Effect.Effect<never, Unreachable | Refusal> => {
   if (reason._tag === "HttpError" && isHttpClientErrorReason(reason.cause)) {
     const unreachable = Unreachable.fromHttpClientError(reason.cause)
     if (reason.cause._tag !== "StatusCodeError") return Effect.fail(unreachable)
     return Effect.flatMap(refusalIn(reason.cause.response), (refusal) => Effect.fail(refusal ?? unreachable))
   }
-  // The cause is then the call, which says nothing of what is wrong.
+  // The cause of a missing answer is the call, which does not say what is wrong.
   return Effect.fail(
     "cause" in reason && Predicate.isTagged(reason.cause, "Request")
       ? new Unreachable({ reason: "answer", detail: "There is no answer to the call" })
@@ -61,7 +61,7 @@ export const failureOf = ({ reason }: RpcClientError): Effect.Effect<never, Unre
 const isHttpClientErrorReason = (cause: unknown): cause is HttpClientError.HttpClientErrorReason =>
   Predicate.hasProperty(cause, "_tag") && Predicate.hasProperty(cause, "request")
 
-// The library's error wraps that of fetch, "fetch failed", which wraps that of the system, which names the reason.
+// The library's error wraps "fetch failed", which wraps the error of the system. That one names the reason.
 const rootMessage = (error: unknown): string => {
   const errors = Predicate.hasProperty(error, "errors") && Array.isArray(error.errors) ? error.errors : []
   // A host name with several addresses fails once for each of them.
@@ -70,16 +70,16 @@ const rootMessage = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** How any call may fail, whatever it is for. */
+/** The failures that every call can have. */
 export type CallFailure =
   | Unreachable
-  /** The service cannot do without an engine that is away; tried again before it is told. */
+  /** An engine that the service needs is down, also after the retries. */
   | ServiceUnavailable
-  /** The key has made too many calls; waited for before it is told, where the wait is short. */
+  /** The key has made too many calls, and the wait ends after the deadline or the retries did not help. */
   | RateLimited
   /** The key is absent, unknown or expired. */
   | Unauthenticated
-  /** The key is good, but not for this. */
+  /** The key lacks the scope of the call. */
   | ForbiddenScope
-  /** A mistake of the service's. */
+  /** A bug in the service. */
   | InternalError

@@ -21,60 +21,60 @@ import { type Patience, Resilience } from "./Resilience.ts"
 import { TestUsers } from "./testing/TestUsers.ts"
 import type { CallFailure } from "./Unreachable.ts"
 
-/** A user, as the service shows them. */
+/** A user, in the shape of the plain-HTTP API. */
 export type User = typeof UserBody.Type
 
-/** How a user wants to be reached. */
+/** The notification preferences of a user. */
 export type Preferences = typeof PreferencesBody.Type
 
-/** Something to be sent to a user. */
+/** A notification that is to be sent to a user. */
 export type DeliveryRequest = typeof DeliveryRequestInput.Type
 
-/** What became of something that was sent. */
+/** The status of a notification that was sent. */
 export type StatusReport = typeof StatusReportInput.Type
 
-/** Where the service is, who asks, and how long they wait. */
+/** The service, the key, and the timeouts and retries. */
 export interface ClientOptions extends Address, Patience {}
 
 /**
- * The user service, for those that send to users or guard what users may do. Every call may be made again, and is, within
- * its deadline; see {@link Patience}.
+ * The user service, for senders and gateways. Every call is safe to repeat, and is retried until its deadline, see
+ * {@link Patience}. Look-ups of the same tick share one call (request batching).
  */
 export class UserServiceClient extends Context.Service<
   UserServiceClient,
   {
-    /** What a live access token says, revoked ones included among those that are not; see `TokenVerifier` for a guard. */
+    /** The claims of an access token (RFC 7662). Expired and revoked tokens are inactive. To guard requests, use `TokenVerifier`. */
     readonly introspectToken: (token: Redacted.Redacted<string>) => Effect.Effect<TokenIntrospection, CallFailure>
-    /** Those asked for in the same tick are read in one call. */
+    /** One user. Requests of the same tick share one call. */
     readonly getUser: (userId: UserId) => Effect.Effect<User, UserNotFound | CallFailure>
-    /** Those that exist, each once, in the order they are first named; in calls of 1,000. */
+    /** The users that exist, each once, in the order of the ids. Reads 1,000 users a call. */
     readonly getUsers: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<User>, CallFailure>
-    /** Asked for in the same tick, a user's are read once. */
+    /** The preferences of a user. Requests of the same tick for the same user are one read. */
     readonly getPreferences: (userId: UserId) => Effect.Effect<Preferences, UserNotFound | CallFailure>
-    /** The live ones, the last used first. Asked for in the same tick, a user's are read once. */
+    /** The live push tokens of a user, the last used first. Requests of the same tick for the same user are one read. */
     readonly getPushTokens: (userId: UserId) => Effect.Effect<ReadonlyArray<LivePushToken>, UserNotFound | CallFailure>
-    /** Those asked for in the same tick are decided upon in one call. */
+    /** Decides on one delivery, see `resolveDeliveries`. Requests of the same tick share one call. */
     readonly resolveDelivery: (
       delivery: DeliveryRequest
     ) => Effect.Effect<ResolvedDelivery, DeliveryTimeOutOfReach | CallFailure>
     /**
-     * Decides upon each, in order; in calls of 1,000. A notification without an id gets one before the first try, so that it
-     * is charged once; where a failure is to be asked about again later, name it yourself.
+     * Decides on each delivery, in order, 1,000 a call. A delivery without a `notification_id` gets one before the first
+     * attempt, so that retries charge it once. To repeat a call that failed, give the ids yourself.
      */
     readonly resolveDeliveries: (
       deliveries: ReadonlyArray<DeliveryRequest>
     ) => Effect.Effect<ReadonlyArray<ResolvedDelivery>, DeliveryTimeOutOfReach | CallFailure>
-    /** Tells what became of each; answers in order, in calls of 1,000. Idempotent. */
+    /** Reports the status of each notification, and returns the outcomes in order. Reports 1,000 a call. Idempotent. */
     readonly reportDeliveryStatuses: (
       statuses: ReadonlyArray<StatusReport>
     ) => Effect.Effect<ReadonlyArray<StatusResult>, CallFailure>
   }
 >()("@user-service/rpc-client/UserServiceClient") {
-  /** The service at the URL, over the platform's `fetch`. */
+  /** The client over the platform's `fetch`. */
   static readonly layerHttp = (options: ClientOptions): Layer.Layer<UserServiceClient> =>
     UserServiceClient.layer(options).pipe(Layer.provide(FetchHttpClient.layer))
 
-  /** The same over another HTTP client, as that of `@effect/platform-node`, which keeps its connections better. */
+  /** The client over another `HttpClient`, such as that of `@effect/platform-node`, which keeps its connections better. */
   static readonly layer = (options: ClientOptions): Layer.Layer<UserServiceClient, never, HttpClient.HttpClient> =>
     Layer.effect(UserServiceClient, make).pipe(
       Layer.provide([Procedures.layer(options), Resilience.layer(options), SecureRandom.layerWebCrypto])
@@ -130,11 +130,11 @@ const make = Effect.gen(function* () {
   return UserServiceClient.of({
     introspectToken: Effect.fn("UserServiceClient.introspectToken")(function* (token) {
       const input = IntrospectInput.makeOption({ token })
-      // What cannot be a token is none.
+      // A text that no token can have.
       if (Option.isNone(input)) return { active: false }
       return yield* persist(lookUps.IntrospectToken(input.value))
     }),
-    // Without a span of its own: it is asked for the most, and its request has one.
+    // No span of its own: it is the most frequent call, and its HTTP request has a span.
     getUser,
     getUsers,
     getPreferences: Effect.fn("UserServiceClient.getPreferences")(getPreferences),

@@ -17,13 +17,13 @@ import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const decodeUserId = Schema.decodeUnknownEffect(UserIdInput)
 
-// What is no id of ours is nobody's.
+// A malformed id belongs to no user.
 const userIdOf = ({ id }: { readonly id: string }) => Effect.mapError(decodeUserId(id), () => new UserNotFound())
 
 const json = (message: string, data: string) =>
   HttpServerResponse.text(successText(message, data), { contentType: "application/json" })
 
-/** {@link InternalApi} on the services that the RPC stands on too. */
+/** {@link InternalApi}, by the same services as the RPC. */
 export const InternalHttp = HttpApiBuilder.group(
   UserServiceApi,
   "internal",
@@ -62,7 +62,7 @@ export const InternalHttp = HttpApiBuilder.group(
         )
       )
       .handle("resolveDeliveries", ({ payload }) =>
-        // Written as it stands: a thousand would be checked field by field.
+        // Written without the schema, which would check each field of a thousand resolutions.
         Effect.map(deliveries.resolve(payload.deliveries.map(deliveryRequest)), (resolutions) =>
           json("Deliveries resolved", JSON.stringify(resolutions.map(resolvedDelivery)))
         )

@@ -34,7 +34,7 @@ const rateLimited = (error: RateLimited) =>
 
 /**
  * `POST /rpc`: {@link UserServiceRpc}, one or more calls a request. The key in the HTTP header is judged before the body is
- * read, and counts for every call of the request.
+ * read, and holds for all calls of the request.
  */
 export const RpcHttp = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -44,7 +44,7 @@ export const RpcHttp = Layer.effectDiscard(
     const makeCalls = yield* RpcServer.toHttpEffect(UserServiceRpc, {
       // The request has a span, and so have the methods of the services.
       disableTracing: true,
-      // A call that dies ends alone, without the other calls of its request.
+      // A defect ends its own call, and not the other calls of the request.
       disableFatalDefects: true,
       streamBufferSize: "unbounded"
     })
@@ -57,8 +57,8 @@ export const RpcHttp = Layer.effectDiscard(
       const { body } = response
       if (body._tag === "Uint8Array" && body.contentLength === 0) return notUtf8
       if (body._tag !== "Stream") return response
-      // The library streams the answers to several calls. They are collected, so that the request ends with the last of them,
-      // for its deadline and in the access log.
+      // The library streams the answers to several calls. They are collected, so that the deadline and the access log of the
+      // request cover all of them.
       const bytes = yield* Stream.mkUint8Array(Stream.orDie(body.stream))
       return HttpServerResponse.uint8Array(bytes, { contentType })
     }).pipe(

@@ -38,13 +38,13 @@ export const livePushToken = ({ id, platform, token, tokenType }: LiveToken): Li
   token_type: tokenType
 })
 
-/** A delivery that is asked about, from its wire form. */
+/** A delivery request, from its wire form. */
 export const deliveryRequest: (input: typeof DeliveryRequestInput.Type) => DeliveryRequest = Struct.renameKeys({
   notification_id: "notificationId",
   user_id: "userId"
 })
 
-/** What was decided of a delivery, in wire form. */
+/** The resolution of a delivery in wire form. */
 export const resolvedDelivery = (resolution: Resolution): ResolvedDelivery => ({
   notification_id: resolution.notificationId,
   user_id: resolution.userId,
@@ -59,7 +59,7 @@ export const resolvedDelivery = (resolution: Resolution): ResolvedDelivery => ({
   preferences_version: resolution.preferencesVersion
 })
 
-/** What became of the statuses, each beside its own, in wire form. */
+/** The outcome of each status report in wire form, in order. */
 export const statusResults =
   (statuses: ReadonlyArray<typeof StatusReportInput.Type>) =>
   (outcomes: ReadonlyArray<StatusOutcome>): ReadonlyArray<StatusResult> =>

@@ -7,7 +7,7 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, Effect, Layer } from "effect"
 import { CurrentFacts } from "../edge/RequestFacts.ts"
 
-/** The scope that the annotations of a procedure or an endpoint name; one that names none must not be served. */
+/** The scope in the annotations of a procedure or an endpoint. Throws if there is none, since it must not be served then. */
 export const scopeOf = (annotations: Context.Context<never>): ServiceScope => {
   const scope = Context.get(annotations, RequiredScope)
   if (scope === undefined) throw new Error("A part of the service side names no scope")
@@ -19,8 +19,8 @@ export class ServiceCalls extends Context.Service<
   ServiceCalls,
   {
     /**
-     * Finds the holder of the key. Wrong keys are counted by the address they come from; past its limit the answer is
-     * `RateLimited`, and good keys from that address still pass.
+     * Finds the caller by the key. Wrong keys count against the limit of their address; past it the failure is `RateLimited`.
+     * Good keys from that address still pass.
      */
     readonly authenticate: (key: string | undefined) => Effect.Effect<ServiceCaller, Unauthenticated | RateLimited>
     /** Makes the call if the caller's key has the scope, and counts the call against the key's limit. */

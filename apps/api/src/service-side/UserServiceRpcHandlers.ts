@@ -11,7 +11,7 @@ import type { UserBody } from "@user-service/schema/User"
 import { Context, Effect, Layer } from "effect"
 import { deliveryRequest, introspectionBody, livePushToken, resolvedDelivery, statusResults } from "./ServiceBodies.ts"
 
-// What is cached is the wire's own text, and the procedure checks each field of what it answers.
+// The cache holds the JSON of the plain-HTTP answers. The schema of the procedure checks each field of it.
 const userOf = (text: string): typeof UserBody.Type => JSON.parse(text)
 const preferencesOf = (text: string): typeof PreferencesBody.Type => JSON.parse(text)
 
@@ -38,10 +38,10 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** {@link UserServiceRpc} on the services that the plain-HTTP twin stands on too. */
+/** {@link UserServiceRpc}, by the same services as the plain-HTTP routes. */
 export const UserServiceRpcHandlers = Layer.effectContext(
   Effect.flatMap(make, (handlers) =>
-    // The library copies the services that are in sight here into the context of every call, and the handlers hold theirs.
+    // The library merges the context of this layer into that of every call. The handlers need nothing from it, so it is empty.
     Effect.updateContext(UserServiceRpc.toHandlers(handlers), (services: Context.Context<never>) =>
       Context.pick()(services)
     )

@@ -10,7 +10,7 @@ import type { UserId } from "@user-service/domain/User"
 import type { LivePushToken } from "@user-service/schema/PushToken"
 import { DateTime } from "effect"
 
-/** What the rules look at, and what statuses change, of a user who is only in memory. */
+/** The fields of a user in memory that the rules read and that statuses change. */
 export interface TestRecipient {
   readonly email: Email
   readonly isActive: boolean
@@ -22,7 +22,7 @@ export interface TestRecipient {
   pushTokens: ReadonlyArray<LivePushToken>
 }
 
-/** A status report, and the id of the delivery that it may make. */
+/** A status report, with an id for the delivery that it may create. */
 export interface IdentifiedReport extends StatusReport {
   readonly id: DeliveryId
 }
@@ -31,11 +31,11 @@ interface TestDelivery extends StatusFold.DeliveryState {
   readonly category: Category | null
 }
 
-/** Decides and counts in memory by the service's own rules, for one process and one test. */
+/** Resolves deliveries and applies statuses in memory, by the service's own rules. */
 export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
   const deliveries = new Map<DeliveryId, TestDelivery>()
 
-  // A delivery of an erased user is nobody's.
+  // A delivery of an erased user has no user.
   const known = (requests: ReadonlyArray<{ readonly notificationId: NotificationId }>): ReadonlyArray<TestDelivery> => {
     const ids = new Set(requests.map(({ notificationId }) => notificationId))
     return [...deliveries.values()]
@@ -120,7 +120,7 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     const received = reports.map((one): StatusFold.ReceivedReport => ({
       ...one,
       at: one.timestamp === undefined ? now : DateTime.min(one.timestamp, now),
-      // Not hashed: nothing here is stored.
+      // Not hashed, since nothing is stored.
       tokenHashes: one.pushToken === undefined ? [] : spellingsOf(one.pushToken)
     }))
     const folded = StatusFold.fold(received, known(reports), new Set(recipients.keys()), now)

@@ -14,17 +14,17 @@ import { RequiredScope } from "../ServiceScopes.ts"
 import { UserBody } from "../User.ts"
 import { UsersInput } from "../UserBatch.ts"
 
-/** A mistake of the service's; its log tells of it under the id of the request. */
+/** A bug in the service. The log of the service has the cause, under the id of the request. */
 export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {}, { httpApiStatus: 500 }) {
   override get message() {
     return "An internal error occurred"
   }
 }
 
-/** How many calls one HTTP request may carry: what is over that is refused whole. */
+/** The most calls in one HTTP request. A request with more is refused as a whole. */
 export const maxCalls = 100
 
-/** Requires a service key that is good for the procedure, and counts the call against its limit. */
+/** Requires a service key with the scope of the procedure, and counts the call against the limit of the key. */
 export class ServiceAuthentication extends RpcMiddleware.Service<ServiceAuthentication>()(
   "@user-service/schema/rpc/ServiceAuthentication",
   { error: Schema.Union([Unauthenticated, ForbiddenScope, RateLimited, InternalError]) }
@@ -32,8 +32,8 @@ export class ServiceAuthentication extends RpcMiddleware.Service<ServiceAuthenti
 
 const OneUser = { user_id: UserIdInput }
 
-// The same on the wire as their twins, without the rules of how much or how long: the binary form checks a plain shape as it
-// reads and writes it, and would have one with rules checked once more on either side, field by field.
+// Equal to `PreferencesBody` and `UserBody` on the wire, without their limits on lengths and values. The binary form checks a
+// shape while it reads or writes; limits would be a second check of every field, on both sides.
 const Preferences = Schema.Struct({ ...PreferencesBody.fields, frequency_limit: Schema.Number })
 const User = Schema.Struct({
   ...UserBody.fields,
@@ -44,16 +44,16 @@ const User = Schema.Struct({
 
 const OfUser = Schema.Union([UserNotFound, ServiceUnavailable])
 
-/** What other services ask of users, in the shapes of its plain-HTTP twin, `InternalApi`. */
+/** The procedures for other services. `InternalApi` has the same over plain HTTP, in the same shapes. */
 export class UserServiceRpc extends RpcGroup.make(
-  /** What a live access token says (RFC 7662). */
+  /** The claims of an access token, if it is active (RFC 7662). */
   Rpc.make("IntrospectToken", {
     payload: IntrospectInput,
     success: TokenIntrospection,
     error: ServiceUnavailable
   }).annotate(RequiredScope, "introspect"),
   Rpc.make("GetUser", { payload: OneUser, success: User, error: OfUser }).annotate(RequiredScope, "users"),
-  /** Those that exist, each once, in the order they are first named. */
+  /** The users that exist, each once, in the order of the ids. */
   Rpc.make("GetUsers", { payload: UsersInput, success: Schema.Array(User), error: ServiceUnavailable }).annotate(
     RequiredScope,
     "users"
@@ -62,18 +62,18 @@ export class UserServiceRpc extends RpcGroup.make(
     RequiredScope,
     "users"
   ),
-  /** The live ones, the last used first. */
+  /** The live push tokens, the last used first. */
   Rpc.make("GetPushTokens", { payload: OneUser, success: Schema.Array(LivePushToken), error: OfUser }).annotate(
     RequiredScope,
     "tokens"
   ),
-  /** Decides upon each delivery, in order, and records what it allows. Safe to ask again under the same ids. */
+  /** Decides on each delivery, in order, and records those that it allows. Safe to repeat with the same ids. */
   Rpc.make("ResolveDeliveries", {
     payload: ResolveInput,
     success: Schema.Array(ResolvedDelivery),
     error: Schema.Union([DeliveryTimeOutOfReach, ServiceUnavailable])
   }).annotate(RequiredScope, "deliveries"),
-  /** Takes statuses in, all in one transaction; answers what became of each, in order. Idempotent. */
+  /** Applies the statuses in one transaction, and returns the outcome of each, in order. Idempotent. */
   Rpc.make("ReportDeliveryStatus", {
     payload: ReportInput,
     success: Schema.Array(StatusResult),

@@ -18,7 +18,6 @@ import type { Address } from "./Address.ts"
 import * as Batches from "./Batches.ts"
 import { Procedures } from "./Procedures.ts"
 import { type Patience, Resilience } from "./Resilience.ts"
-import { TestUsers } from "./testing/TestUsers.ts"
 import type { CallFailure } from "./Unreachable.ts"
 
 /** A user, in the shape of the plain-HTTP API. */
@@ -79,12 +78,6 @@ export class UserServiceClient extends Context.Service<
     Layer.effect(UserServiceClient, make).pipe(
       Layer.provide([Procedures.layer(options), Resilience.layer(options), SecureRandom.layerWebCrypto])
     )
-
-  /** No service and no network: the users are those that are added to {@link TestUsers}, under the same rules. */
-  static readonly layerTest: Layer.Layer<UserServiceClient | TestUsers> = Layer.effect(
-    UserServiceClient,
-    Effect.map(TestUsers, ({ client }) => client)
-  ).pipe(Layer.provideMerge(TestUsers.layer))
 }
 
 const make = Effect.gen(function* () {

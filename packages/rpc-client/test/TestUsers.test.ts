@@ -1,17 +1,16 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { UserServiceClient } from "../src/index.ts"
 import { People, suite } from "../src/testing/ClientSuite.ts"
-import { TestUsers } from "../src/testing/TestUsers.ts"
+import { layerTest, TestUsers } from "../src/testing/TestUsers.ts"
 
 const layerPeople = Layer.effect(
   People,
   Effect.map(TestUsers, ({ add, logOut }) => ({ add, logOut }))
-).pipe(Layer.provideMerge(UserServiceClient.layerTest))
+).pipe(Layer.provideMerge(layerTest))
 
 suite("without a service", layerPeople)
 
-it.layer(UserServiceClient.layerTest)("without a service", (it) => {
+it.layer(layerTest)("without a service", (it) => {
   it.effect("who is removed is not there any more", () =>
     Effect.gen(function* () {
       const { add, client, remove } = yield* TestUsers

@@ -4,15 +4,15 @@ import { TestClock } from "effect/testing"
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto"
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { TokenVerifier, UserId, UserServiceClient } from "../src/index.ts"
-import { TestUsers } from "../src/testing/TestUsers.ts"
+import { TokenVerifier, UserId } from "../src/index.ts"
+import { layerTest, TestUsers } from "../src/testing/TestUsers.ts"
 
 const verify = (token: Redacted.Redacted<string>) => TokenVerifier.use((verifier) => verifier.verify(token))
 
 const refused = (token: string) => Effect.map(Effect.flip(verify(Redacted.make(token))), ({ _tag }) => _tag)
 
 describe("introspection", () => {
-  const layer = TokenVerifier.layerIntrospection.pipe(Layer.provideMerge(UserServiceClient.layerTest))
+  const layer = TokenVerifier.layerIntrospection.pipe(Layer.provideMerge(layerTest))
 
   it.layer(layer)((it) => {
     it.effect("a token is believed for a second, and no longer than it lives", () =>

@@ -16,6 +16,7 @@ const packed = ["domain", "schema", "rpc-client"]
 // Somebody else's program, in plain sight of nothing but what was installed.
 const program = `
 import { NotificationId, TokenVerifier, UserId, UserServiceClient } from "@user-service/rpc-client"
+import { layerTest, TestUsers } from "@user-service/rpc-client/testing"
 import { Config, Effect, Layer, Redacted, Schema } from "effect"
 
 const settings = Config.all({ url: Config.NonEmptyString("URL"), apiKey: Config.Redacted("KEY") })
@@ -36,7 +37,13 @@ const main = Effect.gen(function* () {
   return { email: user.email, decision: resolved.decision, to: resolved.email, failure: failure._tag }
 }).pipe(Effect.provide([Users, Tokens]))
 
-console.log(JSON.stringify(await Effect.runPromise(main)))
+const inMemory = Effect.gen(function* () {
+  const { getUser } = yield* UserServiceClient
+  const { userId } = yield* TestUsers.use(({ add }) => add({ email: "added@example.com" }))
+  return (yield* getUser(userId)).email
+}).pipe(Effect.provide(layerTest))
+
+console.log(JSON.stringify({ ...(await Effect.runPromise(main)), inMemory: await Effect.runPromise(inMemory) }))
 `
 
 const run = async (
@@ -197,7 +204,13 @@ it.layer(
         const printed = yield* Effect.promise(() =>
           run(folder, process.execPath, ["out/main.js"], { URL: url, KEY: gatewayKey, TOKEN: access })
         )
-        assert.deepStrictEqual(JSON.parse(printed), { email, decision: "allow", to: email, failure: "UserNotFound" })
+        assert.deepStrictEqual(JSON.parse(printed), {
+          email,
+          decision: "allow",
+          to: email,
+          failure: "UserNotFound",
+          inMemory: "added@example.com"
+        })
       }).pipe(Effect.scoped),
     600_000
   )

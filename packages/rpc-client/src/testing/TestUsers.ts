@@ -15,9 +15,9 @@ import { userExample } from "@user-service/schema/User"
 import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as TestDeliveries from "./TestDeliveries.ts"
-import type { DeliveryRequest, User, UserServiceClient } from "../UserServiceClient.ts"
+import { type DeliveryRequest, type User, UserServiceClient } from "../UserServiceClient.ts"
 
-/** Somebody to add; what is left out is as it is for whoever has just registered. */
+/** A user to add. Fields that are left out have the values of a new registration. */
 export interface NewTestUser {
   readonly email?: string
   readonly username?: string
@@ -28,18 +28,18 @@ export interface NewTestUser {
   readonly push_tokens?: ReadonlyArray<{
     readonly token: string
     readonly platform: Platform
-    /** `fcm` where it is absent. */
+    /** Default: `fcm`. */
     readonly token_type?: TokenType
   }>
 }
 
-/** Somebody who was added, logged in. */
+/** A user that was added, with an active session. */
 export interface TestUser {
   readonly userId: UserId
   readonly accessToken: Redacted.Redacted<string>
 }
 
-/** The users that the client without a service knows. */
+/** The users of the client in memory, see {@link layerTest}. */
 export class TestUsers extends Context.Service<
   TestUsers,
   {
@@ -48,7 +48,7 @@ export class TestUsers extends Context.Service<
     readonly logOut: (accessToken: Redacted.Redacted<string>) => Effect.Effect<void>
     /** Erases the user. */
     readonly remove: (userId: UserId) => Effect.Effect<void>
-    /** The client that knows them. */
+    /** The client that reads these users. */
     readonly client: UserServiceClient["Service"]
   }
 >()("@user-service/rpc-client/testing/TestUsers") {
@@ -57,6 +57,12 @@ export class TestUsers extends Context.Service<
     Effect.suspend(() => make)
   ).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 }
+
+/** A client in memory, without a service and a network. It decides by the service's own rules, on users from {@link TestUsers}. */
+export const layerTest: Layer.Layer<UserServiceClient | TestUsers> = Layer.effect(
+  UserServiceClient,
+  Effect.map(TestUsers, ({ client }) => client)
+).pipe(Layer.provideMerge(TestUsers.layer))
 
 const decodePreferences = Schema.decodeUnknownEffect(PreferencesInput)
 
@@ -119,7 +125,7 @@ const make = Effect.gen(function* () {
       email: Email.make(user.email),
       addedAt: now,
       isSuppressed: false,
-      // The last one was used last.
+      // The service lists the last used token first.
       pushTokens: pushTokens.toReversed()
     })
     return { userId, accessToken: yield* logIn(userId) }

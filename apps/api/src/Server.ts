@@ -61,7 +61,7 @@ const Routes = Layer.mergeAll(
   MetricsHttp
 )
 
-/** What the services stand on besides the engines of the process. */
+/** The engines that only the API needs. The database, the cache and the limits come from the program that starts it. */
 const Engines = Layer.mergeAll(
   NodeCrypto.layerDigest,
   PasswordEstimator.layer,

@@ -24,7 +24,7 @@ export const layerSettings = WorkerSettings.layer({
   turns: 2
 })
 
-/** What makes changes, as the API does, over the engines. */
+/** {@link Changes} as the API has it, over the engines. */
 export const layerChanges = Changes.layer.pipe(Layer.provide([Storage.layer, layerSettings]))
 
 /** The engines that need nothing but a database. */

@@ -44,19 +44,19 @@ const patience = Duration.minutes(20)
 export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch, queue }: Consumption) {
   const broker = yield* Broker
   const storage = yield* Storage
-  const sizes = Metric.withAttributes(batchSizes, { queue })
+  const batchSize = Metric.withAttributes(batchSizes, { queue })
   const isPaused = Metric.withAttributes(paused, { queue })
-  const annotated = Effect.annotateLogs({ queue })
+  const withQueue = Effect.annotateLogs({ queue })
 
   const pause = Effect.fnUntraced(function* ({ message: reason }: { readonly message: string }) {
     const { attempt } = yield* Schedule.CurrentMetadata
-    if (attempt === 0) yield* annotated(Effect.annotateLogs(Effect.logWarning("A consumer is paused"), { reason }))
+    if (attempt === 0) yield* withQueue(Effect.annotateLogs(Effect.logWarning("A consumer is paused"), { reason }))
     yield* Metric.update(isPaused, 1)
   })
   const resume = Effect.flatMap(Schedule.CurrentMetadata, ({ attempt }) =>
-    attempt > 0 ? annotated(Effect.logInfo("A consumer goes on")) : Effect.void
+    attempt > 0 ? withQueue(Effect.logInfo("A consumer is resumed")) : Effect.void
   )
-  const retryUntil = ({ untilStop }: Stopping.Stopping): RetryUntilStopped => {
+  const retryUntil = ({ untilStop }: Stopping.StopSignal): RetryUntilStopped => {
     const schedule = Schedule.upTo(untilStop(backoff), { duration: patience })
     return (effect) =>
       effect.pipe(
@@ -68,46 +68,46 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
       )
   }
 
-  const take = Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
-    const retryUntilStopped = retryUntil(stopping)
+  const receive = Effect.fnUntraced(function* (signal: Stopping.StopSignal) {
+    const retryUntilStopped = retryUntil(signal)
     const pull = yield* Stream.toPull(broker.consume(queue, { prefetch }))
     for (;;) {
-      const come = yield* stopping.orStop(Effect.orDie(pull))
-      if (Option.isNone(come)) return
-      for (const batch of Array.chunksOf(come.value, batchLimit)) {
-        if (stopping.isStopping()) return
-        yield* Metric.update(sizes, batch.length)
+      const received = yield* signal.orStop(Effect.orDie(pull))
+      if (Option.isNone(received)) return
+      for (const batch of Array.chunksOf(received.value, batchLimit)) {
+        if (signal.isStopping()) return
+        yield* Metric.update(batchSize, batch.length)
         yield* handle(batch, retryUntilStopped)
         yield* Array.lastNonEmpty(batch).ackThrough
       }
     }
   }, Effect.scoped)
 
-  return Effect.fnUntraced(function* (stopping: Stopping.Stopping) {
-    while (!stopping.isStopping()) {
-      yield* take(stopping).pipe(
+  return Effect.fnUntraced(function* (signal: Stopping.StopSignal) {
+    while (!signal.isStopping()) {
+      yield* receive(signal).pipe(
         Effect.catch(() => Effect.void),
         Effect.catchCauseIf(
           (cause) => !Cause.hasInterrupts(cause),
           (cause) =>
             Effect.andThen(
-              annotated(Effect.logError("A consumer failed, for a reason of ours, and begins again", cause)),
-              stopping.orStop(Effect.sleep(cap))
+              withQueue(Effect.logError("Unexpected error in a consumer, which restarts", cause)),
+              signal.orStop(Effect.sleep(cap))
             )
         )
       )
-      yield* stopping.orStop(answering(storage.ping))
+      yield* signal.orStop(awaitDatabase(storage.ping))
     }
   })
 })
 
-const answering = (ping: Effect.Effect<unknown, ServiceUnavailable>) =>
+const awaitDatabase = (ping: Effect.Effect<unknown, ServiceUnavailable>) =>
   Effect.ignore(Effect.retry(ping, Schedule.jittered(Schedule.spaced(cap))))
 
 const batchSizes = Metric.histogram("worker_consumer_batch_size", {
-  description: "Messages that were dealt with together, by queue",
+  description: "Messages in a batch, by queue",
   boundaries: [1, 10, 50, 100, 200, 500, 1000]
 })
 const paused = Metric.gauge("worker_consumer_paused", {
-  description: "1 while what was taken from the queue waits for an engine, else 0"
+  description: "1 while received messages wait for an engine, else 0"
 })

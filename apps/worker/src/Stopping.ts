@@ -1,11 +1,11 @@
 import { Context, Duration, Effect, Fiber, Latch, Option, Schedule, type Scope } from "effect"
 
-/** Whether the scope is closing. */
-export interface Stopping {
+/** Tells a loop that the scope is closing. */
+export interface StopSignal {
   readonly isStopping: () => boolean
-  /** Runs the effect, or gives it up once the scope is closing, for nothing. For what waits, and holds nothing. */
+  /** Runs the effect and interrupts it when the scope is closing: then none. For effects that wait and hold no resource. */
   readonly orStop: <A>(wait: Effect.Effect<A>) => Effect.Effect<Option.Option<A>>
-  /** The same delays, until the scope is closing: that ends a delay, and the schedule. */
+  /** The schedule, ended when the scope is closing, even within a delay. */
   readonly untilStop: <A>(schedule: Schedule.Schedule<A>) => Schedule.Schedule<A>
 }
 
@@ -13,33 +13,33 @@ export interface Stopping {
 export class StoppingSettings extends Context.Service<
   StoppingSettings,
   {
-    /** How long what is in hand may take to be finished, before it is cut off. */
+    /** How long the work in progress may take before it is interrupted. */
     readonly finishWithin: Duration.Duration
   }
 >()("@user-service/worker/Stopping/StoppingSettings") {}
 
 /**
- * Runs loops in the background that end by themselves, at a point of their own choosing, when the scope closes; that waits
- * for them.
+ * Runs loops in the background. When the scope closes, each ends at a point of its own choice, and the scope waits for them
+ * for up to `finishWithin`.
  */
 export const fork = (
-  loops: ReadonlyArray<(stopping: Stopping) => Effect.Effect<void>>
+  loops: ReadonlyArray<(signal: StopSignal) => Effect.Effect<void>>
 ): Effect.Effect<void, never, Scope.Scope | StoppingSettings> =>
   Effect.gen(function* () {
     const { finishWithin } = yield* StoppingSettings
     const latch = Latch.makeUnsafe()
     const isStopping = () => latch.isOpen()
-    const orStop: Stopping["orStop"] = (wait) =>
+    const orStop: StopSignal["orStop"] = (wait) =>
       Effect.raceFirst(Effect.asSome(wait), Effect.as(latch.await, Option.none()))
-    const untilStop: Stopping["untilStop"] = (schedule) =>
+    const untilStop: StopSignal["untilStop"] = (schedule) =>
       schedule.pipe(
-        // The delay is waited for here, since a schedule has no way to cut one short.
+        // Waits here instead of in the schedule, which cannot interrupt a delay.
         Schedule.modifyDelay(({ duration }) => Effect.as(orStop(Effect.sleep(duration)), Duration.zero)),
         Schedule.while(() => !isStopping())
       )
-    const stopping = { isStopping, orStop, untilStop }
-    const fibers = yield* Effect.forEach(loops, (loop) => Effect.forkScoped(loop(stopping)))
-    // After the forks, and so before they would be interrupted.
+    const signal = { isStopping, orStop, untilStop }
+    const fibers = yield* Effect.forEach(loops, (loop) => Effect.forkScoped(loop(signal)))
+    // Finalizers run in reverse order: this one runs before the fibers forked above are interrupted.
     yield* Effect.addFinalizer(() =>
       Effect.andThen(latch.open, Effect.timeoutOption(Fiber.awaitAll(fibers), finishWithin))
     )

@@ -10,10 +10,10 @@ import * as OutboxMetrics from "./outbox/OutboxMetrics.ts"
 import { publisherSettings } from "./outbox/Publications.ts"
 import * as Relay from "./outbox/Relay.ts"
 
-/** What a broker that the work is to be done on has to be told, whichever engine it is. */
+/** The settings of the broker, RabbitMQ or in memory: the topology and the timeouts of the publisher. */
 export const brokerSettings = { topology: userService, ...publisherSettings }
 
-/** All the work. The engines and the settings come from the program that does it. */
+/** All background work: the relay, the consumers and the jobs. The program provides the engines and the settings. */
 export const layer = Layer.mergeAll(
   Collector.layer,
   DeadLetterMetrics.layer,

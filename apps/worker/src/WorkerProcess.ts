@@ -33,7 +33,7 @@ const observeEngines = Layer.effectDiscard(
 
 const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
-/** The engines that the work is done on: all of them real, since others share them. */
+/** The engines. None may be embedded, since other processes share them. */
 const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl }: WorkerSettings.WorkerSettings) {
   if (Option.isSome(database) && Option.isSome(redisUrl) && Option.isSome(rabbitmqUrl)) {
     return { database: database.value, redisUrl: redisUrl.value, rabbitmqUrl: rabbitmqUrl.value }
@@ -47,12 +47,12 @@ const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl
   })
 })
 
-// Some wait for the database while others wait for the broker, where there are connections for all of them.
+// With several turns, some wait for the database while others wait for the broker. Each needs a connection.
 const turnsWith = (connections: number) => (connections < 7 ? 1 : 4)
 
 /**
- * One process of the worker, on real engines; any number may run. It starts without Redis and RabbitMQ, but not without the
- * database. Told to stop, it is first not ready, then finishes what is in hand, and only then lets go of the engines.
+ * One process of the worker. Any number may run. It needs the database to start, but not Redis or RabbitMQ. On a stop it
+ * first reports that it is not ready, then completes the work in progress, and disconnects from the engines last.
  */
 export const layer = (settings: WorkerSettings.WorkerSettings) => Layer.unwrap(make(settings))
 
@@ -72,9 +72,11 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings.WorkerSetting
     Layer.provide(layerShutdown({ notice: Duration.zero })),
     Layer.provide(Worker.layer),
     Layer.provide(WorkerSettings.layer({ ...work, turns: turnsWith(database.poolSize) })),
+    // After the migrations: before the first one, the probe would log that the table `users` does not exist.
+    Layer.provide(observeEngines),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     Layer.provide(Probes),
-    Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
+    Layer.provide(ProcessMetrics.layer({ version })),
     Layer.provide(Layer.effectDiscard(requirePostgres)),
     Layer.provide([Drain.layer, Storage.layer, CredentialRefusals.layer]),
     Layer.provide([

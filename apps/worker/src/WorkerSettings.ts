@@ -16,13 +16,13 @@ import { RetentionSettings } from "./jobs/RetentionSettings.ts"
 import { RelaySettings } from "./outbox/RelaySettings.ts"
 import { StoppingSettings } from "./Stopping.ts"
 
-/** What the work itself is told, whichever process does it. */
+/** The settings of the work, the same in `worker` and in `standalone`. */
 export const workConfig = Config.all({
   sessions: SessionSettings.config,
   pushTokens: PushTokenSettings.config,
   stalePushTokens: StalePushTokenSettings.config,
   retentions: RetentionSettings.config,
-  // The rest of the grace is for letting go of the engines.
+  // The rest of the grace period is for disconnecting from the engines.
   finishWithin: Config.schema(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
     "SHUTDOWN_GRACE_SECONDS"
@@ -33,7 +33,7 @@ export const workConfig = Config.all({
 })
 export type WorkSettings = Config.Success<typeof workConfig>
 
-/** The settings of the work, each as the service that its readers ask for. */
+/** The settings of the work, as services. */
 export const layer = (settings: WorkSettings & RelaySettings["Service"]) =>
   Layer.mergeAll(
     Layer.succeed(PushTokenSettings, settings.pushTokens),
@@ -46,7 +46,7 @@ export const layer = (settings: WorkSettings & RelaySettings["Service"]) =>
 
 const parts = {
   host: ListenHost.config,
-  // 0 is any free one.
+  // 0 means any free port.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "WORKER_PORT").pipe(
     Config.withDefault(8001)
   ),
@@ -60,18 +60,21 @@ const parts = {
   work: workConfig
 }
 
-/** Everything the environment says, checked. */
+/** The validated settings of the worker. */
 export type WorkerSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
 
-/** What is wrong with the settings of work that has so many connections at least: one to listen, one to lead the jobs ... */
-export const judge = (fewestConnections: number, what: string) =>
+/**
+ * The problems of the settings of the work. It needs `minConnections`: one to listen for events, one for the lock of the jobs
+ * and the rest for statements. `program` is its name in the message.
+ */
+export const judge = (minConnections: number, program: string) =>
   Effect.map(
     Config.all({ database: PostgresSettings.config, work: workConfig }),
     ({ database, work: { retentions, stalePushTokens } }) => [
       ...problem(
-        Option.exists(database, ({ poolSize }) => poolSize < fewestConnections),
+        Option.exists(database, ({ poolSize }) => poolSize < minConnections),
         "DB_POOL_SIZE",
-        `must be ${fewestConnections} or more for ${what}`
+        `must be ${minConnections} or more for ${program}`
       ),
       ...problem(
         !Duration.isGreaterThan(stalePushTokens.removedAfter, stalePushTokens.silencedAfter),
@@ -86,10 +89,10 @@ export const judge = (fewestConnections: number, what: string) =>
     ]
   )
 
-const problem = (isOne: boolean, variable: string, what: string): ReadonlyArray<Environment.Problem> =>
-  isOne ? [[variable, `${variable}: ${what}`]] : []
+const problem = (isInvalid: boolean, variable: string, requirement: string): ReadonlyArray<Environment.Problem> =>
+  isInvalid ? [[variable, `${variable}: ${requirement}`]] : []
 
-// The one secret that the worker asks for, not only has.
+// The only secret by which the worker authenticates others.
 const productionProblems = Effect.map(
   Config.all({ environment: Config.option(Config.String("NODE_ENV")), metricsToken: MetricsToken.config }),
   ({ environment, metricsToken }) =>
@@ -98,9 +101,9 @@ const productionProblems = Effect.map(
       : []
 )
 
-/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+/** Reads the whole environment, so that one start reports all its problems. */
 export const read: Effect.Effect<WorkerSettings, Environment.SettingsInvalid> = Environment.read(
   parts,
-  // The third is for all else.
+  // One connection listens for events, one holds the lock of the jobs, and the third executes statements.
   Effect.map(Effect.all([judge(3, "the worker"), productionProblems]), (problems) => problems.flat())
 )

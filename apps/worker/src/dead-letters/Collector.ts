@@ -5,16 +5,16 @@ import { DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLe
 import { Effect, Layer, Metric, Predicate } from "effect"
 import * as Consumption from "../Consumption.ts"
 import * as Stopping from "../Stopping.ts"
-import { inParts } from "./Parts.ts"
+import { chunksBySize } from "./ChunksBySize.ts"
 
 const batchLimit = 20
 
-// What is larger may take longer than a statement may.
-const bytesAtOnce = 4 * 1024 * 1024
+// Storing more may exceed the timeout of a statement.
+const maxBytes = 4 * 1024 * 1024
 
 /**
- * Moves dead letters from their queue into the database, where an operator finds them, as long as the scope. They are
- * acknowledged when they are kept; what comes twice is there once.
+ * Moves dead letters from their queue to the database, for an operator, until the scope closes. They are acknowledged after
+ * they are stored. A redelivered dead letter is stored once.
  */
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -24,9 +24,9 @@ export const layerNoDeps = Layer.effectDiscard(
       batch: ReadonlyArray<Delivery>,
       retryUntilStopped: Consumption.RetryUntilStopped
     ) {
-      for (const part of inParts(batch.map(deadOf), ({ body }) => body.length, bytesAtOnce)) {
-        yield* retryUntilStopped(deadLetters.keep(part))
-        yield* count(part)
+      for (const chunk of chunksBySize(batch.map(deadLetterOf), ({ body }) => body.length, maxBytes)) {
+        yield* retryUntilStopped(deadLetters.keep(chunk))
+        yield* count(chunk)
       }
     })
     const consume = yield* Consumption.make({
@@ -41,13 +41,13 @@ export const layerNoDeps = Layer.effectDiscard(
 
 export const layer = layerNoDeps.pipe(Layer.provide(DeadLetters.layer))
 
-// Ours, else the broker's.
+// The reason of this service, otherwise the reason of RabbitMQ.
 const reasonOf = ({ message: { headers } }: Delivery): string => {
   const reasons = [headers[reasonHeader], headers["x-first-death-reason"]]
   return reasons.find(Predicate.isString) ?? "unknown"
 }
 
-const deadOf = (delivery: Delivery): NewDeadLetter => {
+const deadLetterOf = (delivery: Delivery): NewDeadLetter => {
   const { body, contentType, headers, messageId, routingKey } = delivery.message
   return {
     queue: statusQueue.name,
@@ -60,17 +60,17 @@ const deadOf = (delivery: Delivery): NewDeadLetter => {
   }
 }
 
-// Anyone may write a reason, and none of it must become a label.
-const known = new Set<string>([...DeadLetterReason.literals, "rejected", "delivery_limit"])
+// Any publisher may set the header, so other reasons must not become labels of the metric.
+const knownReasons = new Set<string>([...DeadLetterReason.literals, "rejected", "delivery_limit"])
 
 const count = (dead: ReadonlyArray<NewDeadLetter>) =>
   Effect.forEach(
-    Map.groupBy(dead, ({ reason }) => (known.has(reason) ? reason : "other")),
-    ([reason, those]) => Metric.update(Metric.withAttributes(kept, { reason }), those.length),
+    Map.groupBy(dead, ({ reason }) => (knownReasons.has(reason) ? reason : "other")),
+    ([reason, group]) => Metric.update(Metric.withAttributes(deadLettersTotal, { reason }), group.length),
     { discard: true }
   )
 
-const kept = Metric.counter("dead_letters_total", {
-  description: "Dead letters that were taken out of their queue, by reason",
+const deadLettersTotal = Metric.counter("dead_letters_total", {
+  description: "Dead letters that were moved from their queue to the database, by reason",
   incremental: true
 })

@@ -4,19 +4,21 @@ import { Effect, Layer, Metric } from "effect"
 const interval = "15 seconds"
 
 const waiting = Metric.gauge("dead_letters_waiting", {
-  description: "Dead letters that wait for an operator, counted to a million"
+  description: "Dead letters that wait for an operator, counted up to a million"
 })
-const seconds = Metric.gauge("dead_letters_oldest_seconds", {
-  description: "How long the first of them has been waiting"
+const oldestSeconds = Metric.gauge("dead_letters_oldest_seconds", {
+  description: "Age of the oldest dead letter that waits"
 })
 
-/** How much waits for an operator, as metrics, asked every fifteen seconds. */
+/** Metrics of the dead letters that wait for an operator, updated every fifteen seconds. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const deadLetters = yield* DeadLetters
     yield* deadLetters.waiting.pipe(
-      Effect.flatMap((now) => Effect.all([Metric.update(waiting, now.count), Metric.update(seconds, now.seconds)])),
-      // As of the last answer, while the database is away.
+      Effect.flatMap(({ count, seconds }) =>
+        Effect.all([Metric.update(waiting, count), Metric.update(oldestSeconds, seconds)])
+      ),
+      // The metrics keep their last values while the database is unavailable.
       Effect.ignore,
       Effect.andThen(Effect.sleep(interval)),
       Effect.forever,

@@ -4,7 +4,7 @@ import type { OutgoingMessage } from "@user-service/broker/Message"
 import { deadStatuses } from "@user-service/broker/Topology"
 import { type DeadLetterReason, reasonHeader } from "@user-service/schema/amqp/DeadLetters"
 import { Data, Effect } from "effect"
-import { inParts } from "./Parts.ts"
+import { chunksBySize } from "./ChunksBySize.ts"
 
 /** A message that can never be processed, and the reason. */
 export interface DeadDelivery {
@@ -13,41 +13,41 @@ export interface DeadDelivery {
 }
 
 /** The broker did not confirm some dead letters, which stay unacknowledged in their queue. */
-export class DeadLettersUnconfirmed extends Data.TaggedError("DeadLettersUnconfirmed")<{ readonly left: number }> {
+export class DeadLettersUnconfirmed extends Data.TaggedError("DeadLettersUnconfirmed")<{ readonly count: number }> {
   override get message() {
-    return `The broker confirmed all dead letters but ${this.left}`
+    return `The broker confirmed all dead letters but ${this.count}`
   }
 }
 
-// A larger batch may take longer than a confirm is waited for.
-const bytesAtOnce = 4 * 1024 * 1024
+// The confirms of more bytes may take longer than the confirm timeout.
+const maxChunkBytes = 4 * 1024 * 1024
 
-// The default limit of RabbitMQ 4.
-const mostBytes = 16 * 1024 * 1024
+// The default message size limit of RabbitMQ 4.
+const maxMessageBytes = 16 * 1024 * 1024
 
 /**
- * Publishes messages to the dead letter exchange as they are, with the reason as a header. The caller acknowledges them
- * afterwards. A message that cannot be published again is rejected, so that the broker dead-letters it with a reason of its
- * own. Fails where some are not confirmed; a retry continues with those.
+ * Publishes messages unchanged to the dead letter exchange, with the reason as a header. The caller acknowledges them
+ * afterwards. A message that cannot be published again is rejected, and RabbitMQ dead-letters it with its own reason. Fails if
+ * some are not confirmed; a retry continues with those.
  */
 export const publish = (broker: Broker["Service"]) => (dead: ReadonlyArray<DeadDelivery>) => {
-  let left = dead
+  let remaining = dead
 
-  const publishPart = Effect.fnUntraced(function* (letters: ReadonlyArray<DeadDelivery>) {
+  const publishChunk = Effect.fnUntraced(function* (letters: ReadonlyArray<DeadDelivery>) {
     const outcomes = yield* broker.publishAll(letters.map(letterOf))
     yield* reject(letters.filter((_, index) => outcomes[index] === "refused"))
-    const settled = new Set(letters.filter((_, index) => /^(confirmed|refused)$/.test(outcomes[index] ?? "")))
-    left = left.filter((letter) => !settled.has(letter))
+    const handled = new Set(letters.filter((_, index) => /^(confirmed|refused)$/.test(outcomes[index] ?? "")))
+    remaining = remaining.filter((letter) => !handled.has(letter))
   })
   return Effect.gen(function* () {
-    yield* reject(left.filter(isTooLarge))
-    left = left.filter((letter) => !isTooLarge(letter))
-    for (const letters of inParts(left, sizeOf, bytesAtOnce)) yield* publishPart(letters)
-    if (left.length > 0) return yield* new DeadLettersUnconfirmed({ left: left.length })
+    yield* reject(remaining.filter(isTooLarge))
+    remaining = remaining.filter((letter) => !isTooLarge(letter))
+    for (const letters of chunksBySize(remaining, sizeOf, maxChunkBytes)) yield* publishChunk(letters)
+    if (remaining.length > 0) return yield* new DeadLettersUnconfirmed({ count: remaining.length })
   })
 }
 
-const isTooLarge = (dead: DeadDelivery): boolean => sizeOf(dead) > mostBytes
+const isTooLarge = (dead: DeadDelivery): boolean => sizeOf(dead) > maxMessageBytes
 
 const reject = (dead: ReadonlyArray<DeadDelivery>) =>
   Effect.forEach(dead, ({ delivery }) => delivery.reject, { discard: true })

@@ -9,51 +9,51 @@ import { Cause, Effect, Layer, Metric, Option } from "effect"
 import * as Consumption from "../Consumption.ts"
 import * as DeadLetterPublisher from "../dead-letters/DeadLetterPublisher.ts"
 import * as Stopping from "../Stopping.ts"
-import { traced } from "./StatusTraces.ts"
+import { withBatchSpans } from "./StatusTraces.ts"
 
 const { name: queue } = statusQueue
 const batchLimit = 1000
 
-// All that is said of one is a few hundred bytes.
-const mostBytes = 256 * 1024
+// A valid status has a few hundred bytes.
+const maxBytes = 256 * 1024
 
-/** What became of a message. */
+/** The outcome of a message, as a label of the metric and as the reason of a dead letter. */
 type Outcome = StatusOutcome | DeadLetterReason
 
-const isDeadly = (outcome: Outcome): outcome is DeadLetterReason =>
+const isDeadLetterReason = (outcome: Outcome): outcome is DeadLetterReason =>
   outcome !== "applied" && outcome !== "unchanged" && outcome !== "user_erased"
 
-interface Received {
+interface DecodedStatus {
   readonly delivery: Delivery
   readonly report: StatusReport
 }
 
 /**
- * Takes in what senders tell of deliveries, as long as the scope: a batch is one transaction, acknowledged when that is
- * committed. What can never be applied is a dead letter, with its reason.
+ * Consumes the delivery statuses that senders report, until the scope closes. A batch is one transaction and is acknowledged
+ * after the commit. A status that can never be applied becomes a dead letter with a reason.
  */
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
     const statuses = yield* DeliveryStatuses
     const publishDead = DeadLetterPublisher.publish(yield* Broker)
 
-    /** Applies them in their order. What dies takes no other with it. */
+    /** Applies the statuses in order. A batch that dies is halved until the status that causes it is alone. */
     const apply = (
-      received: ReadonlyArray<Received>,
+      decoded: ReadonlyArray<DecodedStatus>,
       retryUntilStopped: Consumption.RetryUntilStopped
     ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.Abandoned> =>
-      retryUntilStopped(statuses.report(received.map(({ report }) => report))).pipe(
+      retryUntilStopped(statuses.report(decoded.map(({ report }) => report))).pipe(
         Effect.catchCauseIf(
           (cause) => Cause.hasDies(cause) && !Cause.hasInterrupts(cause),
           (cause) => {
-            if (received.length > 1) return applyOneByOne(received, retryUntilStopped)
-            return Effect.as(Effect.logError("A status failed, for a reason of ours", cause), ["failed" as const])
+            if (decoded.length > 1) return applyHalves(decoded, retryUntilStopped)
+            return Effect.as(Effect.logError("Unexpected error while applying a status", cause), ["failed" as const])
           }
         )
       )
-    const applyOneByOne = (received: ReadonlyArray<Received>, retryUntilStopped: Consumption.RetryUntilStopped) => {
-      const middle = Math.ceil(received.length / 2)
-      const halves = [received.slice(0, middle), received.slice(middle)]
+    const applyHalves = (decoded: ReadonlyArray<DecodedStatus>, retryUntilStopped: Consumption.RetryUntilStopped) => {
+      const middle = Math.ceil(decoded.length / 2)
+      const halves = [decoded.slice(0, middle), decoded.slice(middle)]
       return Effect.map(
         Effect.forEach(halves, (half) => apply(half, retryUntilStopped)),
         (outcomes) => outcomes.flat()
@@ -64,16 +64,18 @@ export const layerNoDeps = Layer.effectDiscard(
       batch: ReadonlyArray<Delivery>,
       retryUntilStopped: Consumption.RetryUntilStopped
     ) {
-      const received: Array<Received> = []
+      const decoded: Array<DecodedStatus> = []
       const outcomes = new Map<Delivery, Outcome>()
       for (const delivery of batch) {
-        const read = readStatus(delivery)
-        if (typeof read === "string") outcomes.set(delivery, read)
-        else received.push({ delivery, report: read })
+        const report = readStatus(delivery)
+        if (typeof report === "string") outcomes.set(delivery, report)
+        else decoded.push({ delivery, report })
       }
-      const applied = yield* apply(received, retryUntilStopped)
-      for (const [index, { delivery }] of received.entries()) outcomes.set(delivery, applied[index] ?? "failed")
-      const dead = [...outcomes].flatMap(([delivery, reason]) => (isDeadly(reason) ? [{ delivery, reason }] : []))
+      const applied = yield* apply(decoded, retryUntilStopped)
+      for (const [index, { delivery }] of decoded.entries()) outcomes.set(delivery, applied[index] ?? "failed")
+      const dead = [...outcomes].flatMap(([delivery, reason]) =>
+        isDeadLetterReason(reason) ? [{ delivery, reason }] : []
+      )
       if (dead.length > 0) yield* retryUntilStopped(publishDead(dead))
       yield* count([...outcomes.values()])
     })
@@ -82,7 +84,7 @@ export const layerNoDeps = Layer.effectDiscard(
       queue,
       prefetch: 2 * batchLimit,
       batchLimit,
-      handle: (batch, retryUntilStopped) => traced(batch, queue)(handle(batch, retryUntilStopped))
+      handle: (batch, retryUntilStopped) => withBatchSpans(batch, queue)(handle(batch, retryUntilStopped))
     })
     yield* Stopping.fork([consume])
   })
@@ -91,16 +93,16 @@ export const layerNoDeps = Layer.effectDiscard(
 export const layer = layerNoDeps.pipe(Layer.provide(DeliveryStatuses.layer))
 
 const readStatus = ({ message: { body } }: Delivery): StatusReport | "undecodable" | "too_large" =>
-  body.length > mostBytes ? "too_large" : Option.getOrElse(readNotificationStatus(body), () => "undecodable" as const)
+  body.length > maxBytes ? "too_large" : Option.getOrElse(readNotificationStatus(body), () => "undecodable" as const)
 
 const count = (outcomes: ReadonlyArray<Outcome>) =>
   Effect.forEach(
     Map.groupBy(outcomes, (outcome) => outcome),
-    ([outcome, those]) => Metric.update(Metric.withAttributes(consumed, { outcome }), those.length),
+    ([outcome, group]) => Metric.update(Metric.withAttributes(statusesTotal, { outcome }), group.length),
     { discard: true }
   )
 
-const consumed = Metric.counter("notification_statuses_total", {
-  description: "Statuses that were acknowledged, by what became of them",
+const statusesTotal = Metric.counter("notification_statuses_total", {
+  description: "Statuses that were acknowledged, by outcome",
   incremental: true
 })

@@ -5,10 +5,10 @@ import { Headers, HttpTraceContext } from "effect/http"
 const name = "process notification_status"
 
 /**
- * Makes what is done with a batch part of the traces that its messages belong to: a span in each trace that is sampled, and
- * one of the whole batch, linked with them. So a message of no trace costs nothing.
+ * Adds a span to each sampled trace that a message of the batch belongs to, and runs the work in a span of the batch that
+ * links to them. A message without a sampled trace costs nothing.
  */
-export const traced =
+export const withBatchSpans =
   (batch: ReadonlyArray<Delivery>, queue: string) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.gen(function* () {
@@ -17,7 +17,7 @@ export const traced =
         "messaging.operation.type": "process",
         "messaging.destination.name": queue
       }
-      const spans = yield* Effect.forEach(batch.flatMap(sampledOf), (parent) =>
+      const spans = yield* Effect.forEach(batch.flatMap(sampledParent), (parent) =>
         Effect.makeSpanScoped(name, { kind: "consumer", parent, attributes })
       )
       return yield* Effect.withSpan(work, `${name} batch`, {
@@ -28,7 +28,7 @@ export const traced =
       })
     }).pipe(Effect.scoped)
 
-const sampledOf = ({ message: { headers } }: Delivery) => {
+const sampledParent = ({ message: { headers } }: Delivery) => {
   const { traceparent } = headers
   if (!Predicate.isString(traceparent)) return []
   const parent = HttpTraceContext.fromHeaders(Headers.fromInput({ traceparent }))

@@ -10,13 +10,13 @@ import { Cause, Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 
 export interface HealthSettings {
-  /** What `/metrics` asks for; open when absent. */
+  /** The bearer token that `/metrics` requires. Without it `/metrics` is public. */
   readonly metricsToken: Option.Option<Redacted.Redacted<string>>
 }
 
-/** The worker's own probes and metrics: all that it answers to over HTTP. */
+/** All HTTP routes of the worker: the health probes and the metrics. */
 export const routes = ({ metricsToken }: HealthSettings) =>
-  Layer.mergeAll(live, ready, metrics(metricsToken), HttpRouter.middleware(answerEverything, { global: true }))
+  Layer.mergeAll(live, ready, metrics(metricsToken), HttpRouter.middleware(answerFailures, { global: true }))
 
 const live = HttpRouter.add(
   "GET",
@@ -46,7 +46,7 @@ const recordRefusal = Effect.gen(function* () {
 const metrics = (token: HealthSettings["metricsToken"]) =>
   HttpRouter.add("GET", "/metrics", Metrics.respond({ token, text: Prometheus.render, recordRefusal, failure }))
 
-const answerEverything = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+const answerFailures = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.updateService(app, HttpServerRequest.HttpServerRequest, byRoutableUrl).pipe(
     Effect.catchCauseIf(
       (cause) => !Cause.hasInterrupts(cause),
@@ -54,7 +54,7 @@ const answerEverything = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServer
         isUnknownRoute(Cause.squash(cause))
           ? Effect.succeed(failure(404, "not_found", "There is nothing here"))
           : Effect.as(
-              Effect.logError("A probe failed, for a reason of ours", cause),
+              Effect.logError("Unexpected error while handling a request", cause),
               failure(500, "internal_error", "Something went wrong")
             )
     )

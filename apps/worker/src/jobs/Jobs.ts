@@ -12,20 +12,20 @@ import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
 import { RetentionSettings } from "./RetentionSettings.ts"
 
-/** Work on what has grown old, a bounded batch at a time. Safe to be done twice, and by two at once. */
+/** Maintenance work in bounded batches. A batch is idempotent, and two processes may run it at the same time. */
 export interface Job {
   readonly name: string
-  /** Answers how many it dealt with; less than {@link batchLimit} are the last for now. */
+  /** Processes a batch and returns its size. A size below {@link batchLimit} means that nothing is left for now. */
   readonly batch: Effect.Effect<number, { readonly message: string }>
 }
 
-/** How many of anything a batch is at most. */
+/** The most items in a batch. */
 export const batchLimit = 500
 
 const monthsAhead = 2
 
-// Any number no one else takes for an advisory lock in this database.
-const lock = 7_301_531
+// The key of the advisory lock. It must be unique in the database.
+const lockKey = 7_301_531
 
 const make = Effect.gen(function* () {
   const outbox = yield* Outbox
@@ -42,23 +42,23 @@ const make = Effect.gen(function* () {
     Effect.map(DateTime.now, (now) => DateTime.subtractDuration(now, retention))
   const removePublished = Effect.flatMap(before(retentions.outbox), (time) => outbox.removePublished(time, batchLimit))
   const removeDeliveries = Effect.flatMap(before(retentions.deliveries), (time) => deliveries.remove(time, batchLimit))
-  const removeDead = Effect.flatMap(before(retentions.deadLetters), (time) =>
+  const removeDeadLetters = Effect.flatMap(before(retentions.deadLetters), (time) =>
     deadLetters.removeReceived(time, batchLimit)
   )
   return [
     { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
-    // Of what a release before it, or an import, wrote since the migration.
+    // An older release or an import may have written users without a canonical address since the migration.
     { name: "email_canonicals", batch: Effect.as(EmailCanonicals.fill(sql), 0) },
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
     { name: "outbox_retention", batch: removePublished },
     { name: "delivery_retention", batch: removeDeliveries },
-    { name: "dead_letter_retention", batch: removeDead }
+    { name: "dead_letter_retention", batch: removeDeadLetters }
   ]
 })
 
-/** All jobs, in the order in which a round does them. */
+/** All jobs, in the order of a round. */
 export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-service/worker/jobs/Jobs") {
   static readonly layerNoDeps = Layer.effect(Jobs, make)
 
@@ -75,27 +75,33 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
   )
 }
 
-/** Does each job to its end, one after the other, batch by batch until told to stop. One that fails keeps no other from it. */
+/**
+ * Runs each job to completion, one after the other, or until `isStopping` holds after a batch. A job that fails does not
+ * prevent the next one.
+ */
 export const round = (jobs: ReadonlyArray<Job>, isStopping: () => boolean = () => false): Effect.Effect<void> =>
   Effect.forEach(jobs, (job) => run(job, isStopping), { discard: true })
 
-/** Does rounds, as long as the scope: in one process at a time. Finishes the batch it is in when the scope closes. */
+/**
+ * Runs rounds until the scope closes, in one process of all at a time. When the scope closes, the batch in progress is
+ * completed.
+ */
 export const layerOf = (jobs: ReadonlyArray<Job>, interval = Duration.minutes(1)) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      // Not all processes at the same moment.
+      // Random, so that processes that started together do not compete for the lock at the same moments.
       const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (part) => Effect.sleep(Duration.times(interval, part)))
 
       const lead = (isStopping: () => boolean) =>
         round(jobs, isStopping).pipe(
-          whileLeading(lock),
+          whileLeading(lockKey),
           Effect.provideService(SqlClient.SqlClient, sql),
-          Effect.flatMap((done) => Metric.update(leading, Option.isSome(done) ? 1 : 0)),
-          // The database is away, and the jobs with it.
+          Effect.flatMap((outcome) => Metric.update(leading, Option.isSome(outcome) ? 1 : 0)),
+          // The database is unavailable. The next round tries again.
           Effect.catch((error) => Effect.logDebug("No round of jobs", error))
         )
-      const loop = Effect.fnUntraced(function* ({ isStopping, orStop }: Stopping.Stopping) {
+      const loop = Effect.fnUntraced(function* ({ isStopping, orStop }: Stopping.StopSignal) {
         while (!isStopping()) {
           yield* lead(isStopping)
           yield* orStop(pause)
@@ -105,7 +111,7 @@ export const layerOf = (jobs: ReadonlyArray<Job>, interval = Duration.minutes(1)
     })
   )
 
-/** Does rounds of all jobs; see {@link layerOf}. */
+/** Runs rounds of all jobs. See {@link layerOf}. */
 export const layer = Layer.unwrap(Effect.map(Jobs, (jobs) => layerOf(jobs))).pipe(Layer.provide(Jobs.layer))
 
 const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () => boolean) {
@@ -123,18 +129,20 @@ const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () =>
       })
     )
   )
-  // Cut off, since the process may wait no longer.
+  // The process stops and its deadline for the batch has passed.
   if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
   const outcome = Exit.isSuccess(exit) ? "done" : "failed"
   yield* Metric.update(Metric.withAttributes(runs, { job: name, outcome }), 1)
   const log = Effect.annotateLogs({ job: name, duration_ms: Math.round(Duration.toMillis(elapsed)) })
   if (Exit.isFailure(exit)) {
-    yield* log(Effect.logError("A job failed and is tried again in the next round", exit.cause))
-  } else if (exit.value > 0) yield* log(Effect.annotateLogs(Effect.logInfo("A job is done"), { items: exit.value }))
+    yield* log(Effect.logError("A job failed; the next round retries it", exit.cause))
+  } else if (exit.value > 0) yield* log(Effect.annotateLogs(Effect.logInfo("A job completed"), { items: exit.value }))
 })
 
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 
-const runs = counter("worker_job_runs_total", "Runs of jobs, by how they ended")
-const items = counter("worker_job_items_total", "Rows that jobs dealt with")
-const leading = Metric.gauge("worker_jobs_leading", { description: "1 where this process did the last round of jobs" })
+const runs = counter("worker_job_runs_total", "Runs of jobs, by outcome")
+const items = counter("worker_job_items_total", "Rows that jobs processed")
+const leading = Metric.gauge("worker_jobs_leading", {
+  description: "1 if this process ran the last round of jobs, else 0"
+})

@@ -1,15 +1,15 @@
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, type Duration } from "effect"
 
-/** How long what grows is kept. */
+/** How long the worker keeps rows of tables that grow. */
 export class RetentionSettings extends Context.Service<
   RetentionSettings,
   {
     /** How long a published event can be replayed. */
     readonly outbox: Duration.Duration
-    /** How long a delivery is kept after it was made, whatever became of it. */
+    /** How long a delivery is kept after its creation, whatever its status. */
     readonly deliveries: Duration.Duration
-    /** How long an operator has for a dead letter. */
+    /** How long a dead letter is kept for an operator. */
     readonly deadLetters: Duration.Duration
   }
 >()("@user-service/worker/jobs/RetentionSettings") {

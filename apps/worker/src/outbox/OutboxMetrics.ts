@@ -5,11 +5,11 @@ const interval = "5 seconds"
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 
-const waiting = gauge("outbox_waiting_events", "Events that wait to be published, counted to a million")
-const seconds = gauge("outbox_lag_seconds", "How long the oldest of them has been waiting")
-const setAside = gauge("outbox_set_aside_events", "Events that no release so far could read")
+const waiting = gauge("outbox_waiting_events", "Events that wait to be published, counted up to a million")
+const lagSeconds = gauge("outbox_lag_seconds", "Age of the oldest event that waits")
+const setAside = gauge("outbox_set_aside_events", "Events that no release could decode so far")
 
-/** How far behind the relays are, all of them together, as metrics, asked every five seconds. */
+/** Metrics of the outbox of all processes, updated every five seconds. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const outbox = yield* Outbox
@@ -17,11 +17,11 @@ export const layer = Layer.effectDiscard(
       Effect.flatMap((lag) =>
         Effect.all([
           Metric.update(waiting, lag.waiting),
-          Metric.update(seconds, lag.seconds),
+          Metric.update(lagSeconds, lag.seconds),
           Metric.update(setAside, lag.setAside)
         ])
       ),
-      // As of the last answer, while the database is away.
+      // The metrics keep their last values while the database is unavailable.
       Effect.ignore,
       Effect.andThen(Effect.sleep(interval)),
       Effect.forever,

@@ -7,52 +7,54 @@ import { Clock, Duration, Effect, Metric } from "effect"
 import type { UserBackoff } from "./UserBackoff.ts"
 
 /**
- * How long a broker that is to be used here may let a publication wait. With {@link budget} it is less than a turn of the
- * outbox has.
+ * The timeouts of the publisher of the broker. Together with {@link budgetMillis} they are shorter than the transaction of a
+ * turn of the outbox may be.
  */
 export const publisherSettings = { readyTimeout: Duration.millis(250), confirmTimeout: Duration.millis(1500) }
 
-// After that nothing more is begun.
-const budget = 1000
+// After this time no further wave is published.
+const budgetMillis = 1000
 
 /**
- * Publishes events and tells which are confirmed. Those of different users are on their way together; one user's go one
- * after the other, so that none overtakes one that the broker refused. A user with an unconfirmed event is held back. Fails
- * where the broker takes nothing at all.
+ * Publishes events and returns the ids of the confirmed ones. The events of different users are published together, those of
+ * one user one after the other, so that none overtakes an event that the broker refused. An unconfirmed event begins the
+ * backoff of its user. Fails if no event could be published because the broker is unavailable.
  */
 export const publishWith = (broker: Broker["Service"], userBackoff: UserBackoff) =>
   Effect.fnUntraced(function* (events: ReadonlyArray<OutboxEvent>) {
-    const end = (yield* Clock.currentTimeMillis) + budget
+    const end = (yield* Clock.currentTimeMillis) + budgetMillis
     const confirmed: Array<string> = []
 
-    /** Publishes one event of each user and goes on with the next of those that are confirmed. */
+    /** Publishes at most one event of each user, and returns the users whose event was confirmed. */
     const publishWave = Effect.fnUntraced(function* (wave: ReadonlyArray<OutboxEvent>) {
       const outcomes = yield* broker.publishAll(wave.map(messageOf))
-      const failed = wave.filter((_, index) => outcomes[index] !== "confirmed")
-      const done = wave.filter((_, index) => outcomes[index] === "confirmed")
-      for (const { id, userId } of done) {
+      const unconfirmed = wave.filter((_, index) => outcomes[index] !== "confirmed")
+      const published = wave.filter((_, index) => outcomes[index] === "confirmed")
+      for (const { id, userId } of published) {
         confirmed.push(id)
         userBackoff.release(userId)
       }
-      yield* Effect.forEach(failed, ({ userId }) => userBackoff.hold(userId), { discard: true })
-      yield* Metric.update(publishedTotal, done.length)
-      yield* Metric.update(unconfirmedTotal, failed.length)
-      return new Set(done.map(({ userId }) => userId))
+      yield* Effect.forEach(unconfirmed, ({ userId }) => userBackoff.hold(userId), { discard: true })
+      yield* Metric.update(publishedTotal, published.length)
+      yield* Metric.update(unconfirmedTotal, unconfirmed.length)
+      return new Set(published.map(({ userId }) => userId))
     })
 
-    let left = events
-    while (left.length > 0 && (yield* Clock.currentTimeMillis) < end) {
-      const wave = firstOfEachUser(left)
+    let remaining = events
+    while (remaining.length > 0 && (yield* Clock.currentTimeMillis) < end) {
+      const wave = firstOfEachUser(remaining)
       const inWave = new Set(wave)
       const attempt = publishWave(wave)
-      // What was confirmed before the broker went away is to be marked all the same.
-      const going = yield* confirmed.length === 0 ? attempt : Effect.catch(attempt, () => Effect.succeed(nobody))
-      left = left.filter((event) => !inWave.has(event) && going.has(event.userId))
+      // The broker may become unavailable after earlier waves, whose events must still be returned as confirmed.
+      const confirmedUsers = yield* confirmed.length === 0
+        ? attempt
+        : Effect.catch(attempt, () => Effect.succeed(noUsers))
+      remaining = remaining.filter((event) => !inWave.has(event) && confirmedUsers.has(event.userId))
     }
     return confirmed
   })
 
-const nobody: ReadonlySet<string> = new Set()
+const noUsers: ReadonlySet<string> = new Set()
 
 const firstOfEachUser = (events: ReadonlyArray<OutboxEvent>): ReadonlyArray<OutboxEvent> => {
   const first = new Map<string, OutboxEvent>()
@@ -80,4 +82,4 @@ const messageOf = ({ event, id, occurredAt, traceparent }: OutboxEvent): Outgoin
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 
 const publishedTotal = counter("outbox_published_total", "Events published and confirmed")
-const unconfirmedTotal = counter("outbox_unconfirmed_total", "Publications of events that were not confirmed")
+const unconfirmedTotal = counter("outbox_unconfirmed_total", "Publications of events that the broker did not confirm")

@@ -12,19 +12,20 @@ import { publishWith } from "./Publications.ts"
 import { RelaySettings } from "./RelaySettings.ts"
 
 const batchLimit = 1000
-const shardsInATurn = 4
+const shardsPerTurn = 4
 const maxBackoffUsers = 1000
 
-// How long what nobody tells of may wait.
+// How long an event may wait if its notification is lost.
 const pollInterval = Duration.seconds(1)
-// Nobody else writes to the embedded database, so no signal is lost on the way; a turn takes milliseconds of the processor.
+// Longer, since a turn on the embedded database takes milliseconds of CPU. No other process writes to it, so no notification is
+// lost.
 const embeddedPollInterval = Duration.seconds(5)
 
 const backoff = Backoff.schedule({ initial: "100 millis", cap: "3 seconds" })
 
 /**
- * Publishes what waits in the outbox, as long as the scope, and finishes the turns it is in when that closes. Nothing stops
- * it: while an engine is away it tries again in growing steps.
+ * Publishes the events of the outbox until the scope closes, and then completes the turns in progress. While an engine is
+ * unavailable it retries with backoff.
  */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -33,7 +34,7 @@ export const layer = Layer.effectDiscard(
     const { turns } = yield* RelaySettings
     const userBackoff = UserBackoff.make(maxBackoffUsers)
     const publish = publishWith(yield* Broker, userBackoff)
-    // For each turn whether there may be something. The first is woken by others, and wakes the next when there is more.
+    // One signal for each turn, whether events may wait. A notification wakes the first turn, and a full turn wakes the next one.
     const wakes = yield* Effect.replicateEffect(Queue.sliding<void>(1), isEmbedded(sql) ? 1 : turns)
     const wake = (number: number) => {
       const queue = wakes[number]
@@ -42,7 +43,7 @@ export const layer = Layer.effectDiscard(
 
     const turn = Effect.gen(function* () {
       const except = yield* userBackoff.users
-      return yield* outbox.relay({ limit: batchLimit, shards: shardsInATurn, except }, publish)
+      return yield* outbox.relay({ limit: batchLimit, shards: shardsPerTurn, except }, publish)
     })
     const idle = (number: number, queue: Queue.Dequeue<void>) =>
       number > 0
@@ -51,7 +52,7 @@ export const layer = Layer.effectDiscard(
 
     const loop =
       (queue: Queue.Queue<void>, number: number) =>
-      ({ isStopping, orStop, untilStop }: Stopping.Stopping) =>
+      ({ isStopping, orStop, untilStop }: Stopping.StopSignal) =>
         Effect.gen(function* () {
           while (!isStopping()) {
             const outcome = yield* Effect.option(Effect.retry(attempt(turn), untilStop(backoff)))
@@ -68,16 +69,16 @@ export const layer = Layer.effectDiscard(
 
 type Outcome = "nothing" | "some" | "full"
 
-/** No event of a turn was published. The reason is in the log. */
+/** A turn published no event. The reason is in the log. */
 class TurnFailed extends Data.TaggedError("TurnFailed")<{}> {}
 
 const outcomeOf = (turn: Turn): Effect.Effect<Outcome, { readonly message: string }> => {
   if (turn.taken === 0) return Effect.succeed("nothing")
-  if (turn.left === turn.taken) return Effect.fail({ message: "The broker confirmed none" })
+  if (turn.left === turn.taken) return Effect.fail({ message: "The broker confirmed no event" })
   return Effect.succeed(turn.taken < batchLimit / 2 ? "some" : "full")
 }
 
-// An outage is logged when it begins. A defect must not end the relay, and each is logged.
+// An outage is logged once, at its first failure. Each defect is logged and does not end the relay.
 const attempt = <E extends { readonly message: string }, R>(turn: Effect.Effect<Turn, E, R>) =>
   turn.pipe(
     Effect.flatMap(outcomeOf),
@@ -86,7 +87,7 @@ const attempt = <E extends { readonly message: string }, R>(turn: Effect.Effect<
       (cause) => !Cause.hasFails(cause) && !Cause.hasInterrupts(cause),
       (cause) =>
         Effect.andThen(
-          Effect.logError("A turn of the outbox failed, for a reason of ours", cause),
+          Effect.logError("Unexpected error in a turn of the outbox", cause),
           Effect.fail(new TurnFailed())
         )
     )

@@ -8,7 +8,7 @@ import { PasswordSettings } from "@user-service/security/PasswordSettings"
 import { Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 
-/** {@link StaffAccounts} over the database alone. */
+/** {@link StaffAccounts} over a database, without the other engines. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Environment.read({

@@ -14,26 +14,26 @@ import { asyncApi, openApi } from "./commands/Documents.ts"
 import { version } from "@user-service/runtime/Version"
 
 const keys = Command.make("keys").pipe(
-  Command.withDescription("The keys that tokens are signed with"),
+  Command.withDescription("The keys that sign tokens"),
   Command.withSubcommands([keysRotate])
 )
 
 const events = Command.make("events").pipe(
-  Command.withDescription("The events that tell others of changes"),
+  Command.withDescription("The events of changes, which other services consume"),
   Command.withSubcommands([eventsReplay])
 )
 
 const deadLetters = Command.make("dead-letters").pipe(
-  Command.withDescription("The messages that could never be dealt with, which wait for an operator"),
+  Command.withDescription("The messages that could not be processed, which wait for an operator"),
   Command.withSubcommands([deadLettersList, deadLettersReplay, deadLettersDiscard])
 )
 
 const cli = Command.make("cli").pipe(
-  Command.withDescription("The operator's commands of the User Service. Settings come from the environment."),
+  Command.withDescription("The commands of the User Service for operators. Settings are read from the environment."),
   Command.withSubcommands([migrate, createSuperuser, openApi, asyncApi, keys, events, deadLetters])
 )
 
-// The parts of the message that only make sense as a paragraph left out.
+// Shortens a message of several paragraphs to a line.
 const problemOf = (error: CliError.NonShowHelpErrors): string => {
   const [problem = ""] = error.message
     .replace("Expected: Schema validation failed: ", "")
@@ -43,7 +43,7 @@ const problemOf = (error: CliError.NonShowHelpErrors): string => {
     : problem
 }
 
-// A wrong call is one line too, not the whole help.
+// A wrong call prints one line instead of the whole help.
 const presenter: CliOutput.Presenter = {
   present: (event) =>
     event._tag === "InvalidInvocation"
@@ -59,8 +59,8 @@ const report = <E>(cause: Cause.Cause<E>): Effect.Effect<void> => {
 }
 
 /**
- * Runs the command that the arguments name. What an operator can mend is one line on standard error and exit code 1; a
- * defect is logged there with its cause, by the logger that masks credentials.
+ * Runs the command of the arguments. A failure that an operator can correct is one line on standard error with exit code 1.
+ * A defect is logged there with its cause, by the logger that masks credentials.
  */
 export const run = Effect.andThen(endOnRepeat(), Command.run(cli, { version })).pipe(
   Effect.scoped,
@@ -68,7 +68,7 @@ export const run = Effect.andThen(endOnRepeat(), Command.run(cli, { version })).
   Effect.provide([
     CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
     CliOutput.layerPresenter(presenter),
-    // Standard output is for what was asked for.
+    // Logs go to standard error: standard output is for results.
     Logs.layer({ level: "Warn", format: "pretty", file: undefined }, process.stderr),
     NodeServices.layer
   ])

@@ -7,7 +7,7 @@ import * as Accounts from "./Accounts.ts"
 import * as Database from "./Database.ts"
 import * as NewPassword from "./NewPassword.ts"
 
-/** The accounts of the database that the environment names. */
+/** The accounts of the configured database. */
 export const layer = Layer.provideMerge(Accounts.layer, Database.layer)
 
 /** Creates a user with `is_staff` and prints the id. */

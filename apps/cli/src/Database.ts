@@ -11,10 +11,13 @@ import { oneLine } from "./Failure.ts"
 import * as Settings from "./Settings.ts"
 
 /** The embedded database cannot be opened. */
-export class EmbeddedUnusable extends Schema.TaggedError<EmbeddedUnusable>()("EmbeddedUnusable", {
-  folder: Schema.String,
-  problem: Schema.String
-}) {
+export class EmbeddedDatabaseUnusable extends Schema.TaggedError<EmbeddedDatabaseUnusable>()(
+  "EmbeddedDatabaseUnusable",
+  {
+    folder: Schema.String,
+    problem: Schema.String
+  }
+) {
   override get message() {
     return `The embedded database in ${this.folder} cannot be used: ${this.problem}`
   }
@@ -25,7 +28,10 @@ const embedded = (dataDir: string) => {
   return Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1`)).pipe(
     Layer.provideMerge(PgLite.layer({ dataDir: folder })),
     Layer.catchTag("SqlError", (error) =>
-      Layer.effect(SqlClient.SqlClient, Effect.fail(new EmbeddedUnusable({ folder, problem: oneLine(wordsOf(error)) })))
+      Layer.effect(
+        SqlClient.SqlClient,
+        Effect.fail(new EmbeddedDatabaseUnusable({ folder, problem: oneLine(wordsOf(error)) }))
+      )
     ),
     Layer.provide(Layer.effectDiscard(Console.log(`No database is named: this is the embedded one in ${folder}`))),
     Layer.provide(Layer.effectDiscard(DataDir.hold(dataDir)))
@@ -38,8 +44,8 @@ const postgres = (settings: PostgresSettings.PostgresSettings) =>
 type Engine = ReturnType<typeof embedded> | ReturnType<typeof postgres>
 
 /**
- * The database that the environment names. Where it names none, outside production, the embedded one that `npm start`
- * uses, held for this process. Fails where it does not answer.
+ * The configured database, or without one, except in production, the embedded database of `npm start`, locked for this
+ * process. Fails if the database does not answer.
  */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {

@@ -7,41 +7,41 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import * as Database from "./Database.ts"
 
-/** A call that means all dead letters has to say so. */
-export class NoneNamed extends Schema.TaggedError<NoneNamed>()("NoneNamed", {}) {
+/** The command selects no dead letters. All must be selected explicitly. */
+export class EmptySelection extends Schema.TaggedError<EmptySelection>()("EmptySelection", {}) {
   override get message() {
     return "Name dead letters by their ids, by --reason, or all of them by --all"
   }
 }
 
-/** The dead letters of the database that the environment names. */
+/** {@link DeadLetters} of the configured database. */
 export const layer = DeadLetters.layer.pipe(
   Layer.provide([Storage.layer, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
   Layer.provideMerge(Database.layer)
 )
 
-interface Named {
+interface Filter {
   readonly ids: ReadonlyArray<DeadLetterId>
   readonly reason: Option.Option<string>
 }
 
-/** Those that a command is to change. */
-export interface Some extends Named {
+/** The dead letters that a command changes. */
+export interface Selection extends Filter {
   readonly all: boolean
   readonly limit: number
 }
 
-export const whichOf = (named: Named): DeadLetterFilter => ({
-  ...(named.ids.length > 0 ? { ids: named.ids } : {}),
-  ...(Option.isSome(named.reason) ? { reason: named.reason.value } : {})
+export const filterOf = ({ ids, reason }: Filter): DeadLetterFilter => ({
+  ...(ids.length > 0 ? { ids } : {}),
+  ...(Option.isSome(reason) ? { reason: reason.value } : {})
 })
 
-/** Those that the call names. What dies again meanwhile has another id, and is not among them. */
-export const findSome = Effect.fnUntraced(function* (named: Some) {
+/** Finds the selected dead letters. A message that is dead-lettered again gets a new id and is not among them. */
+export const find = Effect.fnUntraced(function* ({ all, limit, ...filter }: Selection) {
   yield* requireMigrated
-  if (!named.all && named.ids.length === 0 && Option.isNone(named.reason)) return yield* new NoneNamed()
-  return yield* DeadLetters.use((letters) => letters.find(whichOf(named), named.limit))
+  if (!all && filter.ids.length === 0 && Option.isNone(filter.reason)) return yield* new EmptySelection()
+  return yield* DeadLetters.use((letters) => letters.find(filterOf(filter), limit))
 })
 
 /** `1 dead letter`, `2 dead letters`. */
-export const counted = (count: number): string => `${count} dead letter${count === 1 ? "" : "s"}`
+export const formatCount = (count: number): string => `${count} dead letter${count === 1 ? "" : "s"}`

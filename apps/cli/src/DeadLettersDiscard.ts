@@ -1,11 +1,11 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { Array, Console, Effect } from "effect"
-import { counted, findSome, type Some } from "./DeadLetters.ts"
+import { formatCount, find, type Selection } from "./DeadLetters.ts"
 
-/** Removes the dead letters that are named. */
-export const run = Effect.fnUntraced(function* (named: Some) {
-  const found = yield* findSome(named)
+/** Removes the selected dead letters. */
+export const run = Effect.fnUntraced(function* (selection: Selection) {
+  const found = yield* find(selection)
   const letters = yield* DeadLetters
-  const counts = yield* Effect.forEach(Array.chunksOf(found, 500), (some) => letters.remove(some.map(({ id }) => id)))
-  yield* Console.log(`${counted(counts.reduce((sum, count) => sum + count, 0))} discarded`)
+  const counts = yield* Effect.forEach(Array.chunksOf(found, 500), (chunk) => letters.remove(chunk.map(({ id }) => id)))
+  yield* Console.log(`${formatCount(counts.reduce((sum, count) => sum + count, 0))} discarded`)
 })

@@ -2,7 +2,7 @@ import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import type { DeadLetter, DeadLetterId } from "@user-service/domain/DeadLetter"
 import { Console, DateTime, Effect, type Option } from "effect"
-import { counted, whichOf } from "./DeadLetters.ts"
+import { formatCount, filterOf } from "./DeadLetters.ts"
 import { oneLine } from "./Failure.ts"
 
 const lineOf = ({ id, isCut, messageId, queue, reason, receivedAt, size }: DeadLetter): string =>
@@ -19,7 +19,7 @@ const lineOf = ({ id, isCut, messageId, queue, reason, receivedAt, size }: DeadL
 
 const utf8 = new TextDecoder()
 
-interface Listed {
+interface ListInput {
   readonly ids: ReadonlyArray<DeadLetterId>
   readonly reason: Option.Option<string>
   readonly limit: number
@@ -27,11 +27,11 @@ interface Listed {
   readonly bodies: number
 }
 
-/** Prints a line for each dead letter, and how many there are. */
-export const run = Effect.fnUntraced(function* ({ bodies, limit, ...named }: Listed) {
+/** Prints a line for each dead letter, then their number and the number of all. */
+export const run = Effect.fnUntraced(function* ({ bodies, limit, ...selection }: ListInput) {
   yield* requireMigrated
   const letters = yield* DeadLetters
-  const found = yield* letters.find(whichOf(named), limit)
+  const found = yield* letters.find(filterOf(selection), limit)
   const contents =
     bodies > 0
       ? yield* letters.contents(
@@ -46,5 +46,5 @@ export const run = Effect.fnUntraced(function* ({ bodies, limit, ...named }: Lis
     if (body !== undefined) yield* Console.log(`  ${body}`)
   }
   const { count } = yield* letters.waiting
-  yield* Console.log(`${counted(found.length)} of ${count}`)
+  yield* Console.log(`${formatCount(found.length)} of ${count}`)
 })

@@ -7,20 +7,20 @@ import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
 import * as Environment from "@user-service/runtime/Environment"
 import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
-import { counted, findSome, layer as deadLetters, type Some } from "./DeadLetters.ts"
+import { formatCount, find, layer as deadLetters, type Selection } from "./DeadLetters.ts"
 
-/** Some were not confirmed, or are not whole. */
+/** Selection dead letters were not replayed: the broker did not confirm them, or they are stored without their whole body. */
 export class NotReplayed extends Schema.TaggedError<NotReplayed>()("NotReplayed", {
   replayed: Schema.Int,
   left: Schema.Int
 }) {
   override get message() {
-    return `${counted(this.replayed)} replayed, ${this.left} not: those stay, and can be replayed again or discarded`
+    return `${formatCount(this.replayed)} replayed, ${this.left} not: those stay, and can be replayed again or discarded`
   }
 }
 
-// Of sixteen megabytes each at most.
-const atOnce = 10
+// A body has at most 16 MiB.
+const chunkSize = 10
 
 const broker = Layer.unwrap(
   Effect.gen(function* () {
@@ -30,47 +30,47 @@ const broker = Layer.unwrap(
     }
     return Broker.layerRabbitMq({ topology: userService }).pipe(
       Layer.provide(RabbitMq.layer({ url: url.value })),
-      // An outage is told by the command itself.
+      // The command reports an outage itself.
       Layer.provide(Layer.succeed(References.MinimumLogLevel, "Error"))
     )
   })
 )
 
-/** The dead letters of the database and the broker that the environment names. */
+/** The dead letters of the configured database, and the configured broker. */
 export const layer = Layer.merge(broker, deadLetters)
 
-// What says that it is dead: it is none any more.
-const isOfDeath = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
+// The headers of a dead letter. A replayed message does not have them.
+const isDeadLetterHeader = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
 
 const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent): OutgoingMessage => ({
-  // The exchange that knows each queue by its name: nobody else who was told hears it again.
+  // The default exchange, which routes by queue name: other queues do not receive the message again.
   exchange: "",
   routingKey: queue,
   body,
-  headers: Record.filter(headers, (_, name) => !isOfDeath(name)) satisfies Headers,
+  headers: Record.filter(headers, (_, name) => !isDeadLetterHeader(name)) satisfies Headers,
   persistent: true,
   mandatory: true,
   ...(contentType === null ? {} : { contentType }),
   ...(messageId === null ? {} : { messageId })
 })
 
-/** At least once: one whose removal fails is replayed again the next time, which changes nothing. */
-export const run = Effect.fnUntraced(function* (named: Some) {
-  const found = yield* findSome(named)
+/** Replays at least once: a dead letter that could not be removed is replayed again by the next run. Consumers are idempotent. */
+export const run = Effect.fnUntraced(function* (selection: Selection) {
+  const found = yield* find(selection)
   const letters = yield* DeadLetters
   const { publishAll } = yield* Broker
   const whole = found.filter(({ isCut }) => !isCut)
   let replayed = 0
-  let gone = 0
-  for (const part of Array.chunksOf(whole, atOnce)) {
-    const contents = yield* letters.contents(part.map(({ id }) => id))
+  let removed = 0
+  for (const chunk of Array.chunksOf(whole, chunkSize)) {
+    const contents = yield* letters.contents(chunk.map(({ id }) => id))
     const outcomes = yield* publishAll(contents.map(letterOf))
     const confirmed = contents.filter((_, index) => outcomes[index] === "confirmed")
     yield* letters.remove(confirmed.map(({ id }) => id))
     replayed += confirmed.length
-    gone += part.length - contents.length
+    removed += chunk.length - contents.length
   }
-  const left = found.length - gone - replayed
+  const left = found.length - removed - replayed
   if (left > 0) return yield* new NotReplayed({ replayed, left })
-  yield* Console.log(`${counted(replayed)} replayed`)
+  yield* Console.log(`${formatCount(replayed)} replayed`)
 })

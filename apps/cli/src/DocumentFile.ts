@@ -2,7 +2,7 @@ import { wordsOf } from "@user-service/domain/Folders"
 import { Console, Effect, FileSystem, Option, Schema } from "effect"
 import * as Yaml from "yaml"
 
-/** The file cannot be made or replaced. */
+/** The file cannot be written. */
 export class FileUnwritable extends Schema.TaggedError<FileUnwritable>()("FileUnwritable", {
   path: Schema.String,
   problem: Schema.String
@@ -14,7 +14,7 @@ export class FileUnwritable extends Schema.TaggedError<FileUnwritable>()("FileUn
 
 const json = (document: object) => `${JSON.stringify(document, undefined, 2)}\n`
 
-// In full: aliases for what occurs twice are more than many tools read.
+// Without aliases for repeated values, which many tools cannot read.
 const yaml = (document: object) => Yaml.stringify(document, { aliasDuplicateObjects: false })
 
 const render = (document: object, path: string): string => (/\.ya?ml$/i.test(path) ? yaml(document) : json(document))

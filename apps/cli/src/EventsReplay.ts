@@ -4,10 +4,10 @@ import { Storage } from "@user-service/database/Storage"
 import { Console, DateTime, Layer, Effect } from "effect"
 import * as Database from "./Database.ts"
 
-/** {@link Replays}, over the database that the environment names. */
+/** {@link Replays} of the configured database. */
 export const layer = Replays.layer.pipe(Layer.provide(Storage.layer), Layer.provideMerge(Database.layer))
 
-/** Marks the events since then as unpublished, for the worker to publish again. */
+/** Marks the events since `since` as unpublished, so that the worker publishes them again. */
 export const run = Effect.fnUntraced(function* ({ since }: { readonly since: DateTime.Utc }) {
   yield* requireMigrated
   const replays = yield* Replays

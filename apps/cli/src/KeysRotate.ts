@@ -27,7 +27,7 @@ const rotate = Effect.fnUntraced(function* (path: string, accessLifetime: Durati
   yield* Console.log(`Published key ${kid} in ${path}: it signs from ${from}, until then the one before it`)
 })
 
-/** Publishes the next signing key, or makes the key file. */
+/** Publishes the next signing key, or creates the key file. */
 export const run = Effect.fnUntraced(function* () {
   const files = yield* FileSystem.FileSystem
   const { accessLifetime, path } = yield* read

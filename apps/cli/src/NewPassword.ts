@@ -2,7 +2,7 @@ import { PasswordInput } from "@user-service/schema/Input"
 import { Config, Effect, Option, Redacted, Schema, SchemaIssue, Stdio, Stream } from "effect"
 import { Prompt } from "effect/cli"
 
-/** Nothing was given, or what cannot be a password. */
+/** No password was given, or an invalid one. */
 export class PasswordUnusable extends Schema.TaggedError<PasswordUnusable>()("PasswordUnusable", {
   problem: Schema.String
 }) {
@@ -11,21 +11,21 @@ export class PasswordUnusable extends Schema.TaggedError<PasswordUnusable>()("Pa
   }
 }
 
-const ask = Effect.gen(function* () {
-  const [password, again] = yield* Prompt.all([
+const prompt = Effect.gen(function* () {
+  const [password, confirmation] = yield* Prompt.all([
     Prompt.Hidden({ message: "Password" }),
     Prompt.Hidden({ message: "Password, once more" })
   ])
-  if (Redacted.value(password) !== Redacted.value(again)) {
+  if (Redacted.value(password) !== Redacted.value(confirmation)) {
     return yield* new PasswordUnusable({ problem: "the two that were typed differ" })
   }
   return Redacted.value(password)
 })
 
-// What would be replaced could never be typed again at a login.
+// Fatal: with replacement characters the password could not be typed at a login.
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-const piped = Effect.fnUntraced(function* (stdio: Stdio.Stdio) {
+const readInput = Effect.fnUntraced(function* (stdio: Stdio.Stdio) {
   const bytes = yield* Stream.mkUint8Array(stdio.stdin)
   const text = yield* Effect.try({
     try: () => utf8.decode(bytes),
@@ -52,13 +52,13 @@ const decode = Effect.fnUntraced(function* (text: string) {
 })
 
 /**
- * The password for a new account, by a way that no other user of the machine can watch: `SUPERUSER_PASSWORD`, else typed
- * twice without echo, else all of standard input but its last line end.
+ * Reads the password of a new account in a way that other users of the machine cannot watch: from `SUPERUSER_PASSWORD`,
+ * otherwise typed twice without echo, otherwise, without a terminal, from standard input without its last line end.
  */
 export const read = Effect.gen(function* () {
-  // Not as a setting: the space around a password is part of it.
+  // Not by `Environment.read`, which trims values: spaces are part of a password.
   const given = yield* Effect.orDie(Config.option(Config.Redacted("SUPERUSER_PASSWORD")))
   if (Option.isSome(given)) return yield* decode(Redacted.value(given.value))
   const stdio = yield* Stdio.Stdio
-  return yield* decode((yield* stdio.stdinIsTerminal) ? yield* ask : yield* piped(stdio))
+  return yield* decode((yield* stdio.stdinIsTerminal) ? yield* prompt : yield* readInput(stdio))
 })

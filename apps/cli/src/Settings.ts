@@ -1,9 +1,9 @@
 import { Config } from "effect"
 
-/** `NODE_ENV`: production takes nothing embedded or unnamed for granted. */
+/** `NODE_ENV`: in production there is no default for the database and the key file. */
 export const environment = Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
   Config.withDefault("development")
 )
 
-/** `DATA_DIR`, where everything is kept that no engine is named for. */
+/** `DATA_DIR`, the folder of the embedded database and of the default key file. */
 export const dataDir = Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data"))

@@ -20,7 +20,7 @@ import type { SqlClient, SqlError } from "effect/sql"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
 import { welcome } from "./Welcome.ts"
 
-// Whichever it is, it also brings the way to listen to it.
+// Both engines provide a client that can listen for notifications.
 const layerDatabase = (settings: StandaloneSettings): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Option.match(settings.database, {
     onNone: () => PgLite.layer({ dataDir: `${settings.dataDir}/pglite` }),
@@ -45,28 +45,27 @@ const EnginesLive = Layer.unwrap(
   )
 )
 
-/** A stop is over within the grace when requests have three quarters of it, and the work after them the last. */
-const shares = ({ shutdownGrace }: StandaloneSettings) => ({
+/** The parts of the grace period: three quarters for requests, then a quarter for the work of the worker. */
+const splitGrace = ({ shutdownGrace }: StandaloneSettings) => ({
   shutdownGrace: Duration.times(shutdownGrace, 0.75),
   finishWithin: Duration.times(shutdownGrace, 0.25)
 })
 
 /**
- * The whole service in one process, each engine the real one where it is named and the embedded one where it is not. Told to
- * stop, it first finishes its requests, then what the worker has in hand, and only then lets go of the engines.
+ * The API and the worker in one process. An engine without a URL is embedded. On a stop it first completes its requests, then
+ * the work of the worker, and disconnects from the engines last.
  */
 export const layer = (settings: StandaloneSettings) => {
-  const { finishWithin, shutdownGrace } = shares(settings)
+  const { finishWithin, shutdownGrace } = splitGrace(settings)
   return Layer.effectDiscard(welcome(settings)).pipe(
     Layer.provide(Server.layer({ ...settings, shutdownGrace })),
-    // A turn holds a connection that requests want too.
+    // One turn, since each holds a connection that requests need too.
     Layer.provide(Worker.layer.pipe(Layer.provide(WorkerSettings.layer({ ...settings.work, finishWithin, turns: 1 })))),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
-    // Who names an engine wants to hear now that it is not there.
+    // The start fails if a configured engine does not answer.
     Layer.provide(Layer.effectDiscard(Effect.andThen(requirePostgres, requireEngines(["cache", "broker"])))),
     Layer.provide(EnginesLive),
-    // One after the other: while the embedded database starts, nothing else gets a turn, and the others would seem out of
-    // reach.
+    // After the database: the embedded one blocks the event loop while it starts, and connecting to the others would time out.
     Layer.provide([layerCache(settings), layerBroker(settings)]),
     Layer.provide(layerDatabase(settings)),
     Layer.provide(Layer.effectDiscard(DataDir.hold(settings.dataDir)))

@@ -5,12 +5,12 @@ import { type Config, Effect } from "effect"
 
 const parts = { ...Api.parts, work: Worker.workConfig }
 
-/** Everything the environment says, checked. */
+/** The validated settings of the one-process program. */
 export type StandaloneSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
 
-/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+/** Reads the whole environment, so that one start reports all its problems. */
 export const read: Effect.Effect<StandaloneSettings, Environment.SettingsInvalid> = Environment.read(
   parts,
-  // The third is for events and jobs, the fourth for requests.
+  // One connection listens for events, one holds the lock of the jobs, one serves events and jobs, and one serves requests.
   Effect.map(Effect.all([Api.judge, Worker.judge(4, "`npm start`")]), (problems) => problems.flat())
 )

@@ -2,10 +2,10 @@ import { Console, Effect, Option } from "effect"
 import { HttpServer } from "effect/http"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
 
-/** Says where the service is and on what it runs; to a person also what to try first. */
+/** Logs the URL and the engines, and with `LOG_FORMAT=pretty` prints a first request to try. */
 export const welcome = Effect.fnUntraced(function* (settings: StandaloneSettings) {
   const { address } = yield* HttpServer.HttpServer
-  // The address that stands for all of a machine's is none to call.
+  // A client cannot connect to the unspecified address.
   const url = HttpServer.formatAddress(address).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
   const engine = (real: Option.Option<unknown>, name: string, embedded: string) =>
     Option.isSome(real) ? name : embedded
@@ -15,7 +15,7 @@ export const welcome = Effect.fnUntraced(function* (settings: StandaloneSettings
     broker: engine(settings.rabbitmqUrl, "RabbitMQ", "in this process")
   }
   yield* Effect.logInfo("User Service is ready", { url, ...engines })
-  // Not through the log, which would mask the password of the example.
+  // Not logged, since the logger would mask the password of the example.
   if (settings.logs.format === "pretty") yield* Console.log(firstSteps(url))
 })
 

@@ -3,7 +3,7 @@ import { load } from "./Program.ts"
 
 const flags = {
   file: Flag.File("file").pipe(
-    Flag.withDescription("Where to write it: YAML where the name ends in .yml or .yaml, else JSON"),
+    Flag.withDescription("The file to write: YAML if its name ends in .yml or .yaml, otherwise JSON"),
     Flag.optional
   )
 }

@@ -1,13 +1,13 @@
 import { Effect, Layer } from "effect"
 
-/** What a command does, in a module of its own. */
+/** The module of a command's program. */
 interface Program<Input, A, E, R> {
   readonly run: (input: Input) => Effect.Effect<A, E, R>
 }
 
 /**
- * A handler that loads its program when the command runs. The database's driver, the services and the schemas take most
- * of the time that a command needs to start, and `--help` and a wrong call need none of them.
+ * A handler that loads its program when the command runs. Loading the database driver, the services and the schemas takes
+ * most of the start time of a command, and `--help` and a wrong call need none of them.
  */
 export const load =
   <Input, A, E, R>(program: () => Promise<Program<Input, A, E, R>>) =>

@@ -6,27 +6,27 @@ import * as ReadThrough from "./ReadThrough.ts"
 import type { RedisHealth } from "./Redis.ts"
 import * as RedisStore from "./RedisStore.ts"
 
-/** A copy of something, as of one version of it. */
+/** A cached value and the version of the row it was read from. */
 export interface Entry {
   readonly version: number
   readonly value: string
 }
 
-/** That something is at this version now. */
+/** States that the row under this key now has this version. */
 export interface Invalidation {
   readonly key: string
   readonly version: number
 }
 
 /**
- * Copies of what is authoritative elsewhere, ordered by version: what a write left behind never comes back, however late a
- * read that began before it ends. Never fails: out of reach is a miss, and costs no more than one short timeout.
+ * A cache of versioned values. An entry never replaces a newer version, so a slow read that began before a write cannot bring
+ * the old value back. Never fails: when Redis is unreachable every read is a miss, after at most one short timeout.
  *
- * After an outage nothing from before it is believed, for an invalidation may have been lost in it. Other processes, cut
- * off from Redis by none of it, follow within 250 ms.
+ * After an outage all earlier entries are ignored, because an invalidation may have been lost. Processes that noticed no
+ * outage follow within 250 ms.
  *
- * A version is remembered for as long as its entry stands, a minute where it was invalidated: let `timeToLive` be longer
- * than any read of the authority.
+ * The cache remembers a version as long as its entry, or for a minute after an invalidation. Choose a `timeToLive` longer than
+ * any read of the database.
  */
 export class Cache extends Context.Service<
   Cache,
@@ -35,16 +35,16 @@ export class Cache extends Context.Service<
     /** In the order of the keys, in one round trip. */
     readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>>
     /**
-     * For what the caller has just written. Does nothing where the same or a newer version stands, or a newer invalidation.
-     * What was read from the authority goes through `readThrough`, which knows when the read began.
+     * Stores a value that the caller has just written. Does nothing if the same or a newer version is stored, or a newer
+     * invalidation. Use `readThrough` for values read from the database: it takes into account when the read began.
      */
     readonly set: (key: string, entry: Entry & { readonly timeToLive: Duration.Duration }) => Effect.Effect<void>
-    /** After the commit. Older copies go, and those on their way are refused. Any number of keys is one round trip. */
+    /** Removes older entries and refuses them from now on. Call it after the commit. One round trip for any number of keys. */
     readonly invalidate: (entries: ReadonlyArray<Invalidation>) => Effect.Effect<void>
     /**
-     * What stands, or else what `load` finds, which is then kept. Of many that miss at once, one loads, over all processes;
-     * the others read what it kept, and load for themselves when that takes longer than 200 ms. Never answers with anything
-     * older than what the authority held when it was asked.
+     * Returns the cached entry, or runs `load` and stores its result. When many callers miss at once, one of them loads, across
+     * all processes. The others wait for the stored entry, and load themselves after 200 ms. The result is never older than
+     * the database was when the call began.
      */
     readonly readThrough: <E, R>(
       key: string,
@@ -54,25 +54,25 @@ export class Cache extends Context.Service<
       }
     ) => Effect.Effect<Option.Option<Entry>, E, R>
     /**
-     * The same for many keys, in their order: one round trip to read what stands, one load of what does not, one round trip
-     * to keep it. Loads are not shared with others that miss at the same time.
+     * As `readThrough` for many keys, with results in the order of the keys: one round trip to read, one load for all misses,
+     * one round trip to store. Concurrent callers do not share loads.
      */
     readonly readThroughMany: <E, R>(
       keys: ReadonlyArray<string>,
       options: {
         readonly timeToLive: Duration.Duration
-        /** By key; one it does not find is absent. */
+        /** Returns the entries by key, without the keys that do not exist. */
         readonly load: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, Entry>, E, R>
       }
     ) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>, E, R>
   }
 >()("@user-service/cache/Cache") {
-  /** Shared by all processes on the Redis. */
+  /** Shared by all processes that use the same Redis. */
   static readonly layerRedis: Layer.Layer<Cache, never, Redis.Redis | RedisHealth> = Layer.effect(
     Cache,
     Effect.flatMap(RedisStore.make, ReadThrough.make)
   ).pipe(Layer.provide(Lock.layerRedis))
-  /** Within the process. */
+  /** In memory. */
   static readonly layerMemory: Layer.Layer<Cache> = Layer.effect(
     Cache,
     Effect.flatMap(MemoryStore.make, ReadThrough.make)

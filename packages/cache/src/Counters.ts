@@ -1,20 +1,20 @@
 import { Effect } from "effect"
 import * as ExpiringMap from "./ExpiringMap.ts"
 
-/** What an attempt came to: the attempts in its window, itself included, above the limit where it was refused. */
+/** The result of an attempt. `count` includes the attempt; it exceeds the limit if the attempt was refused. */
 export type Hit = readonly [count: number, millisLeft: number]
 
-/** Counts attempts by bucket in fixed windows; see `RateLimits`, which is over one of these. */
+/** Counts attempts per bucket in fixed windows. The engine under `RateLimits`. */
 export interface Counters {
   readonly hit: (key: string, limit: number, windowMillis: number) => Effect.Effect<Hit>
   readonly clear: (key: string) => Effect.Effect<void>
   readonly refund: (key: string) => Effect.Effect<void>
 }
 
-/** How many buckets a process keeps: one takes some 200 bytes. */
+/** How many buckets a process stores, about 200 bytes each. */
 export const capacity = 100_000
 
-/** Counts within the process. */
+/** Counts in memory. */
 export const makeMemory = (): Counters => {
   const counts = ExpiringMap.make<number>(capacity)
   return {
@@ -22,10 +22,10 @@ export const makeMemory = (): Counters => {
       Effect.clockWith((clock) =>
         Effect.sync(() => {
           const now = clock.currentTimeMillisUnsafe()
-          const counted = counts.get(key, now)
-          if (counted === undefined) counts.set(key, 1, now + windowMillis, now)
-          else if (counted < limit) counts.update(key, now, (count) => count + 1)
-          return [(counted ?? 0) + 1, counts.remaining(key, now)] as const
+          const previous = counts.get(key, now)
+          if (previous === undefined) counts.set(key, 1, now + windowMillis, now)
+          else if (previous < limit) counts.update(key, now, (count) => count + 1)
+          return [(previous ?? 0) + 1, counts.remaining(key, now)] as const
         })
       ),
     clear: (key) => Effect.sync(() => counts.delete(key)),

@@ -3,15 +3,15 @@ import { Redis } from "effect/persistence"
 import { RedisHealth } from "./Redis.ts"
 
 /**
- * The number every cached key begins with. Whoever may have lost an invalidation moves it on before it believes anything
- * again: so entries from before are not deleted, nobody finds them any more.
+ * The number that every cached key begins with. A process that may have lost an invalidation increases it before it reads the
+ * cache again. All earlier entries then have keys that no process reads, and expire.
  */
 export interface Epoch {
-  /** Undefined from the first failure until the epoch has moved. */
+  /** Undefined after a failure until the epoch was increased. */
   readonly current: () => number | undefined
-  /** A write could not be told: nothing is believed until the epoch has moved. */
-  readonly lose: () => void
-  /** Takes note of what Redis holds. */
+  /** Records that a write may be lost: `current` is undefined until the epoch was increased. */
+  readonly markLost: () => void
+  /** Compares the epoch that Redis returned with the current one. */
   readonly observe: (answer: string | null) => void
   /**
    * Whether the last request for the epoch is too old for a read to rely on. The caller that gets `true` must ask for the epoch
@@ -27,10 +27,11 @@ const key = "epoch"
 // this time. Reads make the request, so a process that reads nothing sends nothing to Redis.
 const longestReliance = Duration.toMillis("250 millis")
 
-// How soon a process that lost the epoch takes it again.
+// How often a process without an epoch tries to get one.
 const retryInterval = Duration.millis(250)
 
-// The time in microseconds where it is ahead: a Redis that came back empty, or from an old copy, gives no number twice.
+// A new epoch is the time in microseconds, or the old one plus 1 if that is higher. So a Redis that restarted empty, or from an
+// old snapshot, never returns the same epoch twice.
 const takeScript = Redis.script((name: string, move: boolean) => [name, move ? 1 : 0], {
   numberOfKeys: 1,
   lua: `
@@ -49,33 +50,33 @@ export const make: Effect.Effect<Epoch, never, Redis.Redis | RedisHealth | Scope
   const health = yield* RedisHealth
   const takeFromRedis = redis.eval(takeScript)
   let lost = 0
-  let believed = { epoch: 0, failures: -1 }
-  let askedAt = Number.NEGATIVE_INFINITY
+  let latest = { epoch: 0, failures: -1 }
+  let requestedAt = Number.NEGATIVE_INFINITY
 
   const failures = () => health.failures() + lost
-  const current = () => (believed.failures === failures() ? believed.epoch : undefined)
-  const lose = () => void lost++
+  const current = () => (latest.failures === failures() ? latest.epoch : undefined)
+  const markLost = () => void lost++
   const observe = (answer: string | null) => {
-    const known = current()
+    const epoch = current()
     const next = Number(answer)
-    if (known === undefined || next === known) return
-    if (next > known) believed = { epoch: next, failures: failures() }
-    // Gone, or set back: this Redis is not the one that was.
-    else lose()
+    if (epoch === undefined || next === epoch) return
+    if (next > epoch) latest = { epoch: next, failures: failures() }
+    // Missing or lower: this Redis has lost data.
+    else markLost()
   }
 
   const isDue = () => {
     const now = performance.now()
-    if (now - askedAt < longestReliance) return false
-    askedAt = now
+    if (now - requestedAt < longestReliance) return false
+    requestedAt = now
     return true
   }
 
-  // A write lost between the asking and the answer may be newer than the epoch taken, so it asks again.
+  // A write that was lost between the request and the answer may be newer than the epoch, so the request is repeated.
   const take = Effect.suspend(() => {
     const before = failures()
     return Effect.map(takeFromRedis(key, before > 0), (answer) => {
-      believed = { epoch: Number(answer), failures: before }
+      latest = { epoch: Number(answer), failures: before }
     })
   }).pipe(Effect.repeat({ until: () => current() !== undefined, times: 10 }))
 
@@ -83,5 +84,5 @@ export const make: Effect.Effect<Epoch, never, Redis.Redis | RedisHealth | Scope
 
   yield* takeIfLost
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(retryInterval), takeIfLost)))
-  return { current, lose, observe, isDue, key }
+  return { current, markLost, observe, isDue, key }
 })

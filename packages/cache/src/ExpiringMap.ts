@@ -1,16 +1,16 @@
-/** A `Map` whose entries end at a time, in milliseconds of the clock the caller reads. Never holds more than its capacity. */
+/** A `Map` whose entries expire, at a time in milliseconds of the caller's clock. Never exceeds its capacity. */
 export interface ExpiringMap<A> {
   readonly get: (key: string, now: number) => A | undefined
   readonly set: (key: string, value: A, expiresAt: number, now: number) => void
   readonly delete: (key: string) => void
-  /** Replaces the value and leaves the time it ends. Does nothing where none stands. */
+  /** Replaces the value and keeps its expiry. Does nothing without an entry. */
   readonly update: (key: string, now: number, f: (value: A) => A) => void
-  /** How long an entry still has, or 0 where none stands. */
+  /** The milliseconds until the entry expires, 0 without an entry. */
   readonly remaining: (key: string, now: number) => number
 }
 
-// So many from the oldest end are looked at when room is made: enough to stay ahead of what comes in, a constant each time.
-const swept = 8
+// How many of the oldest entries are checked for expiry when a new one needs space. A constant bounds the cost of `set`.
+const sweepSize = 8
 
 export const make = <A>(capacity: number): ExpiringMap<A> => {
   const entries = new Map<string, { value: A; readonly expiresAt: number }>()
@@ -21,11 +21,11 @@ export const make = <A>(capacity: number): ExpiringMap<A> => {
     entries.delete(key)
     return undefined
   }
-  const makeRoom = (now: number) => {
-    let looked = 0
+  const evict = (now: number) => {
+    let checked = 0
     for (const [key, entry] of entries) {
       if (entry.expiresAt <= now) entries.delete(key)
-      if (++looked >= swept) break
+      if (++checked >= sweepSize) break
     }
     const [oldest] = entries.size >= capacity ? entries.keys() : []
     if (oldest !== undefined) entries.delete(oldest)
@@ -34,9 +34,9 @@ export const make = <A>(capacity: number): ExpiringMap<A> => {
   return {
     get: (key, now) => find(key, now)?.value,
     set: (key, value, expiresAt, now) => {
-      // Anew, so that the order is that of the last writing.
+      // Deleted first, so that the map is in the order of the last write.
       entries.delete(key)
-      if (entries.size >= capacity) makeRoom(now)
+      if (entries.size >= capacity) evict(now)
       entries.set(key, { value, expiresAt })
     },
     delete: (key) => void entries.delete(key),

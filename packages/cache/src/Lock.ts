@@ -3,15 +3,15 @@ import { Redis } from "effect/persistence"
 import * as ExpiringMap from "./ExpiringMap.ts"
 
 /**
- * Who does a thing that need be done once only. A help against doubled work, no guard of what must be right: a holder that
- * stalls past `timeToLive` has lost the lock and does not know.
+ * Locks that avoid duplicate work. They do not guarantee mutual exclusion: a holder that stalls beyond `timeToLive` has lost the
+ * lock without notice.
  */
 export class Lock extends Context.Service<
   Lock,
   {
     /**
-     * Takes the lock, or nothing if another holds it or Redis is out of reach. The effect inside gives it back, unless it has
-     * passed to another since; running it twice, or not at all, does no harm.
+     * Acquires the lock and returns the effect that releases it. None if another holder has it or Redis is unreachable. The
+     * release does nothing if the lock has passed to another holder, and may run twice or never.
      */
     readonly tryAcquire: (
       key: string,
@@ -19,12 +19,12 @@ export class Lock extends Context.Service<
     ) => Effect.Effect<Option.Option<Effect.Effect<void>>>
   }
 >()("@user-service/cache/Lock") {
-  /** Among all processes that share the Redis. */
+  /** Shared by all processes that use the same Redis. */
   static readonly layerRedis: Layer.Layer<Lock, never, Redis.Redis> = Layer.effect(
     Lock,
     Effect.suspend(() => makeRedis)
   )
-  /** Within the process. */
+  /** In memory. */
   static readonly layerMemory: Layer.Layer<Lock> = Layer.effect(
     Lock,
     Effect.suspend(() => makeMemory)
@@ -42,13 +42,13 @@ const makeRedis = Effect.gen(function* () {
   const redis = yield* Redis.Redis
   const release = redis.eval(releaseScript)
   const process = `${yield* Random.nextInt}.${yield* Random.nextInt}`
-  let taken = 0
+  let sequence = 0
 
   return Lock.of({
     tryAcquire: Effect.fnUntraced(
       function* (key, timeToLive) {
         const name = `lock:${key}`
-        const token = `${process}.${++taken}`
+        const token = `${process}.${++sequence}`
         const millis = String(Math.max(1, Math.ceil(Duration.toMillis(timeToLive))))
         const answer = yield* redis.send<string | null>("set", name, token, "PX", millis, "NX")
         return answer === null ? none : Option.some(Effect.ignore(release(name, token)))

@@ -6,39 +6,39 @@ import { refusals, type Store, tombstoneMillis } from "./Store.ts"
 // A user's entry takes about 2 kB.
 const capacity = 20_000
 
-interface Kept {
+interface StoredEntry {
   readonly version: number
-  /** None in a tombstone. */
+  /** None for a tombstone. */
   readonly value: Option.Option<string>
 }
 
 export const make = Effect.sync((): Store => {
-  const kept = ExpiringMap.make<Kept>(capacity)
+  const stored = ExpiringMap.make<StoredEntry>(capacity)
 
   const getAt = (key: string, now: number): Option.Option<Entry> => {
-    const found = kept.get(key, now)
+    const found = stored.get(key, now)
     return found === undefined ? Option.none() : Option.map(found.value, (value) => ({ version: found.version, value }))
   }
   const setAt = (key: string, entry: Entry, timeToLive: Duration.Duration, now: number): boolean => {
-    const found = kept.get(key, now)
-    const stands =
+    const found = stored.get(key, now)
+    const isCurrent =
       found !== undefined &&
       (Option.isSome(found.value) ? found.version >= entry.version : found.version > entry.version)
-    if (!stands) {
+    if (!isCurrent) {
       const millis = Math.max(1, Math.ceil(Duration.toMillis(timeToLive)))
-      kept.set(key, { version: entry.version, value: Option.some(entry.value) }, now + millis, now)
+      stored.set(key, { version: entry.version, value: Option.some(entry.value) }, now + millis, now)
     }
-    return !stands
+    return !isCurrent
   }
   const invalidateAt = ({ key, version }: Invalidation, now: number) => {
-    const found = kept.get(key, now)
-    const stays =
+    const found = stored.get(key, now)
+    const isKept =
       found !== undefined &&
       found.version >= version &&
       Option.isSome(found.value) &&
-      kept.remaining(key, now) >= tombstoneMillis
-    if (stays) return
-    kept.set(
+      stored.remaining(key, now) >= tombstoneMillis
+    if (isKept) return
+    stored.set(
       key,
       { version: Math.max(version, found?.version ?? version), value: Option.none() },
       now + tombstoneMillis,

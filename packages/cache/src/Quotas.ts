@@ -3,33 +3,33 @@ import { Redis } from "effect/persistence"
 import { hash } from "node:crypto"
 import * as ExpiringMap from "./ExpiringMap.ts"
 
-/** Candidates for the members of one key, whose number is limited. */
+/** A request to add candidates to the members of one key. */
 export interface QuotaClaim {
   readonly key: string
   /** How many members the key may have. */
   readonly limit: number
   readonly candidates: ReadonlyArray<string>
-  /** The members as the caller knows them. They count where nothing is stored under the key. */
+  /** The members according to the caller's own storage. Used only if nothing is stored under the key. */
   readonly members: Option.Option<ReadonlyArray<string>>
   /** How long the key is stored. */
   readonly timeToLive: Duration.Duration
 }
 
 /**
- * Whether each candidate of a claim is a member now, in the claim's order. None where nothing is stored under the key and
- * the claim did not name the members.
+ * Whether each candidate of a claim is a member now, in the claim's order. None if nothing is stored under the key and the
+ * claim did not name the members.
  */
 export type ClaimOutcome = Option.Option<ReadonlyArray<boolean>>
 
-/** Redis does not answer. Some of the candidates may have become members, or none. */
+/** Redis does not answer. Some of the candidates may have become members. */
 export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}> {}
 
 /**
- * Sets of a limited size, one under each key. A member stays one however often it is claimed. Of any number of candidates
- * that are claimed at the same time, exactly as many become members as the limit allows, in the order of their claim.
+ * Sets of limited size, one per key, such as the recipients of a daily quota. Claiming a member again changes nothing. Of
+ * any number of concurrent candidates exactly as many become members as the limit allows, in the order of their claims.
  *
- * What is stored may be lost at any time and is no authority: the caller names the members from what it stores itself.
- * Any number of claims is one round trip.
+ * The stored sets may be lost at any time. The caller keeps the authoritative members and passes them with the claim. One
+ * round trip for any number of claims.
  */
 export class Quotas extends Context.Service<
   Quotas,
@@ -37,12 +37,12 @@ export class Quotas extends Context.Service<
     readonly claim: (claims: ReadonlyArray<QuotaClaim>) => Effect.Effect<ReadonlyArray<ClaimOutcome>, QuotasUnavailable>
   }
 >()("@user-service/cache/Quotas") {
-  /** Shared by all processes on the Redis. */
+  /** Shared by all processes that use the same Redis. */
   static readonly layerRedis: Layer.Layer<Quotas, never, Redis.Redis> = Layer.effect(
     Quotas,
     Effect.map(Redis.Redis, (redis) => makeRedis(redis))
   )
-  /** Within the process, where no other process claims. */
+  /** In memory, for a single process. */
   static readonly layerMemory: Layer.Layer<Quotas> = Layer.effect(
     Quotas,
     Effect.sync(() => makeMemory())
@@ -54,8 +54,8 @@ const unavailable = Metric.counter("places_unavailable_total", {
   incremental: true
 })
 
-// A set of integers, of which Redis stores up to 512 in 8 bytes each. 0 is in every set, because Redis has no empty sets. A
-// call of a script takes some 8,000 arguments, so members are added by the thousand.
+// A Redis set of integers, which stores up to 512 of them in 8 bytes each. Every set contains 0, because Redis has no empty
+// sets. Members are added 1,000 at a time, because Lua's `unpack` returns at most about 8,000 values.
 const claimScript = Redis.script(
   ({ members, key, limit, candidates, timeToLive }: QuotaClaim) => [
     key,
@@ -95,7 +95,7 @@ return taken
   }
 ).withReturnType<ReadonlyArray<number>>()
 
-// 63 bits of a hash, never 0: of 10,000 candidates two are alike once in 10^11 sets, and then share a place.
+// 63 bits of a hash, never 0. Two of 10,000 candidates collide in one of 10^11 sets, and then count as one member.
 const numberOf = (member: string): string => {
   const bits = hash("sha256", member, "buffer").readBigUInt64BE()
   return String((bits >> 1n) + 1n)
@@ -116,23 +116,23 @@ const makeRedis = (redis: Redis.Redis["Service"]): Quotas["Service"] => {
   }
 }
 
-// A key with ten members takes some 2 kB.
+// A key with ten members takes about 2 kB.
 const capacity = 100_000
 
 const makeMemory = (): Quotas["Service"] => {
-  const kept = ExpiringMap.make<Set<string>>(capacity)
+  const sets = ExpiringMap.make<Set<string>>(capacity)
 
   const claimAt = ({ members, key, limit, candidates, timeToLive }: QuotaClaim, now: number): ClaimOutcome => {
-    const standing = kept.get(key, now)
-    if (standing === undefined && Option.isNone(members)) return Option.none()
-    const placed = standing ?? new Set(Option.getOrElse(members, () => []))
-    if (standing === undefined) {
-      kept.set(key, placed, now + Math.max(1, Math.ceil(Duration.toMillis(timeToLive))), now)
+    const stored = sets.get(key, now)
+    if (stored === undefined && Option.isNone(members)) return Option.none()
+    const set = stored ?? new Set(Option.getOrElse(members, () => []))
+    if (stored === undefined) {
+      sets.set(key, set, now + Math.max(1, Math.ceil(Duration.toMillis(timeToLive))), now)
     }
     return Option.some(
       candidates.map((member) => {
-        if (placed.size < limit) placed.add(member)
-        return placed.has(member)
+        if (set.size < limit) set.add(member)
+        return set.has(member)
       })
     )
   }

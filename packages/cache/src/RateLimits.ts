@@ -6,7 +6,7 @@ import * as Counters from "./Counters.ts"
 import { RedisHealth } from "./Redis.ts"
 import * as SharedCounters from "./SharedCounters.ts"
 
-/** Where a bucket stands after an attempt it let pass. */
+/** The state of a bucket after a permitted attempt. */
 export interface RateLimitState {
   readonly limit: number
   readonly remaining: number
@@ -14,30 +14,30 @@ export interface RateLimitState {
 }
 
 /**
- * Counts attempts in fixed windows. A window opens with the first attempt and ends on its own, whatever comes in it; what
- * is refused is not counted. However many ask at once, exactly `limit` pass.
+ * Rate limits with fixed windows. A window opens with the first attempt and lasts its full time. Refused attempts are not
+ * counted. Of any number of concurrent attempts exactly `limit` pass.
  *
- * With Redis out of reach each process counts for itself, on from the last count it had from Redis; when Redis is back it
- * gets the attempts that were counted without it. So an outage gives nobody new attempts in a process that counted theirs.
+ * While Redis is unreachable each process continues from the last count it had from Redis. When Redis is back, the process
+ * adds the attempts that it counted alone. So an outage resets no bucket in a process that has counted its attempts.
  */
 export class RateLimits extends Context.Service<
   RateLimits,
   {
     readonly consume: (limit: RateLimit, key: string) => Effect.Effect<RateLimitState, RateLimited>
-    /** Empties the bucket and ends its window. */
+    /** Empties the bucket and closes its window. */
     readonly clear: (limit: RateLimit, key: string) => Effect.Effect<void>
-    /** Gives one attempt back. The window stays, and so does a bucket that is empty or not there. */
+    /** Refunds one attempt without changing the window. Does nothing if the bucket is empty or absent. */
     readonly refund: (limit: RateLimit, key: string) => Effect.Effect<void>
   }
 >()("@user-service/cache/RateLimits") {
-  /** Shared by all processes on the Redis. */
+  /** Shared by all processes that use the same Redis. */
   static readonly layerRedis: Layer.Layer<RateLimits, never, Redis.Redis | RedisHealth> = Layer.effect(
     RateLimits,
     Effect.gen(function* () {
       return make(SharedCounters.make(yield* Redis.Redis, yield* RedisHealth))
     })
   )
-  /** Within the process. */
+  /** In memory. */
   static readonly layerMemory: Layer.Layer<RateLimits> = Layer.effect(
     RateLimits,
     Effect.sync(() => make(Counters.makeMemory()))
@@ -65,5 +65,5 @@ const make = (counters: Counters.Counters): RateLimits["Service"] => ({
   refund: (limit, key) => counters.refund(bucket(limit, key))
 })
 
-// Hashed, so that no address a person is known by stands in Redis.
+// Hashed, because the key may be an e-mail or IP address, which must not be stored in Redis.
 const bucket = (limit: RateLimit, key: string): string => `limits:${limit.name}:${hash("sha256", key, "hex")}`

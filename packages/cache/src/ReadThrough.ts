@@ -3,10 +3,11 @@ import type { Cache, Entry } from "./Cache.ts"
 import { Lock } from "./Lock.ts"
 import { hits, misses, type Store } from "./Store.ts"
 
-/** How long one that missed waits for another to load. */
-const patience = Duration.millis(200)
-const glance = Duration.millis(20)
-// For those whose loader dies with its process.
+/** How long a caller waits for the load of another caller. */
+const waitLimit = Duration.millis(200)
+/** How often it looks for the entry that another process loads. */
+const pollInterval = Duration.millis(20)
+// Bounds the wait if the process that loads dies.
 const lockTimeToLive = Duration.seconds(1)
 
 interface Loading<E, R> {
@@ -16,11 +17,11 @@ interface Loading<E, R> {
 
 type Found = Option.Option<Entry>
 
-/** The cache over a store: what is counted, and one flight a key where many miss at once. */
+/** The cache over a store. Counts hits and misses, and makes concurrent misses of a key share one load (single flight). */
 export const make = Effect.fnUntraced(function* (store: Store) {
   const lock = yield* Lock
   const context = yield* Effect.context<never>()
-  const flights = new Map<string, Latch.Latch>()
+  const sharedLoads = new Map<string, Latch.Latch>()
 
   const count = (found: Found): Found => {
     ;(Option.isSome(found) ? hits : misses).updateUnsafe(1, context)
@@ -31,32 +32,35 @@ export const make = Effect.fnUntraced(function* (store: Store) {
   const fill = (epoch: number | undefined, key: string, found: Found, timeToLive: Duration.Duration) =>
     epoch === undefined || Option.isNone(found) ? Effect.void : store.fill(epoch, key, found.value, timeToLive)
 
-  const loadAlone = <E, R>(key: string, { load, timeToLive }: Loading<E, R>): Effect.Effect<Found, E, R> =>
+  const loadUnshared = <E, R>(key: string, { load, timeToLive }: Loading<E, R>): Effect.Effect<Found, E, R> =>
     Effect.suspend(() => {
-      // Known before the load begins: what it finds must not pass into an epoch that began later.
+      // Read before the load begins, so that the result is not stored in a later epoch.
       const epoch = store.epoch()
       return Effect.tap(load, (found) => fill(epoch, key, found, timeToLive))
     })
 
-  /** One try at being the one that loads; none where another process is. */
+  /** Loads if no other process is loading, otherwise returns none. */
   const tryLoad = <E, R>(key: string, { load, timeToLive }: Loading<E, R>) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        // Both in one round trip, the lock first: so what its last holder kept is seen.
-        const [held, standing] = yield* Effect.all([lock.tryAcquire(`cache:${key}`, lockTimeToLive), store.get(key)], {
-          concurrency: "unbounded"
-        })
-        const release = Option.getOrElse(held, () => Effect.void)
-        if (Option.isSome(standing)) {
+        // One round trip, the lock first, so that the read sees the entry that the previous holder stored.
+        const [acquired, stored] = yield* Effect.all(
+          [lock.tryAcquire(`cache:${key}`, lockTimeToLive), store.get(key)],
+          {
+            concurrency: "unbounded"
+          }
+        )
+        const release = Option.getOrElse(acquired, () => Effect.void)
+        if (Option.isSome(stored)) {
           yield* release
-          return Option.some(standing)
+          return Option.some(stored)
         }
-        if (Option.isNone(held)) return Option.none<Found>()
+        if (Option.isNone(acquired)) return Option.none<Found>()
         const epoch = store.epoch()
         const exit = yield* Effect.exit(restore(load))
-        const kept = Exit.isSuccess(exit) ? fill(epoch, key, exit.value, timeToLive) : Effect.void
-        // In one round trip, in this order.
-        yield* Effect.all([kept, release], { concurrency: "unbounded", discard: true })
+        const storeResult = Exit.isSuccess(exit) ? fill(epoch, key, exit.value, timeToLive) : Effect.void
+        // One round trip, in this order.
+        yield* Effect.all([storeResult, release], { concurrency: "unbounded", discard: true })
         return Option.some(yield* exit)
       })
     )
@@ -66,21 +70,21 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       const found = yield* tryLoad(key, loading)
       if (Option.isSome(found)) return found.value
       if (store.epoch() === undefined || (yield* Clock.currentTimeMillis) >= until)
-        return yield* loadAlone(key, loading)
-      yield* Effect.sleep(glance)
+        return yield* loadUnshared(key, loading)
+      yield* Effect.sleep(pollInterval)
       return yield* loadOnce(key, loading, until)
     })
 
-  const fly = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<Found, E, R> =>
+  const startSharedLoad = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<Found, E, R> =>
     Effect.uninterruptibleMask((restore) => {
       const latch = Latch.makeUnsafe()
-      flights.set(key, latch)
+      sharedLoads.set(key, latch)
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        restore(loadOnce(key, loading, now + Duration.toMillis(patience)))
+        restore(loadOnce(key, loading, now + Duration.toMillis(waitLimit)))
       ).pipe(
         Effect.ensuring(
           Effect.sync(() => {
-            flights.delete(key)
+            sharedLoads.delete(key)
             latch.openUnsafe()
           })
         )
@@ -90,12 +94,12 @@ export const make = Effect.fnUntraced(function* (store: Store) {
   const miss = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<Found, E, R> =>
     Effect.suspend(() => {
       if (store.epoch() === undefined) return loading.load
-      const flight = flights.get(key)
-      if (flight === undefined) return fly(key, loading)
-      // Never the flight's own result: it may have begun before a write that this reader has seen.
-      return Effect.timeoutOption(flight.await, patience).pipe(
+      const sharedLoad = sharedLoads.get(key)
+      if (sharedLoad === undefined) return startSharedLoad(key, loading)
+      // Reads the store instead of the shared result: that load may have begun before a write that this caller has seen.
+      return Effect.timeoutOption(sharedLoad.await, waitLimit).pipe(
         Effect.andThen(store.get(key)),
-        Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found) : loadAlone(key, loading)))
+        Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found) : loadUnshared(key, loading)))
       )
     })
 
@@ -105,10 +109,10 @@ export const make = Effect.fnUntraced(function* (store: Store) {
     keys,
     { load, timeToLive }
   ) {
-    const standing = yield* getMany(keys)
-    const missed = keys.filter((_, index) => Option.isNone(standing[index] ?? Option.none()))
-    if (missed.length === 0) return standing
-    // Known before the load begins, as in loadAlone.
+    const found = yield* getMany(keys)
+    const missed = keys.filter((_, index) => Option.isNone(found[index] ?? Option.none()))
+    if (missed.length === 0) return found
+    // Read before the load begins, as in loadUnshared.
     const epoch = store.epoch()
     const loaded = yield* load(missed)
     yield* Effect.forEach(loaded, ([key, entry]) => fill(epoch, key, Option.some(entry), timeToLive), {
@@ -116,7 +120,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       discard: true
     })
     return keys.map((key, index) =>
-      Option.orElse(standing[index] ?? Option.none(), () => Option.fromNullishOr(loaded.get(key)))
+      Option.orElse(found[index] ?? Option.none(), () => Option.fromNullishOr(loaded.get(key)))
     )
   })
 

@@ -6,33 +6,33 @@ import * as RedisCircuit from "./RedisCircuit.ts"
 import { commandTimeout, connect, type Connection, type RedisSettings } from "./RedisConnection.ts"
 import { withSpans } from "./RedisSpans.ts"
 
-/** Goes before every key of the service: others may share the Redis, and all its processes find each other's copies. */
+/** The prefix of every key of the service. Other services may share the Redis; all processes of this one use the same keys. */
 export const keyPrefix = "user-service:"
 
 const probeInterval = Duration.millis(250)
 const pingTimeout = Duration.millis(500)
 
-/** What is known of the connection, and of what it is to. */
+/** Health and kind of the Redis. */
 export class RedisHealth extends Context.Service<
   RedisHealth,
   {
-    /** A round trip, in 500 ms at most; fails with the reason. */
+    /** One round trip. Fails with the reason, within 500 ms. */
     readonly ping: Effect.Effect<void, EngineUnusable>
     /**
-     * How many commands and connections have failed so far. While it stands still, every command that was sent has been
-     * carried out and no other Redis can have taken this one's place.
+     * How many commands and connections have failed so far. While the number does not change, Redis has executed every command
+     * and cannot have been replaced by another Redis.
      */
     readonly failures: () => number
-    /** The keys are on many nodes: a script may touch those of one user alone. */
+    /** Whether the keys are distributed over several nodes. A script may then only use keys with the same hash tag. */
     readonly isCluster: boolean
   }
 >()("@user-service/cache/Redis/RedisHealth") {}
 
 /**
- * Redis through ioredis. Builds while Redis is out of reach, and finds it by itself when it comes.
+ * Redis through ioredis. The layer also builds while Redis is unreachable, and connects when Redis is back.
  *
- * Out of reach costs one timeout ({@link commandTimeout}); from then on every command fails at once, until a probe in the
- * background is answered. An error tells what happened, never what was sent.
+ * After the first command that times out ({@link commandTimeout}) every command fails immediately, until a background probe
+ * is answered. Errors contain the failure, never the command or its arguments.
  */
 export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisHealth> =>
   Layer.effectContext(
@@ -75,7 +75,7 @@ export const layer = (settings: RedisSettings): Layer.Layer<Redis.Redis | RedisH
     })
   )
 
-// Whichever way it ends: the layer must not be handed out while its connection is still on the way.
+// Waits for the first attempt, successful or not, so that users of the layer do not find an unfinished connection.
 const firstAttempt = (connection: Connection) =>
   Effect.callback<void>((resume) => {
     for (const event of ["ready", "close"]) connection.once(event, () => resume(Effect.void))

@@ -2,22 +2,22 @@ import { Duration, Effect } from "effect"
 import { Redis } from "effect/persistence"
 import { Redis as Client } from "ioredis"
 import { call, clusterError, commandTimeout, type Connection, type RedisSettings } from "./RedisConnection.ts"
-import { isOfCluster, isSentinel, problemOf } from "./RedisProblem.ts"
+import { clusterNodeProblem, problemOf, sentinelProblem } from "./RedisProblem.ts"
 
-/** Lets commands through while Redis answers, and else fails them at once. */
+/** A circuit breaker: sends commands while Redis answers, and fails them immediately otherwise. */
 export interface RedisCircuit {
   readonly send: Send
-  /** Looks whether Redis answers where it did not. */
+  /** Pings Redis while the circuit is open, and closes the circuit when Redis answers. */
   readonly probe: Effect.Effect<void>
   /** How many commands and connections have failed so far. */
   readonly failures: () => number
-  /** Why Redis cannot be used, as far as is known, in words for an operator. */
+  /** The last known reason why Redis cannot be used, for an operator. */
   readonly problem: () => string
 }
 
 type Send = <A = unknown>(command: string, ...args: ReadonlyArray<string>) => Effect.Effect<A, Redis.RedisError>
 
-/** Holds neither the command nor its arguments, which are keys, values, on AUTH the password. */
+/** Contains neither the command nor its arguments, which are keys, values or (for AUTH) the password. */
 export const redisError = (cause: unknown): Redis.RedisError => new Redis.RedisError({ cause: messageOf(cause) })
 
 const messageOf = (cause: unknown): string =>
@@ -25,7 +25,7 @@ const messageOf = (cause: unknown): string =>
 
 const unreachable = Effect.fail(new Redis.RedisError({ cause: "Redis is out of reach" }))
 
-/** Sends over the connection; `onFailure` is called with what ioredis fails with, also where the caller is gone by then. */
+/** Sends commands over the connection. `onFailure` gets the error of ioredis, even if the caller was interrupted before. */
 export const sendOver =
   (client: Connection, timeout: Duration.Duration, onFailure: (cause: unknown) => void = () => {}): Send =>
   <A>(command: string, ...args: ReadonlyArray<string>) =>
@@ -39,46 +39,46 @@ export const sendOver =
         clearTimeout(timer)
         resume(Effect.succeed(answer as A))
       }
-      // Not ioredis's own timeout: it takes an answer that lies unread, while this process is busy, for none. Here the
-      // sockets are read once more before it is judged. Not of Effect's clock either: its fibers cost each command 4 µs more.
+      // Not ioredis's own timeout: when this process was busy, it rejects commands whose answers have arrived but are unread.
+      // `setImmediate` reads the sockets once more first. Not Effect's clock either: its fibers cost 4 µs per command.
       const late = () => fail(new Error("Command timed out"))
       const timer = setTimeout(() => setImmediate(late), Duration.toMillis(timeout))
       call(client, command.toLowerCase(), [...args]).then(succeed, fail)
     })
 
-// A script not known yet is loaded and run again: the one answer that is an error and no failure.
+// NOSCRIPT is no failure: the client then loads the script and runs it again.
 const isFailure = (cause: unknown): boolean => !messageOf(cause).startsWith("NOSCRIPT")
 
 export const make = (connection: Connection, settings: RedisSettings): RedisCircuit => {
   const timeout = settings.commandTimeout ?? commandTimeout
   let reachable = false
   let failures = 0
-  let isWarned = false
+  let hasWarned = false
   let hasProbed = false
   let problem: string | undefined
-  // What failed between connecting and being ready, and did not keep ioredis from being ready: the choice of a database.
-  let rejected: unknown
+  // An error between connecting and being ready that ioredis ignores, such as SELECT of a missing database.
+  let handshakeError: unknown
 
-  const note = (cause: unknown) => {
+  const recordProblem = (cause: unknown) => {
     problem = problemOf(cause) ?? problem
   }
-  const fail = () => {
+  const recordFailure = () => {
     failures++
     reachable = false
   }
-  for (const event of ["close", "-node", "node error"]) connection.on(event, fail)
-  connection.on("node error", note)
+  for (const event of ["close", "-node", "node error"]) connection.on(event, recordFailure)
+  connection.on("node error", recordProblem)
   connection.on("connect", () => {
-    rejected = undefined
+    handshakeError = undefined
   })
   connection.on("error", (cause: unknown) => {
-    rejected = cause
-    note(cause)
+    handshakeError = cause
+    recordProblem(cause)
   })
   const onFailure = (cause: unknown) => {
     if (!isFailure(cause)) return
-    note(cause)
-    fail()
+    recordProblem(cause)
+    recordFailure()
   }
   const raw = sendOver(connection, timeout, onFailure)
   const patient = sendOver(connection, Duration.seconds(1), onFailure)
@@ -86,22 +86,22 @@ export const make = (connection: Connection, settings: RedisSettings): RedisCirc
 
   const refuse = (cause: unknown) =>
     Effect.suspend(() => {
-      note(cause)
+      recordProblem(cause)
       return Effect.fail(redisError(cause))
     })
 
-  // A single node of a cluster answers, but has the keys of its own slots alone.
+  // A single node of a cluster answers, but only has the keys of its own slots.
   const checkMode = Effect.gen(function* () {
     if (!(connection instanceof Client)) return
     const info = yield* Effect.orElseSucceed(sendOver(connection, timeout)<string>("info", "server"), () => "")
     const mode = /^redis_mode:(\w+)/m.exec(info)?.[1]
-    if (mode === "cluster") return yield* refuse(new Error(isOfCluster))
-    if (mode === "sentinel") return yield* refuse(new Error(isSentinel))
+    if (mode === "cluster") return yield* refuse(new Error(clusterNodeProblem))
+    if (mode === "sentinel") return yield* refuse(new Error(sentinelProblem))
   })
 
   const warn = Effect.suspend(() => {
-    if (isWarned) return Effect.void
-    isWarned = true
+    if (hasWarned) return Effect.void
+    hasWarned = true
     return Effect.annotateLogs(Effect.logWarning("Redis is out of reach"), {
       reason: problem ?? "no connection",
       variable: "REDIS_URL"
@@ -112,24 +112,24 @@ export const make = (connection: Connection, settings: RedisSettings): RedisCirc
     problem === undefined && !(connection instanceof Client)
       ? Effect.map(
           Effect.promise(() => clusterError(settings)),
-          note
+          recordProblem
         )
       : Effect.void
   )
 
   const probe = Effect.gen(function* () {
     if (reachable) return
-    // Before the first, nothing is known, and the connections to a cluster's nodes have to be made yet.
+    // The first probe has more time, because the connections to the nodes of a cluster are not open yet.
     const ping = hasProbed ? raw("ping") : patient("ping")
     if (hasProbed) yield* warn
     hasProbed = true
     yield* ping
-    if (rejected !== undefined) return yield* refuse(rejected)
+    if (handshakeError !== undefined) return yield* refuse(handshakeError)
     yield* checkMode
     reachable = true
     problem = undefined
-    if (isWarned) yield* Effect.logInfo("Redis is back")
-    isWarned = false
+    if (hasWarned) yield* Effect.logInfo("Redis is back")
+    hasWarned = false
   }).pipe(
     Effect.tapError(() => Effect.andThen(explain, warn)),
     Effect.ignore

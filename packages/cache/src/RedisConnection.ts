@@ -4,7 +4,7 @@ import { parse, type RedisAddress } from "./RedisUrl.ts"
 
 export interface RedisSettings {
   readonly url: Redacted.Redacted<string>
-  /** Goes before every key. */
+  /** The prefix of every key. */
   readonly prefix?: string
   /** How long a command may take; {@link commandTimeout} when absent. */
   readonly commandTimeout?: Duration.Duration
@@ -13,7 +13,7 @@ export interface RedisSettings {
 /** How long a command may take. */
 export const commandTimeout = Duration.millis(250)
 
-/** A client of ioredis, for one Redis or for a cluster of them. */
+/** An ioredis client for a single Redis or a Redis Cluster. */
 export type Connection = Client | Cluster
 
 const backoff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 10), 1000)
@@ -21,13 +21,13 @@ const backoff = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt
 const addressOf = ({ url }: RedisSettings): RedisAddress =>
   Result.getOrThrowWith(parse(Redacted.value(url)), (problem) => new TypeError(`REDIS_URL ${problem}`))
 
-/** Connects, again and again where it fails. `enableOfflineQueue` keeps commands for a connection that is not there yet. */
+/** Connects, and reconnects with backoff. `enableOfflineQueue` queues commands while there is no connection. */
 export const connect = (settings: RedisSettings, enableOfflineQueue = false): Connection => {
   const address = addressOf(settings)
   const client = address.isCluster
     ? connectCluster(address, settings, enableOfflineQueue)
     : connectOne(address, settings, enableOfflineQueue)
-  // Without a listener an error would end the process. The commands that fail by it have it too.
+  // Without a listener an error would end the process. The commands that fail report the same error.
   client.on("error", () => {})
   return client
 }
@@ -37,13 +37,13 @@ const optionsOf = (
   { commandTimeout: timeout = commandTimeout, prefix = "" }: RedisSettings
 ) => ({
   keyPrefix: prefix,
-  // What timed out was given up: it must not be carried out again, behind everyone's back, on the next connection.
+  // A command that timed out has failed for its caller, so it must not run on the next connection.
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 1,
-  // Clears out what was given up long before, see Redis.ts.
+  // Only removes commands from ioredis's queue. RedisCircuit.ts has the timeout that callers see.
   commandTimeout: 4 * Duration.toMillis(timeout),
   connectTimeout: 500,
-  // Finds the connection whose other end went away without a word.
+  // Detects a connection whose peer is gone without closing it.
   socketTimeout: 2000,
   enableAutoPipelining: true,
   ...(username !== undefined && { username }),
@@ -67,19 +67,19 @@ const connectCluster = (address: RedisAddress, settings: RedisSettings, enableOf
     enableAutoPipelining: true,
     clusterRetryStrategy: backoff,
     keyPrefix: redisOptions.keyPrefix,
-    // Names stay names: ioredis would connect to their addresses, for which no certificate is.
+    // Keeps host names: ioredis would connect to IP addresses, which are not in the certificates.
     dnsLookup: (host, callback) => callback(null, host),
     redisOptions
   })
 }
 
-/** Sends a command, and does by several what one node of a cluster cannot do alone. */
+/** Sends a command. Splits commands that one node of a cluster cannot execute. */
 export const call = (client: Connection, command: string, args: Array<string>): Promise<unknown> => {
-  // A script has to be known to all nodes.
+  // A script must be loaded on all nodes.
   if (client instanceof Cluster && command === "script") {
     return Promise.all(client.nodes("master").map((node) => node.call(command, args))).then(([answer]) => answer)
   }
-  // Keys of many slots lie on many nodes.
+  // The keys may be on several nodes.
   if (client instanceof Cluster && command === "mget") {
     return Promise.all(args.map((key) => client.call("get", [key])))
   }
@@ -87,8 +87,8 @@ export const call = (client: Connection, command: string, args: Array<string>): 
 }
 
 /**
- * Why no node of the cluster can be used, which ioredis's client of a cluster does not tell: the error that the first of them
- * gives, or nothing where it gives none.
+ * The error of the cluster's first node, or undefined if it has none. Ioredis's cluster client does not report why no node can
+ * be used.
  */
 export const clusterError = async (settings: RedisSettings): Promise<unknown> => {
   const address = addressOf(settings)
@@ -99,7 +99,7 @@ export const clusterError = async (settings: RedisSettings): Promise<unknown> =>
     retryStrategy: () => null
   })
   let error: unknown
-  // The first is the reason, and what follows its consequence.
+  // Later errors are consequences of the first.
   node.on("error", (cause: unknown) => (error ??= cause))
   try {
     await node.connect()

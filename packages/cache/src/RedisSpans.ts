@@ -4,8 +4,8 @@ import type { Redis } from "effect/persistence"
 type Send = Redis.Redis["Service"]["send"]
 
 /**
- * Gives each command of a trace a span (OpenTelemetry, "Database client spans"). It names the command and nothing that was
- * sent with it; what is done outside of any trace, as looking whether Redis is there, begins none.
+ * Adds a span to every command within a trace (OpenTelemetry, "Database client spans"). The span has the name of the command,
+ * without its arguments. Commands outside a trace, such as the probes, start none.
  */
 export const withSpans =
   (send: Send): Send =>

@@ -27,8 +27,8 @@ return 1
   }
 ).withReturnType<number>()
 
-// A copy that is new enough stays, unless it ends sooner than a tombstone: what it keeps out would then come in. Where the
-// key of the epoch comes behind the others, its value is the answer, which saves a command of its own.
+// An entry that is new enough stays, unless it expires before a tombstone would: it must keep older versions out as long. If the
+// key of the epoch follows the other keys, the script returns its value, which saves a command.
 const invalidateScript = Redis.script(
   (at: number, entries: ReadonlyArray<Invalidation>, epochKeys: ReadonlyArray<string>) => [
     ...entries.map(({ key }) => `${at}:${key}`),
@@ -53,10 +53,10 @@ return #KEYS == #ARGV and redis.call('GET', KEYS[#KEYS])
   }
 ).withReturnType<string | null>()
 
-// Redis does nothing else meanwhile, which is to be no more than a millisecond or two.
-const mostAtOnce = 500
+// Redis executes nothing else during a script, so a script should take at most two milliseconds.
+const batchSize = 500
 
-// What the braces are around decides which node of a cluster a key is on.
+// The hash tag of a key, the part in braces, decides which node of a cluster has it.
 const slotOf = ({ key }: Invalidation): string => /\{(.+?)\}/.exec(key)?.[1] ?? key
 
 const parse = (text: string | null): Option.Option<Entry> => {
@@ -68,8 +68,8 @@ const parse = (text: string | null): Option.Option<Entry> => {
 
 const millisOf = (timeToLive: Duration.Duration) => Math.max(1, Math.ceil(Duration.toMillis(timeToLive)))
 
-// How often a write follows an epoch that moves under it, before it moves the epoch itself.
-const rounds = 3
+// How often a write is repeated because the epoch changed during it, before it increases the epoch itself.
+const maxRounds = 3
 
 export const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis
@@ -78,14 +78,14 @@ export const make = Effect.gen(function* () {
   const setIn = redis.eval(setScript)
   const invalidateIn = redis.eval(invalidateScript)
 
-  /** Runs a command and asks for the epoch after it, in the same round trip. */
+  /** Runs a command and then reads the epoch, in the same round trip. */
   const withEpoch = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
     Effect.all([command, redis.send<string | null>("get", epoch.key)], { concurrency: "unbounded" })
 
   const epochAfter = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
     Effect.map(withEpoch(command), ([, answer]) => answer)
 
-  // The epoch is on one node of a cluster, and the keys of a script on another.
+  // A script cannot read the epoch in a cluster: it is on one node, the entries may be on another.
   const invalidateInCluster = (at: number, entries: ReadonlyArray<Invalidation>) =>
     epochAfter(
       Effect.forEach([...Map.groupBy(entries, slotOf).values()], (some) => invalidateIn(at, some, []), {
@@ -94,19 +94,19 @@ export const make = Effect.gen(function* () {
       })
     )
 
-  const invalidateAlone = (at: number, entries: ReadonlyArray<Invalidation>) =>
-    entries.length <= mostAtOnce
+  const invalidateOnSingle = (at: number, entries: ReadonlyArray<Invalidation>) =>
+    entries.length <= batchSize
       ? invalidateIn(at, entries, [epoch.key])
       : epochAfter(
-          Effect.forEach(Array.chunksOf(entries, mostAtOnce), (some) => invalidateIn(at, some, []), {
+          Effect.forEach(Array.chunksOf(entries, batchSize), (some) => invalidateIn(at, some, []), {
             concurrency: "unbounded",
             discard: true
           })
         )
 
-  const invalidateAt = isCluster ? invalidateInCluster : invalidateAlone
+  const invalidateAt = isCluster ? invalidateInCluster : invalidateOnSingle
 
-  /** Runs a reading command, and asks for the epoch with it where that is due. */
+  /** Runs a read, together with a read of the epoch if that is due. */
   const read = <A>(command: Effect.Effect<A, Redis.RedisError>) =>
     epoch.isDue()
       ? Effect.map(withEpoch(command), ([answer, current]) => {
@@ -120,20 +120,19 @@ export const make = Effect.gen(function* () {
   const countRefusal = (kept: number) => (kept === 1 ? Effect.void : Metric.update(refusals, 1))
 
   /**
-   * Runs a write in the epoch, and again in the next where it has moved meanwhile: it has landed when the epoch is still the
-   * same afterwards, as whoever reads in a later one began after the commit. Uninterruptible, as half of it is worth nothing.
-   * `run` answers the epoch that it found afterwards.
+   * Runs a write in the current epoch, and repeats it if the epoch has changed during the write: readers of a later epoch would
+   * not see it. `run` returns the epoch that it read after the write. Uninterruptible, because an unconfirmed write may be lost.
    */
   const write = (run: (at: number) => Effect.Effect<string | null, Redis.RedisError>, round = 1): Effect.Effect<void> =>
     Effect.suspend(() => {
       const at = epoch.current()
-      if (at === undefined || round > rounds) return Effect.sync(epoch.lose)
+      if (at === undefined || round > maxRounds) return Effect.sync(epoch.markLost)
       return run(at).pipe(
         Effect.flatMap((answer) => {
           epoch.observe(answer)
           return epoch.current() === at ? Effect.void : write(run, round + 1)
         }),
-        Effect.catch(() => Effect.andThen(failed, Effect.sync(epoch.lose)))
+        Effect.catch(() => Effect.andThen(failed, Effect.sync(epoch.markLost)))
       )
     }).pipe(Effect.uninterruptible)
 

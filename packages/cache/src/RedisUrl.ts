@@ -1,15 +1,15 @@
 import { engineUrlWith, percentProblem } from "@user-service/domain/EngineUrl"
 import { Config, type Option, type Redacted, Result } from "effect"
 
-/** Where Redis is, and how to log in. */
+/** The hosts of a Redis, and the credentials. */
 export interface RedisAddress {
-  /** One host, or some of a cluster's nodes. An IPv6 address has no brackets. */
+  /** One host, or some nodes of a cluster. An IPv6 address has no brackets. */
   readonly hosts: ReadonlyArray<RedisHost>
   readonly isCluster: boolean
   readonly tls: boolean
   readonly username: string | undefined
   readonly password: string | undefined
-  /** The number of the database; a cluster has the first alone. */
+  /** The number of the database, 0 for a cluster. */
   readonly database: number
 }
 
@@ -24,12 +24,12 @@ const form =
 
 // The scheme, the login up to the last @, the hosts, the database, the parameters.
 const pattern = /^(rediss?):\/\/(?:(.*)@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is
-// A further node may repeat the scheme and the login.
+// Further nodes may repeat the scheme and the login.
 const repetition = /(?<=,\s*)(rediss?):\/\/(?:[^@,]*@)?/gi
 
 /**
- * Reads `REDIS_URL`, or tells what is wrong with it, without any of it. All nodes of a cluster have the user and the password
- * of the first. A comma in the password is a part of it, since only what follows the last @ names hosts.
+ * Parses `REDIS_URL`. A failure describes the mistake without quoting the value. All nodes of a cluster use the credentials of the
+ * first. The password may contain commas, because the hosts begin after the last `@`.
  */
 export const parse = (text: string): Result.Result<RedisAddress, string> => {
   const schemes = [...text.matchAll(repetition)].map(([, scheme]) => scheme)
@@ -70,7 +70,7 @@ const loginOf = (login: string): Pick<RedisAddress, "username" | "password"> => 
   return { username: decoded(username), password: decoded(password) }
 }
 
-/** `REDIS_URL`: `redis://` or `rediss://`, a Redis Cluster where it names several hosts or has `?cluster=true`; none if not set. */
+/** `REDIS_URL`: `redis://` or `rediss://`, a Redis Cluster if it has several hosts or `?cluster=true`. None if it is not set. */
 export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = Config.option(
   engineUrlWith("REDIS_URL", (url) => Result.getOrUndefined(Result.flip(parse(url))))
 )

@@ -4,15 +4,15 @@ import { capacity, type Counters, type Hit } from "./Counters.ts"
 import * as ExpiringMap from "./ExpiringMap.ts"
 import type { RedisHealth } from "./Redis.ts"
 
-/** A bucket as this process knows it: together the attempts that it knows to have been counted in the window. */
-interface Known {
-  /** The last count Redis answered, the reserved attempts included. */
+/** A bucket as this process knows it. Its count in the window is `shared + local`. */
+interface LocalBucket {
+  /** The last count from Redis, including the reserved attempts. */
   readonly shared: number
-  /** Attempts that are counted in Redis already and that this process has not made yet. */
+  /** Attempts that Redis has counted in advance and that this process has not made yet. */
   readonly reserved: number
-  /** Attempts that were counted here since, while Redis did not answer. */
-  readonly alone: number
-  /** How many commands to Redis had failed by then: after another one Redis may have lost its count. */
+  /** Attempts that were counted only here, because Redis did not answer. */
+  readonly local: number
+  /** The number of failed Redis commands at the last count. If it has changed, Redis may have lost its count. */
   readonly failures: number
 }
 
@@ -25,25 +25,25 @@ interface HitOptions {
   readonly key: string
   readonly limit: number
   readonly windowMillis: number
-  /** What this process knows and Redis may not, and what is left of its window: it counts before the attempt. */
-  readonly known: (Known & { readonly millisLeft: number }) | undefined
+  /** The bucket of this process, if Redis may not know it, with the rest of its window. Counted before the attempt. */
+  readonly known: (LocalBucket & { readonly millisLeft: number }) | undefined
 }
 
-/** What Redis answers to a hit: how many attempts it counted besides, in advance. */
+/** The answer of Redis to a hit. `reserved` is the number of attempts that it counted in advance. */
 type SharedHit = readonly [...Hit, reserved: number]
 
-// While many attempts are left, a process reserves some of them in advance, a sixteenth of what is left and at most sixteen
-// in all: to ask Redis for each costs a twentieth of a small write. No more than the limit ever pass. What a process has
-// reserved and does not use is lost to the others until the window ends, at most a sixteenth of the limit.
+// A process reserves attempts in advance while many are left: a sixteenth of the rest, at most 16. This saves a round trip per
+// attempt, which costs a twentieth of a small write. Never more than the limit pass. Reserved attempts that the process does
+// not use are lost to other processes until the window ends, at most a sixteenth of the limit.
 //
-// Not effect's own store for its RateLimiter: there each attempt lengthens the window by a share of it, so the first of ten
-// in five minutes opens one of thirty seconds.
+// Effect's RateLimiter is not used: there each attempt extends the window by its share, so that the first of ten attempts in
+// five minutes opens a window of 30 seconds.
 const hitScript = Redis.script(
   ({ key, known, limit, windowMillis }: HitOptions) => [
     key,
     limit,
     windowMillis,
-    ...(known === undefined ? [] : [known.shared, known.alone, known.millisLeft])
+    ...(known === undefined ? [] : [known.shared, known.local, known.millisLeft])
   ],
   {
     numberOfKeys: 1,
@@ -73,42 +73,42 @@ return { count + 1, left, taken - 1 }
   }
 ).withReturnType<SharedHit>()
 
-// A script, since DECR alone would make a bucket of -1 that never ends.
+// A script, because DECR on a missing key would create a bucket of -1 that never expires.
 const refundScript = Redis.script((key: string) => [key], {
   numberOfKeys: 1,
   lua: `if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then return redis.call('DECR', KEYS[1]) end return 0`
 })
 
 /**
- * Counts in Redis, and beside it what this process knows of each bucket: it goes on from there while Redis is out of reach,
- * and tells it to the Redis that comes back, which may have lost its own. An attempt whose answer was lost may be counted
- * twice, never not at all. The connection is its own circuit breaker (see Redis.ts): while Redis is away asking costs nothing.
+ * Counts in Redis and remembers each bucket in the process. While Redis is unreachable the process continues from its own
+ * count, and adds it to Redis afterwards, because Redis may have lost its count. An attempt whose answer was lost may be counted
+ * twice, but never goes uncounted. The circuit breaker of the connection (RedisCircuit.ts) makes an outage cheap.
  */
 export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service"]): Counters => {
   const hitShared = redis.eval(hitScript)
   const refundShared = redis.eval(refundScript)
-  const buckets = ExpiringMap.make<Known>(capacity)
-  // Buckets whose count is on its way to Redis: the same attempts must not go twice.
+  const buckets = ExpiringMap.make<LocalBucket>(capacity)
+  // Buckets whose local attempts are being sent to Redis, which must not be added twice.
   const sending = new Set<string>()
 
-  const hitAlone = (key: string, limit: number, windowMillis: number, now: number): Hit => {
+  const hitLocally = (key: string, limit: number, windowMillis: number, now: number): Hit => {
     const known = buckets.get(key, now)
     if (known === undefined) {
-      buckets.set(key, { shared: 0, reserved: 0, alone: 1, failures: -1 }, now + windowMillis, now)
+      buckets.set(key, { shared: 0, reserved: 0, local: 1, failures: -1 }, now + windowMillis, now)
       return [1, windowMillis]
     }
-    const count = known.shared + known.alone
-    if (count < limit) buckets.update(key, now, (bucket) => ({ ...bucket, alone: bucket.alone + 1 }))
+    const count = known.shared + known.local
+    if (count < limit) buckets.update(key, now, (bucket) => ({ ...bucket, local: bucket.local + 1 }))
     return [count + 1, buckets.remaining(key, now)]
   }
 
-  // What was counted alone and did not go with this hit still has to go.
-  const learn = (key: string, learnt: Known, millisLeft: number, now: number) => {
+  // Local attempts that were not part of this hit remain to be sent.
+  const merge = (key: string, answer: LocalBucket, millisLeft: number, now: number) => {
     const before = buckets.get(key, now)
-    const alone = Math.max(0, (before?.alone ?? 0) - learnt.alone)
-    const reserved = (before?.reserved ?? 0) + learnt.reserved
-    const failures = alone > 0 ? -1 : learnt.failures
-    buckets.set(key, { shared: learnt.shared, reserved, alone, failures }, now + millisLeft, now)
+    const local = Math.max(0, (before?.local ?? 0) - answer.local)
+    const reserved = (before?.reserved ?? 0) + answer.reserved
+    const failures = local > 0 ? -1 : answer.failures
+    buckets.set(key, { shared: answer.shared, reserved, local, failures }, now + millisLeft, now)
   }
 
   const hitReserved = (key: string, now: number): Hit | undefined => {
@@ -120,7 +120,7 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
 
   const refundKnown = (key: string, now: number) =>
     buckets.update(key, now, (bucket) =>
-      bucket.alone > 0 ? { ...bucket, alone: bucket.alone - 1 } : { ...bucket, shared: Math.max(0, bucket.shared - 1) }
+      bucket.local > 0 ? { ...bucket, local: bucket.local - 1 } : { ...bucket, shared: Math.max(0, bucket.shared - 1) }
     )
 
   return {
@@ -132,27 +132,27 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
         if (reservedHit !== undefined) return Effect.succeed(reservedHit)
         const bucket = buckets.get(key, now)
         const known = bucket === undefined || bucket.failures === failures || sending.has(key) ? undefined : bucket
-        const asked = {
+        const options = {
           key,
           limit,
           windowMillis,
           known: known && { ...known, millisLeft: buckets.remaining(key, now) }
         }
-        const hit = Effect.matchEffect(hitShared(asked), {
+        const hit = Effect.matchEffect(hitShared(options), {
           onFailure: () =>
             Effect.andThen(
               Metric.update(fallbacks, 1),
               Effect.sync(() => {
                 const failedAt = clock.currentTimeMillisUnsafe()
-                return hitReserved(key, failedAt) ?? hitAlone(key, limit, windowMillis, failedAt)
+                return hitReserved(key, failedAt) ?? hitLocally(key, limit, windowMillis, failedAt)
               })
             ),
           onSuccess: ([count, millisLeft, reserved]) =>
             Effect.sync((): Hit => {
               const shared = Math.min(count + reserved, limit)
-              // From when Redis was asked, so that no reserved attempt is made after the end of the window.
-              learn(key, { shared, reserved, alone: known?.alone ?? 0, failures }, millisLeft, now)
-              // Attempts that came at the same time may have reserved the last ones.
+              // `now` is the time of the request, so that no reserved attempt is made after the end of the window.
+              merge(key, { shared, reserved, local: known?.local ?? 0, failures }, millisLeft, now)
+              // Concurrent attempts of this process may have reserved the last ones.
               return (count > limit ? hitReserved(key, now) : undefined) ?? [count, millisLeft]
             })
         })
@@ -163,7 +163,7 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
           Effect.sync(() => sending.delete(key))
         )
       }),
-    // In both: the next outage must not find what was cleared.
+    // Clears both, so that the next outage does not restore the count.
     clear: (key) =>
       Effect.suspend(() => {
         buckets.delete(key)
@@ -172,9 +172,9 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
     refund: (key) =>
       Effect.clockWith((clock) => {
         const now = clock.currentTimeMillisUnsafe()
-        const isAlone = (buckets.get(key, now)?.alone ?? 0) > 0
+        const isLocal = (buckets.get(key, now)?.local ?? 0) > 0
         refundKnown(key, now)
-        return isAlone ? Effect.void : Effect.ignore(refundShared(key))
+        return isLocal ? Effect.void : Effect.ignore(refundShared(key))
       })
   }
 }

@@ -1,18 +1,18 @@
 import { type Duration, type Effect, Metric, type Option } from "effect"
 import type { Entry, Invalidation } from "./Cache.ts"
 
-/** How long an invalidation stands: longer than any read that may have begun before it. */
+/** How long an invalidation is remembered: longer than any read that may have begun before it. */
 export const tombstoneMillis = 60_000
 
-/** What keeps the entries of a `Cache`. */
+/** The storage of a `Cache`. */
 export interface Store {
-  /** What the entries read and kept now belong to. Undefined while none may be believed. */
+  /** The current epoch, see Epoch.ts. Undefined while no entry may be used. */
   readonly epoch: () => number | undefined
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Option.Option<Entry>>>
   readonly get: (key: string) => Effect.Effect<Option.Option<Entry>>
-  /** Keeps what a read found that began in this epoch. */
+  /** Stores the result of a load that began in this epoch. */
   readonly fill: (epoch: number, key: string, entry: Entry, timeToLive: Duration.Duration) => Effect.Effect<void>
-  /** Keeps what a write made, in whichever epoch it is now. */
+  /** Stores a written value in the current epoch. */
   readonly set: (key: string, entry: Entry, timeToLive: Duration.Duration) => Effect.Effect<void>
   readonly invalidate: (entries: ReadonlyArray<Invalidation>) => Effect.Effect<void>
 }

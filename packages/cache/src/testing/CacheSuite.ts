@@ -11,11 +11,11 @@ const set = (key: string, version: number, value?: string) =>
 const get = (key: string) => Cache.use((cache) => cache.get(key))
 const invalidate = (key: string, version: number) => Cache.use((cache) => cache.invalidate([{ key, version }]))
 
-/** What every `Cache` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestTime) =>
+/** The contract of a `Cache`. */
+export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, time: TestTime) =>
   describe(name, () => {
-    it.layer(layer, { excludeTestServices: pass.live })((it) => {
-      it.effect("what is set is found, whatever is in it", () =>
+    it.layer(layer, { excludeTestServices: time.live })((it) => {
+      it.effect("a stored value is found, whatever its content", () =>
         Effect.gen(function* () {
           const key = freshKey()
           assert.isTrue(Option.isNone(yield* get(key)))
@@ -27,7 +27,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("many are found in the order they were asked for", () =>
+      it.effect("getMany returns entries in the order of the keys", () =>
         Effect.gen(function* () {
           const [a, b] = [freshKey(), freshKey()]
           yield* set(a, 1)
@@ -38,7 +38,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a newer version replaces, the same and an older do not", () =>
+      it.effect("a newer version replaces an entry, the same or an older one does not", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* set(key, 9, "first")
@@ -51,7 +51,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("an invalidation takes what is older and refuses what comes late, until the version it names", () =>
+      it.effect("an invalidation removes older versions and refuses them afterwards", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* set(key, 1)
@@ -64,7 +64,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("an invalidation stands where nothing stood", () =>
+      it.effect("an invalidation of an absent entry refuses older versions", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* invalidate(key, 2)
@@ -73,7 +73,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("an invalidation leaves what is as new as itself, and never lowers one that came before it", () =>
+      it.effect("an invalidation keeps an entry of its own version and does not weaken a newer invalidation", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* set(key, 5)
@@ -87,7 +87,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("many are invalidated at once, each by the version that is named for it", () =>
+      it.effect("many keys are invalidated at once, each by its own version", () =>
         Effect.gen(function* () {
           const keys = Array.from({ length: 1200 }, freshKey)
           yield* Effect.forEach(keys, (key) => set(key, 5), { concurrency: "unbounded" })
@@ -101,29 +101,29 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("an entry ends when its time is over", () =>
+      it.effect("an entry expires after its time to live", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
           yield* cache.set(key, { ...entry(1), timeToLive: Duration.millis(150) })
           assert.deepStrictEqual(yield* cache.get(key), some(1))
-          yield* pass.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
+          yield* time.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
         })
       )
 
-      it.effect("an entry about to end still keeps out what an invalidation forbids", () =>
+      it.effect("an invalidation still refuses older versions after the entry it kept has expired", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
           yield* cache.set(key, { ...entry(5), timeToLive: Duration.millis(150) })
           yield* invalidate(key, 5)
-          yield* pass.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
+          yield* time.until(Duration.millis(150), Effect.map(cache.get(key), Option.isNone))
           yield* set(key, 4)
           assert.isTrue(Option.isNone(yield* get(key)))
         })
       )
 
-      it.effect("what is read through is kept, and read once", () =>
+      it.effect("readThrough stores what it loads and loads once", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -138,7 +138,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("what is not there is not kept, nor is a failure", () =>
+      it.effect("readThrough stores neither an absent value nor a failure", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -148,28 +148,30 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("of many, what is missing is loaded at once and kept, in the order that was asked", () =>
-        Effect.gen(function* () {
-          const cache = yield* Cache
-          const [a, b, c, gone] = [freshKey(), freshKey(), freshKey(), freshKey()]
-          yield* set(b, 2)
-          const asked: Array<ReadonlyArray<string>> = []
-          const load = (keys: ReadonlyArray<string>) =>
-            Effect.sync(() => {
-              asked.push(keys)
-              return new Map(keys.filter((key) => key !== gone).map((key) => [key, entry(1)]))
-            })
-          const read = cache.readThroughMany([c, b, gone, a], { timeToLive, load })
-          assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
-          assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
-          assert.deepStrictEqual(asked, [[c, gone, a], [gone]])
-          assert.deepStrictEqual(yield* get(a), some(1))
-          assert.deepStrictEqual(yield* cache.readThroughMany([], { timeToLive, load }), [])
-          assert.strictEqual(asked.length, 2)
-        })
+      it.effect(
+        "readThroughMany loads all misses at once, stores them, and returns entries in the order of the keys",
+        () =>
+          Effect.gen(function* () {
+            const cache = yield* Cache
+            const [a, b, c, gone] = [freshKey(), freshKey(), freshKey(), freshKey()]
+            yield* set(b, 2)
+            const requested: Array<ReadonlyArray<string>> = []
+            const load = (keys: ReadonlyArray<string>) =>
+              Effect.sync(() => {
+                requested.push(keys)
+                return new Map(keys.filter((key) => key !== gone).map((key) => [key, entry(1)]))
+              })
+            const read = cache.readThroughMany([c, b, gone, a], { timeToLive, load })
+            assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
+            assert.deepStrictEqual(yield* read, [some(1), some(2), Option.none(), some(1)])
+            assert.deepStrictEqual(requested, [[c, gone, a], [gone]])
+            assert.deepStrictEqual(yield* get(a), some(1))
+            assert.deepStrictEqual(yield* cache.readThroughMany([], { timeToLive, load }), [])
+            assert.strictEqual(requested.length, 2)
+          })
       )
 
-      it.effect("a read of many that began before a write does not keep its old value after it", () =>
+      it.effect("readThroughMany does not store a value that is older than an invalidation during the load", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -179,7 +181,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a burst of 200 misses makes one load", () =>
+      it.effect("200 concurrent misses make one load", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -198,7 +200,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a read that began before a write does not keep its old value after it", () =>
+      it.effect("readThrough does not store a value that is older than an invalidation during the load", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -217,7 +219,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a read that began after a write never waits for what was read before it", () =>
+      it.effect("a read that began after a write never returns the result of a load from before it", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -239,7 +241,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a loader that is interrupted holds up nobody", () =>
+      it.effect("an interrupted load does not block its waiters", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -257,7 +259,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
         })
       )
 
-      it.effect("a loader that takes too long is not waited for", () =>
+      it.effect("waiters load themselves when the shared load takes too long", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const key = freshKey()
@@ -270,7 +272,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Cache, E>, pass: TestT
           )
           yield* Deferred.await(loading)
           const waiting = yield* Effect.forkChild(cache.readThrough(key, { timeToLive, load: Effect.succeed(some(1)) }))
-          yield* pass.until(
+          yield* time.until(
             Duration.millis(250),
             Effect.map(
               Effect.sync(() => waiting.pollUnsafe()),

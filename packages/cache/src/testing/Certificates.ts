@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TlsFiles } from "./RedisServer.ts"
 
-/** A certificate for `name`, such as `DNS:localhost`, that is its own authority. Gone with the scope. */
+/** A self-signed certificate for `name`, such as `DNS:localhost`. Deleted with the scope. */
 export const make = (name: string) =>
   Effect.acquireRelease(
     Effect.sync(() => create(name)),
@@ -15,8 +15,8 @@ export const make = (name: string) =>
 const create = (name: string): TlsFiles & { readonly folder: string } => {
   const folder = mkdtempSync(join(tmpdir(), "certificate-"))
   const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")]
-  const what = ["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", `subjectAltName=${name}`]
+  const request = ["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", `subjectAltName=${name}`]
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", key]
-  execFileSync("openssl", what.concat(newKey, "-out", certificate), { stdio: "ignore" })
+  execFileSync("openssl", request.concat(newKey, "-out", certificate), { stdio: "ignore" })
   return { folder, key, certificate, authority: certificate }
 }

@@ -2,23 +2,23 @@ import { type Duration, Effect, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
 
-/** A key no test used before, in the form the service's keys have. */
+/** A key that no other test uses, in the form of the service's keys. */
 export const freshKey = (): string => `test:{${randomUUID()}}`
 
-/** How time goes by in a suite: over memory by the test's clock, over Redis on its own. */
+/** How a suite lets time pass: by `TestClock` over memory, by waiting over Redis. */
 export interface TestTime {
   readonly live: boolean
-  /** Lets a time pass after which the condition holds; fails when it does not. */
+  /** Lets the time pass. Fails if the condition does not hold afterwards. */
   readonly until: <E, R>(time: Duration.Duration, condition: Effect.Effect<boolean, E, R>) => Effect.Effect<void, E, R>
 }
 
-/** Asks until it is so, for five seconds at most. */
+/** Polls until the condition holds, for at most five seconds. */
 export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("10 millis") }).pipe(
+  Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("10 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({
       duration: "5 seconds",
-      orElse: () => Effect.die("It did not come to be in five seconds")
+      orElse: () => Effect.die("The condition did not hold within five seconds")
     })
   )
 
@@ -27,7 +27,7 @@ export const onTestClock: TestTime = {
   until: (time, condition) =>
     TestClock.adjust(time).pipe(
       Effect.andThen(condition),
-      Effect.flatMap((so) => (so ? Effect.void : Effect.die("It does not hold after the time")))
+      Effect.flatMap((holds) => (holds ? Effect.void : Effect.die("The condition does not hold after the time")))
     )
 }
 

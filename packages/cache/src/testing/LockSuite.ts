@@ -5,11 +5,11 @@ import { Lock } from "../Lock.ts"
 
 const minute = Duration.minutes(1)
 
-/** What every `Lock` promises. `pass` lets time go by, on whichever clock the layer lives by. */
-export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, pass: TestTime) =>
+/** The contract of a `Lock`. */
+export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, time: TestTime) =>
   describe(name, () => {
-    it.layer(layer, { excludeTestServices: pass.live })((it) => {
-      it.effect("one of many takes the lock", () =>
+    it.layer(layer, { excludeTestServices: time.live })((it) => {
+      it.effect("one of many callers acquires the lock", () =>
         Effect.gen(function* () {
           const lock = yield* Lock
           const key = freshKey()
@@ -21,7 +21,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, pass: TestTi
         })
       )
 
-      it.effect("given back, it can be taken again", () =>
+      it.effect("a released lock can be acquired again", () =>
         Effect.gen(function* () {
           const lock = yield* Lock
           const key = freshKey()
@@ -30,13 +30,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<Lock, E>, pass: TestTi
         })
       )
 
-      it.effect("it ends by itself, and a holder from before cannot give back what another took since", () =>
+      it.effect("the lock expires, and its old holder cannot release it for the new one", () =>
         Effect.gen(function* () {
           const lock = yield* Lock
           const key = freshKey()
           const late = Option.getOrThrow(yield* lock.tryAcquire(key, Duration.millis(60)))
           assert.isTrue(Option.isNone(yield* lock.tryAcquire(key, minute)))
-          yield* pass.until(Duration.millis(60), Effect.map(lock.tryAcquire(key, minute), Option.isSome))
+          yield* time.until(Duration.millis(60), Effect.map(lock.tryAcquire(key, minute), Option.isSome))
           yield* late
           assert.isTrue(Option.isNone(yield* lock.tryAcquire(key, minute)))
         })

@@ -13,22 +13,22 @@ const claimOf = (key: string, limit: number, candidates: ReadonlyArray<string>):
 
 const take = (...claims: ReadonlyArray<QuotaClaim>) => Quotas.use((quotas) => quotas.claim(claims))
 
-/** Who of the claim's candidates has a place now. */
-const placed = (claim: QuotaClaim) =>
+/** Makes the claim and returns the candidates that are members now. */
+const membersAfter = (claim: QuotaClaim) =>
   Effect.map(take(claim), ([taken = Option.none()]) =>
     Option.map(taken, (has) => claim.candidates.filter((_, index) => has[index]))
   )
 
 const names = (count: number, prefix = "n") => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
-/** What every `Quotas` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: TestTime) =>
+/** The contract of `Quotas`. */
+export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, time: TestTime) =>
   describe(name, () => {
-    it.layer(layer, { excludeTestServices: pass.live })((it) => {
-      it.effect("of 500 that claim one of 10 places at once, exactly 10 get one", () =>
+    it.layer(layer, { excludeTestServices: time.live })((it) => {
+      it.effect("of 500 concurrent candidates for a limit of 10, exactly 10 become members", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const answers = yield* Effect.forEach(names(500), (member) => placed(claimOf(key, 10, [member])), {
+          const answers = yield* Effect.forEach(names(500), (member) => membersAfter(claimOf(key, 10, [member])), {
             concurrency: "unbounded"
           })
           assert.lengthOf(
@@ -38,21 +38,21 @@ export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: Test
         })
       )
 
-      it.effect("the same member, claiming 100 times at once, takes one place", () =>
+      it.effect("a member that is claimed 100 times at once counts once", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const answers = yield* Effect.forEach(names(100), () => placed(claimOf(key, 2, ["same"])), {
+          const answers = yield* Effect.forEach(names(100), () => membersAfter(claimOf(key, 2, ["same"])), {
             concurrency: "unbounded"
           })
           assert.deepStrictEqual(
             answers,
             names(100).map(() => Option.some(["same"]))
           )
-          assert.deepStrictEqual(yield* placed(claimOf(key, 2, ["b", "c"])), Option.some(["b"]))
+          assert.deepStrictEqual(yield* membersAfter(claimOf(key, 2, ["b", "c"])), Option.some(["b"]))
         })
       )
 
-      it.effect("a claim's candidates get places in their order, each one, as long as there are any", () =>
+      it.effect("the candidates of a claim become members in their order, each once, up to the limit", () =>
         Effect.gen(function* () {
           const key = freshKey()
           const [taken] = yield* take(claimOf(key, 2, ["a", "b", "a", "c", "b"]))
@@ -60,71 +60,74 @@ export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, pass: Test
         })
       )
 
-      it.effect("who has a place keeps it when there are fewer, and nobody else gets one", () =>
+      it.effect("members stay when the limit decreases, and no candidate is added", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* take(claimOf(key, 3, ["a", "b", "c"]))
-          assert.deepStrictEqual(yield* placed(claimOf(key, 1, ["c", "d"])), Option.some(["c"]))
-          assert.deepStrictEqual(yield* placed(claimOf(key, 0, ["e"])), Option.some([]))
-          assert.deepStrictEqual(yield* placed(claimOf(key, 4, ["d", "e"])), Option.some(["d"]))
+          assert.deepStrictEqual(yield* membersAfter(claimOf(key, 1, ["c", "d"])), Option.some(["c"]))
+          assert.deepStrictEqual(yield* membersAfter(claimOf(key, 0, ["e"])), Option.some([]))
+          assert.deepStrictEqual(yield* membersAfter(claimOf(key, 4, ["d", "e"])), Option.some(["d"]))
         })
       )
 
-      it.effect("of what nothing is kept of, and no members are named, nothing is known and nobody gets a place", () =>
+      it.effect("a claim without members on an unknown key adds no candidate", () =>
         Effect.gen(function* () {
           const key = freshKey()
           const unknown = { ...claimOf(key, 1, ["a"]), members: Option.none() }
-          assert.deepStrictEqual(yield* placed(unknown), Option.none())
-          assert.deepStrictEqual(yield* placed(claimOf(key, 1, ["b"])), Option.some(["b"]))
-          assert.deepStrictEqual(yield* placed(unknown), Option.some([]))
+          assert.deepStrictEqual(yield* membersAfter(unknown), Option.none())
+          assert.deepStrictEqual(yield* membersAfter(claimOf(key, 1, ["b"])), Option.some(["b"]))
+          assert.deepStrictEqual(yield* membersAfter(unknown), Option.some([]))
         })
       )
 
-      it.effect("that nobody has a place is known as well as any other", () =>
+      it.effect("an empty set of members is remembered", () =>
         Effect.gen(function* () {
           const key = freshKey()
           yield* take(claimOf(key, 0, ["a"]))
           assert.deepStrictEqual(
-            yield* placed({ ...claimOf(key, 1, ["b"]), members: Option.none() }),
+            yield* membersAfter({ ...claimOf(key, 1, ["b"]), members: Option.none() }),
             Option.some(["b"])
           )
         })
       )
 
-      it.effect("members count where nothing is kept, and say nothing where something is", () =>
+      it.effect("the claim's members count on an unknown key and are ignored on a stored one", () =>
         Effect.gen(function* () {
           const key = freshKey()
-          const held = { ...claimOf(key, 3, ["x", "a", "b"]), members: Option.some(["x", "y"]) }
-          assert.deepStrictEqual(yield* placed(held), Option.some(["x", "a"]))
+          const claim = { ...claimOf(key, 3, ["x", "a", "b"]), members: Option.some(["x", "y"]) }
+          assert.deepStrictEqual(yield* membersAfter(claim), Option.some(["x", "a"]))
           assert.deepStrictEqual(
-            yield* placed({ ...claimOf(key, 4, ["z", "b", "c"]), members: Option.some(["z"]) }),
+            yield* membersAfter({ ...claimOf(key, 4, ["z", "b", "c"]), members: Option.some(["z"]) }),
             Option.some(["z"])
           )
         })
       )
 
-      it.effect("there may be 10,000 members", () =>
+      it.effect("a key may have 10,000 members", () =>
         Effect.gen(function* () {
           const key = freshKey()
           const members = Option.some(names(9_999, "held"))
           const claim = { ...claimOf(key, 10_000, ["a", "b", "held-9998"]), members }
-          assert.deepStrictEqual(yield* placed(claim), Option.some(["a", "held-9998"]))
+          assert.deepStrictEqual(yield* membersAfter(claim), Option.some(["a", "held-9998"]))
         })
       )
 
-      it.effect("what is kept goes after its time, counted from the first claim", () =>
+      it.effect("a key expires after the time to live of its first claim", () =>
         Effect.gen(function* () {
           const key = freshKey()
           const timeToLive = Duration.millis(300)
           yield* take({ ...claimOf(key, 1, ["a"]), timeToLive })
           yield* take({ ...claimOf(key, 1, ["b"]), timeToLive: Duration.minutes(10) })
-          const isUnknown = Effect.map(placed({ ...claimOf(key, 1, ["c"]), members: Option.none() }), Option.isNone)
+          const isUnknown = Effect.map(
+            membersAfter({ ...claimOf(key, 1, ["c"]), members: Option.none() }),
+            Option.isNone
+          )
           assert.isFalse(yield* isUnknown)
-          yield* pass.until(timeToLive, Effect.orDie(isUnknown))
+          yield* time.until(timeToLive, Effect.orDie(isUnknown))
         })
       )
 
-      it.effect("1,000 claims at once are answered in their order, keys apart", () =>
+      it.effect("1,000 claims are answered in their order, independently for each key", () =>
         Effect.gen(function* () {
           const keys = names(1000).map(() => freshKey())
           const taken = yield* take(...keys.map((key, index) => claimOf(key, index % 3, ["a", "b"])))

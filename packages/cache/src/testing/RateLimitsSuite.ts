@@ -10,10 +10,10 @@ const brief: RateLimit = { name: "brief", limit: 2, window: Duration.millis(300)
 const passes = (limit: RateLimit, key: string) =>
   Effect.isSuccess(RateLimits.use((limits) => limits.consume(limit, key)))
 
-/** What every `RateLimits` promises. */
-export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: TestTime) =>
+/** The contract of `RateLimits`. */
+export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, time: TestTime) =>
   describe(name, () => {
-    it.layer(layer, { excludeTestServices: pass.live })((it) => {
+    it.layer(layer, { excludeTestServices: time.live })((it) => {
       it.effect("of 1,000 parallel attempts on a limit of 10, exactly 10 pass", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
@@ -26,7 +26,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
-      it.effect("what is left counts down, and a refusal says all there is to say", () =>
+      it.effect("the remaining attempts count down, and a refusal has all its fields", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()
@@ -44,13 +44,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
-      it.effect("the window ends by itself after the first attempt, however many were refused in it", () =>
+      it.effect("the window ends its time after the first attempt, however many attempts were refused", () =>
         Effect.gen(function* () {
           const key = freshKey()
           assert.isTrue(yield* passes(brief, key))
           assert.isTrue(yield* passes(brief, key))
           for (let attempt = 0; attempt < 5; attempt++) assert.isFalse(yield* passes(brief, key))
-          yield* pass.until(brief.window, passes(brief, key))
+          yield* time.until(brief.window, passes(brief, key))
           assert.isTrue(yield* passes(brief, key))
           assert.isFalse(yield* passes(brief, key))
         })
@@ -63,7 +63,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
-      it.effect("no attempt makes the window longer", () =>
+      it.effect("no attempt extends the window", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()
@@ -72,11 +72,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
             ({ resetAfterSeconds }) => resetAfterSeconds
           )
           assert.strictEqual(yield* left, 2)
-          yield* pass.until(Duration.seconds(1), Effect.orDie(Effect.map(left, (seconds) => seconds === 1)))
+          yield* time.until(Duration.seconds(1), Effect.orDie(Effect.map(left, (seconds) => seconds === 1)))
         })
       )
 
-      it.effect("a bucket that is cleared is as new", () =>
+      it.effect("a cleared bucket starts over", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()
@@ -86,7 +86,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
-      it.effect("a refund gives back one attempt, of a full bucket as well", () =>
+      it.effect("a refund returns one attempt, also to a full bucket", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()
@@ -98,7 +98,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
         })
       )
 
-      it.effect("refunds never make more room than the limit, nor a window longer", () =>
+      it.effect("refunds never exceed the limit nor extend the window", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()
@@ -108,11 +108,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<RateLimits, E>, pass: 
           assert.isTrue(yield* passes(brief, key))
           assert.isTrue(yield* passes(brief, key))
           assert.isFalse(yield* passes(brief, key))
-          yield* pass.until(brief.window, passes(brief, key))
+          yield* time.until(brief.window, passes(brief, key))
         })
       )
 
-      it.effect("policies and keys have buckets of their own", () =>
+      it.effect("each policy and key has a separate bucket", () =>
         Effect.gen(function* () {
           const limits = yield* RateLimits
           const key = freshKey()

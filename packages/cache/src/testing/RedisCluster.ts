@@ -12,7 +12,7 @@ interface Options {
 
 const shares = ["0-5460", "5461-10922", "10923-16383"]
 
-/** A Redis Cluster of three masters, whose addresses are the answer: `host:port`. Ends with the scope. */
+/** Starts a Redis Cluster of three masters and returns their addresses, `host:port`. Ends with the scope. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const servers = yield* Effect.forEach(shares, () => RedisServer.make({ ...options, isCluster: true }))
   yield* Effect.forEach(servers, ({ start }) => start, { concurrency: "unbounded" })

@@ -6,18 +6,18 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A Redis of the test's own, to be killed, frozen and brought back. Ends with the scope. */
+/** A Redis process for one test, which can kill, freeze and restart it. Ends with the scope. */
 export interface RedisServer {
   readonly url: string
   readonly start: Effect.Effect<void>
-  /** At once, as a machine goes. What `SAVE` wrote is there after the next start, the rest is gone. */
+  /** Sends SIGKILL. Only data written by `SAVE` survives. */
   readonly kill: Effect.Effect<void>
-  /** Takes connections and commands, answers none. */
+  /** Sends SIGSTOP: the kernel accepts connections, the server answers nothing. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
 }
 
-/** Files of a certificate, its key and the authority that signed it. */
+/** Paths of a certificate, its key and the certificate of its authority. */
 export interface TlsFiles {
   readonly key: string
   readonly certificate: string
@@ -26,17 +26,17 @@ export interface TlsFiles {
 
 interface Options {
   readonly password?: string
-  /** A Redis Cluster, of this one node once it is given the slots. */
+  /** Whether it is a node of a Redis Cluster. Its slots are not assigned yet. */
   readonly isCluster?: boolean
-  /** Where it listens, and what other nodes call it: 127.0.0.1 when absent. */
+  /** The address that it listens on and announces to other nodes. 127.0.0.1 when absent. */
   readonly address?: "127.0.0.1" | "::1"
-  /** The name by which clients are to call it, instead of the address. */
+  /** The host name that it announces to clients instead of the address. */
   readonly hostname?: string | undefined
-  /** Speaks TLS alone. */
+  /** If set, it accepts only TLS. */
   readonly tls?: TlsFiles | undefined
 }
 
-/** Not started yet. */
+/** Prepares a server without starting it. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const ports = (
     tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)].concat(tlsOf(tls))
   ).concat("--bind", address)
-  // By itself the bus of the cluster would be 10,000 above the port, where there need not be one.
+  // The default port of the cluster bus is the port plus 10,000, which may be above 65535.
   const bus = isCluster ? String(yield* Effect.promise(freePort)) : ""
   const settings = [
     ports,
@@ -71,7 +71,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const start = Effect.promise(async () => {
     const child = spawn("redis-server", settings, { stdio: ["ignore", "pipe", "inherit"] })
     running = child
-    // Said once it listens and has read what was saved.
+    // Logged once it listens and has loaded its data.
     for await (const line of child.stdout) if (String(line).includes("Ready to accept connections")) break
   })
   const signal = (name: NodeJS.Signals) => Effect.sync(() => void running?.kill(name))

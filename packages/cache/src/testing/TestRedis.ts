@@ -3,20 +3,20 @@ import { Redis as Client } from "ioredis"
 import { randomUUID } from "node:crypto"
 import * as Redis from "../Redis.ts"
 
-/** A namespace of its own in a Redis others use too. What was written under it is gone with the scope. */
+/** A key prefix for one test in a shared Redis. Its keys are deleted with the scope. */
 export const freshPrefix = Effect.fnUntraced(function* (url: string) {
   const prefix = `test-${randomUUID()}:`
   yield* Effect.addFinalizer(() => Effect.promise(() => clean(url, prefix)))
   return prefix
 })
 
-/** Redis under such a namespace. */
+/** Redis with a fresh key prefix. */
 export const layer = (url: string) =>
   Layer.unwrap(
     Effect.map(freshPrefix(url), (prefix) => Redis.layer({ url: Redacted.make(url), prefix, commandTimeout: patient }))
   )
 
-// What a suite holds Redis to is no matter of time: a busy machine must not look like an outage.
+// Longer than in production, so that a busy machine does not look like an outage.
 const patient = Duration.seconds(2)
 
 const clean = async (url: string, prefix: string): Promise<void> => {

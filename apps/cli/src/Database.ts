@@ -34,7 +34,7 @@ const embedded = (dataDir: string) => {
       )
     ),
     Layer.provide(Layer.effectDiscard(Console.log(`No database is named: this is the embedded one in ${folder}`))),
-    Layer.provide(Layer.effectDiscard(DataDir.hold(dataDir)))
+    Layer.provide(Layer.effectDiscard(DataDir.lock(dataDir)))
   )
 }
 

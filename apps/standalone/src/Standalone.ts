@@ -68,6 +68,6 @@ export const layer = (settings: StandaloneSettings) => {
     // After the database: the embedded one blocks the event loop while it starts, and connecting to the others would time out.
     Layer.provide([layerCache(settings), layerBroker(settings)]),
     Layer.provide(layerDatabase(settings)),
-    Layer.provide(Layer.effectDiscard(DataDir.hold(settings.dataDir)))
+    Layer.provide(Layer.effectDiscard(DataDir.lock(settings.dataDir)))
   )
 }

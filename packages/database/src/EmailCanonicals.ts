@@ -10,13 +10,13 @@ const Account = Schema.Struct({
   id: Schema.String,
   email: Schema.String,
   canonical: Schema.NullOr(Schema.String),
-  /** Seconds since 1970, or null where it never was. */
+  /** Seconds since 1970, or null without a login. */
   lastLogin: Schema.NullOr(Schema.Finite)
 })
 type Account = typeof Account.Type
 
-// Of the accounts of one mailbox, the first is the one to have the canonical form: that of the latest login, or else the
-// one that was made first.
+// Orders the accounts of a mailbox. The first gets the canonical address: the account with the latest login, or the oldest account
+// if none has logged in.
 const byLastLogin = Order.combine(
   Order.mapInput(Order.flip(Order.Number), ({ lastLogin }: Account) => lastLogin ?? -Infinity),
   Order.mapInput(Order.String, ({ id }: Account) => id)
@@ -42,32 +42,33 @@ const accounts = (sql: SqlClient.SqlClient) => {
       order by id for no key update`
   })
   return {
-    /** Those after this one that have no canonical form. */
+    /** The next accounts without a canonical address, in the order of their ids. */
     missing: (after: string) => Effect.catchTag(missing(after), "SchemaError", Effect.die),
-    /** Those that have one of these canonical forms. */
+    /** The accounts that have one of these canonical addresses. */
     holders: (canonicals: ReadonlyArray<string>) => Effect.catchTag(holders(canonicals), "SchemaError", Effect.die)
   }
 }
 
-/** How a mailbox that several accounts have is settled. */
 interface FillOptions {
-  /** Whether an account that has the canonical form already loses it to one with a later login. */
+  /** Whether an account loses its canonical address to another account of the mailbox with a later login. */
   readonly displaces: boolean
 }
 
 const noId = "00000000-0000-0000-0000-000000000000"
 
-// One batch in one transaction; answers the last id it looked at.
+// Processes one batch in one transaction and returns its last account.
 const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillOptions) =>
   sql.withTransaction(
     Effect.gen(function* () {
       const { holders, missing } = accounts(sql)
       const batch = yield* missing(after)
       const groups = Object.entries(Array.groupBy(batch, canonicalOf))
-      const held = new Map((yield* holders(groups.map(([canonical]) => canonical))).map((row) => [row.canonical, row]))
+      const holderOf = new Map(
+        (yield* holders(groups.map(([canonical]) => canonical))).map((row) => [row.canonical, row])
+      )
       const chosen = groups.flatMap(([canonical, members]) => {
         const [first] = Array.sort(members, byLastLogin)
-        const holder = held.get(canonical)
+        const holder = holderOf.get(canonical)
         if (holder === undefined) return [{ id: first.id, canonical, displaced: [] }]
         return displaces && byLastLogin(first, holder) < 0 ? [{ id: first.id, canonical, displaced: [holder.id] }] : []
       })
@@ -86,15 +87,15 @@ const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillO
 
 const backoff = Backoff.schedule({ initial: "10 millis", cap: "5 seconds" })
 
-// Somebody registered or logged in meanwhile.
-const isPassing = (error: unknown): boolean =>
+// Another transaction registered or updated an account at the same time.
+const isConflict = (error: unknown): boolean =>
   SqlError.isSqlError(error) && ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
 
 const fillAll = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, options: FillOptions) {
   let after = noId
   for (;;) {
     const last = yield* Effect.retry(fillBatch(sql, after, options), {
-      while: isPassing,
+      while: isConflict,
       times: 10,
       schedule: backoff
     })
@@ -106,10 +107,9 @@ const fillAll = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, options: 
 const step = "email_canonicals"
 
 /**
- * Gives every account its canonical e-mail address that has none and whose mailbox no other account has, a batch a
- * transaction. The first time, of several accounts of one mailbox the one with the latest login comes to have it; after
- * that the one that has it keeps it, so that the others do not take turns with it. Safe to run in several processes at
- * once, beside a release that knows nothing of it, and to break off: what is left is done the next time.
+ * Sets the missing canonical e-mail addresses, one batch per transaction. If several accounts share a mailbox, only one of them
+ * gets the canonical address: in the first complete run the account with the latest login, later the account that has it
+ * already. May run in several processes at once and beside an older release, and may be interrupted: the next run continues.
  */
 export const fill = Effect.fn("EmailCanonicals.fill")(function* (sql: SqlClient.SqlClient) {
   const done = yield* sql`select 1 from data_steps where name = ${step}`
@@ -119,22 +119,22 @@ export const fill = Effect.fn("EmailCanonicals.fill")(function* (sql: SqlClient.
   }
 })
 
-/** Two accounts of one mailbox: `other` can only log in by its exact spelling. */
+/** Two accounts with the same mailbox. `other` can only log in with the exact spelling of its address. */
 export interface SharedMailbox {
   readonly holder: { readonly id: string; readonly email: string }
   readonly other: { readonly id: string; readonly email: string }
 }
 
-/** The accounts that have no canonical address since another account has it. */
+/** The accounts without a canonical address because another account has it. */
 export const sharedMailboxes = Effect.fn("EmailCanonicals.sharedMailboxes")(function* (sql: SqlClient.SqlClient) {
   const { holders, missing } = accounts(sql)
   const shared: Array<SharedMailbox> = []
   let after = noId
   for (;;) {
     const batch = yield* missing(after)
-    const held = new Map((yield* holders(batch.map(canonicalOf))).map((row) => [row.canonical, row]))
+    const holderOf = new Map((yield* holders(batch.map(canonicalOf))).map((row) => [row.canonical, row]))
     for (const other of batch) {
-      const holder = held.get(canonicalOf(other))
+      const holder = holderOf.get(canonicalOf(other))
       if (holder !== undefined) shared.push({ holder, other })
     }
     const last = Array.last(batch)

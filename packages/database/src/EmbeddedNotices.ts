@@ -1,10 +1,10 @@
 import { Context, type Effect, type Scope } from "effect"
 
-/** What NOTIFY tells within the embedded database, which no other process uses. */
+/** The notifications (NOTIFY) of the embedded database. */
 export class EmbeddedNotices extends Context.Service<
   EmbeddedNotices,
   {
-    /** Calls back at every NOTIFY on the channel, once LISTEN was run, as long as the scope. */
+    /** Calls `onNotice` for every NOTIFY on the channel until the scope closes. Requires a LISTEN on the channel. */
     readonly subscribe: (channel: string, onNotice: () => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("@user-service/database/EmbeddedNotices") {}

@@ -4,8 +4,9 @@ import { direct } from "./DirectSql.ts"
 import { isEmbedded } from "./Embedded.ts"
 
 /**
- * Runs the effect while no other process does so under the same number, or not at all. Holds a connection of its own for
- * that, with an advisory lock; should it break, the effect goes on, and another process may begin meanwhile.
+ * Leader election: runs the effect if no other process runs one with the same lock number, otherwise returns none. Holds an
+ * advisory lock on a separate connection. If the connection breaks, the effect continues, and another process may start it
+ * too.
  */
 export const whileLeading =
   (lock: number) =>
@@ -13,22 +14,22 @@ export const whileLeading =
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<Option.Option<A>, E | SqlError.SqlError, R | SqlClient.SqlClient> =>
     Effect.flatMap(direct, (sql) =>
-      isEmbedded(sql) ? Effect.asSome(effect) : Effect.scoped(whileHeld(sql, lock, effect))
+      isEmbedded(sql) ? Effect.asSome(effect) : Effect.scoped(runWithLock(sql, lock, effect))
     )
 
-const whileHeld = Effect.fnUntraced(function* <A, E, R>(
+const runWithLock = Effect.fnUntraced(function* <A, E, R>(
   sql: SqlClient.SqlClient,
   lock: number,
   effect: Effect.Effect<A, E, R>
 ) {
   const connection = yield* sql.reserve
-  const isHeld = yield* Effect.acquireRelease(take(connection, lock), (held) =>
-    held ? Effect.ignore(connection.executeValues("select pg_advisory_unlock($1)", [lock])) : Effect.void
+  const isLeader = yield* Effect.acquireRelease(tryLock(connection, lock), (locked) =>
+    locked ? Effect.ignore(connection.executeValues("select pg_advisory_unlock($1)", [lock])) : Effect.void
   )
-  return isHeld ? Option.some(yield* effect) : Option.none<A>()
+  return isLeader ? Option.some(yield* effect) : Option.none<A>()
 })
 
-const take = (connection: SqlConnection.Connection, lock: number) =>
+const tryLock = (connection: SqlConnection.Connection, lock: number) =>
   Effect.map(
     connection.executeValues("select pg_try_advisory_lock($1)", [lock]),
     ([row]) => Array.isArray(row) && row[0] === true

@@ -2,10 +2,10 @@ import { Config, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, SqlSchema } from "effect/sql"
 import * as Migrations from "./Migrations.ts"
 
-/** `MIGRATE_ON_START`: whether a program brings the database to the newest schema before it serves. */
+/** `MIGRATE_ON_START`: whether a program migrates the database before it serves. */
 export const config = Config.Boolean("MIGRATE_ON_START").pipe(Config.withDefault(true))
 
-/** The database has no schema, or that of an older release. */
+/** The database has no schema, or the schema of an older release. */
 export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {}) {
   override get message() {
     return "The database does not have the schema of this release: run `npm run cli -- migrate`, or start with MIGRATE_ON_START=on"
@@ -14,7 +14,7 @@ export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated"
 
 const newest = Math.max(...Object.keys(Migrations.migrations).map((name) => Number.parseInt(name, 10)))
 
-/** Fails unless every migration of this release was applied. A database that a newer release has migrated is good. */
+/** Fails unless all migrations of this release are applied. Accepts a database that a newer release has migrated. */
 export const requireMigrated = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const latest = SqlSchema.findOneOption({
@@ -23,13 +23,13 @@ export const requireMigrated = Effect.gen(function* () {
     execute: () => sql`select migration_id as id from migrations order by migration_id desc limit 1`
   })
   const found = yield* latest(undefined).pipe(
-    // There is no such table before the first migration.
+    // The table does not exist before the first migration.
     Effect.catchReason("SqlError", "SqlSyntaxError", () => Effect.succeedNone)
   )
   if (Option.isNone(found) || found.value.id < newest) return yield* new NotMigrated()
 })
 
-/** Migrates the database, or where `migrates` is false requires that it is migrated. */
+/** Migrates the database, or only checks that it is migrated if `migrates` is false. */
 export const layer = (migrates: boolean) =>
   Layer.effectDiscard(
     Effect.gen(function* () {

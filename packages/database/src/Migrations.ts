@@ -18,7 +18,7 @@ import emailCanonical from "./migrations/0013_email_canonical.ts"
 import sessionReasons from "./migrations/0014_session_reasons.ts"
 import passwordSchemes from "./migrations/0015_password_schemes.ts"
 
-/** Every migration under its file's name. Forward only: a landed one is never edited. */
+/** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
   "0001_users": users,
   "0002_sessions": sessions,
@@ -37,13 +37,13 @@ export const migrations = {
   "0015_password_schemes": passwordSchemes
 }
 
-// Any number no one else takes for an advisory lock in this database.
+// A number that no other advisory lock in this database uses.
 const lockId = 7_301_529
 
 /**
- * Brings the database to the newest schema, in one transaction, and answers the migrations that were still to do. Safe to
- * run in several processes at once: one migrates, the others wait and find nothing left. What a migration left to be done
- * to the rows follows in transactions of its own, so that they are locked for moments only.
+ * Migrates the database to the newest schema in one transaction, and returns the migrations that it applied. Several processes may
+ * call it at once: one migrates, the others wait and apply nothing. Existing rows are updated afterwards in short
+ * transactions, to keep row locks brief.
  */
 export const run: Effect.Effect<
   ReadonlyArray<readonly [id: number, name: string]>,
@@ -53,7 +53,7 @@ export const run: Effect.Effect<
   sql
     .withTransaction(
       Effect.gen(function* () {
-        // A migration may take longer than a request's statement, and so may the wait for another process's.
+        // A migration may take longer than a request's statements, and so may waiting for another process.
         yield* sql`set local statement_timeout = 0`
         yield* sql`select pg_advisory_xact_lock(${lockId})`
         yield* makeTable(sql)
@@ -63,7 +63,7 @@ export const run: Effect.Effect<
     .pipe(Effect.tap(EmailCanonicals.fill(sql)))
 )
 
-// The migrator would make it too, but of a role that may not it would only tell that the transaction is aborted.
+// The migrator would create the table too, but reports only an aborted transaction if the role lacks the permission.
 const makeTable = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   const [found] = yield* sql`select to_regclass('migrations') is not null as exists`
   if (found?.["exists"] === true) return

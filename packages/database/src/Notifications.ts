@@ -4,13 +4,13 @@ import { SqlClient } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
 import { EmbeddedNotices } from "./EmbeddedNotices.ts"
 
-// A server that is away is looked for soon, and not by all processes at once.
-const again = Schedule.jittered(Schedule.spaced("500 millis"))
+// Jittered, so that not all processes reconnect at the same moment.
+const reconnectSchedule = Schedule.jittered(Schedule.spaced("500 millis"))
 
 /**
- * Runs `onNotice` whenever somebody has called NOTIFY on the channel, once for all that came meanwhile, and whenever
- * listening begins, since what was called before that is lost. Holds one connection to PostgreSQL, none to the embedded
- * database, and never ends.
+ * Runs `onNotice` after every NOTIFY on the channel, once for all that arrived during the previous run. Also runs it whenever
+ * listening begins, because earlier notifications are lost. Never returns. Uses one connection to PostgreSQL, none to the
+ * embedded database.
  */
 export const listen = (
   channel: string,
@@ -32,7 +32,7 @@ const listenEmbedded = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   const notices = yield* Queue.sliding<void>(1)
   yield* subscribe(channel, () => Queue.offerUnsafe(notices, undefined))
-  // Through the client, so that it is no part of another fiber's transaction.
+  // Through the client, so that it is not part of another fiber's transaction.
   yield* Effect.orDie(sql`listen ${sql(channel)}`)
   yield* onNotice
   return yield* Effect.forever(Effect.andThen(Queue.take(notices), onNotice))
@@ -45,7 +45,7 @@ const listenOn = (postgres: PgClient.PgClient, channel: string, onNotice: Effect
     return yield* Effect.forever(Effect.andThen(Queue.takeAll(notices), onNotice))
   }).pipe(
     Effect.scoped,
-    Effect.tapError((error) => Effect.logDebug("Not listening to PostgreSQL for the moment", error)),
-    Effect.retry(again),
+    Effect.tapError((error) => Effect.logDebug("LISTEN failed and is retried", error)),
+    Effect.retry(reconnectSchedule),
     Effect.orDie
   )

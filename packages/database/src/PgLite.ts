@@ -10,16 +10,16 @@ import { EmbeddedNotices } from "./EmbeddedNotices.ts"
 import * as PgLiteValues from "./PgLiteValues.ts"
 import { makePrivate, PrivateFiles } from "./PrivateFiles.ts"
 
-/** `dataDir` is kept from run to run; without one the database lives in memory. */
 export interface PgLiteSettings {
+  /** The folder of the database. In memory when absent. */
   readonly dataDir?: string
   /** A dump to start from, instead of an empty cluster. */
   readonly loadDataDir?: Blob
 }
 
 /**
- * PostgreSQL itself, compiled into the process. It has one connection: statements take turns, and a transaction keeps it
- * from its BEGIN to its end, so that nothing else slips in between.
+ * PostgreSQL embedded in the process, with a single connection. Statements run one after the other, and a transaction has the
+ * connection exclusively until it ends.
  */
 export const layer = (
   settings: PgLiteSettings
@@ -34,7 +34,7 @@ export const layer = (
     )
   )
 
-/** The same over a database that someone else opened and will close. */
+/** As `layer` over a database that the caller opens and closes. */
 export const layerOver = (database: PGlite): Layer.Layer<SqlClient.SqlClient | EmbeddedNotices> =>
   Layer.merge(layerClient(database), layerNotices(database))
 
@@ -65,29 +65,29 @@ const layerClient = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
 const open = async ({ dataDir, loadDataDir }: PgLiteSettings) => {
   const parsers = PgLiteValues.parsers
   if (dataDir === undefined) return await PGlite.create({ ...(loadDataDir && { loadDataDir }), parsers })
-  if (!existsSync(join(dataDir, "PG_VERSION"))) await begin(dataDir, loadDataDir)
+  if (!existsSync(join(dataDir, "PG_VERSION"))) await create(dataDir, loadDataDir)
   await makePrivate(dataDir)
   return await PGlite.create({ fs: new PrivateFiles(dataDir), parsers })
 }
 
-// Made beside its place and then moved there: what a killed process left of one half made might never open again.
-const begin = async (dataDir: string, loadDataDir: Blob | undefined) => {
-  const unfinished = `${dataDir}.new`
-  await rm(unfinished, { recursive: true, force: true })
-  // With its parents, which PGlite leaves to others.
-  await mkdir(unfinished, { recursive: true, mode: 0o700 })
-  const made = await PGlite.create({ fs: new PrivateFiles(unfinished), ...(loadDataDir && { loadDataDir }) })
-  await made.close()
-  await rename(unfinished, dataDir)
+// Creates the database in a temporary folder and renames it, because an unfinished database of a killed process might never open.
+const create = async (dataDir: string, loadDataDir: Blob | undefined) => {
+  const temporary = `${dataDir}.new`
+  await rm(temporary, { recursive: true, force: true })
+  // PGlite does not create the parent folders.
+  await mkdir(temporary, { recursive: true, mode: 0o700 })
+  const database = await PGlite.create({ fs: new PrivateFiles(temporary), ...(loadDataDir && { loadDataDir }) })
+  await database.close()
+  await rename(temporary, dataDir)
 }
 
-// A statement that has begun cannot be called back, so it is waited for: the connection is free when its turn is over.
+// Uninterruptible: a running statement cannot be cancelled, and the connection is not free before it ends.
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SqlError.SqlError> =>
   Effect.uninterruptible(
     Effect.tryPromise({ try: run, catch: (cause) => new SqlError.SqlError({ reason: reasonOf(cause, operation) }) })
   )
 
-// A transaction in which a statement failed rolls back whatever it is told, and must not count as committed.
+// COMMIT rolls back a transaction with a failed statement. It must then fail.
 const commit = (database: PGlite): Effect.Effect<void, SqlError.SqlError> =>
   attempt("commit", async () => {
     const { command } = await database.query("COMMIT")
@@ -121,7 +121,7 @@ const makeConnection = (database: PGlite): SqlConnection.Connection => {
 const textOf = (cause: unknown, key: "code" | "constraint"): string =>
   Predicate.hasProperty(cause, key) && typeof cause[key] === "string" ? cause[key] : ""
 
-// By SQLSTATE (PostgreSQL, appendix A), as the PostgreSQL client judges.
+// Maps the SQLSTATE (PostgreSQL, appendix A) as the PostgreSQL client does.
 const reasonOf = (cause: unknown, operation: string): SqlError.SqlErrorReason => {
   const code = textOf(cause, "code")
   const message = Predicate.isError(cause) ? cause.message : "The embedded database failed"
@@ -133,7 +133,7 @@ const reasonOf = (cause: unknown, operation: string): SqlError.SqlErrorReason =>
   return new Reason(fields)
 }
 
-// The first that fits.
+// By prefix of the SQLSTATE. The first match counts.
 const reasons = [
   ["08", SqlError.ConnectionError],
   ["23", SqlError.ConstraintError],

@@ -3,8 +3,8 @@ import { PgTypes } from "@effect/sql-pg"
 const { OID } = PgTypes
 
 /**
- * Columns as the PostgreSQL client gives them, where PGlite has its own mind: one SQL, one set of row schemas. Of the
- * types that the schema has no column of, `interval`, `timetz` and `float4` still differ.
+ * Parsers that make PGlite return the same values as the PostgreSQL client, so that one set of row schemas fits both. `interval`,
+ * `timetz` and `float4` still differ; the schema has no such columns.
  */
 export const parsers: Record<number, (text: string) => unknown> = {
   [OID.int8]: BigInt,
@@ -14,21 +14,21 @@ export const parsers: Record<number, (text: string) => unknown> = {
     const wholeSeconds = (Number(hours) * 60 + Number(minutes)) * 60
     return BigInt(Math.round((wholeSeconds + Number(seconds)) * 1_000_000))
   },
-  // Its fields are those of UTC, whatever zone this process is in.
+  // Interpreted as UTC, whatever the time zone of this process.
   [OID.timestamp]: (text) => new Date(`${text}Z`),
-  // An infinite one is an invalid date.
+  // `infinity` becomes an invalid date.
   [OID.timestamptz]: (text) => new Date(text)
 }
 
 /**
- * The type that a parameter has by its value alone, which the PostgreSQL client declares to the server; 0 leaves it to the
- * statement. PGlite would leave everything to it, and so run statements that PostgreSQL refuses. Throws for an array of
- * nulls alone, which has none.
+ * The parameter type that the PostgreSQL client infers from a value and declares to the server. 0 lets the server infer the type
+ * from the statement. PGlite would always do that, and so accept statements that PostgreSQL refuses. Throws for an array
+ * that contains only nulls, which has no type.
  */
 export const typeOf = (value: unknown): number => {
   if (Array.isArray(value)) {
     const element = value.find((element) => element !== null && element !== undefined)
-    if (element === undefined && value.length > 0) throw new TypeError("An array of nulls alone has no type")
+    if (element === undefined && value.length > 0) throw new TypeError("An array that contains only nulls has no type")
     return element === undefined ? 0 : (PgTypes.arrayOidFor(typeOf(element) || OID.text) ?? 0)
   }
   if (typeof value === "boolean") return OID.bool

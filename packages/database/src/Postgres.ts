@@ -9,7 +9,7 @@ import { PostgresCheck } from "./PostgresCheck.ts"
 import { directSession, pooledSession, serverLimits } from "./PostgresSession.ts"
 import { isPooled, type PostgresSettings } from "./PostgresSettings.ts"
 
-/** PostgreSQL. Builds while the server is out of reach; what then fails are the statements. */
+/** PostgreSQL. The layer also builds while the server is unreachable; statements then fail. */
 export const layer = (
   settings: PostgresSettings
 ): Layer.Layer<SqlClient.SqlClient | DirectSql | PostgresCheck, SqlError.SqlError> =>
@@ -22,16 +22,17 @@ export const layer = (
 
 const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process holds to PostgreSQL" })
 
-// Opened when used: a connection for LISTEN, for what the process leads, and for migrations.
+// Opened on demand: for LISTEN, leader locks and migrations.
 const directClient = (settings: PostgresSettings) =>
   Layer.effect(DirectSql, PgClient.make({ ...directSession(settings), maxConnections: 4 })).pipe(
     Layer.provide(Reactivity.layer)
   )
 
-// What reads and single statements share, which takes many of them at once; the others are for transactions, one each.
+// Reads and single statements share a fifth of the connections, many of them at once on each. The other connections form the
+// session pool for transactions, which use one each.
 const sharedConnections = (poolSize: number): number => Math.ceil(poolSize / 5)
 
-// Through a pooler no session keeps a limit, so each transaction sets them for itself.
+// Behind a pooler a session keeps no settings, so each transaction sets the limits itself.
 const transactionLimits = `select ${Object.entries(serverLimits)
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}`
@@ -42,7 +43,7 @@ const client = (settings: PostgresSettings) => {
   return Layer.effect(
     SqlClient.SqlClient,
     Effect.gen(function* () {
-      // All of them from the start, and for good: a pool that shrinks can forget who waits for it (decision 0011).
+      // A pool of constant size: a pool that shrinks can lose waiting callers (decision 0011).
       const client = yield* PgClient.make({
         ...session,
         minConnections: shared,

@@ -3,11 +3,11 @@ import { isIP } from "node:net"
 import { userInfo } from "node:os"
 import { type PostgresTls, tlsOf } from "./PostgresTls.ts"
 
-/** Where PostgreSQL, or a pooler in front of it, is, and how to log in there. */
+/** The address of PostgreSQL or of a pooler in front of it, with credentials. */
 export interface PostgresAddress {
-  /** The variable that the address was read from, for messages. */
+  /** The environment variable that the address was read from, for messages. */
   readonly variable: string
-  /** A host name, an IP address without brackets, or the folder of a Unix socket, which begins with a slash. */
+  /** A host name, an IP address without brackets, or the folder of a Unix socket, beginning with a slash. */
   readonly host: string
   readonly port: number
   readonly user: string
@@ -15,22 +15,22 @@ export interface PostgresAddress {
   readonly database: string
   readonly tls: PostgresTls
   readonly applicationName: string | undefined
-  /** Options of the session, as the program `postgres` takes them: `-c name=value`. */
+  /** Command-line options for the session, such as `-c name=value`. */
   readonly options: string | undefined
   readonly connectTimeout: Duration.Duration | undefined
 }
 
-/** The file of the Unix socket, where the address names one. */
+/** The path of the Unix socket, or undefined for a TCP address. */
 export const socketPath = ({ host, port }: Pick<PostgresAddress, "host" | "port">): string | undefined =>
   host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : undefined
 
-/** The place alone, for messages: without a user or a password. */
+/** The address without credentials, for messages. */
 export const placeOf = (address: Pick<PostgresAddress, "host" | "port">): string =>
   socketPath(address) ?? (isIP(address.host) === 6 ? `[${address.host}]` : address.host) + `:${address.port}`
 
 /**
- * A host as libpq takes it, alone: a name, an IP address with or without brackets, or the folder of a Unix socket. A failure
- * says what is wrong, and does not show the value.
+ * Parses a single host as libpq does: a name, an IP address with or without brackets, or the folder of a Unix socket. A failure
+ * describes the mistake without quoting the value.
  */
 export const parseHost = (text: string): Result.Result<string, string> => {
   if (text.startsWith("/")) return Result.succeed(text.length > 1 ? text.replace(/\/+$/, "") : text)
@@ -38,7 +38,7 @@ export const parseHost = (text: string): Result.Result<string, string> => {
   if (isIP(host) !== 0) return Result.succeed(host)
   if (text === "") return Result.fail("must not be empty")
   if (text.includes(",")) return Result.fail(oneHost)
-  if (/^[^:]+:\d*$/.test(text)) return Result.fail("must be without a port, which is set apart from it")
+  if (/^[^:]+:\d*$/.test(text)) return Result.fail("must be without a port, which is a separate setting")
   return /^[\p{L}\p{N}_.-]+$/u.test(text)
     ? Result.succeed(text)
     : Result.fail("must be a host name, an IP address or the folder of a Unix socket")
@@ -47,9 +47,9 @@ export const parseHost = (text: string): Result.Result<string, string> => {
 const oneHost = "must be one, not several: that of a proxy which knows the primary, such as HAProxy"
 
 /**
- * Reads a connection URI as libpq does (PostgreSQL 17, section 32.1.1.2): host, port, user, password and database may be in
- * its query too, and a parameter that is not known is refused. A failure says what is wrong, and does not show the value,
- * which holds a password.
+ * Parses a connection URI as libpq does (PostgreSQL 17, section 32.1.1.2): host, port, user, password and database may also be
+ * query parameters, and unknown parameters are refused. A failure describes the mistake without quoting the value, which
+ * contains a password.
  */
 export const parseUrl = (variable: string, url: string): Result.Result<PostgresAddress, string> =>
   Result.gen(function* () {
@@ -100,7 +100,7 @@ const parsePlace = (place: string): Result.Result<{ readonly host: string; reado
     : Result.succeed({ host, port })
 }
 
-// Most often it is part of a password with a slash or a question mark in it.
+// The usual cause of a wrong port is a password that contains a slash or a question mark.
 const escapes = "must have %2F for /, %3F for ? and %40 for @ in its user, password and database"
 const badPort = `must have a port from 1 to 65535; it ${escapes}`
 
@@ -130,7 +130,7 @@ const parseParameters = (query: string | undefined): Result.Result<ReadonlyMap<P
     const parameters = new Map<Parameter, string>()
     for (const item of (query ?? "").split("&").filter((item) => item !== "")) {
       const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(item) ?? []
-      // As JDBC has it, and as libpq reads that.
+      // JDBC's spelling, which libpq accepts too.
       if (key === "ssl" && value === "true") parameters.set("sslmode", "require")
       else {
         const name = parameterNames.find((name) => name === key)
@@ -141,7 +141,7 @@ const parseParameters = (query: string | undefined): Result.Result<ReadonlyMap<P
     return parameters
   })
 
-// An unescaped password could have got into the query, so that only what looks like a parameter is shown.
+// The query could contain part of an unescaped password, so the name is shown only if it looks like a parameter.
 const unknownParameter = (key: string, query: string): string => {
   if (query.includes("@")) return escapes
   const name = /^[a-z_]{2,32}$/.test(key) && !query.includes("password") ? ` ${key}` : ""
@@ -155,14 +155,14 @@ const parseTimeout = (text: string | undefined): Result.Result<Duration.Duration
     : Result.fail("must have a connect_timeout of whole seconds, 1 or more")
 }
 
-const decode = (text: string, what: string): Result.Result<string, string> => {
+const decode = (text: string, part: string): Result.Result<string, string> => {
   const decoded = Result.try({ try: () => decodeURIComponent(text), catch: () => "" })
   return Result.isSuccess(decoded) && !decoded.success.includes("\0")
     ? decoded
-    : Result.fail(`must have ${what} percent-encoded as UTF-8: write % itself as %25`)
+    : Result.fail(`must have ${part} percent-encoded as UTF-8: write % itself as %25`)
 }
 
-// As libpq does. In a container the user may have no name.
+// The default user of libpq. In a container the system user may have no name.
 const systemUser = (): string | undefined => {
   const name = Result.try({ try: () => userInfo().username, catch: () => "" })
   return Result.isSuccess(name) && name.success !== "" ? name.success : undefined

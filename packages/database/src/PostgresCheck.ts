@@ -8,8 +8,8 @@ import { directSession, pooledSession, serverLimits, startTimeoutOf } from "./Po
 import type { PostgresSettings } from "./PostgresSettings.ts"
 
 /**
- * Whether PostgreSQL, and a pooler in front of it, can be used as the settings say: for the start of a program, where a reason
- * in words is worth a connection or two.
+ * Checks at the start of a program that PostgreSQL, and a pooler in front of it, can be used with these settings. A failure
+ * explains the reason to the operator.
  */
 export class PostgresCheck extends Context.Service<
   PostgresCheck,
@@ -21,7 +21,7 @@ export class PostgresCheck extends Context.Service<
     Layer.succeed(PostgresCheck, { check: Effect.scoped(check(settings)) })
 }
 
-/** Fails where the database is a PostgreSQL that cannot be used. The embedded one always can. */
+/** Fails if PostgreSQL cannot be used. Always succeeds with the embedded database. */
 export const requirePostgres: Effect.Effect<void, EngineUnusable> = Effect.flatMap(
   Effect.serviceOption(PostgresCheck),
   Option.match({ onNone: () => Effect.void, onSome: ({ check }) => check })
@@ -35,25 +35,25 @@ const check = Effect.fn("PostgresCheck.check")(function* (settings: PostgresSett
   const atPool = yield* inspect(pool)
   const atServer = direct === address ? atPool : yield* inspect(server)
   if (atPool.database !== atServer.database) {
-    return yield* unusable(direct, `this is another database than the one of ${address.variable}`)
+    return yield* unusable(direct, `this is a different database from that of ${address.variable}`)
   }
-  if (atServer.isBehindPooler && (yield* inspectPooler(server)).lendsSessions) {
+  if (atServer.isBehindPooler && (yield* inspectPooler(server)).sharesSessions) {
     return yield* unusable(direct, direct === address ? poolerAdvice : "a pooler answers there, not PostgreSQL itself")
   }
   if (!atPool.isBehindPooler) return
   if (!(yield* inspectPooler(pool)).keepsStatements) {
     return yield* unusable(address, "its pooler loses prepared statements; set DATABASE_PREPARED_STATEMENTS=off")
   }
-  if (atPool.statementTimeout === "0") yield* warnOfNoLimit(address)
+  if (atPool.statementTimeout === "0") yield* warnAboutMissingLimits(address)
 })
 
-const warnOfNoLimit = ({ user }: PostgresAddress) =>
+const warnAboutMissingLimits = ({ user }: PostgresAddress) =>
   Effect.logWarning(
-    "Single statements have no time limit on the server, since a pooler stands before it: set these for the role",
+    "Statements outside transactions have no time limit on the server, because of the pooler in front of it. Set these for the role:",
     Object.entries(serverLimits).map(([name, value]) => `alter role "${user}" set ${name} = '${value}ms'`)
   )
 
-/** How to log in somewhere. */
+/** An address and the configuration of a session there. */
 interface Login {
   readonly address: PostgresAddress
   readonly session: PgConnection.Config
@@ -77,47 +77,47 @@ const inspect = (login: Login) =>
       )
       const found = yield* Effect.orDie(Schema.decodeUnknownEffect(Inspection)(rows[0]))
       return {
-        /** Its name and since when its server runs, which no other has. */
+        /** The name and the start time of the server, which identify the database. */
         database: found.database,
         statementTimeout: found.statement_timeout,
-        // A pooler gives its clients numbers of its own to cancel statements by.
+        // A pooler gives its clients process ids of its own, for cancel requests.
         isBehindPooler: found.pid !== connection.processId
       }
     })
   )
 
 /**
- * Whether the pooler lends a session for a transaction at a time, and then whether it knows a prepared statement on another
- * session. Takes several looks, since a session may go to somebody else in between; each leaves nothing behind.
+ * Whether the pooler assigns sessions per transaction, and if so, whether prepared statements work on a different session. Tries
+ * several times, because another client may get the session in between. Leaves nothing behind.
  */
 const inspectPooler = (login: Login) =>
   Effect.scoped(
     Effect.gen(function* () {
       const [first, second] = [yield* connect(login), yield* connect(login)]
-      for (let look = 0; look < 5; look++) {
+      for (let attempt = 0; attempt < 5; attempt++) {
         const session = yield* sessionOf(first)
         yield* second.query("begin", [], false)
         if ((yield* sessionOf(second)) === session) {
-          // The first one now gets another session, or none before the second one is done.
+          // The first connection now gets another session, or none before the second one has finished.
           const reuse = yield* Effect.forkScoped(inTransaction(first, sessionOf(first)))
           const reused = yield* Effect.timeoutOption(Fiber.await(reuse), "1 second")
           yield* second.query("rollback", [], false)
-          return { lendsSessions: true, keepsStatements: !Option.exists(reused, Exit.isFailure) }
+          return { sharesSessions: true, keepsStatements: !Option.exists(reused, Exit.isFailure) }
         }
         yield* second.query("rollback", [], false)
       }
-      return { lendsSessions: false, keepsStatements: true }
+      return { sharesSessions: false, keepsStatements: true }
     }).pipe(
       Effect.catchIf(SqlError.isSqlError, (error) => Effect.fail(unusableBecause(login.address, error))),
-      // One that keeps a session for each of its clients may have none for the second of them.
+      // A pooler with one session per client may have no session for the second connection.
       Effect.timeoutOrElse({
         duration: "5 seconds",
-        orElse: () => Effect.succeed({ lendsSessions: false, keepsStatements: true })
+        orElse: () => Effect.succeed({ sharesSessions: false, keepsStatements: true })
       })
     )
   )
 
-// In a transaction the failure of a statement that is lost is not made up for by the client.
+// In a transaction, because the client would otherwise retry a lost prepared statement.
 const inTransaction = <A>(connection: PgConnection.PgConnection, statement: Effect.Effect<A, SqlError.SqlError>) =>
   Effect.andThen(connection.query("begin", [], false), statement).pipe(
     Effect.ensuring(Effect.ignore(connection.query("rollback", [], false)))

@@ -3,19 +3,19 @@ import { Predicate } from "effect"
 import type { SqlError } from "effect/sql"
 import { placeOf, type PostgresAddress } from "./PostgresAddress.ts"
 
-/** PostgreSQL, or a pooler in front of it, cannot be used as the address says. */
+/** The error for a PostgreSQL, or a pooler in front of it, that cannot be used at this address. */
 export const unusable = ({ variable }: PostgresAddress, problem: string): EngineUnusable =>
   new EngineUnusable({ engine: "PostgreSQL", variable, problem })
 
 /**
- * Why it cannot be used, in words that an operator can act on: what the system, TLS or the server said, and what to do about
- * it where that is known. They hold no password, since none of these repeats it.
+ * Explains to an operator why the address cannot be used: the message of the system, TLS or the server, and the remedy if it is
+ * known. None of these messages contains a password.
  */
 export const unusableBecause = (address: PostgresAddress, error: SqlError.SqlError): EngineUnusable => {
   const { cause } = error.reason
   const failure = {
     code: textOf(cause, "code"),
-    // What a server says may hold anything, a terminal's commands too.
+    // The message of a server may contain anything, even terminal escape sequences.
     words: (textOf(cause, "message") || textOf(cause, "code") || error.reason.message)
       .replaceAll(/[\s\p{Cc}]+/gu, " ")
       .replace(nodeAdvice, "")
@@ -28,19 +28,19 @@ export const unusableBecause = (address: PostgresAddress, error: SqlError.SqlErr
   )
 }
 
-// What Node says of a certificate, where `sslrootcert` is what helps.
+// Node's advice about certificates, removed because `sslrootcert` is the remedy here.
 const nodeAdvice = /; if the root CA is installed locally, .*$/
 
 const textOf = (cause: unknown, key: "message" | "code"): string =>
   Predicate.hasProperty(cause, key) && Predicate.isString(cause[key]) ? cause[key] : ""
 
 interface Failure {
-  /** A SQLSTATE (PostgreSQL, appendix A), or a code of Node's. */
+  /** A SQLSTATE (PostgreSQL, appendix A) or an error code of Node. */
   readonly code: string
   readonly words: string
 }
 
-/** What to set where the address leads to a pooler that lends its sessions. */
+/** The settings for a pooler that assigns sessions per transaction. */
 export const poolerAdvice =
   "a pooler answers there: name PostgreSQL itself by DATABASE_DIRECT_URL, and set DATABASE_PREPARED_STATEMENTS=off unless " +
   "the pooler keeps prepared statements"
@@ -71,7 +71,7 @@ const remedies: ReadonlyArray<{
     when: ({ words }) => words === "The server does not support TLS",
     advice: () => "sslmode=prefer or disable do without it"
   },
-  // Another protocol's first bytes, read as the length of a message.
+  // The client read the first bytes of another protocol as the length of a message.
   {
     when: ({ words }) => words.startsWith("Message length"),
     advice: () => "another server than PostgreSQL answers there"

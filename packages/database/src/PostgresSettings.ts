@@ -1,25 +1,26 @@
 import { Config, Effect, Option, Redacted, Result, Schema, SchemaIssue } from "effect"
 import { parseHost, parseUrl, type PostgresAddress } from "./PostgresAddress.ts"
 
-/** Where PostgreSQL is, and how many connections this process holds to it. */
+/** The addresses of PostgreSQL, and how the process connects. */
 export interface PostgresSettings {
   readonly address: PostgresAddress
-  /** PostgreSQL itself where `address` is that of a pooler; see DirectSql. */
+  /** The address of PostgreSQL itself if `address` is that of a pooler, see DirectSql. */
   readonly direct: PostgresAddress | undefined
-  /** Whether statements are prepared under a name, once for each connection. */
+  /** Whether statements are prepared under a name, once per connection. */
   readonly preparedStatements: boolean
+  /** How many connections the process opens to `address`. */
   readonly poolSize: number
 }
 
 /**
- * Whether `address` may be that of a pooler that lends a session to each transaction, as PgBouncer does: then nothing may
- * rest on a session, and its startup packet may hold no more than such a pooler knows.
+ * Whether `address` may be a pooler that assigns sessions per transaction, such as PgBouncer. Then no state may depend on the session,
+ * and the startup packet may contain only parameters that the pooler knows.
  */
 export const isPooled = ({ direct, preparedStatements }: PostgresSettings): boolean =>
   direct !== undefined || !preparedStatements
 
-// Under the name of the variable, and without its value.
-const wrong = (variable: string, message: string): Effect.Effect<never, Config.ConfigError> =>
+// Names the variable without its value.
+const configError = (variable: string, message: string): Effect.Effect<never, Config.ConfigError> =>
   Effect.fail(
     new Config.ConfigError(
       new Schema.SchemaError(new SchemaIssue.Pointer([variable], new SchemaIssue.InvalidValue({ message })))
@@ -31,7 +32,7 @@ const parsed =
   (text: string): Effect.Effect<A, Config.ConfigError> =>
     Result.match(parse(text), {
       onSuccess: Effect.succeed,
-      onFailure: (message) => wrong(variable, message)
+      onFailure: (message) => configError(variable, message)
     })
 
 const url = (variable: string): Config.Config<PostgresAddress> =>
@@ -56,7 +57,7 @@ const fromParts: Config.Config<PostgresAddress> = Config.all({
 )
 
 /**
- * `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`; none where neither is set. And
+ * `DATABASE_URL`, or `DB_HOST` with `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`. None if neither is set. Also reads
  * `DATABASE_DIRECT_URL`, `DATABASE_PREPARED_STATEMENTS` and `DB_POOL_SIZE`.
  */
 export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all({
@@ -64,14 +65,14 @@ export const config: Config.Config<Option.Option<PostgresSettings>> = Config.all
   direct: Config.option(url("DATABASE_DIRECT_URL")),
   parts: Config.option(fromParts),
   preparedStatements: Config.Boolean("DATABASE_PREPARED_STATEMENTS").pipe(Config.withDefault(true)),
-  // PostgreSQL takes no more connections than this (PostgreSQL 17, section 19.3.1).
+  // The maximum of max_connections (PostgreSQL 17, section 19.3.1).
   poolSize: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 262_143 })), "DB_POOL_SIZE").pipe(
     Config.withDefault(10)
   )
 }).pipe(
   Config.mapEffect((settings) =>
     Option.isSome(settings.direct) && Option.isNone(settings.whole) && Option.isNone(settings.parts)
-      ? wrong("DATABASE_DIRECT_URL", "needs a valid DATABASE_URL (or DB_HOST) beside it")
+      ? configError("DATABASE_DIRECT_URL", "needs a valid DATABASE_URL (or DB_HOST) beside it")
       : Effect.succeed(settings)
   ),
   Config.map(({ direct, parts, poolSize, preparedStatements, whole }) =>

@@ -4,18 +4,17 @@ import { readFileSync, statSync } from "node:fs"
 import { type ConnectionOptions, getCACertificates } from "node:tls"
 
 /**
- * Whether the connection is encrypted, and what of the server's certificate is checked: nothing (`prefer`, `require`), who
- * signed it (`verify-ca`), or that and the host it is for (`verify-full`). `prefer` does without encryption where the server
- * offers none.
+ * Whether the connection is encrypted, and what is checked of the server's certificate: nothing (`prefer`, `require`), its
+ * authority (`verify-ca`), or its authority and host name (`verify-full`). `prefer` falls back to an unencrypted connection.
  */
 export type PostgresTls =
   | { readonly mode: "disable" | "prefer" | "require" }
-  /** `ca`: the certificates it may be signed by; those that Node trusts when undefined. */
+  /** `ca`: the trusted authorities. Those of Node when undefined. */
   | { readonly mode: "verify-ca" | "verify-full"; readonly ca: ReadonlyArray<string> | undefined }
 
 /**
- * `sslmode` and `sslrootcert` as libpq takes them (PostgreSQL 17, section 32.19), but that without `sslmode` the connection is
- * not encrypted. A failure says what is wrong.
+ * Interprets `sslmode` and `sslrootcert` as libpq does (PostgreSQL 17, section 32.19), except that the connection is not
+ * encrypted without `sslmode`. A failure describes the mistake.
  */
 export const tlsOf = (parameters: {
   readonly mode: string | undefined
@@ -46,7 +45,7 @@ export const tlsOf = (parameters: {
 const readCertificates = (path: string): Result.Result<ReadonlyArray<string>, string> => {
   if (path === "system") return Result.succeed(getCACertificates("system"))
   const read = Result.try({
-    // Opening a pipe would wait until somebody writes into it.
+    // Reading a named pipe would block.
     try: () => (statSync(path).isFile() ? readFileSync(path, "utf8") : ""),
     catch: (cause) => `names an sslrootcert that cannot be read: ${Predicate.isError(cause) ? cause.message : ""}`
   })
@@ -58,11 +57,11 @@ const readCertificates = (path: string): Result.Result<ReadonlyArray<string>, st
   })
 }
 
-// What Node cannot read would be thrown out of the middle of a connection.
+// Node would throw on an invalid certificate later, while connecting.
 const isCertificate = (text: string): boolean =>
   Result.isSuccess(Result.try({ try: () => new X509Certificate(text), catch: () => "" }))
 
-/** For the client's own negotiation of TLS; `prefer` is not among what it can do. */
+/** TLS options of the PostgreSQL client. It does not support `prefer`, see PostgresSocket.ts. */
 export const connectionOptions = (tls: PostgresTls): false | ConnectionOptions => {
   switch (tls.mode) {
     case "disable":

@@ -4,10 +4,10 @@ import { chmod, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
 
-// What others than the owner may do.
-const others = 0o077
+// The permissions of group and others.
+const othersMask = 0o077
 
-/** The parts of Emscripten's file system that every new file and every change of a mode goes through. */
+/** The functions of Emscripten's file system that create files and change modes. */
 interface EmscriptenFs {
   mknod: (path: string, mode: number, dev: number) => unknown
   doChmod: (stream: unknown, node: unknown, mode: number, dontFollow?: boolean) => unknown
@@ -17,13 +17,13 @@ type Options = Awaited<ReturnType<NodeFS["init"]>>["emscriptenOpts"]
 
 const keepPrivate = (fs: EmscriptenFs): void => {
   const { doChmod, mknod } = fs
-  fs.mknod = (path, mode, dev) => mknod(path, mode & ~others, dev)
-  fs.doChmod = (stream, node, mode, dontFollow) => doChmod(stream, node, mode & ~others, dontFollow)
+  fs.mknod = (path, mode, dev) => mknod(path, mode & ~othersMask, dev)
+  fs.doChmod = (stream, node, mode, dontFollow) => doChmod(stream, node, mode & ~othersMask, dontFollow)
 }
 
 /**
- * PGlite's folder in the file system, in which all it makes is for its owner only. Its own class leaves files with mode 0666,
- * whatever the umask of the process: they get their mode by chmod after they are made.
+ * PGlite's file system, with files that only their owner can access. `NodeFS` creates files with mode 0666 whatever the umask,
+ * because it sets the mode by chmod afterwards.
  */
 export class PrivateFiles extends NodeFS {
   override async init(pg: PGlite, options: Options): ReturnType<NodeFS["init"]> {
@@ -37,11 +37,11 @@ export class PrivateFiles extends NodeFS {
 }
 
 /**
- * Takes what others may do from a folder and all that is in it, where an earlier release made it. The folder comes last, so that
- * one that is its owner's only needs no second look.
+ * Removes the permissions of group and others from a folder of an earlier release and its content. Changes the folder itself last:
+ * a folder that is private needs no further check.
  */
 export const makePrivate = async (folder: string): Promise<void> => {
-  if (process.platform === "win32" || ((await stat(folder)).mode & others) === 0) return
+  if (process.platform === "win32" || ((await stat(folder)).mode & othersMask) === 0) return
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const isFolder = entry.isDirectory()
     if (isFolder || entry.isFile()) await chmod(join(entry.parentPath, entry.name), isFolder ? 0o700 : 0o600)

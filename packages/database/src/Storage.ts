@@ -7,17 +7,18 @@ import * as Usability from "./Usability.ts"
 import { sqlStateOf, unavailable } from "./Usability.ts"
 
 /**
- * How statements are run so that a failure of the database has one of three ends: a reason the caller acts on (see
- * {@link onUniqueViolation}), `ServiceUnavailable`, or a defect. Nothing outlives its deadline, whatever the server does.
+ * Runs statements with deadlines, and retries write conflicts. A failure of the database becomes a reason that the caller handles
+ * (see {@link onUniqueViolation}), `ServiceUnavailable`, or a defect. No operation takes longer than its deadline, whatever the
+ * server does.
  */
 export class Storage extends Context.Service<
   Storage,
   {
-    /** Runs a read. A read that fails for a passing reason is retried. */
+    /** Runs a read. A read that fails for a transient reason is retried. */
     readonly read: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
-    /** Runs one writing statement, which is its own transaction. It is never retried, as the server may have executed it. */
+    /** Runs one writing statement as its own transaction. Never retried, because the server may have executed it. */
     readonly write: <A, E, R>(
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
@@ -59,23 +60,23 @@ export class Storage extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const usability = Usability.make()
-      const settled = settling(usability.note)
+      const classifyFailure = classifyFailureWith(usability.note)
       return {
         read: (effect) =>
           effect.pipe(
-            Effect.retry({ while: isPassing, schedule: backoff, times: 2 }),
-            within(readDeadline),
-            settled,
+            Effect.retry({ while: isTransient, schedule: backoff, times: 2 }),
+            withDeadline(readDeadline),
+            classifyFailure,
             inProgress.read
           ),
-        write: (effect) => effect.pipe(within(readDeadline), settled, inProgress.write),
+        write: (effect) => effect.pipe(withDeadline(readDeadline), classifyFailure, inProgress.write),
         lockingWrite: (effect, then) =>
           onDedicatedSession(sql, effect).pipe(
             Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
             Effect.tap(then),
             Effect.uninterruptible,
-            onDedicatedSessionWithin(transactionDeadline),
-            settled,
+            inDetachedFiber(transactionDeadline),
+            classifyFailure,
             inProgress.statement
           ),
         transaction: (effect) =>
@@ -84,21 +85,21 @@ export class Storage extends Context.Service<
             .pipe(
               Effect.catchDefect(asFailure),
               Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
-              onDedicatedSessionWithin(transactionDeadline),
-              settled,
+              inDetachedFiber(transactionDeadline),
+              classifyFailure,
               inProgress.transaction
             ),
         pipeline: (statement) => pipelineStatement(sql, statement),
-        ping: timedWithinASecond(sql`select 1`).pipe(
+        ping: timeWithinASecond(sql`select 1`).pipe(
           Effect.catchIf(SqlError.isSqlError, () => Effect.fail(unavailable))
         ),
-        probe: usability.probe(timedWithinASecond(sql`select 1 from users where false`))
+        probe: usability.probe(timeWithinASecond(sql`select 1 from users where false`))
       }
     })
   )
 }
 
-/** Turns the violation of a constraint, or of any of several, into the fact it stands for. */
+/** Fails with `onViolation` if one of the unique constraints is violated. */
 export const onUniqueViolation =
   <F>(constraints: string | ReadonlyArray<string>, onViolation: () => F) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | F, R> =>
@@ -111,13 +112,13 @@ export const onUniqueViolation =
       () => Effect.fail(onViolation())
     )
 
-const active = Metric.gauge("database_operations_in_progress", {
+const operationsInProgress = Metric.gauge("database_operations_in_progress", {
   description:
     "Operations that hold a connection or wait for one; a transaction or a statement holds one alone, to its end"
 })
 
-const counted = (operation: string) => {
-  const metric = Metric.withAttributes(active, { operation })
+const withOperationGauge = (operation: string) => {
+  const metric = Metric.withAttributes(operationsInProgress, { operation })
   return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.acquireUseRelease(
       Metric.modify(metric, 1),
@@ -126,53 +127,52 @@ const counted = (operation: string) => {
     )
 }
 const inProgress = {
-  read: counted("read"),
-  write: counted("write"),
-  statement: counted("statement"),
-  transaction: counted("transaction")
+  read: withOperationGauge("read"),
+  write: withOperationGauge("write"),
+  statement: withOperationGauge("statement"),
+  transaction: withOperationGauge("transaction")
 }
 
 const readDeadline = Duration.seconds(3)
 const transactionDeadline = Duration.seconds(5)
 
-// Ten retries last longer than a transaction may.
+// Ten retries take longer than the deadline of a transaction.
 const backoff = Backoff.schedule({ initial: "10 millis", cap: transactionDeadline })
 
-// The server is going down, coming up (57P01 to 57P03), has no more room (class 53), or only reads (25006), as one that
-// another is to take over from or that has yet to take over: it will be back.
+// The server is shutting down or starting (57P01 to 57P03), is out of resources (class 53), or is read-only (25006) during a
+// failover. All of these end by themselves.
 const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53|25006)/.test(sqlStateOf(error))
 
-const isPassing = (error: unknown): error is SqlError.SqlError =>
+const isTransient = (error: unknown): error is SqlError.SqlError =>
   SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
 
 const isRolledBack = (error: unknown): boolean =>
   SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
 
-// On a connection that is lost the rollback fails too, and that comes as a defect.
+// On a lost connection the rollback fails too, which is reported as a defect.
 const asFailure = (defect: unknown): Effect.Effect<never, SqlError.SqlError> =>
-  isPassing(defect) ? Effect.fail(defect) : Effect.die(defect)
+  isTransient(defect) ? Effect.fail(defect) : Effect.die(defect)
 
-const within =
+const withDeadline =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.timeoutOrElse(effect, { duration: deadline, orElse: () => Effect.fail(unavailable) })
 
-// A transaction does not let go while the server owes it an answer to BEGIN, COMMIT or ROLLBACK, nor does a statement that
-// is to be carried through. So it runs in a fiber of its own, which past the deadline is told to end and left to it.
-const onDedicatedSessionWithin =
+// A transaction cannot be interrupted while it waits for the answer to BEGIN, COMMIT or ROLLBACK, nor can an uninterruptible
+// statement. So it runs in a detached fiber. At the deadline that fiber is interrupted without waiting for its end.
+const inDetachedFiber =
   (deadline: Duration.Duration) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) =>
-        restore(endOf(fiber, deadline)).pipe(
+        restore(joinWithDeadline(fiber, deadline)).pipe(
           Effect.onInterrupt(() => Effect.timeoutOption(Fiber.interrupt(fiber), deadline))
         )
       )
     )
 
-// As `Fiber.join` within the deadline. The timer is not of Effect's clock, since the fibers of `Effect.timeout` cost every
-// change 3 µs more.
-const endOf = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Duration.Duration) => {
+// `Fiber.join` with a deadline. Not `Effect.timeout`, whose fibers cost every write 3 µs.
+const joinWithDeadline = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Duration.Duration) => {
   const abandon = Effect.forkDetach(Fiber.interrupt(fiber), { startImmediately: true })
   return Effect.callback<A, E | ServiceUnavailable>((resume) => {
     const timer = setTimeout(
@@ -190,19 +190,19 @@ const endOf = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Duration.Duration) => {
   })
 }
 
-const timedWithinASecond = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+const timeWithinASecond = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
     Effect.timed,
     Effect.map(([elapsed]) => elapsed),
-    within(Duration.seconds(1))
+    withDeadline(Duration.seconds(1))
   )
 
-const settling =
+const classifyFailureWith =
   (note: (error: unknown) => Effect.Effect<void>) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
     Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError.SqlError> | ServiceUnavailable> => {
-      if (isSettled(error)) return Effect.fail(error)
-      return isPassing(error) ? Effect.fail(unavailable) : Effect.andThen(note(error), Effect.die(error))
+      if (isNotSqlError(error)) return Effect.fail(error)
+      return isTransient(error) ? Effect.fail(unavailable) : Effect.andThen(note(error), Effect.die(error))
     })
 
-const isSettled = <E>(error: E): error is Exclude<E, SqlError.SqlError> => !SqlError.isSqlError(error)
+const isNotSqlError = <E>(error: E): error is Exclude<E, SqlError.SqlError> => !SqlError.isSqlError(error)

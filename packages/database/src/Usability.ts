@@ -2,28 +2,28 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Clock, type Duration, Effect, Predicate } from "effect"
 import { SqlError } from "effect/sql"
 
-/** The database is out of reach, or of no use. */
+/** The database is unreachable or unusable. */
 export const unavailable = new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })
 
-/** The SQLSTATE that the server refused with; empty where it was not the server. */
+/** The SQLSTATE of the server's error. Empty if the error is not from the server. */
 export const sqlStateOf = (error: SqlError.SqlError): string => {
   const cause = error.reason.cause
   return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
 }
 
-const wordsOf = (error: SqlError.SqlError): string => {
+const messageOf = (error: SqlError.SqlError): string => {
   const cause = error.reason.cause
-  const words = Predicate.isError(cause) ? cause.message : error.reason.message
+  const message = Predicate.isError(cause) ? cause.message : error.reason.message
   const state = sqlStateOf(error)
-  return state === "" ? words : `${words} (${state})`
+  return state === "" ? message : `${message} (${state})`
 }
 
-// What a statement fails with whose prepared form is unknown to its session, or whose transaction began with such a one. No
-// input brings it about.
+// The SQLSTATEs of a statement whose prepared form is unknown to its session, or whose transaction began with one. No user input
+// can cause them.
 const lostStates = new Set(["26000", "42P05", "25P02"])
 const lostMillis = 30_000
 
-/** Whether the statements of the service work, as far as is known. */
+/** Tracks whether the statements of the service work. */
 export const make = () => {
   let lostUntil = 0
   let reported: string | undefined
@@ -36,7 +36,7 @@ export const make = () => {
     })
 
   return {
-    /** Takes note of the failure of a statement. */
+    /** Records the failure of a statement. */
     note: (error: unknown): Effect.Effect<void> =>
       SqlError.isSqlError(error) && lostStates.has(sqlStateOf(error))
         ? Effect.map(Clock.currentTimeMillis, (now) => {
@@ -44,7 +44,7 @@ export const make = () => {
           })
         : Effect.void,
 
-    /** Runs the statement that tells, unless others have failed lately because they were lost. Logs a problem once. */
+    /** Runs the probe. Fails without it if a prepared statement was lost in the last 30 seconds. Logs a problem once. */
     probe: (
       statement: Effect.Effect<Duration.Duration, SqlError.SqlError | ServiceUnavailable>
     ): Effect.Effect<Duration.Duration, ServiceUnavailable> =>
@@ -62,7 +62,7 @@ export const make = () => {
           })
         ),
         Effect.catchIf(SqlError.isSqlError, (error) =>
-          Effect.andThen(error.isRetryable ? Effect.void : report(wordsOf(error)), Effect.fail(unavailable))
+          Effect.andThen(error.isRetryable ? Effect.void : report(messageOf(error)), Effect.fail(unavailable))
         )
       )
   }

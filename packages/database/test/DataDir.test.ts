@@ -43,7 +43,7 @@ const anotherProcess = Effect.fnUntraced(function* (path: string) {
 describe("hold", () => {
   it.live.skipIf(!existsSync("/proc/self"))("a folder that can never be made is told at once, under /proc too", () =>
     Effect.gen(function* () {
-      const { message } = yield* Effect.flip(DataDir.hold("/proc/nowhere/data"))
+      const { message } = yield* Effect.flip(DataDir.lock("/proc/nowhere/data"))
       assert.strictEqual(
         message,
         "DATA_DIR /proc/nowhere/data cannot be used: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
@@ -54,7 +54,7 @@ describe("hold", () => {
   it.live("a folder is made for its owner only, with its parents", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
-        yield* DataDir.hold(path)
+        yield* DataDir.lock(path)
         const modes = yield* Effect.forEach([path, dirname(path)], (made) => fs.stat(made))
         assert.deepStrictEqual(
           modes.map(({ mode }) => mode & 0o777),
@@ -72,7 +72,7 @@ describe("hold", () => {
       return inDirectory((path, fs) =>
         Effect.gen(function* () {
           const held = Effect.andThen(
-            Effect.scoped(DataDir.hold(path)),
+            Effect.scoped(DataDir.lock(path)),
             Effect.map(fs.stat(path), ({ mode }) => mode & 0o7777)
           )
           yield* fs.makeDirectory(`${path}/pglite`, { recursive: true })
@@ -99,7 +99,7 @@ describe("hold", () => {
       Effect.gen(function* () {
         const other = yield* anotherProcess(path)
         assert.strictEqual(other.said, "held")
-        const error = yield* Effect.flip(DataDir.hold(path))
+        const error = yield* Effect.flip(DataDir.lock(path))
         assert.deepStrictEqual(error, new DataDir.DataDirInUse({ path, pid: other.pid }))
         assert.strictEqual(error.message, `DATA_DIR ${path} is in use by process ${other.pid}`)
       }).pipe(Effect.scoped)
@@ -110,7 +110,7 @@ describe("hold", () => {
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         const other = yield* anotherProcess(path)
-        yield* Effect.flip(Effect.scoped(DataDir.hold(path)))
+        yield* Effect.flip(Effect.scoped(DataDir.lock(path)))
         assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${other.pid}.pid`])
         assert.strictEqual((yield* anotherProcess(path)).said, `in use by ${other.pid}`)
       }).pipe(Effect.scoped)
@@ -120,7 +120,7 @@ describe("hold", () => {
   it.live("a folder let go of is free", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
-        yield* Effect.scoped(DataDir.hold(path))
+        yield* Effect.scoped(DataDir.lock(path))
         assert.deepStrictEqual(yield* fs.readDirectory(path), [])
         const other = yield* anotherProcess(path)
         assert.strictEqual(other.said, "held")
@@ -136,7 +136,7 @@ describe("hold", () => {
         const other = yield* anotherProcess(path)
         yield* kill(other.child, "SIGKILL")
         assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${other.pid}.pid`])
-        yield* DataDir.hold(path)
+        yield* DataDir.lock(path)
         assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${process.pid}.pid`])
       }).pipe(Effect.scoped)
     )
@@ -147,7 +147,7 @@ describe("hold", () => {
       Effect.gen(function* () {
         yield* fs.makeDirectory(path, { recursive: true })
         yield* fs.writeFileString(`${path}/process-${process.pid}.pid`, "")
-        yield* DataDir.hold(path)
+        yield* DataDir.lock(path)
       }).pipe(Effect.scoped)
     )
   )
@@ -166,7 +166,7 @@ describe("hold", () => {
             (child) => kill(child, "SIGKILL")
           )
           yield* fs.writeFileString(`${path}/process-${other.pid}.pid`, left)
-          yield* DataDir.hold(path)
+          yield* DataDir.lock(path)
           assert.deepStrictEqual(yield* fs.readDirectory(path), [`process-${process.pid}.pid`])
         }).pipe(Effect.scoped)
       )
@@ -194,7 +194,7 @@ describe("hold", () => {
         yield* fs.makeDirectory(path, { recursive: true })
         const below = `${path}/file/data`
         yield* fs.writeFileString(`${path}/file`, "")
-        const error = yield* Effect.flip(DataDir.hold(below))
+        const error = yield* Effect.flip(DataDir.lock(below))
         assert.strictEqual(error._tag, "DataDirUnusable")
         assert.isTrue(error.message.startsWith(`DATA_DIR ${below} cannot be used: `), error.message)
       }).pipe(Effect.scoped)

@@ -183,7 +183,7 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason
       }
       assert.strictEqual(
         yield* problem(server.url, `postgres://postgres:${secret}@${at}/template1`),
-        "PostgreSQL cannot be used as DATABASE_DIRECT_URL says: this is another database than the one of DATABASE_URL"
+        "PostgreSQL cannot be used as DATABASE_DIRECT_URL says: this is a different database from that of DATABASE_URL"
       )
       assert.match(
         yield* problem("postgres://u@127.0.0.1:1/db"),

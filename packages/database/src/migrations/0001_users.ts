@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Who a user is: the account, the profile and the notification preferences, one row of each a user. */
+/** Accounts, profiles and notification preferences, one row of each per user. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
-  // Room on each page keeps most updates of these rows on it, without a new entry in any index.
+  // Free space on each page keeps most updates on the same page, without new index entries (HOT updates).
   yield* sql`
     create table users (
       id uuid primary key,

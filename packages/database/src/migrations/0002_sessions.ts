@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Logins, and the addresses an account logged in from. */
+/** Sessions, and the IP addresses that an account logged in from. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
@@ -26,7 +26,7 @@ export default Effect.gen(function* () {
       check ((revoked_at is null) = (revoked_reason is null))
     ) with (fillfactor = 85)`
   yield* sql`create index sessions_live on sessions (user_id, created_at desc) where revoked_at is null`
-  // For the job that removes dead sessions, and the user's erasure.
+  // For the job that deletes ended sessions, and for the erasure of a user.
   yield* sql`create index sessions_expires_at on sessions (expires_at)`
   yield* sql`create index sessions_user_id on sessions (user_id)`
 

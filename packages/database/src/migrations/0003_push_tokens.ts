@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Where a user can be reached. A token is too long for an index, so its SHA-256 stands in for it. */
+/** Push tokens. A token is too long for an index, so its SHA-256 is indexed. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 

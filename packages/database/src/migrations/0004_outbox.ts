@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 /**
- * Events on their way out. `position` is drawn while the user's row is locked, so a user's events stand in the order of
- * their changes; a shard is always the same user's.
+ * Events to be published. `position` is drawn while the user's row is locked, so the events of a user are in the order of the
+ * changes. All events of a user are in the same shard.
  */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Who did what to whom, by month, so that old months go as whole tables. Keeps no reference: it outlives the user. */
+/** The audit log, partitioned by month, so that old months are dropped as tables. No foreign key: entries outlive the user. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
@@ -18,7 +18,7 @@ export default Effect.gen(function* () {
       primary key (id, created_at)
     ) partition by range (created_at)`
   yield* sql`create index audit_log_user on audit_log (user_id, created_at)`
-  // What no month was made for still has a place.
+  // For entries whose month has no partition.
   yield* sql`create table audit_log_default partition of audit_log default`
 
   yield* sql`

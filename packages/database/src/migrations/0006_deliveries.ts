@@ -1,12 +1,12 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** What was allowed to be sent or is told to have been, how much of it a day may bring, and who must not be written to. */
+/** Deliveries and their statuses, daily quotas, and e-mail addresses that must not be written to. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
-  // A row for each channel of a notification. Who holds a notification's first place says whose it is, so it has one user
-  // and no channel twice, however many write at once. One of its rows holds what it is charged.
+  // One row per channel of a notification. The row with the notification's first place determines its user, so that concurrent
+  // writers create neither a second user nor a second row of a channel. One of the rows has the charge.
   yield* sql`
     create table deliveries (
       id uuid primary key,
@@ -31,10 +31,10 @@ export default Effect.gen(function* () {
     ) with (fillfactor = 85)`
   yield* sql`create index deliveries_user on deliveries (user_id, created_at desc, id desc)`
   yield* sql`create index deliveries_charges on deliveries (user_id, charged_on) where is_charged`
-  // For the job that removes old ones.
+  // For the job that deletes old deliveries.
   yield* sql`create index deliveries_created_at on deliveries (created_at)`
 
-  // Of an erased user's there stays that it was one's, so that late statuses of it are told from those of nobody's.
+  // Remembers the notifications of erased users, to distinguish their late statuses from statuses of unknown notifications.
   yield* sql`
     create function forget_delivery() returns trigger language plpgsql as $$
     begin
@@ -50,7 +50,7 @@ export default Effect.gen(function* () {
     create trigger deliveries_forget before update of user_id on deliveries
     for each row when (new.user_id is null) execute function forget_delivery()`
 
-  // Moves on when the charges change other than by a count in Redis, which then counts no more.
+  // Incremented when charges change without Redis. The counts in Redis are invalid then.
   yield* sql`alter table notification_preferences add column cap_epoch integer not null default 0`
 
   yield* sql`

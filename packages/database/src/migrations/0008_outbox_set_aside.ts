@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 /**
- * Events that this release cannot read are set aside, so that they block no other. They stay until a replay gives them
- * another try.
+ * Events that this release cannot decode are set aside, so that they do not block others. They stay until a replay retries
+ * them.
  */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -1,12 +1,12 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Messages that could never be dealt with, until an operator replays or discards them. */
+/** Dead letters: messages that could not be processed, until an operator replays or discards them. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
-  // The digest is of all that tells one message from another, so that one that comes twice is there once. The headers are
-  // json, not jsonb, which holds no NUL.
+  // The digest covers all properties of a message, so that a message that arrives twice is stored once. The headers are json,
+  // because jsonb cannot store NUL.
   yield* sql`
     create table dead_letters (
       id uuid primary key,
@@ -23,6 +23,6 @@ export default Effect.gen(function* () {
       constraint dead_letters_digest_key unique (digest)
     )`
   yield* sql`create index dead_letters_reason on dead_letters (reason, id)`
-  // For the job that removes old ones.
+  // For the job that deletes old dead letters.
   yield* sql`create index dead_letters_received_at on dead_letters (received_at)`
 })

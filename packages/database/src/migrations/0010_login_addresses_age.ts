@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Addresses that an account was not logged in from for long are removed, by this index. */
+/** The index for the job that deletes login addresses that an account has not used for long. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 

@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 /**
- * A month that comes late takes over what lies where those without a month do; a partition beside it would be refused
- * for those rows, and every later month with it.
+ * A month partition that is created late takes over its entries from the default partition. PostgreSQL refuses a new partition
+ * while the default partition has entries of that month, and later months could then not be created either.
  */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

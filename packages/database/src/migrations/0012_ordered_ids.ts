@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** What a statement writes on its own has its ids from here (RFC 9562, section 5.7), in the order of their time. */
+/** A function that generates version 7 UUIDs (RFC 9562, section 5.7) for rows that SQL inserts, ordered by time. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 
-  // A version 4 with the time in its first 48 bits; two bits more make its version a 7.
+  // A version 4 UUID with the time in its first 48 bits. Setting two bits changes the version to 7.
   yield* sql`
     create function uuid_v7() returns uuid language sql volatile as $$
       select encode(

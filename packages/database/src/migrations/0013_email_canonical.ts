@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 /**
- * The form of an e-mail address in which the spellings of one mailbox are equal, unique where there is one. Rows that were
- * there get theirs from `EmailCanonicals` after the migration, batch by batch, since a table that is altered is locked.
+ * The canonical e-mail address, which is the same for all spellings of a mailbox, and unique. `EmailCanonicals` sets it for existing
+ * rows after the migration, in batches, because the migration locks the table.
  */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -11,15 +11,15 @@ export default Effect.gen(function* () {
   yield* sql`alter table users add column email_canonical text`
   yield* sql`
     create unique index users_email_canonical_key on users (email_canonical) where email_canonical is not null`
-  // For those that have none yet.
+  // Finds the rows without a canonical address.
   yield* sql`create index users_email_canonical_missing on users (id) where email_canonical is null`
 
-  // The steps of this kind that are done.
+  // The completed updates of existing rows.
   yield* sql`create table data_steps (name text primary key, finished_at timestamptz not null)`
 
-  // A release before this one goes on writing rows for a while, and so do imports. An address in ASCII is its own canonical
-  // form; SQL knows no A-labels, so others wait for `EmailCanonicals`. That release tells of a taken address by the name of
-  // the constraint that it knows. An address that is changed without its canonical form loses that.
+  // Older releases and imports continue to write rows without canonical addresses. The trigger derives it from an ASCII address;
+  // SQL cannot compute A-labels, so other addresses wait for `EmailCanonicals`. A conflict is raised under the constraint
+  // name that older releases know. If only the address changes, its canonical form is removed.
   yield* sql`
     create function set_email_canonical() returns trigger language plpgsql as $$
     begin

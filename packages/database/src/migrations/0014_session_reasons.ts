@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Sessions end for more reasons. They contain the ones before, so that no row has to be looked at again. */
+/** More reasons for the end of a session. The old reasons stay valid, so existing rows need no check. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 

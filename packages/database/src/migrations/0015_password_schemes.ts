@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Which schemes and costs there are among the stored password hashes is found by this index, with a probe for each. */
+/** The index that finds the distinct schemes and costs of the stored password hashes, with one probe each. */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
 

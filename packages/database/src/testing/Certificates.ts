@@ -5,14 +5,14 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A certificate authority, and a server's certificate that it signed for `localhost` and 127.0.0.1. Gone with the scope. */
+/** A certificate authority, and a server certificate signed by it for `localhost` and 127.0.0.1. Deleted with the scope. */
 export class Certificates extends Context.Service<
   Certificates,
   {
     /** The authority's certificate. */
     readonly ca: string
     readonly caFile: string
-    /** The certificate of an authority that signed nothing. */
+    /** The certificate of another authority, which did not sign the server certificate. */
     readonly otherCaFile: string
     readonly certificateFile: string
     readonly keyFile: string
@@ -33,7 +33,7 @@ export class Certificates extends Context.Service<
         const extensions = ["-copy_extensions", "copy"]
         const signer = ["-CA", file("ca.pem"), "-CAkey", file("ca.key"), "-CAcreateserial"]
         openssl("x509", "-req", "-in", file("server.csr"), ...signer, ...extensions, "-out", file("server.pem"))
-        // PostgreSQL runs as another user where this runs as root.
+        // PostgreSQL runs as another user if the tests run as root.
         chmodSync(folder, 0o755)
       })
       return {

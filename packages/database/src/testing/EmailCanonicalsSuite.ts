@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import * as EmailCanonicals from "../EmailCanonicals.ts"
 
-/** Rows as a release before the canonical form wrote them, without one; each some days after its last login. */
+/** Inserts accounts without canonical addresses, as an older release wrote them. */
 const insertOld = Effect.fnUntraced(function* (emails: ReadonlyArray<string>, daysSinceLogin?: number) {
   const sql = yield* SqlClient.SqlClient
   const ids = emails.map(() => randomUUID())
@@ -24,7 +24,7 @@ const insertOld = Effect.fnUntraced(function* (emails: ReadonlyArray<string>, da
 const insertOneOld = (email: string, daysSinceLogin?: number) =>
   Effect.map(insertOld([email], daysSinceLogin), ([id = ""]) => id)
 
-/** As that release, or an import, inserts today. */
+/** Inserts an account as an older release or an import does after the migration. */
 const insert = Effect.fnUntraced(function* (email: string) {
   const sql = yield* SqlClient.SqlClient
   const id = randomUUID()
@@ -44,21 +44,21 @@ const canonicalOf = (id: string) =>
 
 const fill = Effect.flatMap(SqlClient.SqlClient, EmailCanonicals.fill)
 
-/** As if the step was never finished. */
-const forget = SqlClient.SqlClient.use((sql) => sql`delete from data_steps`)
+/** Makes `fill` run as for the first time. */
+const resetStep = SqlClient.SqlClient.use((sql) => sql`delete from data_steps`)
 
 const violated = <A, R>(effect: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => "constraint" in reason && reason.constraint)
 
 const fresh = () => randomUUID().slice(0, 8)
 
-/** What the canonical addresses of accounts promise, on any engine. */
+/** The contract of canonical e-mail addresses, on any engine. */
 export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient, E>) =>
   describe(name, () => {
     it.layer(migrated, { excludeTestServices: true })((it) => {
-      it.effect("rows that were there before the migration get theirs, however many there are", () =>
+      it.effect("all accounts from before the migration get a canonical address", () =>
         Effect.gen(function* () {
-          yield* forget
+          yield* resetStep
           const names = Array.makeBy(1201, (n) => `${fresh()}${n}`)
           const ids = yield* insertOld(names.map((name) => `${name}@bücher.example`))
           const ascii = yield* insertOneOld(`${names[0]}@example.com`)
@@ -74,9 +74,9 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("of one mailbox the account with the latest login has it, and the others are listed", () =>
+      it.effect("the account of a mailbox with the latest login gets the address, and the others are listed", () =>
         Effect.gen(function* () {
-          yield* forget
+          yield* resetStep
           const name = fresh()
           const spellings = [`${name}@xn--bcher-kva.example`, `${name}@bücher.example`, `${name}@ｂücher.example`]
           const [older, latest, never] = [
@@ -97,9 +97,9 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("an account that came to have it in an earlier batch loses it to one with a later login", () =>
+      it.effect("an account of an earlier batch loses the address to an account with a later login", () =>
         Effect.gen(function* () {
-          yield* forget
+          yield* resetStep
           const name = fresh()
           const holder = yield* insertOneOld(`${name}@bücher.example`, 10)
           const sql = yield* SqlClient.SqlClient
@@ -114,7 +114,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
       )
 
       it.effect(
-        "once all were looked at the account that has it keeps it, and leaves it to the other when it goes",
+        "after the first complete run an account keeps the address, and the other one gets it when the account is deleted",
         () =>
           Effect.gen(function* () {
             yield* fill
@@ -134,7 +134,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
           })
       )
 
-      it.effect("an address in ASCII has its own from the start, whoever writes the row", () =>
+      it.effect("an ASCII address gets its canonical form on insert, whichever release writes the row", () =>
         Effect.gen(function* () {
           const name = fresh()
           assert.strictEqual(yield* canonicalOf(yield* insert(`${name}@Example.com`)), `${name}@example.com`)
@@ -145,7 +145,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a taken mailbox is refused under the constraint that an older release knows", () =>
+      it.effect("a taken mailbox violates the constraint that older releases know", () =>
         Effect.gen(function* () {
           const name = fresh()
           yield* insert(`${name}@bücher.example`)
@@ -155,7 +155,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("an address that is changed without its canonical form does not keep the old one", () =>
+      it.effect("changing an address without its canonical form removes the old canonical form", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const name = fresh()
@@ -170,9 +170,9 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("several may fill at once", () =>
+      it.effect("several processes may fill at once", () =>
         Effect.gen(function* () {
-          yield* forget
+          yield* resetStep
           const names = Array.makeBy(600, (n) => `${fresh()}${n}`)
           const ids = yield* insertOld(names.map((name) => `${name}@bücher.example`))
           yield* Effect.replicateEffect(fill, 4, { concurrency: "unbounded" })

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import * as Migrations from "../Migrations.ts"
 
-/** The partition that an audit entry of this moment, an expression in SQL, comes to lie in. */
+/** Inserts an audit entry at this time, an SQL expression, and returns its partition. */
 const partitionAt = (moment: string) =>
   Effect.map(
     SqlClient.SqlClient.use(
@@ -17,7 +17,7 @@ const partitionAt = (moment: string) =>
 
 const monthsAhead = (months: number) => `(date_trunc('month', now() at time zone 'UTC') + interval '${months} months')`
 
-/** The name of the partition for the month that is so many ahead of the server's. */
+/** The name of the partition `months` after the server's current month. */
 const partitionAhead = (months: number) =>
   Effect.map(
     SqlClient.SqlClient.use(
@@ -27,11 +27,11 @@ const partitionAhead = (months: number) =>
     (rows) => rows[0]?.name
   )
 
-/** What a migrated database promises, on any engine. */
+/** The contract of a migrated database, on any engine. */
 export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient, E>) =>
   describe(name, () => {
     it.layer(migrated, { excludeTestServices: true })((it) => {
-      it.effect("each migration is on record, once and in order, and to run them again does nothing", () =>
+      it.effect("each migration is recorded once and in order, and a second run applies none", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           assert.deepStrictEqual(yield* Migrations.run, [])
@@ -44,7 +44,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("an audit entry of now lies in the month it is of, and so does one of the two months to come", () =>
+      it.effect("audit entries of this month and the next two are in their month's partition", () =>
         Effect.gen(function* () {
           assert.strictEqual(yield* partitionAt("now()"), yield* partitionAhead(0))
           for (const months of [0, 1, 2]) {
@@ -56,14 +56,14 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("an audit entry far from now lies where those without a month do", () =>
+      it.effect("an audit entry without a month partition is in the default partition", () =>
         Effect.gen(function* () {
           assert.strictEqual(yield* partitionAt("timestamptz '2001-02-03'"), "audit_log_default")
           assert.strictEqual(yield* partitionAt("now() + interval '50 years'"), "audit_log_default")
         })
       )
 
-      it.effect("months are made ahead of time, and made again without harm", () =>
+      it.effect("partitions are created in advance, and creating them again does nothing", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           yield* Effect.replicateEffect(sql`select ensure_audit_partitions(5)`, 2)
@@ -72,7 +72,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a month that comes late takes over what was written before it, and only that", () =>
+      it.effect("a partition that is created late takes over its month's entries from the default partition", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const seventh = `${monthsAhead(7)} at time zone 'UTC'`
@@ -93,14 +93,14 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
               { partition: "audit_log_default", count: 1 }
             ]
           )
-          // An index of its own for each of the log's, so that the month is looked up in as the others are.
+          // The partition has every index of the log.
           const indexes = (table: string | undefined) =>
             sql`select count(*)::int as count from pg_index where indrelid = to_regclass(${table ?? ""})`
           assert.deepStrictEqual(yield* indexes(month), yield* indexes("audit_log"))
         })
       )
 
-      it.effect("every reference to another table can be looked up from there", () =>
+      it.effect("every foreign key has an index", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const unindexed = yield* sql`
@@ -111,7 +111,7 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("no two users have the same e-mail or username, whatever the case", () =>
+      it.effect("e-mail addresses and usernames are unique regardless of case", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const insert = (email: string, username: string) => sql`

@@ -2,10 +2,10 @@ import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql"
 import { raise } from "./Raise.ts"
 
-/** What the server rolls back so that another could go on. */
+/** SQLSTATEs of write conflicts: the server rolled back the transaction in favour of another one. */
 export const rollbackStates = ["40001", "40P01"]
 
-/** Creates the table `names`, which the suite of `Storage` writes to. */
+/** Creates the table `names` for the suite of `Storage`. */
 export const createTable = Layer.effectDiscard(
   SqlClient.SqlClient.use((sql) => sql`create table names (name text constraint names_name_key primary key)`)
 )
@@ -18,7 +18,7 @@ export const exists = (name: string) =>
     (rows) => rows.length === 1
   )
 
-/** An effect and how often it was run. */
+/** The effect, and a count of its runs. */
 export const withRunCount = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
   const runs = yield* Ref.make(0)
   return {
@@ -30,7 +30,7 @@ export const withRunCount = Effect.fnUntraced(function* <A, E, R>(effect: Effect
   }
 })
 
-/** Fails with each of the SQLSTATEs in turn, and then succeeds. */
+/** Fails once with each of the SQLSTATEs, then succeeds. */
 export const failingFirst = Effect.fnUntraced(function* (sqlStates: ReadonlyArray<string>) {
   const left = yield* Ref.make(sqlStates)
   return yield* withRunCount(

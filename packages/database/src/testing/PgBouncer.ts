@@ -7,22 +7,22 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { freePort, ownerOfServer } from "./PostgresServer.ts"
 
-// Debian keeps it where only the superuser's shell looks.
+// Debian installs it in a folder that only root has in its PATH.
 const program = ["/usr/sbin", ...(process.env["PATH"] ?? "").split(delimiter)]
   .map((folder) => join(folder, "pgbouncer"))
   .find((path) => existsSync(path))
 
-/** Why this machine cannot run one; empty where it can. */
+/** Why this machine cannot run PgBouncer. Empty if it can. */
 export const skipReason = program === undefined ? "PgBouncer is not installed" : ""
 
-/** A PgBouncer of the test's own before the server at `url`, and how its clients log in to it. Ends with the scope. */
+/** Starts a PgBouncer in front of the server at `url` and returns the URL for clients. Ends with the scope. */
 export const make = Effect.fnUntraced(function* (
   url: string,
   options: {
     readonly mode: "session" | "transaction"
-    /** Sessions it holds to the server. */
+    /** How many sessions it opens to the server. */
     readonly sessions: number
-    /** Further lines of its settings. */
+    /** More lines for its configuration file. */
     readonly settings?: ReadonlyArray<string>
   }
 ) {
@@ -55,26 +55,26 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.promise(() => writeFile(file, `${settings.join("\n")}\n`, { mode: 0o644 }))
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(path, [file], { ...owner, stdio: ["ignore", "ignore", "pipe"] })),
-    (child) => Effect.promise(() => ended(child))
+    (child) => Effect.promise(() => kill(child))
   )
-  yield* Effect.promise(() => listens(child))
+  yield* Effect.promise(() => waitUntilListening(child))
   server.hostname = "127.0.0.1"
   server.port = String(port)
   return server.href
 })
 
-const listens = (child: ChildProcess): Promise<void> =>
+const waitUntilListening = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {
-    const said: Array<string> = []
+    const output: Array<string> = []
     child.stderr?.on("data", (chunk) => {
-      said.push(String(chunk))
-      if (said.join("").includes("process up")) resolve()
+      output.push(String(chunk))
+      if (output.join("").includes("process up")) resolve()
     })
     child.once("error", reject)
-    child.once("exit", () => reject(new Error(`pgbouncer did not start: ${said.join("")}`)))
+    child.once("exit", () => reject(new Error(`pgbouncer did not start: ${output.join("")}`)))
   })
 
-const ended = async (child: ChildProcess): Promise<void> => {
+const kill = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, "exit")
   child.kill("SIGKILL")

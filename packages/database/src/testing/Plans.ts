@@ -4,27 +4,27 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 import { typeOf } from "../PgLiteValues.ts"
 
-/** How PostgreSQL is going to run a statement. */
+/** The query plan of a statement. */
 export interface Plan {
   readonly statement: string
-  /** Made for any parameters, not for those it came with. */
+  /** Whether it is the generic plan, which does not depend on the parameters. */
   readonly isGeneric: boolean
-  /** The tables and indexes of many rows that are read from end to end. */
+  /** The full scans of large tables and indexes. */
   readonly scans: ReadonlyArray<string>
-  /** As the planner counts, where a page read in order is 1. */
+  /** The planner's estimate, in units of a sequential page read. */
   readonly cost: number
 }
 
 /**
- * The plans of what really runs. The layer also replaces the `SqlClient` by one whose statements are noted: on that the
- * operations must stand.
+ * The query plans of executed statements. The layer also replaces the `SqlClient` by one that records statements. The operations must
+ * use this client.
  */
 export class Plans extends Context.Service<
   Plans,
   {
     /**
-     * Runs the operation, rolls back what it did and answers two plans of each of its statements: one made for its
-     * parameters, and the one for any that PostgreSQL may change to when a statement comes again.
+     * Runs the operation, rolls it back, and returns two plans of each statement: the plan for its parameters and the generic
+     * plan, which PostgreSQL may use for repeated statements.
      */
     readonly of: <A, E>(
       operation: Effect.Effect<A, E>
@@ -34,19 +34,21 @@ export class Plans extends Context.Service<
   static readonly layer: Layer.Layer<Plans | SqlClient.SqlClient, never, SqlClient.SqlClient> = Layer.effectContext(
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      let noted: Array<Statement> = []
-      const noting = yield* SqlClient.make({
-        acquirer: Effect.map(sql.reserve, (connection) => noteOn(connection, (statement) => noted.push(statement))),
+      let recorded: Array<Statement> = []
+      const recordingClient = yield* SqlClient.make({
+        acquirer: Effect.map(sql.reserve, (connection) =>
+          withRecording(connection, (statement) => recorded.push(statement))
+        ),
         compiler: PgClient.makeCompiler(),
         driver: sql.driver,
         spanAttributes: []
       })
       const statementsOf = Effect.fnUntraced(function* <A, E>(operation: Effect.Effect<A, E>) {
-        noted = []
-        const whatever = Effect.flatMap(Effect.exit(operation), (exit) => Effect.fail(exit))
-        const outcome = yield* Effect.flip(noting.withTransaction(whatever))
+        recorded = []
+        const failWithExit = Effect.flatMap(Effect.exit(operation), (exit) => Effect.fail(exit))
+        const outcome = yield* Effect.flip(recordingClient.withTransaction(failWithExit))
         yield* SqlError.isSqlError(outcome) ? Effect.fail(outcome) : outcome
-        return noted
+        return recorded
       })
       const of = Effect.fnUntraced(function* <A, E>(operation: Effect.Effect<A, E>) {
         const statements = yield* statementsOf(operation)
@@ -55,12 +57,12 @@ export class Plans extends Context.Service<
         const large = new Set(relations.map((relation) => relation.name))
         return yield* Effect.forEach(statements, ({ parameters, text }) =>
           Effect.all([
-            Effect.flatMap(explained(sql, text, parameters), (rows) => planOf(text, rows, large, false)),
-            Effect.flatMap(explainedGenerically(sql, text, parameters), (rows) => planOf(text, rows, large, true))
+            Effect.flatMap(explain(sql, text, parameters), (rows) => planOf(text, rows, large, false)),
+            Effect.flatMap(explainGenericPlan(sql, text, parameters), (rows) => planOf(text, rows, large, true))
           ])
         )
       })
-      return Context.make(SqlClient.SqlClient, noting).pipe(
+      return Context.make(SqlClient.SqlClient, recordingClient).pipe(
         Context.add(Plans, { of: (operation) => Effect.map(of(operation), (plans) => plans.flat()) })
       )
     })
@@ -72,12 +74,12 @@ interface Statement {
   readonly parameters: ReadonlyArray<unknown>
 }
 
-const noteOn = (
+const withRecording = (
   connection: SqlConnection.Connection,
-  note: (statement: Statement) => void
+  record: (statement: Statement) => void
 ): SqlConnection.Connection => ({
   execute: (text, parameters, transformRows) => {
-    note({ text, parameters })
+    record({ text, parameters })
     return connection.execute(text, parameters, transformRows)
   },
   executeRaw: (text, parameters) => connection.executeRaw(text, parameters),
@@ -87,11 +89,11 @@ const noteOn = (
   executeUnprepared: (text, parameters, transformRows) => connection.executeUnprepared(text, parameters, transformRows)
 })
 
-const explained = (sql: SqlClient.SqlClient, text: string, parameters: ReadonlyArray<unknown>) =>
+const explain = (sql: SqlClient.SqlClient, text: string, parameters: ReadonlyArray<unknown>) =>
   sql.unsafe(`explain (format json) ${text}`, parameters)
 
-// PostgreSQL 16 has a word for it, and 15 makes this detour.
-const explainedGenerically = Effect.fnUntraced(function* (
+// PostgreSQL 16 has `explain (generic_plan)`. PostgreSQL 15 needs a prepared statement.
+const explainGenericPlan = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   text: string,
   parameters: ReadonlyArray<unknown>
@@ -147,7 +149,7 @@ const planOf = (text: string, rows: unknown, large: ReadonlySet<string>, isGener
     })
   )
 
-// An index without a condition is read from end to end too, but for a few rows off its end.
+// An index scan without a condition is a full scan too, except under a LIMIT.
 const scansOf = (node: Node, large: ReadonlySet<string>, isLimited = false): ReadonlyArray<string> => {
   const type = node["Node Type"]
   const relation = node["Index Name"] ?? node["Relation Name"] ?? ""

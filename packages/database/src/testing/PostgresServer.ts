@@ -8,44 +8,44 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 
-/** A PostgreSQL of the test's own, to be killed, frozen and brought back. Ends with the scope. */
+/** A PostgreSQL server for one test, which can kill, freeze and restart it. Ends with the scope. */
 export interface PostgresServer {
-  /** As its superuser, without a password. */
+  /** The URL of its superuser, without a password. */
   readonly url: string
-  /** Where its Unix socket is. */
+  /** The folder of its Unix socket. */
   readonly socketFolder: string
   readonly port: number
-  /** Done once it takes connections; after a kill it recovers what was committed. */
+  /** Returns when the server accepts connections. After a kill it first recovers the committed transactions. */
   readonly start: Effect.Effect<void>
-  /** All its processes at once and without a word, as a crash does. */
+  /** Sends SIGKILL to all its processes, like a crash. */
   readonly kill: Effect.Effect<void>
-  /** In order: statements are cut off, clients are told (57P01). */
+  /** Fast shutdown: cancels statements and ends sessions with 57P01. */
   readonly stop: Effect.Effect<void>
-  /** Takes connections and statements, answers none. */
+  /** Sends SIGSTOP: the kernel accepts connections, the server answers nothing. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
 }
 
-// Where Debian keeps the newest, else whatever the shell would find.
+// Debian's folders, the newest version first, then PATH.
 const folders = [
   ...globSync("/usr/lib/postgresql/*/bin").toSorted((a, b) => b.localeCompare(a, "en", { numeric: true })),
   ...(process.env["PATH"] ?? "").split(delimiter)
 ]
 const binaries = folders.find((folder) => ["initdb", "postgres"].every((name) => existsSync(join(folder, name))))
 
-/** Why this machine cannot run one; empty where it can. */
+/** Why this machine cannot run PostgreSQL. Empty if it can. */
 export const skipReason = binaries === undefined ? "PostgreSQL's own programs (initdb, postgres) are not installed" : ""
 
 export interface PostgresServerOptions {
-  /** Settings beyond those of every test's server, as `name=value`. */
+  /** Additional settings, as `name=value`. */
   readonly settings?: ReadonlyArray<string>
-  /** Who may log in, in place of everyone without a password: the lines of `pg_hba.conf`. */
+  /** The lines of `pg_hba.conf`. Everyone may log in without a password when absent. */
   readonly access?: ReadonlyArray<string>
-  /** The certificate it shows to those who ask for TLS. */
+  /** The certificate for TLS. No TLS when absent. */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string }
 }
 
-/** With an empty cluster, not started yet. */
+/** Creates an empty cluster without starting the server. */
 export const make = Effect.fnUntraced(function* (options: PostgresServerOptions = {}) {
   const programs = binaries ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
@@ -64,18 +64,18 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
       cwd: directory,
       stdio: ["ignore", "ignore", "pipe"]
     })
-  yield* Effect.promise(() => succeeded(run("initdb", [...clusterSettings])))
+  yield* Effect.promise(() => waitForSuccess(run("initdb", [...clusterSettings])))
   const own = (name: string) => join(directory, "data", name)
-  const put = async (path: string, text: string | Buffer) => {
+  const writeOwned = async (path: string, text: string | Buffer) => {
     await writeFile(path, text, { mode: 0o600 })
     if (owner !== undefined) await chown(path, owner.uid, owner.gid)
   }
   const { access, settings = [], tls } = options
-  if (access !== undefined) yield* Effect.promise(() => put(own("pg_hba.conf"), `${access.join("\n")}\n`))
+  if (access !== undefined) yield* Effect.promise(() => writeOwned(own("pg_hba.conf"), `${access.join("\n")}\n`))
   if (tls !== undefined) {
     yield* Effect.promise(async () => {
-      await put(own("server.crt"), await readFile(tls.certificateFile))
-      await put(own("server.key"), await readFile(tls.keyFile))
+      await writeOwned(own("server.crt"), await readFile(tls.certificateFile))
+      await writeOwned(own("server.key"), await readFile(tls.keyFile))
     })
   }
   const all = [...serverSettings, `unix_socket_directories=${directory}`, ...(tls ? ["ssl=on"] : []), ...settings]
@@ -86,20 +86,20 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
   const start = Effect.promise(async () => {
     if (running() !== undefined) return
     child = run("postgres", ["-p", String(port), ...all.flatMap((setting) => ["-c", setting])])
-    await saysReady(child)
+    await waitUntilReady(child)
   })
-  const end = (name: NodeJS.Signals, whom: (pid: number) => ReadonlyArray<number>) =>
+  const end = (name: NodeJS.Signals, pidsOf: (pid: number) => ReadonlyArray<number>) =>
     Effect.promise(async () => {
       const pid = running()
       if (child === undefined || pid === undefined) return
       const gone = once(child, "exit")
-      const pids = whom(pid)
+      const pids = pidsOf(pid)
       signal(name, pids)
       await gone
-      // The next start is refused while one of them still holds the shared memory.
+      // The server cannot start while one of the old processes still uses the shared memory.
       while (processes().some(({ ended, pid }) => pids.includes(pid) && !ended)) await setTimeout(5)
     })
-  const first = (pid: number) => [pid]
+  const onlyParent = (pid: number) => [pid]
   const onRunning = (act: (pid: number) => void) =>
     Effect.sync(() => {
       const pid = running()
@@ -107,59 +107,59 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
     })
   const thaw = onRunning((pid) => signal("SIGCONT", [...childrenOf(pid), pid]))
 
-  // Not by a kill, nor left killed: its shared memory would stay behind for good.
+  // Restarts a killed server to shut it down properly, because its shared memory would otherwise remain.
   yield* Effect.addFinalizer(() =>
-    child === undefined ? Effect.void : thaw.pipe(Effect.andThen(start), Effect.andThen(end("SIGQUIT", first)))
+    child === undefined ? Effect.void : thaw.pipe(Effect.andThen(start), Effect.andThen(end("SIGQUIT", onlyParent)))
   )
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     socketFolder: directory,
     port,
     start,
-    kill: end("SIGKILL", frozen),
-    stop: end("SIGINT", first),
-    freeze: onRunning(frozen),
+    kill: end("SIGKILL", stopAll),
+    stop: end("SIGINT", onlyParent),
+    freeze: onRunning(stopAll),
     thaw
   } satisfies PostgresServer
 })
 
 const clusterSettings = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
 
-// What is written survives the processes, not the machine, and no more than that is tried.
+// Without fsync, written data survives a kill of the processes but not of the machine. The tests need no more.
 const serverSettings = ["listen_addresses=127.0.0.1", "fsync=off"]
 
-/** Who a server has to run as: PostgreSQL and PgBouncer refuse to be root. */
+/** The user that runs the server if the tests run as root: PostgreSQL and PgBouncer refuse to run as root. */
 export const ownerOfServer = (): { readonly uid: number; readonly gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
   return { uid: idOf("-u"), gid: idOf("-g") }
 }
 
-const succeeded = async (child: ChildProcess): Promise<void> => {
-  const said = listen(child)
+const waitForSuccess = async (child: ChildProcess): Promise<void> => {
+  const output = collectOutput(child)
   const [code] = await once(child, "close")
-  if (code !== 0) throw new Error(`initdb failed: ${said.join("")}`)
+  if (code !== 0) throw new Error(`initdb failed: ${output.join("")}`)
 }
 
-const saysReady = (child: ChildProcess): Promise<void> =>
+const waitUntilReady = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {
-    const said = listen(child)
+    const output = collectOutput(child)
     child.stderr?.on("data", () => {
-      if (said.join("").includes("database system is ready to accept connections")) resolve()
+      if (output.join("").includes("database system is ready to accept connections")) resolve()
     })
     child.once("error", reject)
-    child.once("exit", () => reject(new Error(`postgres did not start: ${said.join("")}`)))
+    child.once("exit", () => reject(new Error(`postgres did not start: ${output.join("")}`)))
   })
 
-// Read to its end, else the server would wait for room to write.
-const listen = (child: ChildProcess): ReadonlyArray<string> => {
-  const said: Array<string> = []
-  child.stderr?.on("data", (chunk) => said.push(String(chunk)))
-  return said
+// Reads the output to its end, because the server would block on a full pipe.
+const collectOutput = (child: ChildProcess): ReadonlyArray<string> => {
+  const output: Array<string> = []
+  child.stderr?.on("data", (chunk) => output.push(String(chunk)))
+  return output
 }
 
-/** The server's processes, stopped: the first before the others are counted, so that there are no new ones. */
-const frozen = (pid: number): ReadonlyArray<number> => {
+/** Stops all processes of the server and returns their pids. Stops the parent first, so that it starts no new ones. */
+const stopAll = (pid: number): ReadonlyArray<number> => {
   signal("SIGSTOP", [pid])
   const children = childrenOf(pid)
   signal("SIGSTOP", children)
@@ -171,7 +171,7 @@ const signal = (name: NodeJS.Signals, pids: ReadonlyArray<number>): void => {
     try {
       process.kill(pid, name)
     } catch (cause) {
-      // One may have ended since they were counted.
+      // The process may have ended since it was listed.
       if (!Predicate.hasProperty(cause, "code") || cause.code !== "ESRCH") throw cause
     }
   }
@@ -189,7 +189,7 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
     .filter(({ parent }) => parent === pid)
     .map((child) => child.pid)
 
-/** A port of this machine that nobody listens on. */
+/** A free TCP port of this machine. */
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")

@@ -1,16 +1,17 @@
 import { Effect } from "effect"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
 
-/** Stands between the service and an engine, so that a test can part them without touching the engine. */
+/** A TCP proxy in front of an engine, by which a test simulates network failures. */
 export interface Relay {
-  /** The engine's address, by way of the relay. */
+  /** The engine's URL through the proxy. */
   readonly url: string
-  /** Ends every connection and takes no new one. */
+  /** Closes all connections and refuses new ones. */
   readonly cut: Effect.Effect<void>
+  /** Accepts connections again. */
   readonly mend: Effect.Effect<void>
-  /** From now on nothing of the connections there are gets through, and nobody is told; new ones are good. */
+  /** Drops all data of the open connections without closing them. New connections work. */
   readonly silence: Effect.Effect<void>
-  /** Everything takes so many milliseconds more, either way. */
+  /** Delays all data in both directions. */
   readonly delay: (millis: number) => Effect.Effect<void>
 }
 

@@ -14,10 +14,10 @@ import {
   reasonOf,
   sqlStateOf,
   occupy,
-  allAreFree
+  requireAllFree
 } from "./Things.ts"
 
-/** SQLSTATE, the reason it is told as, and whether the same statement may succeed when sent again. */
+/** SQLSTATE, its reason, and whether the statement may succeed when it is retried. */
 const reasons: ReadonlyArray<readonly [sqlState: string, reason: string, isRetryable: boolean]> = [
   ["08006", "ConnectionError", true],
   ["22P02", "UnknownError", false],
@@ -36,7 +36,7 @@ const reasons: ReadonlyArray<readonly [sqlState: string, reason: string, isRetry
   ["57P01", "UnknownError", false]
 ]
 
-/** What every `SqlClient` promises; `connections` is how many transactions it can hold at once. */
+/** The contract of a `SqlClient` that supports `connections` concurrent transactions. */
 export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E>, connections: number) =>
   describe(name, () => {
     it.layer(Layer.provideMerge(createTable, layer), { excludeTestServices: true })((it) => {
@@ -44,7 +44,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       sqlTransactions(it, connections)
 
       describe("failures", () => {
-        it.effect("each SQLSTATE is told as its reason, which knows whether it may pass", () =>
+        it.effect("each SQLSTATE is mapped to its reason, retryable or not", () =>
           Effect.gen(function* () {
             for (const [sqlState, tag, isRetryable] of reasons) {
               const reason = yield* reasonOf(raise(sqlState))
@@ -65,7 +65,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
-        it.effect("other constraints are told as such, without the name of one that is unique", () =>
+        it.effect("violations of other constraints are constraint errors without a constraint name", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const violation = (columns: object) =>
@@ -83,7 +83,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
-        it.effect("a statement that makes no sense is a syntax error, a value that does not fit is not", () =>
+        it.effect("an invalid statement is a syntax error, an invalid value is not", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const tagOf = <A>(statement: Effect.Effect<A, SqlError.SqlError>) =>
@@ -98,7 +98,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
-        it.effect("a failed statement harms none of those beside it or after it", () =>
+        it.effect("a failed statement does not affect concurrent or later statements", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const exits = yield* Effect.all(
@@ -112,25 +112,27 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       })
 
       describe("turns", () => {
-        it.effect("one that is interrupted while it waits for a connection is never run, and leaves none taken", () =>
-          Effect.gen(function* () {
-            const [plain, within] = [randomUUID(), randomUUID()]
-            const until = yield* Latch.make()
-            const fibers = yield* occupy(connections, until)
-            const start = { startImmediately: true }
-            const statement = yield* Effect.forkChild(insert(plain), start)
-            const whole = yield* Effect.forkChild(transaction(insert(within)), start)
-            const next = yield* Effect.forkChild(insert(randomUUID()), start)
-            yield* Fiber.interruptAll([statement, whole])
-            yield* until.open
-            yield* Effect.forEach(fibers, (fiber) => Fiber.join(fiber))
-            yield* Fiber.join(next)
-            assert.deepStrictEqual(yield* Effect.forEach([plain, within], exists), [false, false])
-            yield* allAreFree(connections)
-          })
+        it.effect(
+          "a statement that is interrupted while it waits for a connection never runs and leaks no connection",
+          () =>
+            Effect.gen(function* () {
+              const [plain, within] = [randomUUID(), randomUUID()]
+              const until = yield* Latch.make()
+              const fibers = yield* occupy(connections, until)
+              const start = { startImmediately: true }
+              const statement = yield* Effect.forkChild(insert(plain), start)
+              const whole = yield* Effect.forkChild(transaction(insert(within)), start)
+              const next = yield* Effect.forkChild(insert(randomUUID()), start)
+              yield* Fiber.interruptAll([statement, whole])
+              yield* until.open
+              yield* Effect.forEach(fibers, (fiber) => Fiber.join(fiber))
+              yield* Fiber.join(next)
+              assert.deepStrictEqual(yield* Effect.forEach([plain, within], exists), [false, false])
+              yield* requireAllFree(connections)
+            })
         )
 
-        it.effect("hundreds of statements and transactions at once all get theirs", () =>
+        it.effect("hundreds of concurrent statements and transactions get their own results", () =>
           Effect.gen(function* () {
             const names = freshNames(300)
             yield* Effect.forEach(names, (name, n) => (n % 3 === 0 ? transaction(insert(name)) : insert(name)), {
@@ -142,7 +144,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
       })
 
       describe("streams", () => {
-        it.effect("all rows come, in their order", () =>
+        it.effect("a stream returns all rows in order", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const rows = yield* Stream.runCollect(sql`select n from generate_series(1, 5000) n`.stream)
@@ -153,7 +155,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
-        it.effect("one that fails half way through says so", () =>
+        it.effect("a stream that fails half-way reports the failure", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const stream = sql`select 1 / (1000 - n) from generate_series(1, 5000) n`.stream
@@ -161,7 +163,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
           })
         )
 
-        it.effect("one that is left early gives its connection back", () =>
+        it.effect("a stream that ends early releases its connection", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             for (let round = 0; round < 2 * connections; round++) {
@@ -170,11 +172,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
               )
               assert.deepStrictEqual(rows, [{ n: 1 }, { n: 2 }])
             }
-            yield* allAreFree(connections)
+            yield* requireAllFree(connections)
           })
         )
 
-        it.effect("within a transaction it sees what that has written", () =>
+        it.effect("a stream within a transaction sees its writes", () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
             const name = randomUUID()

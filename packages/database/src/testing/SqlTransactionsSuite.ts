@@ -3,12 +3,12 @@ import { Array, Cause, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { raise } from "./Raise.ts"
-import { freshNames, insert, exists, transaction, reasonOf, sqlStateOf, allAreFree } from "./Things.ts"
+import { freshNames, insert, exists, transaction, reasonOf, sqlStateOf, requireAllFree } from "./Things.ts"
 
-/** What a `SqlClient` promises of transactions. */
+/** The contract of a `SqlClient`: transactions. */
 export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connections: number) =>
   describe("transactions", () => {
-    it.effect("what succeeds is committed, and its result answered", () =>
+    it.effect("a success commits and returns the result", () =>
       Effect.gen(function* () {
         const name = randomUUID()
         assert.strictEqual(yield* transaction(Effect.as(insert(name), "done")), "done")
@@ -16,7 +16,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("a failure rolls back, and is the one that comes out", () =>
+    it.effect("a failure rolls back and is returned unchanged", () =>
       Effect.gen(function* () {
         const name = randomUUID()
         assert.strictEqual(yield* Effect.flip(transaction(Effect.andThen(insert(name), Effect.fail("no")))), "no")
@@ -24,7 +24,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("a defect rolls back, and is the one that comes out", () =>
+    it.effect("a defect rolls back and is returned unchanged", () =>
       Effect.gen(function* () {
         const name = randomUUID()
         const exit = yield* Effect.exit(transaction(Effect.andThen(insert(name), Effect.die("broken"))))
@@ -50,7 +50,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("one that is interrupted in the middle of a statement rolls back, and gives its connection back", () =>
+    it.effect("an interruption during a statement rolls back and releases the connection", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         for (let round = 0; round < 2 * connections; round++) {
@@ -66,11 +66,11 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
           yield* Fiber.interrupt(fiber)
           assert.isFalse(yield* exists(name))
         }
-        yield* allAreFree(connections)
+        yield* requireAllFree(connections)
       })
     )
 
-    it.effect("after a failed statement nothing is done, and the commit says so", () =>
+    it.effect("after a failed statement later statements and the commit fail", () =>
       Effect.gen(function* () {
         const name = randomUUID()
         const exit = yield* insert(name).pipe(Effect.andThen(Effect.ignore(raise("23505"))), transaction, Effect.exit)
@@ -86,11 +86,11 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
         )
         assert.strictEqual(refused, "25P02")
         assert.isFalse(yield* exists(name))
-        yield* allAreFree(connections)
+        yield* requireAllFree(connections)
       })
     )
 
-    it.effect("one within another that fails rolls back alone", () =>
+    it.effect("a failed nested transaction does not roll back the outer one", () =>
       Effect.gen(function* () {
         const [before, inside, after] = [randomUUID(), randomUUID(), randomUUID()]
         yield* Effect.gen(function* () {
@@ -104,7 +104,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("one within another that succeeds goes with the outer one", () =>
+    it.effect("a successful nested transaction rolls back with the outer one", () =>
       Effect.gen(function* () {
         const [kept, lost] = [randomUUID(), randomUUID()]
         yield* transaction(transaction(transaction(insert(kept))))
@@ -113,7 +113,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("a statement of another fiber never slips into an open transaction nor sees its rows", () =>
+    it.effect("a statement of another fiber neither joins an open transaction nor sees its rows", () =>
       Effect.gen(function* () {
         const uncommitted = randomUUID()
         const others = freshNames(50)
@@ -137,7 +137,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect("statements side by side within one are all of it", () =>
+    it.effect("concurrent statements within a transaction all belong to it", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const names = freshNames(20)
@@ -158,34 +158,32 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>, connection
       })
     )
 
-    it.effect(
-      "rows are locked in the order asked for, so that those who lock the same never lose one another's change",
-      () =>
-        Effect.gen(function* () {
-          const sql = yield* SqlClient.SqlClient
-          const ids = freshNames(5)
-          yield* sql`insert into things ${sql.insert(Array.map(ids, (id) => ({ id, name: id })))}`
-          const raiseAll = Effect.fnUntraced(function* (ids: ReadonlyArray<string>) {
-            const locked = yield* sql<{ id: string; amount: number }>`
+    it.effect("rows are locked in the requested order, so that concurrent transactions lose no update", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const ids = freshNames(5)
+        yield* sql`insert into things ${sql.insert(Array.map(ids, (id) => ({ id, name: id })))}`
+        const raiseAll = Effect.fnUntraced(function* (ids: ReadonlyArray<string>) {
+          const locked = yield* sql<{ id: string; amount: number }>`
             select id, amount from things where id = any(${ids}::uuid[]) order by id for no key update`
-            assert.deepStrictEqual(
-              locked.map((row) => row.id),
-              ids.toSorted()
-            )
-            for (const { amount, id } of locked) {
-              yield* sql`update things set amount = ${amount + 1} where id = ${id}`
-            }
-          })
-          yield* Effect.forEach(
-            Array.makeBy(20, (n) => (n % 2 === 0 ? ids : ids.toReversed())),
-            (ids) => transaction(raiseAll(ids)),
-            { concurrency: "unbounded" }
-          )
-          const amounts = yield* sql`select amount from things where id = any(${ids}::uuid[])`
           assert.deepStrictEqual(
-            amounts,
-            ids.map(() => ({ amount: 20 }))
+            locked.map((row) => row.id),
+            ids.toSorted()
           )
+          for (const { amount, id } of locked) {
+            yield* sql`update things set amount = ${amount + 1} where id = ${id}`
+          }
         })
+        yield* Effect.forEach(
+          Array.makeBy(20, (n) => (n % 2 === 0 ? ids : ids.toReversed())),
+          (ids) => transaction(raiseAll(ids)),
+          { concurrency: "unbounded" }
+        )
+        const amounts = yield* sql`select amount from things where id = any(${ids}::uuid[])`
+        assert.deepStrictEqual(
+          amounts,
+          ids.map(() => ({ amount: 20 }))
+        )
+      })
     )
   })

@@ -4,7 +4,7 @@ import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { reasonOf, sqlStateOf } from "./Things.ts"
 
-/** A type, what is sent as one, and what comes back. */
+/** A type, the value sent, and the value received. */
 type Value = readonly [type: string, sent: unknown, received: unknown]
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
@@ -48,10 +48,10 @@ const values: ReadonlyArray<Value> = [
   )
 ]
 
-/** How a `SqlClient` sends and receives values. */
+/** The contract of a `SqlClient`: parameters and columns. */
 export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
   describe("values", () => {
-    it.effect("what is sent as a parameter comes back in a column, as the same kind of value", () =>
+    it.effect("a parameter is returned in a column as the same kind of value", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         for (const [type, sent, received] of values) {
@@ -61,7 +61,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
       })
     )
 
-    it.effect("a parameter has the type of its value, which the statement must fit", () =>
+    it.effect("a parameter has the type of its value, whatever the statement expects", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         assert.deepStrictEqual(
@@ -89,7 +89,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
       })
     )
 
-    it.effect("an array of nulls alone has no type, whatever the statement would take it for", () =>
+    it.effect("an array that contains only nulls has no type, whatever the statement expects", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         for (const nulls of [[null], [null, null]]) {
@@ -99,7 +99,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
       })
     )
 
-    it.effect("rows come in their order under the names the statement gives, and as arrays where asked", () =>
+    it.effect("rows are in order, with the column names of the statement, or as arrays on request", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const statement = sql`select n, 'a' as "firstName" from generate_series(3, 1, -1) n`
@@ -116,7 +116,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
       })
     )
 
-    it.effect("a statement without rows answers none", () =>
+    it.effect("a statement without rows returns none", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         assert.deepStrictEqual(yield* sql`update things set amount = 1 where name = ${randomUUID()}`, [])
@@ -124,7 +124,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =>
       })
     )
 
-    it.effect("times are those of UTC", () =>
+    it.effect("times are in UTC", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         assert.deepStrictEqual(yield* sql`select to_char(${epoch}, 'HH24:MI TZ') as text`, [{ text: "00:00 UTC" }])

@@ -5,9 +5,9 @@ import { randomUUID } from "node:crypto"
 import { Storage } from "../Storage.ts"
 import { rollbackStates, insert, exists, failingFirst } from "./Names.ts"
 
-/** What `Storage.pipeline` promises. */
+/** The contract of `Storage.pipeline`. */
 export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) => {
-  it.effect("a statement sent ahead is done before the next one, and can be asked for its answer", () =>
+  it.effect("a pipelined statement runs before the next one and returns its answer", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const storage = yield* Storage
@@ -26,7 +26,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) 
     })
   )
 
-  it.effect("one sent ahead that fails takes the transaction with it, as the first and as the last", () =>
+  it.effect("a failed pipelined statement fails the transaction, whether first or last", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const taken = randomUUID()
@@ -46,7 +46,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) 
     })
   )
 
-  it.effect("one sent ahead that fails does not hide for what else the transaction failed", () =>
+  it.effect("a failed pipelined statement does not hide another failure of the transaction", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const taken = randomUUID()
@@ -56,7 +56,7 @@ export const suite = (it: Vitest.MethodsNonLive<SqlClient.SqlClient | Storage>) 
     })
   )
 
-  it.effect("one sent ahead that was rolled back for another's sake begins the transaction again", () =>
+  it.effect("a write conflict of a pipelined statement retries the transaction", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const name = randomUUID()

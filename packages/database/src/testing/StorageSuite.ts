@@ -8,19 +8,19 @@ import { rollbackStates, createTable, insert, exists, withRunCount, failingFirst
 import { raise } from "./Raise.ts"
 import { suite as pipeline } from "./StoragePipelineSuite.ts"
 
-/** What the server refuses now and may do later: lost connection, timeouts, shutdown and start, no room, only reads. */
+/** Transient failures: lost connection, timeouts, shutdown, start, out of resources, read-only. */
 const passing = ["08006", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "53200", "25006"]
-/** What is refused every time. */
+/** Permanent failures. */
 const lasting = ["22P02", "23502", "23503", "23514", "23505", "25P02", "28000", "42501", "42601"]
 
 const unavailable = Exit.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 }))
 
-/** What `Storage` promises on any engine. */
+/** The contract of `Storage`, on any engine. */
 export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E>) =>
   describe(name, () => {
     const provided = Layer.mergeAll(Storage.layer, createTable).pipe(Layer.provideMerge(layer))
     it.layer(provided, { excludeTestServices: true })((it) => {
-      it.effect("an answer comes out as it is, and so does a failure that is none of SQL", () =>
+      it.effect("results and failures other than SQL errors are returned unchanged", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.lockingWrite(effect, () => Effect.void)
@@ -33,7 +33,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a read is tried three times while what refuses it may pass", () =>
+      it.effect("a read with a transient failure is tried three times", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           for (const sqlState of [...passing, ...rollbackStates]) {
@@ -47,7 +47,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a write is tried once, since it may have been done", () =>
+      it.effect("a write is never retried, because it may have been executed", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           for (const sqlState of [...passing, ...rollbackStates]) {
@@ -58,7 +58,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a statement is begun again where it was rolled back for another's sake, and for no other reason", () =>
+      it.effect("a locking write is retried after a write conflict and after no other failure", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           for (const sqlState of [...passing, ...rollbackStates]) {
@@ -74,7 +74,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("what a statement is followed by comes though nobody waits for it any more", () =>
+      it.effect("the follow-up of a locking write runs although the caller was interrupted", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const [begun, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
@@ -96,21 +96,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect(
-        "a transaction that was rolled back for another's sake is begun again, and only the last one counts",
-        () =>
-          Effect.gen(function* () {
-            const storage = yield* Storage
-            const name = randomUUID()
-            const attempt = yield* failingFirst([...rollbackStates, ...rollbackStates])
-            const result = yield* storage.transaction(Effect.andThen(insert(name), attempt.effect))
-            assert.strictEqual(result, "done")
-            assert.strictEqual(yield* attempt.runs, 2 * rollbackStates.length + 1)
-            assert.isTrue(yield* exists(name))
-          })
+      it.effect("a transaction is retried after a write conflict, and only its last run counts", () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const name = randomUUID()
+          const attempt = yield* failingFirst([...rollbackStates, ...rollbackStates])
+          const result = yield* storage.transaction(Effect.andThen(insert(name), attempt.effect))
+          assert.strictEqual(result, "done")
+          assert.strictEqual(yield* attempt.runs, 2 * rollbackStates.length + 1)
+          assert.isTrue(yield* exists(name))
+        })
       )
 
-      it.effect("a transaction that something else refuses is not begun again", () =>
+      it.effect("a transaction is not retried after other failures", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           for (const sqlState of passing) {
@@ -124,7 +122,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a write where the server only reads is refused for the moment", () =>
+      it.effect("a write on a read-only server fails with ServiceUnavailable", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const storage = yield* Storage
@@ -134,7 +132,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("what would be refused every time is a defect, found out at once", () =>
+      it.effect("a permanent failure is a defect without retries", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const statement = <A, E, R>(effect: Effect.Effect<A, E, R>) => storage.lockingWrite(effect, () => Effect.void)
@@ -151,7 +149,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("the violation of a constraint is the fact it stands for, of another one it is none", () =>
+      it.effect("onUniqueViolation maps the violation of its constraint and of no other", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const name = randomUUID()
@@ -165,7 +163,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("such a fact takes its transaction with it", () =>
+      it.effect("a mapped violation rolls back its transaction", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const [name, other] = [randomUUID(), randomUUID()]
@@ -178,14 +176,14 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
 
       pipeline(it)
 
-      it.effect("a transaction that is interrupted has rolled back once its end is known", () =>
+      it.effect("an interrupted transaction has rolled back when the interruption completes", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const storage = yield* Storage
           const name = randomUUID()
           const inserted = yield* Deferred.make<void>()
           const ended = yield* Deferred.make<void>()
-          // The slower its end, the surer it is seen whether that was waited for.
+          // Slows down the rollback, to detect an interruption that does not wait for it.
           const end = Effect.andThen(sql`select pg_sleep(0.1)`, Deferred.succeed(ended, undefined))
           const fiber = yield* insert(name).pipe(
             Effect.andThen(Deferred.succeed(inserted, undefined)),
@@ -201,7 +199,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E
         })
       )
 
-      it.effect("a ping says how long the server took", () =>
+      it.effect("a ping returns the time that the server took", () =>
         Effect.gen(function* () {
           const storage = yield* Storage
           const elapsed = yield* storage.ping

@@ -13,7 +13,7 @@ import * as Postgres from "../Postgres.ts"
 import { parseUrl } from "../PostgresAddress.ts"
 import type { PostgresSettings } from "../PostgresSettings.ts"
 
-/** The URL of an empty database of the test's own on the server at `url`; dropped with the scope. */
+/** Creates an empty database on the server at `url` and returns its URL. It is dropped with the scope. */
 export const freshDatabase = Effect.fnUntraced(function* (url: string) {
   const name = `test_${randomUUID().replaceAll("-", "")}`
   yield* Effect.acquireRelease(onServer(url, `create database ${name}`), () =>
@@ -24,7 +24,7 @@ export const freshDatabase = Effect.fnUntraced(function* (url: string) {
   return own.href
 })
 
-/** Settings of a process with so many connections to the database at `url`, which may be that of a pooler before `direct`. */
+/** Settings for the database at `url`, or at `direct` behind the pooler at `url`. */
 export const settingsOf = (url: string, poolSize: number, direct?: string): PostgresSettings => ({
   address: Result.getOrThrow(parseUrl("DATABASE_URL", url)),
   direct: direct === undefined ? undefined : Result.getOrThrow(parseUrl("DATABASE_DIRECT_URL", direct)),
@@ -42,7 +42,7 @@ const onServer = (url: string, statement: string) =>
 
 const migrated = Layer.effectDiscard(Effect.orDie(Migrations.run))
 
-/** PostgreSQL with the schema, in a database of the test's own. */
+/** PostgreSQL with the schema, in a fresh database. */
 export const layerPostgres = (url: string) =>
   Layer.unwrap(
     Effect.map(freshDatabase(url), (own) => migrated.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10)))))
@@ -56,24 +56,24 @@ export const layerPgLite = Layer.unwrap(
   )
 )
 
-// A new cluster takes seconds, a copy of one with the schema half of one: made once for all test processes, and anew
-// when the migrations or PGlite are others.
+// Creating a cluster takes seconds, copying one with the schema half a second. So all test processes share a dump, until the
+// migrations or PGlite change.
 const migratedDump = async (): Promise<Blob> => {
   const path = join(tmpdir(), `user-service-schema-${await schemaDigest()}.tar`)
-  const kept = await readFile(path).catch(() => undefined)
-  if (kept !== undefined) return new Blob([kept])
+  const cached = await readFile(path).catch(() => undefined)
+  if (cached !== undefined) return new Blob([cached])
   const database = await PGlite.create()
   await Effect.runPromise(Effect.scoped(Layer.build(Layer.provide(migrated, PgLite.layerOver(database)))))
   const dump = await database.dumpDataDir("none")
   await database.close()
-  // Whole or not at all, since other processes look for it too.
-  const half = `${path}.${randomUUID()}`
-  await writeFile(half, new Uint8Array(await dump.arrayBuffer()))
-  await rename(half, path)
+  // Renamed when complete, because other processes read it too.
+  const temporary = `${path}.${randomUUID()}`
+  await writeFile(temporary, new Uint8Array(await dump.arrayBuffer()))
+  await rename(temporary, path)
   return dump
 }
 
-// By what is on record, since that is what runs: a folder may for a moment be ahead of it.
+// From the list of migrations, not the folder, because only these run.
 const schemaDigest = async (): Promise<string> => {
   const names = Object.keys(Migrations.migrations)
   const sources = await Promise.all(

@@ -2,7 +2,7 @@ import { Array, Deferred, Effect, Fiber, Latch, Layer, Predicate } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 
-/** Creates the table `things`, which the suite of `SqlClient` writes to. */
+/** Creates the table `things` for the suite of `SqlClient`. */
 export const createTable = Layer.effectDiscard(
   SqlClient.SqlClient.use(
     (sql) => sql`
@@ -37,7 +37,7 @@ export const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export const sqlStateOf = ({ cause }: SqlError.SqlErrorReason) =>
   Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
 
-/** Holds all the connections in transactions until the latch opens. */
+/** Occupies all connections with transactions until the latch opens. */
 export const occupy = Effect.fnUntraced(function* (connections: number, until: Latch.Latch) {
   const holding = yield* Effect.replicateEffect(Deferred.make<void>(), connections)
   const fibers = yield* Effect.forEach(holding, (held) =>
@@ -54,8 +54,8 @@ export const occupy = Effect.fnUntraced(function* (connections: number, until: L
   return fibers
 })
 
-/** That all of them can be held at the same time, so that none was lost. */
-export const allAreFree = Effect.fnUntraced(function* (connections: number) {
+/** Checks that all connections can be used at the same time, so that none has leaked. */
+export const requireAllFree = Effect.fnUntraced(function* (connections: number) {
   const until = yield* Latch.make()
   const fibers = yield* occupy(connections, until)
   yield* until.open

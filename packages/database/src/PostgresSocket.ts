@@ -3,11 +3,11 @@ import { connect, isIP, type Socket } from "node:net"
 import { Duplex } from "node:stream"
 import { connect as connectTls } from "node:tls"
 import { placeOf, type PostgresAddress, socketPath } from "./PostgresAddress.ts"
-import { watchedLinks } from "./SilentLink.ts"
+import { watchedSockets } from "./WatchedSockets.ts"
 
 /**
- * Opens connections to the address. With `silenceLimit` each is destroyed once it owes an answer for longer than that, see
- * {@link watchedLinks}. `keepAlive` is how long a connection is idle before the kernel asks whether the other side is there.
+ * Opens sockets to the address. With `silenceLimit` a socket is destroyed when an answer takes longer than that, see
+ * {@link watchedSockets}. `keepAlive` is the idle time before TCP keepalive probes.
  */
 export const openerOf = (
   address: PostgresAddress,
@@ -16,9 +16,9 @@ export const openerOf = (
   const open = () => openSocket(address, options.keepAlive)
   const { silenceLimit } = options
   const opener =
-    silenceLimit === undefined ? open : watchedLinks({ open, place: placeOf(address), limit: silenceLimit })
+    silenceLimit === undefined ? open : watchedSockets({ open, place: placeOf(address), limit: silenceLimit })
   return address.tls.mode === "prefer" && socketPath(address) === undefined
-    ? () => new TlsWhereOffered(opener(), address.host)
+    ? () => new PreferredTls(opener(), address.host)
     : opener
 }
 
@@ -38,40 +38,40 @@ const openSocket = (address: PostgresAddress, keepAlive: Duration.Duration): Soc
 // PostgreSQL 17, section 53.2.10: the length of the message and the code of SSLRequest; the answer is S or N.
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const offersTls = 0x53
-const offersNone = 0x4e
+const refusesTls = 0x4e
 
 /**
- * The connection, encrypted where the server offers that, without a look at its certificate: what libpq does with
- * `sslmode=prefer`. The client has this only with a check of the certificate.
+ * A connection that is encrypted if the server offers TLS, without checking the certificate, as libpq does for `sslmode=prefer`. The
+ * PostgreSQL client cannot do this without a check.
  */
-class TlsWhereOffered extends Duplex {
+class PreferredTls extends Duplex {
   readonly #host: string
-  #link: Socket
+  #stream: Socket
 
   constructor(socket: Socket, host: string) {
     super()
-    this.#link = socket
+    this.#stream = socket
     this.#host = host
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
-    const socket = this.#link
-    let isDone = false
-    const done = (error?: Error) => {
-      if (isDone) return
-      isDone = true
+    const socket = this.#stream
+    let hasFinished = false
+    const finish = (error?: Error) => {
+      if (hasFinished) return
+      hasFinished = true
       callback(error)
     }
     const fail = (error?: Error | boolean) =>
-      done(error instanceof Error ? error : new Error("Connection closed unexpectedly"))
-    const begin = (link: Socket) => {
-      this.#link = link
-      link.off("error", fail).off("close", fail)
-      link.on("data", (chunk: Buffer) => this.push(chunk) || link.pause())
-      link.on("end", () => this.push(null))
-      link.on("error", (error) => this.destroy(error))
-      link.on("close", () => this.destroy())
-      done()
+      finish(error instanceof Error ? error : new Error("Connection closed unexpectedly"))
+    const connectThrough = (stream: Socket) => {
+      this.#stream = stream
+      stream.off("error", fail).off("close", fail)
+      stream.on("data", (chunk: Buffer) => this.push(chunk) || stream.pause())
+      stream.on("end", () => this.push(null))
+      stream.on("error", (error) => this.destroy(error))
+      stream.on("close", () => this.destroy())
+      finish()
     }
     socket.on("error", fail).on("close", fail)
     socket.once("data", (answer: Buffer) => {
@@ -83,28 +83,28 @@ class TlsWhereOffered extends Duplex {
           ...(isIP(this.#host) === 0 && { servername: this.#host })
         })
         encrypted.on("error", fail).on("close", fail)
-        encrypted.once("secureConnect", () => begin(encrypted))
-      } else if (answer.length === 1 && answer[0] === offersNone) begin(socket)
+        encrypted.once("secureConnect", () => connectThrough(encrypted))
+      } else if (answer.length === 1 && answer[0] === refusesTls) connectThrough(socket)
       else socket.destroy(new Error("The server's answer to the request for TLS is not one of PostgreSQL's"))
     })
     socket.write(sslRequest)
   }
 
   override _read(): void {
-    this.#link.resume()
+    this.#stream.resume()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#link.write(chunk, callback)
+    this.#stream.write(chunk, callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.#link.end(callback)
+    this.#stream.end(callback)
   }
 
-  // Before it is constructed nothing else would end the socket, as Node destroys it after that only.
+  // Node calls `_destroy` only after construction, so this is the only way to end the socket before.
   override destroy(error?: Error): this {
-    this.#link.destroy()
+    this.#stream.destroy()
     return super.destroy(error)
   }
 }

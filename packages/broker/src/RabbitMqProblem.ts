@@ -13,7 +13,7 @@ const refusals: ReadonlyArray<readonly [RegExp, string]> = [
     /Socket closed abruptly during opening handshake/,
     "the other side closed the connection; perhaps it expects TLS, or expects none"
   ],
-  [/^Frame size \d+ exceeds|^Invalid frame/, "the server at this address does not speak AMQP 0-9-1"]
+  [/^Frame size \d+ exceeds|^Invalid frame/, "what listens there does not speak AMQP 0-9-1"]
 ]
 
 /** Why RabbitMQ cannot be used, for an operator: an explanation, then the message of the broker or the system. */

@@ -10,9 +10,9 @@ const CredentialsRow = Schema.Struct({
   userId: Columns.userId,
   passwordHash: Schema.String,
   isActive: Schema.Boolean,
-  /** Found by any spelling of its address; otherwise by the exact one alone. */
+  /** False: the account is found only by the exact spelling of its address, because another account has the canonical one. */
   hasCanonicalEmail: Schema.Boolean,
-  /** The account logged in from the present network, see `Origin`, within the last 30 days. */
+  /** The account logged in from the network of this request (see `Origin`) within the last 30 days. */
   isKnownAddress: Schema.Boolean
 })
 export type Credentials = typeof CredentialsRow.Type
@@ -24,18 +24,18 @@ const OwnerRow = Schema.Struct({
   firstName: Schema.String,
   lastName: Schema.String
 })
-/** Who a password belongs to, and what it must not resemble. */
+/** The owner of a password, with the attributes that a new password must not resemble. */
 export type Owner = typeof OwnerRow.Type
 
-/** An address to look an account up by. */
+/** The address by which an account is looked up. */
 export interface EmailLookup {
-  /** As it was typed, but for white space and case. */
+  /** The address as typed, without surrounding white space and in lower case. */
   readonly spelling: string
-  /** Of {@link canonicalEmail}. */
+  /** The result of {@link canonicalEmail}. */
   readonly canonical: string
 }
 
-/** A user to be made, with everything every user has. */
+/** The columns of a new user, profile and preferences. */
 export interface NewUserRow {
   readonly id: UserId
   readonly profileId: string
@@ -51,26 +51,29 @@ export interface NewUserRow {
   readonly isStaff: boolean
 }
 
-/** What keeps two accounts from having one mailbox: the spelling, and the canonical form. */
+/** The constraints that allow one account per mailbox: on the spelling and on the canonical form. */
 export const emailConstraints = ["users_email_key", "users_email_canonical_key"] as const
 
 export class AccountsRepo extends Context.Service<
   AccountsRepo,
   {
-    /** Of the account with exactly this spelling, or else of the one whose mailbox it is. */
+    /** The credentials of the account with exactly this spelling, else of the account with this canonical address. */
     readonly credentials: (email: EmailLookup, now: DateTime.Utc) => Query<Option.Option<Credentials>>
     readonly owner: (userId: UserId) => Query<Option.Option<Owner>>
-    /** False when the username is taken; a taken e-mail is a violation of one of {@link emailConstraints}. */
+    /** Returns false if the username is taken. A taken e-mail violates one of {@link emailConstraints}. */
     readonly insert: (user: NewUserRow, now: DateTime.Utc) => Query<boolean>
-    /** One of `stem1`, `stem2`, ... that nobody has: the first unless there are gaps, found in logarithmic time. */
+    /**
+     * The number of a free username among `stem1`, `stem2`, ..., found in logarithmic time. It is the lowest one unless
+     * there are gaps.
+     */
     readonly freeSuffix: (stem: Username) => Query<number>
-    /** Sets the new hash where the old one still stands, and answers whether it did. */
+    /** Replaces the hash `from` by `to`. Returns false if the stored hash is no longer `from`. */
     readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
-    /** Notes the login where the checked hash still stands and the account is active, and answers whether it did. */
+    /** Records the login. Returns false if the stored hash is no longer `checkedHash` or the account is not active. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
-    /** Notes that the account's owner came from the present network. */
+    /** Records the network of this request as one that the account's owner uses. */
     readonly knowAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
-    /** The schemes of the stored hashes with their costs, by the beginnings of the hashes: `bcrypt_sha256$$2b$12`. */
+    /** The schemes and costs of all stored hashes, as the prefixes of the hashes: `bcrypt_sha256$$2b$12`. */
     readonly passwordSchemes: Query<ReadonlyArray<string>>
   }
 >()("@user-service/core/accounts/AccountsRepo") {
@@ -78,18 +81,18 @@ export class AccountsRepo extends Context.Service<
     AccountsRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const holds = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
+      const hasRow = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length === 1)
 
-      // As in the index users_password_scheme.
+      // The same expression as in the index users_password_scheme.
       const scheme = sql.literal(
         String.raw`substring(password_hash from '^(?:pbkdf2_sha256\$[0-9]{1,8}|bcrypt(?:_sha256)?\$\$2[aby]\$[0-9]{2})')`
       )
 
-      // Whether somebody has the stem with the number n of the statement behind it.
+      // Whether a user has the username of the stem and the number n, a column of the statement.
       const isTaken = (stem: Username) =>
         sql`exists (select 1 from users where lower(username) = lower(left(${stem}, 150 - length(n::text)) || n))`
 
-      // Versions before this one stored the whole address of a client over IPv6.
+      // Older releases stored the whole IPv6 address instead of its /64 network.
       const networkOfLogin = sql.literal(
         "case when a.ip ~ '^[0-9a-f.]*:[0-9a-f:.]*$' then network(set_masklen(a.ip::inet, 64))::text else a.ip end"
       )
@@ -156,7 +159,7 @@ export class AccountsRepo extends Context.Service<
           return true
         }),
 
-        // Doubles until one is free, then halves the distance to one that is taken.
+        // Doubles the number until it is free, then bisects between the last taken and the free one.
         freeSuffix: (stem) =>
           Effect.map(
             onlyRow(Schema.Struct({ suffix: Schema.Int }))(sql`
@@ -169,19 +172,19 @@ export class AccountsRepo extends Context.Service<
                 from (
                   select below, suffix, n, ${isTaken(stem)} as taken
                   from (select below, suffix, (below + suffix) / 2 as n from halved where suffix - below > 1) middle
-                ) asked
+                ) probe
               )
               select min(suffix) as suffix from halved`),
             (row) => row.suffix
           ),
 
         replacePassword: (userId, from, to) =>
-          holds(sql`
+          hasRow(sql`
             update users set password_hash = ${to} where id = ${userId} and password_hash = ${from} returning id`),
 
         recordLogin: Effect.fnUntraced(function* (userId, checkedHash, now) {
           const at = DateTime.toDate(now)
-          const recorded = yield* holds(sql`
+          const recorded = yield* hasRow(sql`
             update users set last_login_at = ${at}
             where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`)
           if (recorded) yield* knowAddress(userId, now)
@@ -190,7 +193,7 @@ export class AccountsRepo extends Context.Service<
 
         knowAddress,
 
-        // A probe of the index for each scheme, however many users there are.
+        // One index probe per scheme, independent of the number of users (a loose index scan).
         passwordSchemes: Effect.map(
           rows(Schema.Struct({ scheme: Schema.String }))(sql`
             with recursive schemes (scheme) as (

@@ -22,19 +22,19 @@ export interface Login {
   readonly deviceName: string
 }
 
-/** A user and the tokens of the session that was just opened for them. */
+/** A user and the tokens of their new session. */
 export interface LoggedIn {
   readonly user: User
   readonly tokens: Tokens
 }
 
-/** Opening a session by e-mail and password. */
+/** Opens sessions by e-mail and password. */
 export class Logins extends Context.Service<
   Logins,
   {
     /**
-     * One answer, in one time, for an unknown e-mail, a wrong password and a disabled account. Attempts are counted before
-     * the password is checked; a success clears the account's count.
+     * An unknown e-mail, a wrong password and a disabled account fail with the same error after the same time. Attempts are
+     * counted before the password is checked. A successful login clears the account's count.
      */
     readonly login: (login: Login) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
@@ -55,26 +55,26 @@ export class Logins extends Context.Service<
       const lookUp = (email: EmailLookup) =>
         storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
 
-      // A stranger who guesses at an account fills its common bucket. A network that the owner has logged in from has a
-      // bucket of its own, so the owner is not locked out there. Of IPv6 it is the /64: clients change their address in it.
-      // An account that is found by its exact spelling alone has buckets of its own too: the other account of that mailbox
-      // must not clear them by logging in, nor this one those of the other.
+      // Guesses from unknown networks share one bucket per account. Each network that the owner has logged in from has its
+      // own bucket, so that an attacker elsewhere cannot lock the owner out. An account that is found only by its exact
+      // spelling also has its own buckets: otherwise it and the other account of the same mailbox would clear each other's
+      // counts by logging in.
       const accountBucket = Effect.fnUntraced(function* (email: EmailLookup, found: Option.Option<Credentials>) {
         const { network } = yield* CurrentOrigin
         const isExact = Option.exists(found, (credentials) => !credentials.hasCanonicalEmail)
         const key = isExact ? `exactly ${email.spelling}` : email.canonical
-        const known = Option.exists(found, (credentials) => credentials.isKnownAddress)
-        return { limit: "loginAccount", key: known ? `${key} ${network}` : key } satisfies Bucket
+        const isKnownNetwork = Option.exists(found, (credentials) => credentials.isKnownAddress)
+        return { limit: "loginAccount", key: isKnownNetwork ? `${key} ${network}` : key } satisfies Bucket
       })
 
-      // Opens the session only if the password that was checked still is the account's.
-      const open = (userId: UserId, checkedHash: string, deviceName: string, renewed: Option.Option<string>) =>
+      // Opens the session only if the account still has the password hash that was checked.
+      const open = (userId: UserId, checkedHash: string, deviceName: string, newHash: Option.Option<string>) =>
         changes.change(
           userId,
           Effect.gen(function* () {
-            const stands = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
-            if (!stands) return yield* new CredentialsChanged()
-            if (Option.isSome(renewed)) yield* repo.replacePassword(userId, checkedHash, renewed.value)
+            const isRecorded = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
+            if (!isRecorded) return yield* new CredentialsChanged()
+            if (Option.isSome(newHash)) yield* repo.replacePassword(userId, checkedHash, newHash.value)
             const { audit, events, session } = yield* sessionChanges.open(userId, deviceName)
             const user = yield* profiles.find(userId)
             if (Option.isNone(user)) return yield* new CredentialsChanged()
@@ -98,25 +98,25 @@ export class Logins extends Context.Service<
       const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
         const { matches, remaining } = yield* passwords.verify(login.password, stored)
-        // Whether the account is disabled is judged only now, so that it takes the same time to say.
+        // A disabled account is refused only after the password check, so that its refusal takes the same time.
         if (Option.isNone(found)) return yield* refuse("unknown_email", { remaining })
         const { isActive, passwordHash, userId } = found.value
         if (!matches) return yield* refuse("wrong_password", { remaining, userId })
         if (!isActive) return yield* refuse("account_disabled", { remaining, userId })
-        const renewed = yield* passwords.renew(login.password, passwordHash)
-        const { session, user } = yield* open(userId, passwordHash, login.deviceName, renewed)
+        const newHash = yield* passwords.renew(login.password, passwordHash)
+        const { session, user } = yield* open(userId, passwordHash, login.deviceName, newHash)
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
-      const attempt = Effect.fnUntraced(function* (given: Login) {
+      const attempt = Effect.fnUntraced(function* (login: Login) {
         const { network } = yield* CurrentOrigin
-        const email = { spelling: given.email, canonical: canonicalEmail(normaliseEmail(given.email)) }
+        const email = { spelling: login.email, canonical: canonicalEmail(normaliseEmail(login.email)) }
         const found = yield* lookUp(email)
         const account = yield* accountBucket(email, found)
-        const loggedIn = yield* check(given, found).pipe(
+        const loggedIn = yield* check(login, found).pipe(
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
-            // Once more with what the account is now; whoever changes it over and over again logs in by the new password.
-            Effect.flatMap(lookUp(email), (now) => check(given, now)).pipe(
+            // The account changed during the check: check its new credentials, for a limited number of changes.
+            Effect.flatMap(lookUp(email), (changed) => check(login, changed)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
               Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
                 refuse("account_changed", { remaining: Duration.zero })
@@ -129,11 +129,11 @@ export class Logins extends Context.Service<
         return loggedIn
       })
 
-      // With a place before anything is asked of an engine: a storm of logins is not to slow the reads. A refusal waits
-      // without it.
-      const login = Effect.fn("Logins.login")((given: Login) =>
+      // The login takes its place in the hash queue before it queries an engine, so that excess logins do not slow reads. A
+      // refusal gives the place back before it sleeps.
+      const login = Effect.fn("Logins.login")((credentials: Login) =>
         passwords
-          .withPlace(attempt(given))
+          .withPlace(attempt(credentials))
           .pipe(
             Effect.catchTag("PasswordRefused", ({ remaining }) =>
               Effect.andThen(Effect.sleep(remaining), Effect.fail(new InvalidCredentials()))
@@ -141,7 +141,7 @@ export class Logins extends Context.Service<
           )
       )
 
-      // So that the first login does not wait for it; a failure is the login's own to find.
+      // In the background, so that the first login need not wait. After a failure here, the first login prepares and reports.
       yield* Effect.forkScoped(Effect.ignore(passwords.prepare, { log: "Debug" }))
       return { login }
     })

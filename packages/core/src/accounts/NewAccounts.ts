@@ -17,16 +17,16 @@ import type { LoggedIn } from "./Logins.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
 
-/** What a person gives to become a user. */
+/** The input of a registration. */
 export interface NewAccount extends NewUser {
   readonly pushToken: Option.Option<typeof FcmToken.Type>
 }
 
-/** Becoming a user. */
+/** Registers users. */
 export class NewAccounts extends Context.Service<
   NewAccounts,
   {
-    /** One transaction: user, profile, preferences, push token, first session and events, or nothing. */
+    /** Writes user, profile, preferences, push token, first session and events in one transaction. */
     readonly register: (
       account: NewAccount
     ) => Effect.Effect<LoggedIn, EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable>
@@ -48,9 +48,9 @@ export class NewAccounts extends Context.Service<
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const event = yield* newUsers.insert(account, passwordHash, false)
         const { userId: id } = event
-        // Or whoever guesses at the new account could lock its owner out until they have logged in once.
+        // Without a known network, an attacker's guesses could lock the owner out before their first login.
         yield* repo.knowAddress(id, yield* DateTime.now)
-        // The only one: there is none to end for it.
+        // The first session of the user, so it evicts none and has no events to publish.
         const { session } = yield* sessionChanges.open(id, "")
         return { id, session, event }
       })
@@ -61,7 +61,7 @@ export class NewAccounts extends Context.Service<
             holders,
             Effect.gen(function* () {
               const { event, id, session } = yield* create(account, passwordHash)
-              const registered = Option.isNone(account.pushToken)
+              const pushTokenEvents = Option.isNone(account.pushToken)
                 ? []
                 : (yield* registrations
                     .register({
@@ -71,21 +71,21 @@ export class NewAccounts extends Context.Service<
                     })
                     .pipe(
                       Effect.catchTags({
-                        TokenInvalid: () => Effect.die("A session just opened has ended"),
+                        TokenInvalid: () => Effect.die("The session opened in this transaction has ended"),
                         DeviceTokenMalformed: Effect.die
                       })
                     )).events
               const user = yield* profiles.find(id)
               return {
                 result: { session, user: Option.getOrThrow(user) },
-                events: [event, ...registered],
+                events: [event, ...pushTokenEvents],
                 audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }]
               }
             })
           )
         )
 
-      // The estimate of the password holds no place among the hashes: it waits in a queue of its own.
+      // Outside `withPlace`: the strength estimate has its own queue and must not take a place in the hash queue.
       const attempt = Effect.fnUntraced(function* (account: NewAccount) {
         yield* newUsers.judgePassword(account)
         return yield* passwords.withPlace(
@@ -95,7 +95,7 @@ export class NewAccounts extends Context.Service<
 
       const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
         const { network } = yield* CurrentOrigin
-        // Counted before the password is judged, so that who is beyond the limit costs no estimate.
+        // The limit is checked before the password, so that a limited client costs no strength estimate.
         const { session, user } = yield* attempt(account).pipe(
           limits.guard([{ limit: "register", key: network }], ["PasswordRejected"])
         )

@@ -11,25 +11,25 @@ import type { SqlError } from "effect/sql"
 import { AccountsRepo, emailConstraints } from "./AccountsRepo.ts"
 import { PasswordPolicy } from "./PasswordPolicy.ts"
 
-/** What is given of anybody who is to become a user. */
+/** The properties of a new user, whether they register or an operator creates them. */
 export interface NewUser {
   readonly email: Email
   readonly password: Redacted.Redacted<string>
   readonly firstName: string
   readonly lastName: string
-  /** Made from the e-mail when absent, with a number behind it on a clash. */
+  /** If absent, derived from the e-mail, with a number appended if that name is taken. */
   readonly username: Option.Option<Username>
   readonly phoneNumber: PhoneNumber | null
   readonly emailEnabled: boolean
   readonly pushEnabled: boolean
 }
 
-/** What becoming a user takes, whoever it is made by. */
+/** Inserts users: the part that registrations and the accounts of staff share. */
 export class NewUsers extends Context.Service<
   NewUsers,
   {
     readonly judgePassword: (user: NewUser) => Effect.Effect<void, PasswordRejected | ServiceUnavailable>
-    /** The rows every user has, in the caller's transaction; answers with the event that tells of them. */
+    /** Inserts user, profile and preferences in the caller's transaction and returns the event to publish. */
     readonly insert: (
       user: NewUser,
       passwordHash: string,
@@ -50,8 +50,8 @@ export class NewUsers extends Context.Service<
       })
 
       const insert = Effect.fnUntraced(
-        function* (given: NewUser, passwordHash: string, isStaff: boolean) {
-          const { email, username: wanted } = given
+        function* (newUser: NewUser, passwordHash: string, isStaff: boolean) {
+          const { email, username: requested } = newUser
           const id = UserId.make(yield* random.uuidV7())
           const now = yield* DateTime.now
           const user = {
@@ -60,22 +60,22 @@ export class NewUsers extends Context.Service<
             preferencesId: yield* random.uuidV7(),
             email,
             passwordHash,
-            phoneNumber: given.phoneNumber,
-            firstName: given.firstName,
-            lastName: given.lastName,
-            emailEnabled: given.emailEnabled,
-            pushEnabled: given.pushEnabled,
+            phoneNumber: newUser.phoneNumber,
+            firstName: newUser.firstName,
+            lastName: newUser.lastName,
+            emailEnabled: newUser.emailEnabled,
+            pushEnabled: newUser.pushEnabled,
             isStaff
           }
-          if (Option.isSome(wanted)) {
-            const username = wanted.value
+          if (Option.isSome(requested)) {
+            const username = requested.value
             if (!(yield* repo.insert({ ...user, username }, now))) return yield* new UsernameTaken()
             return new UserRegistered({ userId: id, email, username })
           }
-          const canHave = (username: Username) => isStaff || !isReservedUsername(username)
+          const isAllowed = (username: Username) => isStaff || !isReservedUsername(username)
           let username = usernameFromEmail(email)
-          // Someone else may take the free one first; then the next is found.
-          while (!canHave(username) || !(yield* repo.insert({ ...user, username }, now))) {
+          // Another registration may take the free name first; then the loop looks for the next.
+          while (!isAllowed(username) || !(yield* repo.insert({ ...user, username }, now))) {
             username = usernameFromEmail(email, yield* repo.freeSuffix(usernameFromEmail(email)))
           }
           return new UserRegistered({ userId: id, email, username })

@@ -17,7 +17,7 @@ import { AccountsRepo } from "./AccountsRepo.ts"
 import { PasswordPolicy } from "./PasswordPolicy.ts"
 import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 
-/** The session a change is asked for in. */
+/** The session that requests the change. */
 export interface RequestingSession {
   readonly userId: UserId
   readonly sessionId: SessionId
@@ -28,13 +28,13 @@ export interface GivenPasswords {
   readonly new: Redacted.Redacted<string>
 }
 
-/** Changing the password one knows. */
+/** Changes the password of a user who knows the current one. */
 export class PasswordChanges extends Context.Service<
   PasswordChanges,
   {
     /**
-     * Ends every session of the user. A new one takes the place of the present one, with its push tokens, in the same
-     * transaction; its tokens are the answer.
+     * Ends every session of the user and, in the same transaction, opens a new one that takes over the push tokens of the
+     * requesting session. Returns the tokens of the new session.
      */
     readonly change: (
       current: RequestingSession,
@@ -61,14 +61,14 @@ export class PasswordChanges extends Context.Service<
         return yield* new PasswordRefused({ remaining })
       })
 
-      // Holds only for the hash that was checked.
+      // Replaces the password only if the account still has the hash that was checked.
       const replace = (current: RequestingSession, from: string, to: string) =>
         changes.change(
           current.userId,
           Effect.gen(function* () {
             const { sessionId, userId } = current
-            const replaced = yield* repo.replacePassword(userId, from, to)
-            if (!replaced) return yield* new CredentialsChanged()
+            const isReplaced = yield* repo.replacePassword(userId, from, to)
+            if (!isReplaced) return yield* new CredentialsChanged()
             const { events, session, sessions } = yield* sessionChanges.replaceAll(
               userId,
               sessionId,
@@ -105,13 +105,13 @@ export class PasswordChanges extends Context.Service<
 
       const attempt = Effect.fnUntraced(function* (current: RequestingSession, given: GivenPasswords) {
         const owner = yield* find(current.userId)
-        // Before the old one: a new password that is refused costs no hash. And without a place among the hashes: the estimate
-        // waits in a queue of its own.
+        // The new password is judged first, so that a rejected one costs no hash, and outside `withPlace`, because the
+        // strength estimate has its own queue.
         yield* judge(owner, given)
         return yield* check(current, owner, given).pipe(
-          // Someone renewed the hash or changed the password meanwhile: the old password is judged against the new hash.
+          // Another request replaced the hash during the check: check the old password against the new hash.
           Effect.catchTag("CredentialsChanged", () =>
-            Effect.flatMap(find(current.userId), (now) => check(current, now, given)).pipe(
+            Effect.flatMap(find(current.userId), (changed) => check(current, changed, given)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 2 })
             )
           ),
@@ -123,7 +123,7 @@ export class PasswordChanges extends Context.Service<
       const change = Effect.fn("PasswordChanges.change")((current: RequestingSession, given: GivenPasswords) =>
         attempt(current, given).pipe(
           limits.guard([{ limit: "changePassword", key: current.userId }]),
-          // The place is free while the refusal waits.
+          // Outside `withPlace`: a refusal gives its place back before it sleeps.
           Effect.catchTag("PasswordRefused", ({ remaining }) =>
             Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "oldPassword" })))
           )

@@ -10,14 +10,14 @@ export class PasswordPolicy extends Context.Service<
   PasswordPolicy,
   {
     /**
-     * Every rule the password breaks; `attributes` are the account's e-mail, username and names. How many guesses it withstands
-     * is estimated only where it breaks no other rule: what is refused anyway is to cost no estimate.
+     * Every rule that the password breaks. `attributes` are the account's e-mail, username and names. The number of guesses is
+     * estimated only if the password breaks no other rule, because the estimate is expensive.
      */
     readonly problems: (
       password: Redacted.Redacted<string>,
       attributes: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
-    /** The rules it breaks, without an estimate. */
+    /** The rules that the password breaks, without the estimate of guesses. */
     readonly problemsWithoutEstimate: (
       password: Redacted.Redacted<string>,
       attributes: ReadonlyArray<string>
@@ -40,7 +40,7 @@ export class PasswordPolicy extends Context.Service<
         const broken = problemsWithoutEstimate(password, attributes)
         if (broken.length > 0) return broken
         const guesses = yield* estimator.guesses(password, guessableWords(attributes))
-        // What is no number at all was not found to be good.
+        // NaN counts as guessable.
         return guesses >= minPasswordGuesses ? [] : [guessable]
       })
       return { problems, problemsWithoutEstimate }

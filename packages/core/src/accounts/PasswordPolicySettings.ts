@@ -1,6 +1,6 @@
 import { Config, Context, Schema } from "effect"
 
-/** What the rules for new passwords leave to the operator. */
+/** The settings of the rules for new passwords. */
 export class PasswordPolicySettings extends Context.Service<
   PasswordPolicySettings,
   {

@@ -4,30 +4,30 @@ import { PasswordHasher, type Verification } from "@user-service/security/Passwo
 import { Context, Data, Effect, Exit, Layer, Option, type Redacted } from "effect"
 import { AccountsRepo } from "./AccountsRepo.ts"
 
-/** The account changed between the check of a password and what it was checked for: start again. */
+/** The account changed after its password was checked. The caller checks again with the new credentials. */
 export class CredentialsChanged extends Data.TaggedError("CredentialsChanged")<{}> {}
 
-/** The password is refused, once what is `remaining` of the time of a refusal has passed. */
+/** The password is refused. The caller sleeps for `remaining` first, so that all refusals take the same time. */
 export class PasswordRefused extends Data.TaggedError("PasswordRefused")<Pick<Verification, "remaining">> {}
 
-/** Checks of passwords whose refusals take the same time, whether there is a hash and whatever its scheme. */
+/** Checks and hashes passwords. All refusals take the same time, with or without a stored hash and for every scheme. */
 export class Passwords extends Context.Service<
   Passwords,
   {
-    /** Runs the effect with a place among those who hash; where none is left it is refused before it begins. */
+    /** Runs the effect with a place in the hash queue. Fails with `ServiceUnavailable` at once if the queue is full. */
     readonly withPlace: PasswordHasher["Service"]["withPlace"]
     /**
-     * No match where there is no hash, after the work of one of our own scheme. Whoever refuses the password then waits for
-     * what is `remaining`, and holds no place meanwhile.
+     * Without a stored hash, checks a decoy and returns no match. A caller that refuses the password sleeps for `remaining`
+     * before it answers, outside `withPlace`.
      */
     readonly verify: (
       password: Redacted.Redacted<string>,
       stored: Option.Option<string>
     ) => Effect.Effect<Verification, ServiceUnavailable>
-    /** Finds out ahead of the first check what it needs to know: which schemes there are, and how long each takes. */
+    /** Reads the schemes of the stored hashes and measures how long each takes, so that the first check need not. */
     readonly prepare: Effect.Effect<void, ServiceUnavailable>
     readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
-    /** The hash to store instead of one of an older scheme or a lower cost. */
+    /** A new hash if the stored one has an older scheme or a lower cost, else none. */
     readonly renew: (
       password: Redacted.Redacted<string>,
       stored: string
@@ -41,8 +41,8 @@ export class Passwords extends Context.Service<
       const repo = yield* AccountsRepo
       const storage = yield* Storage.Storage
 
-      // Once a minute, since hashes are renewed and accounts imported; at once after the database was out of reach. One
-      // reads for all who ask meanwhile, so its own client's leaving does not end it.
+      // Read again after a minute, because hashes are renewed and accounts imported, and at once after a failure. Concurrent
+      // callers share one read; it is uninterruptible because the caller that started it may be interrupted.
       const schemes = yield* Effect.cachedWithTTL(Effect.uninterruptible(storage.read(repo.passwordSchemes)), (found) =>
         Exit.isSuccess(found) ? "1 minute" : 0
       )
@@ -51,8 +51,8 @@ export class Passwords extends Context.Service<
         password: Redacted.Redacted<string>,
         stored: Option.Option<string>
       ) {
-        const against = Option.isSome(stored) ? stored.value : yield* hasher.decoy
-        const { matches, remaining } = yield* hasher.verify(password, against, yield* schemes)
+        const hash = Option.isSome(stored) ? stored.value : yield* hasher.decoy
+        const { matches, remaining } = yield* hasher.verify(password, hash, yield* schemes)
         return { matches: matches && Option.isSome(stored), remaining }
       })
 

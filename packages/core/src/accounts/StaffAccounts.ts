@@ -7,11 +7,11 @@ import { Changes } from "../changes/Changes.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
 
-/** Members of staff, made by an operator. */
+/** Creates members of staff for an operator. */
 export class StaffAccounts extends Context.Service<
   StaffAccounts,
   {
-    /** Without a session, and without a limit. Reserved usernames are for staff. */
+    /** Creates the user without a session and without a rate limit. Staff may have reserved usernames. */
     readonly create: (
       user: NewUser
     ) => Effect.Effect<UserId, EmailTaken | UsernameTaken | UsernameNotAllowed | PasswordRejected | ServiceUnavailable>
@@ -43,6 +43,6 @@ export class StaffAccounts extends Context.Service<
     })
   )
 
-  // A new user is in no cache.
+  // Nothing is cached of a new user.
   static readonly layer = this.layerNoDeps.pipe(Layer.provide([NewUsers.layer, Passwords.layer, Changes.layerUncached]))
 }

@@ -9,18 +9,18 @@ import { assertLoopback } from "./load/Loopback.ts"
 import * as Processes from "./Processes.ts"
 import { registerUsers, type BenchUser } from "./Users.ts"
 
-/** The engines to measure on, and how long. */
+/** The engines, and the durations of the measurements. */
 export interface BenchSettings {
   readonly databaseUrl: string
   readonly redisUrl: string
   readonly rabbitmqUrl: string
   readonly rounds: number
   readonly seconds: number
-  /** The API's bundle of another checkout, for the measure `against`. */
+  /** The bundle of the API of another checkout, for the measure `against`. */
   readonly against: Option.Option<string>
 }
 
-/** A service on an empty database of its own, with users that are registered there. */
+/** A service on a new database, with registered users. */
 export interface RunningService {
   readonly databaseUrl: string
   readonly environment: Readonly<Record<string, string>>
@@ -28,24 +28,24 @@ export interface RunningService {
   readonly users: ReadonlyArray<BenchUser>
 }
 
-/** What every measure uses: the service and the floor, running on the same engines, and users that both know. */
+/** The service and the floor, running on the same engines, and users that exist on both. */
 export class Bench extends Context.Service<
   Bench,
   BenchSettings &
     RunningService & {
       readonly floor: Processes.ServerProcess
-      /** A token of the floor's for a user. */
+      /** A token of the floor for a user. */
       readonly floorToken: (user: BenchUser) => string
       readonly serviceScript: string
-      /** Opens the service side of the service. */
+      /** A key for the internal API and `/rpc` of the service. */
       readonly serviceKey: string
     }
 >()("@user-service/bench/Bench") {
   static readonly layer = (settings: BenchSettings) => Layer.effect(Bench, make(settings))
 }
 
-// As many as keep a user's writes under their limit, which is on: half of them write some 2,500 times a second, every other
-// turn, 150 times a minute each.
+// So many that no user exceeds the write limit: half of them write, some 2,500 times a second in every other turn, which is
+// 150 times a minute for each.
 const userCount = 1000
 const serviceKey = "bench-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 
@@ -65,7 +65,7 @@ const onServer = async (url: string, statement: string): Promise<void> => {
   await client.end()
 }
 
-// An empty database of the run's own, gone with it.
+// Creates a database and drops it when the scope closes.
 const freshDatabase = (url: string) => {
   const name = `bench_${randomUUID().replaceAll("-", "")}`
   const own = new URL(url)
@@ -76,13 +76,13 @@ const freshDatabase = (url: string) => {
   ).pipe(Effect.as(own.href))
 }
 
-/** An empty folder, gone with the scope. */
+/** Creates an empty folder and removes it when the scope closes. */
 export const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bench-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-// What the floor answers a profile with: the very text that the service does.
+// Stores the profile responses of the service in Redis, from which the floor answers.
 const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<BenchUser>) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -104,7 +104,7 @@ const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<BenchUse
       })
   )
 
-/** Starts an API by the path of its script. Ends, with its database, with the scope. */
+/** Starts an API by the path of its script, on a new database. Both end with the scope. */
 export const startService = Effect.fnUntraced(function* (script: string, settings: BenchSettings) {
   const databaseUrl = yield* freshDatabase(settings.databaseUrl)
   const environment = {

@@ -14,7 +14,7 @@ import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
 import { outboxRelay } from "./measures/OutboxRelay.ts"
 import { profileReads } from "./measures/ProfileReads.ts"
-import { loginStorm, readsBesideLogins } from "./measures/ReadsBesideLogins.ts"
+import { loginStorm, readsDuringLogins } from "./measures/ReadsDuringLogins.ts"
 import { refreshes } from "./measures/Refreshes.ts"
 import { resolutions } from "./measures/Resolutions.ts"
 import { starts } from "./measures/Starts.ts"
@@ -31,7 +31,7 @@ const measures = {
   P1: () => profileReads,
   P3: () => writeRates,
   P4: () => logins,
-  P5: () => readsBesideLogins,
+  P5: () => readsDuringLogins,
   P6: () => loginStorm,
   P7: () => refreshes,
   P8: () => outboxRelay,
@@ -46,29 +46,32 @@ const measures = {
   telemetry: () => telemetry
 } satisfies Record<string, Run>
 const ids: ReadonlyArray<string> = Object.keys(measures)
-// `against` has no figure of its own to keep, and runs only where it is named.
+// `against` is not in the table, and runs only if `--only` names it.
 const runs: ReadonlyMap<string, Run> = new Map<string, Run>([...Object.entries(measures), ["against", () => against]])
 
 const flags = {
   databaseUrl: Flag.String("database-url").pipe(
     Flag.withDefault("postgres://postgres@127.0.0.1:5432/postgres"),
-    Flag.withDescription("A PostgreSQL server on this machine; the run makes a database of its own there")
+    Flag.withDescription("A PostgreSQL server on this machine; the run creates a database on it")
   ),
   redisUrl: Flag.String("redis-url").pipe(Flag.withDefault("redis://127.0.0.1:6379")),
   rabbitmqUrl: Flag.String("rabbitmq-url").pipe(Flag.withDefault("amqp://guest:guest@127.0.0.1:5672")),
   rounds: Flag.Int("rounds").pipe(
     Flag.withDefault(3),
-    Flag.withDescription("How often each pair is measured, by turns")
+    Flag.withDescription("How often each pair is measured, alternately")
   ),
-  seconds: Flag.Int("seconds").pipe(Flag.withDefault(6), Flag.withDescription("How long one turn lasts")),
-  minutes: Flag.Int("minutes").pipe(Flag.withDefault(10), Flag.withDescription("How long P13 loads each side")),
+  seconds: Flag.Int("seconds").pipe(
+    Flag.withDefault(6),
+    Flag.withDescription("The seconds that each side is measured in a round")
+  ),
+  minutes: Flag.Int("minutes").pipe(Flag.withDefault(10), Flag.withDescription("The minutes that P13 loads each side")),
   only: Flag.optional(
-    Flag.String("only").pipe(Flag.withDescription(`Some of ${ids.join(",")}, with commas; all when absent`))
+    Flag.String("only").pipe(Flag.withDescription(`A comma-separated list of ${ids.join(",")}; all by default`))
   ),
   against: Flag.optional(
     Flag.String("against").pipe(
       Flag.withDescription(
-        "With --only against: apps/api/bundle/main.js of another checkout, to compare this build with"
+        "For --only against: apps/api/bundle/main.js of another checkout, which this build is compared with"
       )
     )
   ),
@@ -85,7 +88,7 @@ const measure = Effect.fnUntraced(function* (only: Option.Option<string>, minute
   const figures: Array<Figure> = []
   for (const id of wanted) {
     const run = runs.get(id)
-    if (run === undefined) return yield* Effect.die(`There is no ${id}: ${ids.join(", ")}`)
+    if (run === undefined) return yield* Effect.die(`Unknown measure ${id}; the measures are ${ids.join(", ")}`)
     const found = yield* run(minutes)
     yield* Console.error(table(found))
     figures.push(...found)
@@ -93,13 +96,13 @@ const measure = Effect.fnUntraced(function* (only: Option.Option<string>, minute
   return figures
 })
 
-const Kept = Schema.fromJsonString(Schema.Array(Figure))
+const FiguresFile = Schema.fromJsonString(Schema.Array(Figure))
 
-// What was not measured this time stays as it was.
-const withKept = Effect.fnUntraced(function* (path: string, measured: ReadonlyArray<Figure>) {
+// Figures that this run did not measure keep their earlier values.
+const mergeFigures = Effect.fnUntraced(function* (path: string, measured: ReadonlyArray<Figure>) {
   const files = yield* FileSystem.FileSystem
   const kept = (yield* files.exists(path))
-    ? yield* Schema.decodeUnknownEffect(Kept)(yield* files.readFileString(path))
+    ? yield* Schema.decodeUnknownEffect(FiguresFile)(yield* files.readFileString(path))
     : []
   const all = [...kept.filter(({ id }) => measured.every((figure) => figure.id !== id)), ...measured]
   const figures = ids.flatMap((id) => all.filter((figure) => figure.id === id))
@@ -109,9 +112,9 @@ const withKept = Effect.fnUntraced(function* (path: string, measured: ReadonlyAr
 
 const write = Effect.fnUntraced(function* (measured: ReadonlyArray<Figure>, rounds: number, seconds: number) {
   const files = yield* FileSystem.FileSystem
-  const figures = yield* withKept(join(folder, "figures.json"), measured)
+  const figures = yield* mergeFigures(join(folder, "figures.json"), measured)
   const conditions =
-    `Measured with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
+    `LoadResult with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
     `Node ${process.version}, ${rounds} rounds of ${seconds} s a side by turns; the engines, the load and the service ` +
     "share the machine."
   const readme = join(folder, "README.md")
@@ -119,7 +122,7 @@ const write = Effect.fnUntraced(function* (measured: ReadonlyArray<Figure>, roun
   yield* files.writeFileString(join(folder, "figures.svg"), svg(figures))
 })
 
-/** Measures, prints the table, and writes it where that is asked for. */
+/** Measures, prints the table, and with `--write` writes it to the README. */
 export const bench = Command.make("bench", flags, ({ minutes, only, writes, ...settings }) =>
   Layer.effectDiscard(
     Effect.gen(function* () {

@@ -7,16 +7,16 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** Both sides' medians and the median of the rounds' ratios, ours over the baseline. */
-interface Compared {
+/** The medians of both sides, and the median of the ratios of the rounds (ours divided by the baseline). */
+interface Comparison {
   readonly ours: number
   readonly baseline: number
   readonly ratio: number
 }
 
 /**
- * Measures both by turns, A B B A, so that what else the machine does falls on both, and neither always comes first. The
- * first turn warms up.
+ * Measures both sides alternately, in the order A B B A, so that other load on the machine affects both and neither is always
+ * first. A first run of each side warms up and does not count.
  */
 export const compare = Effect.fnUntraced(function* <E, R>(
   rounds: number,
@@ -34,5 +34,5 @@ export const compare = Effect.fnUntraced(function* <E, R>(
     ours: median(pairs.map(([a]) => a)),
     baseline: median(pairs.map(([, b]) => b)),
     ratio: median(pairs.map(([a, b]) => a / b))
-  } satisfies Compared
+  } satisfies Comparison
 })

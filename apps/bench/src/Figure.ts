@@ -1,17 +1,17 @@
 import { Schema } from "effect"
 
-/** What a figure must reach, as a ratio to its baseline. */
+/** The goal of a figure, as a ratio to its baseline. */
 const Goal = Schema.Struct({
   must: Schema.Finite,
   aim: Schema.Finite,
-  /** Whether a higher ratio is the better one. */
+  /** Whether a higher or a lower ratio is better. */
   better: Schema.Literals(["higher", "lower"])
 })
 
-/** One line of the table. */
+/** A row of the table. */
 export const Figure = Schema.Struct({
   id: Schema.String,
-  /** What is measured, and beside what. */
+  /** The measure and its baseline. */
   measure: Schema.String,
   unit: Schema.String,
   goal: Goal,
@@ -21,7 +21,7 @@ export const Figure = Schema.Struct({
 })
 export type Figure = typeof Figure.Type
 
-/** How many requests failed, of which there is to be none. */
+/** The number of failed requests. The goal is zero. */
 export const failures = (id: string, measure: string, failed: number): Figure => ({
   id,
   measure,

@@ -5,11 +5,12 @@ const rowHeight = 34
 const left = 400
 const scale = width - left - 90
 
-// How far a figure is: 1 is its "must". Where lower is better the ratio is turned round.
+// The progress of a figure towards its goal: 1 is its "must". If lower is better, the ratio is inverted.
 const progress = ({ goal, ratio }: Figure, of: number = ratio): number =>
   goal.better === "higher" ? of / goal.must : goal.must / Math.max(of, Number.EPSILON)
 
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+const escapeXml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
 const colourOf = (figure: Figure): string => {
   if (!reaches(figure, "must")) return "#c0392b"
@@ -21,13 +22,13 @@ const row = (figure: Figure, index: number, furthest: number): string => {
   const at = (value: number) => left + (Math.min(value, furthest) / furthest) * scale
   const aim = at(progress(figure, figure.goal.aim))
   const [short = ""] = figure.measure.split(", over")
-  return `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${escaped(`${figure.id} ${short}`)}</text>
+  return `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${escapeXml(`${figure.id} ${short}`)}</text>
 <rect x="${left}" y="${y}" width="${(at(progress(figure)) - left).toFixed(1)}" height="20" fill="${colourOf(figure)}"/>
 <line x1="${aim.toFixed(1)}" x2="${aim.toFixed(1)}" y1="${y - 3}" y2="${y + 23}" stroke="#1e8449" stroke-width="2"/>
 <text x="${(at(progress(figure)) + 6).toFixed(1)}" y="${y + 15}">${figure.ratio.toPrecision(3)}</text>`
 }
 
-/** How far each figure is, as bars: the black line is what it must reach, the green ones what it aims at. */
+/** The progress of each figure as a bar. The black line is "must", the green lines are "aim". */
 export const svg = (figures: ReadonlyArray<Figure>): string => {
   const drawn = figures.filter((figure) => figure.goal.must > 0)
   const furthest = Math.min(4, Math.max(2, ...drawn.map((figure) => progress(figure))))

@@ -6,13 +6,13 @@ import { createServer } from "node:net"
 import process from "node:process"
 import { type Connection, open, requestBytes } from "./load/Connection.ts"
 
-/** A server process of the bench's own. Ends with the scope. */
+/** A server process that the bench started. It ends with the scope. */
 export interface ServerProcess {
   readonly url: URL
   readonly pid: number
-  /** From its start to its first 200 where it says that it is ready. */
+  /** The time from its start to the first 200 of its readiness probe. */
   readonly readyMillis: number
-  /** Asks it to stop, and answers its exit code when it has. */
+  /** Sends SIGTERM, waits for the exit and returns the exit code. */
   readonly stop: Effect.Effect<number>
 }
 
@@ -58,7 +58,7 @@ export const awaitReady = async (url: URL, path: string): Promise<boolean> => {
   return false
 }
 
-const stopped = async (child: ChildProcess, signal: NodeJS.Signals): Promise<number> => {
+const stopProcess = async (child: ChildProcess, signal: NodeJS.Signals): Promise<number> => {
   if (child.exitCode !== null) return child.exitCode
   if (child.signalCode !== null) return 1
   const exited = once(child, "exit")
@@ -67,7 +67,7 @@ const stopped = async (child: ChildProcess, signal: NodeJS.Signals): Promise<num
   return code ?? 1
 }
 
-/** Starts a Node program that listens on `PORT`, or `WORKER_PORT`, and is ready when `readyPath` says so. What it complains of is shown. */
+/** Starts a Node program that listens on `PORT` or `WORKER_PORT`, and waits for a 200 of `readyPath`. Its standard error is inherited. */
 export const start = Effect.fnUntraced(function* (options: {
   readonly what: string
   readonly script: string
@@ -85,7 +85,7 @@ export const start = Effect.fnUntraced(function* (options: {
         env: { ...options.environment, PORT: String(port), WORKER_PORT: String(port), HOST: "127.0.0.1" }
       })
     ),
-    (running) => Effect.promise(() => stopped(running, "SIGKILL"))
+    (running) => Effect.promise(() => stopProcess(running, "SIGKILL"))
   )
   const ready = yield* Effect.promise(() => awaitReady(url, options.readyPath))
   if (!ready || child.pid === undefined) return yield* new NotReady({ what: options.what })
@@ -93,7 +93,7 @@ export const start = Effect.fnUntraced(function* (options: {
     url,
     pid: child.pid,
     readyMillis: performance.now() - started,
-    stop: Effect.promise(() => stopped(child, "SIGTERM"))
+    stop: Effect.promise(() => stopProcess(child, "SIGTERM"))
   } satisfies ServerProcess
 })
 
@@ -103,12 +103,12 @@ export const residentBytes = (pid: number): number => {
   return Number(kilobytes) * 1024
 }
 
-// What Linux counts CPU time in, whatever the kernel's own ticks are (proc(5), USER_HZ).
+// Linux reports CPU time in units of 1/100 s, whatever the timer frequency of the kernel (proc(5), USER_HZ).
 const ticksPerSecond = 100
 
-/** The CPU time that a process has taken so far, its system calls included. */
+/** The CPU time of a process since its start, user and system, in seconds. */
 export const cpuSeconds = (pid: number): number => {
-  // The second field is the name in parentheses, which may hold anything.
+  // The second field is the name in parentheses, which may contain spaces and parentheses.
   const [, fields = ""] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? []
   const [userTicks, systemTicks] = fields.split(" ").slice(11, 13)
   return (Number(userTicks) + Number(systemTicks)) / ticksPerSecond

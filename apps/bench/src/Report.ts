@@ -1,6 +1,6 @@
 import { type Figure, reaches } from "./Figure.ts"
 
-const shown = (value: number): string => {
+const format = (value: number): string => {
   if (Number.isNaN(value)) return "-"
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)))
 }
@@ -20,11 +20,11 @@ export const table = (figures: ReadonlyArray<Figure>): string =>
       const cells = [
         id,
         `${measure} (${unit})`,
-        shown(ours),
-        shown(baseline),
-        shown(ratio),
-        shown(goal.must),
-        shown(goal.aim),
+        format(ours),
+        format(baseline),
+        format(ratio),
+        format(goal.must),
+        format(goal.aim),
         verdict(figure)
       ]
       return `| ${cells.join(" | ")} |`
@@ -34,7 +34,7 @@ export const table = (figures: ReadonlyArray<Figure>): string =>
 const begin = "<!-- figures: written by the bench -->"
 const end = "<!-- /figures -->"
 
-/** The README with the table, and what it was measured on, between its marks. */
+/** Inserts the conditions and the table into the README, between its markers. */
 export const intoReadme = (readme: string, conditions: string, figures: ReadonlyArray<Figure>): string => {
   const [before, rest = ""] = readme.split(begin)
   const [, after] = rest.split(end)

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { type Answer, type Connection, open, requestBytes } from "./load/Connection.ts"
 
-/** Somebody the service knows. */
+/** A registered user and the tokens of a session. */
 export interface BenchUser {
   readonly id: string
   readonly email: string
@@ -23,7 +23,7 @@ const register = async (connection: Connection): Promise<BenchUser> => {
   return { id, email, access: tokens.access, refresh: tokens.refresh }
 }
 
-/** Registers new users, over two connections as hashing has two cores. */
+/** Registers users over two connections, since the machine hashes on two cores. */
 export const registerUsers = (url: URL, count: number): Effect.Effect<ReadonlyArray<BenchUser>> =>
   Effect.promise(async () => {
     const connections = await Promise.all([open(url), open(url)])

@@ -8,7 +8,7 @@ import * as Processes from "./Processes.ts"
 
 const script = join(import.meta.dirname, "../../worker/bundle/main.js")
 
-/** A worker on the service's database and a RabbitMQ, with somebody else on the database. */
+/** Starts a worker on the database of the service and the given RabbitMQ, and opens a connection to the database. */
 export const startOn = Effect.fnUntraced(function* (rabbitmqUrl: string) {
   const { databaseUrl, environment } = yield* Bench
   const database = yield* Effect.acquireRelease(
@@ -28,7 +28,7 @@ export const startOn = Effect.fnUntraced(function* (rabbitmqUrl: string) {
   return { database, pid }
 })
 
-/** A worker on a virtual host of its own, with somebody else on that too. */
+/** Starts a worker on a new virtual host, and connects to that and to the database. */
 export const start = Effect.gen(function* () {
   const { rabbitmqUrl } = yield* Bench
   const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
@@ -36,17 +36,17 @@ export const start = Effect.gen(function* () {
   return { peer, ...(yield* startOn(url)) }
 })
 
-/** Finds a row once all events are out. */
-export const noneWaits =
+/** A statement that returns a row if no event waits in the outbox. */
+export const outboxEmpty =
   "select 1 where not exists (select 1 from outbox where published_at is null and set_aside_at is null)"
 
-/** Whether the statement finds a row. */
-export const isFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
+/** Whether the statement returns a row. */
+export const returnsRow = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
   const { rowCount } = await database.query(statement, [...values])
   return rowCount !== null && rowCount > 0
 }
 
-/** Asks until the statement finds a row, twenty times a second. */
-export const untilFound = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
-  while (!(await isFound(database, statement, values))) await new Promise((resolve) => setTimeout(resolve, 50))
+/** Repeats the statement, twenty times a second, until it returns a row. */
+export const waitForRow = async (database: Client, statement: string, values: ReadonlyArray<string> = []) => {
+  while (!(await returnsRow(database, statement, values))) await new Promise((resolve) => setTimeout(resolve, 50))
 }

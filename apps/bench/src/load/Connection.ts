@@ -1,14 +1,14 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 
-/** What a server answered. The body stays bytes until somebody reads it. */
+/** The answer of a server. The body is not decoded. */
 export interface Answer {
   readonly status: number
   readonly head: string
   readonly body: Buffer
 }
 
-/** The bytes of a request, made once and sent many times. */
+/** Renders a request once, to be sent many times. */
 export const requestBytes = (
   method: string,
   path: string,
@@ -24,14 +24,14 @@ export const requestBytes = (
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`)
 }
 
-/** The server closed the connection, or broke the protocol. */
+/** The server closed the connection or sent an invalid answer. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost"
 }
 
 /**
- * One kept-alive connection, one request at a time. It reads only what the service and the floor send (a content length,
- * or no body), for a full client costs more than the servers it would measure.
+ * A keep-alive connection with one request at a time. It only supports the answers of the service and of the floor, with a
+ * content length or without a body, since a complete client costs more CPU than the servers under measurement.
  */
 export interface Connection {
   readonly send: (request: Buffer) => Promise<Answer>
@@ -45,24 +45,26 @@ const lengthOf = (head: string, status: number): number => {
   throw new ConnectionLost(`An answer of ${status} without a length`)
 }
 
-/** The first whole answer in the bytes, and how many of them it takes; undefined while there is none. */
-export const parse = (bytes: Buffer): { readonly answer: Answer; readonly taken: number } | undefined => {
+/** The first complete answer in the bytes, and its length; undefined if the answer is incomplete. */
+export const parse = (bytes: Buffer): { readonly answer: Answer; readonly length: number } | undefined => {
   const headEnd = bytes.indexOf("\r\n\r\n")
   if (headEnd < 0) return undefined
   const head = bytes.toString("latin1", 0, headEnd)
   const status = Number(head.slice(9, 12))
   const bodyStart = headEnd + 4
-  const taken = bodyStart + lengthOf(head, status)
-  return bytes.length < taken ? undefined : { answer: { status, head, body: bytes.subarray(bodyStart, taken) }, taken }
+  const length = bodyStart + lengthOf(head, status)
+  return bytes.length < length
+    ? undefined
+    : { answer: { status, head, body: bytes.subarray(bodyStart, length) }, length }
 }
 
 export const open = async (url: URL): Promise<Connection> => {
   const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true })
   await once(socket, "connect")
-  return over(socket)
+  return fromSocket(socket)
 }
 
-const over = (socket: Socket): Connection => {
+const fromSocket = (socket: Socket): Connection => {
   let waiting: { readonly resolve: (answer: Answer) => void; readonly reject: (cause: unknown) => void } | undefined
   let received: Buffer | undefined
 

@@ -2,27 +2,27 @@ import { Effect } from "effect"
 import { type Answer, type Connection, ConnectionLost, open } from "./Connection.ts"
 import { assertLoopback } from "./Loopback.ts"
 
-/** Which request a client sends next, and what its answer means to it. */
+/** A client of a load: its next request, and the handler of its answers. */
 export interface Client {
   readonly next: () => Buffer
   readonly onAnswer?: (answer: Answer) => void
 }
 
-/** What a load measured. Latencies are milliseconds, in ascending order. */
-export interface Measured {
+/** The result of a load. Latencies are in milliseconds, in ascending order. */
+export interface LoadResult {
   readonly seconds: number
   readonly latencies: Float64Array
   readonly failed: number
   readonly perSecond: number
 }
 
-/** The latency that the given share of the requests did not exceed. */
-export const quantile = ({ latencies }: Pick<Measured, "latencies">, share: number): number =>
+/** The latency that the given share of the requests did not exceed: 0.99 for the 99th percentile. */
+export const quantile = ({ latencies }: Pick<LoadResult, "latencies">, share: number): number =>
   latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN
 
 const isGood = (answer: Answer): boolean => answer.status >= 200 && answer.status < 300
 
-const measured = (latencies: ReadonlyArray<number>, failed: number, seconds: number): Measured => ({
+const loadResult = (latencies: ReadonlyArray<number>, failed: number, seconds: number): LoadResult => ({
   seconds,
   latencies: Float64Array.from(latencies).toSorted(),
   failed,
@@ -30,15 +30,15 @@ const measured = (latencies: ReadonlyArray<number>, failed: number, seconds: num
 })
 
 /**
- * Closed loop, for rates: each client sends its next request when it has the answer to the last, until the time is over.
- * Only answers that are `isCounted` count (by default 2xx); others and lost connections are failures.
+ * A closed loop, for rates: until the time is over, each client sends its next request when the previous one was answered.
+ * Answers for which `isCounted` is false (by default all but 2xx) and lost connections are failures.
  */
 export const closedLoop = async (options: {
   readonly url: URL
   readonly seconds: number
   readonly clients: ReadonlyArray<Client>
   readonly isCounted?: (answer: Answer) => boolean
-}): Promise<Measured> => {
+}): Promise<LoadResult> => {
   assertLoopback(options.url)
   const isCounted = options.isCounted ?? isGood
   const runs = await Promise.all(
@@ -67,10 +67,10 @@ export const closedLoop = async (options: {
     )
   )
   for (const { connection } of runs) connection.close()
-  return measured(latencies, failed, (performance.now() - started) / 1000)
+  return loadResult(latencies, failed, (performance.now() - started) / 1000)
 }
 
-/** The good answers a second of {@link closedLoop}. Dies where more than one request in a hundred fails, as by a limit. */
+/** The successful answers per second of {@link closedLoop}. Dies if more than 1 % of the requests fail, for example by a limit. */
 export const closedRate = (options: Parameters<typeof closedLoop>[0]): Effect.Effect<number> =>
   Effect.flatMap(
     Effect.promise(() => closedLoop(options)),
@@ -81,8 +81,8 @@ export const closedRate = (options: Parameters<typeof closedLoop>[0]): Effect.Ef
   )
 
 /**
- * Open loop, for latencies: requests are due at fixed times whatever the server does, and each is counted from when it was
- * due, so that a stalled server is not asked less often than people would.
+ * An open loop, for latencies: requests are due at a fixed rate, and each latency is measured from the time at which the
+ * request was due. So a stalled server does not slow the load down, which would hide its stalls.
  */
 export const openLoop = async (options: {
   readonly url: URL
@@ -90,12 +90,12 @@ export const openLoop = async (options: {
   readonly perSecond: number
   readonly connections: number
   readonly client: Client
-}): Promise<Measured> => {
+}): Promise<LoadResult> => {
   assertLoopback(options.url)
-  const free = await Promise.all(Array.from({ length: options.connections }, () => open(options.url)))
+  const idle = await Promise.all(Array.from({ length: options.connections }, () => open(options.url)))
   const latencies: Array<number> = []
   const due: Array<number> = []
-  const under = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   let failed = 0
 
   const serve = async (connection: Connection, at: number) => {
@@ -103,7 +103,7 @@ export const openLoop = async (options: {
       const answer = await connection.send(options.client.next())
       if (isGood(answer)) latencies.push(performance.now() - at)
       else failed++
-      free.push(connection)
+      idle.push(connection)
     } catch (cause) {
       if (!(cause instanceof ConnectionLost)) throw cause
       failed++
@@ -112,11 +112,11 @@ export const openLoop = async (options: {
   }
   const dispatch = () => {
     while (due.length > 0) {
-      const connection = free.pop()
+      const connection = idle.pop()
       if (connection === undefined) return
       const at = due.shift() ?? 0
-      const served: Promise<void> = serve(connection, at).finally(() => under.delete(served))
-      under.add(served)
+      const served: Promise<void> = serve(connection, at).finally(() => inFlight.delete(served))
+      inFlight.add(served)
     }
   }
 
@@ -135,7 +135,7 @@ export const openLoop = async (options: {
       resolve()
     }, 1)
   })
-  while (under.size > 0) await Promise.all(under)
-  for (const connection of free) connection.close()
-  return measured(latencies, failed, options.seconds)
+  while (inFlight.size > 0) await Promise.all(inFlight)
+  for (const connection of idle) connection.close()
+  return loadResult(latencies, failed, options.seconds)
 }

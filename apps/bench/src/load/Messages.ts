@@ -1,24 +1,24 @@
 import { type Channel, type ConfirmChannel, type ConsumeMessage, connect } from "amqplib"
 import { Effect } from "effect"
 
-/** Somebody else on the same RabbitMQ: one channel to publish by, and one to consume. */
+/** A client of RabbitMQ besides the service, with a channel to publish and one to consume. */
 export interface Peer {
   readonly publisher: ConfirmChannel
   readonly consumer: Channel
 }
 
-/** For as long as the scope. */
+/** Connects until the scope closes. */
 export const open = (url: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      // A small message is else kept back until the one before it is acknowledged.
+      // With Nagle's algorithm a small message would wait for the TCP acknowledgement of the previous one.
       const model = await connect(url, { noDelay: true })
       return { model, publisher: await model.createConfirmChannel(), consumer: await model.createChannel() }
     }),
     ({ model }) => Effect.promise(() => model.close())
   )
 
-/** Declares a quorum queue for all that comes to the topic exchange. */
+/** Declares a quorum queue and binds it to all messages of the topic exchange. */
 export const bind = async ({ publisher }: Peer, exchange: string, queue: string): Promise<void> => {
   await publisher.assertExchange(exchange, "topic", { durable: true })
   await publisher.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } })
@@ -30,7 +30,7 @@ export interface Target {
   readonly routingKey: string
 }
 
-/** Publishes all, with so many unconfirmed at a time; ends with the last confirm. */
+/** Publishes all bodies with at most `inFlight` unconfirmed ones, and resolves after the last confirm. */
 export const publishAll = (
   { publisher }: Peer,
   { exchange, routingKey }: Target,
@@ -53,7 +53,7 @@ export const publishAll = (
     for (let turn = 0; turn < inFlight; turn++) send()
   })
 
-/** Takes so many from the queue and acknowledges each; ends with the last. */
+/** Consumes `count` messages and acknowledges each one, and resolves after the last. */
 export const consumeAll = async ({ consumer }: Peer, queue: string, count: number, prefetch: number): Promise<void> => {
   await consumer.prefetch(prefetch)
   await new Promise<void>((resolve) => {
@@ -69,7 +69,7 @@ export const consumeAll = async ({ consumer }: Peer, queue: string, count: numbe
   await consumer.cancel(queue)
 }
 
-/** Calls back for whatever comes into the queue, at once. */
+/** Calls `onMessage` for each message of the queue. */
 export const listen = async ({ consumer }: Peer, queue: string, onMessage: () => void): Promise<void> => {
   const take = (message: ConsumeMessage | null) => {
     if (message === null) return

@@ -16,7 +16,7 @@ export class NoOtherBuild extends Schema.TaggedError<NoOtherBuild>()("NoOtherBui
 
 const accessOf = (user: BenchUser): string => user.access
 
-// Both builds get the same requests, each for users of its own.
+// Both builds get the same requests, but each for its own users.
 const loads: ReadonlyArray<{
   readonly measure: string
   readonly clients: (users: ReadonlyArray<BenchUser>) => ReadonlyArray<Client>
@@ -33,11 +33,11 @@ const loads: ReadonlyArray<{
   { measure: "refreshes (P7)", clients: (users) => refreshers(new Map(), users.slice(0, 16)) }
 ]
 
-/** The rates of this build over those of another one, by turns: what a change costs. */
+/** The rates of this build divided by those of another build: the cost of a change. */
 export const against = Effect.gen(function* () {
   const bench = yield* Bench
   if (Option.isNone(bench.against)) return yield* new NoOtherBuild()
-  // Both are started alike, on databases of their own, PostgreSQL's and Redis's numbered ones: neither meets the other's keys.
+  // Each build has its own PostgreSQL database and its own numbered Redis database, so that they do not share keys.
   const start = (script: string, redisDatabase: number) => {
     const redis = new URL(bench.redisUrl)
     redis.pathname = `/${redisDatabase}`

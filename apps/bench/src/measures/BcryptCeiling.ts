@@ -1,7 +1,7 @@
 import { hashSync, verifySync } from "@node-rs/bcrypt"
 import { parentPort, workerData } from "node:worker_threads"
 
-// One thread of the ceiling: checks one password against one hash, until its time is over, and tells how often.
+// A thread of the bcrypt ceiling: verifies one password against one hash until the time is over, and posts the count.
 
 const stored = hashSync("correct horse battery staple", { cost: 10 })
 const end = performance.now() + workerData.seconds * 1000

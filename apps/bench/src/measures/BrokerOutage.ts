@@ -7,7 +7,7 @@ import { closedLoop } from "../load/Load.ts"
 import * as Worker from "../Worker.ts"
 import { putPreferences, writers } from "./Writes.ts"
 
-/** Writes while RabbitMQ is down, over the same while it is up and no event waits. */
+/** The rate of writes while RabbitMQ is down, divided by the rate while it is up and no event waits. */
 export const brokerOutage = Effect.gen(function* () {
   const { rounds, seconds, service, users } = yield* Bench
   const rabbitmq = yield* RabbitMqServer.make
@@ -24,7 +24,7 @@ export const brokerOutage = Effect.gen(function* () {
   const up = Effect.andThen(
     rabbitmq.start,
     Effect.andThen(
-      Effect.promise(() => Worker.untilFound(database, Worker.noneWaits)),
+      Effect.promise(() => Worker.waitForRow(database, Worker.outboxEmpty)),
       rate
     )
   )

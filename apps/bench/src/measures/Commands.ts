@@ -11,7 +11,7 @@ import * as Processes from "../Processes.ts"
 
 const root = join(import.meta.dirname, "../../../..")
 
-/** A folder whose `package.json` has a script that does nothing. */
+/** A folder with a `package.json` whose script does nothing. */
 const emptyScript = Effect.tap(temporaryFolder, (folder) =>
   Effect.sync(() => writeFileSync(join(folder, "package.json"), JSON.stringify({ scripts: { nothing: "" } })))
 )
@@ -39,14 +39,14 @@ const expect = (status: number, expected: number, what: string): void => {
   if (status !== expected) throw new Error(`${what} ended with ${status}`)
 }
 
-// Nothing of this process's own settings, which may name engines.
+// Without the settings of this process, which may configure engines.
 const environmentOf = (variables: Readonly<Record<string, string>>) => ({
   PATH: process.env["PATH"],
   HOME: process.env["HOME"],
   ...variables
 })
 
-// `npm start` until the service answers that it is ready. It starts processes of its own, so all of its group is ended.
+// The time from `npm start` until the service is ready. It starts child processes, so the whole process group is ended.
 const startMillis = (dataDir: string) =>
   Effect.promise(async () => {
     const port = await Processes.freePort()
@@ -66,7 +66,7 @@ const startMillis = (dataDir: string) =>
     return millis
   })
 
-/** What a developer or an operator waits for at a terminal, over an empty `npm run` script and `node -e 0`. */
+/** The times that a developer or an operator waits at a terminal, divided by those of an empty `npm run` script and `node -e 0`. */
 export const commands = Effect.gen(function* () {
   const { rounds } = yield* Bench
   const empty = yield* emptyScript

@@ -23,7 +23,7 @@ export const commitToConsumer = Effect.gen(function* () {
   let arrived = () => {}
   yield* Effect.promise(() => Messages.listen(peer, queue, () => arrived()))
 
-  // One after the other, and nothing else to do in between.
+  // One message at a time, on an otherwise idle service.
   const p99 = (send: () => Promise<number>) =>
     Effect.promise(async () => {
       const latencies: Array<number> = []

@@ -7,16 +7,16 @@ import * as Worker from "../Worker.ts"
 
 const root = join(import.meta.dirname, "../../../..")
 
-// What a start leaves behind, such as code to compile and memory to give back, is over by then.
-const settled = "40 seconds"
-const watched = 60
+// By then the work that follows a start, such as compilation and garbage collection, is over.
+const settleTime = "40 seconds"
+const watchSeconds = 60
 
-// The CPU time that each process takes, as a share of one core.
+// The CPU time of each process, as a share of one core.
 const shares = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {
-  yield* Effect.sleep(settled)
+  yield* Effect.sleep(settleTime)
   const before = pids.map(cpuSeconds)
-  yield* Effect.sleep(`${watched} seconds`)
-  return pids.map((pid, index) => (cpuSeconds(pid) - (before[index] ?? Number.NaN)) / watched)
+  yield* Effect.sleep(`${watchSeconds} seconds`)
+  return pids.map((pid, index) => (cpuSeconds(pid) - (before[index] ?? Number.NaN)) / watchSeconds)
 })
 
 /** P15. */

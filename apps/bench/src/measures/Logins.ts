@@ -11,15 +11,15 @@ import { password, type BenchUser } from "../Users.ts"
 
 const login = "/api/v1/users/login/"
 
-/** Clients that log in, each as the next user, without pause. */
-export const loggingIn = (users: ReadonlyArray<BenchUser>, clients: number): ReadonlyArray<Client> => {
+/** Clients that log in without pause, as one user after the other. */
+export const loginLoad = (users: ReadonlyArray<BenchUser>, clients: number): ReadonlyArray<Client> => {
   const requests = users.map(({ email }) => requestBytes("POST", login, { body: { email, password } }))
   let turn = 0
   const next = () => requests[turn++ % requests.length] ?? Buffer.alloc(0)
   return Array.from({ length: clients }, () => ({ next }))
 }
 
-// How many checks of cost 10 all cores do a second, with nothing else to do.
+// The baseline: bcrypt verifications of cost 10 per second on all cores.
 const ceiling = async (seconds: number): Promise<number> => {
   const threads = Array.from(
     { length: availableParallelism() },
@@ -34,7 +34,7 @@ export const logins = Effect.gen(function* () {
   const bench = yield* Bench
   const compared = yield* compare(
     bench.rounds,
-    closedRate({ url: bench.service.url, seconds: bench.seconds, clients: loggingIn(bench.users, 8) }),
+    closedRate({ url: bench.service.url, seconds: bench.seconds, clients: loginLoad(bench.users, 8) }),
     Effect.promise(() => ceiling(bench.seconds))
   )
   return [

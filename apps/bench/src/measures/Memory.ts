@@ -8,8 +8,8 @@ import type { Client } from "../load/Load.ts"
 
 const megabytes = (bytes: number): number => bytes / 1024 / 1024
 
-// Resident memory after two minutes of load, and at its end.
-const grown = (server: ServerProcess, clients: ReadonlyArray<Client>, minutes: number) =>
+// The resident memory after two minutes of load and at its end, in bytes.
+const memoryUnderLoad = (server: ServerProcess, clients: ReadonlyArray<Client>, minutes: number) =>
   Effect.promise(async () => {
     await closedLoop({ url: server.url, seconds: 120, clients })
     const early = residentBytes(server.pid)
@@ -17,16 +17,16 @@ const grown = (server: ServerProcess, clients: ReadonlyArray<Client>, minutes: n
     return { early, late: residentBytes(server.pid) }
   })
 
-/** P13: of what is said in minutes, ten count. */
+/** P13. A valid figure needs ten minutes. */
 export const memory = (minutes: number) =>
   Effect.gen(function* () {
     const { floor, floorToken, service, users } = yield* Bench
-    const ours = yield* grown(
+    const ours = yield* memoryUnderLoad(
       service,
       readers(users, (user) => user.access),
       minutes
     )
-    const baseline = yield* grown(floor, readers(users, floorToken), minutes)
+    const baseline = yield* memoryUnderLoad(floor, readers(users, floorToken), minutes)
     return [
       {
         id: "P13",

@@ -9,7 +9,7 @@ const events = 60_000
 const users = 20_000
 const inFlight = 100
 
-// Events as registrations leave them behind, three of each user, there all at once.
+// Inserts three events of each user, as registrations do.
 const fill = `
   insert into outbox (id, user_id, user_version, event_type, payload, created_at)
   select gen_random_uuid(), user_id, version, event_type, jsonb_set(payload, '{userId}', to_jsonb(user_id)), now()
@@ -21,7 +21,7 @@ const fill = `
 const target = { exchange: "user_events", routingKey: "user.registered" }
 const queue = "bench"
 
-// As long as what the service says of a registration.
+// As long as an event of a registration.
 const body = Buffer.from(JSON.stringify({ event_type: "user_registered", filler: "x".repeat(220) }))
 
 const perSecond = (count: number, run: () => Promise<void>) =>
@@ -39,12 +39,12 @@ export const outboxRelay = Effect.gen(function* () {
   const empty = Effect.promise(() => peer.publisher.purgeQueue(queue))
   const bodies = Array.from({ length: events }, () => body)
 
-  const relayed = Effect.promise(() => Worker.untilFound(database, Worker.noneWaits)).pipe(
+  const relayed = Effect.promise(() => Worker.waitForRow(database, Worker.outboxEmpty)).pipe(
     Effect.andThen(Effect.promise(() => database.query(fill))),
     Effect.andThen(
       perSecond(events, async () => {
         await database.query("select pg_notify('outbox', '')")
-        await Worker.untilFound(database, Worker.noneWaits)
+        await Worker.waitForRow(database, Worker.outboxEmpty)
       })
     ),
     Effect.tap(empty)

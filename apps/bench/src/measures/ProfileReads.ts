@@ -10,7 +10,7 @@ const clients = 32
 
 const profile = "/api/v1/users/profile/"
 
-/** Clients that read the profiles of the users by turns. */
+/** Clients that read the profile of one user after the other. */
 export const readers = (users: ReadonlyArray<BenchUser>, token: (user: BenchUser) => string): ReadonlyArray<Client> => {
   const requests = users.map((user) => requestBytes("GET", profile, { token: token(user) }))
   let turn = 0

@@ -10,7 +10,7 @@ import { dataOf, type BenchUser } from "../Users.ts"
 
 const connections = 16
 
-/** A client for each user, which goes on with the token it was given last, as apps do. */
+/** A client for each user, which refreshes with its newest refresh token, as apps do. */
 export const refreshers = (tokens: Map<string, string>, users: ReadonlyArray<BenchUser>): ReadonlyArray<LoadClient> =>
   users.map((user) => ({
     next: () =>
@@ -20,7 +20,7 @@ export const refreshers = (tokens: Map<string, string>, users: ReadonlyArray<Ben
     }
   }))
 
-// Insert and commit of one row, by as many connections.
+// The baseline: inserts and commits of one row, on as many connections.
 const commits = async (databaseUrl: string, seconds: number): Promise<number> => {
   const clients = Array.from({ length: connections }, () => new Client({ connectionString: databaseUrl }))
   await Promise.all(clients.map((client) => client.connect()))

@@ -12,7 +12,7 @@ import { dataOf, password } from "../Users.ts"
 
 const count = 1000
 
-// Who can be sent a push: with a device, and a day that has room for all of the run's.
+// Registers a user who can receive all pushes of the run: with a device and a high enough daily limit.
 const register = async (connection: Connection): Promise<UserId> => {
   const account = { email: `bench-${randomUUID()}@example.com`, password, push_token: randomUUID() }
   const { id, tokens } = dataOf(
@@ -38,8 +38,8 @@ const registerRecipients = (url: URL) =>
     return recipients.flat()
   })
 
-// Recipients a second, by one who calls again when they have their answer: calls at once for the same recipients would wait
-// for each other, as each of them charges everybody's day.
+// Recipients per second of one caller in a closed loop. Concurrent calls for the same recipients would wait for each other,
+// since each charges the daily quota of all of them.
 const rate = (seconds: number, recipients: number, call: () => Effect.Effect<unknown, { readonly message: string }>) =>
   Effect.gen(function* () {
     const started = performance.now()
@@ -52,7 +52,7 @@ const rate = (seconds: number, recipients: number, call: () => Effect.Effect<unk
     return (resolved * 1000) / (performance.now() - started)
   })
 
-// The rows that a decision upon each of the recipients stands on, and the row that it leaves behind.
+// The baseline: reads the rows that a decision needs and writes the row that it stores, for each recipient.
 const readRows = {
   name: "read",
   text: `select u.id, u.email, u.is_active, u.is_verified, p.timezone, n.*,
@@ -108,7 +108,7 @@ export const resolutions = Effect.gen(function* () {
     })
   )
 
-  // Of a turn as long as any, so that both ways are warm alike.
+  // Over a whole turn, so that both protocols are equally warm.
   const middle = (read: (userId: UserId) => Effect.Effect<unknown, { readonly message: string }>) =>
     Effect.gen(function* () {
       const took: Array<number> = []

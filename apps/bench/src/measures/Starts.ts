@@ -15,11 +15,11 @@ const bareNode = Effect.promise(async () => {
   return performance.now() - started
 })
 
-const another = Effect.flatMap(Bench, ({ environment, serviceScript }) =>
+const secondService = Effect.flatMap(Bench, ({ environment, serviceScript }) =>
   Processes.start({ what: "Another service", script: serviceScript, environment, readyPath: "/health/ready" })
 )
 
-// Clients that ask while the process says that it is ready, as those behind a load balancer do.
+// Clients that send requests while the readiness probe succeeds, as clients behind a load balancer do.
 const failuresAtStop = (server: Processes.ServerProcess, users: ReadonlyArray<BenchUser>) =>
   Effect.promise(async () => {
     const clients = users
@@ -27,7 +27,7 @@ const failuresAtStop = (server: Processes.ServerProcess, users: ReadonlyArray<Be
       .map((user) => requestBytes("GET", "/api/v1/users/profile/", { token: user.access }))
     const balancer = { sends: true }
     let failed = 0
-    // Once the server says that it closes, the next request takes a new connection, as any client's does.
+    // After an answer with `connection: close` the next request opens a new connection, as in any client.
     const run = async (request: Buffer) => {
       let connection = await open(server.url)
       while (balancer.sends) {
@@ -55,8 +55,12 @@ const failuresAtStop = (server: Processes.ServerProcess, users: ReadonlyArray<Be
 /** P12. */
 export const starts = Effect.gen(function* () {
   const { rounds, users } = yield* Bench
-  const compared = yield* compare(rounds, Effect.scoped(Effect.map(another, (server) => server.readyMillis)), bareNode)
-  const failed = yield* Effect.scoped(Effect.flatMap(another, (server) => failuresAtStop(server, users)))
+  const compared = yield* compare(
+    rounds,
+    Effect.scoped(Effect.map(secondService, (server) => server.readyMillis)),
+    bareNode
+  )
+  const failed = yield* Effect.scoped(Effect.flatMap(secondService, (server) => failuresAtStop(server, users)))
   return [
     {
       id: "P12",

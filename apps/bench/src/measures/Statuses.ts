@@ -13,30 +13,30 @@ const count = 20_000
 const prefetch = 100
 const queue = "bench"
 
-// Of each notification three statuses, the last of them twice, as senders tell them.
-const told = ["sent", "delivered", "opened", "opened"]
+// The statuses of each notification. The last one is reported twice, as senders do.
+const sequence = ["sent", "delivered", "opened", "opened"]
 
 const target = { exchange: "notification_status", routingKey: "notification.status.push" }
 
 const statusOf = (user: BenchUser | undefined, notificationId: string, status: string) =>
   Buffer.from(JSON.stringify({ notification_id: notificationId, user_id: user?.id, channel: "push", status }))
 
-// The very last of them is the only one of its notification. They are taken in the queue's order, so when it is there all
-// of them are.
+// The last message is the only status of its notification. Messages are consumed in order, so when its status is stored, all
+// statuses are.
 const statusesOf = (users: ReadonlyArray<BenchUser>) => {
-  const ids = Array.from({ length: count / told.length }, () => randomUUID())
+  const ids = Array.from({ length: count / sequence.length }, () => randomUUID())
   const last = randomUUID()
-  const bodies = told.flatMap((status) => ids.map((id, index) => statusOf(users[index % users.length], id, status)))
+  const bodies = sequence.flatMap((status) => ids.map((id, index) => statusOf(users[index % users.length], id, status)))
   return { bodies: [...bodies.slice(1), statusOf(users[0], last, "sent")], last }
 }
 
 const isCommitted = "select 1 from deliveries where notification_id = $1"
 
-// Before the worker has declared its queue, what is published is nobody's.
+// Until the worker has declared its queue, published messages are dropped.
 const untilConsumed = async (peer: Messages.Peer, database: Client, user: BenchUser | undefined) => {
   const id = randomUUID()
   do await Messages.publishAll(peer, target, [statusOf(user, id, "sent")], 1)
-  while (!(await Worker.isFound(database, isCommitted, [id])))
+  while (!(await Worker.returnsRow(database, isCommitted, [id])))
 }
 
 const perSecond = (run: () => Promise<void>) =>
@@ -53,14 +53,14 @@ export const statuses = Effect.gen(function* () {
   yield* Effect.promise(() => Messages.bind(peer, "bench", queue))
   yield* Effect.promise(() => untilConsumed(peer, database, users[0]))
 
-  // The worker stands still while the queue is filled, and is timed from when it goes on.
+  // The worker is suspended while the queue is filled, and the measurement begins when it resumes.
   const consumed = Effect.gen(function* () {
     const { bodies, last } = statusesOf(users)
     process.kill(pid, "SIGSTOP")
     yield* Effect.promise(() => Messages.publishAll(peer, target, bodies, 1000))
     return yield* perSecond(async () => {
       process.kill(pid, "SIGCONT")
-      await Worker.untilFound(database, isCommitted, [last])
+      await Worker.waitForRow(database, isCommitted, [last])
     })
   })
   const acknowledged = Effect.gen(function* () {

@@ -8,7 +8,7 @@ import { closedRate } from "../load/Load.ts"
 import * as Processes from "../Processes.ts"
 import { readers } from "./ProfileReads.ts"
 
-/** Takes in whatever traces it is sent. */
+/** A collector that accepts all traces and drops them. */
 const collector = Effect.acquireRelease(
   Effect.promise(async () => {
     const server = createServer((request, response) => {
@@ -32,7 +32,7 @@ const collector = Effect.acquireRelease(
   })
 )
 
-/** What the access log and traces cost the busiest route, where they cost the most. */
+/** The cost of the access log and of traces for profile reads, the fastest route, where they cost the most. */
 export const telemetry = Effect.gen(function* () {
   const { environment, rounds, seconds, service, serviceScript: script, users } = yield* Bench
   const OTEL_EXPORTER_OTLP_ENDPOINT = yield* collector

@@ -9,7 +9,7 @@ import type { BenchUser } from "../Users.ts"
 
 const clients = 32
 
-/** A request that writes for the user of the token. */
+/** Renders a write request of the user of the token. */
 export type Write = (token: string) => Buffer
 
 export const putPreferences: Write = (token) =>
@@ -21,10 +21,10 @@ export const putPreferences: Write = (token) =>
 const postPushToken = (token: string, pushToken: string) =>
   requestBytes("POST", "/api/v1/users/push-tokens/", { token, body: { token: pushToken, platform: "web" } })
 
-/** Each a token nobody had: past the twentieth of a user, another one goes for it. */
+/** Registers a new token each time. From the 21st of a user on, each evicts an older one. */
 export const postNewToken: Write = (token) => postPushToken(token, randomUUID())
 
-/** The same token each time, as an app registers at each start. */
+/** Registers the same token each time, as an app does at each start. */
 export const postKnownToken = (): Write => {
   const pushTokens = new Map<string, string>()
   return (token) => {
@@ -34,7 +34,7 @@ export const postKnownToken = (): Write => {
   }
 }
 
-/** Clients that write for the users by turns. */
+/** Clients that write for one user after the other. */
 export const writers = (
   users: ReadonlyArray<BenchUser>,
   token: (user: BenchUser) => string,
@@ -51,7 +51,7 @@ const figure = (what: string, write: Write) =>
     const bench = yield* Bench
     const rate = (url: URL, users: ReadonlyArray<BenchUser>, token: (user: BenchUser) => string) =>
       closedRate({ url, seconds: bench.seconds, clients: writers(users, token, write) })
-    // Each writes for users of its own: the floor lets a user have any number of tokens, which the service would take back.
+    // Each side has its own users: the floor does not limit the tokens of a user, and the service would evict the surplus.
     const half = bench.users.length / 2
     const compared = yield* compare(
       bench.rounds,

@@ -10,7 +10,7 @@ describe("what a server sends", () => {
     const parsed = parse(bytes(`${whole}HTTP/1.1 2`))
     assert.strictEqual(parsed?.answer.status, 200)
     assert.strictEqual(parsed?.answer.body.toString(), "abcd")
-    assert.strictEqual(parsed?.taken, whole.length)
+    assert.strictEqual(parsed?.length, whole.length)
   })
 
   it("has no body under 204, and is refused where its length is not said", () => {

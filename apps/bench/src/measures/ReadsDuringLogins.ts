@@ -3,15 +3,15 @@ import { Bench } from "../Bench.ts"
 import { compare, median } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import type { Answer } from "../load/Connection.ts"
-import { closedLoop, type Measured, openLoop, quantile } from "../load/Load.ts"
-import { loggingIn } from "./Logins.ts"
+import { closedLoop, type LoadResult, openLoop, quantile } from "../load/Load.ts"
+import { loginLoad } from "./Logins.ts"
 import { readers } from "./ProfileReads.ts"
 
 const perSecond = 200
-// As readers have connections of their own, so many that no read waits for another's answer.
+// Enough connections that no read waits for the answer to another.
 const connections = 100
 
-// Profile reads at a fixed rate, with or without others at the door.
+// Profile reads at a fixed rate, with or without concurrent logins.
 const reads = Effect.fnUntraced(function* (loginClients: number) {
   const { seconds, service, users } = yield* Bench
   const [client] = readers(users, (user) => user.access)
@@ -23,7 +23,7 @@ const reads = Effect.fnUntraced(function* (loginClients: number) {
     closedLoop({
       url: service.url,
       seconds: seconds + 1,
-      clients: loggingIn(users, loginClients),
+      clients: loginLoad(users, loginClients),
       isCounted: isRefusal
     })
   )
@@ -32,7 +32,7 @@ const reads = Effect.fnUntraced(function* (loginClients: number) {
 })
 
 /** P5. */
-export const readsBesideLogins = Effect.gen(function* () {
+export const readsDuringLogins = Effect.gen(function* () {
   const { rounds } = yield* Bench
   const at = (loginClients: number, share: number) =>
     Effect.map(reads(loginClients), (measured) => quantile(measured.reads, share))
@@ -51,12 +51,12 @@ export const loginStorm = Effect.gen(function* () {
   const { rounds } = yield* Bench
   const quiet: Array<number> = []
   const refusals: Array<number> = []
-  const beside: Array<number> = []
+  const duringStorm: Array<number> = []
   for (let round = 0; round < rounds; round++) {
-    const before: Measured = (yield* reads(0)).reads
+    const before: LoadResult = (yield* reads(0)).reads
     const storm = yield* reads(200)
     quiet.push(quantile(before, 0.99))
-    beside.push(quantile(storm.reads, 0.99))
+    duringStorm.push(quantile(storm.reads, 0.99))
     if (storm.refusals !== undefined) refusals.push(quantile(storm.refusals, 0.99))
   }
   const over = (values: ReadonlyArray<number>) => ({
@@ -77,7 +77,7 @@ export const loginStorm = Effect.gen(function* () {
       measure: "profile p99 meanwhile, over the quiet profile p99",
       unit: "ms",
       goal: { must: 10, aim: 4, better: "lower" },
-      ...over(beside)
+      ...over(duringStorm)
     }
   ] satisfies ReadonlyArray<Figure>
 })

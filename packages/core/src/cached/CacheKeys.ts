@@ -1,7 +1,7 @@
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 
-/** The keys of what is cached of a user. The braces keep one user's keys on one node of a Redis Cluster. */
+/** The cache keys of a user's data. The braces keep one user's keys on one node of a Redis Cluster. */
 export const userKey = (id: UserId): string => `user:{${id}}`
 
 export const preferencesKey = (id: UserId): string => `preferences:{${id}}`

@@ -1,7 +1,7 @@
 import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, Duration } from "effect"
 
-/** How long what is cached of a user may stand unread from the database. */
+/** How long users and preferences are cached before they are read from the database again. */
 export class CacheSettings extends Context.Service<
   CacheSettings,
   {
@@ -11,7 +11,7 @@ export class CacheSettings extends Context.Service<
 >()("@user-service/core/cached/CacheSettings") {
   /**
    * `CACHE_TTL_USER`, `CACHE_TTL_PROFILE` and `CACHE_TTL_PREFERENCES`. A user is cached with the profile in one entry, so
-   * the shorter of the first two holds for it.
+   * its time to live is the shorter of the first two.
    */
   static readonly config: Config.Config<CacheSettings["Service"]> = Config.all({
     account: shortDurationConfig("CACHE_TTL_USER", "1h"),

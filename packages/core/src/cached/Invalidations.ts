@@ -5,22 +5,22 @@ import { Context, Effect, Layer } from "effect"
 import { preferencesKey, userKey } from "./CacheKeys.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 
-/** A user, and the version that a change has given them. */
+/** A user and their version after a change. */
 export interface UserVersion {
   readonly id: UserId
   readonly version: number
 }
 
 /**
- * Makes every cached copy of what a change touched unbelievable. Follows from the change's users and events alone, so
- * that the relay can do the same again for a process that died after its commit. Idempotent, and never fails: the cache
- * believes nothing older once it has missed an invalidation.
+ * Invalidates the cached copies of the data that a change wrote. It needs only the change's users and events, so that the
+ * relay can repeat it for a process that died after its commit. It is idempotent and never fails: after a missed
+ * invalidation the cache rejects all older entries.
  */
 export class Invalidations extends Context.Service<
   Invalidations,
   {
     readonly apply: (users: ReadonlyArray<UserVersion>, events: ReadonlyArray<DomainEvent>) => Effect.Effect<void>
-    /** The same for a change that ended no session; `others` are what it made stale besides the users' own copies. */
+    /** The same for a change that ended no session. `others` are the stale copies besides those of the users. */
     readonly touch: (users: ReadonlyArray<UserVersion>, others: ReadonlyArray<Invalidation>) => Effect.Effect<void>
   }
 >()("@user-service/core/cached/Invalidations") {
@@ -37,15 +37,15 @@ export class Invalidations extends Context.Service<
         users: ReadonlyArray<UserVersion>,
         events: ReadonlyArray<DomainEvent>
       ) {
-        const ended = events.filter((event) => event._tag === "SessionRevoked")
-        const preferences = events.filter((event) => event._tag === "PreferencesUpdated")
-        const copies = touch(
+        const revocations = events.filter((event) => event._tag === "SessionRevoked")
+        const updates = events.filter((event) => event._tag === "PreferencesUpdated")
+        const invalidateCopies = touch(
           users,
-          preferences.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version }))
+          updates.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version }))
         )
-        yield* ended.length === 0
-          ? copies
-          : Effect.all([liveSessions.ended(ended), copies], { concurrency: 2, discard: true })
+        yield* revocations.length === 0
+          ? invalidateCopies
+          : Effect.all([liveSessions.end(revocations), invalidateCopies], { concurrency: 2, discard: true })
       })
 
       return { touch, apply }
@@ -54,6 +54,6 @@ export class Invalidations extends Context.Service<
 
   static readonly layer = this.layerNoDeps.pipe(Layer.provide(LiveSessions.layer))
 
-  /** For users of whom nothing is cached. */
+  /** Does nothing: for users that are not cached. */
   static readonly layerNone = Layer.succeed(Invalidations, { apply: () => Effect.void, touch: () => Effect.void })
 }

@@ -9,34 +9,36 @@ import { sessionKey } from "./CacheKeys.ts"
 import { SessionSettings } from "../SessionSettings.ts"
 import { LiveSessionsRepo } from "./LiveSessionsRepo.ts"
 
-// A positive answer is believed for less than a second, so that a session ended elsewhere is refused here within one.
-const believedMillis = 900
+// A process trusts a positive answer for less than a second, so that it refuses a session that another process ended
+// within a second.
+const trustMillis = 900
 
-// How long an "alive" stays in the cache before the database is asked again. Most ends are told to the cache at once, or by
-// the relay for a process that could not. Where neither could, as with one process cut off from Redis and no worker, this
-// and what is believed on top of it bound how long an ended session goes on: less than a minute.
+// How long "alive" is cached before the database is read again. The process that ends a session usually writes "ended" to
+// the cache, else the relay does. If neither can, for example without Redis and without a worker, this time and
+// `trustMillis` bound how long an ended session is still accepted: less than a minute.
 const aliveTimeToLive = Duration.seconds(55)
 
-// Enough for a busy process; past it the oldest answers go, which costs a look at the cache.
+// Enough for a busy process. Beyond it the oldest answers are dropped, which costs one read of the cache each.
 const maxRemembered = 50_000
 
 const ended = Symbol("ended")
 
-// In the cache "ended" is the newer version, so that no read begun before the end can put "alive" over it.
+// "ended" has the higher version, so that a read that began before the end cannot replace it by "alive".
 const aliveEntry = { version: 1, value: "alive" }
 const endedEntry = { version: 2, value: "ended" }
 
 /**
- * Whether a session of this user still lives: by a positive answer less than a second old in this process, else by the cache, else by
- * the database, which is asked once a minute at the least. Not knowing never counts as alive.
+ * Whether a user's session is alive. The answer comes from this process if it is less than a second old, else from the
+ * cache, else from the database, which is read at least once a minute for each session in use. If no engine answers, the
+ * session does not count as alive.
  */
 export class LiveSessions extends Context.Service<
   LiveSessions,
   {
-    /** `ServiceUnavailable` when there is no engine left to ask. */
+    /** Fails with `ServiceUnavailable` if neither the cache nor the database answers. */
     readonly isAlive: (userId: UserId, id: SessionId) => Effect.Effect<boolean, ServiceUnavailable>
-    /** Refuses the sessions from here on, at once in this process. */
-    readonly ended: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
+    /** Marks the sessions as ended in this process and in the cache. */
+    readonly end: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
   }
 >()("@user-service/core/cached/LiveSessions") {
   static readonly layerNoDeps = Layer.effect(
@@ -45,10 +47,9 @@ export class LiveSessions extends Context.Service<
       const cache = yield* Cache
       const repo = yield* LiveSessionsRepo
       const storage = yield* Storage.Storage
-      // How long a token of an ended session could still be shown.
+      // After this time the last access token of an ended session has expired.
       const endedTimeToLive = (yield* SessionSettings).accessLifetime
-      // By the key of the session and its user: until when each is believed alive; an ended one stays ended, whatever an
-      // older read still brings.
+      // By session key: until when the session counts as alive, or that it ended. An older read never replaces "ended".
       const remembered = new Map<string, number | typeof ended>()
 
       const remember = (key: string, state: number | typeof ended) => {
@@ -62,8 +63,8 @@ export class LiveSessions extends Context.Service<
         }
       }
 
-      const ask = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId) {
-        const asked = yield* Clock.currentTimeMillis
+      const readState = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId) {
+        const askedAt = yield* Clock.currentTimeMillis
         const answer = yield* cache.readThrough(key, {
           timeToLive: aliveTimeToLive,
           load: Effect.map(
@@ -76,7 +77,7 @@ export class LiveSessions extends Context.Service<
           remember(key, ended)
           return false
         }
-        remember(key, asked + believedMillis)
+        remember(key, askedAt + trustMillis)
         return true
       })
 
@@ -85,7 +86,7 @@ export class LiveSessions extends Context.Service<
         const state = remembered.get(key)
         if (state === ended) return false
         if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
-        return yield* ask(key, userId, id)
+        return yield* readState(key, userId, id)
       })
 
       const end = Effect.fnUntraced(function* (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) {
@@ -98,7 +99,7 @@ export class LiveSessions extends Context.Service<
         )
       })
 
-      return { isAlive, ended: end }
+      return { isAlive, end }
     })
   )
 

@@ -7,7 +7,7 @@ import type { Query } from "../Rows.ts"
 export class LiveSessionsRepo extends Context.Service<
   LiveSessionsRepo,
   {
-    /** Whether it is a live session of this user, and the user is active. */
+    /** Whether the id is that of a live session of this user and the user is active. */
     readonly isAlive: (userId: UserId, id: SessionId, now: DateTime.Utc) => Query<boolean>
   }
 >()("@user-service/core/cached/LiveSessionsRepo") {

@@ -3,8 +3,8 @@ import type { User } from "@user-service/domain/User"
 import { Context } from "effect"
 
 /**
- * The text in which users and preferences are cached: the wire's own, so that a read over HTTP is answered with it as it
- * stands. The app that speaks the wire provides it.
+ * Encodes users and preferences as the text that is cached. It is the text of the HTTP response, so that a cached read
+ * needs no encoding. The app provides it, because `core` does not know the HTTP encoding.
  */
 export class Representations extends Context.Service<
   Representations,

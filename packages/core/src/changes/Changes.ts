@@ -15,16 +15,16 @@ export interface Change<A> {
   readonly audit: ReadonlyArray<AuditEntry>
 }
 
-/** What a transaction of {@link Changes} writes. */
-interface Written<A> {
+/** A change that a transaction of {@link Changes} has made, and the users that it locked. */
+interface LockedChange<A> {
   readonly locked: ReadonlyArray<LockedUser>
   readonly change: Change<A>
 }
 
 /**
- * Every change to a user, as one transaction: the user's row is locked first, then the change is made, then its events and
- * audit entries are written and the user's version rises. After the commit the cached copies are invalidated and the relay
- * is woken. So changes to one user happen one after the other, and their events have that order.
+ * Makes every change to a user in one transaction. It locks the user's row, makes the change, writes the events and audit
+ * entries, and increments the user's version. After the commit it invalidates the cached copies and wakes the relay. The
+ * lock serialises the changes to one user, and their events have the same order.
  */
 export class Changes extends Context.Service<
   Changes,
@@ -35,16 +35,16 @@ export class Changes extends Context.Service<
       body: Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
     /**
-     * Runs `body` with the locks of those users that exist, taken in id order, so that two changes never wait for each other.
-     * For changes to several users, and for those that create one.
+     * Runs `body` with the locks of the users that exist, taken in id order to avoid deadlocks. For changes to several users
+     * and for changes that create a user.
      */
     readonly changeLocking: <A, E, R>(
       userIds: ReadonlyArray<UserId>,
       body: Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
-     * Makes a change that ends no session in one statement, with the same promises: for frequent changes, at half the cost
-     * (decision 0015). None if the change did not apply.
+     * Makes a change in one statement, with the guarantees of `change` at half the cost (decision 0015). The change must not
+     * end a session. None if the change did not apply.
      */
     readonly changeByStatement: <A>(
       userId: UserId,
@@ -64,14 +64,14 @@ export class Changes extends Context.Service<
       const make = Effect.fnUntraced(function* <A, E, R, F>({ body, check, userIds }: Steps<A, E, R, F>) {
         const locking = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
         const exit = yield* Effect.exit(body)
-        // Without the locks the result of the body is void.
+        // The result of the body counts only if the users are locked.
         const locked = yield* Effect.flatMap(locking, check)
         return { locked, change: yield* exit }
       })
 
-      const record = ({ change, locked }: Written<unknown>) => repo.record(locked, change.events, change.audit)
+      const record = ({ change, locked }: LockedChange<unknown>) => repo.record(locked, change.events, change.audit)
 
-      const settle = ({ change, locked }: Written<unknown>) =>
+      const notify = ({ change, locked }: LockedChange<unknown>) =>
         Effect.andThen(invalidations.apply(locked, change.events), signal(change.events.length > 0))
 
       const signal = (hasEvents: boolean) => (hasEvents ? outbox.send : Effect.void)
@@ -80,7 +80,7 @@ export class Changes extends Context.Service<
         steps: Steps<A, E, R, F>
       ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
         Effect.suspend(() => {
-          let written: Written<A> | undefined
+          let written: LockedChange<A> | undefined
           const transaction = Effect.gen(function* () {
             written = undefined
             const made = yield* make(steps)
@@ -88,10 +88,10 @@ export class Changes extends Context.Service<
             yield* record(made)
             return made.change.result
           })
-          // Settles also if the commit failed or was interrupted, as the server may have committed. An invalidation without
-          // need costs one read.
+          // Also after a failed or interrupted commit, because the server may have committed. An unnecessary invalidation
+          // costs one read.
           return Effect.onExit(storage.transaction(transaction), () =>
-            written === undefined ? Effect.void : settle(written)
+            written === undefined ? Effect.void : notify(written)
           )
         })
 
@@ -114,7 +114,7 @@ export class Changes extends Context.Service<
     Layer.provide([ChangesRepo.layer, Invalidations.layer, OutboxSignal.layer])
   )
 
-  /** For users of whom nothing is cached; it needs no cache. */
+  /** For users that are not cached. It needs no cache. */
   static readonly layerUncached = this.layerNoDeps.pipe(
     Layer.provide([ChangesRepo.layer, Invalidations.layerNone, OutboxSignal.layer])
   )

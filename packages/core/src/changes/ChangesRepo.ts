@@ -9,44 +9,44 @@ import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { firstRow, type Query, rows } from "../Rows.ts"
 
-/** A user whose row this transaction holds; the version the change is going to give it. */
+/** A user whose row this transaction has locked. `version` is the user's version after the change. */
 export interface LockedUser {
   readonly id: UserId
   readonly version: number
 }
 
-/** One line of the audit log: who did what to whom is filled in from the request. */
+/** An entry of the audit log. The address and the user agent come from the current request. */
 export interface AuditEntry {
   readonly userId: UserId
   /** `<feature>.<what happened>`, such as `session.revoked`. */
   readonly action: string
-  /** What else an auditor needs; never a credential. */
+  /** Other facts that an auditor needs. Never credentials. */
   readonly details?: Readonly<Record<string, string | number>>
 }
 
-/** A change to one user by one statement, as fragments of that statement. */
+/** A change to one user in one statement, as fragments of that statement. */
 export interface StatementChange<A> {
   /**
-   * Common table expressions, the last of them `changed`: the change itself, to the one user in `locked`, and of what it
-   * changed one row with an `id`; no row where it does not apply. It sees all rows but `locked` as they were before the
-   * lock was waited for.
+   * Common table expressions that change the one user in `locked`. The last one is `changed`: one row with an `id`, or no
+   * row if the change does not apply. Except for `locked`, they see all rows as they were before the statement waited for
+   * the lock.
    */
   readonly changed: Statement.Fragment
-  /** A row of `changed`. */
+  /** The schema of a row of `changed`. */
   readonly row: Schema.Codec<A, unknown>
-  /** A query for the JSON of each event. */
+  /** A query with one row per event: the event as `jsonb`. */
   readonly events: Statement.Fragment
   readonly action: AuditEntry["action"]
-  /** An expression over `changed`, in `jsonb`. */
+  /** A `jsonb` expression over `changed`: the details of the audit entry. */
   readonly details: Statement.Fragment
-  /** The cached copies that the change makes stale, besides the user's own. */
+  /** The stale cached copies besides that of the user. */
   readonly stale: (changed: A) => ReadonlyArray<Invalidation>
 }
 
-/** What a statement did. */
+/** The outcome of a change in one statement. */
 export interface StatementOutcome<A> {
   readonly user: LockedUser
-  /** None where it did not apply. */
+  /** None if the change did not apply. */
   readonly changed: Option.Option<A>
   readonly hasEvents: boolean
 }
@@ -54,8 +54,8 @@ export interface StatementOutcome<A> {
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
 const OutcomeRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
 
-// What every row of a change says of the request it came by.
-const circumstances = Effect.gen(function* () {
+// The columns of events and audit entries that come from the current request.
+const requestColumns = Effect.gen(function* () {
   const { ip, userAgent } = yield* CurrentOrigin
   const traceparent = Option.map(
     Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recordedSpan),
@@ -67,21 +67,21 @@ const circumstances = Effect.gen(function* () {
 const encodeEvent = Schema.encodeEffect(Schema.toCodecJson(DomainEvent))
 
 /**
- * The rows every change shares: locks, versions, outbox and audit log. All but `changeByStatement` belongs to the caller's
- * transaction.
+ * The statements that all changes share: locks, versions, outbox and audit log. All but `changeByStatement` run in the
+ * caller's transaction.
  */
 export class ChangesRepo extends Context.Service<
   ChangesRepo,
   {
-    /** Locks the rows of those that exist, in id order; `version` is the one they get when the change is recorded. */
+    /** Locks the rows of the users that exist, in id order. */
     readonly lock: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LockedUser>>
-    /** Raises the version of the `locked` and writes events and audit entries, in one statement: the transaction's last. */
+    /** Increments the versions of `locked` and writes events and audit entries, in the transaction's last statement. */
     readonly record: (
       locked: ReadonlyArray<LockedUser>,
       events: ReadonlyArray<DomainEvent>,
       audit: ReadonlyArray<AuditEntry>
     ) => Query<void>
-    /** Locks, changes and records in one statement, which is a transaction of its own. */
+    /** Locks, changes and records in one statement, which is its own transaction. */
     readonly changeByStatement: <A>(
       userId: UserId,
       change: StatementChange<A>
@@ -97,14 +97,14 @@ export class ChangesRepo extends Context.Service<
       const lock = (userIds: ReadonlyArray<UserId>) =>
         rows(LockedRow)(sql`
           select u.id, u.version::int + 1 as version
-          from unnest(${userIds}::uuid[]) as asked (id) join users u using (id) order by u.id for no key update of u`)
+          from unnest(${userIds}::uuid[]) as requested (id) join users u using (id) order by u.id for no key update of u`)
 
       const record = Effect.fnUntraced(function* (
         locked: ReadonlyArray<LockedUser>,
         events: ReadonlyArray<DomainEvent>,
         audit: ReadonlyArray<AuditEntry>
       ) {
-        const { ip, now, traceparent, userAgent } = yield* circumstances
+        const { ip, now, traceparent, userAgent } = yield* requestColumns
         const versions = new Map(locked.map((user) => [user.id, user.version]))
         const eventRows = yield* Effect.forEach(events, (event) =>
           Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({
@@ -119,7 +119,7 @@ export class ChangesRepo extends Context.Service<
           action: entry.action,
           details: entry.details ?? {}
         }))
-        // With the commit that follows it.
+        // Pipelined with the commit.
         yield* Effect.asVoid(
           storage.pipeline(sql`
           with raised as (
@@ -138,7 +138,7 @@ export class ChangesRepo extends Context.Service<
       })
 
       const changeByStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: StatementChange<A>) {
-        const { ip, now, traceparent, userAgent } = yield* circumstances
+        const { ip, now, traceparent, userAgent } = yield* requestColumns
         const answer = yield* sql`
           with locked as materialized (
             select id, version + 1 as version from users where id = ${userId} for no key update
@@ -149,14 +149,14 @@ export class ChangesRepo extends Context.Service<
             select locked.id, locked.id, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
               ${now}::timestamptz
             from locked, changed
-          ), told as (
+          ), event_rows as (
             insert into outbox (user_id, user_version, event_type, payload, traceparent, created_at)
             select locked.id, locked.version, payload->>'_tag', payload, ${traceparent}::text, ${now}::timestamptz
             from locked, (${change.events}) as event (payload)
             returning id
           )
           select locked.version::int as "userVersion", changed.id is not null as "isChanged",
-            exists (select from told) as "hasEvents", changed.*
+            exists (select from event_rows) as "hasEvents", changed.*
           from locked left join changed on true`
         const outcome = yield* firstRow(OutcomeRow)(Effect.succeed(answer))
         if (Option.isNone(outcome)) return yield* new UserNotFound()

@@ -7,8 +7,8 @@ interface EventSchema {
 }
 
 /**
- * The JSON of an event as an expression in `jsonb`. `values` has one expression for each field of the event, in the event's
- * encoded form: a field that is added to the event does not compile until its statements have it.
+ * The JSON of an event as a `jsonb` expression. `values` has one expression in encoded form for each field of the event. A
+ * new field of the event is a compile error here until every statement has it.
  */
 export const eventJson = <Event extends EventSchema>(
   sql: SqlClient.SqlClient,

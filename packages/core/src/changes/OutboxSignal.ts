@@ -1,12 +1,12 @@
 import { Context, Effect, Layer, Queue } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** The channel a relay listens on. */
+/** The channel on which relays listen. */
 export const outboxChannel = "outbox"
 
 /**
- * Tells relays that the outbox has rows, after the commit and at most once in 5 ms a process: a NOTIFY inside every
- * transaction would put all commits behind one lock. A signal may be lost; relays poll as well.
+ * Notifies relays after a commit that the outbox has rows, at most once in 5 ms per process. A NOTIFY inside the
+ * transactions would serialise all commits by one lock. A signal may be lost: relays also poll.
  */
 export class OutboxSignal extends Context.Service<OutboxSignal, { readonly send: Effect.Effect<void> }>()(
   "@user-service/core/changes/OutboxSignal"

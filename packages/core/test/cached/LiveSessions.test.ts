@@ -75,10 +75,10 @@ describe("LiveSessions", () => {
     it.effect("what another process ended is believed alive for less than 900 ms more", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
-        const { ended } = yield* anotherProcess
+        const { end } = yield* anotherProcess
         const { sessionId, userId } = yield* register
         assert.isTrue(yield* isAlive(userId, sessionId))
-        yield* ended([{ userId, sessionId }])
+        yield* end([{ userId, sessionId }])
         yield* TestClock.adjust("899 millis")
         assert.isTrue(yield* isAlive(userId, sessionId))
         yield* TestClock.adjust("1 millis")
@@ -114,7 +114,7 @@ describe("LiveSessions", () => {
         yield* TestClock.adjust("800 millis")
         yield* release
         assert.isTrue(yield* Fiber.join(asking))
-        yield* (yield* anotherProcess).ended([{ userId, sessionId }])
+        yield* (yield* anotherProcess).end([{ userId, sessionId }])
         yield* TestClock.adjust("100 millis")
         assert.isFalse(yield* isAlive(userId, sessionId))
       })
@@ -122,10 +122,10 @@ describe("LiveSessions", () => {
 
     it.effect("what was ended here is refused at once and stays ended, whatever the database says", () =>
       Effect.gen(function* () {
-        const { ended, isAlive } = yield* LiveSessions
+        const { end, isAlive } = yield* LiveSessions
         const { sessionId, userId } = yield* register
         assert.isTrue(yield* isAlive(userId, sessionId))
-        yield* ended([{ userId, sessionId }])
+        yield* end([{ userId, sessionId }])
         for (const pause of ["0 seconds", "1 second", "20 minutes"] as const) {
           yield* TestClock.adjust(pause)
           assert.isFalse(yield* isAlive(userId, sessionId))
@@ -135,12 +135,12 @@ describe("LiveSessions", () => {
 
     it.effect("a read that began before the end and answers alive after it is not believed", () =>
       Effect.gen(function* () {
-        const { ended, isAlive } = yield* LiveSessions
+        const { end, isAlive } = yield* LiveSessions
         const other = yield* anotherProcess
         const { sessionId, userId } = yield* register
         const release = yield* holdDatabase
         const reading = yield* Effect.forkChild(isAlive(userId, sessionId), { startImmediately: true })
-        yield* ended([{ userId, sessionId }])
+        yield* end([{ userId, sessionId }])
         yield* release
         assert.isFalse(yield* Fiber.join(reading))
         // Nor has it put "alive" where other processes look.
@@ -200,9 +200,9 @@ describe("LiveSessions", () => {
 
     it.effect("one that was ended is refused", () =>
       Effect.gen(function* () {
-        const { ended, isAlive } = yield* LiveSessions
+        const { end, isAlive } = yield* LiveSessions
         const sessionId = SessionId.make(randomUUID())
-        yield* ended([{ userId, sessionId }])
+        yield* end([{ userId, sessionId }])
         assert.isFalse(yield* isAlive(userId, sessionId))
       })
     )

@@ -4,11 +4,11 @@ import shared from "./vitest.shared.ts"
 
 const manifests = globSync("{packages,apps}/*/package.json", { cwd: import.meta.dirname })
 
-/** All packages in one run, with one report. A package alone runs with the shared settings, see its test script. */
+/** Runs all packages with one report. The test script of a package runs only that package, with the shared settings. */
 export const allPackages = (tests: Partial<NonNullable<ViteUserConfig["test"]>>): ViteUserConfig => ({
   test: {
     ...shared.test,
-    // Several packages' tests share two cores with the engines and with what they start themselves.
+    // The tests of several packages share two cores with the engines and with the programs that the tests start.
     maxWorkers: 2,
     ...tests,
     coverage: { include: ["packages/*/src/**", "apps/*/src/**"], exclude: ["**/src/testing/**"] },

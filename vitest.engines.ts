@@ -5,7 +5,7 @@ import type { TestProject } from "vitest/node"
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where each engine answers; empty where it does not. */
+    /** The URLs of the engines; empty if an engine does not answer. */
     readonly databaseUrl: string
     readonly redisUrl: string
     readonly rabbitmqUrl: string
@@ -17,7 +17,7 @@ interface Engine {
   readonly key: "databaseUrl" | "redisUrl" | "rabbitmqUrl"
   readonly url: string
   readonly port: number
-  /** What a client says first, and how the engine's answer begins. */
+  /** The first bytes that a client sends, and the beginning of the engine's answer. */
   readonly hello: Buffer
   readonly answer: RegExp
 }
@@ -28,7 +28,7 @@ const engines: ReadonlyArray<Engine> = [
     key: "databaseUrl",
     url: process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres",
     port: 5432,
-    // SSLRequest: any server says S or N to it.
+    // SSLRequest, which every server answers with S or N.
     hello: Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]),
     answer: /^[SN]/
   },
@@ -46,7 +46,7 @@ const engines: ReadonlyArray<Engine> = [
     url: process.env["TEST_RABBITMQ_URL"] ?? "amqp://guest:guest@127.0.0.1:5672",
     port: 5672,
     hello: Buffer.from("AMQP\0\0\t\u0001", "latin1"),
-    // The broker opens with a method frame: connection.start.
+    // The first frame of the broker is a method frame, connection.start.
     answer: /^\u0001/
   }
 ]
@@ -66,7 +66,7 @@ const answers = (engine: Engine): Promise<boolean> =>
     socket.once("close", () => settle(false))
   })
 
-/** Servers that tests start themselves, to set up, kill and freeze them; where a program is missing they are skipped. */
+/** The servers that tests start themselves, to configure, kill and freeze them. Tests are skipped if their program is missing. */
 const programs = [
   { name: "postgres", isThere: () => globSync("/usr/lib/postgresql/*/bin/postgres").length > 0 || onPath("postgres") },
   { name: "pgbouncer", isThere: () => existsSync("/usr/sbin/pgbouncer") || onPath("pgbouncer") },
@@ -80,9 +80,9 @@ const onPath = (program: string): boolean =>
 const yesOrNo = (parts: ReadonlyArray<{ readonly name: string; readonly isThere: boolean }>): string =>
   parts.map(({ isThere, name }) => `${name} ${isThere ? "yes" : "no"}`).join(", ")
 
-/** Finds the engines that answer, says which, and hands their addresses to the tests. */
+/** Detects the engines that answer, prints them, and provides their URLs to the tests. */
 export default async function setup(project: TestProject): Promise<void> {
-  // In a run of all packages the root project has looked already, and every other inherits what it found.
+  // In a run of all packages, the root project detects the engines and the other projects inherit the result.
   if (!project.isRootProject()) return
   const found = await Promise.all(engines.map(async (engine) => ({ engine, up: await answers(engine) })))
   const engineStates = found.map(({ engine, up }) => ({ name: engine.name, isThere: up }))

@@ -3,10 +3,10 @@ import { defineConfig } from "vitest/config"
 
 const conditions = ["@user-service/source"]
 
-/** The files that `npm run test:long` runs, and no other command. */
+/** The files that only `npm run test:long` runs. */
 export const longTests = "test/**/*.long.test.ts"
 
-/** What every package's tests share: workspace packages resolve to their sources, and the engines are looked for once. */
+/** The settings of the tests of all packages: workspace packages resolve to their sources, and the engines are detected once. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -14,8 +14,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: [longTests],
     globalSetup: [fileURLToPath(new URL("./vitest.engines.ts", import.meta.url))],
-    // Files of a worker share its modules, which takes two thirds of the time of a run away: loading them, and running them
-    // before they are compiled. No file may depend on a module's state, or leave any behind.
+    // The files of one worker share its modules, which reduces the time of a run by two thirds: the modules are loaded and
+    // compiled once. So no file may depend on the state of a module or leave a changed state behind.
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 120_000

@@ -8,11 +8,11 @@ const security = join(root, "packages/security")
 const database = join(root, "packages/database")
 
 export interface AppBundle {
-  /** The app's folder in `apps`. */
+  /** The name of the app's folder in `apps`. */
   readonly app: string
-  /** Made anew. */
+  /** The folder to write. It is deleted first. */
   readonly outdir: string
-  /** Whether it works without this clone, in a container for example. Else it points to the files here. */
+  /** Whether the bundle works without this clone, for example in a container. Otherwise it links to files of this clone. */
   readonly portable: boolean
 }
 
@@ -26,7 +26,7 @@ interface Manifest {
 const manifestOf = async (folder: string): Promise<Manifest> =>
   JSON.parse(await readFile(join(folder, "package.json"), "utf8"))
 
-// The packages of this workspace that an app consists of, itself among them, by their folders.
+// The workspace packages that an app consists of, including the app, by their folders.
 const partsOf = async (folder: string, found = new Map<string, Manifest>()): Promise<Map<string, Manifest>> => {
   if (found.has(folder)) return found
   const manifest = await manifestOf(folder)
@@ -43,9 +43,9 @@ const place = (from: string, to: string, portable: boolean) =>
     : mkdir(dirname(to), { recursive: true }).then(() => symlink(from, to, "junction"))
 
 /**
- * Makes one program of an app: `main.js`, which refuses a Node that is too old, the code that it loads, and beside them,
- * where the app has them, the threads of packages/security, the documentation pages and what cannot be bundled. Answers the paths of
- * the workspace's files that went into it, from the root.
+ * Builds the program of an app: `main.js`, which refuses an older Node, and the code that it loads. If the app uses them, it
+ * adds the worker threads of packages/security, the documentation pages, and the packages that cannot be bundled. Returns the
+ * paths of the workspace's files that are inputs of the bundle, relative to the root.
  */
 export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<ReadonlyArray<string>> => {
   const folder = join(root, "apps", app)
@@ -61,7 +61,8 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
     absWorkingDir: root,
     outdir,
     bundle: true,
-    // What main.ts imports after its check is a file of its own, else it would be loaded before it.
+    // The module that main.ts imports after its check of the Node version must be a separate file. Otherwise it would be loaded
+    // before the check.
     splitting: true,
     metafile: true,
     platform: "node",
@@ -69,13 +70,13 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
     target: "node24",
     conditions: ["@user-service/source"],
     minifyWhitespace: portable,
-    // Effect would carry Node's async context (AsyncLocalStorage) through every wait of a fiber, which takes five hundredths
-    // of what a request costs; nothing here has any, as fibers have contexts of their own (decision 0014).
+    // Without this, Effect propagates Node's async context (AsyncLocalStorage) through every suspension of a fiber, which is 5 %
+    // of the cost of a request. This service does not use it, because fibers have their own context (decision 0014).
     define: { "globalThis.process.getBuiltinModule": "undefined" },
     sourcemap: "linked",
     sourcesContent: portable,
     legalComments: portable ? "linked" : "none",
-    // Native addons, and PGlite, which loads files beside itself and serves no production.
+    // Native addons, and PGlite, which loads files from its own folder and is not used in production.
     external: ["@node-rs/bcrypt", "@electric-sql/pglite", "bufferutil", "utf-8-validate"],
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);'
@@ -95,7 +96,7 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
   return [...manifests, ...Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules"))]
 }
 
-// The addon and the one binary of it that fits this machine: pnpm puts them side by side.
+// The addon, and its binary for this platform: pnpm installs them next to each other.
 const placeBcrypt = async (outdir: string, portable: boolean) => {
   const bcrypt = await realpath(join(security, "node_modules/@node-rs/bcrypt"))
   for (const name of await readdir(dirname(bcrypt))) {

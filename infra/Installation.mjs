@@ -1,5 +1,5 @@
-// Installs the dependencies where they are not those of the lockfile and the manifests, and does nothing, in a few
-// milliseconds, where they are. Plain JavaScript without dependencies, because it runs on any Node 20 before the install.
+// Installs the dependencies if they differ from the lockfile and the manifests. Otherwise it does nothing and takes a few
+// milliseconds. It is plain JavaScript without dependencies, because it runs on any Node 20 before the install.
 
 import { spawnSync } from "node:child_process"
 import { createHash, randomUUID } from "node:crypto"
@@ -20,7 +20,7 @@ import { fileURLToPath } from "node:url"
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** What the install leaves behind goes with node_modules. */
+/** The folder for the state of the install. It is inside node_modules, so that both are deleted together. */
 export const cache = join(root, "node_modules/.cache/user-service")
 
 /** Ends the process with a message for the person at the terminal. */
@@ -38,7 +38,7 @@ const packages = () =>
       .filter((path) => existsSync(join(root, path, "package.json")))
   )
 
-/** Stands for all that decides what is installed. */
+/** A hash of everything that determines the installed dependencies. */
 export const fingerprint = () => {
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}`)
   const manifests = ["", ...packages()].map((path) => join(path, "package.json"))
@@ -46,7 +46,7 @@ export const fingerprint = () => {
   return hash.digest("hex")
 }
 
-// pnpm gives each package that has dependencies a folder of its own.
+// pnpm creates a node_modules folder in each package that has dependencies.
 const isWhole = () =>
   existsSync(join(root, "node_modules/.bin")) &&
   packages().every(
@@ -55,7 +55,10 @@ const isWhole = () =>
       existsSync(join(root, path, "node_modules"))
   )
 
-/** Runs npx by the Node that it was installed with, beside which it finds its configuration, and not by this clone's. */
+/**
+ * Runs npx with the Node that it was installed with, because it looks for its configuration next to that Node. So the Node of
+ * this clone is removed from PATH.
+ */
 export const npx = (args, options) =>
   spawnSync("npx", ["--yes", ...args], {
     cwd: root,
@@ -83,12 +86,12 @@ const isRunning = (pid) => {
   }
 }
 
-// No install takes longer. The process that a lock names may be another by then, which has got the same number.
+// The maximum duration of an install. After that, the process id in a lock may belong to another process.
 const staleAfter = 10 * 60_000
-// A lock is empty for a moment between its making and its writing, and for ever where the machine stopped between the two.
+// A lock is empty between its creation and its write. It stays empty if the machine stopped between the two.
 const emptyStaleAfter = 5000
 
-/** The lock as it is at this moment, or undefined where there is none. */
+/** The current lock, or undefined if there is none. */
 const findLock = () => {
   try {
     return { content: readFileSync(lock, "utf8"), age: Date.now() - statSync(lock).mtimeMs }
@@ -103,8 +106,8 @@ const isStale = ({ age, content }) => {
   return age > staleAfter || holder === process.pid || !(holder > 0 && isRunning(holder))
 }
 
-// Another may have removed the same lock and taken its own meanwhile. So it is moved away first, which only one process can
-// do, and is put back where it is not the one that was found.
+// Another process may have replaced the stale lock by its own. So the lock is renamed first, which succeeds in only one
+// process, and put back if it is not the stale one.
 const removeLock = (content) => {
   const moved = `${lock}.${randomUUID()}`
   try {
@@ -117,7 +120,7 @@ const removeLock = (content) => {
   }
 }
 
-// Of two starts at once one installs, because pnpm does not expect another in the same folder.
+// Only one of several concurrent starts installs, because pnpm does not support concurrent installs in one folder.
 const takeLock = () => {
   mkdirSync(cache, { recursive: true })
   const ours = `${process.pid} ${randomUUID()}`
@@ -155,7 +158,7 @@ export const install = () => {
   const ours = takeLock()
   const release = () => {
     process.removeListener("exit", release)
-    // Whoever found this install to take too long has taken the lock over.
+    // Another process has replaced the lock if this install took longer than staleAfter.
     if (findLock()?.content === ours) rmSync(lock, { force: true })
   }
   process.once("exit", release)
@@ -169,7 +172,7 @@ const installWith = (version, wanted) => {
   process.stderr.write(`Installing dependencies with pnpm ${version}: half a minute the first time ...\n`)
   const reporter = process.stderr.isTTY ? "default" : "append-only"
   const { error, status } = npx([`pnpm@${version}`, "install", "--frozen-lockfile", `--reporter=${reporter}`], {
-    // Standard output is for what the program says.
+    // Standard output is reserved for the program.
     stdio: ["ignore", 2, 2]
   })
   if (status !== 0) {

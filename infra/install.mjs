@@ -1,5 +1,5 @@
 import { install } from "./Installation.mjs"
 
-// Runs before every script of package.json that needs the dependencies.
+// Installs missing dependencies. It runs before every script of package.json that needs them.
 
 install()

@@ -1,5 +1,5 @@
-// Holds the OpenAPI and the AsyncAPI document, as the service serves them, to the rules of Redocly (`redocly.yaml`) and Spectral
-// (`.spectral.yaml`): `npm run lint:api`. A warning fails too. Nothing is asked of the network.
+// Checks the OpenAPI and AsyncAPI documents that the service serves with the rules of Redocly (`redocly.yaml`) and Spectral
+// (`.spectral.yaml`): `npm run lint:api`. Warnings fail too. It needs no network.
 
 import { spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"

@@ -1,5 +1,5 @@
-// Runs a program of this clone, whose dependencies are installed: `node infra/run.mjs standalone`. Bundles it where something
-// has changed since the last time, because compiling its TypeScript and loading its modules one by one takes seconds.
+// Runs a program of this clone after its dependencies are installed: `node infra/run.mjs standalone`. It first bundles the
+// program if its sources have changed, because compiling TypeScript and loading the modules one by one takes seconds.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import * as module from "node:module"
@@ -8,7 +8,7 @@ import process from "node:process"
 import { pathToFileURL } from "node:url"
 import { cache, fail, fingerprint, root } from "./Installation.mjs"
 
-// A running program still loads parts of the bundle that it was started from.
+// The number of bundles to keep: a running program still loads parts of the bundle that it was started from.
 const keptBundles = 4
 
 const isFresh = ({ inputs, installed }) =>
@@ -18,14 +18,14 @@ const isFresh = ({ inputs, installed }) =>
     return stat !== undefined && stat.size === size && stat.mtimeMs === modified
   })
 
-// A file that was changed while it was bundled counts as changed.
+// A file that changed during the bundling gets size -1, so that it counts as changed.
 const states = (paths, started) =>
   paths.map((path) => {
     const { mtimeMs, size } = statSync(join(root, path))
     return [path, mtimeMs < started ? size : -1, mtimeMs]
   })
 
-/** The folder of the app's bundle, made anew where what it was made of has changed. */
+/** The folder of the app's bundle. It is rebuilt if one of its inputs has changed. */
 const bundleOf = async (app) => {
   const folder = join(cache, app)
   const record = join(folder, "newest.json")
@@ -34,10 +34,10 @@ const bundleOf = async (app) => {
     const outdir = join(folder, newest.name)
     if (existsSync(outdir) && isFresh(newest)) return outdir
   }
-  // Standard output is for what the program says.
+  // Standard output is reserved for the program.
   process.stderr.write(`Bundling ${app} ...\n`)
   const { bundle } = await import("./AppBundle.ts")
-  // Two starts at once make one each: names do not meet, and the record is replaced in one step.
+  // Two concurrent starts build one bundle each: their names differ, and the rename replaces the record atomically.
   const started = Date.now()
   const name = `${started}-${process.pid}`
   const outdir = join(folder, name)
@@ -57,7 +57,7 @@ if (app === undefined || !existsSync(join(root, "apps", app, "src/Program.ts")))
 }
 const folder = await bundleOf(app)
 const main = join(folder, "main.js")
-// The processes that the program starts of itself use it too.
+// Child processes of the program use the compile cache too.
 process.env.NODE_COMPILE_CACHE = join(folder, "compiled")
 module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
 process.argv.splice(1, process.argv.length, main, ...args)

@@ -1,20 +1,20 @@
-// Runs a program of this clone and installs what is missing before: `node infra/start.mjs standalone`. Plain JavaScript
-// without dependencies, as all that it loads, because it runs on any Node 20 before the install.
+// Installs missing dependencies and runs a program of this clone: `node infra/start.mjs standalone`. This file and its imports
+// are plain JavaScript without dependencies, because they run on any Node 20 before the install.
 
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import process from "node:process"
 import { fail, install, root } from "./Installation.mjs"
 
-// Nearly all that a program allocates while it loads stays. V8 begins with one megabyte for new objects, and then collects garbage
-// a dozen times before `npm start` is ready, which takes 160 ms. It grows to 16 megabytes under load in any case.
+// Nearly all objects that a program allocates while it loads stay alive. V8 starts with one megabyte for new objects, so it
+// collects garbage a dozen times before `npm start` is ready, which takes 160 ms. Under load it grows to 16 megabytes anyway.
 const flags = ["--min-semi-space-size=16"]
 
-// The same call by the Node that comes with the install.
+// Runs the same program with the Node of the install.
 const handOver = (node) => {
   const child = spawn(node, [...flags, join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    // A terminal sends Ctrl-C to both.
+    // A terminal sends Ctrl-C to the parent and to the child, so the parent must not send it again.
     process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))
   }
   child.on("error", (error) => fail(`${node} could not be started: ${error.message}`))

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `pnpm` of machines that have only Node and npm: turbo starts each task by it. It runs the version that package.json
-// names, from npx's cache, and remembers where that is, since asking npx takes a second.
+// Provides `pnpm` on machines that have only Node and npm, because turbo starts each task through it. It runs the version that
+// package.json names from the cache of npx, and stores the path, because npx takes a second to find it.
 
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -13,7 +13,7 @@ const shell = process.platform === "win32"
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devEngines.packageManager
 const memory = join(cache, `pnpm-${version}`)
 
-// npx puts the folder of what it fetched on PATH.
+// npx adds the folder of the fetched package to PATH.
 const locate = () => {
   const { status, stdout } = npx([`--package=pnpm@${version}`, "--", "node", "-p", "process.env.PATH"], {
     encoding: "utf8",

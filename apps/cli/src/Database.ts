@@ -4,7 +4,7 @@ import * as Postgres from "@user-service/database/Postgres"
 import { requirePostgres } from "@user-service/database/PostgresCheck"
 import * as PostgresSettings from "@user-service/database/PostgresSettings"
 import * as Environment from "@user-service/runtime/Environment"
-import { wordsOf } from "@user-service/runtime/Failure"
+import { messageOf } from "@user-service/runtime/Failure"
 import { Console, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { oneLine } from "./Failure.ts"
@@ -30,7 +30,7 @@ const embedded = (dataDir: string) => {
     Layer.catchTag("SqlError", (error) =>
       Layer.effect(
         SqlClient.SqlClient,
-        Effect.fail(new EmbeddedDatabaseUnusable({ folder, problem: oneLine(wordsOf(error)) }))
+        Effect.fail(new EmbeddedDatabaseUnusable({ folder, problem: oneLine(messageOf(error)) }))
       )
     ),
     Layer.provide(Layer.effectDiscard(Console.log(`No database is named: this is the embedded one in ${folder}`))),

@@ -1,4 +1,4 @@
-import { wordsOf } from "@user-service/domain/Folders"
+import { messageOf } from "@user-service/domain/Folders"
 import { Console, Effect, FileSystem, Option, Schema } from "effect"
 import * as Yaml from "yaml"
 
@@ -27,7 +27,7 @@ export const write = (document: object) =>
     const path = file.value
     yield* Effect.mapError(
       files.writeFileString(path, render(document, path)),
-      (error) => new FileUnwritable({ path, problem: wordsOf(error) })
+      (error) => new FileUnwritable({ path, problem: messageOf(error) })
     )
     yield* Console.log(`Wrote ${path}`)
   })

@@ -1,4 +1,4 @@
-import { makeFolder, wordsOf } from "@user-service/domain/Folders"
+import { makeFolder, messageOf } from "@user-service/domain/Folders"
 import { Effect, FileSystem, Option, Schema } from "effect"
 import process from "node:process"
 
@@ -46,7 +46,7 @@ export const lock = Effect.fnUntraced(
   },
   (locked, path) =>
     Effect.catchTag(locked, "PlatformError", (error) =>
-      Effect.fail(new DataDirUnusable({ path, problem: wordsOf(error) }))
+      Effect.fail(new DataDirUnusable({ path, problem: messageOf(error) }))
     )
 )
 

@@ -25,5 +25,5 @@ const failUnlessFolder = (files: FileSystem.FileSystem, path: string, error: Pla
 const parentOf = (path: string): string | undefined => /^(.*[^\\/])[\\/]+[^\\/]+[\\/]*$/s.exec(path)?.[1]
 
 /** The system's own words for what failed, which name what it was asked to do. */
-export const wordsOf = ({ message, reason: { cause } }: PlatformError.PlatformError): string =>
+export const messageOf = ({ message, reason: { cause } }: PlatformError.PlatformError): string =>
   Predicate.isError(cause) ? cause.message : message

@@ -1,6 +1,6 @@
 import { Context, type Duration, Effect, Layer, Schema } from "effect"
 
-/** Whether this process is on its way out: it still answers, but is to be given nothing new. */
+/** Whether this process is shutting down. It still answers requests, but must get no new ones. */
 export class Drain extends Context.Service<
   Drain,
   {
@@ -19,22 +19,22 @@ export class Drain extends Context.Service<
   })
 }
 
-/** The process is shutting down: it still answers, and must be given no new work. */
+/** The process is shutting down and must get no new requests. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
   override get message() {
     return "The process is shutting down"
   }
 }
 
-/** Fails unless the process may be given work: it is not draining, and the database answers. */
+/** The readiness check: fails if the process is shutting down or the database does not answer. */
 export const ready = Effect.fnUntraced(function* <E>(drain: Drain["Service"], database: Effect.Effect<unknown, E>) {
   if (drain.isDraining()) return yield* new ShuttingDown()
   yield* database
 })
 
 /**
- * To be provided with whatever is to stop after it, so that it is acquired last and released first: readiness flips, and
- * only once balancers have had `notice` to see it the rest begins to close.
+ * On shutdown, makes the process not ready and waits for `notice`, so that load balancers notice it before anything closes. Provide it
+ * with the services that stop afterwards: it must be acquired last and released first.
  */
 export const layerShutdown = (settings: { readonly notice: Duration.Duration }) =>
   Layer.effectDiscard(

@@ -2,19 +2,20 @@ import type { EngineUnusable } from "@user-service/domain/EngineUnusable"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Effect, Metric, type Scope } from "effect"
 
-/** How each engine answers. */
+/** Health checks of the engines. */
 export class EngineHealth extends Context.Service<
   EngineHealth,
   {
-    /** Fails within a second where statements do not work, and logs why. */
+    /** Fails within a second if statements do not work, and logs the reason. */
     readonly database: Effect.Effect<void, ServiceUnavailable>
-    /** Each fails within a second, with the reason, when its engine is out of reach; an embedded one always answers. */
+    /** Fails within a second, with the reason, if Redis is unreachable. Always succeeds in memory. */
     readonly cache: Effect.Effect<void, EngineUnusable>
+    /** Fails within a second, with the reason, if RabbitMQ is unreachable. Always succeeds in memory. */
     readonly broker: Effect.Effect<void, EngineUnusable>
   }
 >()("@user-service/runtime/EngineHealth") {}
 
-/** Fails for the first of `required` that does not answer, with the reason: for a start that is worth nothing without it. */
+/** Fails with the reason of the first required engine that does not answer. For a start that needs them. */
 export const requireEngines = Effect.fnUntraced(function* (required: ReadonlyArray<"cache" | "broker">) {
   const engines = yield* EngineHealth
   for (const engine of required) yield* engines[engine]
@@ -30,7 +31,7 @@ const measure = <E>(engine: string, ping: Effect.Effect<void, E>): Effect.Effect
     Metric.update(gauge(engine), up)
   )
 
-/** How each engine answers, as metrics, asked every five seconds for as long as the scope. */
+/** Checks the engines every five seconds and updates their gauges, until the scope closes. */
 export const observe = ({
   broker,
   cache,

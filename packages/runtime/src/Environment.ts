@@ -1,6 +1,6 @@
 import { Config, ConfigProvider, Effect, Result, Schema, SchemaIssue } from "effect"
 
-/** What is wrong with the environment, all of it. */
+/** All problems of the environment. */
 export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
   problems: Schema.Array(Schema.String)
 }) {
@@ -9,25 +9,24 @@ export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("Sett
   }
 }
 
-/** A line about a variable. */
+/** A problem with a variable, as a line of text. */
 export type Problem = readonly [variable: string, line: string]
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The problems found so far, as lines, under the variable each is of. */
+/** The first problem of each variable, by its name. */
 type Problems = Map<string, string>
 
 const add = (problems: Problems, found: ReadonlyArray<Problem>): void => {
   for (const [variable, line] of found) if (!problems.has(variable)) problems.set(variable, line)
 }
 
-// The environment, as if the variables with problems were not set.
-const without = (environment: ConfigProvider.ConfigProvider, problems: Problems) =>
+// The environment without the variables that have problems.
+const withoutVariables = (environment: ConfigProvider.ConfigProvider, problems: Problems) =>
   ConfigProvider.make((path) => (problems.has(path.join("_")) ? Effect.undefined : environment.load(path)))
 
-// Without the space around values: a file that is read into a variable ends with a line break. A variable of nothing else is
-// not set.
-const trimmed = (environment: ConfigProvider.ConfigProvider) =>
+// Trims values, because a file that is read into a variable ends with a line break. A blank variable counts as unset.
+const withTrimmedValues = (environment: ConfigProvider.ConfigProvider) =>
   ConfigProvider.make((path) =>
     Effect.map(environment.load(path), (node) => {
       const value = node?.value?.trim()
@@ -39,7 +38,7 @@ const trimmed = (environment: ConfigProvider.ConfigProvider) =>
     })
   )
 
-// Under the variable's name and without its value, which may be a secret.
+// Names the variable without its value, which may be a secret.
 const describe = Effect.fnUntraced(function* ({ cause }: Config.ConfigError) {
   if (cause._tag !== "SchemaError") return [["", cause.message] as const]
   const environment = yield* ConfigProvider.ConfigProvider
@@ -52,11 +51,11 @@ const describe = Effect.fnUntraced(function* ({ cause }: Config.ConfigError) {
   })
 })
 
-// A reading ends at the first wrong variable; it is made again without that one, until it finds no other.
+// A config stops at the first invalid variable, so it is read again without that variable until no new problem is found.
 const collect = Effect.fnUntraced(function* (part: Config.Config<unknown>, problems: Problems) {
   const environment = yield* ConfigProvider.ConfigProvider
   for (;;) {
-    const provider = without(environment, problems)
+    const provider = withoutVariables(environment, problems)
     const result = yield* Effect.result(Effect.provideService(part, ConfigProvider.ConfigProvider, provider))
     if (Result.isSuccess(result)) return
     const before = problems.size
@@ -66,20 +65,20 @@ const collect = Effect.fnUntraced(function* (part: Config.Config<unknown>, probl
 })
 
 /**
- * Reads all of the parts from the environment, so that one start tells everything that is wrong with it. `judge` looks at
- * what no single variable can say; it reads the environment as if the variables with problems were not set.
+ * Reads all parts from the environment and fails with all their problems at once. `validate` checks combinations of variables. It sees
+ * the environment without the variables that have problems.
  */
 export const read = Effect.fnUntraced(
   function* <const Parts extends Record<string, Config.Config<unknown>>>(
     parts: Parts,
-    judge: Effect.Effect<ReadonlyArray<Problem>, Config.ConfigError> = Effect.succeed([])
+    validate: Effect.Effect<ReadonlyArray<Problem>, Config.ConfigError> = Effect.succeed([])
   ) {
     const problems: Problems = new Map()
     for (const part of Object.values(parts)) yield* collect(part, problems)
-    const provider = without(yield* ConfigProvider.ConfigProvider, problems)
-    add(problems, yield* Effect.orDie(Effect.provideService(judge, ConfigProvider.ConfigProvider, provider)))
+    const provider = withoutVariables(yield* ConfigProvider.ConfigProvider, problems)
+    add(problems, yield* Effect.orDie(Effect.provideService(validate, ConfigProvider.ConfigProvider, provider)))
     if (problems.size > 0) return yield* new SettingsInvalid({ problems: [...problems.values()] })
     return yield* Effect.orDie(Config.all(parts))
   },
-  Effect.updateService(ConfigProvider.ConfigProvider, trimmed)
+  Effect.updateService(ConfigProvider.ConfigProvider, withTrimmedValues)
 )

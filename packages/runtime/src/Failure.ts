@@ -3,26 +3,26 @@ import { HttpServerError } from "effect/http"
 import { SqlError } from "effect/sql"
 import { maskText } from "@user-service/domain/Redaction"
 
-/** What is wrong in the words of whoever refused: those of the innermost cause, or where it has none its code. */
-export const wordsOf = (error: unknown): string => {
+/** The message of the innermost cause, or its code if it has no message. */
+export const messageOf = (error: unknown): string => {
   const cause = Predicate.hasProperty(error, "cause") ? error.cause : undefined
-  return (cause === undefined ? "" : wordsOf(cause)) || textOf(error, "message") || textOf(error, "code")
+  return (cause === undefined ? "" : messageOf(cause)) || textOf(error, "message") || textOf(error, "code")
 }
 
 const textOf = (error: unknown, key: "message" | "code"): string =>
   Predicate.hasProperty(error, key) && Predicate.isString(error[key]) ? error[key] : ""
 
-/** What an operator can act on, in one sentence. `portVariable` says where the program was to listen, if it was. */
+/** Describes an error for an operator in one sentence. `portVariable` is the variable of the port that the program listens on. */
 export const describe = (error: unknown, portVariable = "PORT"): string => {
-  const words = wordsOf(error) || String(error)
-  if (SqlError.isSqlError(error)) return `The database refuses: ${words}`
+  const message = messageOf(error) || String(error)
+  if (SqlError.isSqlError(error)) return `The database refuses: ${message}`
   if (error instanceof HttpServerError.ServeError) {
     const { cause } = error
     return Predicate.hasProperty(cause, "code") && cause.code === "EADDRINUSE" && Predicate.hasProperty(cause, "port")
       ? `Port ${String(cause.port)} is in use: set ${portVariable} to another`
-      : `Cannot listen where HOST and ${portVariable} say: ${words}`
+      : `Cannot listen where HOST and ${portVariable} say: ${message}`
   }
-  return Predicate.isError(error) && error.message !== words ? `${error.message}: ${words}` : words
+  return Predicate.isError(error) && error.message !== message ? `${error.message}: ${message}` : message
 }
 
 /**
@@ -33,8 +33,8 @@ export const isDefect = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasDies(cause) && !Cause.hasFails(cause) && !SqlError.isSqlError(Cause.squash(cause))
 
 /**
- * What ended the program, as text for standard error. A defect comes with its cause and stack, since no setting explains it;
- * credentials in it are masked. `what` names what did not succeed: "The program cannot start".
+ * Describes the cause that ended the program, for standard error. A defect is shown with its stack, with credentials masked. `what` is
+ * the failed operation: "The program cannot start".
  */
 export const describeCause = (
   cause: Cause.Cause<unknown>,
@@ -42,11 +42,13 @@ export const describeCause = (
 ): string => {
   const error = Cause.squash(cause)
   const text = isDefect(cause)
-    ? maskText(`${options.what}, because of a defect in it: ${wordsOf(error) || String(error)}\n${Cause.pretty(cause)}`)
+    ? maskText(
+        `${options.what}, because of a defect in it: ${messageOf(error) || String(error)}\n${Cause.pretty(cause)}`
+      )
     : describe(error, options.portVariable)
-  return text.replaceAll(obeyed, " ")
+  return text.replaceAll(controlCharacters, " ")
 }
 
-// What a terminal obeys in place of showing it: control characters, but for those that lay out the text, and bidirectional
-// overrides. A path that a setting names may hold them.
-const obeyed = /(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+// Characters that a terminal interprets: control characters except tabs and line breaks, and bidirectional overrides. A path in a setting
+// may contain them.
+const controlCharacters = /(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu

@@ -3,17 +3,17 @@ import { Effect, type Option, type Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { permits } from "./MetricsToken.ts"
 
-// Of Prometheus's text format.
+// Prometheus's text format.
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 export interface MetricsOptions<R> {
-  /** What a sender must know; everybody gets the metrics where it is absent. */
+  /** The required bearer token. None makes the metrics public. */
   readonly token: Option.Option<Redacted.Redacted<string>>
   /** The metrics in Prometheus's text format. */
   readonly text: Effect.Effect<string, ServiceUnavailable>
-  /** Records that somebody sent a wrong token. */
+  /** Records a wrong token. */
   readonly recordRefusal: Effect.Effect<void, never, R>
-  /** The response to a failure, in the program's own envelope. */
+  /** Builds a failure response in the program's format. */
   readonly failure: (
     status: number,
     code: "authentication_required" | "service_unavailable",

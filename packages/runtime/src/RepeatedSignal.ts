@@ -4,18 +4,18 @@ import process from "node:process"
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 
-/** What is used of a process. */
+/** The parts of `process` that are used. */
 interface Host extends Pick<EventEmitter, "on" | "off"> {
   readonly stderr: { readonly write: (text: string) => unknown }
   readonly exit: (code: number) => void
 }
 
-// npm and pnpm pass on to their script what the terminal has sent to it too: one Ctrl-C is several signals.
-const sameMillis = 1000
+// npm and pnpm forward signals that the terminal has also sent to the script, so one Ctrl-C may cause several signals.
+const duplicateMillis = 1000
 
 /**
- * For as long as the scope, the same signal again ends the process at once, a second or more after the first, which asks it
- * to stop. Log lines that wait to be written are written, and nothing else is finished.
+ * Ends the process immediately when a signal is repeated a second or more after the first one, which starts the regular shutdown. Pending
+ * log lines are written, nothing else is completed. Active until the scope closes.
  */
 export const endOnRepeat = (host: Host = process): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -25,7 +25,7 @@ export const endOnRepeat = (host: Host = process): Effect.Effect<void, never, Sc
       const onSignal = () => {
         const now = clock.currentTimeMillisUnsafe()
         first ??= now
-        if (now - first < sameMillis) return
+        if (now - first < duplicateMillis) return
         host.stderr.write(`${name} came again: ended at once\n`)
         host.exit(code)
       }

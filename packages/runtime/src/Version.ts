@@ -1,2 +1,2 @@
-/** The release this code is, as health and the OpenAPI document tell it. */
+/** The release, as shown by the health endpoints and the OpenAPI document. */
 export const version = "0.1.0"

@@ -1,35 +1,35 @@
 import type { HashWork } from "./PasswordHash.ts"
 
-// What is older tells of another load than the present one.
+// Older samples do not reflect the current load.
 const maxAgeMillis = 5 * 60_000
 const maxSamples = 64
 
-// One check that the machine held up must not slow all refusals down, nor must a wrong measurement.
+// Bounds the effect of a single slow check or a wrong measurement on the delay of refusals.
 const maxStretch = 4
 const maxMillis = 10_000
 
-// Above nearly all checks, so that hardly one outlasts what is expected of it.
+// High enough that almost no check takes longer than expected.
 const highQuantile = 0.95
 const margin = 1.1
 
 interface Rates {
-  /** Milliseconds a round of work took when it was measured; the base that present checks are compared with. */
+  /** Milliseconds per round in the measurement, the baseline for later checks. */
   readonly measured: number
-  /** The same of the checks of the last minutes. */
+  /** Milliseconds per round of the checks of the last minutes. */
   readonly recent: Array<{ readonly at: number; readonly rate: number }>
 }
 
-/** How long checks of password hashes take in this process, from measurements and from the checks it makes. */
+/** Estimates how long checks of password hashes take in this process, from a measurement and the recent checks. */
 export interface HashDurations {
   /** Whether this kind of work was measured. */
   readonly knows: (kind: HashWork["kind"]) => boolean
-  /** Takes the milliseconds that each of some checks took, made for the measurement. */
+  /** Records the durations of the measuring checks. */
   readonly measure: (work: HashWork, milliseconds: ReadonlyArray<number>) => void
-  /** Takes the milliseconds that a check took at the time `now`. */
+  /** Records the duration of a check that ended at `now`. */
   readonly observe: (work: HashWork, milliseconds: number, now: number) => void
   /**
-   * The milliseconds that nearly no check of the work exceeds at present; none before the kind was measured. It follows the
-   * load: where the checks of any kind take longer than measured, so will this one.
+   * The milliseconds that almost no check of this work exceeds under the current load. 0 before the kind was measured. If recent
+   * checks of any kind took longer than measured, the estimate grows in proportion.
    */
   readonly expected: (work: HashWork, now: number) => number
 }
@@ -40,7 +40,7 @@ export const make = (): HashDurations => {
   const recentOf = ({ recent }: Rates, now: number): ReadonlyArray<number> =>
     recent.filter(({ at }) => now - at < maxAgeMillis).map(({ rate }) => rate)
 
-  // How much longer than measured the checks of all kinds take at present.
+  // How much longer than measured the recent checks of all kinds took.
   const stretch = (now: number): number => {
     const ratios = [...byKind.values()].flatMap((rates) => recentOf(rates, now).map((rate) => rate / rates.measured))
     return Math.min(Math.max(quantile(ratios, 0.5), 1), maxStretch)
@@ -66,7 +66,7 @@ export const make = (): HashDurations => {
   }
 }
 
-// Of none it is 0.
+// 0 without values.
 const quantile = (values: ReadonlyArray<number>, share: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0

@@ -1,10 +1,10 @@
 import { Result, Schema } from "effect"
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, randomBytes } from "node:crypto"
 
-/** How long others may keep our JWKS without asking again, in seconds; a key signs only when all can have seen it. */
+/** How long clients may cache the JWKS, in seconds. A new key starts to sign only after this time. */
 export const jwksMaxAgeSeconds = 300
 
-// How far the clocks of two machines may be apart before a token outlives its key.
+// The tolerated difference between the clocks of two machines.
 const clockSkewSeconds = 60
 
 const Base64Url32 = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{43}$/))
@@ -19,30 +19,30 @@ const PrivateJwk = Schema.Struct({
 
 const EpochSeconds = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
-/** A key that signs access tokens, and when. Times are seconds since 1970. */
+/** A key for access tokens. Times are seconds since 1970. */
 export const AccessKey = Schema.Struct({
   /** The thumbprint of the public key (RFC 7638). */
   kid: Base64Url32,
   jwk: PrivateJwk,
   publishedAt: EpochSeconds,
-  /** Signs from this second on, until the next key does. */
+  /** When the key starts to sign. The next key replaces it. */
   notBefore: EpochSeconds,
-  /** When the last token it signed has expired and it leaves the JWKS; null while it is the newest. */
+  /** When its last token has expired and it leaves the JWKS. Null for the newest key. */
   notAfter: Schema.NullOr(EpochSeconds)
 }).pipe(Schema.encodeKeys({ publishedAt: "published_at", notBefore: "not_before", notAfter: "not_after" }))
 export type AccessKey = typeof AccessKey.Type
 
 /**
- * Every secret that tokens rest on, as the key file holds them. Access keys stand in the order they sign in. The refresh
- * key is published nowhere, so no one else can make or check a refresh token; it has no successor, since replacing it ends
- * every session.
+ * All secrets for tokens, as stored in the key file. Access keys are in the order in which they sign. The refresh key is not
+ * published, so only this service can issue and verify refresh tokens. It is not rotated, because that would end every
+ * session.
  */
 export const KeySet = Schema.Struct({
   access: Schema.NonEmptyArray(AccessKey),
   refresh: Schema.Struct({
     kid: Base64Url32,
     jwk: PrivateJwk,
-    /** 256 random bits the ids of refresh tokens are made with. */
+    /** 256 random bits from which the ids of refresh tokens are derived. */
     idSecret: Base64Url32
   }).pipe(Schema.encodeKeys({ idSecret: "id_secret" }))
 })
@@ -53,21 +53,21 @@ type KeyPair = Pick<AccessKey, "kid" | "jwk">
 const thumbprint = ({ crv, kty, x }: AccessKey["jwk"]): string =>
   hash("sha256", JSON.stringify({ crv, kty, x }), "base64url")
 
-/** A new key, from the system's randomness. */
+/** Generates a key. */
 export const makeKeyPair = (): KeyPair => {
   const jwk = Schema.decodeUnknownSync(PrivateJwk)(generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }))
   return { kid: thumbprint(jwk), jwk }
 }
 
-/** The first key set of an installation. Its key signs at once: nobody holds an older JWKS. */
+/** The first key set of an installation. Its key signs immediately, because no client has cached an older JWKS. */
 export const generate = (now: number): KeySet => ({
   access: [{ ...makeKeyPair(), publishedAt: now, notBefore: now, notAfter: null }],
   refresh: { ...makeKeyPair(), idSecret: randomBytes(32).toString("base64url") }
 })
 
 /**
- * Publishes `next`, which signs once the JWKS's max-age has passed; until then the keys before it go on, and they stay
- * published until the last token they signed has ended. Keys whose time is over are dropped.
+ * Adds `next`, which starts to sign after the max-age of the JWKS. Earlier keys sign until then, and stay published until their last
+ * token has expired. Removes keys after their `notAfter`.
  */
 export const rotate = (
   keys: KeySet,
@@ -82,27 +82,29 @@ export const rotate = (
   return { ...keys, access: first === undefined ? [successor] : [first, ...rest, successor] }
 }
 
-/** Those of the access keys whose tokens are accepted at `now`. */
+/** The access keys whose tokens are accepted at `now`. */
 export const publishedKeys = <K extends Pick<AccessKey, "notAfter">>(
   keys: ReadonlyArray<K>,
   now: number
 ): ReadonlyArray<K> => keys.filter((key) => key.notAfter === null || key.notAfter > now)
 
-/** Which of the access keys signs at `now`: the newest that may; the first of all where none may yet. */
+/** The access key that signs at `now`: the newest one after its `notBefore`, or the first key if there is none. */
 export const signingKey = <K extends Pick<AccessKey, "notBefore">>(keys: readonly [K, ...Array<K>], now: number): K =>
   keys.findLast((key) => key.notBefore <= now) ?? keys[0]
 
-/** Reads a key file's text; a failure says what is wrong and never shows a key. */
+/** Parses the text of a key file. A failure describes the mistake and contains no key. */
 export const parse = (text: string): Result.Result<KeySet, string> => {
   const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(KeySet))(text)
-  // The issue itself quotes what it found, which is key material.
+  // The schema issue is dropped, because it quotes key material.
   if (Result.isFailure(decoded)) return Result.fail("is not a key set")
   const keys = decoded.success
-  const odd = [...keys.access, keys.refresh].find((key) => thumbprint(key.jwk) !== key.kid || !isPair(key.jwk))
-  return odd === undefined ? Result.succeed(keys) : Result.fail(`has a key ${odd.kid} that does not fit together`)
+  const inconsistent = [...keys.access, keys.refresh].find((key) => thumbprint(key.jwk) !== key.kid || !isPair(key.jwk))
+  return inconsistent === undefined
+    ? Result.succeed(keys)
+    : Result.fail(`has a key ${inconsistent.kid} that does not fit together`)
 }
 
-/** The text of a key file. */
+/** Encodes the key set as the text of a key file. */
 export const format = (keys: KeySet): string => `${JSON.stringify(Schema.encodeSync(KeySet)(keys), undefined, 2)}\n`
 
 const isPair = (jwk: AccessKey["jwk"]): boolean =>

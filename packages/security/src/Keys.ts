@@ -15,10 +15,18 @@ import {
 } from "effect"
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
 import { dirname, join } from "node:path"
-import { type ExposurePolicy, exposureOf, follow, KeysUnreadable, makeJudge, readText, unusable } from "./KeyFile.ts"
+import {
+  type ExposurePolicy,
+  exposureOf,
+  follow,
+  KeysUnreadable,
+  makePermissionCheck,
+  readText,
+  unusable
+} from "./KeyFile.ts"
 import * as KeySet from "./KeySet.ts"
 
-/** A key ready for use. */
+/** An imported key pair. */
 export interface ReadyKey {
   readonly kid: string
   readonly privateKey: webcrypto.CryptoKey
@@ -27,7 +35,7 @@ export interface ReadyKey {
 
 type ReadyAccessKey = ReadyKey & Pick<KeySet.AccessKey, "notBefore" | "notAfter">
 
-/** A key set with its keys imported, once. Another set is another object. */
+/** A key set with imported keys. Every reload creates a new object, so rings can be compared by identity. */
 export interface KeyRing {
   readonly set: KeySet.KeySet
   readonly access: readonly [ReadyAccessKey, ...Array<ReadyAccessKey>]
@@ -35,32 +43,32 @@ export interface KeyRing {
   readonly idSecret: KeyObject
 }
 
-/** Where the keys are, and whether they may be made where they are not. */
+/** The key file, and whether it may be created. */
 export class KeyFileSettings extends Context.Service<
   KeyFileSettings,
   {
     readonly path: string
-    /** Makes the file, mode 0600, when there is none: outside production only, or every replica has keys of its own. */
+    /** Whether to create a missing file, with mode 0600. Only outside production, because every replica would create its own keys. */
     readonly create: boolean
     readonly exposed: ExposurePolicy
-    /** How often to look for a change; a second when absent. */
+    /** How often the file is checked for changes. One second when absent. */
     readonly pollInterval?: Duration.Input | undefined
   }
 >()("@user-service/security/Keys/KeyFileSettings") {}
 
-/** The keys that tokens are signed and checked with, as they stand now. */
+/** The current keys for signing and verifying tokens. */
 export class Keys extends Context.Service<
   Keys,
   {
-    /** A plain read, for it stands before every request. */
+    /** A plain function, because every request calls it. */
     readonly current: () => KeyRing
     /** The current ring, then every later one. */
     readonly changes: Stream.Stream<KeyRing>
   }
 >()("@user-service/security/Keys") {
   /**
-   * Keys from a file, read again when it changes. A file that has become unreadable, or open to others, leaves the last good
-   * keys in force and is logged once; at the start it is an error.
+   * Keys from a file, which is reloaded when it changes. If the file becomes unreadable, invalid or accessible to others, this is
+   * logged once and the last keys stay in use. At the start it is an error.
    */
   static readonly layerFile: Layer.Layer<Keys, KeysUnreadable, FileSystem.FileSystem | KeyFileSettings> = Layer.effect(
     Keys,
@@ -69,24 +77,24 @@ export class Keys extends Context.Service<
       if (settings.create) yield* createIfAbsent(settings.path)
       const file = { ...fileAt(settings.path), exposed: settings.exposed }
       const text = yield* readText(file, ": `npm run cli -- keys rotate` makes it")
-      const judge = makeJudge(file)
-      yield* judge
+      const checkPermissions = makePermissionCheck(file)
+      yield* checkPermissions
       const ring = yield* SubscriptionRef.make(yield* load(settings.path, text))
       yield* Effect.forkScoped(
         follow({
           file,
-          judge,
-          first: text,
+          checkPermissions,
+          initialText: text,
           pollInterval: settings.pollInterval,
-          what: "signing keys",
-          take: (text) => Effect.flatMap(load(settings.path, text), (next) => SubscriptionRef.set(ring, next))
+          label: "signing keys",
+          load: (text) => Effect.flatMap(load(settings.path, text), (next) => SubscriptionRef.set(ring, next))
         })
       )
       return { current: () => SubscriptionRef.getUnsafe(ring), changes: SubscriptionRef.changes(ring) }
     })
   )
 
-  /** Keys made for this process and lost with it. */
+  /** Keys that are generated for this process and lost with it. */
   static readonly layerMemory: Layer.Layer<Keys> = Layer.effect(
     Keys,
     Effect.gen(function* () {
@@ -96,7 +104,7 @@ export class Keys extends Context.Service<
   )
 }
 
-/** `JWT_KEYS_FILE`, else `jwt-keys.json` in `DATA_DIR` (`.data`); `named` tells which. */
+/** `JWT_KEYS_FILE`, otherwise `jwt-keys.json` in `DATA_DIR` (`.data`). `named` is whether `JWT_KEYS_FILE` is set. */
 export const config: Config.Config<{ readonly path: string; readonly named: boolean }> = Config.all({
   file: Config.option(Config.NonEmptyString("JWT_KEYS_FILE")),
   dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault(".data"))
@@ -110,8 +118,8 @@ export const config: Config.Config<{ readonly path: string; readonly named: bool
 const fileAt = (path: string) => ({ path, setting: "JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR" })
 
 /**
- * Publishes a next access key in the file, see {@link KeySet.rotate}; running processes take it up by themselves.
- * The file is replaced whole or not at all; of a link it is the target. Whatever its mode was, others cannot read the new one.
+ * Adds a new access key to the file, see {@link KeySet.rotate}. Running processes reload the file. It is replaced atomically (the target,
+ * if it is a link), and the new file is not readable by others.
  */
 export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, accessLifetimeSeconds: number) {
   const { set } = yield* Effect.flatMap(readText(fileAt(path)), (text) => load(path, text))
@@ -121,13 +129,13 @@ export const rotateFile = Effect.fn("Keys.rotateFile")(function* (path: string, 
   const fs = yield* FileSystem.FileSystem
   const target = yield* Effect.mapError(fs.realPath(path), unusable(fileAt(path), "cannot be written"))
   yield* write(target, rotated, (fs, from) =>
-    // Whoever rotates, it stays the file of whom the service runs as.
+    // Keeps the owner, because the service may run as another user than this command.
     Effect.andThen(keepOwner(fs, target, from), fs.rename(from, target))
   )
   return { kid: next.kid, signsFrom: now + KeySet.jwksMaxAgeSeconds }
 })
 
-// And its group's to read where it was: the service may run in that group alone.
+// Keeps the group's read permission too, because the service may depend on it.
 const keepOwner = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: string, successor: string) {
   const { gid, mode, uid } = yield* fs.stat(path)
   if (exposureOf(mode) === undefined && (mode & 0o040) !== 0) yield* fs.chmod(successor, 0o640)
@@ -142,7 +150,7 @@ const load = Effect.fnUntraced(function* (path: string, text: string) {
   return importRing(parsed.success)
 })
 
-// Two processes may start at once: linking lets one file win, and both read that one.
+// Two processes may start at once. Linking fails for the second one, and both then read the same file.
 const createIfAbsent = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   if (yield* Effect.mapError(fs.exists(path), unusable(fileAt(path), "cannot be read"))) return
@@ -159,18 +167,18 @@ const createIfAbsent = Effect.fnUntraced(function* (path: string) {
 const write = (
   path: string,
   keys: KeySet.KeySet,
-  place: (fs: FileSystem.FileSystem, from: string) => Effect.Effect<void, PlatformError.PlatformError>
+  install: (fs: FileSystem.FileSystem, from: string) => Effect.Effect<void, PlatformError.PlatformError>
 ): Effect.Effect<void, KeysUnreadable, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = dirname(path)
     yield* makeFolder(directory)
-    const beside = yield* fs.makeTempDirectoryScoped({ directory, prefix: ".keys-" })
-    const from = join(beside, "keys.json")
+    const temporary = yield* fs.makeTempDirectoryScoped({ directory, prefix: ".keys-" })
+    const from = join(temporary, "keys.json")
     const file = yield* fs.open(from, { flag: "wx", mode: 0o600 })
     yield* file.writeAll(new TextEncoder().encode(KeySet.format(keys)))
     yield* file.sync
-    yield* place(fs, from)
+    yield* install(fs, from)
   }).pipe(Effect.scoped, Effect.mapError(unusable(fileAt(path), "cannot be written")))
 
 const importRing = (set: KeySet.KeySet): KeyRing => {

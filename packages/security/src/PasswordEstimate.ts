@@ -2,33 +2,31 @@ import { ZxcvbnFactory } from "@zxcvbn-ts/core"
 import * as common from "@zxcvbn-ts/language-common"
 import * as english from "@zxcvbn-ts/language-en"
 
-// What the estimating thread does. It blocks, and loading it takes 300 ms and 80 MB, so only the thread imports it.
+// The work of the estimation thread. It blocks, and loading it takes 300 ms and 80 MB, so only that thread imports this module.
 
-/** What the estimating thread is asked. */
 export interface EstimateJob {
   readonly password: string
-  /** What is known of the password's owner. */
+  /** Words related to the account, such as its username. */
   readonly words: ReadonlyArray<string>
 }
 
-/** What it answers, and how long it worked. */
 export interface Estimate {
   readonly guesses: number
+  /** The duration of the estimation. */
   readonly milliseconds: number
 }
 
 /**
- * How many characters are looked at. Whoever guesses a password guesses its beginning, so what is cut off can only make it
- * better. The time grows with the square of the length, and 28 characters without a pattern withstand far more guesses than
- * are asked for.
+ * How many characters are analysed. The rest can only make a password stronger. The time grows with the square of the length, and
+ * 28 characters without a pattern already need far more guesses than required.
  */
 const maxLength = 28
 
-// How many readings of digits and signs as letters are tried (`p4$$w0rd`). There are as many as the product of the readings of
-// each character, and each costs as much as the password itself. zxcvbn's own limit is 100.
+// How many substitutions of digits and signs by letters are tried (`p4$$w0rd`). Their number grows exponentially, and each costs as
+// much as the password itself. zxcvbn's default is 100.
 const maxSubstitutions = 8
 
-// The guesses alone count, so it gets no translations.
+// Without translations, because only the number of guesses is used.
 const zxcvbn = new ZxcvbnFactory({
   dictionary: { ...common.dictionary, ...english.dictionary },
   graphs: common.adjacencyGraphs,
@@ -36,7 +34,7 @@ const zxcvbn = new ZxcvbnFactory({
   l33tMaxSubstitutions: maxSubstitutions
 })
 
-/** Does a job, blocking. */
+/** Runs a job. Blocks the thread. */
 export const perform = ({ password, words }: EstimateJob): Estimate => {
   const start = performance.now()
   const { guesses } = zxcvbn.check(password, [...words])

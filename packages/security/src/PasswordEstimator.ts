@@ -15,15 +15,15 @@ const duration = Metric.histogram("password_estimate_duration_seconds", {
 })
 
 /**
- * How many guesses new passwords withstand, by zxcvbn. The dictionaries are in one thread of its own, which starts with the first
- * estimate: nothing is loaded at the start of the process, and nothing runs on the event loop or among the hashes.
+ * Estimates how many guesses a new password withstands, by zxcvbn, in a separate thread. The thread starts with the first estimate, so
+ * the dictionaries do not slow down the start of the process, and estimates block neither the event loop nor the hashes.
  */
 export class PasswordEstimator extends Context.Service<
   PasswordEstimator,
   {
     /**
-     * The guesses that find the password, of somebody who knows the `words` of its owner. At most `queueSize` wait; the next
-     * fails at once with `ServiceUnavailable`.
+     * The number of guesses that an attacker needs who knows the `words` of the account. Fails immediately with
+     * `ServiceUnavailable` when `queueSize` estimates are waiting.
      */
     readonly guesses: (
       password: Redacted.Redacted<string>,
@@ -40,15 +40,15 @@ export class PasswordEstimator extends Context.Service<
         size: 1,
         queueSize,
         onDepth: () => {},
-        // The dictionaries take 30 MB. Without a limit V8 lets four times as much garbage stand beside them.
+        // The dictionaries take 30 MB. Without a limit V8 would keep four times as much garbage.
         resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
       })
       const refuse = WorkerPool.refuse("password estimation", refusals)
       const estimate = (job: EstimateJob) =>
         Effect.acquireUseRelease(
-          pool.takePlace,
+          pool.enterQueue,
           () => pool.run(job),
-          () => pool.leavePlace
+          () => pool.leaveQueue
         ).pipe(Effect.catch(refuse))
       return {
         guesses: Effect.fn("PasswordEstimator.guesses")(function* (

@@ -1,13 +1,13 @@
 import { hashSync, verifySync } from "@node-rs/bcrypt"
 import { hash as digest, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto"
 
-// The text form of stored password hashes, which is Django's, and the work of making and checking them. Everything here
-// blocks the thread it runs on. It is loaded by the hashing threads too, so it imports neither effect nor the workspace.
+// Encodes, creates and checks password hashes in Django's format. Everything here blocks its thread. The hashing threads load this
+// module, so it imports neither effect nor the workspace.
 
 interface Bcrypt {
   readonly scheme: "bcrypt" | "bcrypt_sha256"
   readonly cost: number
-  /** What bcrypt itself wrote: `$2b$12$...`. */
+  /** The output of bcrypt: `$2b$12$...`. */
   readonly encoded: string
 }
 
@@ -18,7 +18,7 @@ interface Pbkdf2 {
   readonly key: Buffer
 }
 
-// Past these a hash would hold a core for a minute and more: no password was ever stored so, only a trap is.
+// A check beyond these limits would occupy a core for a minute or more. Such a hash can only be an attack.
 const maxBcryptCost = 16
 const minBcryptCost = 4
 const maxIterations = 20_000_000
@@ -40,7 +40,7 @@ const parse = (stored: string): Bcrypt | Pbkdf2 | undefined => {
     : { scheme: "pbkdf2_sha256", iterations: Number(iterations), salt, key: Buffer.from(key, "base64") }
 }
 
-// bcrypt reads 72 bytes and stops at a NUL; the hexadecimal digest has neither trouble, and every byte counts.
+// bcrypt reads only 72 bytes and stops at NUL. The hexadecimal digest is shorter, has no NUL, and depends on every byte.
 const sha256Hex = (password: string): string => digest("sha256", password, "hex")
 
 const isMatch = (password: string, hash: Bcrypt | Pbkdf2): boolean =>
@@ -48,14 +48,14 @@ const isMatch = (password: string, hash: Bcrypt | Pbkdf2): boolean =>
     ? timingSafeEqual(pbkdf2Sync(password, hash.salt, hash.iterations, 32, "sha256"), hash.key)
     : verifySync(hash.scheme === "bcrypt" ? password : sha256Hex(password), hash.encoded)
 
-/** A new hash, with a salt of its own: `bcrypt_sha256$$2b$<cost>$...`. */
+/** A new hash with a random salt: `bcrypt_sha256$$2b$<cost>$...`. */
 export const hash = (password: string, cost: number): string =>
   `bcrypt_sha256$${hashSync(sha256Hex(password), { cost, version: "2b" })}`
 
-/** The work that a check of a hash takes. */
+/** The work of checking a hash. */
 export interface HashWork {
   readonly kind: "bcrypt" | "pbkdf2"
-  /** The time is in proportion to these: PBKDF2's iterations, two to the power of bcrypt's cost. */
+  /** The iterations of PBKDF2, or two to the power of bcrypt's cost. The time is proportional to it. */
   readonly rounds: number
 }
 
@@ -63,7 +63,10 @@ const bcryptWork = (cost: number): HashWork => ({ kind: "bcrypt", rounds: 2 ** c
 
 const schemePattern = /^(?:bcrypt(?:_sha256)?\$\$2[aby]\$(\d\d)|pbkdf2_sha256\$(\d{1,8}))(?!\d)/
 
-/** The work of a hash, of which only the beginning is needed: `bcrypt$$2b$12`, `pbkdf2_sha256$600000`. Of what is no hash, that of one of `cost`. */
+/**
+ * The work of checking a hash, of which only the beginning is needed: `bcrypt$$2b$12`, `pbkdf2_sha256$600000`. For a malformed
+ * hash it is the work of a new hash with `cost`.
+ */
 export const workOf = (stored: string, cost: number): HashWork => {
   const [, bcryptCost, iterations] = schemePattern.exec(stored) ?? []
   if (Number(iterations) > 0 && Number(iterations) <= maxIterations)
@@ -74,21 +77,21 @@ export const workOf = (stored: string, cost: number): HashWork => {
 }
 
 /**
- * Whether one of `spellings` is the password `stored` was made from. A hash that is unusable (`!...`) or malformed
- * matches nothing, after the work that a hash of `cost` would have taken.
+ * Whether one of `spellings` is the password of the hash `stored`. An unusable (`!...`) or malformed hash matches nothing, after as
+ * much work as a hash with `cost`.
  */
 export const verify = (spellings: ReadonlyArray<string>, stored: string, cost: number): boolean => {
   const against = parse(stored) ?? parse(decoy(bcryptWork(cost)))
   return against !== undefined && spellings.some((spelling) => isMatch(spelling, against))
 }
 
-/** Whether a hash is of another scheme than the one written here, or cheaper than `cost`. */
+/** Whether a hash has another scheme than new ones, or a lower cost than `cost`. */
 export const needsRehash = (stored: string, cost: number): boolean => {
   const known = parse(stored)
   return known?.scheme !== "bcrypt_sha256" || known.cost < cost
 }
 
-// bcrypt's own alphabet for the digits of base 64 (OpenBSD, bcrypt.c).
+// bcrypt's base 64 alphabet (OpenBSD, bcrypt.c).
 const standardDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 const bcryptDigits = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const randomDigits = (bytes: number): string =>
@@ -98,8 +101,8 @@ const randomDigits = (bytes: number): string =>
     .replaceAll(/./g, (digit) => bcryptDigits.charAt(standardDigits.indexOf(digit)))
 
 /**
- * A hash that takes this work to check and that no password matches: its digest is drawn at random, not computed, so it
- * costs nothing to make.
+ * A hash that needs this work to check and that no password matches. Its digest is random instead of computed, so it is cheap to
+ * create.
  */
 export const decoy = ({ kind, rounds }: HashWork): string => {
   if (kind === "pbkdf2") {
@@ -109,16 +112,16 @@ export const decoy = ({ kind, rounds }: HashWork): string => {
   return `bcrypt_sha256$$2b$${cost}$${randomDigits(16)}${randomDigits(23)}`
 }
 
-/** A decoy of our own scheme. */
-export const ownDecoy = (cost: number): string => decoy(bcryptWork(cost))
+/** A decoy with the scheme of new hashes. */
+export const decoyOfNewHash = (cost: number): string => decoy(bcryptWork(cost))
 
-/** A quarter of the work, or as little as there may be: enough to measure by. */
+/** A quarter of the work, at least the minimum cost, for measurements. */
 export const quarterOf = ({ kind, rounds }: HashWork): HashWork => ({
   kind,
   rounds: kind === "bcrypt" ? Math.max(rounds / 4, 2 ** minBcryptCost) : Math.ceil(rounds / 4)
 })
 
-/** What a hashing thread is asked. Of a password to verify there may be more than one spelling, see PasswordHasher. */
+/** A job for a hashing thread. A password to verify may have two spellings, see PasswordHasher. */
 export type HashJob =
   | { readonly operation: "hash"; readonly password: string; readonly cost: number }
   | {
@@ -128,13 +131,14 @@ export type HashJob =
       readonly cost: number
     }
 
-/** What it answers, and how long it worked. */
 export interface HashAnswer {
+  /** The hash, or whether the password matches. */
   readonly value: string | boolean
+  /** The duration of the work. */
   readonly milliseconds: number
 }
 
-/** Does a job, blocking. */
+/** Runs a job. Blocks the thread. */
 export const perform = (job: HashJob): HashAnswer => {
   const start = performance.now()
   const value = job.operation === "hash" ? hash(job.password, job.cost) : verify(job.spellings, job.stored, job.cost)

@@ -25,52 +25,51 @@ const duration = Metric.histogram("password_hash_duration_seconds", {
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 })
 
-/** What came of the check of a password. */
+/** The result of checking a password. */
 export interface Verification {
   readonly matches: boolean
-  /** How much longer a check against a hash of the slowest scheme would have taken. */
+  /** How much longer a check against the slowest scheme would have taken. */
   readonly remaining: Duration.Duration
 }
 
 /**
- * Password hashes in Django's format, so that both services read them. New ones are `bcrypt_sha256$$2b$<cost>$...`:
- * bcrypt over the SHA-256 of the password, every byte of which counts.
+ * Password hashes in Django's format, which the Django service reads too. New ones are `bcrypt_sha256$$2b$<cost>$...`: bcrypt
+ * over the SHA-256 of the password.
  *
- * Passwords are brought to NFC here, for hashing and checking alike. Django hashed what was typed, so a password that NFC
- * changes is tried as typed too.
+ * Passwords are normalised to NFC before hashing and checking. Django did not do this, so a check also tries the password as typed
+ * if NFC changes it.
  *
- * At most `queueSize` wait; the next fails at once with `ServiceUnavailable`, whose `retryAfterSeconds` is when those ahead
- * will be done. Nothing here runs on the event loop or on libuv's threads.
+ * When `queueSize` hashes are waiting, the next one fails immediately with `ServiceUnavailable`. Its `retryAfterSeconds` is the
+ * estimated time until the queue is processed. Hashing runs in worker threads, not on the event loop or libuv's threads.
  */
 export class PasswordHasher extends Context.Service<
   PasswordHasher,
   {
     /**
-     * Runs the effect with a place in the queue, which its hashes then do not ask for; where none is left it is refused
-     * before it begins. Put it around the work that leads up to a hash: in a storm of logins most are refused, and that is
-     * to cost next to nothing.
+     * Reserves a place in the queue for the hashes of the effect. Fails before the effect begins if the queue is full. Use it around the
+     * work before a hash, such as database queries, so that refusing a login during overload is cheap.
      */
     readonly withPlace: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ServiceUnavailable, R>
     readonly hash: (password: Redacted.Redacted<string>) => Effect.Effect<string, ServiceUnavailable>
     /**
-     * Checks a password against a hash. Nothing matches an unusable (`!...`) or malformed one, after the work of a real
-     * check. `schemes` are those of all stored hashes, by their beginnings (`bcrypt$$2b$12`, `pbkdf2_sha256$600000`): who
-     * waits for what is `remaining` before a refusal does not tell which of them the account has.
+     * Checks a password against a hash. An unusable (`!...`) or malformed hash matches nothing, after the work of a real check.
+     * `schemes` are the beginnings of all stored hashes (`bcrypt$$2b$12`, `pbkdf2_sha256$600000`). A caller that waits for
+     * `remaining` before it refuses does not reveal the scheme of the account.
      */
     readonly verify: (
       password: Redacted.Redacted<string>,
       stored: string,
       schemes: ReadonlyArray<string>
     ) => Effect.Effect<Verification, ServiceUnavailable>
-    /** Measures how long checks of these schemes take here, where that was not done yet; else `verify` does it. */
+    /** Measures how long checks of these schemes take. Without it the first `verify` does. */
     readonly measure: (schemes: ReadonlyArray<string>) => Effect.Effect<void, ServiceUnavailable>
-    /** Whether `stored` should be replaced when its password is next known: an older scheme, or a lower cost than ours. */
+    /** Whether `stored` should be replaced at the next login, because of an older scheme or a lower cost. */
     readonly needsRehash: (stored: string) => boolean
-    /** A new hash of our scheme that no password matches: for the password of an unknown e-mail. Costs nothing to make. */
+    /** A hash with the current scheme that no password matches, to check the password of an unknown e-mail against. Cheap to create. */
     readonly decoy: Effect.Effect<string>
   }
 >()("@user-service/security/PasswordHasher") {
-  /** Hashes in threads of its own, started with the first jobs. */
+  /** Hashes in worker threads, which start with the first jobs. */
   static readonly layer: Layer.Layer<PasswordHasher, never, PasswordSettings> = Layer.effect(
     PasswordHasher,
     Effect.gen(function* () {
@@ -86,11 +85,11 @@ export class PasswordHasher extends Context.Service<
     })
   )
 
-  /** The same hashes at bcrypt's lowest cost, made where they are asked for, in no time: no threads, no queue, no wait. */
+  /** Hashes at bcrypt's lowest cost on the calling thread, without a queue. */
   static readonly layerTest: Layer.Layer<PasswordHasher> = Layer.sync(PasswordHasher, () =>
     make(4, {
-      takePlace: Effect.void,
-      leavePlace: Effect.void,
+      enterQueue: Effect.void,
+      leaveQueue: Effect.void,
       run: (job) => Effect.sync(() => ({ ...PasswordHash.perform(job), milliseconds: 0 }))
     })
   )
@@ -104,19 +103,19 @@ const make = (
   cost: number,
   pool: WorkerPool.WorkerPool<PasswordHash.HashJob, PasswordHash.HashAnswer>
 ): PasswordHasher["Service"] => {
-  const takePlace = Effect.catch(pool.takePlace, refuse)
+  const enterQueue = Effect.catch(pool.enterQueue, refuse)
   const withPlace: PasswordHasher["Service"]["withPlace"] = (effect) =>
     Effect.flatMap(HasPlace, (hasPlace) =>
       hasPlace
         ? effect
         : Effect.acquireUseRelease(
-            takePlace,
+            enterQueue,
             () => Effect.provideService(effect, HasPlace, true),
-            () => pool.leavePlace
+            () => pool.leaveQueue
           )
     )
   const perform = (job: PasswordHash.HashJob) => withPlace(Effect.catch(pool.run(job), refuse))
-  const counted = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
+  const performWithMetrics = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
     const answer = yield* perform(job)
     yield* Metric.update(performed[job.operation], 1)
     yield* Metric.update(duration, answer.milliseconds / 1000)
@@ -124,7 +123,7 @@ const make = (
   })
 
   const durations = HashDurations.make()
-  const measuring = Semaphore.makeUnsafe(1)
+  const measurementLock = Semaphore.makeUnsafe(1)
   const measureWork = Effect.fnUntraced(function* (work: PasswordHash.HashWork) {
     if (durations.knows(work.kind)) return
     const part = PasswordHash.quarterOf(work)
@@ -136,17 +135,17 @@ const make = (
     )
   })
   const worksOf = (schemes: ReadonlyArray<string>) =>
-    [PasswordHash.ownDecoy(cost), ...schemes].map((scheme) => PasswordHash.workOf(scheme, cost))
+    [PasswordHash.decoyOfNewHash(cost), ...schemes].map((scheme) => PasswordHash.workOf(scheme, cost))
   const measure = (works: ReadonlyArray<PasswordHash.HashWork>) =>
     works.every(({ kind }) => durations.knows(kind))
       ? Effect.void
-      : measuring.withPermits(1)(Effect.forEach(works, measureWork, { discard: true }))
+      : measurementLock.withPermits(1)(Effect.forEach(works, measureWork, { discard: true }))
 
   return {
     withPlace,
     hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted<string>) {
       const normal = normalisePassword(Redacted.value(password))
-      return String((yield* counted({ operation: "hash", password: normal, cost })).value)
+      return String((yield* performWithMetrics({ operation: "hash", password: normal, cost })).value)
     }),
     verify: Effect.fn("PasswordHasher.verify")(function* (
       password: Redacted.Redacted<string>,
@@ -158,7 +157,7 @@ const make = (
       const typed = Redacted.value(password)
       const normal = normalisePassword(typed)
       const spellings = normal === typed ? [normal] : [normal, typed]
-      const { milliseconds, value } = yield* counted({ operation: "verify", spellings, stored, cost })
+      const { milliseconds, value } = yield* performWithMetrics({ operation: "verify", spellings, stored, cost })
       const now = yield* Clock.currentTimeMillis
       if (spellings.length === 1) durations.observe(PasswordHash.workOf(stored, cost), milliseconds, now)
       const slowest = Math.max(...works.map((work) => durations.expected(work, now))) * spellings.length
@@ -166,6 +165,6 @@ const make = (
     }),
     measure: (schemes) => Effect.suspend(() => measure(worksOf(schemes))),
     needsRehash: (stored) => PasswordHash.needsRehash(stored, cost),
-    decoy: Effect.sync(() => PasswordHash.ownDecoy(cost))
+    decoy: Effect.sync(() => PasswordHash.decoyOfNewHash(cost))
   }
 }

@@ -1,14 +1,14 @@
 import { Config, Context, Schema } from "effect"
 
-/** The cost of a password hash, and the bounds of the work on passwords. */
+/** The cost of password hashes, and limits for the work on passwords. */
 export class PasswordSettings extends Context.Service<
   PasswordSettings,
   {
     /** bcrypt's cost: each step doubles the work. 4 to 16. */
     readonly cost: number
-    /** How many hashes may wait for a thread before the next is refused, and how many estimates. */
+    /** How many hashes may wait for a thread, and how many estimates. More are refused. */
     readonly queueSize: number
-    /** How many threads hash; as many as there are cores when absent. */
+    /** The number of hashing threads. One per core when absent. */
     readonly threads?: number | undefined
   }
 >()("@user-service/security/PasswordSettings") {

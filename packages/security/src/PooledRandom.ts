@@ -2,7 +2,7 @@ import { Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { randomFillSync } from "node:crypto"
 
-// An id takes 16 bytes, and one call of the system's generator costs as much for 16 as for thousands.
+// A UUID needs 16 bytes, and the system's generator takes as long for 16 bytes as for thousands.
 const poolSize = 4096
 
 const makeRandomBytes = () => {
@@ -15,14 +15,14 @@ const makeRandomBytes = () => {
       used = 0
     }
     const bytes = pool.slice(used, used + size)
-    // What was given out is a secret of its taker's.
+    // The returned bytes may become a secret, so no copy of them stays here.
     pool.fill(0, used, used + size)
     used += size
     return bytes
   }
 }
 
-/** `SecureRandom` by the system's generator, asked for many bytes at a time. */
+/** `SecureRandom` over the system's generator, from which it reads blocks of 4 KiB. */
 export const layer: Layer.Layer<SecureRandom.SecureRandom> = Layer.sync(SecureRandom.SecureRandom, () =>
   SecureRandom.make(makeRandomBytes())
 )

@@ -5,13 +5,13 @@ import type { KeyRing } from "./Keys.ts"
 const defaultCapacity = 20_000
 
 /**
- * Access tokens whose signature has been checked under the current keys, by SHA-256, so that the next request with one
- * costs a hash and no trip to another thread. Whether one has expired is still for the reader to judge.
+ * A cache of access tokens with a verified signature under the current keys, by SHA-256. The next request with the same token needs
+ * a hash instead of a verification in another thread. The caller checks the expiry.
  */
 export interface SeenTokens {
-  /** What the token says, if it was added under these very keys. Other keys forget everything. */
+  /** The claims of the token, if it was added under the same keys. A new key ring clears the cache. */
   readonly get: (ring: KeyRing, digest: string) => AccessClaims | undefined
-  /** Does nothing under keys that have been replaced since. When full, the longest known goes. */
+  /** Does nothing if the keys have been replaced. Evicts the oldest token when the cache is full. */
   readonly add: (ring: KeyRing, digest: string, claims: AccessClaims) => void
 }
 

@@ -17,73 +17,75 @@ import {
   SchemaIssue
 } from "effect"
 import { hash, timingSafeEqual } from "node:crypto"
-import { type ExposurePolicy, follow, KeysUnreadable, makeJudge, readText } from "./KeyFile.ts"
+import { type ExposurePolicy, follow, KeysUnreadable, makePermissionCheck, readText } from "./KeyFile.ts"
 
-/** A key as the settings name it: it has every scope, and no end. */
+/** A key from the environment. It has all scopes and does not expire. */
 export interface NamedKey {
   readonly name: string
   readonly key: Redacted.Redacted<string>
 }
 
-/** Where service keys come from. */
+/** The sources of service keys. */
 export class ServiceKeySettings extends Context.Service<
   ServiceKeySettings,
   {
     readonly named: ReadonlyArray<NamedKey>
     readonly file: Option.Option<string>
     readonly exposed: ExposurePolicy
-    /** How often to look for a change of the file; a second when absent. */
+    /** How often the file is checked for changes. One second when absent. */
     readonly pollInterval?: Duration.Input | undefined
   }
 >()("@user-service/security/ServiceKeys/ServiceKeySettings") {}
 
-/** The holder of a key that is good. */
+/** The service that a valid key belongs to. */
 export interface ServiceCaller {
   readonly name: string
   readonly scopes: ReadonlySet<ServiceScope>
 }
 
-interface HeldKey extends ServiceCaller {
+interface StoredKey extends ServiceCaller {
   readonly sha256: Buffer
-  /** Milliseconds since 1970: the last at which the key is good. */
+  /** The last millisecond since 1970 at which the key is valid. Null without an expiry. */
   readonly notAfter: number | null
 }
 
 /**
- * The keys of other services. Only their hashes are held, and each that is shown is compared with every one of them in
- * constant time; they are long and random, so one round of SHA-256 is enough.
+ * The API keys of other services. Only their SHA-256 hashes are stored, which is enough for long random keys. A presented key is
+ * compared with all of them in constant time.
  */
 export class ServiceKeys extends Context.Service<
   ServiceKeys,
   {
-    /** Whose key it is, and what it opens. */
+    /** Returns the service of the key and its scopes. */
     readonly authenticate: (key: string | undefined) => Effect.Effect<ServiceCaller, Unauthenticated>
   }
 >()("@user-service/security/ServiceKeys") {
   /**
-   * Keys from the settings, and from a file that is read again when it changes. A file that has become unreadable, or open to
-   * others, leaves the last good keys in force and is logged once; at the start it is an error.
+   * Keys from the settings, and from a file that is reloaded when it changes. If the file becomes unreadable, invalid or accessible to
+   * others, this is logged once and the last keys stay in use. At the start it is an error.
    */
   static readonly layer: Layer.Layer<ServiceKeys, KeysUnreadable, FileSystem.FileSystem | ServiceKeySettings> =
     Layer.effect(
       ServiceKeys,
       Effect.gen(function* () {
         const settings = yield* ServiceKeySettings
-        const named = settings.named.map(held)
-        let all: ReadonlyArray<HeldKey> = named
+        const named = settings.named.map(toStoredKey)
+        let all: ReadonlyArray<StoredKey> = named
         if (Option.isSome(settings.file)) {
           const file = { path: settings.file.value, setting: "SERVICE_API_KEYS_FILE", exposed: settings.exposed }
-          const take = Effect.fnUntraced(function* (text: string) {
+          const load = Effect.fnUntraced(function* (text: string) {
             const read = parse(text, named)
             if (Result.isFailure(read)) return yield* new KeysUnreadable({ ...file, problem: read.failure })
             all = read.success
           })
-          const first = yield* readText(file)
-          const judge = makeJudge(file)
-          yield* judge
-          yield* take(first)
+          const initialText = yield* readText(file)
+          const checkPermissions = makePermissionCheck(file)
+          yield* checkPermissions
+          yield* load(initialText)
           const { pollInterval } = settings
-          yield* Effect.forkScoped(follow({ file, judge, first, pollInterval, what: "service keys", take }))
+          yield* Effect.forkScoped(
+            follow({ file, checkPermissions, initialText, pollInterval, label: "service keys", load })
+          )
         }
         return { authenticate: (key) => authenticate(() => all, key) }
       })
@@ -91,12 +93,12 @@ export class ServiceKeys extends Context.Service<
 }
 
 const authenticate = Effect.fnUntraced(function* (
-  current: () => ReadonlyArray<HeldKey>,
+  current: () => ReadonlyArray<StoredKey>,
   key: string | undefined
 ): Effect.fn.Return<ServiceCaller, Unauthenticated> {
   if (key === undefined || key === "") return yield* new Unauthenticated({ reason: "missing" })
   const digest = hash("sha256", key, "buffer")
-  let found: HeldKey | undefined
+  let found: StoredKey | undefined
   for (const candidate of current()) if (timingSafeEqual(candidate.sha256, digest)) found = candidate
   if (found === undefined) return yield* new Unauthenticated({ reason: "unknown" })
   const isOver = found.notAfter !== null && (yield* Clock.currentTimeMillis) > found.notAfter
@@ -106,7 +108,7 @@ const authenticate = Effect.fnUntraced(function* (
 
 const everyScope = new Set(ServiceScope.literals)
 
-const held = ({ key, name }: NamedKey): HeldKey => ({
+const toStoredKey = ({ key, name }: NamedKey): StoredKey => ({
   name,
   sha256: hash("sha256", Redacted.value(key), "buffer"),
   scopes: everyScope,
@@ -126,15 +128,15 @@ const InFile = Schema.Array(
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-// Where the first mistake is, such as `: [1].not_after is wrong`. Text that is no JSON has no place.
+// The path of the first mistake, such as `: [1].not_after is missing or wrong`. Empty if the text is not JSON.
 const placeOf = ({ issue }: Schema.SchemaError): string => {
   const [first] = issuesOf(issue).issues
   const path = (first?.path ?? []).map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")
   return path === "" ? "" : `: ${path} is missing or wrong`
 }
 
-// Unlike what is signed with, nothing in here is a secret; but what somebody put here by mistake may be.
-const parse = (text: string, named: ReadonlyArray<HeldKey>): Result.Result<ReadonlyArray<HeldKey>, string> => {
+// The file contains only hashes. Messages still do not quote it, because an operator may have put keys in it by mistake.
+const parse = (text: string, named: ReadonlyArray<StoredKey>): Result.Result<ReadonlyArray<StoredKey>, string> => {
   const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(InFile))(text)
   if (Result.isFailure(decoded)) return Result.fail(`is not a list of service keys${placeOf(decoded.failure)}`)
   const keys = [
@@ -150,7 +152,7 @@ const parse = (text: string, named: ReadonlyArray<HeldKey>): Result.Result<Reado
   return problem === undefined ? Result.succeed(keys) : Result.fail(`is ambiguous: ${problem}`)
 }
 
-// Whose key it is must be told by the key, and which key by the name.
+// Each key must belong to one name, and each name to one key.
 const ambiguity = (keys: ReadonlyArray<{ readonly name: string; readonly key: string }>): string | undefined => {
   const names = new Set<string>()
   const owners = new Map<string, string>()
@@ -174,8 +176,8 @@ const items = (text: string): ReadonlyArray<{ readonly name: string; readonly ke
       return colon < 0 ? { name: "", key: "" } : { name: item.slice(0, colon), key: item.slice(colon + 1) }
     })
 
-// What is wrong is told by position and name, never with a key.
-const Written = Schema.String.check(
+// A failure names the position or the name, never a key.
+const KeyList = Schema.String.check(
   Schema.makeFilter((text: string) => {
     const keys = items(text)
     const wrong = keys.findIndex(({ key, name }) => !Schema.is(Name)(name) || !/^[\x21-\x7e]+$/.test(key))
@@ -183,16 +185,16 @@ const Written = Schema.String.check(
   })
 )
 
-/** `SERVICE_API_KEYS` (`name:key`, with commas between) and `SERVICE_API_KEYS_FILE`; none by default. */
+/** `SERVICE_API_KEYS` (`name:key`, separated by commas) and `SERVICE_API_KEYS_FILE`. None by default. */
 export const config: Config.Config<Pick<ServiceKeySettings["Service"], "named" | "file">> = Config.all({
-  named: Config.schema(Written, "SERVICE_API_KEYS").pipe(
+  named: Config.schema(KeyList, "SERVICE_API_KEYS").pipe(
     Config.withDefault(""),
     Config.map((text) => items(text).map(({ key, name }): NamedKey => ({ name, key: Redacted.make(key) })))
   ),
   file: Config.option(Config.NonEmptyString("SERVICE_API_KEYS_FILE"))
 })
 
-/** Why the keys must not be used in production, see {@link secretKeyProblem}; nothing where all may. */
+/** The reasons why keys must not be used in production, see {@link secretKeyProblem}. */
 export const weaknesses = (keys: ReadonlyArray<NamedKey>): ReadonlyArray<string> =>
   keys.flatMap(({ key, name }) => {
     const problem = secretKeyProblem(Redacted.value(key))

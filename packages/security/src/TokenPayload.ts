@@ -10,26 +10,26 @@ import { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Option, Schema } from "effect"
 
-/** Who tokens are from and for. */
+/** The issuer and the audience of tokens. */
 export interface Names {
   readonly issuer: string
   readonly audience: string
 }
 
-// How far ahead of ours the clock of another replica may be.
+// How far the clock of another replica may be ahead.
 const clockSkewSeconds = 60
 
 const wire = {
   iss: Schema.String,
   aud: Schema.String,
-  // Ours are in lower case. Who shares the key may spell them otherwise, and sessions are known by one spelling.
+  // This service writes lower case. Other holders of a shared secret may not, and session ids are compared in lower case.
   sub: anyCase(UserId),
   user_id: anyCase(UserId),
   sid: anyCase(SessionId),
   jti: AccessClaims.fields.tokenId,
   iat: AccessClaims.fields.issuedAt,
   exp: AccessClaims.fields.expiresAt,
-  // Ours never say; whoever shares the key may (RFC 7519, section 4.1.5).
+  // Only other holders of a shared secret set it (RFC 7519, section 4.1.5).
   nbf: Schema.optionalKey(AccessClaims.fields.issuedAt)
 }
 const AccessWire = Schema.Struct({ ...wire, token_type: AccessClaims.fields.tokenType })
@@ -43,7 +43,7 @@ type Wire = typeof AccessWire.Type | typeof RefreshWire.Type
 const decodeAccess = Schema.decodeUnknownOption(Schema.fromJsonString(AccessWire))
 const decodeRefresh = Schema.decodeUnknownOption(Schema.fromJsonString(RefreshWire))
 
-/** The claims as they stand in a token; always in the same order, so that the same claims make the same text. */
+/** Encodes the claims of a token, always in the same order, so that equal claims give equal text. */
 export const format = (claims: TokenClaims, { audience, issuer }: Names): string =>
   JSON.stringify({
     sub: claims.userId,
@@ -60,22 +60,22 @@ export const format = (claims: TokenClaims, { audience, issuer }: Names): string
 
 const parseAccess = (text: string, names: Names, now: number): Option.Option<AccessClaims> =>
   decodeAccess(text).pipe(
-    Option.filter((payload) => isOurs(payload, names, now)),
+    Option.filter((payload) => isValidFor(payload, names, now)),
     Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type }))
   )
 
 const parseRefresh = (text: string, names: Names, now: number): Option.Option<RefreshClaims> =>
   decodeRefresh(text).pipe(
-    Option.filter((payload) => isOurs(payload, names, now)),
+    Option.filter((payload) => isValidFor(payload, names, now)),
     Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type, generation: payload.gen }))
   )
 
-/** The claims in a token's text, by its type, if it is one of ours; whether it has expired is not judged. */
+/** Decodes the claims of a token by its type. None unless issuer, audience and times are valid. Does not check the expiry. */
 export const parse: {
   readonly [T in TokenType]: (text: string, names: Names, now: number) => Option.Option<ClaimsOf<T>>
 } = { access: parseAccess, refresh: parseRefresh }
 
-const isOurs = (payload: Wire, { audience, issuer }: Names, now: number): boolean =>
+const isValidFor = (payload: Wire, { audience, issuer }: Names, now: number): boolean =>
   payload.iss === issuer &&
   payload.aud === audience &&
   payload.user_id === payload.sub &&

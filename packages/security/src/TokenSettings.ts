@@ -3,10 +3,10 @@ import type { Names } from "./TokenPayload.ts"
 
 type Algorithm =
   | { readonly algorithm: "EdDSA" }
-  /** For fleets that still share a secret: access tokens only. */
+  /** For installations whose services still share a secret. Applies to access tokens only. */
   | { readonly algorithm: "HS256"; readonly secretKey: Redacted.Redacted<string> }
 
-/** How tokens are signed and who they are from and for. */
+/** The algorithm, issuer and audience of tokens. */
 export class TokenSettings extends Context.Service<TokenSettings, Names & Algorithm>()(
   "@user-service/security/TokenSettings"
 ) {

@@ -16,7 +16,7 @@ import * as SeenTokens from "./SeenTokens.ts"
 import * as TokenPayload from "./TokenPayload.ts"
 import { TokenSettings } from "./TokenSettings.ts"
 
-/** A public key as the JWKS shows it (RFC 8037, RFC 7517). */
+/** A public key in the JWKS (RFC 8037, RFC 7517). */
 export interface PublicJwk {
   readonly kty: "OKP"
   readonly crv: "Ed25519"
@@ -27,28 +27,28 @@ export interface PublicJwk {
 }
 
 /**
- * JSON Web Tokens. The algorithm is pinned for each type of token, never taken from the token: access tokens are EdDSA, or
- * HS256 where the fleet shares a secret; refresh tokens are always EdDSA, under a key that is published nowhere.
+ * Signs and verifies JSON Web Tokens. The algorithm is fixed for each token type and never taken from the token: EdDSA (or HS256 with a
+ * shared secret) for access tokens, EdDSA with an unpublished key for refresh tokens.
  *
- * Revocation is not judged here: a token can be good and its session over.
+ * Does not check revocation: the session of a valid token may have ended.
  */
 export class TokenSigner extends Context.Service<
   TokenSigner,
   {
-    /** The same claims under the same keys make the same token, byte for byte. */
+    /** Deterministic: equal claims and keys give the same token, byte for byte. */
     readonly sign: (claims: TokenClaims) => Effect.Effect<string>
-    /** Good for an access token seen before without leaving the thread; see SeenTokens. */
+    /** Verifies a token and returns its claims. An access token that was verified before needs no second verification, see SeenTokens. */
     readonly verify: <T extends TokenType>(
       type: T,
       token: string
     ) => Effect.Effect<ClaimsOf<T>, TokenInvalid | TokenExpired>
-    /** An access token that is ours whenever it was, for a logout that comes late. */
+    /** Verifies an access token without its expiry, for a late logout. */
     readonly verifyIgnoringExpiry: (token: string) => Effect.Effect<AccessClaims, TokenInvalid>
-    /** The `tokenId` of a session's refresh token: made again from the same two, and by no one else. */
+    /** The `tokenId` of a session's refresh token, derived from session and generation with a secret. */
     readonly refreshTokenId: (sessionId: SessionId, generation: number) => string
-    /** SHA-256, the form in which a session keeps a token's id. */
+    /** The SHA-256 of a token's id, which a session stores. */
     readonly hashTokenId: (tokenId: string) => Uint8Array
-    /** The public keys others check access tokens with; none under HS256. May be kept for `jwksMaxAgeSeconds`. */
+    /** The public keys for verifying access tokens. Empty with HS256. May be cached for `jwksMaxAgeSeconds`. */
     readonly jwks: Effect.Effect<{ readonly keys: ReadonlyArray<PublicJwk> }>
   }
 >()("@user-service/security/TokenSigner") {
@@ -58,7 +58,7 @@ export class TokenSigner extends Context.Service<
   )
 }
 
-// Far above any token of ours (under 600 bytes): what is longer is not worth a hash.
+// Tokens of this service have less than 600 bytes. Longer ones are refused without hashing them.
 const maxTokenLength = 4096
 
 const utf8 = new TextEncoder()
@@ -69,9 +69,9 @@ const badSignature = new TokenInvalid({ reason: "bad_signature" })
 const wrongClaims = new TokenInvalid({ reason: "wrong_claims" })
 const wrongType = ({ userId }: TokenClaims) => new TokenInvalid({ reason: "wrong_type", userId })
 
-// The last character of a signature has bits that its bytes do not fill, and readers skip what is no base64url. What was
-// refused under one spelling must not come back under another, so only the one that signing makes is taken.
-const isSpelledRight = (token: string): boolean => {
+// Base64url decoders ignore unused bits and invalid characters, so a signature has several spellings. Only the canonical one is
+// accepted, so that a token has a single text.
+const hasCanonicalSignature = (token: string): boolean => {
   const signature = token.slice(token.lastIndexOf(".") + 1)
   return Buffer.from(signature, "base64url").toString("base64url") === signature
 }
@@ -80,7 +80,7 @@ const epochSeconds = (clock: Clock.Clock): number => Math.floor(clock.currentTim
 
 const otherType = { access: "refresh", refresh: "access" } as const
 
-/** Which algorithm and keys a type of token rests on. */
+/** The algorithm and the keys of a token type. */
 interface Suite {
   readonly alg: "EdDSA" | "HS256"
   readonly signing: (ring: KeyRing, at: number) => { readonly kid?: string; readonly key: webcrypto.CryptoKey }
@@ -111,13 +111,13 @@ const sharedSecret = (secret: Redacted.Redacted<string>): Suite => {
 const make = Effect.gen(function* () {
   const keys = yield* Keys
   const settings = yield* TokenSettings
-  const seen = SeenTokens.make()
+  const seenTokens = SeenTokens.make()
   const suites: { readonly [T in TokenType]: Suite } = {
     access: settings.algorithm === "HS256" ? sharedSecret(settings.secretKey) : publishedKeys,
     refresh: refreshKey
   }
 
-  // The key is chosen by the time of issue and not by the clock, so that the same claims make the same token.
+  // The key depends on the time of issue instead of the clock, so that signing is deterministic.
   const sign = Effect.fnUntraced(function* (claims: TokenClaims) {
     const suite = suites[claims.tokenType]
     const { key, ...named } = suite.signing(keys.current(), claims.issuedAt)
@@ -126,9 +126,9 @@ const make = Effect.gen(function* () {
     return yield* Effect.promise(() => jws.sign(key))
   })
 
-  // The text of a token that one of our keys signed.
-  const open = Effect.fnUntraced(function* (type: TokenType, token: string, now: number) {
-    if (token.length > maxTokenLength || !isSpelledRight(token)) return yield* malformed
+  // Verifies the signature and returns the payload.
+  const verifySignature = Effect.fnUntraced(function* (type: TokenType, token: string, now: number) {
+    if (token.length > maxTokenLength || !hasCanonicalSignature(token)) return yield* malformed
     const { alg, verifying } = suites[type]
     const { kid, typ } = yield* Effect.try({ try: () => decodeProtectedHeader(token), catch: () => malformed })
     if (typ !== "JWT") return yield* malformed
@@ -141,15 +141,15 @@ const make = Effect.gen(function* () {
   })
 
   const read = Effect.fnUntraced(function* <T extends TokenType>(type: T, token: string, now: number) {
-    const payload = yield* open(type, token, now)
+    const payload = yield* verifySignature(type, token, now)
     const claims = TokenPayload.parse[type](payload, settings, now)
     if (Option.isSome(claims)) return claims.value
-    // Under a secret that others share there may be refresh tokens that it signed.
+    // Other holders of a shared secret may sign refresh tokens with it.
     const other = TokenPayload.parse[otherType[type]](payload, settings, now)
     return yield* Option.match(other, { onNone: () => wrongClaims, onSome: wrongType })
   })
 
-  // Which of the two a token is, its signature tells: so the log can say that one was taken for the other.
+  // Tries the keys of the other type too, so that the log can report a token of the wrong type.
   const readClaims = <T extends TokenType>(type: T, token: string, now: number) =>
     Effect.catchIf(
       read(type, token, now),
@@ -170,11 +170,11 @@ const make = Effect.gen(function* () {
     access: (token, now) => {
       const ring = keys.current()
       const digest = token.length > maxTokenLength ? "" : hash("sha256", token, "base64url")
-      const known = seen.get(ring, digest)
+      const known = seenTokens.get(ring, digest)
       if (known !== undefined) return unexpired(known, now)
       return Effect.tap(
         Effect.flatMap(readClaims("access", token, now), (claims) => unexpired(claims, now)),
-        (claims) => Effect.sync(() => seen.add(ring, digest, claims))
+        (claims) => Effect.sync(() => seenTokens.add(ring, digest, claims))
       )
     },
     refresh: (token, now) => Effect.flatMap(readClaims("refresh", token, now), (claims) => unexpired(claims, now))

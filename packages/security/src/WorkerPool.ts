@@ -3,15 +3,16 @@ import { Effect, Metric, type Scope } from "effect"
 import { existsSync } from "node:fs"
 import { type ResourceLimits, Worker } from "node:worker_threads"
 
-/** Why a job was not done. */
+/** Why a job was not executed. */
 export type Refusal =
   | {
       readonly _tag: "QueueFull"
-      /** Until those ahead are served, as the last jobs went. */ readonly waitMillis: number
+      /** The estimated time until the queue is processed. */
+      readonly waitMillis: number
     }
   | { readonly _tag: "WorkerDied"; readonly cause: unknown }
 
-/** What a thread answers, and how long it worked. */
+/** The answer of a thread, with the duration of its work. */
 export interface WorkerAnswer {
   readonly milliseconds: number
 }
@@ -22,34 +23,35 @@ interface Waiting<Job, Answer> {
 }
 
 /**
- * Threads that do jobs, first come first served: `size` jobs run at a time, the others wait. A job interrupted while it waits
- * leaves the queue; one that runs runs out, its answer unread. A thread that dies takes its one job with it and the next
- * job starts another. Threads start with the first jobs and end with the scope.
+ * A pool of worker threads with a queue. `size` jobs run at a time, in the order of arrival. Interruption removes a waiting job; a
+ * running job ends normally and its answer is dropped. When a thread dies, its job fails, and the next job starts a new thread.
+ * Threads start on demand and end with the scope.
  */
 export interface WorkerPool<Job, Answer> {
-  /** Takes one of `size` and `queueSize` places; where none is left it fails at once. */
-  readonly takePlace: Effect.Effect<void, Refusal>
-  readonly leavePlace: Effect.Effect<void>
-  /** For those who hold a place: among them alone the queue is never longer than `queueSize`. */
+  /** Takes one of the `size + queueSize` places. Fails immediately if none is free. */
+  readonly enterQueue: Effect.Effect<void, Refusal>
+  /** Frees the place. */
+  readonly leaveQueue: Effect.Effect<void>
+  /** Runs a job. The caller must have a place. */
   readonly run: (job: Job) => Effect.Effect<Answer, Refusal>
 }
 
 const ended: Refusal = { _tag: "WorkerDied", cause: "the pool has ended" }
 
-// Beside this module both in the sources and in a bundle, where each kind of thread has an entry of its own.
+// In the folder of this module, both in the sources and in a bundle with an entry per worker.
 const entryOf = (worker: string): URL => {
   const bundled = new URL(`./${worker}.js`, import.meta.url)
   return existsSync(bundled) ? bundled : new URL(`./${worker}.ts`, import.meta.url)
 }
 
-/** `onDepth` hears how many jobs wait, at every change. */
+/** `onDepth` is called with the number of waiting jobs whenever it changes. */
 export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswer>(options: {
-  /** The module of this package that the threads run, by its name without an ending. */
+  /** The module that the threads run, without its extension. */
   readonly worker: "hash-worker" | "estimate-worker"
   readonly size: number
   readonly queueSize: number
   readonly onDepth: (waiting: number) => void
-  /** How much memory each thread may take; without, as much as V8 lets it. One that needs more dies. */
+  /** Memory limits of each thread. A thread that exceeds them dies. V8's defaults when absent. */
   readonly resourceLimits?: ResourceLimits
 }): Effect.fn.Return<WorkerPool<Job, Answer>, never, Scope.Scope> {
   // A Set keeps the order of arrival and lets an interrupted job leave from the middle.
@@ -58,17 +60,17 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   const idle: Array<Worker> = []
   const busy = new Map<Worker, Waiting<Job, Answer>>()
   let meanMillis = 100
-  let taken = 0
+  let occupied = 0
   let closed = false
 
-  const settle = (worker: Worker, outcome: Effect.Effect<Answer, Refusal>) => {
+  const complete = (worker: Worker, outcome: Effect.Effect<Answer, Refusal>) => {
     const done = busy.get(worker)
     busy.delete(worker)
     done?.resume(outcome)
   }
 
   const start = (): Worker => {
-    // The thread imports nothing of the workspace, so it needs none of the flags this process was started with.
+    // The thread imports nothing of the workspace, so it needs none of this process's flags.
     const worker = new Worker(entryOf(options.worker), {
       execArgv: [],
       ...(options.resourceLimits && { resourceLimits: options.resourceLimits })
@@ -76,9 +78,9 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
     threads.add(worker)
     worker.on("message", (answer: Answer) => {
       meanMillis += (answer.milliseconds - meanMillis) / 8
-      // Idle before the answer is given, which may run the asker on the spot, and the asker may ask again.
+      // Marked as idle first, because completing a job may synchronously submit the next one.
       idle.push(worker)
-      settle(worker, Effect.succeed(answer))
+      complete(worker, Effect.succeed(answer))
       dispatch()
     })
     let failure: unknown = undefined
@@ -89,7 +91,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
       threads.delete(worker)
       const index = idle.indexOf(worker)
       if (index >= 0) idle.splice(index, 1)
-      settle(worker, Effect.fail({ _tag: "WorkerDied", cause: failure ?? `exit code ${code}` }))
+      complete(worker, Effect.fail({ _tag: "WorkerDied", cause: failure ?? `exit code ${code}` }))
       dispatch()
     })
     return worker
@@ -118,33 +120,32 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   )
 
   return {
-    takePlace: Effect.suspend(() => {
-      if (taken >= options.size + options.queueSize) {
-        return Effect.fail<Refusal>({ _tag: "QueueFull", waitMillis: (meanMillis * taken) / options.size })
+    enterQueue: Effect.suspend(() => {
+      if (occupied >= options.size + options.queueSize) {
+        return Effect.fail<Refusal>({ _tag: "QueueFull", waitMillis: (meanMillis * occupied) / options.size })
       }
-      taken++
+      occupied++
       return Effect.void
     }),
-    leavePlace: Effect.sync(() => {
-      taken--
+    leaveQueue: Effect.sync(() => {
+      occupied--
     }),
     run: (job) =>
       Effect.callback((resume) => {
         if (closed) return resume(Effect.fail(ended))
-        const entered: Waiting<Job, Answer> = { job, resume }
-        waiting.add(entered)
+        const entry: Waiting<Job, Answer> = { job, resume }
+        waiting.add(entry)
         options.onDepth(waiting.size)
         dispatch()
         return Effect.sync(() => {
-          if (waiting.delete(entered)) options.onDepth(waiting.size)
+          if (waiting.delete(entry)) options.onDepth(waiting.size)
         })
       })
   }
 })
 
 /**
- * What a request is answered with whose job was refused: the service is not available, and will be when those ahead are served.
- * `refused` counts those for whom there was no place.
+ * Maps a refusal to `ServiceUnavailable`. `refused` counts the jobs that the full queue refused.
  */
 export const refuse =
   (what: string, refused: Metric.Counter<number>) =>

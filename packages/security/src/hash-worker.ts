@@ -3,11 +3,11 @@ import process from "node:process"
 import { parentPort } from "node:worker_threads"
 import { type HashJob, perform } from "./PasswordHash.ts"
 
-// A hashing thread: one job at a time, done synchronously, so that libuv's threads stay free for everything else. A job
-// that throws ends the thread; the pool fails that job and starts another thread.
+// A hashing thread. It runs one job at a time, synchronously, so that libuv's threads stay free. A job that throws ends the thread;
+// the pool fails the job and starts a new thread.
 
-// Where all cores are busy, requests come before hashes: a login can wait some milliseconds more, a read would be ten times
-// slower. On Linux the priority is this thread's own; elsewhere it would be the whole process's.
+// A lower priority than requests: a login can wait some milliseconds, but reads would be ten times slower on a busy machine. Only
+// Linux sets the priority per thread; elsewhere it would apply to the whole process.
 if (process.platform === "linux") setPriority(10)
 
 parentPort?.on("message", (job: HashJob) => parentPort?.postMessage(perform(job)))

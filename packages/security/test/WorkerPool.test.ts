@@ -13,13 +13,13 @@ describe("WorkerPool", () => {
   it.effect("past the last place the next is refused at once, with the time those ahead will take", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 2)
-      for (let place = 0; place < 3; place++) yield* pool.takePlace
-      const refusal = yield* Effect.flip(pool.takePlace)
+      for (let place = 0; place < 3; place++) yield* pool.enterQueue
+      const refusal = yield* Effect.flip(pool.enterQueue)
       assert.strictEqual(refusal._tag, "QueueFull")
       assert.isAbove(refusal._tag === "QueueFull" ? refusal.waitMillis : 0, 0)
-      yield* pool.leavePlace
-      yield* pool.takePlace
-      assert.strictEqual((yield* Effect.flip(pool.takePlace))._tag, "QueueFull")
+      yield* pool.leaveQueue
+      yield* pool.enterQueue
+      assert.strictEqual((yield* Effect.flip(pool.enterQueue))._tag, "QueueFull")
     }).pipe(Effect.scoped)
   )
 

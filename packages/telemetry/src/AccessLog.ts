@@ -2,32 +2,32 @@ import type { LogLevel } from "effect"
 import type { LogSink } from "./LogSink.ts"
 import { maskText } from "@user-service/domain/Redaction"
 
-/** A request that was answered. */
+/** The fields of an access log line. */
 export interface AnsweredRequest {
-  /** When it was answered, milliseconds since 1970. */
+  /** The time of the answer, in milliseconds since 1970. */
   readonly time: number
   readonly request_id: string
   readonly method: string
-  /** The route's pattern, never the path itself, which may carry what a log must not; absent where none matched. */
+  /** The pattern of the route. Never the path, which may contain secrets. Undefined if no route matched. */
   readonly route: string | undefined
   readonly status: number
   readonly duration_ms: number
   readonly user_id?: string | undefined
-  /** The name of the service key it was made with. */
+  /** The name of the service key. */
   readonly service?: string | undefined
   readonly ip?: string | undefined
   readonly trace_id?: string | undefined
 }
 
-/** A failure of ours is an error, what a client got wrong is its own affair, and a probe that is answered is no news. */
+/** The log level: error for status 5xx, info otherwise. Probes are logged at debug, or at warn if they fail. */
 export const levelOf = (route: string | undefined, status: number): LogLevel.Severity => {
   if (route !== undefined && isProbe(route)) return status >= 500 ? "Warn" : "Debug"
   return status >= 500 ? "Error" : "Info"
 }
 
 /**
- * Writes the one line of a request. It stands on the way of every request, so it goes to the sink directly: what it is
- * given must be masked already, but for the request id, which is the client's to choose.
+ * Writes the access log line of a request, directly to the sink for speed. Masks only the request id, which the client may choose.
+ * The caller must mask the other fields.
  */
 export const write = (sink: LogSink["Service"], request: AnsweredRequest): void => {
   const level = levelOf(request.route, request.status)

@@ -1,11 +1,11 @@
 import { Clock, Context, Effect, Layer, Metric } from "effect"
 
-/** What kind of credential was refused, as the line's `event`. */
+/** The kind of the refused credential, the `event` of the log line. */
 export type RefusalEvent =
   | "login_refused"
   | "access_token_refused"
   | "refresh_token_refused"
-  /** The password that a signed-in user gives to confirm a change. */
+  /** The password with which a signed-in user confirms a change. */
   | "current_password_refused"
   | "service_key_refused"
   | "metrics_token_refused"
@@ -13,18 +13,18 @@ export type RefusalEvent =
 /** A credential that was presented and refused. */
 export interface CredentialRefusal {
   readonly event: RefusalEvent
-  /** One of a few words, as it labels a metric: never a text that came with the request. */
+  /** One of a few fixed values, because it is a label of a metric. Never text from the request. */
   readonly reason: string
-  /** The client's address, as the access log has it. */
+  /** The client's address, as in the access log. */
   readonly ip: string | null
-  /** The account, where the credential proves or names one. */
+  /** The account, if the credential proves or names one. */
   readonly userId?: string | undefined
   /** The name of the service key. */
   readonly service?: string | undefined
 }
 
-// A flood makes at most a hundred lines a second, some 35 kB, of each event. Each event has a bound of its own, so that
-// worthless tokens, which no limit counts, cannot hide the guesses at a password.
+// A flood writes at most 100 lines a second (35 kB) of each event. The limit is per event, so that a flood of invalid tokens, which
+// no rate limit stops, does not hide guesses at passwords.
 const windowMillis = 10_000
 const linesPerWindow = 1000
 
@@ -34,16 +34,16 @@ const total = Metric.counter("auth_refusals_total", {
 })
 
 /**
- * Refused credentials, each a line of the log at warn and a step of `auth_refusals_total`, for an operator to act on. No line
- * has any part of a credential, nor an e-mail address: people type passwords in its place.
+ * Logs every refused credential at warn and counts it in `auth_refusals_total`. The lines contain no part of a credential, and no
+ * e-mail address, because people type passwords into its field.
  *
- * Past 1,000 lines of an event in ten seconds the rest of them is only counted, and one line says so.
+ * After 1,000 lines of an event in ten seconds, further ones are only counted, and one line reports that.
  */
 export class CredentialRefusals extends Context.Service<
   CredentialRefusals,
   {
     readonly record: (refusal: CredentialRefusal) => Effect.Effect<void>
-    /** Counts a refusal without a line: for the further ones of a request that has its line already. */
+    /** Counts a refusal without a log line, for further refusals of the same request. */
     readonly count: (refusal: Pick<CredentialRefusal, "event" | "reason">) => Effect.Effect<void>
   }
 >()("@user-service/telemetry/CredentialRefusals") {

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, Metric } from "effect"
 
-/** OpenTelemetry's advice for request durations, in seconds. */
+/** OpenTelemetry's recommended boundaries for request durations, in seconds. */
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
 const methods: ReadonlySet<string> = new Set([
@@ -15,8 +15,8 @@ const methods: ReadonlySet<string> = new Set([
   "CONNECT"
 ])
 
-// Routes are few and known, and so are the statuses of each; this only keeps a mistake from filling the memory.
-const mostSeries = 2000
+// There are few routes and statuses. The limit only protects the memory against a mistake.
+const maxSeries = 2000
 
 const duration = (attributes: Record<string, string>) =>
   Metric.histogram("http.server.request.duration", {
@@ -26,15 +26,15 @@ const duration = (attributes: Record<string, string>) =>
   })
 
 /**
- * How long requests take and how many are under way, by OpenTelemetry's semantic conventions for HTTP servers. Plain
- * functions: they stand on the way of every request.
+ * The duration and the number of active requests, by OpenTelemetry's semantic conventions for HTTP servers. Plain functions,
+ * because every request calls them.
  */
 export class HttpMetrics extends Context.Service<
   HttpMetrics,
   {
-    /** A request has come in; `observe` ends it. */
+    /** Counts an active request until `observe` is called. */
     readonly begin: () => void
-    /** A request is over: its route's pattern (absent where none matched), its status, how many seconds it took. */
+    /** Records a completed request. `route` is the pattern of its route, undefined if none matched. */
     readonly observe: (method: string, route: string | undefined, status: number, seconds: number) => void
   }
 >()("@user-service/telemetry/HttpMetrics") {
@@ -59,16 +59,16 @@ export class HttpMetrics extends Context.Service<
 
       const find = (method: string, route: string | undefined, status: number): Metric.Histogram<number> => {
         const key = `${method} ${status} ${route ?? ""}`
-        const known = series.get(key)
-        if (known !== undefined) return known
-        if (series.size >= mostSeries) return overflow
-        const made = duration({
+        const existing = series.get(key)
+        if (existing !== undefined) return existing
+        if (series.size >= maxSeries) return overflow
+        const created = duration({
           "http.request.method": methods.has(method) ? method : "_OTHER",
           ...(route === undefined ? {} : { "http.route": route }),
           "http.response.status_code": String(status)
         })
-        series.set(key, made)
-        return made
+        series.set(key, created)
+        return created
       }
 
       return {

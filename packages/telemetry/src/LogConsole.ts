@@ -1,25 +1,25 @@
 import { Effect, type Scope } from "effect"
 import process from "node:process"
 
-/** Where a console's text goes: `process.stdout`, or a test's. */
+/** The output of a console: `process.stdout`, or that of a test. */
 export interface ConsoleOutput {
   readonly isTTY?: boolean | undefined
   readonly write: (text: string) => unknown
   readonly on?: (event: "error", listener: (error: Error) => void) => unknown
 }
 
-/** A console that lines are written to. */
+/** A console for log lines. */
 export interface LogConsole {
   readonly isTTY: boolean
-  /** Takes a line without its end; `urgent` ones are out when this returns, the rest within 10 milliseconds. */
+  /** Writes a line without its line end: immediately if `urgent`, otherwise within 10 milliseconds. */
   readonly append: (line: string, urgent: boolean) => void
 }
 
-// A write to a pipe costs more than a whole line does, so lines that come together go together.
-const longestWaitMillis = 10
-const largestBuffer = 64 * 1024
+// Writing to a pipe costs more than formatting a line, so lines are collected for some milliseconds.
+const maxDelayMillis = 10
+const maxBufferLength = 64 * 1024
 
-/** Lines in their order, to a person at once, to a pipe or a file in gathered writes. A reader that goes away is no failure. */
+/** Writes lines in order: immediately to a terminal, in batches to a pipe or a file. Ignores a closed output. */
 export const make = (output: ConsoleOutput): Effect.Effect<LogConsole, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -37,9 +37,9 @@ export const make = (output: ConsoleOutput): Effect.Effect<LogConsole, never, Sc
       }
       const append = (line: string, urgent: boolean) => {
         pending += `${line}\n`
-        if (urgent || isTTY || isClosed || pending.length >= largestBuffer) flush()
-        // Not of Effect's clock: a TestClock would hold the lines of a test back.
-        else timer ??= setTimeout(flush, longestWaitMillis).unref()
+        if (urgent || isTTY || isClosed || pending.length >= maxBufferLength) flush()
+        // Not Effect's clock, because a TestClock would hold back the lines.
+        else timer ??= setTimeout(flush, maxDelayMillis).unref()
       }
       // Without a listener, a closed pipe (EPIPE) would end the process.
       const ignore = () => {}

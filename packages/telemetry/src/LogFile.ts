@@ -4,9 +4,9 @@ import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import process from "node:process"
 
-/** A file that lines are appended to. */
+/** A log file. */
 export interface LogFile {
-  /** Takes a line without its end. It is in the file a second later, or once the scope has closed. */
+  /** Appends a line without its line end. It is written within a second, or when the scope closes. */
   readonly append: (line: string) => void
 }
 
@@ -20,7 +20,7 @@ export class LogFileUnusable extends Schema.TaggedError<LogFileUnusable>()("LogF
   }
 }
 
-/** Fails where the file cannot be opened; makes it, and its folder, where absent, for its owner only. */
+/** Fails if the file cannot be opened for writing. Creates it and its folder if absent, private to their owner. */
 export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
   Effect.tryPromise({
     try: async () => {
@@ -33,13 +33,13 @@ export const check = (path: string): Effect.Effect<void, LogFileUnusable> =>
 
 const openFile = async (path: string): Promise<FileHandle> => {
   await makeFolder(dirname(path))
-  refuseUnread(path)
+  refuseUnreadPipe(path)
   return await open(path, "a", 0o600)
 }
 
-// Opening a pipe waits until somebody reads it, in a thread that no signal ends. A pipe that is read is taken: it is what
-// /dev/stdout is in a container.
-const refuseUnread = (path: string): void => {
+// Opening a named pipe without a reader would block a thread of libuv for good. A pipe with a reader is accepted: /dev/stdout is
+// one in a container.
+const refuseUnreadPipe = (path: string): void => {
   if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return
   try {
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK))
@@ -48,8 +48,8 @@ const refuseUnread = (path: string): void => {
   }
 }
 
-// Parents one after the other: Node's recursive mkdir never ends where the system says that a parent is missing and yet does
-// not let it be made, as Linux does under /proc.
+// Creates parents one by one. Node's recursive mkdir loops forever where the system reports a missing parent but does not allow
+// creating it, as Linux does under /proc.
 const makeFolder = async (path: string): Promise<void> => {
   try {
     await mkdirUnlessThere(path)
@@ -63,20 +63,20 @@ const makeFolder = async (path: string): Promise<void> => {
 
 const mkdirUnlessThere = (path: string): Promise<void> =>
   mkdir(path, 0o700).catch((error: unknown) => {
-    // Where a file is there, it is the opening that fails.
+    // If a file has this name, opening the log file fails.
     if (codeOf(error) !== "EEXIST") throw error
   })
 
 const codeOf = (error: unknown): unknown => (Predicate.hasProperty(error, "code") ? error.code : undefined)
 
-const longestWait = "1 second"
-// A disk that hangs must not fill the memory: past this, lines are counted and dropped.
-const largestBuffer = 16 * 1024 * 1024
+const flushInterval = "1 second"
+// Further lines are dropped and counted, so that a hanging disk does not fill the memory.
+const maxBufferLength = 16 * 1024 * 1024
 
 /**
- * Appends to the file at `path`, made with its folder where absent. Written at most each second, when the scope closes and
- * when the process exits. A SIGHUP closes the file, what came before it written, and opens the path anew, as logrotate
- * expects. A full disk or a path out of reach costs the lines and one complaint, never the process: each write tries again.
+ * Appends to the file at `path`, which is created with its folder if absent. Writes every second, when the scope closes, and when the
+ * process exits. On SIGHUP it writes, closes and reopens the file, as logrotate expects. A failed write loses its lines and calls
+ * `complain` once; the next write tries again.
  */
 export const make = Effect.fnUntraced(function* (
   path: string,
@@ -86,12 +86,12 @@ export const make = Effect.fnUntraced(function* (
   let size = 0
   let dropped = 0
   let handle: FileHandle | undefined
-  // The last write may have stopped in the middle of a line.
+  // Whether the last write may have ended in the middle of a line.
   let isTorn = false
   let isFailing = false
   let isClosed = false
 
-  const take = (): string => {
+  const takePending = (): string => {
     const lines = dropped === 0 ? pending : [...pending, `{"level":"error","message":"dropped ${dropped} log lines"}`]
     const text = lines.length === 0 ? "" : `${isTorn ? "\n" : ""}${lines.join("\n")}\n`
     pending = []
@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const write = async () => {
-    const text = take()
+    const text = takePending()
     if (text === "") return
     handle ??= await openFile(path)
     isTorn = true
@@ -116,28 +116,28 @@ export const make = Effect.fnUntraced(function* (
     await closing?.close()
   }
 
-  const failed = (error: unknown) => {
+  const onFailure = (error: unknown) => {
     if (!isFailing) complain(`The log file ${path} cannot be written: ${String(error)}`)
     isFailing = true
   }
 
-  // One at a time: a write begun before a reopening ends in the old file.
-  const turn = yield* Semaphore.make(1)
-  const inTurn = (work: () => Promise<void>) => turn.withPermit(Effect.promise(() => work().catch(failed)))
-  const flush = inTurn(write)
-  const reopen = inTurn(() => write().finally(close))
+  // One operation at a time, so that a write that began before a reopen goes to the old file.
+  const mutex = yield* Semaphore.make(1)
+  const exclusively = (work: () => Promise<void>) => mutex.withPermit(Effect.promise(() => work().catch(onFailure)))
+  const flush = exclusively(write)
+  const reopen = exclusively(() => write().finally(close))
 
   const run = yield* FiberSet.makeRuntime()
   const onHangup = () => run(reopen)
-  // Nothing asynchronous runs any more.
+  // Synchronous, because nothing asynchronous runs during exit.
   const onExit = () => {
     try {
-      const text = take()
+      const text = takePending()
       if (text === "") return
-      refuseUnread(path)
+      refuseUnreadPipe(path)
       appendFileSync(path, text, { mode: 0o600 })
     } catch (error) {
-      failed(error)
+      onFailure(error)
     }
   }
 
@@ -156,11 +156,11 @@ export const make = Effect.fnUntraced(function* (
         })
       )
   )
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(longestWait), flush)))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(flushInterval), flush)))
 
   return {
     append: (line) => {
-      if (size + line.length > largestBuffer) {
+      if (size + line.length > maxBufferLength) {
         dropped += 1
         return
       }

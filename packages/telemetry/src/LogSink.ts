@@ -4,28 +4,29 @@ import * as LogConsole from "./LogConsole.ts"
 import * as LogFile from "./LogFile.ts"
 import { type LogLine, toJson, toPretty } from "./LogLine.ts"
 
-/** What is logged, how it looks on the console, and the file that gets it too, always as JSON. */
 export interface LogSettings {
   readonly level: LogLevel.LogLevel
+  /** The format on the console. The file is always JSON. */
   readonly format: "pretty" | "json"
+  /** The path of the log file, or undefined for the console only. */
   readonly file: string | undefined
-  /** Whether the start fails where the file cannot be written, instead of complaining. */
+  /** Whether the start fails if the file cannot be written. Otherwise that is only reported. */
   readonly isFileRequired?: boolean
 }
 
 /**
- * Where every line of the log goes, from the logger and from what is too hot for it. Plain functions, synchronous and
- * cheap, that never fail. A line is written as it is: masking is its maker's part.
+ * The destination of all log lines, from the logger and from hot code that bypasses it. Plain synchronous functions that never fail.
+ * Lines are written unchanged; the caller masks credentials.
  */
 export class LogSink extends Context.Service<
   LogSink,
   {
-    /** Whether lines of this level are wanted: ask before making one. */
+    /** Whether lines of this level are written. */
     readonly isEnabled: (level: LogLevel.Severity) => boolean
     readonly write: (line: LogLine) => void
   }
 >()("@user-service/telemetry/LogSink") {
-  /** The console (stdout), and the file where one is named. */
+  /** Writes to stdout, and to the file if there is one. */
   static readonly layer = (
     settings: LogSettings,
     output: LogConsole.ConsoleOutput = process.stdout
@@ -40,8 +41,8 @@ export class LogSink extends Context.Service<
         const write = (line: LogLine) => {
           const json = file !== undefined || settings.format === "json" ? toJson(line) : ""
           file?.append(json)
-          const shown = settings.format === "json" ? json : toPretty(line, console.isTTY)
-          console.append(shown, line.level === "Error" || line.level === "Fatal")
+          const text = settings.format === "json" ? json : toPretty(line, console.isTTY)
+          console.append(text, line.level === "Error" || line.level === "Fatal")
         }
         return { isEnabled: (level) => enabled.has(level), write }
       })
@@ -50,7 +51,7 @@ export class LogSink extends Context.Service<
 
 const severities: ReadonlyArray<LogLevel.Severity> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
 
-// The log itself cannot carry this.
+// On standard error, because the log file does not work.
 const complain = (problem: string) => {
   process.stderr.write(`${problem.replaceAll(/[\r\n]+/g, " ")}\n`)
 }

@@ -34,11 +34,11 @@ const LevelName = Schema.String.pipe(
   Schema.decodeTo(Schema.Literals(["all", "trace", "debug", "info", "warn", "warning", "error", "fatal", "none"]))
 )
 
-const usualFile = "logs/user_service.log"
+const defaultFile = "logs/user_service.log"
 
 /**
- * `LOG_LEVEL` (info, whatever the case), `LOG_FORMAT` (json in production, else pretty) and `LOG_FILE`
- * (`logs/user_service.log` in production, else none). An empty variable is an absent one.
+ * `LOG_LEVEL` (info, case-insensitive), `LOG_FORMAT` (json in production, otherwise pretty) and `LOG_FILE`
+ * (`logs/user_service.log` in production, otherwise none). Empty variables count as absent.
  */
 export const config: Config.Config<LogSettings> = Config.all({
   environment: Config.String("NODE_ENV").pipe(Config.withDefault("development")),
@@ -51,18 +51,17 @@ export const config: Config.Config<LogSettings> = Config.all({
     return {
       level: levels[level] ?? "Info",
       format: Option.getOrElse(format, () => (isProduction ? "json" : "pretty")),
-      file: Option.getOrElse(file, () => (isProduction ? usualFile : undefined)),
-      // Nobody asked for the usual one, and a container may have no place for it.
-      isFileRequired: Option.exists(file, (path) => path !== usualFile)
+      file: Option.getOrElse(file, () => (isProduction ? defaultFile : undefined)),
+      // The default file is optional, because the file system of a container may be read-only.
+      isFileRequired: Option.exists(file, (path) => path !== defaultFile)
     }
   })
 )
 
 /**
- * Replaces the default logger, and the one that copies lines into spans, by one that writes to the {@link LogSink}, with
- * annotations as fields, a cause as text and the trace where there is one. No credential passes: neither under a field's
- * name, nor in a `Redacted`, nor as a JWT or a password inside a text. Belongs outermost: what is built outside it logs
- * in Effect's own way.
+ * Replaces Effect's loggers by one that writes to the {@link LogSink}: annotations become fields, a cause becomes text, and the ids of the
+ * current trace are added. Masks credentials in fields, `Redacted` values, and texts (JWTs, passwords). Provide it outermost:
+ * layers outside it use Effect's default logger.
  */
 export const layer = (settings: LogSettings, output?: ConsoleOutput): Layer.Layer<LogSink, LogFileUnusable> =>
   Layer.mergeAll(
@@ -84,7 +83,7 @@ const makeLogger = (sink: LogSink["Service"]): Logger.Logger<unknown, void> =>
     const span = Option.getOrUndefined(Option.flatMap(Option.fromUndefinedOr(fiber.cache.span), recordedSpan))
     if (span !== undefined) Object.assign(fields, { trace_id: span.traceId, span_id: span.spanId })
     sink.write({
-      // "All" and "None" are thresholds, and no line has them.
+      // "All" and "None" are thresholds, not levels of a line.
       level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
       time: date.getTime(),
       message: maskText(texts.join(" ")),
@@ -93,7 +92,7 @@ const makeLogger = (sink: LogSink["Service"]): Logger.Logger<unknown, void> =>
     })
   })
 
-// What is only an object is fields; an error, a date or an instance of a class is a thing to be shown in the message.
+// A plain object becomes fields. Errors, dates and class instances become part of the message.
 const isRecord = (part: unknown): part is Record<string, unknown> =>
   Predicate.isObject(part) && [Object.prototype, null].includes(Object.getPrototypeOf(part))
 

@@ -2,17 +2,17 @@ import { Effect, Layer, Metric } from "effect"
 import { monitorEventLoopDelay, performance } from "node:perf_hooks"
 import process from "node:process"
 
-/** What this build is. */
+/** The build of the program. */
 export interface Build {
   readonly version: string
 }
 
-// Each sample wakes the process: at Node's own 10 ms that alone takes 0.4 % of a core of a process with nothing to do.
+// Every sample wakes the process. Node's default of 10 ms would cost an idle process 0.4 % of a core.
 const resolutionMillis = 100
 
 /**
- * The process's CPU time, memory, event loop delay and age, and what it runs. Read when they are scraped, under the names
- * Prometheus and its dashboards know. The delay is that since the last scrape.
+ * CPU time, memory, event loop delay, uptime and build of the process, under the names that Prometheus dashboards use. Read when they
+ * are scraped. The event loop delay covers the time since the last scrape.
  */
 export const layer = (build: Build): Layer.Layer<never> =>
   Layer.effectDiscard(
@@ -58,7 +58,7 @@ export const layer = (build: Build): Layer.Layer<never> =>
     })
   )
 
-/** In seconds. One sample serves all the gauges of a scrape: reading it begins the next. */
+/** In seconds. All gauges of a scrape share one sample, because reading it resets the histogram. */
 const eventLoopDelay = Effect.gen(function* () {
   const histogram = yield* Effect.acquireRelease(
     Effect.sync(() => {
@@ -68,7 +68,7 @@ const eventLoopDelay = Effect.gen(function* () {
     }),
     (histogram) => Effect.sync(() => histogram.disable())
   )
-  // What is recorded is the time between two ticks of the timer; the delay is what exceeds its period.
+  // The histogram records the time between two ticks of the timer. The delay is the excess over its period.
   const seconds = (nanos: number) => Math.max(0, nanos / 1e9 - resolutionMillis / 1000)
   let sample = { mean: 0, p99: 0, max: 0 }
   let sampledAt = Number.NEGATIVE_INFINITY

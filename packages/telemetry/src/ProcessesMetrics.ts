@@ -1,19 +1,24 @@
-/** A metric in Prometheus's text format, with the series it has: each a name with labels, and its value. */
+/** A metric in Prometheus's text format. */
 interface Family {
+  /** The HELP and TYPE lines. */
   readonly head: ReadonlyArray<string>
   readonly type: string
+  /** The values by name with labels. */
   readonly series: ReadonlyMap<string, number>
 }
 
 type Families = ReadonlyMap<string, Family>
 
-/** The metrics of several processes as one answer (decision 0023). */
+/** Aggregates the metrics of several processes (decision 0023). */
 export interface ProcessesMetrics {
-  /** Takes what a process has answered. */
+  /** Stores the metrics of a process. */
   readonly record: (process: number, text: string) => void
-  /** Keeps the counts of a process that has ended, so that sums over all never fall. */
+  /** Adds the counters of a terminated process to the total, so that sums never decrease. */
   readonly retire: (process: number) => void
-  /** All of them together. Gauges are of the processes that have answered now, counters and histograms of all there were. */
+  /**
+   * The aggregated metrics. Gauges include the processes in `answered`, counters and histograms all processes so far. `silent` is the
+   * number of processes that did not answer.
+   */
   readonly render: (answered: ReadonlyArray<number>, silent: number) => string
 }
 
@@ -23,14 +28,14 @@ export const make = (): ProcessesMetrics => {
   return {
     record: (process, text) => void last.set(process, parse(text)),
     retire: (process) => {
-      retired = merge([retired, cumulative(last.get(process) ?? new Map())])
+      retired = merge([retired, onlyCumulative(last.get(process) ?? new Map())])
       last.delete(process)
     },
     render: (answered, silent) =>
       format(
         merge([
           retired,
-          ...[...last].map(([process, families]) => (answered.includes(process) ? families : cumulative(families))),
+          ...[...last].map(([process, families]) => (answered.includes(process) ? families : onlyCumulative(families))),
           parse(
             "# HELP user_service_api_processes Processes of the API that serve, by whether they answered the scrape\n" +
               "# TYPE user_service_api_processes gauge\n" +
@@ -42,7 +47,7 @@ export const make = (): ProcessesMetrics => {
   }
 }
 
-// Gauges are added up, as connections and bytes are, but for those of which a sum says nothing.
+// Gauges are summed, such as connections and bytes, except those for which a sum is meaningless.
 const rules: Readonly<Record<string, (one: number, other: number) => number>> = {
   user_service_engine_up: Math.min,
   user_service_build_info: Math.max,
@@ -68,7 +73,7 @@ const parse = (text: string): Families => {
     } else if (line.startsWith("#")) {
       help = [line]
     } else if (line !== "") {
-      // Labels may have spaces in them, values have none.
+      // Labels may contain spaces, values do not.
       const space = line.lastIndexOf(" ")
       series.set(line.slice(0, space), valueOf(line.slice(space + 1)))
     }
@@ -81,18 +86,18 @@ const valueOf = (text: string): number => (text.endsWith("Inf") ? Number(`${text
 const merge = (all: ReadonlyArray<Families>): Families => {
   const merged = new Map<string, Family & { readonly series: Map<string, number> }>()
   for (const [name, { head, series, type }] of all.flatMap((families) => [...families])) {
-    const together = merged.get(name)?.series ?? new Map<string, number>()
-    merged.set(name, { head, type, series: together })
+    const combined = merged.get(name)?.series ?? new Map<string, number>()
+    merged.set(name, { head, type, series: combined })
     const rule = (type === "gauge" ? rules[name] : undefined) ?? add
     for (const [key, value] of series) {
-      const known = together.get(key)
-      together.set(key, known === undefined ? value : rule(known, value))
+      const previous = combined.get(key)
+      combined.set(key, previous === undefined ? value : rule(previous, value))
     }
   }
   return merged
 }
 
-const cumulative = (families: Families): Families =>
+const onlyCumulative = (families: Families): Families =>
   new Map([...families].filter(([, { type }]) => type === "counter" || type === "histogram"))
 
 const format = (families: Families): string =>

@@ -1,8 +1,8 @@
 import { Context, Option, Tracer } from "effect"
 
 /**
- * The nearest span that there is outside of this process. Where tracing is off, Effect puts a span in the place of each one it
- * does not make, whose ids are no ids: there it is the client's, or none.
+ * The nearest span with valid ids, starting at `span`. When tracing is disabled Effect creates placeholder spans without valid ids, so the
+ * result is the client's span, or none.
  */
 export const recordedSpan = (span: Tracer.AnySpan): Option.Option<Tracer.AnySpan> => {
   if (!Context.get(span.annotations, Tracer.DisablePropagation)) return Option.some(span)

@@ -9,7 +9,7 @@ export interface TelemetrySettings {
   readonly tracing: Tracing.TracingSettings
 }
 
-/** The logs and the traces of a program, and the HTTP client that sends the traces. Belongs outermost, see {@link Logs.layer}. */
+/** Logs and traces of a program, and the HTTP client that exports the traces. Provide it outermost, see {@link Logs.layer}. */
 export const layer = (
   { logs, tracing }: TelemetrySettings,
   { service, version }: { readonly service: string; readonly version: string }

@@ -3,11 +3,10 @@ import { HttpBody, type HttpClient } from "effect/http"
 import { OtlpExporter, OtlpSerialization, OtlpTracer } from "effect/observability"
 import { isCredential, mark, maskText } from "@user-service/domain/Redaction"
 
-/** Where spans go, and what share of the traces begun here. */
 export interface TracingSettings {
-  /** The base address of an OTLP/HTTP collector; none: nothing is exported. */
+  /** The base URL of an OTLP/HTTP collector. None disables tracing. */
   readonly endpoint: Option.Option<URL>
-  /** 0 to 1. */
+  /** The sampled share of the traces that begin in this process, 0 to 1. */
   readonly ratio: number
 }
 
@@ -26,30 +25,30 @@ export const config: Config.Config<TracingSettings> = Config.all({
 })
 
 /**
- * Exports spans to the collector, as JSON, in batches, the last when the scope closes. A trace begun elsewhere keeps what
- * was decided there. A collector out of reach costs spans, never a request.
+ * Exports spans to the collector as JSON in batches, the last one when the scope closes. A trace that began elsewhere keeps its
+ * sampling decision. If the collector is unreachable, spans are lost, but no request fails.
  */
 export const layer = (
   settings: TracingSettings,
   resource: { readonly serviceName: string; readonly serviceVersion: string }
 ): Layer.Layer<never, never, HttpClient.HttpClient> =>
   Option.match(settings.endpoint, {
-    // Spans that nobody will see are not made.
+    // Creates no spans if they are not exported.
     onNone: () => Layer.succeed(References.TracerEnabled, false),
     onSome: (endpoint) =>
-      Layer.effect(Tracer.Tracer, sampled(tracesUrl(endpoint), settings.ratio, resource)).pipe(
+      Layer.effect(Tracer.Tracer, makeSampledTracer(tracesUrl(endpoint), settings.ratio, resource)).pipe(
         Layer.provide([OtlpExporter.layerFlusher, serialization])
       )
   })
 
-// OpenTelemetry, "OTLP Exporter Configuration": the path of the signal is put after the path of the base.
+// OpenTelemetry, "OTLP Exporter Configuration": the path of the signal is appended to the path of the base URL.
 const tracesUrl = (endpoint: URL): string => {
   const url = new URL(endpoint)
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`
   return url.href
 }
 
-const sampled = Effect.fnUntraced(function* (
+const makeSampledTracer = Effect.fnUntraced(function* (
   url: string,
   ratio: number,
   resource: { readonly serviceName: string; readonly serviceVersion: string }
@@ -65,22 +64,22 @@ const sampled = Effect.fnUntraced(function* (
   })
 })
 
-// What a client words as it likes, and so may hold an opaque credential. Where a request went is told by `http.route`.
-const wordedByClients = new Set(["url.full", "url.path", "url.query", "server.address", "user_agent.original"])
+// Attributes with text of the client's choice, which may contain credentials. `http.route` identifies the request instead.
+const clientAttributes = new Set(["url.full", "url.path", "url.query", "server.address", "user_agent.original"])
 
-const isWordedByClients = (attribute: unknown): boolean =>
-  Predicate.hasProperty(attribute, "key") && typeof attribute.key === "string" && wordedByClients.has(attribute.key)
+const isClientAttribute = (attribute: unknown): boolean =>
+  Predicate.hasProperty(attribute, "key") && typeof attribute.key === "string" && clientAttributes.has(attribute.key)
 
-// A span shows what a log line would: the same is masked in it.
-const masked = (name: string, value: unknown): unknown => {
+// A JSON replacer that masks the same credentials in spans as in log lines.
+const maskValue = (name: string, value: unknown): unknown => {
   if (typeof value === "string") return maskText(value)
-  if (name === "attributes" && Array.isArray(value)) return value.filter((attribute) => !isWordedByClients(attribute))
-  // As OTLP writes them; JSON alone would say null.
+  if (name === "attributes" && Array.isArray(value)) return value.filter((attribute) => !isClientAttribute(attribute))
+  // OTLP encodes NaN and infinities as strings, JSON.stringify as null.
   if (typeof value === "number" && !Number.isFinite(value)) return String(value)
   const key = Predicate.hasProperty(value, "key") ? value.key : undefined
   return typeof key === "string" && isCredential(key) ? { key, value: { stringValue: mark } } : value
 }
 
-const json = (data: unknown): HttpBody.HttpBody => HttpBody.text(JSON.stringify(data, masked), "application/json")
+const json = (data: unknown): HttpBody.HttpBody => HttpBody.text(JSON.stringify(data, maskValue), "application/json")
 
 const serialization = Layer.succeed(OtlpSerialization.OtlpSerialization, { traces: json, metrics: json, logs: json })

@@ -44,7 +44,7 @@ export const hs256 = (header: object, body: object, key: string | Uint8Array) =>
 
 export const base64urlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** Signs whatever it is told with the keys in force: what only we could do, so that each single fault is seen refused. */
+/** Signs arbitrary headers and payloads with the current keys, so that tests can check each fault separately. */
 export const forge = Effect.fnUntraced(function* (algorithm: "EdDSA" | "HS256", body: object, header: object = {}) {
   if (algorithm === "HS256") return hs256({ alg: "HS256", typ: "JWT", ...header }, body, secret)
   return eddsa((yield* Keys).current().set.access[0], body, header)

@@ -16,9 +16,9 @@ import {
   isInvalid
 } from "./Forgeries.ts"
 
-/** Which tokens every `TokenSigner` refuses. */
+/** The contract of a `TokenSigner`: invalid tokens. */
 export const suite = (it: Vitest.MethodsNonLive<Keys | TokenSigner>, algorithm: "EdDSA" | "HS256") => {
-  it.effect("a token that names another key than signed it is invalid", () =>
+  it.effect("a token with the `kid` of another key is invalid", () =>
     at(
       start,
       Effect.gen(function* () {
@@ -46,7 +46,7 @@ export const suite = (it: Vitest.MethodsNonLive<Keys | TokenSigner>, algorithm: 
     )
   )
 
-  it.effect("a token signed as HS256 with what is public is invalid", () =>
+  it.effect("a token signed as HS256 with a public key is invalid", () =>
     at(
       start,
       Effect.gen(function* () {
@@ -81,7 +81,7 @@ export const suite = (it: Vitest.MethodsNonLive<Keys | TokenSigner>, algorithm: 
     )
   )
 
-  it.effect("a signature has one spelling", () =>
+  it.effect("only the canonical spelling of a signature is valid", () =>
     at(
       start,
       Effect.gen(function* () {
@@ -103,7 +103,7 @@ export const suite = (it: Vitest.MethodsNonLive<Keys | TokenSigner>, algorithm: 
     (token) => at(start, Effect.andThen(isInvalid(token, "access"), isInvalid(token, "refresh")))
   )
 
-  it.effect("a token of over 4 KiB is invalid, though our key signed it", () =>
+  it.effect("a token of more than 4 KiB is invalid, even with a valid signature", () =>
     at(
       start,
       Effect.gen(function* () {

@@ -21,7 +21,7 @@ const matches = (password: Redacted.Redacted<string>, stored: string) =>
     Effect.map(hasher.verify(password, stored, []), (verification) => verification.matches)
   )
 
-/** What every layer of `PasswordHasher` promises. `layer` is asked to hash at bcrypt cost 4, so that this stays quick. */
+/** The contract of a `PasswordHasher`. `layer` must use bcrypt cost 4, to keep the suite fast. */
 export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
   describe(name, () => {
     it.layer(layer)((it) => {
@@ -54,7 +54,7 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         })
       )
 
-      it.effect("a password is the same however its accents were typed", () =>
+      it.effect("composed and decomposed accents are the same password", () =>
         Effect.gen(function* () {
           const hasher = yield* PasswordHasher
           const composed = yield* hasher.hash(Redacted.make("caf\u00e9 au lait"))
@@ -64,7 +64,7 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
         })
       )
 
-      it.effect("a hash Django made of decomposed accents verifies as they were typed", () =>
+      it.effect("a hash that Django made of decomposed accents matches the password as typed", () =>
         Effect.gen(function* () {
           const stored = "pbkdf2_sha256$1000$seasalt$HWdWINvbQIZJrnAOOKV+qObiBOySCBT9kdJm3vTrzoc="
           assert.isTrue(yield* matches(Redacted.make("cafe\u0301 au lait"), stored))
@@ -115,6 +115,6 @@ export const suite = (name: string, layer: Layer.Layer<PasswordHasher>) =>
     })
   })
 
-// Scheme and cost, which are what the time of a check depends on; undefined when it is not well-formed.
+// The scheme and cost, which determine the time of a check. Undefined if the hash is malformed.
 const price = (stored: string): string | undefined =>
   /^bcrypt_sha256\$\$2b(\$\d\d\$)[./A-Za-z0-9]{53}$/.exec(stored)?.[1]

@@ -9,7 +9,7 @@ import { TokenSigner } from "../TokenSigner.ts"
 import { start, access, refresh, payload, secret, decode, forge, at, isInvalid } from "./Forgeries.ts"
 import { suite as invalidTokens } from "./InvalidTokensSuite.ts"
 
-/** What every `TokenSigner` promises, over any layer of `Keys`, with either algorithm. */
+/** The contract of a `TokenSigner`, over any layer of `Keys`, with either algorithm. */
 export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer.Layer<Keys, E>) => {
   const settings: TokenSettings["Service"] = {
     issuer: "user-service",
@@ -29,7 +29,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
-      it.effect("the claims on the wire are these and no others", () =>
+      it.effect("a token has exactly these claims", () =>
         Effect.gen(function* () {
           const signer = yield* TokenSigner
           assert.deepStrictEqual<unknown>(decode(yield* signer.sign(access), 1), payload)
@@ -42,7 +42,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("the header names the pinned algorithm, and the key unless it is a shared secret", () =>
+      it.effect("the header has the fixed algorithm, and the key id unless it is a shared secret", () =>
         Effect.gen(function* () {
           const signer = yield* TokenSigner
           const { set } = (yield* Keys).current()
@@ -53,7 +53,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("the same claims make the same token again", () =>
+      it.effect("equal claims give the same token", () =>
         Effect.gen(function* () {
           const signer = yield* TokenSigner
           assert.strictEqual(yield* signer.sign(refresh), yield* signer.sign(refresh))
@@ -61,7 +61,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("a token is good until the second it expires, also when it was seen before", () =>
+      it.effect("a token is valid until it expires, also when it was verified before", () =>
         Effect.gen(function* () {
           const signer = yield* TokenSigner
           for (const claims of [access, refresh]) {
@@ -75,7 +75,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("a late logout reads an expired access token, and nothing else", () =>
+      it.effect("verifyIgnoringExpiry accepts expired access tokens and no other invalid token", () =>
         at(
           start + 9_999,
           Effect.gen(function* () {
@@ -91,7 +91,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
-      it.effect("a token of one type is refused where the other belongs", () =>
+      it.effect("a token of the other type is refused", () =>
         at(
           start,
           Effect.gen(function* () {
@@ -113,7 +113,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
-      it.effect("ids in capitals are the same ids: a session has one spelling", () =>
+      it.effect("ids in upper case are decoded to lower case", () =>
         at(
           start,
           Effect.gen(function* () {
@@ -186,7 +186,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
 
       invalidTokens(it, algorithm)
 
-      it.effect("a refresh token's id follows from session and generation", () =>
+      it.effect("a refresh token's id is derived from session and generation", () =>
         Effect.gen(function* () {
           const { refreshTokenId } = yield* TokenSigner
           const id = refreshTokenId(access.sessionId, 3)
@@ -200,7 +200,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("a token's id is kept as its SHA-256", () =>
+      it.effect("a token's id is hashed by SHA-256", () =>
         Effect.gen(function* () {
           const digest = (yield* TokenSigner).hashTokenId("abc")
           const published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -208,7 +208,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         })
       )
 
-      it.effect("the JWKS has the public half of the access keys, and nothing under a shared secret", () =>
+      it.effect("the JWKS has the public access keys, or none with a shared secret", () =>
         Effect.gen(function* () {
           const { keys } = yield* (yield* TokenSigner).jwks
           const { jwk, kid } = (yield* Keys).current().set.access[0]

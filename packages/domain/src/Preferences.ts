@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Record, Schema, Struct } from "effect"
 
 /** A time of day on the user's own clock, `HH:MM:SS`. */
 export const LocalTime = Schema.String.check(
@@ -12,20 +12,7 @@ export const FrequencyLimit = Schema.Int.annotate({ message: "A valid integer is
 )
 
 /** The switches by channel, and by channel and category. */
-export const switches = [
-  "emailEnabled",
-  "emailMarketing",
-  "emailTransactional",
-  "emailSecurity",
-  "emailSystem",
-  "pushEnabled",
-  "pushMarketing",
-  "pushTransactional",
-  "pushSecurity",
-  "pushSystem"
-] as const
-
-const settings = {
+export const switchFields = {
   emailEnabled: Schema.Boolean,
   emailMarketing: Schema.Boolean,
   emailTransactional: Schema.Boolean,
@@ -35,7 +22,14 @@ const settings = {
   pushMarketing: Schema.Boolean,
   pushTransactional: Schema.Boolean,
   pushSecurity: Schema.Boolean,
-  pushSystem: Schema.Boolean,
+  pushSystem: Schema.Boolean
+} as const
+
+/** The names of the switches. */
+export const switches = Struct.keys(switchFields)
+
+const settings = {
+  ...switchFields,
   /** Quiet from here ... */
   doNotDisturbStart: Schema.NullOr(LocalTime),
   /** ... to here, over midnight when the end is the earlier one. */
@@ -57,23 +51,16 @@ export class Preferences extends Schema.Class<Preferences>("Preferences")({
 
 /** What a new user starts with: everything but marketing pushes. */
 export const defaultSettings = new PreferenceSettings({
-  emailEnabled: true,
-  emailMarketing: true,
-  emailTransactional: true,
-  emailSecurity: true,
-  emailSystem: true,
-  pushEnabled: true,
+  ...Record.map(switchFields, () => true),
   pushMarketing: false,
-  pushTransactional: true,
-  pushSecurity: true,
-  pushSystem: true,
   doNotDisturbStart: null,
   doNotDisturbEnd: null,
   frequencyLimit: 50
 })
 
 /** Settings to change; an absent one stays. */
-export type PreferencesPatch = Partial<typeof PreferenceSettings.Type>
+export const PreferencesPatch = Schema.Struct(Struct.map(settings, Schema.optionalKey))
+export type PreferencesPatch = typeof PreferencesPatch.Type
 
 /** Settings that contradict each other once merged with those that stand. */
 export class PreferencesContradictory extends Schema.TaggedError<PreferencesContradictory>()(

@@ -1,4 +1,4 @@
-import { DateTime, Option, Schema } from "effect"
+import { DateTime, Option, Schema, Struct } from "effect"
 import { lineUpTo, textUpTo } from "./Text.ts"
 import { timeZoneName } from "./TimeZoneNames.ts"
 
@@ -75,15 +75,23 @@ export type Language = typeof Language.Type
 export const defaultTimeZone = TimeZone.make("UTC")
 export const defaultLanguage = Language.make("en")
 
-/** Who a person is to others. */
-export class Profile extends Schema.Class<Profile>("Profile")({
-  id: Schema.String,
+const changeable = {
   firstName: PersonName,
   lastName: PersonName,
   avatarUrl: Schema.NullOr(AvatarUrl),
   timezone: TimeZone,
   language: Language,
-  bio: Bio,
+  bio: Bio
+} as const
+
+/** What a person changes of their profile; an absent field stays. */
+export const ProfilePatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
+export type ProfilePatch = typeof ProfilePatch.Type
+
+/** Who a person is to others. */
+export class Profile extends Schema.Class<Profile>("Profile")({
+  id: Schema.String,
+  ...changeable,
   createdAt: Schema.DateTimeUtc,
   updatedAt: Schema.DateTimeUtc
 }) {}

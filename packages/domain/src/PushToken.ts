@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { lineUpTo, textUpTo } from "./Text.ts"
 
 export const PushTokenId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("PushTokenId"))
@@ -26,14 +26,30 @@ export type DeviceToken = typeof DeviceToken.Type
 /** A device's id or name, as its app names it; empty where it names none. */
 export const DeviceLabel = lineUpTo(255)
 
+const changeable = {
+  tokenType: TokenType,
+  deviceId: DeviceLabel,
+  deviceName: DeviceLabel,
+  isActive: Schema.Boolean
+} as const
+
+/** The fields of a token to set. An absent one stays, or gets the default of a new row. */
+export const PushTokenPatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
+export type PushTokenPatch = typeof PushTokenPatch.Type
+
+/** What an app registers. */
+export const PushTokenRegistration = Schema.Struct({
+  token: DeviceToken,
+  platform: Platform,
+  ...PushTokenPatch.fields
+})
+export type PushTokenRegistration = typeof PushTokenRegistration.Type
+
 /** A registered installation, as its owner sees it: without the token itself. */
 export class PushToken extends Schema.Class<PushToken>("PushToken")({
   id: PushTokenId,
   platform: Platform,
-  tokenType: TokenType,
-  deviceId: DeviceLabel,
-  deviceName: DeviceLabel,
-  isActive: Schema.Boolean,
+  ...changeable,
   lastUsedAt: Schema.DateTimeUtc,
   createdAt: Schema.DateTimeUtc,
   updatedAt: Schema.DateTimeUtc

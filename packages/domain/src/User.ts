@@ -1,7 +1,7 @@
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { canonicalEmail, Email, normaliseEmail } from "./Email.ts"
 import { Preferences } from "./Preferences.ts"
-import { Profile } from "./Profile.ts"
+import { Profile, type ProfilePatch } from "./Profile.ts"
 import { isReservedUsername } from "./ReservedUsernames.ts"
 
 /** A user's id: a UUID, version 7 for every row made here (RFC 9562). */
@@ -57,12 +57,19 @@ export const PhoneNumber = Schema.String.check(
 ).pipe(Schema.brand("PhoneNumber"))
 export type PhoneNumber = typeof PhoneNumber.Type
 
+const changeable = { username: Username, phoneNumber: Schema.NullOr(PhoneNumber) } as const
+
+/** What a user changes of their account; an absent field stays. */
+export const AccountPatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
+
+/** What a user changes of their account and profile; an absent field stays. */
+export interface UserPatch extends Schema.Struct.Type<typeof AccountPatch.fields & typeof ProfilePatch.fields> {}
+
 /** A user as they see themselves. `version` rises with every change to anything in here and orders cached copies. */
 export class User extends Schema.Class<User>("User")({
   id: UserId,
   email: Email,
-  username: Username,
-  phoneNumber: Schema.NullOr(PhoneNumber),
+  ...changeable,
   isVerified: Schema.Boolean,
   isActive: Schema.Boolean,
   createdAt: Schema.DateTimeUtc,

@@ -1,4 +1,4 @@
-import { fullName } from "@user-service/domain/Profile"
+import { fullName, type ProfilePatch } from "@user-service/domain/Profile"
 import type { User } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { Count } from "./Count.ts"
@@ -6,6 +6,7 @@ import { Id } from "./Id.ts"
 import { EmailBody } from "./Input.ts"
 import { PreferencesBody, preferencesBody, preferencesExample } from "./Preferences.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
+import type { OnWire } from "./WireNames.ts"
 
 const profileExample = {
   id: "0193a5c2-7b1b-7d3e-8c05-41a7f2b6e9d8",
@@ -50,7 +51,11 @@ export const ProfileBody = Schema.Struct({
   bio: Schema.String,
   created_at: Timestamp,
   updated_at: Timestamp
-}).annotate({ identifier: "Profile", description: "Who a person is to others.", examples: [profileExample] })
+} satisfies Record<keyof OnWire<ProfilePatch>, Schema.Top> & Record<string, Schema.Top>).annotate({
+  identifier: "Profile",
+  description: "Who a person is to others.",
+  examples: [profileExample]
+})
 
 /** A user as they see themselves. */
 export const UserBody = Schema.Struct({

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PreferenceSettings, switches } from "@user-service/domain/Preferences"
-import { preferencesPatch, PreferencesBody, PreferencesInput } from "@user-service/schema/Preferences"
+import { PreferencesBody, PreferencesInput } from "@user-service/schema/Preferences"
 import { Effect, Schema, String } from "effect"
 import { problemsOf } from "./decode.ts"
 
@@ -9,7 +9,7 @@ const decode = Schema.decodeUnknownEffect(PreferencesInput)
 describe("PreferencesInput", () => {
   it("takes every setting there is, and nothing else", () => {
     assert.deepStrictEqual(
-      Object.keys(PreferencesInput.fields).map(String.snakeToCamel).toSorted(),
+      Object.keys(PreferencesInput.from.fields).map(String.snakeToCamel).toSorted(),
       Object.keys(PreferenceSettings.fields).toSorted()
     )
   })
@@ -20,7 +20,7 @@ describe("PreferencesInput", () => {
     ["00:00", "00:00:00"]
   ] as const)("%s is the time %s", ([typed, kept]) =>
     Effect.gen(function* () {
-      assert.deepStrictEqual<unknown>(yield* decode({ do_not_disturb_start: typed }), { do_not_disturb_start: kept })
+      assert.deepStrictEqual<unknown>(yield* decode({ do_not_disturb_start: typed }), { doNotDisturbStart: kept })
     })
   )
 
@@ -70,18 +70,23 @@ describe("PreferencesInput", () => {
   )
 })
 
-describe("preferencesPatch", () => {
-  it.prop("each field that is sent changes the setting of its name, and no other", [PreferencesInput], ([input]) => {
-    const expected = Object.fromEntries(
-      Object.entries(input).map(([field, value]) => [String.snakeToCamel(field), value])
-    )
-    assert.deepStrictEqual<object>(preferencesPatch(input), expected)
-  })
+describe("the patch of a PreferencesInput", () => {
+  it.effect.prop(
+    "each field that is sent changes the setting of its name, and no other",
+    [PreferencesInput.from],
+    ([input]) =>
+      Effect.gen(function* () {
+        const expected = Object.fromEntries(
+          Object.entries(input).map(([field, value]) => [String.snakeToCamel(field), value])
+        )
+        assert.deepStrictEqual<object>(yield* decode(input), expected)
+      })
+  )
 
   it.effect("null empties the quiet hours, and what is absent stays", () =>
     Effect.gen(function* () {
       const input = yield* decode({ do_not_disturb_start: null, do_not_disturb_end: null })
-      assert.deepStrictEqual(preferencesPatch(input), { doNotDisturbStart: null, doNotDisturbEnd: null })
+      assert.deepStrictEqual(input, { doNotDisturbStart: null, doNotDisturbEnd: null })
     })
   )
 })

@@ -1,7 +1,7 @@
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { preferencesBody, type PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
+import { preferencesBody, type PreferencesInput } from "@user-service/schema/Preferences"
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
@@ -23,9 +23,7 @@ export const PreferencesHttp = HttpApiBuilder.group(
       readonly payload: typeof PreferencesInput.Type
     }) =>
       CurrentSession.pipe(
-        Effect.flatMap(({ userId }) =>
-          preferences.update(userId, preferencesPatch(payload), expectedVersions(headers))
-        ),
+        Effect.flatMap(({ userId }) => preferences.update(userId, payload, expectedVersions(headers))),
         Effect.map((updated) =>
           HttpApiSchema.withHeaders({ body: preferencesBody(updated), headers: { etag: etagOf(updated.version) } })
         )

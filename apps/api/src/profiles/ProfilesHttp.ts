@@ -1,24 +1,16 @@
 import { Profiles } from "@user-service/core/profiles/Profiles"
-import type { ProfilePatch } from "@user-service/core/profiles/ProfilesRepo"
+import type { UserPatch } from "@user-service/domain/User"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import type { ProfileInput } from "@user-service/schema/http/ProfilesApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { userBody } from "@user-service/schema/User"
-import { Effect, Layer, Struct } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { successText } from "../endpoints/Answers.ts"
 import { narrowContext } from "../endpoints/GroupContext.ts"
 
-const wireToDomain = Struct.renameKeys({
-  first_name: "firstName",
-  last_name: "lastName",
-  avatar_url: "avatarUrl",
-  phone_number: "phoneNumber"
-})
-
-const profilePatch = ({ profile, ...account }: typeof ProfileInput.Type): ProfilePatch =>
-  wireToDomain({ ...account, ...profile })
+const userPatch = ({ profile, ...account }: typeof ProfileInput.Type): UserPatch => ({ ...account, ...profile })
 
 /** {@link ProfilesApi} on the profile service. */
 export const ProfilesHttp = HttpApiBuilder.group(
@@ -28,7 +20,7 @@ export const ProfilesHttp = HttpApiBuilder.group(
     const profiles = yield* Profiles
     const update = ({ payload }: { readonly payload: typeof ProfileInput.Type }) =>
       CurrentSession.pipe(
-        Effect.flatMap(({ userId }) => profiles.update(userId, profilePatch(payload))),
+        Effect.flatMap(({ userId }) => profiles.update(userId, userPatch(payload))),
         Effect.map(userBody)
       )
     return handlers

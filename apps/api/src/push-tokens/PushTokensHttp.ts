@@ -1,23 +1,12 @@
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
-import type { PushTokenFields } from "@user-service/core/push-tokens/PushTokenRows"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { pageRequest } from "@user-service/schema/http/Paging"
 import { PushTokenCreated, type PushTokenInput, PushTokenRefreshed } from "@user-service/schema/http/PushTokensApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { pushTokenBody } from "@user-service/schema/PushToken"
-import { Effect, Layer, Struct } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
-
-const wireToDomain = Struct.renameKeys({
-  token_type: "tokenType",
-  device_id: "deviceId",
-  device_name: "deviceName",
-  is_active: "isActive"
-})
-
-const fieldsOf = (input: typeof PushTokenInput.Type): PushTokenFields =>
-  wireToDomain(Struct.omit(input, ["token", "platform"]))
 
 /** {@link PushTokensApi} on the push token service. */
 export const PushTokensHttp = HttpApiBuilder.group(
@@ -33,7 +22,7 @@ export const PushTokensHttp = HttpApiBuilder.group(
       readonly payload: typeof PushTokenInput.Type
     }) =>
       CurrentSession.pipe(
-        Effect.flatMap(({ userId }) => pushTokens.update(userId, params.id, fieldsOf(payload))),
+        Effect.flatMap(({ userId }) => pushTokens.update(userId, params.id, payload)),
         Effect.map(pushTokenBody)
       )
     return handlers.handleAll({
@@ -44,11 +33,7 @@ export const PushTokensHttp = HttpApiBuilder.group(
         return { items: items.map(pushTokenBody), total, request }
       }),
       register: Effect.fnUntraced(function* ({ payload }) {
-        const { isNew, token } = yield* pushTokens.register(yield* CurrentSession, {
-          token: payload.token,
-          platform: payload.platform,
-          ...fieldsOf(payload)
-        })
+        const { isNew, token } = yield* pushTokens.register(yield* CurrentSession, payload)
         const body = pushTokenBody(token)
         return isNew ? new PushTokenCreated({ body }) : new PushTokenRefreshed({ body })
       }),

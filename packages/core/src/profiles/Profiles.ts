@@ -6,6 +6,7 @@ import {
   type User,
   type UserId,
   UserNotFound,
+  type UserPatch,
   UsernameNotAllowed,
   usernameProblem,
   UsernameTaken
@@ -14,7 +15,7 @@ import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { userKey } from "../cached/CacheKeys.ts"
 import { CacheSettings } from "../cached/CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
-import { type ProfilePatch, ProfilesRepo } from "./ProfilesRepo.ts"
+import { ProfilesRepo } from "./ProfilesRepo.ts"
 import { Representations } from "../cached/Representations.ts"
 
 /** Who a user is, as they see and change themselves. */
@@ -28,7 +29,7 @@ export class Profiles extends Context.Service<
     /** Sets what the patch names and answers the whole user as it now is. */
     readonly update: (
       id: UserId,
-      patch: ProfilePatch
+      patch: UserPatch
     ) => Effect.Effect<User, UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/profiles/Profiles") {
@@ -76,7 +77,7 @@ export class Profiles extends Context.Service<
         if (problem !== undefined) return yield* new UsernameNotAllowed({ problem })
       })
 
-      const update = Effect.fn("Profiles.update")((id: UserId, patch: ProfilePatch) =>
+      const update = Effect.fn("Profiles.update")((id: UserId, patch: UserPatch) =>
         changes.change(
           id,
           Effect.gen(function* () {

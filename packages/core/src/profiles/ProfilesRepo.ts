@@ -1,23 +1,11 @@
 import { Preferences } from "@user-service/domain/Preferences"
-import { type AvatarUrl, type Language, Profile, type TimeZone } from "@user-service/domain/Profile"
-import { type PhoneNumber, User, type UserId, type Username } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { Profile, ProfilePatch } from "@user-service/domain/Profile"
+import { AccountPatch, User, type UserId, type UserPatch } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Schema, String, Struct } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { PreferencesRow, preferencesColumns } from "../preferences/PreferencesRepo.ts"
 import { firstRow, type Query, rows } from "../Rows.ts"
-
-/** What a user may change of themselves; an absent field stays. */
-export interface ProfilePatch {
-  readonly username?: Username
-  readonly phoneNumber?: PhoneNumber | null
-  readonly firstName?: string
-  readonly lastName?: string
-  readonly avatarUrl?: AvatarUrl | null
-  readonly timezone?: TimeZone
-  readonly language?: Language
-  readonly bio?: string
-}
 
 const UserRow = Schema.Struct({
   ...PreferencesRow.fields,
@@ -42,6 +30,18 @@ const UserRow = Schema.Struct({
   profileUpdatedAt: Columns.time,
   pushTokensCount: Schema.Int
 })
+
+const accountFields = Struct.keys(AccountPatch.fields)
+const profileFields = Struct.keys(ProfilePatch.fields)
+
+const selected = (alias: string, fields: ReadonlyArray<string>) =>
+  fields.map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`).join(", ")
+
+// The columns of those fields that the patch has.
+const columnsOf = (patch: UserPatch, fields: ReadonlyArray<keyof UserPatch>) =>
+  Object.fromEntries(
+    fields.flatMap((field) => (patch[field] === undefined ? [] : [[String.camelToSnake(field), patch[field]]]))
+  )
 
 const NamesRow = Schema.Struct({ email: Columns.email, username: Columns.username })
 
@@ -90,7 +90,7 @@ export class ProfilesRepo extends Context.Service<
     /** What the user is known by. */
     readonly names: (id: UserId) => Query<Option.Option<typeof NamesRow.Type>>
     /** Sets what the patch names. A username that is taken is a violation of `users_username_key`. */
-    readonly update: (id: UserId, patch: ProfilePatch, now: DateTime.Utc) => Query<void>
+    readonly update: (id: UserId, patch: UserPatch, now: DateTime.Utc) => Query<void>
   }
 >()("@user-service/core/profiles/ProfilesRepo") {
   static readonly layer = Layer.effect(
@@ -98,11 +98,9 @@ export class ProfilesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(
-        `u.id as "userId", u.email, u.username, u.phone_number as "phoneNumber",
-         u.is_verified as "isVerified", u.is_active as "isActive", u.created_at as "userCreatedAt",
-         u.updated_at as "userUpdatedAt", u.last_login_at as "lastLoginAt", u.version::int as "userVersion",
-         p.id as "profileId", p.first_name as "firstName", p.last_name as "lastName",
-         p.avatar_url as "avatarUrl", p.timezone, p.language, p.bio,
+        `u.id as "userId", u.email, ${selected("u", accountFields)}, u.is_verified as "isVerified", u.is_active as "isActive",
+         u.created_at as "userCreatedAt", u.updated_at as "userUpdatedAt", u.last_login_at as "lastLoginAt", u.version::int as "userVersion",
+         p.id as "profileId", ${selected("p", profileFields)},
          p.created_at as "profileCreatedAt", p.updated_at as "profileUpdatedAt",
          (select count(*)::int from push_tokens t where t.user_id = u.id and t.is_active) as "pushTokensCount",
          ${preferencesColumns("n")}`
@@ -125,26 +123,13 @@ export class ProfilesRepo extends Context.Service<
           (found) => found.map(toUser)
         )
 
-      const update = Effect.fnUntraced(function* (id: UserId, patch: ProfilePatch, now: DateTime.Utc) {
-        const { phoneNumber, username, ...profile } = patch
-        const at = DateTime.toDate(now)
-        yield* sql`
-          update users set ${sql.update({
-            ...(username === undefined ? {} : { username }),
-            ...(phoneNumber === undefined ? {} : { phone_number: phoneNumber }),
-            updated_at: at
-          })} where id = ${id}`
+      const update = Effect.fnUntraced(function* (id: UserId, patch: UserPatch, now: DateTime.Utc) {
+        const account = columnsOf(patch, accountFields)
+        const profile = columnsOf(patch, profileFields)
+        const updated_at = DateTime.toDate(now)
+        yield* sql`update users set ${sql.update({ ...account, updated_at })} where id = ${id}`
         if (Object.keys(profile).length > 0) {
-          yield* sql`
-            update profiles set ${sql.update({
-              ...(profile.firstName === undefined ? {} : { first_name: profile.firstName }),
-              ...(profile.lastName === undefined ? {} : { last_name: profile.lastName }),
-              ...(profile.avatarUrl === undefined ? {} : { avatar_url: profile.avatarUrl }),
-              ...(profile.timezone === undefined ? {} : { timezone: profile.timezone }),
-              ...(profile.language === undefined ? {} : { language: profile.language }),
-              ...(profile.bio === undefined ? {} : { bio: profile.bio }),
-              updated_at: at
-            })} where user_id = ${id}`
+          yield* sql`update profiles set ${sql.update({ ...profile, updated_at })} where user_id = ${id}`
         }
       })
 

@@ -1,8 +1,8 @@
-import type { Platform } from "@user-service/domain/PushToken"
+import type { Platform, PushTokenPatch } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { DateTime } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { PushTokenFields, PushTokenOwner, StoredToken } from "./PushTokenRows.ts"
+import type { PushTokenOwner, StoredToken } from "./PushTokenRows.ts"
 
 /** The columns of a `PushTokenRow`. */
 export const tokenColumns = `id, platform, token_type as "tokenType", device_id as "deviceId", device_name as "deviceName",
@@ -12,7 +12,7 @@ export const tokenColumns = `id, platform, token_type as "tokenType", device_id 
 export const heldColumns = `id, user_id as "userId", token, token_type as "tokenType", platform, is_active as "isActive"`
 
 /** The columns of the fields that are given. */
-export const fieldColumns = (fields: PushTokenFields) => ({
+export const fieldColumns = (fields: PushTokenPatch) => ({
   ...(fields.tokenType === undefined ? {} : { token_type: fields.tokenType }),
   ...(fields.deviceId === undefined ? {} : { device_id: fields.deviceId }),
   ...(fields.deviceName === undefined ? {} : { device_name: fields.deviceName }),

@@ -1,4 +1,4 @@
-import { type DeviceToken, Platform, PushToken, TokenType } from "@user-service/domain/PushToken"
+import { type DeviceToken, Platform, PushToken, type PushTokenPatch, TokenType } from "@user-service/domain/PushToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { type DateTime, Schema } from "effect"
@@ -60,14 +60,6 @@ export type LiveToken = typeof LiveRow.Type
 /** The tokens of a user who exists. */
 export const LiveRows = Schema.Struct({ tokens: Schema.Array(LiveRow) })
 
-/** The fields of a token that can be set; an absent one keeps what it has, or gets the default of a new row. */
-export interface PushTokenFields {
-  readonly tokenType?: TokenType
-  readonly deviceId?: string
-  readonly deviceName?: string
-  readonly isActive?: boolean
-}
-
 /** Whose a token is to be. */
 export interface PushTokenOwner {
   readonly userId: UserId
@@ -85,7 +77,7 @@ export interface StoredToken {
 export interface RegistrationValues {
   readonly owner: PushTokenOwner
   readonly token: StoredToken
-  readonly fields: PushTokenFields
+  readonly fields: PushTokenPatch
   readonly now: DateTime.Utc
 }
 

@@ -7,7 +7,9 @@ import {
   DeviceTokenTaken,
   type PushToken,
   PushTokenId,
-  PushTokenNotFound
+  PushTokenNotFound,
+  type PushTokenPatch,
+  type PushTokenRegistration
 } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { TokenInvalid } from "@user-service/domain/Token"
@@ -17,15 +19,9 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { type Change, Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { pushTokenAdded, pushTokensRemoved } from "./PushTokenEvents.ts"
-import {
-  type HeldToken,
-  type LiveToken,
-  type PushTokenOwner,
-  type PushTokenFields,
-  toPushToken
-} from "./PushTokenRows.ts"
+import { type HeldToken, type LiveToken, type PushTokenOwner, toPushToken } from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
-import { type Registration, Registrations, retryLockingHolder } from "./Registrations.ts"
+import { Registrations, retryLockingHolder } from "./Registrations.ts"
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
 
@@ -39,7 +35,7 @@ export class PushTokens extends Context.Service<
      */
     readonly register: (
       owner: PushTokenOwner,
-      registration: Registration
+      registration: PushTokenRegistration
     ) => Effect.Effect<
       { readonly token: PushToken; readonly isNew: boolean },
       DeviceTokenMalformed | TokenInvalid | UserNotFound | ServiceUnavailable
@@ -52,7 +48,7 @@ export class PushTokens extends Context.Service<
     readonly update: (
       userId: UserId,
       id: string,
-      fields: PushTokenFields
+      fields: PushTokenPatch
     ) => Effect.Effect<
       PushToken,
       DeviceTaken | DeviceTokenTaken | DeviceTokenMalformed | PushTokenNotFound | ServiceUnavailable
@@ -76,7 +72,7 @@ export class PushTokens extends Context.Service<
       const orNotFound = <A>(found: Option.Option<A>) =>
         Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(new PushTokenNotFound())
 
-      const registerInTransaction = (owner: PushTokenOwner, registration: Registration) =>
+      const registerInTransaction = (owner: PushTokenOwner, registration: PushTokenRegistration) =>
         retryLockingHolder((holders) => {
           const locked = [owner.userId, ...holders]
           const body = Effect.map(
@@ -90,7 +86,10 @@ export class PushTokens extends Context.Service<
           return holders.length === 0 ? changes.change(owner.userId, body) : changes.changeLocking(locked, body)
         })
 
-      const register = Effect.fn("PushTokens.register")(function* (owner: PushTokenOwner, registration: Registration) {
+      const register = Effect.fn("PushTokens.register")(function* (
+        owner: PushTokenOwner,
+        registration: PushTokenRegistration
+      ) {
         const fastPath = yield* registrations.fastPath(owner, registration)
         if (Option.isNone(fastPath)) return yield* registerInTransaction(owner, registration)
         const registered = yield* changes.changeByStatement(owner.userId, fastPath.value)
@@ -123,11 +122,11 @@ export class PushTokens extends Context.Service<
         return [pushTokenAdded({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
       })
 
-      const respell = ({ token, tokenType: before }: HeldToken, { tokenType }: PushTokenFields) =>
+      const respell = ({ token, tokenType: before }: HeldToken, { tokenType }: PushTokenPatch) =>
         tokenType === undefined || tokenType === before ? Effect.succeedNone : registrations.respell(token, tokenType)
 
       const update = Effect.fn("PushTokens.update")(
-        function* (userId: UserId, id: string, fields: PushTokenFields) {
+        function* (userId: UserId, id: string, fields: PushTokenPatch) {
           const tokenId = yield* parseId(id)
           return yield* changes.change(
             userId,

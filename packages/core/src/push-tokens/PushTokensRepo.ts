@@ -1,6 +1,6 @@
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import { offset } from "@user-service/domain/Page"
-import type { PushToken, PushTokenId } from "@user-service/domain/PushToken"
+import type { PushToken, PushTokenId, PushTokenPatch } from "@user-service/domain/PushToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
@@ -12,7 +12,6 @@ import {
   type HeldToken,
   LiveRows,
   type LiveToken,
-  type PushTokenFields,
   PushTokenRow,
   type Respelling,
   toPushToken
@@ -30,7 +29,7 @@ export class PushTokensRepo extends Context.Service<
     readonly update: (change: {
       readonly userId: UserId
       readonly id: PushTokenId
-      readonly fields: PushTokenFields
+      readonly fields: PushTokenPatch
       readonly respelling: Option.Option<Respelling>
       readonly now: DateTime.Utc
     }) => Query<Option.Option<PushToken>>

@@ -2,7 +2,7 @@
 // takes three round trips (decision 0015). The test "comes in one statement to what it does in a transaction"
 // (test/push-tokens/PushTokens.test.ts) holds both paths equal: the same registrations at random, in two groups of users.
 import { PushTokenAdded, PushTokenRemoved } from "@user-service/domain/DomainEvent"
-import type { PushTokenId } from "@user-service/domain/PushToken"
+import type { PushTokenId, PushTokenPatch } from "@user-service/domain/PushToken"
 import { DateTime } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
@@ -15,12 +15,12 @@ import {
   registrationColumns,
   tokenColumns
 } from "./PushTokenFragments.ts"
-import { type PushTokenFields, RegisteredRow, type RegistrationValues } from "./PushTokenRows.ts"
+import { RegisteredRow, type RegistrationValues } from "./PushTokenRows.ts"
 
 /** A registration of an active token, and the id of the row if a row is inserted. */
 export interface StatementRegistration extends RegistrationValues {
   readonly id: PushTokenId
-  readonly fields: Omit<PushTokenFields, "isActive">
+  readonly fields: Omit<PushTokenPatch, "isActive">
   /** How many active tokens the user may have. */
   readonly maxActive: number
 }

@@ -2,11 +2,12 @@ import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import { DeviceTokenMalformed, formOf, spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import {
   type DeviceToken,
-  type Platform,
   type PushToken,
   PushTokenId,
   type TokenRemovalReason,
-  type TokenType
+  type TokenType,
+  type PushTokenPatch,
+  type PushTokenRegistration
 } from "@user-service/domain/PushToken"
 import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
@@ -20,7 +21,6 @@ import * as Storage from "@user-service/database/Storage"
 import type {
   FoundRow,
   HeldToken,
-  PushTokenFields,
   PushTokenOwner,
   RegisteredRow,
   RegistrationValues,
@@ -29,12 +29,6 @@ import type {
 import { PushTokenSettings } from "./PushTokenSettings.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { RegistrationsRepo } from "./RegistrationsRepo.ts"
-
-/** What an app registers. */
-export interface Registration extends PushTokenFields {
-  readonly token: DeviceToken
-  readonly platform: Platform
-}
 
 /** A registered token, whether its row is new, and what there is to tell of it. */
 export interface RegistrationResult {
@@ -69,11 +63,11 @@ const defaultType: TokenType = "fcm"
 const malformed = (tokenType: TokenType) => Effect.fail(new DeviceTokenMalformed({ field: "token", tokenType }))
 
 // What another user called the device is nothing the new owner should see.
-const unnamed: PushTokenFields = { deviceId: "", deviceName: "" }
+const unnamed: PushTokenPatch = { deviceId: "", deviceName: "" }
 
 // Of a type that is not given: the one that the token, or else its device, is known by.
 const formIn = (
-  { token, tokenType }: Registration,
+  { token, tokenType }: PushTokenRegistration,
   known: ReadonlyArray<HeldToken>
 ): Effect.Effect<{ readonly type: TokenType; readonly form: DeviceToken }, DeviceTokenMalformed> => {
   const types = tokenType === undefined ? [...known.map((row) => row.tokenType), defaultType] : [tokenType]
@@ -102,7 +96,7 @@ const eventsOf = (
 
 interface RegistrationInChange {
   readonly owner: PushTokenOwner
-  readonly registration: Registration
+  readonly registration: PushTokenRegistration
   /** The users whose rows the transaction has locked. */
   readonly locked: ReadonlyArray<UserId>
 }
@@ -125,7 +119,7 @@ export class Registrations extends Context.Service<
     /** Most registrations as one statement (RegistrationStatement.ts). None if that statement certainly does not apply. */
     readonly fastPath: (
       owner: PushTokenOwner,
-      registration: Registration
+      registration: PushTokenRegistration
     ) => Effect.Effect<Option.Option<StatementChange<typeof RegisteredRow.Type>>, DeviceTokenMalformed>
     /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
     readonly respell: (
@@ -171,7 +165,7 @@ export class Registrations extends Context.Service<
         return { row, evicted: row.isActive && !wasLive ? yield* evict(userId, row.id) : [] }
       })
 
-      const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: Registration) {
+      const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: PushTokenRegistration) {
         const { isActive, platform, token, ...fields } = registration
         // Of a type that is not said, a token may be known in a form that is none of the default type.
         const form = formOf(fields.tokenType ?? defaultType, token)

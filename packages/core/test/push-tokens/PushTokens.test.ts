@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Changes } from "@user-service/core/changes/Changes"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
-import { type Registration, Registrations, retryLockingHolder } from "@user-service/core/push-tokens/Registrations"
-import { DeviceToken, Platform, type TokenType } from "@user-service/domain/PushToken"
+import { Registrations, retryLockingHolder } from "@user-service/core/push-tokens/Registrations"
+import { DeviceToken, Platform, type PushTokenRegistration, type TokenType } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { DateTime, Duration, Effect, Random } from "effect"
 import { SqlClient } from "effect/sql"
@@ -38,7 +38,7 @@ type Step = ReturnType<typeof makeStep>
 
 type Register = (
   owner: Effect.Success<typeof register>,
-  registration: Registration
+  registration: PushTokenRegistration
 ) => Effect.Effect<{ readonly isNew: boolean }, unknown>
 
 /** People of their own, whose tokens nobody else has; what became of them is told without their ids. */
@@ -172,7 +172,7 @@ const registerToken = (
   owner: Effect.Success<typeof register>,
   token: string,
   tokenType?: TokenType,
-  more: Partial<Registration> = {}
+  more: Partial<PushTokenRegistration> = {}
 ) =>
   PushTokens.use((tokens) =>
     tokens.register(owner, {

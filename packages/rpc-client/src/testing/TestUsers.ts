@@ -9,7 +9,7 @@ import { SessionId } from "@user-service/domain/Session"
 import { UserId, UserNotFound } from "@user-service/domain/User"
 import { type ResolvedDelivery, statusReport } from "@user-service/schema/Delivery"
 import type { TokenIntrospection } from "@user-service/schema/Introspection"
-import { preferencesBody, PreferencesInput, preferencesPatch } from "@user-service/schema/Preferences"
+import { preferencesBody, PreferencesInput } from "@user-service/schema/Preferences"
 import { timestamp } from "@user-service/schema/Timestamp"
 import { userExample } from "@user-service/schema/User"
 import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
   const add = Effect.fnUntraced(function* (input: NewTestUser = {}) {
     const userId = UserId.make(yield* random.uuidV7())
     const now = yield* DateTime.now
-    const patch = preferencesPatch(yield* Effect.orDie(decodePreferences(input.preferences ?? {})))
+    const patch = yield* Effect.orDie(decodePreferences(input.preferences ?? {}))
     const settings = new PreferenceSettings({ ...defaultSettings, ...patch })
     const pushTokens = yield* Effect.forEach(input.push_tokens ?? [], ({ platform, token, token_type = "fcm" }) =>
       Effect.gen(function* () {

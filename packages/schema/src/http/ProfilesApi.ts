@@ -1,34 +1,37 @@
-import { Bio, Language, PersonName } from "@user-service/domain/Profile"
-import { PhoneNumber, Username } from "@user-service/domain/User"
+import { Bio, Language, PersonName, ProfilePatch } from "@user-service/domain/Profile"
+import { AccountPatch, PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { AvatarUrlInput, TimeZoneInput } from "../Input.ts"
 import { UserBody } from "../User.ts"
+import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
 
+const ProfileFields = Schema.Struct({
+  first_name: Schema.optionalKey(PersonName),
+  last_name: Schema.optionalKey(PersonName),
+  avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrlInput)),
+  timezone: Schema.optionalKey(TimeZoneInput),
+  language: Schema.optionalKey(Language),
+  bio: Schema.optionalKey(Bio)
+}).pipe(decodeToDomain(ProfilePatch))
+
 /** What a user may change of themselves; an absent field stays. */
 export const ProfileInput = Schema.Struct({
   username: Schema.optionalKey(Username),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
-  profile: Schema.optionalKey(
-    Schema.Struct({
-      first_name: Schema.optionalKey(PersonName),
-      last_name: Schema.optionalKey(PersonName),
-      avatar_url: Schema.optionalKey(Schema.NullOr(AvatarUrlInput)),
-      timezone: Schema.optionalKey(TimeZoneInput),
-      language: Schema.optionalKey(Language),
-      bio: Schema.optionalKey(Bio)
-    })
-  )
-}).annotate({
-  identifier: "ProfileInput",
-  description: "What a user changes of their account and profile. A field that is absent stays as it is."
+  profile: Schema.optionalKey(ProfileFields)
 })
+  .annotate({
+    identifier: "ProfileInput",
+    description: "What a user changes of their account and profile. A field that is absent stays as it is."
+  })
+  .pipe(decodeToDomain(Schema.Struct({ ...AccountPatch.fields, profile: Schema.optionalKey(ProfilePatch) })))
 
 const change = {
   description: "Changes the fields that are sent and leaves the others as they are.",

@@ -1,5 +1,12 @@
 import { DeviceTokenMalformed, formOf } from "@user-service/domain/DeviceTokenForm"
-import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
+import {
+  DeviceLabel,
+  DeviceToken,
+  Platform,
+  PushTokenPatch,
+  PushTokenRegistration,
+  TokenType
+} from "@user-service/domain/PushToken"
 import { Option, Schema, SchemaTransformation } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { type Problems, success, successPage } from "../Envelope.ts"
@@ -8,6 +15,7 @@ import { Failures } from "../Failures.ts"
 import { Id } from "../Id.ts"
 import { required } from "../Input.ts"
 import { PushTokenBody } from "../PushToken.ts"
+import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
@@ -27,10 +35,12 @@ export const RegisterPushTokenInput = Schema.Struct({
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
   is_active: Schema.optionalKey(Schema.Boolean)
-}).annotate({
-  identifier: "RegisterPushTokenInput",
-  description: "The installation of an app that pushes are to reach, and its token."
 })
+  .annotate({
+    identifier: "RegisterPushTokenInput",
+    description: "The installation of an app that pushes are to reach, and its token."
+  })
+  .pipe(decodeToDomain(PushTokenRegistration))
 
 const isTyped = Schema.is(Schema.Struct({ token: DeviceToken, token_type: TokenType }))
 
@@ -51,10 +61,12 @@ export const PushTokenInput = Schema.Struct({
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
   is_active: Schema.optionalKey(Schema.Boolean)
-}).annotate({
-  identifier: "PushTokenInput",
-  description: "What a user changes of a push token. A field that is absent stays as it is."
 })
+  .annotate({
+    identifier: "PushTokenInput",
+    description: "What a user changes of a push token. A field that is absent stays as it is."
+  })
+  .pipe(decodeToDomain(PushTokenPatch))
 
 /** A token that was not known: 201. */
 export class PushTokenCreated extends Schema.TaggedClass<PushTokenCreated>()("PushTokenCreated", {

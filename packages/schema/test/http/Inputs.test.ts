@@ -109,7 +109,7 @@ describe("ProfileInput", () => {
       const decode = Schema.decodeUnknownEffect(ProfileInput)
       assert.deepStrictEqual(yield* decode({}), {})
       const emptied = { phone_number: null, profile: { avatar_url: null } }
-      assert.deepStrictEqual<unknown>(yield* decode(emptied), emptied)
+      assert.deepStrictEqual<unknown>(yield* decode(emptied), { phoneNumber: null, profile: { avatarUrl: null } })
       assert.deepStrictEqual(
         yield* wrong(ProfileInput, {
           username: null,

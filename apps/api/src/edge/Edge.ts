@@ -1,11 +1,12 @@
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { routableUrl } from "@user-service/schema/http/Paths"
+import { MaxBody } from "@user-service/schema/http/RouteFacts"
 import * as AccessLog from "@user-service/telemetry/AccessLog"
 import { Drain } from "@user-service/runtime/Drain"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import { LogSink } from "@user-service/telemetry/LogSink"
-import { ByteSize, Clock, Context, Duration, Effect, identity, Option, References, Tracer } from "effect"
+import { type ByteSize, Clock, Context, Duration, Effect, identity, Option, References, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import {
   HttpIncomingMessage,
@@ -23,14 +24,9 @@ import { enveloped } from "../endpoints/Enveloped.ts"
 import { makeGate } from "./Gate.ts"
 import { withCheckedBody } from "../node/RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
-import { hashesPassword, isServiceSide, routeOf } from "./Routes.ts"
+import { routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 import * as OnePerTick from "../node/OnePerTick.ts"
-
-const maxBodySize = ByteSize.fromInputUnsafe("100 KiB")
-
-// A thousand recipients, or as many statuses, in one call.
-const maxServiceBodySize = ByteSize.fromInputUnsafe("2 MiB")
 
 // Longer than a full queue of password hashes takes; whatever waits longer is not coming.
 const timeAllowed = Duration.seconds(20)
@@ -125,21 +121,22 @@ export const Edge = HttpRouter.middleware(
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)
+        const route = routeOf(request.method, request.url)
         const facts: RequestFacts = {
           requestId: yield* requestIdOf(request),
-          route: routeOf(request.method, request.url),
+          route: route?.path,
           traceId: Option.getOrUndefined(span)?.traceId,
           origin: originOf(request)
         }
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
-        const refusal = gate.refusal(asked, facts.route)
+        const refusal = gate.refusal(asked, route)
         const answer = cors(request, enveloped(app))
-        const inTurn = hashesPassword(facts.route) ? Effect.andThen(onePerTick, answer) : answer
+        const inTurn = route?.hashesPassword === true ? Effect.andThen(onePerTick, answer) : answer
         const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
           // The client went away before there was an answer.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
-          Effect.updateContext(contextOf(request, facts, span))
+          Effect.updateContext(contextOf({ request, facts, span, maxBody: route?.maxBody ?? noRouteMaxBody }))
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
         // What a route set itself stands.
@@ -155,19 +152,28 @@ export const Edge = HttpRouter.middleware(
   { global: true }
 )
 
+const noRouteMaxBody = MaxBody.defaultValue()
+
 const tooLong = failure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
 
 type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
 
+interface RequestScope {
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly facts: RequestFacts
+  readonly span: Option.Option<Tracer.AnySpan>
+  readonly maxBody: ByteSize.ByteSize
+}
+
 // All at once: each change of the context is paid for by every request.
 const contextOf =
-  (request: HttpServerRequest.HttpServerRequest, facts: RequestFacts, span: Option.Option<Tracer.AnySpan>) =>
+  ({ facts, maxBody, request, span }: RequestScope) =>
   (context: RequestContext): RequestContext => {
     const ours = context.pipe(
       Context.add(HttpServerRequest.HttpServerRequest, request),
       Context.add(CurrentFacts, facts),
       Context.add(CurrentOrigin, facts.origin),
-      Context.add(HttpIncomingMessage.MaxBodySize, isServiceSide(facts.route) ? maxServiceBodySize : maxBodySize),
+      Context.add(HttpIncomingMessage.MaxBodySize, maxBody),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
     if (Option.isNone(span)) return ours

@@ -4,7 +4,7 @@ import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "../endpoints/Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 import { hostName, isAllowed } from "./Hosts.ts"
-import { isProbe } from "./Routes.ts"
+import type { Route } from "./Routes.ts"
 
 // Every request of HTTP/1.1 names a host; one of HTTP/1.0 need not (RFC 9112, section 3.2).
 const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -45,16 +45,16 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const isHttps = (request: HttpServerRequest.HttpServerRequest): boolean =>
     request.protocol === "https" || (isAllHttps(request.headers["x-forwarded-proto"]) && isTrusted(request))
 
-  /** The answer to what is refused whatever it asks for. `route` is the declared path the request falls on. */
+  /** The answer to what is refused whatever it asks for. `route` is the one that the request falls on. */
   const refusal = (
     request: HttpServerRequest.HttpServerRequest,
-    route: string | undefined
+    route: Route | undefined
   ): HttpServerResponse.HttpServerResponse | undefined => {
     if (lacksHost(request)) return failure(400, "malformed_json", "The Host header is required")
     if (hasTwoHosts(request)) {
       return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
-    if (isProbe(route)) return undefined
+    if (route?.isProbe === true) return undefined
     const host = request.headers["host"] ?? ""
     const name = hostName(host)
     const { allowedHosts } = settings

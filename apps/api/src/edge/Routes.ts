@@ -1,27 +1,26 @@
-import { Context } from "effect"
+import { type ByteSize, Context } from "effect"
 import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
-import { Probe } from "@user-service/schema/http/Documented"
+import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
 import { routerConfig } from "@user-service/schema/http/Paths"
+import { HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 
-/** A route's path as it was declared, for the methods of one. */
-interface Route {
+/** A route and the facts that are declared of it. */
+export interface Route {
+  /** The path as it was declared: for logs and metrics, never one with an id in it. */
   readonly path: string
+  readonly isProbe: boolean
+  readonly hashesPassword: boolean
+  readonly maxBody: ByteSize.ByteSize
 }
 
 const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()
-const probes = new Set<string | undefined>(["/metrics"])
 
-/** The routes outside the HTTP API: pages and probes with formats of their own. */
-export const plainRoutes = [
+// The pages of the documentation, which the OpenAPI document leaves out.
+const pages = [
   "/",
-  "/metrics",
-  "/.well-known/jwks.json",
-  "/api/schema",
-  "/api/schema.yml",
-  "/api/asyncapi",
   "/api/docs",
   "/api/docs/asyncapi",
   "/api/docs/swagger",
@@ -32,40 +31,27 @@ export const plainRoutes = [
 /** Where the service side is served as RPC. */
 export const rpcPath = "/rpc"
 
-const add = (method: HttpMethod.HttpMethod, path: `/${string}`) => {
+const add = (method: HttpMethod.HttpMethod, path: `/${string}`, facts: Context.Context<never>) => {
   methods.add(method)
-  table.on(method, path, { path })
+  table.on(method, path, {
+    path,
+    isProbe: Context.get(facts, IsProbe),
+    hashesPassword: Context.get(facts, HashesPassword),
+    maxBody: Context.get(facts, MaxBody)
+  })
 }
 
-HttpApi.reflect(UserServiceApi, {
+HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
   onGroup: () => undefined,
-  onEndpoint: ({ endpoint, mergedAnnotations }) => {
-    add(endpoint.method, endpoint.path as `/${string}`)
-    if (Context.get(mergedAnnotations, Probe)) probes.add(endpoint.path)
-  }
+  onEndpoint: ({ endpoint, mergedAnnotations }) =>
+    add(endpoint.method, endpoint.path as `/${string}`, mergedAnnotations)
 })
-for (const path of plainRoutes) add("GET", path)
-add("POST", rpcPath)
+for (const path of pages) add("GET", path, Context.empty())
+add("POST", rpcPath, Context.make(MaxBody, serviceMaxBody))
 
-/** The declared path a request falls on, for logs and metrics: never one with an id in it; none where it falls on no route. */
-export const routeOf = (method: string, url: string): string | undefined =>
-  HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler.path : undefined
-
-/** Whether machines ask for the route that know the service by its address, over plain HTTP, inside the cluster. */
-export const isProbe = (route: string | undefined): boolean => probes.has(route)
-
-/** Whether other services ask for the route, with up to a thousand recipients in one call. */
-export const isServiceSide = (route: string | undefined): boolean =>
-  route === rpcPath || route?.startsWith("/internal/v1/") === true
-
-const passwordRoutes: ReadonlySet<string | undefined> = new Set([
-  "/api/v1/users/register/",
-  "/api/v1/users/login/",
-  "/api/v1/users/change-password/"
-])
-
-/** Whether what falls on the route waits for the hash of a password, and so can wait for others too. */
-export const hashesPassword = (route: string | undefined): boolean => passwordRoutes.has(route)
+/** The route that a request falls on, if any. */
+export const routeOf = (method: string, url: string): Route | undefined =>
+  HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler : undefined
 
 /** The methods that have a route at this address, as the `Allow` header of a 405 lists them (RFC 9110, section 15.5.6). */
 export const allowedMethods = (url: string): ReadonlyArray<string> => {

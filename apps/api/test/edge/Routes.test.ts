@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Effect } from "effect"
 import { HttpApi } from "effect/http-api"
-import { hashesPassword, routeOf } from "../../src/edge/Routes.ts"
+import { routeOf } from "../../src/edge/Routes.ts"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
 import * as RawHttp from "../node/RawHttp.ts"
@@ -34,7 +34,7 @@ describe("routes", () => {
 
   it("those that hash a password are known by their routes, and no others", () => {
     const hashing = routes.flatMap(({ methods, path }) =>
-      methods.filter((method) => hashesPassword(routeOf(method, path))).map((method) => `${method} ${path}`)
+      methods.filter((method) => routeOf(method, path)?.hashesPassword === true).map((method) => `${method} ${path}`)
     )
     assert.sameMembers(hashing, [
       "POST /api/v1/users/register/",

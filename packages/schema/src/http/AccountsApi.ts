@@ -12,6 +12,7 @@ import { TokensBody, tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
+import { HashesPassword } from "./RouteFacts.ts"
 import { NewPasswordField, Validation } from "./Validation.ts"
 
 const notTheSame = "The two passwords do not match."
@@ -104,6 +105,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
         Failures.ServiceUnavailable
       ]
     })
+      .annotate(HashesPassword, true)
       .annotate(NewPasswordField, "password")
       .annotateMerge(
         documented({
@@ -126,20 +128,22 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       payload: LoginInput,
       success: success("Login successful", UserWithTokens),
       error: [Failures.InvalidCredentials, Failures.RateLimited, Failures.ServiceUnavailable]
-    }).annotateMerge(
-      documented({
-        id: "login",
-        summary: "Log in",
-        description:
-          "Opens a session. Attempts are counted for the address of the account and for that of the caller before " +
-          "the password is looked at; a good login clears the count of the account.",
-        example: {
-          email: "ada@example.com",
-          password: "correct horse battery staple",
-          device_name: "Ada's phone"
-        }
-      })
-    ),
+    })
+      .annotate(HashesPassword, true)
+      .annotateMerge(
+        documented({
+          id: "login",
+          summary: "Log in",
+          description:
+            "Opens a session. Attempts are counted for the address of the account and for that of the caller before " +
+            "the password is looked at; a good login clears the count of the account.",
+          example: {
+            email: "ada@example.com",
+            password: "correct horse battery staple",
+            device_name: "Ada's phone"
+          }
+        })
+      ),
     HttpApiEndpoint.post("changePassword", "/change-password/", {
       payload: ChangePasswordInput,
       success: success("Password changed successfully", NewTokens),
@@ -151,6 +155,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
         Failures.ServiceUnavailable
       ]
     })
+      .annotate(HashesPassword, true)
       .annotate(NewPasswordField, "new_password")
       .annotateMerge(
         documented({

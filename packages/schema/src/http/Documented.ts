@@ -7,14 +7,6 @@ export const RequestExample = Context.Reference<Schema.Json | undefined>(
   { defaultValue: () => undefined }
 )
 
-/**
- * Whether the endpoint answers whatever host it is asked for, and over plain HTTP: machines ask it that know a process by
- * its address. Every other one refuses hosts that are not served.
- */
-export const Probe = Context.Reference<boolean>("@user-service/schema/http/Documented/Probe", {
-  defaultValue: () => false
-})
-
 /** What a person reads of an endpoint in the OpenAPI document; `id` names it in clients that are made from there. */
 export const documented = (operation: {
   readonly id: string

@@ -1,7 +1,8 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Failures } from "../Failures.ts"
-import { documented, Probe } from "./Documented.ts"
+import { documented } from "./Documented.ts"
+import { IsProbe } from "./RouteFacts.ts"
 
 const Jwks = Schema.Struct({
   keys: Schema.Array(
@@ -65,7 +66,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
       error: Failures.AuthenticationRequired
     })
       .annotate(OpenApi.Override, { security: [{ metrics: [] }, {}] })
-      .annotate(Probe, true)
+      .annotate(IsProbe, true)
       .annotateMerge(
         documented({
           id: "getMetrics",

@@ -3,7 +3,8 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Timestamp } from "../Timestamp.ts"
-import { documented, Probe } from "./Documented.ts"
+import { documented } from "./Documented.ts"
+import { IsProbe } from "./RouteFacts.ts"
 
 const Check = Schema.Struct({
   status: Schema.Literals(["up", "down"]),
@@ -85,7 +86,7 @@ export class HealthApi extends HttpApiGroup.make("health")
       })
     )
   )
-  .annotate(Probe, true)
+  .annotate(IsProbe, true)
   .annotateMerge(
     OpenApi.annotations({
       title: "Health",

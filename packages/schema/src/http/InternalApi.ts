@@ -12,6 +12,7 @@ import { tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { UsersInput } from "../UserBatch.ts"
 import { documented } from "./Documented.ts"
+import { MaxBody, serviceMaxBody } from "./RouteFacts.ts"
 import { ServiceKey } from "./ServiceKey.ts"
 import { Validation } from "./Validation.ts"
 
@@ -137,6 +138,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
   .middleware(Validation)
   .middleware(ServiceKey)
   .prefix("/internal/v1")
+  .annotate(MaxBody, serviceMaxBody)
   .annotateMerge(
     OpenApi.annotations({
       title: "Service side",

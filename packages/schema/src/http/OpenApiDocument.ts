@@ -1,10 +1,11 @@
 import { Context, type JsonSchema, Predicate, Record, type Schema } from "effect"
 import { HttpApi, OpenApi } from "effect/http-api"
-import { Probe, RequestExample } from "./Documented.ts"
+import { RequestExample } from "./Documented.ts"
 import { DocumentsApi } from "./DocumentsApi.ts"
 import { headerRefs, headers, parameterRef, parameters, type Ref, securitySchemes } from "./OpenApiComponents.ts"
 import { failureRef, type FailureResponse, failureResponses, failuresOf, type Fallible } from "./OpenApiFailures.ts"
 import { simplify } from "./OpenApiSchemas.ts"
+import { IsProbe } from "./RouteFacts.ts"
 import { UserServiceApi } from "./UserServiceApi.ts"
 
 type Content = Readonly<Record<string, { readonly schema: JsonSchema.JsonSchema; readonly example: unknown }>>
@@ -54,7 +55,7 @@ const declaredByOperation = (): ReadonlyMap<string, Declared> => {
       const id = Context.getOrElse(endpoint.annotations, OpenApi.Identifier, () => endpoint.identifier)
       found.set(id, {
         errors,
-        isProbe: Context.get(mergedAnnotations, Probe),
+        isProbe: Context.get(mergedAnnotations, IsProbe),
         example: Context.get(endpoint.annotations, RequestExample)
       })
     }

@@ -3,7 +3,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import "@hyperjump/json-schema/formats"
 import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/openapi-3-1"
 import { Authentication } from "@user-service/schema/http/Authentication"
-import { Probe } from "@user-service/schema/http/Documented"
+import { IsProbe } from "@user-service/schema/http/RouteFacts"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
@@ -29,7 +29,7 @@ HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
       id: Context.getUnsafe(endpoint.annotations, OpenApi.Identifier),
       needsToken: Array.from(middleware, ({ key }) => key).includes(Authentication.key),
       needsKey: Array.from(middleware, ({ key }) => key).includes(ServiceKey.key),
-      isProbe: Context.get(mergedAnnotations, Probe),
+      isProbe: Context.get(mergedAnnotations, IsProbe),
       payloads: [...endpoint.payload.values()].flatMap(({ schemas }) => schemas),
       successes: Array.from(successes).flatMap(([status, schemas]) =>
         schemas.map((schema) => [status, schema] as const)

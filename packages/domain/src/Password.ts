@@ -4,7 +4,7 @@ import { Schema } from "effect"
 export const maxPasswordBytes = 1024
 
 /** What a password must not resemble, and how long it must be. */
-export interface PasswordContext {
+interface PasswordContext {
   readonly minLength: number
   /** The account's e-mail, username and names. */
   readonly attributes: ReadonlyArray<string>

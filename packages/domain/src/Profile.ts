@@ -3,7 +3,7 @@ import { lineUpTo, textUpTo } from "./Text.ts"
 import { timeZoneName } from "./TimeZoneNames.ts"
 
 /** The longest first or last name. */
-export const maxNameLength = 150
+const maxNameLength = 150
 
 /** A first or last name; either may be empty. */
 export const PersonName = lineUpTo(maxNameLength)

@@ -9,7 +9,7 @@ export const UserId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("Us
 export type UserId = typeof UserId.Type
 
 /** The longest username. */
-export const maxUsernameLength = 150
+const maxUsernameLength = 150
 
 /** A name to log in and be shown by; unique whatever the case, kept in the case it was given. */
 export const Username = Schema.String.check(

@@ -58,7 +58,7 @@ export const success = <A, I>(message: string, data: Schema.Codec<A, I>) =>
   )
 
 /** What a list handler answers: one page's items, what was asked for, and how many there are in all. */
-export interface PageOf<A> {
+interface PageOf<A> {
   readonly items: ReadonlyArray<A>
   readonly total: number
   readonly request: PageRequest

@@ -25,7 +25,7 @@ export const ActiveToken = Schema.Struct({
 })
 
 /** Of anything that is no good access token nothing but that is told (RFC 7662, section 2.2). */
-export const InactiveToken = Schema.Struct({ active: Schema.Literal(false) })
+const InactiveToken = Schema.Struct({ active: Schema.Literal(false) })
 
 /** An answer of token introspection (RFC 7662). */
 export const TokenIntrospection = Schema.Union([ActiveToken, InactiveToken]).annotate({

@@ -36,7 +36,7 @@ export interface Turn {
 }
 
 /** How far behind the relays are. */
-export interface Lag {
+interface Lag {
   /** Counted to a million. */
   readonly waiting: number
   readonly setAside: number

@@ -46,7 +46,7 @@ export const isToken = (sql: SqlClient.SqlClient, tokenHashes: ReadonlyArray<Uin
   tokenHashes.length === 1 ? sql`token_sha256 = ${tokenHashes[0]}` : sql`token_sha256 in ${sql.in(tokenHashes)}`
 
 /** The rows that a registration can affect. */
-export interface RegistrationTarget {
+interface RegistrationTarget {
   readonly userId: UserId
   readonly platform: Platform
   readonly tokenHashes: ReadonlyArray<Uint8Array>

@@ -48,7 +48,7 @@ export const OwnerRow = Schema.Struct({ userId: Columns.userId })
 export type HeldToken = typeof HeldRow.Type
 
 /** A token that a push is sent to, with its secret. */
-export const LiveRow = Schema.Struct({
+const LiveRow = Schema.Struct({
   id: Columns.pushTokenId,
   token: Columns.deviceToken,
   platform: Platform,

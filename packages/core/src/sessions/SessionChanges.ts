@@ -19,7 +19,7 @@ export interface EndedSessions {
 }
 
 /** A session that was opened in this transaction, and what came of it for the others. */
-export interface OpenedSession {
+interface OpenedSession {
   readonly session: TokenState
   readonly events: ReadonlyArray<DomainEvent>
   readonly audit: ReadonlyArray<AuditEntry>

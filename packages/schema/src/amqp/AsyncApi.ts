@@ -6,7 +6,7 @@ export interface AsyncApiRef {
 }
 
 /** A JSON Schema of draft 7, which AsyncAPI's own schemas extend. */
-export type JsonSchemaNode = JsonSchema.JsonSchema | AsyncApiRef
+type JsonSchemaNode = JsonSchema.JsonSchema | AsyncApiRef
 
 interface Exchange {
   readonly name: string
@@ -75,7 +75,7 @@ export interface AsyncApiMessage {
   readonly examples: ReadonlyArray<AsyncApiExample>
 }
 
-export interface AsyncApiServer {
+interface AsyncApiServer {
   readonly host: string
   readonly protocol: "amqp"
   readonly protocolVersion: string

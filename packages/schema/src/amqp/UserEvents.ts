@@ -117,7 +117,7 @@ const tokenOf = (event: Extract<DomainEvent, { readonly tokenId: string }>) => (
 export const priorities: { readonly [key in RoutingKey]?: number } = { "user.registered": 5, "token.added": 3 }
 
 /** An event and what its row in the outbox knows of it. */
-export interface Occurrence {
+interface Occurrence {
   /** The message's id: the same however often it is published. */
   readonly id: string
   readonly event: DomainEvent
@@ -145,7 +145,7 @@ export const UserEventHeaders = Schema.Struct({
 })
 
 /** An event as it goes to the exchange `user_events`. */
-export interface UserEventMessage {
+interface UserEventMessage {
   readonly routingKey: RoutingKey
   readonly priority: number | undefined
   /** JSON. */

@@ -83,7 +83,7 @@ export const ChangePasswordInput = Schema.Struct({
   .annotate({ identifier: "ChangePasswordInput" })
 
 /** A user together with the tokens of a new session. */
-export const UserWithTokens = Schema.Struct({ ...UserBody.fields, tokens: TokensBody }).annotate({
+const UserWithTokens = Schema.Struct({ ...UserBody.fields, tokens: TokensBody }).annotate({
   identifier: "UserWithTokens",
   description: "A user together with the tokens of a new session.",
   examples: [{ ...userExample, tokens: tokensExample }]

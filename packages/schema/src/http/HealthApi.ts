@@ -14,7 +14,7 @@ const Check = Schema.Struct({
 }).annotate({ identifier: "Check", description: "Whether an engine answers this process, and how fast." })
 
 /** How the service and each engine is doing. */
-export const HealthBody = Schema.Struct({
+const HealthBody = Schema.Struct({
   service: Schema.Literal("user-service"),
   status: Schema.Literals(["healthy", "degraded", "unhealthy"]),
   timestamp: Timestamp,

@@ -46,7 +46,7 @@ export const refreshBody = (tokens: typeof TokensBody.Type) => ({
 })
 
 /** The tokens in the envelope, and the pair at the top level too, where clients of SimpleJWT read it. */
-export const RefreshBody = Schema.Struct({
+const RefreshBody = Schema.Struct({
   success: Schema.Literal(true),
   message: Schema.Literal(refreshed),
   data: TokensBody,

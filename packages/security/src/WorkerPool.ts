@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { type ResourceLimits, Worker } from "node:worker_threads"
 
 /** Why a job was not executed. */
-export type Refusal =
+export type PoolRefusal =
   | {
       readonly _tag: "QueueFull"
       /** The estimated time until the queue is processed. */
@@ -19,7 +19,7 @@ export interface WorkerAnswer {
 
 interface Waiting<Job, Answer> {
   readonly job: Job
-  readonly resume: (outcome: Effect.Effect<Answer, Refusal>) => void
+  readonly resume: (outcome: Effect.Effect<Answer, PoolRefusal>) => void
 }
 
 /**
@@ -29,14 +29,14 @@ interface Waiting<Job, Answer> {
  */
 export interface WorkerPool<Job, Answer> {
   /** Takes one of the `size + queueSize` places. Fails immediately if none is free. */
-  readonly enterQueue: Effect.Effect<void, Refusal>
+  readonly enterQueue: Effect.Effect<void, PoolRefusal>
   /** Frees the place. */
   readonly leaveQueue: Effect.Effect<void>
   /** Runs a job. The caller must have a place. */
-  readonly run: (job: Job) => Effect.Effect<Answer, Refusal>
+  readonly run: (job: Job) => Effect.Effect<Answer, PoolRefusal>
 }
 
-const ended: Refusal = { _tag: "WorkerDied", cause: "the pool has ended" }
+const ended: PoolRefusal = { _tag: "WorkerDied", cause: "the pool has ended" }
 
 // In the folder of this module, both in the sources and in a bundle with an entry per worker.
 const entryOf = (worker: string): URL => {
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   let occupied = 0
   let closed = false
 
-  const complete = (worker: Worker, outcome: Effect.Effect<Answer, Refusal>) => {
+  const complete = (worker: Worker, outcome: Effect.Effect<Answer, PoolRefusal>) => {
     const done = busy.get(worker)
     busy.delete(worker)
     done?.resume(outcome)
@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   return {
     enterQueue: Effect.suspend(() => {
       if (occupied >= options.size + options.queueSize) {
-        return Effect.fail<Refusal>({ _tag: "QueueFull", waitMillis: (meanMillis * occupied) / options.size })
+        return Effect.fail<PoolRefusal>({ _tag: "QueueFull", waitMillis: (meanMillis * occupied) / options.size })
       }
       occupied++
       return Effect.void
@@ -149,7 +149,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
  */
 export const refuse =
   (what: string, refused: Metric.Counter<number>) =>
-  (refusal: Refusal): Effect.Effect<never, ServiceUnavailable> =>
+  (refusal: PoolRefusal): Effect.Effect<never, ServiceUnavailable> =>
     refusal._tag === "QueueFull"
       ? Metric.update(refused, 1).pipe(
           Effect.andThen(

@@ -80,7 +80,7 @@ describe("WorkerPool", () => {
 
   it.effect("the end of the pool fails what still waits", () =>
     Effect.gen(function* () {
-      const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, WorkerPool.Refusal>>>()
+      const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, WorkerPool.PoolRefusal>>>()
       yield* Effect.gen(function* () {
         const pool = yield* make(1, 8)
         yield* Deferred.succeed(

@@ -19,6 +19,23 @@ describe("the documents", () => {
     assert.deepStrictEqual(broken, [])
   })
 
+  it("name source files that are there", () => {
+    const sources = ["*.ts", "infra/**/*.{ts,mjs}", "{apps,packages}/*/{src,test,scripts,examples}/**/*.ts"].flatMap(
+      (pattern) => globSync(pattern, { cwd: root })
+    )
+    const missing = documents.flatMap((document) =>
+      Array.from(
+        readFileSync(join(root, document), "utf8").matchAll(/`([\w./-]+\.(?:ts|mjs))`/g),
+        ([, path = ""]) => path
+      )
+        // A placeholder, such as `X.test.ts`.
+        .filter((path) => !path.startsWith("X."))
+        .filter((path) => !sources.some((source) => source === path || source.endsWith(`/${path}`)))
+        .map((path) => `${document}: ${path}`)
+    )
+    assert.deepStrictEqual(missing, [])
+  })
+
   it("list every decision, under its title", () => {
     const index = readFileSync(join(root, "infra/decisions/README.md"), "utf8")
     const rows = globSync("infra/decisions/0*.md", { cwd: root })

@@ -46,7 +46,7 @@ describe("the program", patient, () => {
           ["create-superuser", "--email", "ada@example.com", "--password", "secret"],
           "Unrecognized flag: --password in command cli create-superuser (see cli create-superuser --help)"
         ],
-        // A control character could say something else to a terminal.
+        // A terminal would interpret a control character.
         [["\u001b[2K\nok"], `Unknown subcommand " [2K ok" for "cli" (see cli --help)`]
       ] as const
       for (const [args, line] of wrong) {

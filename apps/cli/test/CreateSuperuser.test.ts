@@ -8,12 +8,12 @@ import { readdirSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { atTerminal, cli, failure, type Given, hasTerminals, patient } from "./Program.ts"
+import { runAtTerminal, cli, failure, type ProgramInput, hasTerminals, patient } from "./Program.ts"
 
 const goodPassword = "correct horse battery staple"
 const freshEmail = () => `p${randomUUID()}@example.com`
 
-// One embedded database with the schema for all: making one takes seconds.
+// All tests share one migrated embedded database, since creating one takes seconds.
 let cwd = ""
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), "cli-"))
@@ -23,10 +23,10 @@ afterAll(() => rm(cwd, { recursive: true, force: true }))
 
 const embedded = "No database is named: this is the embedded one in .data/pglite\n"
 
-const createSuperuser = (args: ReadonlyArray<string>, given: Partial<Given> = {}) =>
+const createSuperuser = (args: ReadonlyArray<string>, given: Partial<ProgramInput> = {}) =>
   cli(["create-superuser", ...args], { cwd, ...given })
 
-/** Whether the superuser is there with this password. */
+/** Whether the superuser exists with this password. */
 const hasPassword = Effect.fnUntraced(function* (email: string, password: string) {
   const context = yield* Layer.build(
     Layer.merge(PgLite.layer({ dataDir: join(cwd, ".data/pglite") }), PasswordHasher.layerTest)
@@ -96,7 +96,7 @@ describe.skipIf(hasTerminals !== true)(
     it.live("asks twice, and shows nothing of what is typed", () =>
       Effect.gen(function* () {
         const email = freshEmail()
-        const { code, stdout } = yield* atTerminal(["create-superuser", "--email", email], { cwd }, [
+        const { code, stdout } = yield* runAtTerminal(["create-superuser", "--email", email], { cwd }, [
           ["Password", `${goodPassword}\r`],
           ["Password, once more", `${goodPassword}\r`]
         ])
@@ -109,7 +109,7 @@ describe.skipIf(hasTerminals !== true)(
 
     it.live("two that differ are refused", () =>
       Effect.gen(function* () {
-        const { code, stdout } = yield* atTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
+        const { code, stdout } = yield* runAtTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
           ["Password", `${goodPassword}\r`],
           ["Password, once more", "correct horse battery stable\r"]
         ])
@@ -120,7 +120,7 @@ describe.skipIf(hasTerminals !== true)(
 
     it.live("Ctrl+C ends it, and lets go of the embedded database", () =>
       Effect.gen(function* () {
-        const { code } = yield* atTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
+        const { code } = yield* runAtTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
           ["Password", "\u0003"]
         ])
         assert.strictEqual(code, 130)

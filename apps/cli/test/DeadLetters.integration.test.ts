@@ -16,7 +16,7 @@ const rabbitmqUrl = inject("rabbitmqUrl")
 
 const id = (last: number) => `0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f0${last}`
 
-/** A database with three dead letters, a broker, and the command over both. */
+/** A database with three dead letters and a broker, and a function that runs a command on them. */
 const setUp = Effect.gen(function* () {
   const cwd = yield* folder
   const env = {

@@ -14,7 +14,7 @@ import { cli, failure, folder, patient } from "./Program.ts"
 
 const read = (path: string) => Result.getOrThrow(KeySet.parse(readFileSync(path, "utf8")))
 
-/** The signer of a process that has the key file as it now stands. */
+/** The signer of a process that has loaded the current key file. */
 const signerOver = (path: string) =>
   TokenSigner.layer.pipe(
     Layer.provide(Keys.layerFile),
@@ -68,7 +68,7 @@ describe("keys rotate", patient, () => {
       assert.deepStrictEqual([others, old.kid, after.refresh], [[], before.access[0].kid, before.refresh])
       assert.isDefined(next)
       assert.include(stdout, `Published key ${next?.kid} in ${path}: it signs from `)
-      // A minute more than the tokens live, for clocks that differ.
+      // The lifetime of the tokens and a minute of clock skew.
       assert.strictEqual((old.notAfter ?? 0) - (next?.notBefore ?? 0), 5 * 60 + 60)
       assert.strictEqual(statSync(path).mode & 0o777, 0o600)
 

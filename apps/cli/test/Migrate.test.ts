@@ -12,7 +12,7 @@ const applied = Object.keys(Migrations.migrations).map((name) => `Applied ${name
 const nothing = "Nothing to apply: the database has the newest schema\n"
 const embedded = "No database is named: this is the embedded one in .data/pglite\n"
 
-/** A server that takes connections and never says a word. */
+/** A server that accepts connections and never answers. */
 const silentServer = Effect.map(
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -29,7 +29,7 @@ const silentServer = Effect.map(
   }
 )
 
-/** Any process that runs until the scope closes. */
+/** A process that runs until the scope closes. */
 const runningProcess = Effect.acquireRelease(
   Effect.sync(() => spawn("sleep", ["60"], { stdio: "ignore" })),
   (child) => Effect.sync(() => child.kill("SIGKILL"))

@@ -5,12 +5,12 @@ import { ConfigProvider, Effect, Layer, Redacted, Stdio, Stream } from "effect"
 
 const encoder = new TextEncoder()
 
-/** What is read where there is no terminal, of this input and environment. */
+/** Reads the password without a terminal, from this input and environment. */
 const read = (input: string | Uint8Array, env: Record<string, string> = {}) => {
   const bytes = typeof input === "string" ? encoder.encode(input) : input
   return NewPassword.read.pipe(
     Effect.provide([
-      // In pieces, as a pipe gives it: a character may be cut.
+      // In single bytes, since a pipe may split a character.
       Stdio.layerTest({ stdin: Stream.fromIterable(Array.from(bytes, (byte) => Uint8Array.of(byte))) }).pipe(
         Layer.provideMerge(NodeServices.layer)
       ),

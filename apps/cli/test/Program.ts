@@ -6,29 +6,29 @@ import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 
-// What `npm run cli` runs.
+// The script of `npm run cli`.
 const starter = fileURLToPath(new URL("../../../infra/run.mjs", import.meta.url))
 
-/** For tests that start programs, which takes seconds where all tests share two cores. */
+/** The timeout of tests that start programs, which takes seconds while all tests share two cores. */
 export const patient = { timeout: 120_000 }
 
-/** What a program said, and its exit code. */
+/** The output of a program and its exit code. */
 export interface Outcome {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-export interface Given {
-  /** A folder of the test's own: what the program keeps, it keeps there. */
+export interface ProgramInput {
+  /** The working directory, in which the program stores its data. */
   readonly cwd: string
-  /** All of the environment but what finds programs. */
+  /** The environment, besides PATH and HOME. */
   readonly env?: Readonly<Record<string, string>>
-  /** All of standard input, which is no terminal. */
+  /** The whole standard input, which is not a terminal. */
   readonly input?: string | Uint8Array
 }
 
-/** How the command line starts the program. */
+/** The command that starts the program with the arguments. */
 export const commandLine = (args: ReadonlyArray<string>): readonly [string, ...Array<string>] => [
   process.execPath,
   starter,
@@ -36,52 +36,55 @@ export const commandLine = (args: ReadonlyArray<string>): readonly [string, ...A
   ...args
 ]
 
-/** What a program gets: nothing of this process but where programs are, so that no setting slips in. */
+/** The environment of a program: only PATH and HOME of this process, so that it inherits no settings. */
 export const environment = (variables: Readonly<Record<string, string>> = {}): Record<string, string> => {
   const { HOME = "", PATH = "" } = process.env
-  // The least work a hash may cost, or the tests wait for it.
+  // The lowest cost that is allowed, to keep the tests fast.
   return { HOME, PATH, BCRYPT_COST: "10", ...variables }
 }
 
-/** Starts the program and waits for its end; one that does not end is killed with the test. */
-export const launch = ([command, ...args]: readonly [string, ...Array<string>], given: Given): Effect.Effect<Outcome> =>
+/** Starts the program and waits for its end. It is killed if the test is interrupted. */
+export const launch = (
+  [command, ...args]: readonly [string, ...Array<string>],
+  input: ProgramInput
+): Effect.Effect<Outcome> =>
   Effect.callback((resume) => {
-    const child = spawn(command, args, { cwd: given.cwd, env: environment(given.env) })
+    const child = spawn(command, args, { cwd: input.cwd, env: environment(input.env) })
     let stdout = ""
     let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    // The first start after a change says that it bundles.
-    const said = () => stderr.replace(/^Bundling \w+ \.\.\.\n/, "")
-    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr: said() })))
-    // One that ends before it has read all of it says so in its own way.
+    // The first start after a change prints that it bundles.
+    const ownStderr = () => stderr.replace(/^Bundling \w+ \.\.\.\n/, "")
+    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr: ownStderr() })))
+    // The program may end before it has read the whole input.
     child.stdin.on("error", () => undefined)
-    child.stdin.end(given.input ?? "")
+    child.stdin.end(input.input ?? "")
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** The real program, as an operator runs it. */
-export const cli = (args: ReadonlyArray<string>, given: Given): Effect.Effect<Outcome> =>
-  launch(commandLine(args), given)
+/** Runs the command line program, as an operator does. */
+export const cli = (args: ReadonlyArray<string>, input: ProgramInput): Effect.Effect<Outcome> =>
+  launch(commandLine(args), input)
 
 const terminalMaker = "script"
 
-/** Whether this machine has what makes the terminal: `script`, as util-linux has it. */
+/** Whether `script` of util-linux, which creates the terminal, is installed. */
 export const hasTerminals = spawnSync(terminalMaker, ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux")
 
 /**
- * The program at a terminal, with a person who types each answer once the screen shows its question. A terminal has one
- * stream: `stdout` is the whole screen.
+ * Runs the program in a terminal and types each answer when its question appears. A terminal has one stream, so `stdout` is
+ * the whole output.
  */
-export const atTerminal = (
+export const runAtTerminal = (
   args: ReadonlyArray<string>,
-  given: Given,
+  input: ProgramInput,
   dialogue: ReadonlyArray<readonly [question: string, answer: string]>
 ): Effect.Effect<Outcome> =>
   Effect.callback((resume) => {
     const child = spawn(terminalMaker, ["--quiet", "--return", "--command", commandLine(args).join(" "), "/dev/null"], {
-      cwd: given.cwd,
-      env: environment(given.env)
+      cwd: input.cwd,
+      env: environment(input.env)
     })
     let stdout = ""
     let stderr = ""
@@ -98,11 +101,11 @@ export const atTerminal = (
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** A folder that goes with the scope. */
+/** A temporary folder, removed when the scope closes. */
 export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "cli-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** What an operator sees of a failure that is theirs to mend: this line, and nothing else on standard error. */
+/** The outcome of a failure that an operator can correct: only this line on standard error. */
 export const failure = (line: string) => ({ code: 1, stderr: `${line}\n` })

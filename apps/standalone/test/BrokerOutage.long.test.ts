@@ -5,12 +5,12 @@ import * as Engines from "./Engines.ts"
 import { type Send, sender } from "./Http.ts"
 import { type Person, register } from "./Journey.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const clients = 8
 const preferences = "/api/v1/users/preferences/"
 
-/** Clients that write, each one change after the other, for as long as the scope. */
+/** Clients that write until the scope closes, each one change after the other. */
 const write = Effect.fnUntraced(function* (send: Send, people: ReadonlyArray<Person>) {
   const failed: Array<string> = []
   let written = 0
@@ -26,7 +26,7 @@ const write = Effect.fnUntraced(function* (send: Send, people: ReadonlyArray<Per
   const running = yield* Effect.forkScoped(Effect.forEach(people, client, { concurrency: "unbounded" }))
   const more = (count: number) => {
     const before = written
-    return until(
+    return waitUntil(
       `${count} more writes`,
       Effect.sync(() => written >= before + count)
     )
@@ -39,7 +39,7 @@ const write = Effect.fnUntraced(function* (send: Send, people: ReadonlyArray<Per
   return { more, end }
 })
 
-describe.skipIf(!Engines.areThere || !RabbitMqServer.isInstalled)("while RabbitMQ is down", () => {
+describe.skipIf(!Engines.areAvailable || !RabbitMqServer.isInstalled)("while RabbitMQ is down", () => {
   it.live(
     "no write fails, and within half a minute of its return all events are out",
     () =>
@@ -59,7 +59,7 @@ describe.skipIf(!Engines.areThere || !RabbitMqServer.isInstalled)("while RabbitM
         const load = yield* write(send, people)
         yield* load.more(100)
         yield* rabbitmq.kill
-        yield* until(
+        yield* waitUntil(
           "The broker is known to be down",
           Effect.map(broker, (status) => status === "down")
         )
@@ -68,12 +68,12 @@ describe.skipIf(!Engines.areThere || !RabbitMqServer.isInstalled)("while RabbitM
         yield* rabbitmq.start
         const [elapsed, { failed, written }] = yield* Effect.timed(
           Effect.andThen(
-            until(
+            waitUntil(
               "The broker is known to be up",
               Effect.map(broker, (status) => status === "up")
             ),
             Effect.tap(load.end, () =>
-              until(
+              waitUntil(
                 "Nothing waits",
                 Effect.map(waiting, (count) => count === 0)
               )

@@ -5,17 +5,17 @@ import { existsSync } from "node:fs"
 import { cp } from "node:fs/promises"
 import { join } from "node:path"
 import * as Engines from "./Engines.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { journey, register } from "./Journey.ts"
 import { layerListener, listen, message, publish } from "./Listener.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const timeout = 180_000
 
 const apps = join(import.meta.dirname, "../..")
 
-/** The bundle of an app, copied out of this clone, as a command. */
+/** The command that runs the bundle of an app, copied out of this clone. */
 const bundleOf = Effect.fnUntraced(function* (app: "api" | "worker") {
   const made = join(apps, app, "bundle")
   if (!existsSync(made)) return yield* Effect.die(`${made} is not there: npm run bundle`)
@@ -24,7 +24,7 @@ const bundleOf = Effect.fnUntraced(function* (app: "api" | "worker") {
   return { script: join(folder, "main.js"), args: [] }
 })
 
-/** What production asks for besides the engines. */
+/** The environment that production requires besides the engines. */
 const production = Effect.gen(function* () {
   const JWT_KEYS_FILE = join(yield* Program.folder, "jwt-keys.json")
   const { code, stderr } = yield* Program.run({ JWT_KEYS_FILE }, Program.cli("keys", "rotate"))
@@ -32,7 +32,7 @@ const production = Effect.gen(function* () {
   return { NODE_ENV: "production", JWT_KEYS_FILE, SHUTDOWN_NOTICE_SECONDS: "0" }
 })
 
-describe.skipIf(!Engines.areThere)("the bundles of npm run bundle, without the clone, in production", () => {
+describe.skipIf(!Engines.areAvailable)("the bundles of npm run bundle, without the clone, in production", () => {
   it.live(
     "the API serves the whole journey, and the worker publishes its events and takes in statuses",
     () =>
@@ -43,12 +43,12 @@ describe.skipIf(!Engines.areThere)("the bundles of npm run bundle, without the c
         const events = yield* Effect.provide(listen(), listener)
         const api = yield* Program.start(environment, yield* bundleOf("api"))
         const worker = yield* Program.start({ ...environment, WORKER_PORT: "0" }, yield* bundleOf("worker"))
-        yield* expecting(sender(worker.url))(200, undefined, "GET", "/health/ready")
+        yield* expectAnswer(sender(worker.url))(200, undefined, "GET", "/health/ready")
         const send = sender(api.url)
         yield* journey(send)
 
         const person = yield* register(send)
-        yield* until(
+        yield* waitUntil(
           "user.registered is published",
           Effect.sync(() => events.some(({ body }) => body["email"] === person.email))
         )
@@ -56,10 +56,10 @@ describe.skipIf(!Engines.areThere)("the bundles of npm run bundle, without the c
         yield* publish(message(notificationStatus.name, "notification.status.push", status)).pipe(
           Effect.provide(listener)
         )
-        yield* until(
+        yield* waitUntil(
           "The status is seen",
           Effect.map(
-            expecting(send)(200, undefined, "GET", "/api/v1/users/notifications/?status=delivered", {
+            expectAnswer(send)(200, undefined, "GET", "/api/v1/users/notifications/?status=delivered", {
               token: person.access
             }),
             ({ body }) => body.meta.total === 1

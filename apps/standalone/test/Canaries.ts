@@ -4,13 +4,13 @@ import { connect } from "node:net"
 import type { Answer, Send } from "./Http.ts"
 import { freshEmail, type Person } from "./Journey.ts"
 
-/** Credentials of all kinds, made to be looked for afterwards. */
+/** Credentials of all kinds, which tests search for in output afterwards. */
 export class Canaries {
   private readonly all = new Map<string, string>()
 
-  /** One that looks like nothing in particular; `name` says where it is put. */
+  /** A random credential. `name` says where the test uses it. */
   make(name: string): string {
-    // In letters that no e-mail of ours has, since a password must not be like one.
+    // In letters that no e-mail of the tests contains, since a password must not be similar to the e-mail.
     const value = `canary${randomBytes(16)
       .toString("hex")
       .replaceAll(/./g, (digit) => "ghjkmnpqrstuvwxy"[parseInt(digit, 16)] ?? "")}`
@@ -18,13 +18,13 @@ export class Canaries {
     return value
   }
 
-  /** One that the service itself has given out: what is secret of a token are its claims and its signature. */
+  /** A credential that the service issued. The secret parts of a token are its claims and its signature. */
   token(name: string, jwt: string): string {
     for (const [index, part] of jwt.split(".").slice(1).entries()) this.all.set(`${name}, part ${index + 2}`, part)
     return jwt
   }
 
-  /** The names of those that the text holds. */
+  /** The names of the canaries that the text contains. */
   in(text: string): ReadonlyArray<string> {
     return [...this.all].filter(([, value]) => text.includes(value)).map(([name]) => name)
   }
@@ -32,7 +32,7 @@ export class Canaries {
 
 const users = "/api/v1/users"
 
-/** Sends them wherever a client may put a credential, rightly or by mistake; answers what came back. */
+/** Sends the canaries in all places where a client may put a credential, also by mistake, and returns the answers. */
 export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, send: Send, url: string) {
   const answers: Array<Answer> = []
   const post = Effect.fnUntraced(function* (path: string, body: unknown, more: { readonly token?: string } = {}) {
@@ -43,7 +43,7 @@ export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, s
   const get = (path: string, headers: Readonly<Record<string, string>>) =>
     Effect.map(send("GET", path, { headers }), (answer) => void answers.push(answer))
 
-  // Where they belong.
+  // In the intended places.
   const account = { email: freshEmail(), password: canaries.make("password of a registration") }
   const push = canaries.make("push token of a registration")
   const registered = yield* post(`${users}/register/`, { ...account, push_token: push })
@@ -65,7 +65,7 @@ export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, s
   yield* get(`${users}/profile/`, { authorization: `Bearer ${access}` })
   yield* get(`${users}/profile/`, { authorization: `Bearer ${next}` })
 
-  // In what is refused.
+  // In requests that are refused.
   yield* post(`${users}/register/`, { ...account, password: canaries.make("password beside a taken e-mail") })
   yield* post(`${users}/register/`, { email: 1, password: canaries.make("password beside a bad e-mail") })
   yield* post(`${users}/register/`, {
@@ -81,7 +81,7 @@ export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, s
   yield* post(`${users}/login/`, { ...account, password: canaries.make("password in 200 kB").repeat(6000) })
   yield* get(`${users}/profile/`, { authorization: `Bearer ${canaries.make("bearer that is none")}` })
 
-  // Where they do not belong.
+  // In unintended places.
   yield* get(`${users}/profile/?token=${next}&password=${canaries.make("password in a query")}`, {})
   yield* get(`${users}/push-tokens/${canaries.make("push token in a path")}/`, { authorization: `Bearer ${next}` })
   yield* get(`/${canaries.make("something in an unknown path")}/${next}`, {})
@@ -103,7 +103,7 @@ export const sendEverywhere = Effect.fnUntraced(function* (canaries: Canaries, s
   return answers
 })
 
-/** Sends text that no client library would, and waits until the server has closed the connection. */
+/** Sends raw text, and waits until the server has closed the connection. */
 const noHttp = (url: string, sent: string) =>
   Effect.callback<void>((resume) => {
     const { hostname, port } = new URL(url)

@@ -6,19 +6,19 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import process from "node:process"
 import * as Engines from "./Engines.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { journey, register } from "./Journey.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const timeout = 180_000
 
-/** The processes that said that they serve, in their order. */
+/** The ids of the processes that logged that they are ready, in order. */
 const serving = (program: Program.Program): ReadonlyArray<number> =>
   [...program.stdout().matchAll(/User Service is ready.* pid=(\d+)/g)].map(([, pid]) => Number(pid))
 
 const serves = (program: Program.Program, count: number) =>
-  until(
+  waitUntil(
     `${count} processes have served`,
     Effect.sync(() => serving(program).length >= count)
   )
@@ -31,7 +31,7 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-/** The API in two processes on these engines, both serving. */
+/** Starts the API in two processes on the engines, and waits until both are ready. */
 const startTwo = Effect.fnUntraced(function* (engines: Program.Environment, more: Program.Environment = {}) {
   const program = yield* Program.start({ ...engines, WORKERS: "2", BCRYPT_COST: "10", ...more }, "api")
   yield* serves(program, 2)
@@ -40,7 +40,7 @@ const startTwo = Effect.fnUntraced(function* (engines: Program.Environment, more
   return { ...program, workers: [first, second] as const, send: sender(program.url) }
 })
 
-const ready = (send: ReturnType<typeof sender>) => expecting(send)(200, undefined, "GET", "/health/ready")
+const ready = (send: ReturnType<typeof sender>) => expectAnswer(send)(200, undefined, "GET", "/health/ready")
 
 const killed = (program: Program.Program, pid: number) =>
   Effect.andThen(
@@ -48,7 +48,7 @@ const killed = (program: Program.Program, pid: number) =>
     program.says(new RegExp(`A process ended and is replaced pid=${pid} code=null signal=SIGKILL`))
   )
 
-/** Why nobody can connect there. */
+/** The reason why connecting to the address fails. */
 const refusalAt = (url: string) =>
   Effect.callback<string | undefined>((resume) => {
     const { hostname, port } = new URL(url)
@@ -58,7 +58,7 @@ const refusalAt = (url: string) =>
     return Effect.sync(() => socket.destroy())
   })
 
-describe.skipIf(!Engines.areThere)("the API by itself", () => {
+describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   it.live(
     "in one process everything works, and a stop ends it with 0",
     () =>
@@ -99,7 +99,7 @@ describe.skipIf(!Engines.areThere)("the API by itself", () => {
         const replaced = serving(program).slice(2)
         assert.isTrue(replaced.every(isRunning))
         assert.isFalse(program.workers.some(isRunning))
-        yield* expecting(program.send)(200, undefined, "GET", "/api/v1/users/profile/", { token: person.access })
+        yield* expectAnswer(program.send)(200, undefined, "GET", "/api/v1/users/profile/", { token: person.access })
         const { code, stderr } = yield* program.stop
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
         assert.isFalse(replaced.some(isRunning))
@@ -132,7 +132,7 @@ describe.skipIf(!Engines.areThere)("the API by itself", () => {
     () =>
       Effect.gen(function* () {
         const program = yield* startTwo(yield* Engines.all)
-        // Over only once no process has hold of its output any more.
+        // The program has ended when no process has its output open.
         const { signal } = yield* program.kill
         assert.strictEqual(signal, "SIGKILL")
         assert.strictEqual(yield* refusalAt(program.url), "ECONNREFUSED")
@@ -179,25 +179,25 @@ describe.skipIf(!Engines.areThere)("the API by itself", () => {
         const program = yield* startTwo(yield* Engines.all, { LOG_FILE: path })
         const read = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : "")
         const readies = (text: string) => text.match(/User Service is ready/g)?.length ?? 0
-        yield* until(
+        yield* waitUntil(
           "Both have written",
           Effect.sync(() => readies(read(path)) === 2)
         )
         const old = `${path}.1`
         renameSync(path, old)
         yield* program.signal("SIGHUP")
-        // Requests take turns, so that four are two for each.
+        // Requests alternate between the processes, so each gets two of four.
         const areInTheNew = Effect.gen(function* () {
           const ids = Array.from({ length: 4 }, () => randomUUID())
           for (const id of ids) yield* program.send("GET", "/nowhere", { headers: { "x-request-id": id } })
           const are = (text: string) => ids.every((id) => text.includes(id))
-          yield* until(
+          yield* waitUntil(
             "The requests are logged",
             Effect.sync(() => are(read(old) + read(path)))
           )
           return are(read(path))
         })
-        yield* until("All write to the new file", areInTheNew)
+        yield* waitUntil("All write to the new file", areInTheNew)
         const kept = read(old)
         yield* program.stop
         assert.strictEqual(read(path).match(/no longer ready/g)?.length, 2)

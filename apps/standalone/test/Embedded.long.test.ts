@@ -5,11 +5,11 @@ import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { goodPassword, journey, login, register } from "./Journey.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const profile = "/api/v1/users/profile/"
 const preferences = "/api/v1/users/preferences/"
@@ -17,13 +17,13 @@ const preferences = "/api/v1/users/preferences/"
 const assertWithin = (seconds: number, { startedIn }: Program.Service) =>
   assert.isBelow(Duration.toSeconds(startedIn), seconds)
 
-/** What in a folder, itself among it, others than the owner may read or write. */
+/** The paths of a folder, including itself, that others than the owner may read or write. */
 const openToOthers = (folder: string): ReadonlyArray<string> =>
   [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" })].filter(
     (path) => (statSync(join(folder, path)).mode & 0o077) !== 0
   )
 
-/** The command that is printed for people to try, whole. */
+/** The complete example command of the welcome text. */
 const example = (stdout: string): string => {
   const [, command] = /Try: +(curl [^]*?'\n)/.exec(stdout) ?? []
   assert.isDefined(command, stdout)
@@ -54,7 +54,7 @@ describe("the program on nothing but itself", () => {
         const before = yield* Program.start(environment)
         const person = yield* register(sender(before.url), { name: "Ada Lovelace" })
         const jwks = yield* sender(before.url)("GET", "/.well-known/jwks.json")
-        yield* expecting(sender(before.url))(200, undefined, "PATCH", preferences, {
+        yield* expectAnswer(sender(before.url))(200, undefined, "PATCH", preferences, {
           token: person.access,
           body: { frequency_limit: 7 }
         })
@@ -63,7 +63,7 @@ describe("the program on nothing but itself", () => {
         const after = yield* Program.start(environment)
         assertWithin(6, after)
         const send = sender(after.url)
-        const expect = expecting(send)
+        const expect = expectAnswer(send)
         assert.strictEqual((yield* send("GET", "/.well-known/jwks.json")).text, jwks.text)
         const user = (yield* expect(200, undefined, "GET", profile, { token: person.access })).body.data
         assert.deepStrictEqual([user.id, user.profile.full_name], [person.id, "Ada Lovelace"])
@@ -86,7 +86,7 @@ describe("the program on nothing but itself", () => {
           const { signal } = yield* before.kill
           assert.strictEqual(signal, "SIGKILL")
           const after = yield* Program.start(environment)
-          yield* expecting(sender(after.url))(200, undefined, "GET", profile, { token: person.access })
+          yield* expectAnswer(sender(after.url))(200, undefined, "GET", profile, { token: person.access })
         }),
       120_000
     )
@@ -99,9 +99,9 @@ describe("the program on nothing but itself", () => {
           const program = yield* Program.start({ DATA_DIR })
           const send = sender(program.url)
           const person = yield* register(send, { push_token: "a-device" })
-          const health = yield* expecting(send)(200, undefined, "GET", "/health")
+          const health = yield* expectAnswer(send)(200, undefined, "GET", "/health")
           assert.strictEqual(health.body.data.checks.broker.status, "up")
-          yield* until(
+          yield* waitUntil(
             "Nothing waits",
             Effect.map(send("GET", "/metrics"), ({ text }) => /^outbox_published_total [1-9]/m.test(text))
           )
@@ -129,7 +129,7 @@ describe("the program on nothing but itself", () => {
         Effect.gen(function* () {
           const program = yield* Program.start({ DATA_DIR: yield* UsedFolder, HOST: "0.0.0.0" })
           assert.match(program.url, /^http:\/\/127\.0\.0\.1:\d+$/)
-          yield* expecting(sender(program.url))(200, undefined, "GET", "/health/ready")
+          yield* expectAnswer(sender(program.url))(200, undefined, "GET", "/health/ready")
         }),
       90_000
     )
@@ -139,7 +139,7 @@ describe("the program on nothing but itself", () => {
       () =>
         Effect.gen(function* () {
           const program = yield* Program.start({ DATA_DIR: yield* UsedFolder })
-          // Printed with the first breath, so all of it is there once the program says that it is ready.
+          // Printed at the start, so the output is complete once the program is ready.
           const command = example(program.stdout())
           const { status, stdout } = spawnSync("sh", ["-c", command], { encoding: "utf8" })
           assert.strictEqual(status, 0)

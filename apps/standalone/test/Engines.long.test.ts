@@ -9,16 +9,17 @@ import * as Program from "./Program.ts"
 
 const timeout = 180_000
 
-/** What the program says it runs on. */
-const said = (program: Program.Service) => /database=(.+?) cache=(.+?) broker=(.+)/.exec(program.stdout())?.slice(1)
+/** The engines that the program logs. */
+const loggedEngines = (program: Program.Service) =>
+  /database=(.+?) cache=(.+?) broker=(.+)/.exec(program.stdout())?.slice(1)
 
-describe.skipIf(!Engines.areThere)("the program on real engines, each for itself", () => {
+describe.skipIf(!Engines.areAvailable)("the program on real engines, each for itself", () => {
   it.live(
     "with all three named, everything works and nothing of the embedded ones is made",
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start(yield* Engines.all)
-        assert.deepStrictEqual(said(program), ["PostgreSQL", "Redis", "RabbitMQ"])
+        assert.deepStrictEqual(loggedEngines(program), ["PostgreSQL", "Redis", "RabbitMQ"])
         yield* journey(sender(program.url))
         assert.isFalse(existsSync(join(program.cwd, ".data/pglite")))
         const { code, stderr } = yield* program.stop
@@ -32,7 +33,7 @@ describe.skipIf(!Engines.areThere)("the program on real engines, each for itself
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start(yield* Engines.database)
-        assert.deepStrictEqual(said(program), ["PostgreSQL", `"in this process"`, `"in this process"`])
+        assert.deepStrictEqual(loggedEngines(program), ["PostgreSQL", `"in this process"`, `"in this process"`])
         yield* journey(sender(program.url))
       }),
     timeout
@@ -43,7 +44,7 @@ describe.skipIf(!Engines.areThere)("the program on real engines, each for itself
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start({ ...(yield* Engines.redis), ...(yield* Engines.rabbitmq) })
-        assert.deepStrictEqual(said(program), [`"PGlite, in this process"`, "Redis", "RabbitMQ"])
+        assert.deepStrictEqual(loggedEngines(program), [`"PGlite, in this process"`, "Redis", "RabbitMQ"])
         yield* journey(sender(program.url))
       }),
     timeout

@@ -9,29 +9,32 @@ import { inject } from "vitest"
 
 const [databaseUrl, redisUrl, rabbitmqUrl] = [inject("databaseUrl"), inject("redisUrl"), inject("rabbitmqUrl")]
 
-/** Whether the real engines are at hand, with a Redis to start: the program's keys in it have no prefix of a test's own. */
-export const areThere =
+/**
+ * Whether PostgreSQL and RabbitMQ answer and Redis is installed. The tests start their own Redis, since the program's keys
+ * have no prefix of the test.
+ */
+export const areAvailable =
   databaseUrl !== "" && redisUrl !== "" && rabbitmqUrl !== "" && spawnSync("redis-server", ["--version"]).status === 0
 
-/** An empty database on the real PostgreSQL, gone with the scope. */
+/** A new database on the PostgreSQL server, dropped when the scope closes. */
 export const database = Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) => ({ DATABASE_URL: url }))
 
-/** A Redis of its own, gone with the scope. */
+/** A new Redis server, stopped when the scope closes. */
 export const redis = Effect.gen(function* () {
   const server = yield* RedisServer.make()
   yield* server.start
   return { REDIS_URL: server.url }
 })
 
-/** A virtual host of its own on the real RabbitMQ, gone with the scope. */
+/** A new virtual host on the RabbitMQ server, deleted when the scope closes. */
 export const rabbitmq = Effect.map(TestRabbitMq.freshVirtualHost(rabbitmqUrl), (url) => ({ RABBITMQ_URL: url }))
 
-/** All three, as variables of the program. */
+/** All three engines, as variables of the program. */
 export const all = Effect.gen(function* () {
   return { ...(yield* database), ...(yield* redis), ...(yield* rabbitmq) }
 })
 
-/** Runs a statement on the server: on the database at `url`, or else on the one that is always there. */
+/** Runs a statement on the database at `url`, by default the maintenance database of the server. */
 export const execute = (statement: string, url = databaseUrl) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
     Effect.provide(Postgres.layer(TestDatabase.settingsOf(url, 2))),

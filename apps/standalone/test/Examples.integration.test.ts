@@ -11,22 +11,22 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { randomUUID } from "node:crypto"
 import { createServer } from "node:http"
 import * as Engines from "./Engines.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { register } from "./Journey.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const key = "examples-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 
 const pushTokens = "/api/v1/users/push-tokens/"
 
-/** Statuses on the program's own RabbitMQ, each confirmed once a queue is bound for it. */
+/** Publishes statuses on the program's RabbitMQ, each until a queue is bound for it. */
 const layerStatuses = (rabbitmqUrl: string) =>
   Layer.effect(
     Statuses,
     Effect.map(Broker, ({ publishAll }) => ({
       publish: (routingKey: string, body: object) =>
-        until(
+        waitUntil(
           `A queue takes ${routingKey}`,
           Effect.map(
             publishAll([
@@ -48,7 +48,7 @@ const layerStatuses = (rabbitmqUrl: string) =>
     Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmqUrl) }))
   )
 
-// As Firebase does: of an app that was removed it knows nothing any more.
+// As Firebase answers for the token of an app that was uninstalled.
 const layerTransport = (removed: ReadonlySet<string>, sent: Array<string>) =>
   Layer.succeed(Transport, {
     send: ({ token }) =>
@@ -61,14 +61,14 @@ const layerGateway = HttpRouter.serve(Routes, { disableLogger: true, disableList
   Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
 )
 
-describe.skipIf(!Engines.areThere)("the examples of the client", () => {
+describe.skipIf(!Engines.areAvailable)("the examples of the client", () => {
   it.live(
     "go full circle: who registers is let in, hears of an order, and is not sent to a device that is gone",
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
         const program = yield* Program.start({ ...engines, SERVICE_API_KEYS: `examples:${key}` })
-        const expect = expecting(sender(program.url))
+        const expect = expectAnswer(sender(program.url))
         const person = yield* register(sender(program.url))
         const [kept, removed] = [randomUUID(), randomUUID()]
         for (const token of [kept, removed]) {
@@ -98,7 +98,7 @@ describe.skipIf(!Engines.areThere)("the examples of the client", () => {
         assert.deepStrictEqual(sent, [kept])
 
         const { resolveDelivery } = Context.get(context, UserServiceClient)
-        yield* until(
+        yield* waitUntil(
           "The token that is gone is left out",
           Effect.map(
             resolveDelivery({ user_id: userId, channel: "push", category: "security" }),
@@ -109,7 +109,7 @@ describe.skipIf(!Engines.areThere)("the examples of the client", () => {
         assert.deepStrictEqual(sent, [kept, kept])
 
         yield* expect(200, undefined, "POST", "/api/v1/users/logout/", { token: person.access })
-        yield* until(
+        yield* waitUntil(
           "The gateway lets them in no more",
           Effect.map(me(person.access), ({ status }) => status === 401)
         )

@@ -12,7 +12,7 @@ import * as Program from "./Program.ts"
 const starter = fileURLToPath(new URL("../../../infra/run.mjs", import.meta.url))
 const secret = "s3cret-that-nobody-may-see"
 
-describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
+describe.skipIf(!Engines.areAvailable)("a program that PostgreSQL refuses", () => {
   for (const app of ["standalone", "api"] as const) {
     it.live(
       `says why in PostgreSQL's words, without the password it came with: ${app}`,
@@ -35,7 +35,7 @@ describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
               url.username = "no_such_role"
               url.password = secret
             },
-            // As the server is set up.
+            // The authentication method of the server decides.
             /^PostgreSQL cannot be used as DATABASE_URL says: (role "no_such_role" does not exist|password authentication failed for user "no_such_role")\n$/
           )
         }),
@@ -44,7 +44,7 @@ describe.skipIf(!Engines.areThere)("a program that PostgreSQL refuses", () => {
   }
 })
 
-describe.skipIf(!Engines.areThere)("with MIGRATE_ON_START=off", () => {
+describe.skipIf(!Engines.areAvailable)("with MIGRATE_ON_START=off", () => {
   for (const app of ["standalone", "api"] as const) {
     it.live(
       `a start refuses a database that is not migrated, and leaves it as it is: ${app}`,
@@ -65,7 +65,7 @@ describe.skipIf(!Engines.areThere)("with MIGRATE_ON_START=off", () => {
   }
 })
 
-describe.skipIf(!Engines.areThere)("in production", () => {
+describe.skipIf(!Engines.areAvailable)("in production", () => {
   for (const app of ["standalone", "api"] as const) {
     it.live(
       `a key file that others can read or write is refused, and nothing of it is shown: ${app}`,
@@ -100,7 +100,7 @@ describe.skipIf(!Engines.areThere)("in production", () => {
           const readable = "every user of the machine can read it"
           yield* refuses(JWT_KEYS_FILE, 0o644, "JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR", readable)
           yield* refuses(SERVICE_API_KEYS_FILE, 0o660, "SERVICE_API_KEYS_FILE", "its group can write it")
-          // As Kubernetes mounts a secret for a group.
+          // The mode of a secret that Kubernetes mounts with an fsGroup.
           for (const path of [JWT_KEYS_FILE, SERVICE_API_KEYS_FILE]) chmodSync(path, 0o440)
           const { stop } = yield* Program.start(environment, app)
           assert.strictEqual((yield* stop).code, 0)

@@ -3,15 +3,15 @@ import { Effect } from "effect"
 import { readdirSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { join } from "node:path"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
 
-// What no output may hold, wherever it was put.
+// A secret that no output may contain.
 const secret = "s3cret-that-nobody-may-see"
 
-/** That it refused to start: with this message alone on standard error, and no more than lines of the log elsewhere. */
-const assertRefused = ({ code, stderr, stdout }: Program.Ended, message: string) => {
+/** Asserts that the program refused to start, with only this message on standard error and only log lines elsewhere. */
+const assertRefused = ({ code, stderr, stdout }: Program.ProgramResult, message: string) => {
   assert.deepStrictEqual({ stderr, code }, { stderr: `${message}\n`, code: 1 })
   assert.notInclude(stdout + stderr, secret)
   assert.notMatch(stdout + stderr, /^\s+at /m, "no stack trace")
@@ -20,11 +20,11 @@ const assertRefused = ({ code, stderr, stdout }: Program.Ended, message: string)
 const refuses = (environment: Program.Environment, message: string, app?: "standalone" | "api") =>
   Effect.map(Program.run(environment, app), (ended) => assertRefused(ended, message))
 
-/** A server that takes connections and does nothing with them. */
+/** A server that accepts connections and never answers. */
 const silentPort = Effect.map(
   Effect.acquireRelease(
     Effect.callback<Server>((resume) => {
-      // Read on, so that it sees when the other side goes.
+      // Keep reading, to notice when the client disconnects.
       const server = createServer((socket) => socket.resume().on("error", () => socket.destroy()))
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
@@ -39,7 +39,7 @@ const silentPort = Effect.map(
   }
 )
 
-// Nobody listens there, on any machine of ours.
+// A port on which no machine of the tests listens.
 const closed = "127.0.0.1:1"
 
 const unusable = {
@@ -219,7 +219,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
           const DATA_DIR = yield* UsedFolder
           const first = yield* Program.start({ DATA_DIR })
           yield* refuses({ DATA_DIR }, `DATA_DIR ${DATA_DIR} is in use by process ${first.pid}`)
-          yield* expecting(sender(first.url))(200, undefined, "GET", "/health/ready")
+          yield* expectAnswer(sender(first.url))(200, undefined, "GET", "/health/ready")
           assert.deepStrictEqual(claims(DATA_DIR), [`process-${first.pid}.pid`])
         }),
       90_000

@@ -2,19 +2,19 @@ import { Clock, Duration, Effect, Fiber } from "effect"
 import { availableParallelism } from "node:os"
 import type { Send } from "./Http.ts"
 import { type Person, register } from "./Journey.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
-/** People who have just registered, and how long their passwords took to hash, one after the other. */
+/** Registers people one after the other, and returns them with the duration. */
 export const registerSome = (send: Send, count: number) =>
   Effect.map(Effect.timed(Effect.all(Array.from({ length: count }, () => register(send)))), ([elapsed, people]) => ({
     people,
     hashing: Duration.divideUnsafe(elapsed, count)
   }))
 
-// Twice as long as a stop gives notice for, at the most.
+// At most twice the shutdown notice.
 const keptBusy = Duration.seconds(4)
 
-/** As many logins at once as keep every hashing thread of the processes busy for seconds, under way when this returns. */
+/** Starts so many concurrent logins that all hashing threads of the processes are busy for seconds. */
 export const slowLogins = Effect.fnUntraced(function* (
   send: Send,
   { hashing, people }: Effect.Success<ReturnType<typeof registerSome>>,
@@ -36,9 +36,9 @@ export const slowLogins = Effect.fnUntraced(function* (
   return { answers: Fiber.joinAll(fibers) }
 })
 
-/** Until some of them wait for a thread. */
+/** Waits until a login waits for a thread. */
 export const hashesWait = (send: Send) =>
-  until(
+  waitUntil(
     "A hash waits",
     Effect.map(send("GET", "/metrics"), ({ text }) => /^password_hash_queue_depth [1-9]/m.test(text))
   )

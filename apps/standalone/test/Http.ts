@@ -1,27 +1,27 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 
-/** What is sent: a body goes as JSON, unless it is text, which goes as it is. */
-export interface Sent {
+/** The input of a request. A body is sent as JSON, or unchanged if it is a string. */
+export interface RequestInput {
   readonly body?: unknown
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What came back. `body` is the parsed JSON, undefined where there was none. */
+/** An answer. `body` is the parsed JSON, or undefined if the answer has no JSON body. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // Tests reach into answers freely and say by assertions what is there.
+  // Tests access answers without types, and assert what they contain.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any
 }
 
-/** Speaks to the service at one address, as any client would. */
-export type Send = (method: string, path: string, sent?: Sent) => Effect.Effect<Answer>
+/** Sends a request to the service at one address. */
+export type Send = (method: string, path: string, sent?: RequestInput) => Effect.Effect<Answer>
 
-/** Each request on a connection of its own, so that several processes that share the port take turns. */
+/** Sends each request on a new connection, so that several processes on one port alternate. */
 export const sender =
   (url: string): Send =>
   (method, path, { body, headers = {}, token } = {}) =>
@@ -42,9 +42,9 @@ export const sender =
       return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined }
     })
 
-/** Sends; the answer must have this status and, where one is named, this message. */
-export const expecting =
-  (send: Send) => (status: number, message: string | undefined, method: string, path: string, sent?: Sent) =>
+/** Sends a request and asserts the status and, if given, the message of the answer. */
+export const expectAnswer =
+  (send: Send) => (status: number, message: string | undefined, method: string, path: string, sent?: RequestInput) =>
     Effect.map(send(method, path, sent), (answer) => {
       assert.strictEqual(answer.status, status, `${method} ${path}: ${answer.text}`)
       if (message !== undefined) assert.strictEqual(answer.body?.message, message, `${method} ${path}`)

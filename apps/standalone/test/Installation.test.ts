@@ -35,13 +35,13 @@ importers:
         version: link:infra/pnpm
 `
 
-// Without what is installed here.
+// Without the dependencies of this clone.
 const systemPath = (process.env["PATH"] ?? "")
   .split(delimiter)
   .filter((folder) => !folder.startsWith(root))
   .join(delimiter)
 
-/** A small clone, whose install fetches nothing. */
+/** A small clone, whose install downloads nothing. */
 const withClone = async (body: (clone: string) => void | Promise<void>): Promise<void> => {
   const clone = realpathSync(mkdtempSync(join(tmpdir(), "installation-")))
   try {
@@ -63,7 +63,7 @@ const install = (clone: string) => spawnSync(...called(clone), { cwd: tmpdir(), 
 
 const lockOf = (clone: string) => join(clone, "node_modules/.cache/user-service/installing")
 
-/** Leaves the lock of an install that began that long ago. */
+/** Creates the lock of an install that began at that time. */
 const lockedFor = (clone: string, content: string, seconds: number): void => {
   mkdirSync(join(clone, "node_modules/.cache/user-service"), { recursive: true })
   writeFileSync(lockOf(clone), content)
@@ -78,7 +78,7 @@ describe("the installation", { timeout: 180_000 }, () => {
       assert.strictEqual(first.status, 0, first.stderr)
       assert.match(first.stderr, /^Installing dependencies with pnpm \d+\.\d+\.\d+/)
       assert.match(first.stderr, /Installed in \d+ s\.\n$/)
-      // Standard output is the program's.
+      // Standard output belongs to the program.
       assert.strictEqual(first.stdout, "")
       const second = install(clone)
       assert.deepStrictEqual([second.status, second.stdout, second.stderr], [0, "", ""])

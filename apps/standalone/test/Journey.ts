@@ -1,9 +1,9 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { expecting, type Send } from "./Http.ts"
+import { expectAnswer, type Send } from "./Http.ts"
 
-/** Somebody with an account, logged in. */
+/** A registered user with the tokens of a session. */
 export interface Person {
   readonly email: string
   readonly password: string
@@ -18,19 +18,19 @@ export const freshEmail = (): string => `p${randomUUID()}@example.com`
 
 const users = "/api/v1/users"
 
-/** Registers somebody new. */
+/** Registers a new user. */
 export const register = Effect.fnUntraced(function* (send: Send, input: Readonly<Record<string, unknown>> = {}) {
   const account = { email: freshEmail(), password: goodPassword, ...input }
-  const { body } = yield* expecting(send)(201, "User registered successfully", "POST", `${users}/register/`, {
+  const { body } = yield* expectAnswer(send)(201, "User registered successfully", "POST", `${users}/register/`, {
     body: account
   })
   const { id, tokens } = body.data
   return { email: account.email, password: account.password, id, ...tokens } as Person
 })
 
-/** Logs somebody in once more. */
+/** Logs the user in again. */
 export const login = Effect.fnUntraced(function* (send: Send, { email, password }: Pick<Person, "email" | "password">) {
-  const { body } = yield* expecting(send)(200, "Login successful", "POST", `${users}/login/`, {
+  const { body } = yield* expectAnswer(send)(200, "Login successful", "POST", `${users}/login/`, {
     body: { email, password, device_name: "second device" }
   })
   return { email, password, id: body.data.id, ...body.data.tokens } as Person
@@ -42,7 +42,7 @@ export const login = Effect.fnUntraced(function* (send: Send, { email, password 
  */
 export type Revocation = "at once" | "within a second"
 
-// Requests take turns between processes, so that as many in a row have asked each of two.
+// Requests alternate between processes, so that this many reach each of two.
 const inARow = 4
 
 const assertDead = Effect.fnUntraced(function* (send: Send, revocation: Revocation, access: string) {
@@ -59,7 +59,7 @@ const assertDead = Effect.fnUntraced(function* (send: Send, revocation: Revocati
   }
 })
 
-/** Everything a person can do, over HTTP alone; ends with the person logged in. */
+/** Exercises all operations of a user over HTTP, and ends with the user logged in. */
 export const journey = Effect.fnUntraced(function* (send: Send, revocation: Revocation = "at once") {
   yield* probes(send)
   yield* documents(send)
@@ -76,7 +76,7 @@ export const journey = Effect.fnUntraced(function* (send: Send, revocation: Revo
 })
 
 const probes = Effect.fnUntraced(function* (send: Send) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   for (const path of ["/health", "/health/", `${users}/health/`]) {
     const { body } = yield* expect(200, undefined, "GET", path)
     assert.strictEqual(body.data.service, "user-service")
@@ -88,7 +88,7 @@ const probes = Effect.fnUntraced(function* (send: Send) {
 })
 
 const documents = Effect.fnUntraced(function* (send: Send) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const schema = yield* expect(200, undefined, "GET", "/api/schema")
   assert.match(schema.body.openapi, /^3\.1\./)
   assert.include(Object.keys(schema.body.paths), `${users}/register/`)
@@ -109,7 +109,7 @@ const documents = Effect.fnUntraced(function* (send: Send) {
 })
 
 const accounts = Effect.fnUntraced(function* (send: Send) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const email = freshEmail()
   const person = yield* register(send, { email: ` ${email.toUpperCase()} `, name: "Ada Lovelace" })
   const taken = yield* expect(422, "Invalid input data", "POST", `${users}/register/`, {
@@ -130,7 +130,7 @@ const accounts = Effect.fnUntraced(function* (send: Send) {
 })
 
 const profile = Effect.fnUntraced(function* (send: Send, { access: token, email, id }: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const path = `${users}/profile/`
   yield* expect(401, undefined, "GET", path)
   const read = () => expect(200, "User profile retrieved successfully", "GET", path, { token })
@@ -152,7 +152,7 @@ const profile = Effect.fnUntraced(function* (send: Send, { access: token, email,
 })
 
 const preferences = Effect.fnUntraced(function* (send: Send, { access: token }: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const path = `${users}/preferences/`
   const first = yield* expect(200, "Preferences retrieved successfully", "GET", path, { token })
   const tag = first.headers.get("etag") ?? ""
@@ -177,7 +177,7 @@ const preferences = Effect.fnUntraced(function* (send: Send, { access: token }: 
 })
 
 const pushTokens = Effect.fnUntraced(function* (send: Send, { access: token }: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const path = `${users}/push-tokens/`
   const add = (status: number, device: string) =>
     Effect.map(
@@ -216,12 +216,12 @@ const pushTokens = Effect.fnUntraced(function* (send: Send, { access: token }: P
 
 const notifications = Effect.fnUntraced(function* (send: Send, { access: token }: Person) {
   const path = `${users}/notifications/?channel=push&status=sent`
-  const { body } = yield* expecting(send)(200, "Notifications retrieved successfully", "GET", path, { token })
+  const { body } = yield* expectAnswer(send)(200, "Notifications retrieved successfully", "GET", path, { token })
   assert.deepStrictEqual([body.data, body.meta.total], [[], 0])
 })
 
 const sessions = Effect.fnUntraced(function* (send: Send, revocation: Revocation, person: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const path = `${users}/sessions/`
   const third = yield* login(send, person)
   const { body } = yield* expect(200, undefined, "GET", path, { token: person.access })
@@ -246,7 +246,7 @@ const sessions = Effect.fnUntraced(function* (send: Send, revocation: Revocation
 })
 
 const changedPassword = Effect.fnUntraced(function* (send: Send, revocation: Revocation, person: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const password = "another battery horse staple"
   const other = yield* login(send, person)
   const change = (old_password: string, status: number, message: string) =>
@@ -268,7 +268,7 @@ const changedPassword = Effect.fnUntraced(function* (send: Send, revocation: Rev
 })
 
 const logouts = Effect.fnUntraced(function* (send: Send, revocation: Revocation, person: Person) {
-  const expect = expecting(send)
+  const expect = expectAnswer(send)
   const logout = () => expect(200, "Logout successful", "POST", `${users}/logout/`, { token: person.access, body: {} })
   yield* logout()
   yield* assertDead(send, revocation, person.access)
@@ -283,7 +283,7 @@ const logouts = Effect.fnUntraced(function* (send: Send, revocation: Revocation,
 })
 
 const metrics = Effect.fnUntraced(function* (send: Send) {
-  const { headers, text } = yield* expecting(send)(200, undefined, "GET", "/metrics")
+  const { headers, text } = yield* expectAnswer(send)(200, undefined, "GET", "/metrics")
   assert.match(headers.get("content-type") ?? "", /^text\/plain/)
   for (const name of ["http_server_request_duration", "user_service_engine_up", "process_resident_memory_bytes"]) {
     assert.include(text, name)

@@ -3,7 +3,7 @@ import type { OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { userEvents } from "@user-service/broker/Topology"
 import { Effect, Layer, Redacted, Stream } from "effect"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const queue = "somebody-else"
 
@@ -12,7 +12,7 @@ interface Told {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** A message as a sender publishes it. */
+/** A message of another service. */
 export const message = (exchange: string, routingKey: string, body: object): OutgoingMessage => ({
   exchange,
   routingKey,
@@ -22,16 +22,16 @@ export const message = (exchange: string, routingKey: string, body: object): Out
   headers: {}
 })
 
-/** Publishes it once a queue is bound for it. */
+/** Publishes a message, as soon as a queue is bound for it. */
 export const publish = (one: OutgoingMessage) =>
   Broker.use(({ publishAll }) =>
-    until(
+    waitUntil(
       `A queue is bound for ${one.routingKey}`,
       Effect.map(publishAll([one]), ([outcome]) => outcome === "confirmed")
     )
   )
 
-/** All that is published from now on, as any other service hears it. */
+/** Collects the events from now on, as another service receives them. */
 export const listen = Effect.fnUntraced(function* () {
   const { consume } = yield* Broker
   const told: Array<Told> = []
@@ -46,7 +46,7 @@ export const listen = Effect.fnUntraced(function* () {
   return told
 })
 
-/** The broker of another service, with a queue of its own for all user events. */
+/** The broker connection of another service, with its own queue for all user events. */
 export const layerListener = (url: string) =>
   Broker.layerRabbitMq({
     topology: {

@@ -5,19 +5,19 @@ import { text } from "node:stream/consumers"
 import { setTimeout } from "node:timers/promises"
 import type { Person } from "./Journey.ts"
 
-/** What clients saw who left when the service said that it was no longer ready. */
+/** The results of clients that stop when the service is no longer ready. */
 export interface Report {
   readonly answered: number
   /** How many answers asked the client to close its connection. */
   readonly closing: number
-  /** Every request that got no answer, or one that tells of a failure of ours. */
+  /** The requests without an answer or with a server error. */
   readonly failures: ReadonlyArray<string>
 }
 
-/** Clients at work. */
+/** Running clients. */
 export interface Load {
   readonly answered: () => number
-  /** Until all have left; `notReadyAt` is when they were told to, in milliseconds since 1970. */
+  /** Waits until all clients have stopped. `notReadyAt` is when readiness failed, in milliseconds since 1970. */
   readonly left: Effect.Effect<Report & { readonly notReadyAt: number }>
 }
 
@@ -27,7 +27,7 @@ interface Work {
   readonly body?: unknown
 }
 
-// Reads and writes, as they come from apps.
+// The mix of reads and writes of apps.
 const work = (turn: number): Work => {
   switch (turn % 5) {
     case 0:
@@ -43,7 +43,7 @@ const work = (turn: number): Work => {
   }
 }
 
-// A balancer's: often enough to be seen within the notice that a stop gives.
+// The interval of a load balancer, shorter than the shutdown notice.
 const probeInterval = 100
 
 const exchange = async (url: string, agent: Agent, { body, method, path }: Work, token?: string) => {

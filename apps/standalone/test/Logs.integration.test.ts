@@ -8,10 +8,10 @@ import * as Program from "./Program.ts"
 
 const users = "/api/v1/users"
 
-// Each is wanted by requests that carry credentials to it, and the next ones need those before it.
+// Tables that requests with credentials need. Later ones depend on earlier ones.
 const tables = ["push_tokens", "sessions", "users"]
 
-describe.skipIf(!Engines.areThere)("the log of failures of ours", () => {
+describe.skipIf(!Engines.areAvailable)("the log of failures of ours", () => {
   it.live(
     "tells what failed, but not the credentials in the statements that did",
     () =>

@@ -5,11 +5,11 @@ import { createServer, type Server } from "node:http"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { Canaries, sendEverywhere } from "./Canaries.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { journey, register } from "./Journey.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const environment = Effect.map(UsedFolder, (DATA_DIR) => ({
   DATA_DIR,
@@ -30,7 +30,7 @@ const profile = "/api/v1/users/profile/"
 
 const read = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "")
 
-/** A collector of traces, and all that it was sent. */
+/** A collector of traces, and the requests that it received. */
 const collector = Effect.gen(function* () {
   const bodies: Array<string> = []
   const server = yield* Effect.acquireRelease(
@@ -136,12 +136,12 @@ describe("the log of the program", () => {
           })
           const send = sender(program.url)
           const answers = yield* sendEverywhere(canaries, send, program.url)
-          yield* expecting(send)(401, undefined, "GET", "/metrics")
-          const metrics = yield* expecting(send)(200, undefined, "GET", "/metrics", { token: METRICS_TOKEN })
+          yield* expectAnswer(send)(401, undefined, "GET", "/metrics")
+          const metrics = yield* expectAnswer(send)(200, undefined, "GET", "/metrics", { token: METRICS_TOKEN })
           const { stderr, stdout } = yield* program.stop
 
           const keys = readFileSync(join(used.DATA_DIR, "jwt-keys.json"), "utf8")
-          // An access key, a refresh key and what refresh ids are made with.
+          // An access key, a refresh key and the secret of refresh ids.
           const secrets = [...keys.matchAll(/"(?:d|idSecret|id_secret)":\s*"([^"]+)"/g)].map(([, secret]) =>
             String(secret)
           )
@@ -176,7 +176,7 @@ describe("the log of the program", () => {
           const old = `${LOG_FILE}.1`
           const ask = (id: string) => send("GET", profile, { headers: { "x-request-id": id } })
           yield* ask("before")
-          yield* until(
+          yield* waitUntil(
             "The line is in the file",
             Effect.sync(() => read(LOG_FILE).includes(`"request_id":"before"`))
           )
@@ -184,7 +184,7 @@ describe("the log of the program", () => {
           yield* ask("between")
           assert.isFalse(existsSync(LOG_FILE))
           yield* program.signal("SIGHUP")
-          yield* until(
+          yield* waitUntil(
             "Requests are logged in a new file",
             Effect.map(ask("after"), () => read(LOG_FILE).includes(`"request_id":"after"`))
           )

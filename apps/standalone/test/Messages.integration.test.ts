@@ -2,16 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { notificationStatus } from "@user-service/broker/Topology"
 import { Effect, Layer } from "effect"
 import * as Engines from "./Engines.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { register } from "./Journey.ts"
 import { layerListener, listen, message, publish } from "./Listener.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const preferences = "/api/v1/users/preferences/"
 const timeout = 120_000
 
-describe.skipIf(!Engines.areThere)("the messages of the program on real engines", () => {
+describe.skipIf(!Engines.areAvailable)("the messages of the program on real engines", () => {
   it.live(
     "events reach whoever listens on RabbitMQ, also while it stops, and statuses told there reach the user",
     () =>
@@ -20,9 +20,9 @@ describe.skipIf(!Engines.areThere)("the messages of the program on real engines"
         const listener = yield* Layer.build(layerListener(engines.RABBITMQ_URL))
         const told = yield* Effect.provide(listen(), listener)
         const program = yield* Program.start({ ...engines, SHUTDOWN_NOTICE_SECONDS: "2" })
-        const expect = expecting(sender(program.url))
+        const expect = expectAnswer(sender(program.url))
         const hears = (routingKey: string, field: string, value: unknown) =>
-          until(
+          waitUntil(
             `${routingKey} with ${field} ${String(value)}, of ${JSON.stringify(told)}`,
             Effect.sync(() => told.some((one) => one.routingKey === routingKey && one.body[field] === value))
           )
@@ -37,7 +37,7 @@ describe.skipIf(!Engines.areThere)("the messages of the program on real engines"
         yield* publish(message(notificationStatus.name, "notification.status.push", status)).pipe(
           Effect.provide(listener)
         )
-        yield* until(
+        yield* waitUntil(
           "The status is seen",
           Effect.map(
             expect(200, undefined, "GET", "/api/v1/users/notifications/?status=delivered", { token: person.access }),
@@ -46,7 +46,7 @@ describe.skipIf(!Engines.areThere)("the messages of the program on real engines"
         )
 
         yield* program.signal("SIGTERM")
-        yield* until(
+        yield* waitUntil(
           "The program is not ready",
           Effect.map(sender(program.url)("GET", "/health/ready"), ({ status }) => status === 503)
         )

@@ -15,7 +15,7 @@ const older = (process.env["PATH"] ?? "")
   .flatMap((folder) => globSync(join(folder, "node")))
   .find((node) => versionOf(node) < 24)
 
-// Where the bundle of the last start is.
+// The path of the bundle of the last start.
 const main = (app: string): string => {
   spawnSync(process.execPath, [join(root, "infra/start.mjs"), app], {
     env: { PATH: process.env["PATH"], PORT: "none" }

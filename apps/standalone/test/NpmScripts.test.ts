@@ -14,7 +14,7 @@ const pages = ["README.md", "CONTRIBUTING.md", ...globSync("{apps,packages}/*/RE
 const commandsOf = (page: string): ReadonlyArray<string> =>
   [...read(page).matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)].map(([, script, name = ""]) => script ?? name)
 
-/** A PATH with Node, npm, npx and the system's programs, as on a machine where nothing else was installed. */
+/** A PATH with only Node, npm, npx and the programs of the system. */
 const plainPath = (folder: string): string => {
   for (const program of ["npm", "npx"]) {
     const [found] = (process.env["PATH"] ?? "")

@@ -6,76 +6,73 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { within } from "./Waiting.ts"
+import { withTimeout } from "./WaitUntil.ts"
 
-/** How a program ended, and all it had said by then. */
-export interface Ended {
+/** The exit of a program and its output. */
+export interface ProgramResult {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A program in a process of its own, which knows nothing of the test's. */
+/** A program in its own process, without the settings of the test. */
 export interface Program {
   readonly pid: number
-  /** Where it was started. */
+  /** Its working directory. */
   readonly cwd: string
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Until its standard output has this in it. */
+  /** Waits until its standard output matches. */
   readonly says: (pattern: RegExp) => Effect.Effect<RegExpExecArray>
   readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
-  /** As Ctrl-C in a terminal: to the process and to all that it started. */
+  /** Sends the signal to the process group, as Ctrl-C in a terminal does. */
   readonly signalGroup: (name: NodeJS.Signals) => Effect.Effect<void>
-  readonly ended: Effect.Effect<Ended>
-  /** SIGTERM, and how it ended. */
-  readonly stop: Effect.Effect<Ended>
-  /** SIGKILL, as a machine or the kernel's memory killer would. */
-  readonly kill: Effect.Effect<Ended>
+  readonly ended: Effect.Effect<ProgramResult>
+  /** Sends SIGTERM and waits for the exit. */
+  readonly stop: Effect.Effect<ProgramResult>
+  /** Sends SIGKILL and waits for the exit. */
+  readonly kill: Effect.Effect<ProgramResult>
 }
 
-/** One that serves. */
+/** A program that serves HTTP. */
 export interface Service extends Program {
   readonly url: string
-  /**
-   * From its launch until it said where it is; where others had the processors meanwhile, the time that it had them
-   * itself, which is all a start takes on a quiet machine.
-   */
+  /** The time from its launch until it was ready, or its CPU time if that is shorter, as on a busy machine. */
   readonly startedIn: Duration.Duration
 }
 
 export type Environment = Readonly<Record<string, string>>
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
-// The one that `npm start` finds first.
+// The Node that `npm start` finds first.
 const node = join(root, "node_modules/.bin/node")
 
-/** What Node runs. */
+/** A script for Node and its arguments. */
 export interface Command {
   readonly script: string
   readonly args: ReadonlyArray<string>
 }
 
-/** What is started: the one-process program or the API alone, as `npm start` and `npm run api` do, or a command. */
+/** The one-process program, the API or another command. */
 type App = "standalone" | "api" | Command
 
 const commandOf = (app: App): Command =>
   typeof app === "string" ? { script: join(root, "infra/run.mjs"), args: [app] } : app
 
-/** As `npm run cli --` runs it. */
+/** The command of `npm run cli --`. */
 export const cli = (...args: ReadonlyArray<string>): Command => ({
   script: join(root, "infra/run.mjs"),
   args: ["cli", ...args]
 })
 
-/** A folder of the test's own, gone with the scope. */
+/** A temporary folder, removed when the scope closes. */
 export const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "standalone-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** Launches it as `npm start` does, in a folder that has nothing to do with it. Whatever becomes of it, it ends with the scope. */
+/** Launches a program as `npm start` does, in an empty folder. It is killed when the scope closes. */
 export const launch = Effect.fnUntraced(function* (environment: Environment, app: App = "standalone") {
   const cwd = yield* folder
   const { args, script } = commandOf(app)
@@ -83,10 +80,10 @@ export const launch = Effect.fnUntraced(function* (environment: Environment, app
     Effect.sync(() =>
       spawn(node, [script, ...args], {
         cwd,
-        // Nothing of the tests' own environment, which says it is one of tests.
+        // Without the environment of the tests, which sets NODE_ENV.
         env: { PATH: process.env["PATH"], HOME: cwd, PORT: "0", ...environment },
         stdio: ["ignore", "pipe", "pipe"],
-        // A group of its own, so that no process it started is left behind.
+        // In its own process group, so that its child processes can be killed too.
         detached: true
       })
     ),
@@ -95,7 +92,7 @@ export const launch = Effect.fnUntraced(function* (environment: Environment, app
   return watch(child, cwd)
 })
 
-/** Launches it and waits until it says where it is; dies with what it said when it ends instead. */
+/** Launches a program and waits until it is ready. Dies with its output if it ends instead. */
 export const start = Effect.fnUntraced(function* (environment: Environment, app: App = "standalone") {
   const [elapsed, { program, url }] = yield* Effect.timed(
     Effect.gen(function* () {
@@ -108,12 +105,12 @@ export const start = Effect.fnUntraced(function* (environment: Environment, app:
   return { ...program, url, startedIn: Duration.min(elapsed, worked) } satisfies Service
 })
 
-/** Launches one that is not to live long, and answers how it ended. */
-export const run = (environment: Environment, app: App = "standalone"): Effect.Effect<Ended> =>
+/** Launches a program and waits for its end. */
+export const run = (environment: Environment, app: App = "standalone"): Effect.Effect<ProgramResult> =>
   Effect.scoped(Effect.flatMap(launch(environment, app), ({ ended }) => ended))
 
-// proc(5): the 14th and 15th field, in hundredths of a second; the 2nd, in parentheses, may hold spaces. Other systems do
-// not tell, and there only the clock counts.
+// proc(5): fields 14 and 15, in hundredths of a second; field 2, in parentheses, may contain spaces. On other systems the CPU time
+// is unknown, and only the clock counts.
 const processorTime = async (pid: number): Promise<Duration.Duration> => {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined)
   if (stat === undefined) return Duration.infinity
@@ -136,7 +133,7 @@ const signalGroup = (child: ChildProcess, name: NodeJS.Signals): void => {
   try {
     process.kill(-child.pid, name)
   } catch (error) {
-    // All of it has ended.
+    // The whole process group has ended.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
   }
 }
@@ -146,19 +143,19 @@ const watch = (child: ChildProcess, cwd: string): Program => {
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (text: string) => {
       output[name] += text
-      // The first start after a change says that it bundles.
+      // The first start after a change prints that it bundles.
       if (name === "stderr") output.stderr = output.stderr.replace(/^Bundling \w+ \.\.\.\n/, "")
     })
   }
-  // Not before both streams have closed: the last words count.
-  const closed = once(child, "close").then(([code, signal]): Ended => ({
+  // `close` follows the end of both streams, so the output is complete.
+  const closed = once(child, "close").then(([code, signal]): ProgramResult => ({
     code,
     signal,
     stdout: output.stdout,
     stderr: output.stderr
   }))
   const so = () => JSON.stringify(output, null, 2)
-  const ended = Effect.promise(() => closed).pipe(within(() => `the program's end. ${so()}`))
+  const ended = Effect.promise(() => closed).pipe(withTimeout(() => `the program's end. ${so()}`))
   const says = (pattern: RegExp) =>
     Effect.raceFirst(
       Effect.callback<RegExpExecArray>((resume) => {
@@ -174,7 +171,7 @@ const watch = (child: ChildProcess, cwd: string): Program => {
         Effect.promise(() => closed),
         () => Effect.die(`The program ended without ${String(pattern)}. ${so()}`)
       )
-    ).pipe(within(() => `${String(pattern)} from the program. ${so()}`))
+    ).pipe(withTimeout(() => `${String(pattern)} from the program. ${so()}`))
   const signal = (name: NodeJS.Signals) => Effect.sync(() => void child.kill(name))
   return {
     pid: child.pid ?? 0,

@@ -4,11 +4,11 @@ import { existsSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { join } from "node:path"
 import { hashesWait, registerSome, slowLogins } from "./Hashing.ts"
-import { expecting, sender } from "./Http.ts"
+import { expectAnswer, sender } from "./Http.ts"
 import { register } from "./Journey.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const environment = Effect.map(UsedFolder, (DATA_DIR) => ({
   DATA_DIR,
@@ -20,7 +20,7 @@ const environment = Effect.map(UsedFolder, (DATA_DIR) => ({
   SHUTDOWN_NOTICE_SECONDS: "2"
 }))
 
-/** A connection on which this is all that is ever sent. */
+/** A connection on which only this text is sent. */
 const connectionWith = (url: string, text: string) =>
   Effect.acquireRelease(
     Effect.callback<Socket>((resume) => {
@@ -32,7 +32,7 @@ const connectionWith = (url: string, text: string) =>
     (socket) => Effect.sync(() => socket.destroy())
   )
 
-// A request that never comes to its end.
+// An incomplete request.
 const endless =
   "POST /api/v1/users/login/ HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
 
@@ -51,18 +51,18 @@ describe("a stop", () => {
             const logins = yield* slowLogins(send, registered)
             yield* hashesWait(send)
 
-            // As npm passes on what the terminal has sent to its script too.
+            // Twice, since npm forwards a signal that the terminal also sent to the script.
             yield* Effect.andThen(program.signal(name), program.signal(name))
             const ready = Effect.map(send("GET", "/health/ready"), ({ status }) => status === 200)
-            yield* until(
+            yield* waitUntil(
               "The program is not ready",
               Effect.map(ready, (is) => !is)
             )
-            const drained = yield* expecting(send)(503, undefined, "GET", "/health/ready")
+            const drained = yield* expectAnswer(send)(503, undefined, "GET", "/health/ready")
             assert.strictEqual(drained.body.code, "service_unavailable")
             assert.match(drained.headers.get("retry-after") ?? "", /^\d+$/)
-            yield* expecting(send)(200, undefined, "GET", "/health/live")
-            const read = yield* expecting(send)(200, undefined, "GET", "/api/v1/users/profile/", {
+            yield* expectAnswer(send)(200, undefined, "GET", "/health/live")
+            const read = yield* expectAnswer(send)(200, undefined, "GET", "/api/v1/users/profile/", {
               token: registered.people[0]?.access,
               headers: { connection: "keep-alive" }
             })
@@ -88,7 +88,7 @@ describe("a stop", () => {
           Effect.gen(function* () {
             const program = yield* Program.start({ ...(yield* environment), SHUTDOWN_GRACE_SECONDS: "60" })
             yield* connectionWith(program.url, endless)
-            yield* expecting(sender(program.url))(200, undefined, "GET", "/health/live")
+            yield* expectAnswer(sender(program.url))(200, undefined, "GET", "/health/live")
             yield* program.signal(name)
             yield* program.says(/Shutting down: no longer ready/)
             const [elapsed, { code, stderr }] = yield* Effect.timed(
@@ -106,7 +106,7 @@ describe("a stop", () => {
 
     const graceSeconds = 3
 
-    /** How long the stop takes while somebody holds connections on which no more than this is sent. */
+    /** The duration of a stop while a client holds connections on which only this text was sent. */
     const stopBeside = Effect.fnUntraced(function* (texts: ReadonlyArray<string>, grace = graceSeconds) {
       const program = yield* Program.start({
         ...(yield* environment),
@@ -114,8 +114,8 @@ describe("a stop", () => {
         SHUTDOWN_NOTICE_SECONDS: "0"
       })
       for (const text of texts) yield* connectionWith(program.url, text)
-      // Asked after them, so answered when they have arrived.
-      yield* expecting(sender(program.url))(200, undefined, "GET", "/health/live")
+      // Sent after them, so its answer means that they have arrived.
+      yield* expectAnswer(sender(program.url))(200, undefined, "GET", "/health/live")
       const [elapsed, { code }] = yield* Effect.timed(program.stop)
       assert.strictEqual(code, 0)
       return Duration.toSeconds(elapsed)
@@ -153,7 +153,7 @@ describe("an end in the middle of a first start", () => {
       Effect.gen(function* () {
         const DATA_DIR = yield* Program.folder
         const program = yield* Program.launch({ DATA_DIR })
-        yield* until(
+        yield* waitUntil(
           "The database is begun",
           Effect.sync(() => existsSync(join(DATA_DIR, "pglite.new")))
         )

@@ -5,7 +5,7 @@ import { sender } from "./Http.ts"
 import { hashesWait, registerSome, slowLogins } from "./Hashing.ts"
 import * as Load from "./Load.ts"
 import * as Program from "./Program.ts"
-import { until } from "./Waiting.ts"
+import { waitUntil } from "./WaitUntil.ts"
 
 const clients = 32
 const graceSeconds = 20
@@ -26,7 +26,7 @@ const programs = [
   { name: "the API in two processes", app: "api", workers: 2 }
 ] as const
 
-describe.skipIf(!Engines.areThere)("a stop under load", () => {
+describe.skipIf(!Engines.areAvailable)("a stop under load", () => {
   for (const { app, name, workers } of programs) {
     it.live(
       `costs nobody a request who leaves when ${name} is not ready any more`,
@@ -39,7 +39,7 @@ describe.skipIf(!Engines.areThere)("a stop under load", () => {
           const send = sender(program.url)
           const registered = yield* registerSome(send, 4)
           const load = Load.begin(program.url, clients, registered.people)
-          yield* until(
+          yield* waitUntil(
             "The load is on",
             Effect.sync(() => load.answered() > 10 * clients)
           )

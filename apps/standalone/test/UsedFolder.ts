@@ -1,7 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import * as Program from "./Program.ts"
 
-/** A DATA_DIR that was started on before, and so starts fast; free between tests. */
+/** A DATA_DIR of an earlier start, on which a start is fast. No program uses it between tests. */
 export class UsedFolder extends Context.Service<UsedFolder, string>()("@user-service/standalone/test/UsedFolder") {
   static readonly layer = Layer.effect(
     UsedFolder,

@@ -18,7 +18,7 @@ const engines = Layer.merge(
 const publish = (...texts: ReadonlyArray<string>) =>
   Broker.use((broker) => broker.publishAll(texts.map((text) => outgoingMessage("", "queue", text))))
 
-/** Consumes in the background, with this done to each batch. */
+/** Consumes in the background with the given handler of batches. */
 const start = (handle: Consumption.Consumption["handle"], batchLimit = 10) =>
   Effect.flatMap(Consumption.make({ queue: "queue", prefetch: 20, batchLimit, handle }), (consume) =>
     Effect.provideService(Stopping.fork([consume]), Stopping.StoppingSettings, { finishWithin: Duration.minutes(1) })

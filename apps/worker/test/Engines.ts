@@ -10,20 +10,20 @@ import { Effect, Layer, Redacted } from "effect"
 import { spawnSync } from "node:child_process"
 import { inject } from "vitest"
 import { layerChanges } from "./TestWork.ts"
-import { topology } from "./outbox/Told.ts"
+import { topology } from "./outbox/ReceivedEvents.ts"
 
 const databaseUrl = inject("databaseUrl")
 
-/** Whether there is a PostgreSQL, and programs for a Redis and a RabbitMQ of the test's own. */
-export const areThere =
+/** Whether PostgreSQL answers, and the programs of Redis and RabbitMQ are installed. */
+export const areAvailable =
   databaseUrl !== "" && RabbitMqServer.isInstalled && spawnSync("redis-server", ["--version"]).status === 0
 
-/** Why the tests that need them are skipped. */
+/** Why the tests that need the engines are skipped. */
 export const skipReason = "PostgreSQL does not answer, or redis-server or rabbitmq-server is not installed"
 
 export const freshDatabase = TestDatabase.freshDatabase(databaseUrl)
 
-/** Engines nobody else works on, running, and how a worker is told of them. */
+/** Starts engines for one test, and returns the environment of a worker on them. */
 export const start = Effect.gen(function* () {
   const database = yield* freshDatabase
   const redis = yield* RedisServer.make()
@@ -33,7 +33,7 @@ export const start = Effect.gen(function* () {
   return { database, rabbitmq, environment }
 })
 
-/** What the test itself has on them: who makes changes, and who listens to the events. */
+/** The services by which the test makes changes and receives events. */
 export const layerOf = (database: string, rabbitmqUrl: string) =>
   Layer.fresh(
     Layer.mergeAll(

@@ -7,7 +7,7 @@ import { read } from "../src/WorkerSettings.ts"
 const file = readFileSync(new URL("../../../.env.example", import.meta.url), "utf8")
 const uncommented = (text: string) => parseEnv(text.replaceAll(/^#(?=[A-Z])/gm, ""))
 
-/** The variables of the file that the worker alone reads, with the defaults it states. */
+/** The variables of the file that only the worker reads, with their documented defaults. */
 const stated = uncommented(/^## Worker.*\n([^]*?)^## /m.exec(file)?.[1] ?? "")
 
 const engines = {

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 
-/** What a probe answers. */
+/** Sends a GET request to a probe. */
 export const get = (url: string) =>
   Effect.promise(async () => {
     const response = await fetch(url)
     return { status: response.status, text: await response.text() }
   })
 
-/** The value of a metric, of the labels that are given. */
+/** The value of the first series of a metric with all the given labels. */
 export const valueIn = (text: string, name: string, labels: ReadonlyArray<string> = []): number => {
   const line = text
     .split("\n")

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import * as Engines from "./Engines.ts"
-import { listen } from "./outbox/Told.ts"
+import { listen } from "./outbox/ReceivedEvents.ts"
 import { get, valueIn } from "./Probes.ts"
 import * as Program from "./Program.ts"
 import { waitUntil, newUser, rename } from "./TestWork.ts"
@@ -25,7 +25,7 @@ const takenPort = Effect.map(
   }
 )
 
-describe.skipIf(!Engines.areThere)(
+describe.skipIf(!Engines.areAvailable)(
   `the worker's process (skipped where ${Engines.skipReason})`,
   { timeout: 120_000 },
   () => {
@@ -37,10 +37,10 @@ describe.skipIf(!Engines.areThere)(
         yield* Effect.gen(function* () {
           assert.strictEqual((yield* get(`${url}/health/live`)).status, 200)
           assert.strictEqual((yield* get(`${url}/health/ready`)).status, 200)
-          const told = yield* listen()
+          const received = yield* listen()
           const user = yield* newUser
-          // An event may come twice, where its mark was late.
-          const events = () => new Set(told.map(({ id }) => id)).size
+          // An event may be delivered twice if its mark was late.
+          const events = () => new Set(received.map(({ id }) => id)).size
           for (const name of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]) {
             yield* rename(user, name)
             yield* waitUntil(Effect.sync(() => events() === Number(name)))
@@ -49,7 +49,7 @@ describe.skipIf(!Engines.areThere)(
           yield* waitUntil(
             Effect.map(get(`${url}/metrics`), ({ text }) => valueIn(text, "outbox_published_total") >= 10)
           )
-          // A busy machine may miss the deadline of one ping, but not of all that follow.
+          // A busy machine may miss the deadline of one ping, but not of all following ones.
           for (const engine of ["database", "cache", "broker"]) {
             yield* waitUntil(
               Effect.map(
@@ -90,7 +90,7 @@ describe.skipIf(!Engines.areThere)(
 
     it.live("what keeps it from starting is one message, and exit code 1", () =>
       Effect.gen(function* () {
-        // It would start without these two.
+        // The worker also starts without these two.
         const away = { REDIS_URL: "redis://127.0.0.1:1", RABBITMQ_URL: "amqp://127.0.0.1:1" }
         const environment = { DATABASE_URL: yield* Engines.freshDatabase, ...away }
         const failure = (variables: Record<string, string>) =>

@@ -7,28 +7,28 @@ import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 
-/** How a worker ended, and all it had said by then. */
-export interface Ended {
+/** The exit code of a worker and its output. */
+export interface ProgramResult {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** The real program in a process of its own. */
+/** The worker program in its own process. */
 export interface Program {
-  /** Until it is ready: where its probes are. */
+  /** Waits until it is ready and returns the URL of its probes. */
   readonly ready: Effect.Effect<string>
   readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
-  readonly ended: Effect.Effect<Ended>
+  readonly ended: Effect.Effect<ProgramResult>
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
-// What `npm run worker` runs.
+// The command of `npm run worker`.
 const command = [join(root, "node_modules/.bin/node"), join(root, "infra/run.mjs"), "worker"] as const
 
 const longestWait = "60 seconds"
 
-/** Starts a worker, which ends with the scope whatever becomes of it. */
+/** Starts a worker. It is killed when the scope closes. */
 export const start = Effect.fnUntraced(function* (environment: Readonly<Record<string, string>>) {
   const cwd = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "worker-"))),
@@ -39,7 +39,7 @@ export const start = Effect.fnUntraced(function* (environment: Readonly<Record<s
     Effect.sync(() =>
       spawn(node, args, {
         cwd,
-        // Nothing of the tests' own environment, which says it is one of tests.
+        // Without the environment of the tests, which sets NODE_ENV.
         env: { PATH: process.env["PATH"], HOME: cwd, WORKER_PORT: "0", ...environment },
         stdio: ["ignore", "pipe", "pipe"]
       })
@@ -59,19 +59,19 @@ const kill = async (child: ChildProcess): Promise<void> => {
 const watch = (child: ChildProcess): Program => {
   const output = { stdout: "", stderr: "" }
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (output.stdout += text))
-  // The first start after a change says that it bundles.
+  // The first start after a change prints that it bundles.
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     output.stderr = (output.stderr + text).replace(/^Bundling \w+ \.\.\.\n/, "")
   })
-  // Not before both streams have closed: the last words count.
-  const closed = once(child, "close").then(([code]): Ended => ({ code, ...output }))
+  // `close` follows the end of both streams, so the output is complete.
+  const closed = once(child, "close").then(([code]): ProgramResult => ({ code, ...output }))
 
   const within = <A>(what: string, wait: Effect.Effect<A>): Effect.Effect<A> =>
     Effect.timeoutOrElse(wait, {
       duration: longestWait,
       orElse: () => Effect.die(`${what}: not in ${longestWait}. ${JSON.stringify(output, null, 2)}`)
     })
-  const saysWhere = Effect.callback<string>((resume) => {
+  const readyUrl = Effect.callback<string>((resume) => {
     const look = () => {
       const [, url] = /The worker is ready.*?(http:\/\/[^\s"]+)/.exec(output.stdout) ?? []
       if (url !== undefined) resume(Effect.succeed(url))
@@ -80,12 +80,12 @@ const watch = (child: ChildProcess): Program => {
     child.stdout?.on("data", look)
     return Effect.sync(() => child.stdout?.off("data", look))
   })
-  const endedInstead = Effect.flatMap(
+  const earlyExit = Effect.flatMap(
     Effect.promise(() => closed),
     (end) => Effect.die(`The worker ended: ${JSON.stringify(end, null, 2)}`)
   )
   return {
-    ready: within("The worker is ready", Effect.raceFirst(saysWhere, endedInstead)),
+    ready: within("The worker is ready", Effect.raceFirst(readyUrl, earlyExit)),
     signal: (name) => Effect.sync(() => void child.kill(name)),
     ended: within(
       "The worker ends",

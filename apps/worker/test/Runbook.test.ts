@@ -8,7 +8,7 @@ const read = (path: string) => readFileSync(`${root}${path}`, "utf8")
 const runbook = read("infra/docs/runbook.md")
 const sources = globSync("{apps,packages}/*/src/**/*.ts", { cwd: root }).map(read).join("\n")
 
-/** All that stands between these, anywhere in code. */
+/** The code spans and shell blocks of the runbook. */
 const spans = [...runbook.matchAll(/`([^`]+)`|```sh\n([^]*?)```/g)].map(([, span = "", block = ""]) => span + block)
 const named = (pattern: RegExp) => [
   ...new Set(spans.flatMap((span) => [...span.matchAll(pattern)].map(([name]) => name)))

@@ -8,7 +8,7 @@ import { Duration, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 
-/** The settings of an environment that sets none. */
+/** The settings of an empty environment. */
 export const layerSettings = WorkerSettings.layer({
   sessions: {
     accessLifetime: Duration.minutes(60),
@@ -24,14 +24,14 @@ export const layerSettings = WorkerSettings.layer({
   turns: 2
 })
 
-/** {@link Changes} as the API has it, over the engines. */
+/** {@link Changes}, by which the API writes, over the engines. */
 export const layerChanges = Changes.layer.pipe(Layer.provide([Storage.layer, layerSettings]))
 
-/** The engines that need nothing but a database. */
+/** The engines besides the broker, over the given database. */
 export const layerEngines = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   Layer.merge(database, Cache.layerMemory)
 
-/** Somebody whose row is all there is of them. */
+/** Inserts a user without sessions or tokens. */
 export const newUser = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const id = UserId.make(randomUUID())
@@ -41,16 +41,16 @@ export const newUser = Effect.gen(function* () {
   return id
 })
 
-/** A change of the user that is told by these. */
-export const tell = (user: UserId, ...events: ReadonlyArray<DomainEvent>) =>
+/** Makes a change of the user that emits these events. */
+export const emit = (user: UserId, ...events: ReadonlyArray<DomainEvent>) =>
   Changes.use(({ change }) => change(user, Effect.succeed({ result: undefined, events, audit: [] })))
 
-/** A change of the user's first name, by which its event is known. */
+/** Changes the first name of the user, by which tests recognize the event. */
 export const rename = (user: UserId, firstName: string) =>
-  tell(user, new UserUpdated({ userId: user, updatedFields: { firstName } }))
+  emit(user, new UserUpdated({ userId: user, updatedFields: { firstName } }))
 
-/** How many events wait. */
-export const waiting = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+/** The number of events that wait in the outbox. */
+export const waitingEvents = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(
     sql<{
       count: number
@@ -59,12 +59,12 @@ export const waiting = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   )
 )
 
-/** Asks until it is so, for half a minute at most. */
+/** Repeats the condition until it holds, for at most half a minute. */
 export const waitUntil = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.repeat(condition, { until: (so) => so, schedule: Schedule.spaced("20 millis") }).pipe(
+  Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("20 millis") }).pipe(
     Effect.asVoid,
     Effect.timeoutOrElse({
       duration: "30 seconds",
-      orElse: () => Effect.die("It did not come to be in half a minute")
+      orElse: () => Effect.die("The condition did not hold within half a minute")
     })
   )

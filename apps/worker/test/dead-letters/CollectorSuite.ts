@@ -11,14 +11,14 @@ import { Duration, Effect, Exit, Layer, Ref, Scope } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import type { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-import { messageOf, publish, statusesLeft } from "../deliveries/TestStatuses.ts"
+import { messageOf, publish, remainingStatuses } from "../deliveries/TestStatuses.ts"
 import { waitUntil, layerEngines } from "../TestWork.ts"
 
 const layerDeadLetters = DeadLetters.layer.pipe(
   Layer.provide([Digest.layerWebCrypto, SecureRandom.layerWebCrypto, Storage.layer])
 )
 
-/** Moves dead letters until it is closed, with something between it and where it keeps them. */
+/** Runs a collector until its scope closes, with a modified `keep`. */
 const startWith = Effect.fnUntraced(function* (between: (keep: DeadLetters["Service"]["keep"]) => typeof keep) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
@@ -38,7 +38,7 @@ const start = startWith((keep) => keep)
 
 const letterOf = (text: string, headers = {}) => ({ ...messageOf(text, headers), exchange: deadStatuses.name })
 
-/** What is kept, as its text and its reason. */
+/** The stored dead letters, as text and reason. */
 const kept = Effect.gen(function* () {
   const { contents, find } = yield* DeadLetters
   const letters = yield* find({}, 1000)
@@ -49,7 +49,7 @@ const kept = Effect.gen(function* () {
 const isKept = (...expected: ReadonlyArray<readonly [text: string, reason: string]>) =>
   Effect.map(kept, (all) => expected.every(([text, reason]) => all.some((one) => one[0] === text && one[1] === reason)))
 
-/** How dead letters come to be where an operator finds them, whatever the engines. */
+/** The contract of the collector, over any engines. */
 export const suite = <E, F>(
   name: string,
   database: Layer.Layer<SqlClient.SqlClient, E>,
@@ -128,7 +128,7 @@ export const suite = <E, F>(
       it.effect("none goes back to where it died", () =>
         Effect.gen(function* () {
           yield* publish(messageOf("sentinel"))
-          const left = yield* (yield* statusesLeft).take(1)
+          const left = yield* (yield* remainingStatuses).take(1)
           assert.deepStrictEqual(left.map(textOf), ["sentinel"])
           yield* Effect.forEach(left, (delivery) => answer(delivery, "ackThrough"))
         }).pipe(Effect.scoped)

@@ -12,7 +12,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { get, valueIn } from "../Probes.ts"
 import * as Program from "../Program.ts"
 import { waitUntil, newUser } from "../TestWork.ts"
-import { messageOf, notificationOf, publish, statusOf, tell } from "./TestStatuses.ts"
+import { messageOf, notificationOf, publish, statusOf, reportStatuses } from "./TestStatuses.ts"
 
 const canRun = RabbitMqServer.isInstalled && PostgresServer.skipReason === ""
 
@@ -55,7 +55,7 @@ describe.skipIf(!canRun)(
         yield* Effect.gen(function* () {
           const user = yield* newUser
           const [first, second, third] = [notificationOf(user), notificationOf(user), notificationOf(user)]
-          yield* tell({ ...first, status: "sent" }, { ...first, status: "sent" })
+          yield* reportStatuses({ ...first, status: "sent" }, { ...first, status: "sent" })
           yield* publish(messageOf("not said"))
           yield* isApplied(first.notification_id)
           yield* becomes(1, "notification_statuses_total", `outcome="applied"`)
@@ -67,7 +67,7 @@ describe.skipIf(!canRun)(
           assert.isAtLeast(yield* metric("worker_consumer_batch_size_count", inQueue), 1)
 
           yield* postgres.kill
-          yield* tell({ ...second, status: "sent" })
+          yield* reportStatuses({ ...second, status: "sent" })
           yield* becomes(1, "worker_consumer_paused", inQueue)
           assert.strictEqual((yield* get(`${url}/health/ready`)).status, 503)
           yield* postgres.start
@@ -77,7 +77,10 @@ describe.skipIf(!canRun)(
           yield* rabbitmq.kill
           yield* rabbitmq.start
           yield* waitUntil(
-            Effect.match(tell({ ...third, status: "sent" }), { onFailure: () => false, onSuccess: () => true })
+            Effect.match(reportStatuses({ ...third, status: "sent" }), {
+              onFailure: () => false,
+              onSuccess: () => true
+            })
           )
           yield* isApplied(third.notification_id)
           assert.isAtLeast(yield* metric("broker_reconnections_total"), 1)

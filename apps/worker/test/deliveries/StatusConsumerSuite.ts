@@ -22,15 +22,15 @@ import {
   notificationOf,
   publish,
   resolvedMail,
-  statusesLeft,
+  remainingStatuses,
   statusesOf,
   statusOf,
-  tell
+  reportStatuses
 } from "./TestStatuses.ts"
 
 type Report = DeliveryStatuses["Service"]["report"]
 
-/** The real ones, with something between them and the consumer. */
+/** The real service with a modified `report`. */
 const statusesBetween = (between: (report: Report) => Report) =>
   Layer.effect(
     DeliveryStatuses,
@@ -38,7 +38,7 @@ const statusesBetween = (between: (report: Report) => Report) =>
   )
 const untouched = statusesBetween((report) => report)
 
-/** A consumer beside those that there are, until it is closed. */
+/** Starts another consumer, until its scope closes. */
 const startWith = Effect.fnUntraced(function* (between: Layer.Layer<DeliveryStatuses, never, DeliveryStatuses>) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
@@ -60,7 +60,7 @@ const isAway = Effect.fail(new ServiceUnavailable({ what: "database", retryAfter
 
 const reasonOf = (letter: Delivery) => [textOf(letter), letter.message.headers["x-reason"]] as const
 
-/** What becomes of statuses, whatever the engines. */
+/** The contract of the status consumer, over any engines. */
 export const suite = <E, F>(
   name: string,
   database: Layer.Layer<SqlClient.SqlClient, E>,
@@ -77,7 +77,7 @@ export const suite = <E, F>(
           const user = yield* newUser
           const all = Array.makeBy(40, () => notificationOf(user))
           const order = ["sent", "opened", "pending", "delivered", "sent", "failed"]
-          yield* tell(...order.flatMap((status) => all.map((notification) => ({ ...notification, status }))))
+          yield* reportStatuses(...order.flatMap((status) => all.map((notification) => ({ ...notification, status }))))
           const ids = all.map(({ notification_id }) => notification_id)
           yield* waitUntil(
             Effect.map(
@@ -85,9 +85,9 @@ export const suite = <E, F>(
               (found) => found.size === 40 && [...found.values()].every((status) => status === "opened")
             )
           )
-          yield* tell(...all.map((notification) => ({ ...notification, status: "sent" })))
+          yield* reportStatuses(...all.map((notification) => ({ ...notification, status: "sent" })))
           const last = notificationOf(user)
-          yield* tell({ ...last, status: "bounced" })
+          yield* reportStatuses({ ...last, status: "bounced" })
           yield* waitUntil(isStatus(last.notification_id, "bounced"))
           assert.deepStrictEqual([...new Set((yield* statusesOf(ids)).values())], ["opened"])
         }).pipe(Effect.scoped)
@@ -103,7 +103,7 @@ export const suite = <E, F>(
           const failed = { status: "failed", error_code: "UNREGISTERED", timestamp: "2026-02-01T00:00:00Z" }
           const mail = yield* resolvedMail(user)
           const complained = { ...mail, channel: "email", status: "complained" }
-          yield* tell(
+          yield* reportStatuses(
             { ...notificationOf(user), ...failed, push_token: gone.token },
             { ...notificationOf(user), ...failed, push_token_id: back.id.toUpperCase() },
             complained,
@@ -134,7 +134,7 @@ export const suite = <E, F>(
               { ...notificationOf(user), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id },
               { notification_id: randomUUID(), status: "failed", error_code: "UNREGISTERED", push_token_id: device.id }
             ]
-            yield* tell(...forged)
+            yield* reportStatuses(...forged)
             yield* Effect.forEach(forged, ({ notification_id, status }) => waitUntil(isStatus(notification_id, status)))
             assert.isTrue(yield* isLive(device.id))
             assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [])
@@ -184,7 +184,7 @@ export const suite = <E, F>(
           const notification = notificationOf(owner)
           const unknown = { notification_id: randomUUID(), status: "sent" }
           const mismatched = { ...notification, user_id: other, status: "opened" }
-          yield* tell(
+          yield* reportStatuses(
             { ...notification, status: "sent" },
             { ...notificationOf(owner), user_id: randomUUID(), status: "sent" },
             unknown,
@@ -213,7 +213,7 @@ export const suite = <E, F>(
           const good = Array.makeBy(30, () => notificationOf(user))
           const said = good.map((notification) => ({ ...notification, status: "sent" }))
           const broken = { ...poison, status: "sent" }
-          yield* tell(...said.slice(0, 11), broken, ...said.slice(11))
+          yield* reportStatuses(...said.slice(0, 11), broken, ...said.slice(11))
           yield* start
           const letters = yield* (yield* deadLetters).take(1)
           assert.deepStrictEqual(letters.map(reasonOf), [[JSON.stringify(broken), "failed"]])
@@ -246,7 +246,7 @@ export const suite = <E, F>(
                 )
             )
           ).pipe(Effect.provideService(Broker, noting))
-          yield* tell({ ...notification, status: "sent" })
+          yield* reportStatuses({ ...notification, status: "sent" })
           yield* waitUntil(Effect.map(Ref.get(tries), (count) => count >= 4))
           assert.isUndefined(yield* statusOf(notification.notification_id))
           yield* Ref.set(isBack, true)
@@ -255,7 +255,7 @@ export const suite = <E, F>(
           yield* worker.close
           const sentinel = messageOf("sentinel")
           yield* publish(sentinel)
-          const left = yield* (yield* statusesLeft).take(1)
+          const left = yield* (yield* remainingStatuses).take(1)
           assert.deepStrictEqual(left.map(textOf), ["sentinel"])
           yield* Effect.forEach(left, (delivery) => answer(delivery, "ackThrough"))
         }).pipe(Effect.scoped)
@@ -269,7 +269,7 @@ export const suite = <E, F>(
           const worker = yield* startWith(
             statusesBetween(() => () => Effect.andThen(Deferred.succeed(tried, undefined), isAway))
           )
-          yield* tell({ ...notification, status: "sent" })
+          yield* reportStatuses({ ...notification, status: "sent" })
           yield* Deferred.await(tried)
           yield* worker.close
           yield* start
@@ -293,9 +293,9 @@ export const suite = <E, F>(
                 )
             )
           )
-          yield* tell(first)
+          yield* reportStatuses(first)
           yield* Deferred.await(reporting)
-          yield* tell(second)
+          yield* reportStatuses(second)
           const closing = yield* Effect.forkChild(worker.close)
           yield* Effect.yieldNow
           yield* Deferred.succeed(goOn, undefined)
@@ -304,7 +304,7 @@ export const suite = <E, F>(
             [yield* statusOf(first.notification_id), yield* statusOf(second.notification_id)],
             ["sent", undefined]
           )
-          const left = yield* (yield* statusesLeft).take(1)
+          const left = yield* (yield* remainingStatuses).take(1)
           assert.deepStrictEqual(left.map(textOf), [JSON.stringify(second)])
           yield* Effect.forEach(left, (delivery) => answer(delivery, "ackThrough"))
         }).pipe(Effect.scoped)

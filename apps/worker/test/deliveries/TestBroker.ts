@@ -4,7 +4,7 @@ import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import { userService } from "@user-service/broker/Topology"
 import { Effect, Layer, Redacted } from "effect"
 
-/** The queues of the service in a virtual host of the test's own. */
+/** The topology of the service in a new virtual host. */
 export const layerRabbitMq = (rabbitmqUrl: string) =>
   Layer.unwrap(
     Effect.map(TestRabbitMq.freshVirtualHost(rabbitmqUrl), (url) =>

@@ -7,12 +7,12 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { createHash, randomUUID } from "node:crypto"
 
-/** What a sender says of a notification, as it goes over the wire. */
-export type Said = Readonly<Record<string, unknown>>
+/** The body of a status message, in its wire format. */
+export type StatusBody = Readonly<Record<string, unknown>>
 
 const encoder = new TextEncoder()
 
-/** A message of the body as it is. */
+/** A status message with the given body, unencoded. */
 export const messageOf = (body: string | Uint8Array, headers: Headers = {}): OutgoingMessage => ({
   exchange: notificationStatus.name,
   routingKey: "notification.status.test",
@@ -24,7 +24,7 @@ export const messageOf = (body: string | Uint8Array, headers: Headers = {}): Out
   headers
 })
 
-/** Publishes all of them; fails where one is not confirmed. */
+/** Publishes the messages. Fails if one is not confirmed. */
 export const publish = Effect.fnUntraced(function* (...messages: ReadonlyArray<OutgoingMessage>) {
   const broker = yield* Broker
   const outcomes = yield* broker.publishAll(messages)
@@ -32,12 +32,13 @@ export const publish = Effect.fnUntraced(function* (...messages: ReadonlyArray<O
   if (other.length > 0) return yield* Effect.fail(`Not confirmed: ${other.join(", ")}`)
 })
 
-export const tell = (...all: ReadonlyArray<Said>) => publish(...all.map((said) => messageOf(JSON.stringify(said))))
+export const reportStatuses = (...bodies: ReadonlyArray<StatusBody>) =>
+  publish(...bodies.map((body) => messageOf(JSON.stringify(body))))
 
-/** A notification nobody told of before, of this user. */
+/** The ids of a new notification of the user. */
 export const notificationOf = (user: UserId) => ({ notification_id: randomUUID(), user_id: user })
 
-/** The statuses of the notifications, by their ids. */
+/** The stored statuses of the notifications by id. */
 export const statusesOf = (ids: ReadonlyArray<string>) =>
   SqlClient.SqlClient.use((sql) =>
     Effect.map(
@@ -49,7 +50,7 @@ export const statusesOf = (ids: ReadonlyArray<string>) =>
 
 export const statusOf = (id: string) => Effect.map(statusesOf([id]), (statuses) => statuses.get(id))
 
-/** An e-mail to the user that was allowed here. */
+/** Inserts a resolved e-mail delivery of the user. */
 export const resolvedMail = Effect.fnUntraced(function* (user: UserId) {
   const sql = yield* SqlClient.SqlClient
   const notification = notificationOf(user)
@@ -62,7 +63,7 @@ export const resolvedMail = Effect.fnUntraced(function* (user: UserId) {
   return notification
 })
 
-/** A device of the user's that was registered at this time. */
+/** Inserts a push token of the user, registered at the given time. */
 export const newDevice = Effect.fnUntraced(function* (user: UserId, registeredAt: string) {
   const sql = yield* SqlClient.SqlClient
   const id = randomUUID()
@@ -90,10 +91,10 @@ export const isLive = (deviceId: string) =>
     )
   )
 
-/** What waits in the queue for nobody else. */
+/** Consumes the messages that remain in the queue. */
 const restOf = Effect.fnUntraced(function* (queue: string) {
   const broker = yield* Broker
   return yield* consumer(broker, queue)
 })
-export const statusesLeft = restOf(statusQueue.name)
+export const remainingStatuses = restOf(statusQueue.name)
 export const deadLetters = restOf(deadStatusQueue.name)

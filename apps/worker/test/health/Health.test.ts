@@ -12,7 +12,7 @@ import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 
 const token = Redacted.make("let-me-see")
 
-/** The probes over a database, with a client to them. */
+/** The probes over a database, and a client of them. */
 const layerOver = <E, R>(storage: Layer.Layer<Storage, E, R>, metricsToken: Option.Option<Redacted.Redacted<string>>) =>
   HttpRouter.serve(HealthHttp.routes({ metricsToken }), {
     routerConfig,

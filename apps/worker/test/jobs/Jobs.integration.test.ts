@@ -20,11 +20,11 @@ const round = Effect.flatMap(Jobs.Jobs, (jobs) => Jobs.round(jobs))
 interface TokenState {
   readonly unseen: number
   readonly active?: boolean
-  /** Days since it was last marked. */
+  /** Days since the token was marked as stale. */
   readonly marked?: number
 }
 
-/** A token of the user's that was last seen so many days ago. */
+/** Inserts a token of the user that was last seen the given number of days ago. */
 const newToken = Effect.fnUntraced(function* (user: UserId, { active = true, marked, unseen }: TokenState) {
   const sql = yield* SqlClient.SqlClient
   const id = randomUUID()
@@ -143,7 +143,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
     it.effect("however many there are, all are dealt with in one round", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        // Two of each user side by side, so that a batch ends in the midst of the users.
+        // Two adjacent tokens of each user, so that a batch ends between users.
         const users = yield* Effect.replicateEffect(newUser, Jobs.batchLimit / 2 + 5)
         yield* sql`
           insert into push_tokens (id, user_id, token, token_sha256, platform, token_type, last_used_at, created_at, updated_at)
@@ -277,7 +277,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           const most = yield* Ref.make(0)
           const begun = yield* Deferred.make<void>()
           const total = yield* Ref.make(0)
-          // What a round begins with takes its time, and notes how many do so at once.
+          // The first job of a round is slow, and records the maximum number of concurrent rounds.
           const slow = yield* Effect.acquireRelease(
             Ref.updateAndGet(running, (n) => n + 1).pipe(
               Effect.tap((n) => Ref.update(most, (before) => Math.max(before, n)))

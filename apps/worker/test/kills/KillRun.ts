@@ -11,7 +11,7 @@ import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Effect, Fiber, Layer, Random, Redacted, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import { listen, type Told, topology } from "../outbox/Told.ts"
+import { listen, type ReceivedEvent, topology } from "../outbox/ReceivedEvents.ts"
 import * as Program from "../Program.ts"
 import { layerChanges, newUser, rename } from "../TestWork.ts"
 import * as Population from "./Population.ts"
@@ -23,48 +23,51 @@ export interface KillRunSettings {
   /** How many messages of ten megabytes are among the statuses. */
   readonly largeOnes: number
   readonly workers: number
-  /** How often one of them is killed and another takes its place. */
+  /** How often a worker is killed and replaced. */
   readonly kills: number
-  /** At which of the kills RabbitMQ is killed and comes back, and at which PostgreSQL is restarted. */
+  /** The kills at which RabbitMQ is killed and restarted. */
   readonly rabbitmqAt: ReadonlyArray<number>
+  /** The kills at which PostgreSQL is restarted. */
   readonly postgresAt: ReadonlyArray<number>
-  /** Is told what happens. */
   readonly log: (line: string) => Effect.Effect<void>
 }
 
-/** Whether this machine has all that a run starts. */
+/** Whether all programs that a run starts are installed. */
 export const canRun = RabbitMqServer.isInstalled && PostgresServer.skipReason === ""
 
 const userCount = 100
 
-/** Until it works, a minute at most: engines go away in between. */
-const stubborn = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+/** Retries for at most a minute, since engines are unavailable at times. */
+const retryForAMinute = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
     Effect.retry(Schedule.spaced("50 millis")),
-    Effect.timeoutOrElse({ duration: "1 minute", orElse: () => Effect.die("It did not work in a minute") })
+    Effect.timeoutOrElse({
+      duration: "1 minute",
+      orElse: () => Effect.die("The effect did not succeed within a minute")
+    })
   )
 
-/** Asks until it is so, three minutes at most. */
+/** Repeats the condition until it holds, for at most three minutes. */
 const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
-  Effect.repeat(stubborn(condition), { until: (so) => so, schedule: Schedule.spaced("50 millis") }).pipe(
+  Effect.repeat(retryForAMinute(condition), { until: (holds) => holds, schedule: Schedule.spaced("50 millis") }).pipe(
     Effect.timeoutOrElse({ duration: "3 minutes", orElse: () => Effect.die(`${what}: not in three minutes`) })
   )
 
 const numberOf = (statement: Effect.Effect<ReadonlyArray<{ readonly count: number }>, unknown>) =>
   Effect.map(statement, ([row]) => row?.count ?? 0)
 
-/** How much is done so far, of statuses and events. */
+/** The number of stored deliveries and published events. */
 const progress = SqlClient.SqlClient.use((sql) =>
   numberOf(sql<{ count: number }>`
     select ((select count(*) from deliveries) + (select count(*) from outbox where published_at is not null))::int as count`)
 )
 
-/** Publishes all of them, each until it is confirmed. */
+/** Publishes each message until it is confirmed. */
 const publishAll = Effect.fnUntraced(function* (messages: ReadonlyArray<OutgoingMessage>) {
   const broker = yield* Broker
   for (const batch of Array.chunksOf(messages, 50)) {
     let left: ReadonlyArray<OutgoingMessage> = batch
-    yield* stubborn(
+    yield* retryForAMinute(
       Effect.gen(function* () {
         const outcomes = yield* broker.publishAll(left)
         left = left.filter((_, index) => outcomes[index] !== "confirmed")
@@ -74,12 +77,15 @@ const publishAll = Effect.fnUntraced(function* (messages: ReadonlyArray<Outgoing
   }
 })
 
-/** Changes each of the users so often, one after the other; one that failed may have been made, and has a name of its own. */
+/**
+ * Makes the named changes of each user, those of one user one after the other. Each attempt has its own name, since a failed
+ * attempt may have been committed.
+ */
 const changeAll = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, names: ReadonlyArray<string>) {
   const changed: Array<readonly [user: string, name: string]> = []
   const change = Effect.fnUntraced(function* (user: UserId, name: string) {
     let attempt = 0
-    yield* stubborn(Effect.suspend(() => rename(user, `${name}.${++attempt}`)))
+    yield* retryForAMinute(Effect.suspend(() => rename(user, `${name}.${++attempt}`)))
     changed.push([user, `${name}.${attempt}`])
   })
   yield* Effect.forEach(users, (user) => Effect.forEach(names, (name) => change(user, name), { discard: true }), {
@@ -89,8 +95,8 @@ const changeAll = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, nam
   return changed
 })
 
-/** Engines of the run's own, and what it has on them itself. */
-const world = Effect.gen(function* () {
+/** Starts the engines of the run, and provides the services of the test on them. */
+const startEngines = Effect.gen(function* () {
   const postgres = yield* PostgresServer.make()
   const redis = yield* RedisServer.make()
   const rabbitmq = yield* RabbitMqServer.make
@@ -106,12 +112,12 @@ const world = Effect.gen(function* () {
 })
 
 /**
- * Lets workers do all of it while they and their engines are killed, and judges what came of it: what was acknowledged,
- * and told, against what is stored.
+ * Lets workers process the population while they and their engines are killed, then compares the acknowledged changes and the
+ * received events with the stored rows.
  */
 export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
   const { log } = settings
-  const { environment, layer, postgres, rabbitmq } = yield* world
+  const { environment, layer, postgres, rabbitmq } = yield* startEngines
   const startWorker = Effect.tap(Program.start(environment), ({ ready }) => ready)
   const workers = yield* Effect.replicateEffect(startWorker, settings.workers)
 
@@ -137,16 +143,16 @@ export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
   })
 
   return yield* Effect.gen(function* () {
-    const told = yield* listen()
+    const received = yield* listen()
     const users = yield* Effect.replicateEffect(newUser, userCount)
     const population = yield* Population.make(users, settings.statuses, settings.largeOnes)
     const parts = Array.split(population.messages, settings.kills)
     const names = Array.split(Array.makeBy(settings.changes / userCount, String), settings.kills)
-    const changed: Array<Verdict.Changed[number]> = []
+    const changed: Array<Verdict.AcknowledgedChanges[number]> = []
     yield* log(`${population.messages.length} statuses and ${settings.changes} changes for ${workers.length} workers`)
 
     for (const [kill, messages] of parts.entries()) {
-      const before = yield* stubborn(progress)
+      const before = yield* retryForAMinute(progress)
       const working = yield* Effect.forkChild(
         Effect.all([publishAll(messages), changeAll(users, names[kill] ?? [])], { concurrency: 2 })
       )
@@ -159,35 +165,35 @@ export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
       changed.push(...(yield* Fiber.join(working))[1])
       yield* log(`Worker ${kill + 1} of ${settings.kills} was killed ${more} in`)
     }
-    // If it is not done by then, it never will be, and the verdict says so.
-    const waitingIn = Effect.map(rabbitmq.control("list_queues", "name", "messages"), leftIn)
+    // The verdict reports what is not done after this time.
+    const waitingIn = Effect.map(rabbitmq.control("list_queues", "name", "messages"), countMessages)
     const isDone = Effect.andThen(
-      until("All events are told", allTold(told)),
+      until("All events are received", allReceived(received)),
       until(
         "The queues are empty",
         Effect.map(waitingIn, (left) => left === 0)
       )
     )
     yield* Effect.timeoutOption(isDone, "3 minutes")
-    const verdict = { ...(yield* Verdict.of(population, told, changed)), left: yield* waitingIn }
+    const verdict = { ...(yield* Verdict.of(population, received, changed)), left: yield* waitingIn }
     yield* Effect.forEach(workers, (worker) => worker.signal("SIGTERM"), { discard: true })
     const codes = yield* Effect.forEach(workers, (worker) => Effect.map(worker.ended, ({ code }) => code))
-    return { verdict, codes, dead: yield* deadByReason, told: told.length }
+    return { verdict, codes, dead: yield* deadByReason, received: received.length }
   }).pipe(Effect.provide(layer))
 })
 
-/** Whether nothing waits, and everything that was published came. */
-const allTold = (told: ReadonlyArray<Told>) =>
+/** Whether no event waits and all published events were received. */
+const allReceived = (received: ReadonlyArray<ReceivedEvent>) =>
   SqlClient.SqlClient.use((sql) =>
     Effect.map(
       sql<{ count: number; waiting: number }>`
         select count(*)::int as count, (count(*) filter (where published_at is null))::int as waiting from outbox`,
-      ([row]) => row?.waiting === 0 && new Set(told.map(({ id }) => id)).size >= row.count
+      ([row]) => row?.waiting === 0 && new Set(received.map(({ id }) => id)).size >= row.count
     )
   )
 
-/** How many messages are in our queues, from what `rabbitmqctl` prints of them. */
-const leftIn = (printed: string): number =>
+/** The number of messages in the queues of the service, from the output of `rabbitmqctl`. */
+const countMessages = (printed: string): number =>
   printed
     .split("\n")
     .map((line) => line.split("\t"))

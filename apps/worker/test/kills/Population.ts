@@ -1,24 +1,25 @@
 import type { OutgoingMessage } from "@user-service/broker/Message"
 import type { UserId } from "@user-service/domain/User"
 import { Array, DateTime, Effect, Random } from "effect"
-import { messageOf, newDevice, notificationOf, resolvedMail, type Said } from "../deliveries/TestStatuses.ts"
+import { messageOf, newDevice, notificationOf, resolvedMail, type StatusBody } from "../deliveries/TestStatuses.ts"
 import { newUser } from "../TestWork.ts"
 
-/** A notification that is told of, by these messages, and what it comes to. */
+/** A notification, the messages that report its statuses, and its expected status. */
 export interface Notification {
   readonly id: string
   readonly expected: string
   readonly messageIds: ReadonlyArray<string>
 }
 
-/** All that senders tell, in whatever order, and what must come of it. */
+/** The messages of a run, in random order, and their expected effects. */
 export interface Population {
   readonly messages: ReadonlyArray<OutgoingMessage>
   readonly notifications: ReadonlyArray<Notification>
-  /** What must become dead letters. */
+  /** The ids of the messages that must become dead letters. */
   readonly malformed: ReadonlyArray<string>
-  /** Devices that are told gone twice, and users who are told to have complained twice. */
+  /** Devices that are reported twice as unregistered. */
   readonly gone: ReadonlyArray<string>
+  /** Users of whom a complaint is reported twice. */
   readonly complained: ReadonlyArray<string>
 }
 
@@ -27,17 +28,17 @@ const malformedShare = 50
 
 const idOf = ({ messageId = "" }: OutgoingMessage): string => messageId
 
-/** So many statuses of notifications to these users, one in fifty of which is none, and some of those large. */
+/** Makes `statuses` messages for the users. One in fifty is malformed, and `largeOnes` of those are large. */
 export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, statuses: number, largeOnes: number) {
-  // Not so long ago that a job would take it for stale.
+  // Recent enough that no job treats the device as stale.
   const registeredAt = DateTime.formatIso(DateTime.subtract(yield* DateTime.now, { days: 1 }))
   const notifications: Array<Notification> = []
   const messages: Array<OutgoingMessage> = []
   const gone: Array<string> = []
   const complained: Array<string> = []
 
-  const told = (id: string, expected: string, said: ReadonlyArray<Said>) => {
-    const each = said.map((one) => messageOf(JSON.stringify(one)))
+  const add = (id: string, expected: string, bodies: ReadonlyArray<StatusBody>) => {
+    const each = bodies.map((one) => messageOf(JSON.stringify(one)))
     messages.push(...each)
     notifications.push({ id, expected, messageIds: each.map(idOf) })
   }
@@ -48,19 +49,19 @@ export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, s
       gone.push(device.id)
       const push = { ...notification, channel: "push" }
       const failed = { ...push, status: "failed", push_token: device.token, error_code: "UNREGISTERED" }
-      return told(notification.notification_id, "failed", [failed, { ...push, status: "sent" }, failed])
+      return add(notification.notification_id, "failed", [failed, { ...push, status: "sent" }, failed])
     }
     if (number % 50 === 1) {
       const owner = yield* resolvedMail(yield* newUser)
       complained.push(owner.user_id)
       const complaint = { ...owner, channel: "email", status: "complained" }
-      return told(owner.notification_id, "complained", [
+      return add(owner.notification_id, "complained", [
         complaint,
         { ...owner, channel: "email", status: "sent" },
         complaint
       ])
     }
-    return told(
+    return add(
       notification.notification_id,
       "opened",
       ["sent", "delivered", "opened", "sent"].map((status) => ({ ...notification, status }))

@@ -1,27 +1,27 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Told } from "../outbox/Told.ts"
+import type { ReceivedEvent } from "../outbox/ReceivedEvents.ts"
 import type { Population } from "./Population.ts"
 
-/** What is not as it must be: all of these are 0 where nothing is lost and nothing doubled. */
+/** The violations of a run. All are 0 if nothing was lost and nothing was duplicated. */
 export interface Verdict {
-  /** Statuses that are neither stored nor dead letters, and changes that were acknowledged and are not there. */
+  /** Statuses that are neither stored nor dead letters, and acknowledged changes that are not stored. */
   readonly lost: number
-  /** What was done twice: rows, deactivations, suppressions, dead letters. */
+  /** Duplicate rows, deactivations, suppressions and dead letters. */
   readonly doubled: number
-  /** Events that came before one of the same user that happened earlier. */
+  /** Events that were received before an earlier event of the same user. */
   readonly inversions: number
   readonly eventsWithoutRow: number
   readonly rowsWithoutEvent: number
 }
 
-/** Changes that were acknowledged: by user and name. */
-export type Changed = ReadonlyArray<readonly [user: string, name: string]>
+/** The acknowledged changes, by user and name. */
+export type AcknowledgedChanges = ReadonlyArray<readonly [user: string, name: string]>
 
 const countOf = <A>(items: Iterable<A>, is: (item: A) => boolean): number => [...items].filter(is).length
 
-/** How often each of the texts is there. */
-const tally = (texts: ReadonlyArray<string>): ReadonlyMap<string, number> =>
+/** The number of occurrences of each text. */
+const countTexts = (texts: ReadonlyArray<string>): ReadonlyMap<string, number> =>
   new Map([...Map.groupBy(texts, (text) => text)].map(([text, all]) => [text, all.length]))
 
 const column = Effect.fnUntraced(function* (statement: Effect.Effect<ReadonlyArray<object>, unknown>) {
@@ -29,16 +29,16 @@ const column = Effect.fnUntraced(function* (statement: Effect.Effect<ReadonlyArr
   return rows.map((row) => Object.values(row).join(" "))
 })
 
-/** What became of the statuses, message by message. */
+/** Compares the stored statuses with the population. */
 const ofStatuses = Effect.fnUntraced(function* (population: Population) {
   const sql = yield* SqlClient.SqlClient
   const { complained, gone, malformed, notifications } = population
   const stored = yield* column(sql`select notification_id, status from deliveries`)
-  const dead = tally(yield* column(sql`select message_id from dead_letters`))
-  const removed = tally(
+  const dead = countTexts(yield* column(sql`select message_id from dead_letters`))
+  const removed = countTexts(
     yield* column(sql`select payload->>'tokenId' as id from outbox where event_type = 'PushTokenRemoved'`)
   )
-  const audited = tally(
+  const audited = countTexts(
     yield* column(sql`
       select coalesce(details->>'tokenId', user_id::text) as id from audit_log
       where action in ('email.suppressed', 'push_token.unregistered')`)
@@ -60,13 +60,13 @@ const ofStatuses = Effect.fnUntraced(function* (population: Population) {
   }
 })
 
-/** What became of the events: their rows in the order they happened, against what was told first. */
-const ofEvents = Effect.fnUntraced(function* (told: ReadonlyArray<Told>, changed: Changed) {
+/** Compares the rows of the events, in order, with the first delivery of each event. */
+const ofEvents = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedEvent>, changed: AcknowledgedChanges) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* Effect.orDie(sql<{ id: string; user: string; name: string | null }>`
     select id, user_id as "user", payload->'updatedFields'->>'firstName' as name from outbox order by position`)
   const places = new Map(rows.map(({ id }, place) => [id, place]))
-  const first = [...new Set(told.map(({ id }) => id))]
+  const first = [...new Set(received.map(({ id }) => id))]
   const userOf = new Map(rows.map(({ id, user }) => [id, user]))
   const names = new Set(rows.map(({ name, user }) => `${user} ${name}`))
   let inversions = 0
@@ -76,17 +76,21 @@ const ofEvents = Effect.fnUntraced(function* (told: ReadonlyArray<Told>, changed
     if (place < (latest.get(user) ?? -1)) inversions++
     latest.set(user, Math.max(place, latest.get(user) ?? -1))
   }
-  const isTold = new Set(first)
+  const isReceived = new Set(first)
   return {
     lost: countOf(changed, ([user, name]) => !names.has(`${user} ${name}`)),
     inversions,
     eventsWithoutRow: countOf(first, (id) => !places.has(id)),
-    rowsWithoutEvent: countOf(rows, ({ id }) => !isTold.has(id))
+    rowsWithoutEvent: countOf(rows, ({ id }) => !isReceived.has(id))
   }
 })
 
-export const of = Effect.fnUntraced(function* (population: Population, told: ReadonlyArray<Told>, changed: Changed) {
+export const of = Effect.fnUntraced(function* (
+  population: Population,
+  received: ReadonlyArray<ReceivedEvent>,
+  changed: AcknowledgedChanges
+) {
   const statuses = yield* ofStatuses(population)
-  const events = yield* ofEvents(told, changed)
+  const events = yield* ofEvents(received, changed)
   return { ...events, lost: statuses.lost + events.lost, doubled: statuses.doubled } satisfies Verdict
 })

@@ -2,7 +2,7 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import * as KillRun from "./KillRun.ts"
 
-/** The long run: a while, and all of two cores. Ends with 1 unless nothing was lost and nothing doubled. */
+/** The long run. It takes minutes on two cores, and exits with 1 if anything was lost or duplicated. */
 const main = Effect.gen(function* () {
   const { verdict, ...rest } = yield* KillRun.run({
     statuses: 20_000,
@@ -15,7 +15,7 @@ const main = Effect.gen(function* () {
     log: Console.log
   })
   yield* Console.log({ ...verdict, ...rest })
-  if (Object.values(verdict).some((count) => count !== 0)) return yield* Effect.fail("Not all is as it must be")
+  if (Object.values(verdict).some((count) => count !== 0)) return yield* Effect.fail("The verdict has violations")
 }).pipe(Effect.scoped)
 
 NodeRuntime.runMain(main)

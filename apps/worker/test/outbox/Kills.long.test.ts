@@ -4,12 +4,12 @@ import { Array, Effect, Fiber, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Engines from "../Engines.ts"
 import * as Program from "../Program.ts"
-import { waitUntil, newUser, rename, waiting } from "../TestWork.ts"
-import { firstTold, listen } from "./Told.ts"
+import { waitUntil, newUser, rename, waitingEvents } from "../TestWork.ts"
+import { receivedNames, listen } from "./ReceivedEvents.ts"
 
 const userCount = 100
 
-/** `changes` of each of the users, a user's one after the other; each is known by its number. */
+/** Makes `changes` numbered changes of each user, those of one user one after the other. */
 const changesOf = (users: ReadonlyArray<UserId>, from: number, changes: number) =>
   Effect.forEach(
     users,
@@ -26,13 +26,13 @@ const published = SqlClient.SqlClient.use((sql) =>
 )
 
 const isOut = (count: number) =>
-  Effect.map(Effect.all([waiting, published]), ([left, out]) => left === 0 && out === count)
+  Effect.map(Effect.all([waitingEvents, published]), ([left, out]) => left === 0 && out === count)
 
-/** Every user's changes, all of them, in their order. */
+/** The expected names of each user, in order. */
 const everyChange = (users: ReadonlyArray<UserId>, changes: number) =>
   new Map(users.map((user) => [user, Array.range(1, changes).map(String)]))
 
-describe.skipIf(!Engines.areThere)(
+describe.skipIf(!Engines.areAvailable)(
   `workers that are killed (skipped where ${Engines.skipReason})`,
   { timeout: 180_000 },
   () => {
@@ -40,14 +40,14 @@ describe.skipIf(!Engines.areThere)(
       Effect.gen(function* () {
         const { database, environment, rabbitmq } = yield* Engines.start
         yield* Effect.gen(function* () {
-          const told = yield* listen()
+          const received = yield* listen()
           const workers = yield* Effect.replicateEffect(Program.start(environment), 3)
           yield* Effect.forEach(workers, (worker) => worker.ready, { discard: true })
           const users = yield* Effect.replicateEffect(newUser, userCount)
           yield* changesOf(users, 1, 20)
           yield* waitUntil(isOut(userCount * 20))
-          yield* waitUntil(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
-          assert.deepStrictEqual(firstTold(told), everyChange(users, 20))
+          yield* waitUntil(Effect.sync(() => new Set(received.map(({ id }) => id)).size === userCount * 20))
+          assert.deepStrictEqual(receivedNames(received), everyChange(users, 20))
           yield* Effect.forEach(workers, (worker) => worker.signal("SIGTERM"), { discard: true })
           const ends = yield* Effect.forEach(workers, (worker) => worker.ended)
           assert.deepStrictEqual(
@@ -62,9 +62,9 @@ describe.skipIf(!Engines.areThere)(
       Effect.gen(function* () {
         const { database, environment, rabbitmq } = yield* Engines.start
         yield* Effect.gen(function* () {
-          const told = yield* listen()
+          const received = yield* listen()
           const users = yield* Effect.replicateEffect(newUser, userCount)
-          /** Until so many more than before are marked. */
+          /** Waits until `count` more events are marked as published. */
           const progress = Effect.gen(function* () {
             const before = yield* published
             const more = yield* Random.nextIntBetween(1, 300)
@@ -86,13 +86,13 @@ describe.skipIf(!Engines.areThere)(
           const working = yield* Effect.forkChild(changesOf(users, 16, 5))
           yield* progress
           yield* rabbitmq.kill
-          // The changes go on without it.
+          // Changes continue while RabbitMQ is down.
           yield* Fiber.join(working)
           yield* rabbitmq.start
-          // Within half a minute of its return.
+          // Within half a minute after RabbitMQ is back.
           yield* waitUntil(isOut(userCount * 20))
-          yield* waitUntil(Effect.sync(() => new Set(told.map(({ id }) => id)).size === userCount * 20))
-          assert.deepStrictEqual(firstTold(told), everyChange(users, 20))
+          yield* waitUntil(Effect.sync(() => new Set(received.map(({ id }) => id)).size === userCount * 20))
+          assert.deepStrictEqual(receivedNames(received), everyChange(users, 20))
         }).pipe(Effect.provide(Engines.layerOf(database, rabbitmq.url)))
       })
     )

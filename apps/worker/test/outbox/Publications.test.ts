@@ -12,9 +12,9 @@ import { publishWith } from "@user-service/worker/outbox/Publications"
 import { Context, DateTime, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
-import { layerBetween } from "./Told.ts"
+import { layerWithPublisher } from "./ReceivedEvents.ts"
 
-/** A queue of logins and one of tokens, each of which holds two messages. */
+/** A queue for logins and one for tokens, with a length limit of two messages each. */
 const topology: Topology = {
   exchanges: [userEvents],
   queues: [
@@ -50,7 +50,7 @@ const setUp = Effect.fnUntraced(function* (layer: Layer.Layer<Broker>) {
   return { broker, userBackoff, publish: publishWith(broker, userBackoff) }
 })
 
-/** The ids of the next so many messages in the queue, which are taken out. */
+/** Consumes `count` messages of the queue and returns their ids. */
 const take = (broker: Broker["Service"], queue: string, count: number) =>
   broker.consume(queue, { prefetch: 100 }).pipe(
     Stream.tap(({ ackThrough }) => ackThrough),
@@ -91,7 +91,7 @@ describe("publishing events", () => {
   it.effect("different users' go together, one user's one after the other", () =>
     Effect.gen(function* () {
       const batches: Array<ReadonlyArray<string | undefined>> = []
-      const between = layerBetween(
+      const between = layerWithPublisher(
         (publishAll) => (messages: ReadonlyArray<OutgoingMessage>) => {
           batches.push(messages.map(({ messageId }) => messageId))
           return publishAll(messages)
@@ -127,7 +127,7 @@ describe("publishing events", () => {
 
   it.effect("after a second no more is begun, so that what was confirmed is marked", () =>
     Effect.gen(function* () {
-      const slow = layerBetween(
+      const slow = layerWithPublisher(
         (publishAll) => (messages) => Effect.delay(publishAll(messages), "600 millis"),
         topology
       )
@@ -143,7 +143,7 @@ describe("publishing events", () => {
   it.effect("fails where the broker takes nothing, and keeps what it took before it went away", () =>
     Effect.gen(function* () {
       let left = 0
-      const leaving = layerBetween(
+      const leaving = layerWithPublisher(
         (publishAll) => (messages) =>
           left-- > 0 ? publishAll(messages) : Effect.fail(new BrokerUnavailable({ reason: "away" })),
         topology

@@ -7,12 +7,21 @@ import { UserLoggedIn } from "@user-service/domain/DomainEvent"
 import * as Worker from "@user-service/worker/Worker"
 import { Array, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import { waitUntil, layerChanges, layerEngines, layerSettings, newUser, rename, tell, waiting } from "../TestWork.ts"
-import { allEvents, firstTold, layerBetween, listen, wholeTopology } from "./Told.ts"
+import {
+  waitUntil,
+  layerChanges,
+  layerEngines,
+  layerSettings,
+  newUser,
+  rename,
+  emit,
+  waitingEvents
+} from "../TestWork.ts"
+import { allEvents, receivedNames, layerWithPublisher, listen, wholeTopology } from "./ReceivedEvents.ts"
 
 const work = Worker.layer.pipe(Layer.provide(layerSettings))
 
-/** What becomes of events, whatever the database, on which so many workers may be at once. */
+/** The contract of the relay, over any database and with several workers. */
 export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>, most: number) => {
   /** Runs the test over a broker of its own, with the given number of workers. */
   const withBroker =
@@ -31,7 +40,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         )
       )
     }
-  // Of what the test before has left.
+  // Removes the events of the previous test.
   const empty = SqlClient.SqlClient.use((sql) => sql`delete from outbox`)
   const memory = Broker.layerMemory({ topology: wholeTopology })
 
@@ -39,7 +48,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
     it.layer(layerChanges.pipe(Layer.provideMerge(layerEngines(database))), { excludeTestServices: true })((it) => {
       it.effect("what is committed is told, each user's changes in their order, and by several workers only once", () =>
         Effect.gen(function* () {
-          const told = yield* listen()
+          const received = yield* listen()
           const users = yield* Effect.replicateEffect(newUser, 10)
           const names = Array.range(1, 8).map(String)
           yield* Effect.forEach(
@@ -47,33 +56,33 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
             (user) => Effect.forEach(names, (name) => rename(user, name), { discard: true }),
             { concurrency: "unbounded", discard: true }
           )
-          yield* waitUntil(Effect.map(waiting, (count) => count === 0 && told.length >= 80))
-          assert.strictEqual(told.length, 80)
-          assert.deepStrictEqual(firstTold(told), new Map(users.map((user) => [user, names])))
+          yield* waitUntil(Effect.map(waitingEvents, (count) => count === 0 && received.length >= 80))
+          assert.strictEqual(received.length, 80)
+          assert.deepStrictEqual(receivedNames(received), new Map(users.map((user) => [user, names])))
         }).pipe(withBroker(memory, most))
       )
 
       it.effect("while the broker is away events wait, and go out when it is back", () => {
         let isAway = true
-        const broker = layerBetween(
+        const broker = layerWithPublisher(
           (publishAll) => (messages) =>
             isAway ? Effect.fail(new BrokerUnavailable({ reason: "away" })) : publishAll(messages)
         )
         return Effect.gen(function* () {
-          const told = yield* listen()
+          const received = yield* listen()
           const user = yield* newUser
           for (const name of ["1", "2", "3"]) yield* rename(user, name)
-          assert.deepStrictEqual([yield* waiting, told.length], [3, 0])
+          assert.deepStrictEqual([yield* waitingEvents, received.length], [3, 0])
           isAway = false
-          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
-          yield* waitUntil(Effect.sync(() => told.length === 3))
-          assert.deepStrictEqual([...firstTold(told)], [[user, ["1", "2", "3"]]])
+          yield* waitUntil(Effect.map(waitingEvents, (count) => count === 0))
+          yield* waitUntil(Effect.sync(() => received.length === 3))
+          assert.deepStrictEqual([...receivedNames(received)], [[user, ["1", "2", "3"]]])
         }).pipe(withBroker(broker))
       })
 
       it.effect("what is published but not confirmed is told again under the same id", () => {
         let isLost = true
-        const broker = layerBetween(
+        const broker = layerWithPublisher(
           (publishAll) => (messages) =>
             Effect.map(publishAll(messages), (outcomes) => {
               const answers = isLost ? messages.map((): Outcome => "unconfirmed") : outcomes
@@ -82,18 +91,18 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
             })
         )
         return Effect.gen(function* () {
-          const told = yield* listen()
+          const received = yield* listen()
           const user = yield* newUser
           yield* rename(user, "1")
-          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
-          yield* waitUntil(Effect.sync(() => told.length === 2))
-          assert.strictEqual(told[0]?.id, told[1]?.id)
-          assert.deepStrictEqual(told[0], told[1])
+          yield* waitUntil(Effect.map(waitingEvents, (count) => count === 0))
+          yield* waitUntil(Effect.sync(() => received.length === 2))
+          assert.strictEqual(received[0]?.id, received[1]?.id)
+          assert.deepStrictEqual(received[0], received[1])
         }).pipe(withBroker(broker))
       })
 
       it.effect("a user whose event is refused waits, with all that follows it, and no one else does", () => {
-        // Nobody takes anything out of it.
+        // The queue has no consumer.
         const full = {
           name: "full",
           bindings: [{ exchange: userEvents.name, pattern: "user.logged_in" }],
@@ -101,19 +110,19 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         }
         const narrow: Topology = { ...wholeTopology, queues: [...wholeTopology.queues, full] }
         return Effect.gen(function* () {
-          const told = yield* listen(allEvents)
+          const received = yield* listen(allEvents)
           const [a, b, c] = [yield* newUser, yield* newUser, yield* newUser]
-          yield* tell(c, new UserLoggedIn({ userId: c }))
-          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
-          yield* tell(a, new UserLoggedIn({ userId: a }))
+          yield* emit(c, new UserLoggedIn({ userId: c }))
+          yield* waitUntil(Effect.map(waitingEvents, (count) => count === 0))
+          yield* emit(a, new UserLoggedIn({ userId: a }))
           for (const name of ["1", "2"]) {
             yield* rename(a, name)
             yield* rename(b, name)
           }
-          yield* waitUntil(Effect.sync(() => told.filter(({ body }) => body.user_id === b).length === 2))
-          yield* waitUntil(Effect.map(waiting, (count) => count === 3))
+          yield* waitUntil(Effect.sync(() => received.filter(({ body }) => body.user_id === b).length === 2))
+          yield* waitUntil(Effect.map(waitingEvents, (count) => count === 3))
           assert.deepStrictEqual(
-            firstTold(told),
+            receivedNames(received),
             new Map([
               [b, ["1", "2"]],
               [c, ["user_logged_in"]]
@@ -128,7 +137,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           const publishing = yield* Deferred.make<void>()
           const goOn = yield* Deferred.make<void>()
           const batches = yield* Ref.make(0)
-          const broker = layerBetween(
+          const broker = layerWithPublisher(
             (publishAll) => (messages) =>
               Ref.update(batches, (count) => count + 1).pipe(
                 Effect.andThen(Deferred.succeed(publishing, undefined)),
@@ -145,10 +154,10 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           yield* rename(user, "2")
           const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
           yield* Effect.yieldNow
-          assert.strictEqual(yield* waiting, 2)
+          assert.strictEqual(yield* waitingEvents, 2)
           yield* Deferred.succeed(goOn, undefined)
           yield* Fiber.join(closing)
-          assert.deepStrictEqual([yield* waiting, yield* Ref.get(batches)], [1, 1])
+          assert.deepStrictEqual([yield* waitingEvents, yield* Ref.get(batches)], [1, 1])
         }).pipe(Effect.scoped)
       )
     })

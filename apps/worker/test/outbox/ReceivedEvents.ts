@@ -5,7 +5,7 @@ import { type UserEventBody } from "@user-service/schema/amqp/UserEvents"
 import { Effect, Layer, Stream } from "effect"
 import type { BrokerUnavailable } from "@user-service/broker/BrokerUnavailable"
 
-/** The queue of whoever listens to all events. */
+/** A queue that receives all events. */
 export const allEvents = "all-events"
 
 export const topology: Topology = {
@@ -13,25 +13,25 @@ export const topology: Topology = {
   queues: [{ name: allEvents, bindings: [{ exchange: userEvents.name, pattern: "#" }], deliveryLimit: 20 }]
 }
 
-/** With what the workers declare themselves, where there is something to declare it on. */
+/** {@link topology} and the topology of the service. */
 export const wholeTopology: Topology = {
   exchanges: userService.exchanges,
   queues: [...userService.queues, ...topology.queues]
 }
 
-export interface Told {
+export interface ReceivedEvent {
   readonly id: string
   readonly routingKey: string
   readonly body: UserEventBody
 }
 
-/** All that comes into a queue, from now on, in its order. */
+/** Collects the events of a queue from now on, in order. */
 export const listen = Effect.fnUntraced(function* (queue: string = allEvents) {
   const broker = yield* Broker
-  const told: Array<Told> = []
+  const received: Array<ReceivedEvent> = []
   yield* broker.consume(queue, { prefetch: 500 }).pipe(
     Stream.runForEach(({ ackThrough, message }) => {
-      told.push({
+      received.push({
         id: message.messageId ?? "",
         routingKey: message.routingKey,
         body: JSON.parse(new TextDecoder().decode(message.body))
@@ -40,23 +40,23 @@ export const listen = Effect.fnUntraced(function* (queue: string = allEvents) {
     }),
     Effect.forkScoped
   )
-  return told
+  return received
 })
 
-/** By user, the first of each id: the first names they were given. */
-export const firstTold = (told: ReadonlyArray<Told>): Map<string, ReadonlyArray<string>> => {
-  const once = [...new Map(told.toReversed().map((one) => [one.id, one])).values()].toReversed()
-  return new Map([...Map.groupBy(once, ({ body }) => body.user_id)].map(([user, all]) => [user, all.map(nameOf)]))
+/** The first names of the events by user, in order, without redeliveries. */
+export const receivedNames = (received: ReadonlyArray<ReceivedEvent>): Map<string, ReadonlyArray<string>> => {
+  const unique = [...new Map(received.toReversed().map((one) => [one.id, one])).values()].toReversed()
+  return new Map([...Map.groupBy(unique, ({ body }) => body.user_id)].map(([user, all]) => [user, all.map(nameOf)]))
 }
 
-const nameOf = ({ body }: Told): string =>
+const nameOf = ({ body }: ReceivedEvent): string =>
   "updated_fields" in body ? String(body.updated_fields["first_name"]) : body.event_type
 
 type Publish = (messages: ReadonlyArray<OutgoingMessage>) => Effect.Effect<ReadonlyArray<Outcome>, BrokerUnavailable>
 
-/** The broker in the process, with something between it and whoever publishes. */
-export const layerBetween = (between: (publishAll: Publish) => Publish, of: Topology = wholeTopology) =>
+/** The broker in memory with a modified `publishAll`. */
+export const layerWithPublisher = (modify: (publishAll: Publish) => Publish, declared: Topology = wholeTopology) =>
   Layer.effect(
     Broker,
-    Effect.map(Broker, (broker) => ({ ...broker, publishAll: between(broker.publishAll) }))
-  ).pipe(Layer.provide(Broker.layerMemory({ topology: of })))
+    Effect.map(Broker, (broker) => ({ ...broker, publishAll: modify(broker.publishAll) }))
+  ).pipe(Layer.provide(Broker.layerMemory({ topology: declared })))

@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * Columns as their rows hold them. What is stored was checked on its way in, so reading it back only gives it its type:
- * no pattern is matched and no time zone looked up again for each row.
+ * Schemas of columns. Values were validated before they were stored, so reading them only adds the type: no pattern is
+ * matched and no time zone is looked up again for each row.
  */
 export const time = Schema.DateTimeUtcFromDate
 

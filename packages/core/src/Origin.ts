@@ -1,15 +1,15 @@
 import { Context } from "effect"
 
-/** Where a request comes from, for limits, the audit log and the session it opens. */
+/** The origin of a request, for rate limits, the audit log and new sessions. */
 export interface Origin {
-  /** The client's address in canonical form, or null where no client is (a command, a job). */
+  /** The client's address in canonical form, or null without a client (a command, a job). */
   readonly ip: string | null
-  /** What limits by address count together: the address, of IPv6 its /64, since a client has that many. */
+  /** The key of limits by address: the IPv4 address or the IPv6 /64 network, all of which belongs to one client. */
   readonly network: string
   readonly userAgent: string
 }
 
-/** The origin of the work at hand; nobody's until the HTTP layer says whose. */
+/** The origin of the current request. The HTTP layer sets it; the default is that of commands and jobs. */
 export const CurrentOrigin = Context.Reference<Origin>("@user-service/core/Origin", {
   defaultValue: () => ({ ip: null, network: "local", userAgent: "" })
 })

@@ -1,21 +1,21 @@
 import { maxDays } from "@user-service/domain/ShortDuration"
 import { Config, Context, Duration, Schema } from "effect"
 
-const within = (minimum: number, maximum: number, name: string, fallback: number) =>
+const boundedInt = (minimum: number, maximum: number, name: string, fallback: number) =>
   Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))
 
-/** How long sessions and their tokens live, and how many there are. */
+/** The lifetimes of sessions and their tokens, and the number of sessions. */
 export class SessionSettings extends Context.Service<
   SessionSettings,
   {
     readonly accessLifetime: Duration.Duration
-    /** Counted anew from each refresh ... */
+    /** From the last refresh, and so renewed by each refresh. */
     readonly refreshLifetime: Duration.Duration
-    /** ... but never beyond this from the login on. */
+    /** From the login. It bounds `refreshLifetime`. */
     readonly maxLifetime: Duration.Duration
-    /** How long a refresh token just replaced still answers with its successor. */
+    /** How long a replaced refresh token can still be exchanged for its successor. */
     readonly refreshGrace: Duration.Duration
-    /** How many live sessions a user may have. */
+    /** The maximal number of a user's live sessions. */
     readonly maxSessions: number
   }
 >()("@user-service/core/SessionSettings") {
@@ -24,10 +24,10 @@ export class SessionSettings extends Context.Service<
    * `MAX_SESSIONS`.
    */
   static readonly config: Config.Config<SessionSettings["Service"]> = Config.all({
-    accessLifetime: Config.map(within(1, maxDays * 24 * 60, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
-    refreshLifetime: Config.map(within(1, maxDays, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
-    maxLifetime: Config.map(within(1, maxDays, "SESSION_MAX_DAYS", 90), Duration.days),
-    refreshGrace: Config.map(within(0, maxDays * 24 * 60 * 60, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
-    maxSessions: within(1, 1_000_000, "MAX_SESSIONS", 50)
+    accessLifetime: Config.map(boundedInt(1, maxDays * 24 * 60, "ACCESS_TOKEN_LIFETIME_MINUTES", 60), Duration.minutes),
+    refreshLifetime: Config.map(boundedInt(1, maxDays, "REFRESH_TOKEN_LIFETIME_DAYS", 7), Duration.days),
+    maxLifetime: Config.map(boundedInt(1, maxDays, "SESSION_MAX_DAYS", 90), Duration.days),
+    refreshGrace: Config.map(boundedInt(0, maxDays * 24 * 60 * 60, "REFRESH_GRACE_SECONDS", 10), Duration.seconds),
+    maxSessions: boundedInt(1, 1_000_000, "MAX_SESSIONS", 50)
   })
 }

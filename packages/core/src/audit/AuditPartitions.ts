@@ -3,11 +3,11 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** The months of the audit log. */
+/** The partitions of the audit log, one per month. */
 export class AuditPartitions extends Context.Service<
   AuditPartitions,
   {
-    /** Makes this month's and those of the next `months`, where they are not there yet. */
+    /** Creates the missing partitions of this month and the next `months`. */
     readonly ensure: (months: number) => Effect.Effect<void, ServiceUnavailable>
   }
 >()("@user-service/core/audit/AuditPartitions") {
@@ -20,7 +20,7 @@ export class AuditPartitions extends Context.Service<
       const ensure = Effect.fn("AuditPartitions.ensure")((months: number) =>
         storage.transaction(
           Effect.gen(function* () {
-            // A new one shuts the whole log for a moment. Where that must be waited for, so must all who want to write to it.
+            // Creating a partition locks the whole log for a moment. While it waits for that lock, all writers wait behind it.
             yield* sql`set local lock_timeout = '500ms'`
             yield* sql`select ensure_audit_partitions(${months}::int)`
           })

@@ -6,9 +6,9 @@ import { Digest, SecureRandom } from "effect/crypto"
 import { Base64, Hex } from "effect/encoding"
 import { type DeadContent, DeadLettersRepo, type StoredLetter, type DeadLetterFilter } from "./DeadLettersRepo.ts"
 
-/** A message, and why it is dead. */
+/** A dead-lettered message with the reason. */
 export interface NewDeadLetter {
-  /** Where it was to be dealt with. */
+  /** The queue whose consumer gave the message up. */
   readonly queue: string
   readonly reason: string
   readonly routingKey: string
@@ -18,39 +18,39 @@ export interface NewDeadLetter {
   readonly body: Uint8Array
 }
 
-/** How much waits for an operator. */
+/** The dead letters that wait for an operator. */
 export interface DeadLetterBacklog {
-  /** Counted to a million. */
+  /** At most a million: the count stops there. */
   readonly count: number
-  /** How long the first of them has been. */
+  /** The age of the oldest one. */
   readonly seconds: number
 }
 
-// All that RabbitMQ 4 takes, unless told to. Of more only this is kept, which nobody can read anyway.
-const mostBytes = 16 * 1024 * 1024
-const mostCounted = 1_000_000
+// The default message limit of RabbitMQ 4. Larger bodies are cut to it.
+const maxBytes = 16 * 1024 * 1024
+const maxCount = 1_000_000
 const maxReason = 100
 
-/** Messages that could never be dealt with, kept until an operator replays or discards them, or they are too old. */
+/** Messages that no consumer could handle, stored until an operator replays or discards them or their retention ends. */
 export class DeadLetters extends Context.Service<
   DeadLetters,
   {
-    /** Keeps them, as one transaction. One that comes again, or says the same under the same id, is there once. */
+    /** Stores the messages in one transaction. A redelivered message, or an equal one with the same id, is stored once. */
     readonly keep: (dead: ReadonlyArray<NewDeadLetter>) => Effect.Effect<void, ServiceUnavailable>
-    /** In the order in which they came. */
+    /** The oldest dead letters first. */
     readonly find: (
-      which: DeadLetterFilter,
+      filter: DeadLetterFilter,
       limit: number
     ) => Effect.Effect<ReadonlyArray<DeadLetter>, ServiceUnavailable>
-    /** What they say, up to so many bytes each; it may be secret. Those that are gone are left out. */
+    /** The contents, which may be secret, with bodies cut to `maxBytes`. Unknown ids are left out. */
     readonly contents: (
       ids: ReadonlyArray<DeadLetterId>,
-      mostBytes?: number
+      maxBytes?: number
     ) => Effect.Effect<ReadonlyArray<DeadContent>, ServiceUnavailable>
-    /** Answers how many there were. One that came again meanwhile has another id, and stays. */
+    /** Returns the number of deleted letters. A message dead-lettered again since then has a new id and stays. */
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Effect.Effect<number, ServiceUnavailable>
     readonly waiting: Effect.Effect<DeadLetterBacklog, ServiceUnavailable>
-    /** Deletes `limit` at most of those that came before; answers how many. */
+    /** Deletes at most `limit` letters received before `before` and returns their number. */
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/dead-letters/DeadLetters") {
@@ -73,7 +73,7 @@ export class DeadLetters extends Context.Service<
           messageId: messageId === undefined ? null : plain(messageId),
           contentType: contentType === undefined ? null : plain(contentType),
           headers: JSON.stringify(headers, jsonOf),
-          body: body.subarray(0, mostBytes),
+          body: body.subarray(0, maxBytes),
           size: body.length
         }
         return letter
@@ -85,17 +85,17 @@ export class DeadLetters extends Context.Service<
           const unique = [...new Map(letters.map((letter) => [Hex.encode(letter.digest), letter])).values()]
           if (Array.isArrayNonEmpty(unique)) yield* storage.write(repo.insert(unique, yield* DateTime.now))
         }),
-        find: Effect.fn("DeadLetters.find")(function* (which: DeadLetterFilter, limit: number) {
-          return yield* storage.read(repo.find(which, limit))
+        find: Effect.fn("DeadLetters.find")(function* (filter: DeadLetterFilter, limit: number) {
+          return yield* storage.read(repo.find(filter, limit))
         }),
-        contents: Effect.fn("DeadLetters.contents")(function* (ids: ReadonlyArray<DeadLetterId>, most = mostBytes) {
-          return yield* storage.read(repo.contents(ids, most))
+        contents: Effect.fn("DeadLetters.contents")(function* (ids: ReadonlyArray<DeadLetterId>, limit = maxBytes) {
+          return yield* storage.read(repo.contents(ids, limit))
         }),
         remove: Effect.fn("DeadLetters.remove")(function* (ids: ReadonlyArray<DeadLetterId>) {
           return yield* storage.write(repo.remove(ids))
         }),
         waiting: Effect.gen(function* () {
-          const { oldest, waiting } = yield* storage.read(repo.waiting(mostCounted))
+          const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
           const { epochMilliseconds: now } = yield* DateTime.now
           const seconds = oldest === null ? 0 : Math.max(0, (now - oldest.epochMilliseconds) / 1000)
           return { count: waiting, seconds }
@@ -112,7 +112,7 @@ export class DeadLetters extends Context.Service<
 
 const encoder = new TextEncoder()
 
-// Neither the headers, of which the broker writes some, nor where it was sent first.
+// Without the headers, because the broker changes some of them.
 const identityOf = ({ body, messageId = "", queue, routingKey }: NewDeadLetter): Uint8Array => {
   const name = encoder.encode(JSON.stringify([queue, routingKey, messageId]))
   const identity = new Uint8Array(name.length + body.length)
@@ -121,7 +121,7 @@ const identityOf = ({ body, messageId = "", queue, routingKey }: NewDeadLetter):
   return identity
 }
 
-// PostgreSQL has no text with a NUL, nor of half a character.
+// PostgreSQL stores neither NUL nor lone surrogates in text.
 const plain = (text: string): string => text.replaceAll("\0", "\uFFFD").toWellFormed()
 
 const jsonOf = (_: string, value: unknown): unknown => (value instanceof Uint8Array ? Base64.encode(value) : value)

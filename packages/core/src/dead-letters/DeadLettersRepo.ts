@@ -5,10 +5,10 @@ import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { onlyRow, type Query, rows } from "../Rows.ts"
 
-/** A dead letter as its row holds it. */
+/** The row of a dead letter. */
 export interface StoredLetter {
   readonly id: DeadLetterId
-  /** SHA-256 of all that tells one message from another. */
+  /** SHA-256 of the fields that identify a message. */
   readonly digest: Uint8Array
   readonly queue: string
   readonly reason: string
@@ -21,7 +21,7 @@ export interface StoredLetter {
   readonly size: number
 }
 
-/** Those that are meant; all of them where nothing is said. */
+/** Selects dead letters. An absent field selects all. */
 export interface DeadLetterFilter {
   readonly ids?: ReadonlyArray<string>
   readonly reason?: string
@@ -40,24 +40,27 @@ const ContentRow = Schema.Struct({
   body: Schema.Uint8Array
 })
 
-/** What a dead letter says, to be said again. */
+/** The content of a dead letter, to publish it again. */
 export type DeadContent = typeof ContentRow.Type
 
 const WaitingRow = Schema.Struct({ waiting: Schema.Int, oldest: Schema.NullOr(Columns.time) })
 
-/** Each is one statement, and so its own transaction. */
+/** Each query is one statement and its own transaction. */
 export class DeadLettersRepo extends Context.Service<
   DeadLettersRepo,
   {
-    /** Those that are there already are as if they had come now, under the new id. No two may have the same digest. */
+    /**
+     * Inserts the letters, which must have different digests. A stored letter with the same digest gets the new id, reason,
+     * headers and time.
+     */
     readonly insert: (letters: Array.NonEmptyReadonlyArray<StoredLetter>, now: DateTime.Utc) => Query<void>
-    /** In the order in which they came. */
-    readonly find: (which: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
-    readonly contents: (ids: ReadonlyArray<DeadLetterId>, mostBytes: number) => Query<ReadonlyArray<DeadContent>>
+    /** The oldest first. */
+    readonly find: (filter: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
+    readonly contents: (ids: ReadonlyArray<DeadLetterId>, maxBytes: number) => Query<ReadonlyArray<DeadContent>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
-    /** How many there are, counted to `most`, and when the first of them came. */
-    readonly waiting: (most: number) => Query<typeof WaitingRow.Type>
-    /** Deletes `limit` at most of those that came before; answers how many. */
+    /** The number of letters, counted to `maxCount`, and when the oldest came. */
+    readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
+    /** Deletes at most `limit` letters received before `before` and returns their number. */
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Query<number>
   }
 >()("@user-service/core/dead-letters/DeadLettersRepo") {
@@ -65,13 +68,13 @@ export class DeadLettersRepo extends Context.Service<
     DeadLettersRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const counted = (changed: Query<ReadonlyArray<unknown>>) => Effect.map(changed, (changed) => changed.length)
+      const rowCount = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length)
 
       return {
         insert: (letters, now) =>
           Effect.asVoid(sql`
             insert into dead_letters ${sql.insert(
-              Array.map(inOrder(letters), (letter) => ({
+              Array.map(sortByDigest(letters), (letter) => ({
                 id: letter.id,
                 digest: letter.digest,
                 queue: letter.queue,
@@ -103,21 +106,21 @@ export class DeadLettersRepo extends Context.Service<
             (found) => found.map((row) => new DeadLetter(row))
           ),
 
-        contents: (ids, mostBytes) =>
+        contents: (ids, maxBytes) =>
           rows(ContentRow)(sql`
             select id, queue, message_id as "messageId", content_type as "contentType", headers::text as headers,
-              substring(body from 1 for ${mostBytes}::int) as body
+              substring(body from 1 for ${maxBytes}::int) as body
             from dead_letters where id = any(${ids}::uuid[]) order by id`),
 
-        remove: (ids) => counted(sql`delete from dead_letters where id = any(${ids}::uuid[]) returning 1`),
+        remove: (ids) => rowCount(sql`delete from dead_letters where id = any(${ids}::uuid[]) returning 1`),
 
-        waiting: (most) =>
+        waiting: (maxCount) =>
           onlyRow(WaitingRow)(sql`
-            select (select count(*)::int from (select 1 from dead_letters order by id limit ${most}) as counted) as waiting,
+            select (select count(*)::int from (select 1 from dead_letters order by id limit ${maxCount}) as counted) as waiting,
               (select min(received_at) from dead_letters) as oldest`),
 
         removeReceived: (before, limit) =>
-          counted(sql`
+          rowCount(sql`
             delete from dead_letters where id in (
               select id from dead_letters where received_at < ${DateTime.toDate(before)}
               order by received_at limit ${limit} for update skip locked)
@@ -127,6 +130,6 @@ export class DeadLettersRepo extends Context.Service<
   )
 }
 
-// Or two transactions that insert the same would wait for each other.
-const inOrder = (letters: Array.NonEmptyReadonlyArray<StoredLetter>) =>
+// A fixed order, so that two transactions that insert the same letters do not deadlock.
+const sortByDigest = (letters: Array.NonEmptyReadonlyArray<StoredLetter>) =>
   Array.sortWith(letters, ({ digest }) => Hex.encode(digest), Order.String)

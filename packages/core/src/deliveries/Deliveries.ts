@@ -23,18 +23,18 @@ import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo, type DeliveryFilter, type RecipientRow, type RecipientToken } from "./DeliveriesRepo.ts"
 import { claimQuota } from "./QuotaClaims.ts"
 
-/** A delivery that somebody wants to send. */
+/** A delivery that a sender wants to send. */
 export interface DeliveryRequest {
-  /** Made where it is absent. */
+  /** Generated if absent. */
   readonly notificationId?: NotificationId
   readonly userId: UserId
   readonly channel: Channel
   readonly category: Category
-  /** When it is to be sent; now where it is absent. */
+  /** When it will be sent. Default: now. */
   readonly at?: DateTime.Utc
 }
 
-/** Whether it may be sent. Where to is told of what may: the address, or the tokens, as the channel is. */
+/** The decision on a delivery. An allowed one has the e-mail address or the push tokens, depending on its channel. */
 export interface Resolution {
   readonly notificationId: NotificationId
   readonly userId: UserId
@@ -46,25 +46,25 @@ export interface Resolution {
   readonly email: Email | null
   readonly isVerified: boolean
   readonly pushTokens: ReadonlyArray<RecipientToken>
-  /** Null where there is no such user. */
+  /** Null if the user does not exist. */
   readonly preferencesVersion: number | null
 }
 
 /**
- * Who may be reached now, and what was sent to a user. How a user's day is charged once for each notification and never
- * beyond its limit is told in infra/decisions/0009-deliveries.md.
+ * Decides which deliveries may be sent, and lists the deliveries of a user. infra/decisions/0009-deliveries.md explains the
+ * daily quota: each notification is charged once to the user's local day, and never beyond the limit.
  */
 export class Deliveries extends Context.Service<
   Deliveries,
   {
     /**
-     * Decides upon each, in order, and records what it allows. The same notification is charged once and judged anew each
-     * time. However many there are, the statements and round trips are as many.
+     * Decides on each request, in order, and records the allowed ones. A notification that is resolved again is charged once,
+     * but the rules apply each time. The number of statements does not depend on the number of requests.
      */
     readonly resolve: (
       requests: ReadonlyArray<DeliveryRequest>
     ) => Effect.Effect<ReadonlyArray<Resolution>, DeliveryTimeOutOfReach | ServiceUnavailable>
-    /** The user's deliveries, newest first. */
+    /** The user's deliveries, the newest first. */
     readonly page: (
       userId: UserId,
       filter: DeliveryFilter,
@@ -81,7 +81,10 @@ export class Deliveries extends Context.Service<
       const users = yield* ChangesRepo
       const random = yield* SecureRandom.SecureRandom
 
-      const name = Effect.fnUntraced(function* (request: DeliveryRequest, now: DateTime.Utc): Effect.fn.Return<Named> {
+      const withIds = Effect.fnUntraced(function* (
+        request: DeliveryRequest,
+        now: DateTime.Utc
+      ): Effect.fn.Return<Identified> {
         const { at = now, category, channel, notificationId, userId } = request
         const uuid = yield* random.uuidV7()
         return {
@@ -95,16 +98,16 @@ export class Deliveries extends Context.Service<
         }
       })
 
-      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>) {
-        const pushed = requests.filter((request) => request.channel === "push")
-        const named = requests.filter((request) => !request.isNew)
+      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<Identified>) {
+        const pushRequests = requests.filter((request) => request.channel === "push")
+        const repeatable = requests.filter((request) => !request.isNew)
         const [recipients, tokens, known] = yield* Effect.all(
           [
             repo.recipients(usersOf(requests)),
-            pushed.length === 0 ? Effect.succeed([]) : repo.liveTokens(usersOf(pushed)),
-            named.length === 0
+            pushRequests.length === 0 ? Effect.succeed([]) : repo.liveTokens(usersOf(pushRequests)),
+            repeatable.length === 0
               ? Effect.succeed([])
-              : repo.known([...new Set(named.map((request) => request.notificationId))])
+              : repo.known([...new Set(repeatable.map((request) => request.notificationId))])
           ],
           { concurrency: "unbounded" }
         )
@@ -115,9 +118,13 @@ export class Deliveries extends Context.Service<
         }
       })
 
-      // By the counts that all share. What these cannot tell is left, and what would change a row that is known; missed is
-      // what could not be recorded, since somebody else came in between.
-      const resolveOptimistically = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
+      // Without locks, by the shared counts of the daily quota. It leaves requests undecided whose count is unknown or that
+      // would change a stored row. `missed` are the requests that could not be recorded, because another transaction wrote
+      // the same rows first.
+      const resolveOptimistically = Effect.fnUntraced(function* (
+        requests: ReadonlyArray<Identified>,
+        now: DateTime.Utc
+      ) {
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
         const plan = DeliveryPlan.make(requests, facts)
         const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
@@ -125,12 +132,12 @@ export class Deliveries extends Context.Service<
         const added = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
         const missing = new Set(records.filter(({ id }) => !added.has(id)).map((record) => record.notificationId))
         const isMissed = ({ notificationId }: DeliveryPlan.Request) => missing.has(notificationId)
-        const kept = settled.filter(({ request }) => !isMissed(request))
-        return { resolved: resolutionsOf(kept, facts), missed: requests.filter(isMissed) }
+        const recorded = settled.filter(({ request }) => !isMissed(request))
+        return { resolved: resolutionsOf(recorded, facts), missed: requests.filter(isMissed) }
       })
 
-      // With everybody else kept from charging these users.
-      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<Named>, now: DateTime.Utc) {
+      // With locks, so that no other transaction charges these users.
+      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<Identified>, now: DateTime.Utc) {
         const userIds = usersOf(requests)
         yield* users.lock(userIds)
         yield* repo.lockCounts(userIds)
@@ -138,30 +145,31 @@ export class Deliveries extends Context.Service<
         const plan = DeliveryPlan.make(requests, facts)
         const charged = plan.charges.length === 0 ? [] : yield* repo.charged(plan.charges)
         const { records, settled } = DeliveryPlan.settle(plan, remainingQuota(plan.charges, charged))
-        const written = yield* repo.write(userIds, records, now)
-        if (written.length < records.length) return yield* new WriteConflict()
+        const writtenIds = yield* repo.write(userIds, records, now)
+        if (writtenIds.length < records.length) return yield* new WriteConflict()
         return resolutionsOf(settled, facts)
       })
 
       const resolve = Effect.fn("Deliveries.resolve")(function* (requests: ReadonlyArray<DeliveryRequest>) {
         const now = yield* DateTime.now
-        yield* judgeTimes(requests, now)
-        const named = yield* Effect.forEach(requests, (request) => name(request, now))
+        yield* checkTimes(requests, now)
+        const identified = yield* Effect.forEach(requests, (request) => withIds(request, now))
         const resolved = new Map<DeliveryId, Resolution>()
-        const keep = (some: ReadonlyMap<DeliveryId, Resolution>) => {
-          for (const [id, resolution] of some) resolved.set(id, resolution)
+        const collect = (resolutions: ReadonlyMap<DeliveryId, Resolution>) => {
+          for (const [id, resolution] of resolutions) resolved.set(id, resolution)
         }
 
-        let open: ReadonlyArray<Named> = named
-        // Whoever came in between has left what another look finds; more than the two rows of a notification it cannot be.
-        for (let look = 0; look < 3 && open.length > 0; look++) {
-          const beside = yield* resolveOptimistically(open, now)
-          keep(beside.resolved)
-          open = beside.missed
+        let pending: ReadonlyArray<Identified> = identified
+        // The next attempt reads what another transaction wrote. Three are enough: a notification has at most two rows.
+        for (let attempt = 0; attempt < 3 && pending.length > 0; attempt++) {
+          const optimistic = yield* resolveOptimistically(pending, now)
+          collect(optimistic.resolved)
+          pending = optimistic.missed
         }
-        const left = named.filter((request) => !resolved.has(request.id))
-        if (left.length > 0) keep(yield* storage.transaction(resolveExclusively(left, now)).pipe(retryOnConflict))
-        return yield* Effect.forEach(named, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
+        const remaining = identified.filter((request) => !resolved.has(request.id))
+        if (remaining.length > 0)
+          collect(yield* storage.transaction(resolveExclusively(remaining, now)).pipe(retryOnConflict))
+        return yield* Effect.forEach(identified, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
       })
 
       return {
@@ -181,21 +189,21 @@ interface Facts extends DeliveryPlan.Facts {
   readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
 }
 
-interface Named extends DeliveryPlan.Request {
-  /** Nobody else can know it yet. */
+interface Identified extends DeliveryPlan.Request {
+  /** The notification id was generated for this request, so no row has it yet. */
   readonly isNew: boolean
 }
 
-const usersOf = (requests: ReadonlyArray<Named>) => [...new Set(requests.map((request) => request.userId))]
+const usersOf = (requests: ReadonlyArray<Identified>) => [...new Set(requests.map((request) => request.userId))]
 
-const judgeTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
+const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
   const isWithin = (at: DateTime.Utc) =>
     Math.abs(at.epochMilliseconds - now.epochMilliseconds) <= Duration.toMillis(maxReach)
   const indexes = [...requests.keys()].filter((index) => !isWithin(requests[index]?.at ?? now))
   return Array.isArrayNonEmpty(indexes) ? Effect.fail(new DeliveryTimeOutOfReach({ indexes })) : Effect.void
 }
 
-// Of those that are decided, by the row they may leave behind.
+// The resolutions of the decided requests, by delivery id.
 const resolutionsOf = (
   settled: ReadonlyArray<DeliveryPlan.RequestDecision>,
   facts: Facts

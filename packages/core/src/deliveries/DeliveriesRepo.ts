@@ -23,12 +23,12 @@ const RecipientRow = Schema.Struct({
   isVerified: Schema.Boolean,
   isSuppressed: Schema.Boolean,
   timezone: Schema.String,
-  /** The count of charges that all of the user's were told to. */
+  /** The epoch of the user's counts in Redis. Each change that a count cannot follow increments it. */
   capEpoch: Schema.Int,
   preferencesVersion: Schema.Int
 })
 
-/** A user as the rules see them, with their preferences. */
+/** A user with the preferences and facts that the delivery rules need. */
 export interface RecipientRow extends PlanRecipient {
   readonly userId: UserId
   readonly isVerified: boolean
@@ -43,14 +43,14 @@ const LiveTokenRow = Schema.Struct({
   tokenType: TokenType
 })
 
-/** A token that a push is to be sent to, with its secret. */
+/** A live push token with its secret text. */
 export type RecipientToken = typeof LiveTokenRow.Type
 
 const KnownRow = Schema.Struct({
   id: deliveryId,
   notificationId,
   place: Schema.Int,
-  /** Null once the user is erased. */
+  /** Null after the user is erased. */
   userId: Schema.NullOr(Columns.userId),
   channel: Schema.NullOr(Channel),
   category: Schema.NullOr(Category),
@@ -76,7 +76,7 @@ const DeliveryRow = Schema.Struct({
   updatedAt: Columns.time
 })
 
-/** Which of a user's deliveries are listed; all where nothing is named. */
+/** Selects a user's deliveries. An absent field selects all. */
 export interface DeliveryFilter {
   readonly channel?: Channel
   readonly status?: DeliveryStatus
@@ -84,34 +84,34 @@ export interface DeliveryFilter {
 
 const IdRow = Schema.Struct({ id: deliveryId })
 
-/** Each query is one statement, for any number of users and notifications. */
+/** Each query is one statement for any number of users and notifications. */
 export class DeliveriesRepo extends Context.Service<
   DeliveriesRepo,
   {
-    /** Those that exist. */
+    /** The users that exist. */
     readonly recipients: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<RecipientRow>>
-    /** The live tokens of the users, the last used first. */
+    /** The live tokens of the users, the most recently used first. */
     readonly liveTokens: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<RecipientToken>>
     readonly known: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<KnownDelivery>>
-    /** Of the days whose count is still the one that is asked of, what they are charged; nothing is charged to a day too. */
+    /** The notifications charged to each day, possibly none. Leaves out users whose `capEpoch` has changed. */
     readonly charged: (days: ReadonlyArray<DayOfUser>) => Query<ReadonlyArray<ChargedDay>>
     /**
-     * Adds those of the new rows whose users' count has not moved, whose id and channel nobody added meanwhile, and whose
-     * user is still there; answers their ids. A count cannot move before the statement is committed.
+     * Inserts the new rows and returns the ids of the inserted ones. Leaves out rows that another transaction has inserted,
+     * and rows of users that no longer exist or whose `capEpoch` has changed. The epochs cannot change before the commit.
      */
     readonly add: (records: ReadonlyArray<DeliveryRecord>, now: DateTime.Utc) => Query<ReadonlyArray<string>>
     /**
-     * Locks the counts of the users' charges, in order of id: nobody else charges them until the transaction ends. Users are
-     * locked before their counts, and counts before deliveries.
+     * Locks the users' daily quota counts in id order, so that no other transaction charges them. The lock order is: users,
+     * counts, deliveries.
      */
     readonly lockCounts: (userIds: ReadonlyArray<UserId>) => Query<void>
-    /** Moves the locked counts on and writes the records; answers the ids of those that could be written. */
+    /** Increments the `capEpoch` of the locked users, writes the records and returns the ids of the written ones. */
     readonly write: (
       userIds: ReadonlyArray<UserId>,
       records: ReadonlyArray<DeliveryRecord>,
       now: DateTime.Utc
     ) => Query<ReadonlyArray<string>>
-    /** Newest first. */
+    /** The newest first. */
     readonly page: (userId: UserId, filter: DeliveryFilter, request: PageRequest) => Query<Page<Delivery>>
   }
 >()("@user-service/core/deliveries/DeliveriesRepo") {
@@ -129,11 +129,11 @@ export class DeliveriesRepo extends Context.Service<
       const ids = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(IdRow)(statement), (found) => found.map(({ id }) => id))
 
-      // Arrays are joined, never compared to by "any": a plan that was made while a table was small looks at every row of it,
-      // and would compare each to a thousand. What is read is joined one by one ("lateral", "offset 0"): a plan is for any
-      // number, tens are guessed, and for so many a table of some thousand rows would be read whole. An array of nothing but
-      // nulls has no type, so an empty text stands for null.
-      const asked = (records: ReadonlyArray<DeliveryRecord>) => sql`
+      // The statements join arrays instead of comparing with `any`: a generic plan made for a small table scans it and would
+      // compare each row with up to a thousand values. Reads use `lateral` and `offset 0` for one index lookup per element:
+      // the planner otherwise guesses the number of elements and scans tables of some thousand rows. Empty texts stand for
+      // null, because an array of only nulls has no type.
+      const recordRows = (records: ReadonlyArray<DeliveryRecord>) => sql`
         select id, is_new, notification_id, place, user_id, channel, category,
           case when email <> '' then sha256(convert_to(email, 'UTF8')) end as email_sha256,
           nullif(charged_on, '')::date as charged_on
@@ -143,15 +143,15 @@ export class DeliveriesRepo extends Context.Service<
           ${records.map((record) => record.userId)}::uuid[], ${records.map((record) => record.channel)}::text[],
           ${records.map((record) => record.category)}::text[], ${records.map((record) => record.email ?? "")}::text[],
           ${records.map((record) => record.chargedOn ?? "")}::text[]
-        ) as asked (id, is_new, notification_id, place, user_id, channel, category, email, charged_on)`
+        ) as requested (id, is_new, notification_id, place, user_id, channel, category, email, charged_on)`
 
-      // In one order, so that two that add the same never wait for each other.
+      // In a fixed order, so that two transactions that insert the same rows do not deadlock.
       const insert = (source: string, now: DateTime.Utc) => sql`
         insert into deliveries (id, notification_id, place, user_id, channel, category, status, email_sha256, charged_on,
           is_charged, created_at, updated_at)
         select id, notification_id, place, user_id, channel, category, 'pending', email_sha256, charged_on,
           charged_on is not null, ${DateTime.toDate(now)}::timestamptz, ${DateTime.toDate(now)}::timestamptz
-        from asked ${sql.literal(source)} order by notification_id, place
+        from requested ${sql.literal(source)} order by notification_id, place
         on conflict do nothing returning id`
 
       return {
@@ -161,20 +161,20 @@ export class DeliveriesRepo extends Context.Service<
               to_char(n.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd", u.id as "userId", u.email,
               u.is_active as "isActive", u.is_verified as "isVerified", p.timezone, n.cap_epoch as "capEpoch",
               n.version::int as "preferencesVersion", s.user_id is not null as "isSuppressed"
-            from unnest(${userIds}::uuid[]) as asked (user_id)
-            cross join lateral (select * from users where id = asked.user_id offset 0) as u
-            cross join lateral (select * from profiles where user_id = asked.user_id offset 0) as p
-            cross join lateral (select * from notification_preferences where user_id = asked.user_id offset 0) as n
+            from unnest(${userIds}::uuid[]) as requested (user_id)
+            cross join lateral (select * from users where id = requested.user_id offset 0) as u
+            cross join lateral (select * from profiles where user_id = requested.user_id offset 0) as p
+            cross join lateral (select * from notification_preferences where user_id = requested.user_id offset 0) as n
             left join lateral (
-              select user_id from suppressions where user_id = asked.user_id and email = u.email offset 0
+              select user_id from suppressions where user_id = requested.user_id and email = u.email offset 0
             ) as s on true`),
 
         liveTokens: (userIds) =>
           rows(LiveTokenRow)(sql`
             select live.id, live.user_id as "userId", token, platform, token_type as "tokenType"
-            from unnest(${userIds}::uuid[]) as asked (user_id)
+            from unnest(${userIds}::uuid[]) as requested (user_id)
             cross join lateral (
-              select * from push_tokens where user_id = asked.user_id and is_active offset 0
+              select * from push_tokens where user_id = requested.user_id and is_active offset 0
             ) as live
             order by last_used_at desc, id desc`),
 
@@ -182,58 +182,58 @@ export class DeliveriesRepo extends Context.Service<
           rows(KnownRow)(sql`
             select d.id, d.notification_id as "notificationId", d.place, d.user_id as "userId", d.channel, d.category,
               d.is_charged as "isCharged"
-            from unnest(${notificationIds}::text[]) as asked (notification_id)
+            from unnest(${notificationIds}::text[]) as requested (notification_id)
             cross join lateral (
-              select * from deliveries where notification_id = asked.notification_id offset 0
+              select * from deliveries where notification_id = requested.notification_id offset 0
             ) as d`),
 
         charged: (days) =>
           rows(ChargedRow)(sql`
-            select asked.user_id as "userId", asked.day::text, array(
+            select requested.user_id as "userId", requested.day::text, array(
                 select d.notification_id from deliveries d
-                where d.user_id = asked.user_id and d.charged_on = asked.day and d.is_charged
+                where d.user_id = requested.user_id and d.charged_on = requested.day and d.is_charged
               ) as "notificationIds"
             from unnest(
-              ${days.map((asked) => asked.userId)}::uuid[], ${days.map((asked) => asked.day)}::date[],
-              ${days.map((asked) => asked.capEpoch)}::integer[]
-            ) as asked (user_id, day, cap_epoch)
+              ${days.map(({ userId }) => userId)}::uuid[], ${days.map(({ day }) => day)}::date[],
+              ${days.map(({ capEpoch }) => capEpoch)}::integer[]
+            ) as requested (user_id, day, cap_epoch)
             cross join lateral (
-              select from notification_preferences where user_id = asked.user_id and cap_epoch = asked.cap_epoch offset 0
-            ) as unmoved`),
+              select from notification_preferences where user_id = requested.user_id and cap_epoch = requested.cap_epoch offset 0
+            ) as unchanged_users`),
 
-        // The user first, as an erasure does: what is to be deleted is waited for before anything is held that it needs.
+        // Locks the user first, as an erasure does, so that the two do not deadlock.
         add: (records, now) =>
           ids(sql`
-            with asked as (${asked(records)}), unmoved as materialized (
+            with requested as (${recordRows(records)}), unchanged_users as materialized (
               select u.id as user_id from unnest(
                 ${records.map((record) => record.userId)}::uuid[], ${records.map((record) => record.capEpoch)}::integer[]
-              ) as told (user_id, cap_epoch)
-              join users u on u.id = told.user_id
-              join notification_preferences n on n.user_id = u.id and n.cap_epoch = told.cap_epoch
+              ) as expected (user_id, cap_epoch)
+              join users u on u.id = expected.user_id
+              join notification_preferences n on n.user_id = u.id and n.cap_epoch = expected.cap_epoch
               order by u.id for key share of u for share of n
             )
-            ${insert("where user_id in (select user_id from unmoved)", now)}`),
+            ${insert("where user_id in (select user_id from unchanged_users)", now)}`),
 
         lockCounts: (userIds) =>
           Effect.asVoid(sql`
-            select 1 from unnest(${userIds}::uuid[]) as asked (user_id) join notification_preferences n using (user_id)
+            select 1 from unnest(${userIds}::uuid[]) as requested (user_id) join notification_preferences n using (user_id)
             order by user_id for no key update of n`),
 
         write: (userIds, records, now) =>
           ids(sql`
-            with asked as (${asked(records)}), moved as (
+            with requested as (${recordRows(records)}), epochs as (
               update notification_preferences n set cap_epoch = n.cap_epoch + 1
-              from unnest(${userIds}::uuid[]) as told (user_id) where n.user_id = told.user_id
+              from unnest(${userIds}::uuid[]) as locked (user_id) where n.user_id = locked.user_id
             ), added as (
               ${insert("where is_new", now)}
             ), changed as (
               update deliveries d set
-                channel = asked.channel,
-                category = coalesce(d.category, asked.category),
-                email_sha256 = coalesce(asked.email_sha256, d.email_sha256),
-                charged_on = coalesce(asked.charged_on, d.charged_on),
-                is_charged = d.is_charged or asked.charged_on is not null
-              from asked where d.id = asked.id and not asked.is_new
+                channel = requested.channel,
+                category = coalesce(d.category, requested.category),
+                email_sha256 = coalesce(requested.email_sha256, d.email_sha256),
+                charged_on = coalesce(requested.charged_on, d.charged_on),
+                is_charged = d.is_charged or requested.charged_on is not null
+              from requested where d.id = requested.id and not requested.is_new
               returning d.id
             )
             select id from added union all select id from changed`),

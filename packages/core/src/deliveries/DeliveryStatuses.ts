@@ -16,20 +16,22 @@ import { DeliveryStatusesRepo } from "./DeliveryStatusesRepo.ts"
 import { isGone, isNamed } from "@user-service/domain/deliveries/FailedDevices"
 import * as StatusFold from "@user-service/domain/deliveries/StatusFold"
 
-// The longest that is kept of what a sender says.
-const maxError = 1000
-const maxWord = 100
+// The stored lengths of a sender's texts, in UTF-16 units.
+const maxErrorLength = 1000
+const maxNameLength = 100
 
-/** What senders tell of deliveries. */
+/** Applies the status reports of senders. */
 export class DeliveryStatuses extends Context.Service<
   DeliveryStatuses,
   {
     /**
-     * Applies the reports, in order, as one transaction; answers what became of each. Told again, or in another order, they
-     * come to the same. A device that its push service no longer knows is deactivated, unless it was registered since: where
-     * the notification was resolved here for push, or the report names the raw token. An address that bounced for good, or
-     * whose owner complained, is suppressed: where the notification was resolved here for e-mail. Other reports are recorded
-     * only, because their sender may not have been told where to send.
+     * Applies the reports in order, in one transaction, and returns the outcome of each. Duplicates and another order lead to
+     * the same state.
+     *
+     * Deactivates a device that its push service no longer knows and that was not registered since, if the notification was
+     * resolved here for push or the report has the raw token. Suppresses an address after a hard bounce or a complaint, if the
+     * notification was resolved here for e-mail. Otherwise the report is only recorded, because its sender may have got the
+     * address elsewhere.
      */
     readonly report: (
       reports: ReadonlyArray<StatusReport>
@@ -57,9 +59,9 @@ export class DeliveryStatuses extends Context.Service<
           id: DeliveryId.make(yield* random.uuidV7()),
           at: timestamp === undefined ? now : DateTime.min(timestamp, now),
           tokenHashes: pushToken === undefined ? [] : yield* Effect.forEach(spellingsOf(pushToken), hash),
-          error: clip(error, maxError),
-          errorCode: clip(errorCode, maxWord),
-          provider: clip(provider, maxWord)
+          error: clip(error, maxErrorLength),
+          errorCode: clip(errorCode, maxNameLength),
+          provider: clip(provider, maxNameLength)
         }
         return received
       })
@@ -70,18 +72,18 @@ export class DeliveryStatuses extends Context.Service<
           reports.flatMap((report) => report.tokenHashes)
         )
 
-      // Whose a notification is that nobody resolved here, nor any report says, can be told by the device it went to.
+      // Adds the user to reports of notifications that were not resolved here and that name a device but no user.
       const withOwners = Effect.fnUntraced(function* (
         reports: ReadonlyArray<StatusFold.ReceivedReport>,
         owners: ReadonlyMap<NotificationId, ReadonlySet<UserId>>
       ) {
-        const isOpen = (report: StatusFold.ReceivedReport) =>
+        const lacksOwner = (report: StatusFold.ReceivedReport) =>
           StatusFold.namesDevice(report) && !owners.has(report.notificationId)
-        const open = reports.filter(isOpen)
-        if (open.length === 0) return reports
-        const devices = yield* storage.read(devicesOf(open))
+        const ownerless = reports.filter(lacksOwner)
+        if (ownerless.length === 0) return reports
+        const devices = yield* storage.read(devicesOf(ownerless))
         return reports.map((report) => {
-          const device = isOpen(report) ? devices.find((device) => isNamed(device, report)) : undefined
+          const device = lacksOwner(report) ? devices.find((device) => isNamed(device, report)) : undefined
           return device === undefined ? report : { ...report, userId: device.userId }
         })
       })
@@ -120,25 +122,26 @@ export class DeliveryStatuses extends Context.Service<
         const knownOf = (report: StatusFold.ReceivedReport) => before.get(report.notificationId) ?? []
         const reports = yield* withOwners(received, ownersOf(received, before))
         const owners = ownersOf(reports, before)
-        const usersOf = (some: ReadonlyArray<StatusFold.ReceivedReport>) =>
-          new Set(some.flatMap((report) => [...(owners.get(report.notificationId) ?? [])]))
-        const changed = usersOf(reports.filter(StatusFold.mayEndAddress))
-        const counted = usersOf(reports.filter((report) => StatusFold.mayRecount(report, knownOf(report))))
-        const named = usersOf(reports.filter((report) => !before.has(report.notificationId)))
+        const usersOf = (reports: ReadonlyArray<StatusFold.ReceivedReport>) =>
+          new Set(reports.flatMap((report) => [...(owners.get(report.notificationId) ?? [])]))
+        const lockedUsers = usersOf(reports.filter(StatusFold.mayEndAddress))
+        const lockedCounts = usersOf(reports.filter((report) => StatusFold.mayRecount(report, knownOf(report))))
+        const namedUsers = usersOf(reports.filter((report) => !before.has(report.notificationId)))
 
         return yield* changes.changeLocking(
-          [...changed],
+          [...lockedUsers],
           Effect.gen(function* () {
-            // All locks of users before those of counts, and those before those of deliveries, as everywhere.
-            const present = named.size === 0 ? [] : yield* repo.present([...named])
-            if (counted.size > 0) yield* deliveries.lockCounts([...counted])
+            // The lock order is the same everywhere: users, counts, deliveries.
+            const present = namedUsers.size === 0 ? [] : yield* repo.present([...namedUsers])
+            if (lockedCounts.size > 0) yield* deliveries.lockCounts([...lockedCounts])
             const known = yield* repo.lockKnown(notificationIds)
             const folded = StatusFold.fold(reports, known, new Set(present), now)
-            // What is known may have changed since it was looked at, and with it who is to be locked.
-            if (!isWithin(folded, { changed, counted, named })) return yield* new WriteConflict()
+            // The deliveries may have changed since they were read without a lock, and with them the users to lock.
+            if (!isCoveredBy(folded, { users: lockedUsers, counts: lockedCounts, named: namedUsers }))
+              return yield* new WriteConflict()
             const added = folded.rows.length === 0 ? 0 : yield* repo.write(folded.rows)
             if (added < folded.rows.filter((row) => row.isNew).length) return yield* new WriteConflict()
-            if (folded.recounted.size > 0) yield* repo.moveCounts([...folded.recounted])
+            if (folded.recounted.size > 0) yield* repo.incrementEpochs([...folded.recounted])
             const deactivated = yield* deactivate(folded.deviceFailures, now)
             const suppressed = yield* suppress(folded.suppressions, now)
             const audit: ReadonlyArray<AuditEntry> = [
@@ -172,7 +175,7 @@ export class DeliveryStatuses extends Context.Service<
 
 const clip = (text: string, length: number): string => text.slice(0, length).toWellFormed()
 
-// Whose each notification may be: as is known, else any who is named, for the first of them may not be there.
+// The possible owners of each notification: the stored one, else all users that its reports name, as some may not exist.
 const ownersOf = (
   reports: ReadonlyArray<StatusFold.ReceivedReport>,
   known: ReadonlyMap<NotificationId, ReadonlyArray<StatusFold.DeliveryState>>
@@ -188,10 +191,10 @@ const ownersOf = (
   return owners
 }
 
-const isWithin = (
+const isCoveredBy = (
   { deviceFailures, named, recounted, suppressions }: StatusFold.FoldResult,
-  locked: Record<"changed" | "counted" | "named", ReadonlySet<UserId>>
+  locked: Record<"users" | "counts" | "named", ReadonlySet<UserId>>
 ): boolean =>
-  [...deviceFailures, ...suppressions].every(({ userId }) => locked.changed.has(userId)) &&
-  [...recounted].every((userId) => locked.counted.has(userId)) &&
+  [...deviceFailures, ...suppressions].every(({ userId }) => locked.users.has(userId)) &&
+  [...recounted].every((userId) => locked.counts.has(userId)) &&
   [...named].every((userId) => locked.named.has(userId))

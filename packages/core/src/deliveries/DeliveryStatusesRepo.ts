@@ -14,20 +14,20 @@ const KnownRow = Schema.Struct({
   id: Schema.String.pipe(Schema.brand("DeliveryId")),
   notificationId: Schema.String.pipe(Schema.brand("NotificationId")),
   place: Schema.Int,
-  /** Null once the user is erased. */
+  /** Null after the user is erased. */
   userId: Schema.NullOr(Columns.userId),
   channel: Schema.NullOr(Channel),
-  /** Whether the delivery was allowed here, so that its sender was told where to send it. */
+  /** Whether the delivery was resolved and allowed here, so that its sender has the address from this service. */
   isResolved: Schema.Boolean,
   status: DeliveryStatus,
-  /** The hardest bounce that was reported after it was resolved; a complaint counts as a hard one. */
+  /** The hardest bounce reported after the delivery was resolved. A complaint counts as a hard bounce. */
   bounce: Schema.NullOr(Schema.Literals(["soft", "hard"])),
   error: Schema.NullOr(Schema.String),
   errorCode: Schema.NullOr(Schema.String),
   provider: Schema.NullOr(Schema.String),
-  /** The local day that the notification was charged to, where that was noted here ... */
+  /** The local day to which the notification was charged, or null. */
   chargedOn: Schema.NullOr(Schema.String),
-  /** ... and whether it still is. */
+  /** Whether the notification still counts towards the daily quota of that day. */
   isCharged: Schema.Boolean,
   createdAt: Columns.time,
   updatedAt: Columns.time
@@ -39,29 +39,29 @@ const DeviceRow = Schema.Struct({
   tokenHash: Schema.String,
   tokenType: TokenType,
   isActive: Schema.Boolean,
-  /** When it was registered last. */
+  /** The time of the last registration. */
   lastUsedAt: Columns.time
 })
 
 const UserRow = Schema.Struct({ userId: Columns.userId })
 
-/** Each query is one statement, for any number of reports. All but `known` belong to the caller's transaction. */
+/** Each query is one statement for any number of reports. All but `known` run in the caller's transaction. */
 export class DeliveryStatusesRepo extends Context.Service<
   DeliveryStatusesRepo,
   {
     readonly known: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<DeliveryState>>
-    /** The same, and locks them. */
+    /** The same, with locks. */
     readonly lockKnown: (notificationIds: ReadonlyArray<NotificationId>) => Query<ReadonlyArray<DeliveryState>>
-    /** Those of the users that exist, and do so until the transaction ends. */
+    /** The users that exist. Locks them against deletion until the transaction ends. */
     readonly present: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<UserId>>
-    /** Updates the rows that are known and adds those that are new; answers how many it could add. */
+    /** Updates the stored rows and inserts the new ones. Returns the number of inserted rows. */
     readonly write: (changed: ReadonlyArray<DeliveryState>) => Query<number>
-    /** Moves the counts of the users' charges on: what was counted before counts no more. */
-    readonly moveCounts: (userIds: ReadonlyArray<UserId>) => Query<void>
-    /** The tokens by their id or hash, whoever's they are. */
+    /** Increments the users' `capEpoch`, which discards their daily quota counts in Redis. */
+    readonly incrementEpochs: (userIds: ReadonlyArray<UserId>) => Query<void>
+    /** The tokens with these ids or hashes, of any user. */
     readonly devices: (ids: ReadonlyArray<PushTokenId>, hashes: ReadonlyArray<string>) => Query<ReadonlyArray<Device>>
     readonly deactivate: (ids: ReadonlyArray<PushTokenId>, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
-    /** Answers whose address was not suppressed before, or only for its bounces. */
+    /** Returns the users whose address is newly suppressed, or suppressed for a complaint after a bounce. */
     readonly suppress: (suppressions: ReadonlyArray<Suppression>, now: DateTime.Utc) => Query<ReadonlyArray<UserId>>
   }
 >()("@user-service/core/deliveries/DeliveryStatusesRepo") {
@@ -75,31 +75,31 @@ export class DeliveryStatusesRepo extends Context.Service<
          created_at as "createdAt", updated_at as "updatedAt"`
       )
       const held = sql.literal(heldColumns)
-      // Joined, never compared to by "any": see DeliveriesRepo.
-      const told = (ids: ReadonlyArray<NotificationId>) =>
-        sql`unnest(${ids}::text[]) as told (notification_id) join deliveries using (notification_id)`
+      // Joins the array instead of comparing with `any`: see DeliveriesRepo.
+      const deliveriesOf = (ids: ReadonlyArray<NotificationId>) =>
+        sql`unnest(${ids}::text[]) as reported (notification_id) join deliveries using (notification_id)`
       const knownOf = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(KnownRow)(statement), (found) => found.map((row) => ({ ...row, isNew: false })))
       const usersOf = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(UserRow)(statement), (found) => found.map((row) => row.userId))
 
       return {
-        known: (ids) => knownOf(sql`select ${columns} from ${told(ids)}`),
+        known: (ids) => knownOf(sql`select ${columns} from ${deliveriesOf(ids)}`),
 
         lockKnown: (ids) =>
           knownOf(sql`
-            select ${columns} from ${told(ids)} order by notification_id, place for no key update of deliveries`),
+            select ${columns} from ${deliveriesOf(ids)} order by notification_id, place for no key update of deliveries`),
 
         present: (userIds) =>
           usersOf(sql`
-            select u.id as "userId" from unnest(${userIds}::uuid[]) as told (id) join users u using (id)
+            select u.id as "userId" from unnest(${userIds}::uuid[]) as reported (id) join users u using (id)
             order by id for key share of u`),
 
-        // An array of nothing but nulls has no type, so an empty text stands for null.
+        // Empty texts stand for null, because an array of only nulls has no type.
         write: (changed) =>
           Effect.map(
             sql`
-              with told as (
+              with reported as (
                 select id, is_new, notification_id, place, user_id, nullif(channel, '') as channel, status,
                   nullif(bounce, '') as bounce, nullif(error, '') as error, nullif(error_code, '') as error_code,
                   nullif(provider, '') as provider, is_charged, created_at, updated_at
@@ -112,28 +112,28 @@ export class DeliveryStatusesRepo extends Context.Service<
                   ${changed.map((row) => row.provider ?? "")}::text[], ${changed.map((row) => row.isCharged)}::boolean[],
                   ${changed.map((row) => DateTime.toDate(row.createdAt))}::timestamptz[],
                   ${changed.map((row) => DateTime.toDate(row.updatedAt))}::timestamptz[]
-                ) as told (id, is_new, notification_id, place, user_id, channel, status, bounce, error, error_code,
+                ) as reported (id, is_new, notification_id, place, user_id, channel, status, bounce, error, error_code,
                   provider, is_charged, created_at, updated_at)
               ), updated as (
                 update deliveries d set
-                  channel = told.channel, status = told.status, bounce = told.bounce, error = told.error,
-                  error_code = told.error_code, provider = told.provider, is_charged = told.is_charged,
-                  updated_at = told.updated_at
-                from told where d.id = told.id and not told.is_new
+                  channel = reported.channel, status = reported.status, bounce = reported.bounce, error = reported.error,
+                  error_code = reported.error_code, provider = reported.provider, is_charged = reported.is_charged,
+                  updated_at = reported.updated_at
+                from reported where d.id = reported.id and not reported.is_new
               )
               insert into deliveries (id, notification_id, place, user_id, channel, status, bounce, error, error_code,
                 provider, created_at, updated_at)
               select id, notification_id, place, user_id, channel, status, bounce, error, error_code, provider,
                 created_at, updated_at
-              from told where is_new order by notification_id, place
+              from reported where is_new order by notification_id, place
               on conflict do nothing returning 1`,
             (added) => added.length
           ),
 
-        moveCounts: (userIds) =>
+        incrementEpochs: (userIds) =>
           Effect.asVoid(sql`
             update notification_preferences n set cap_epoch = n.cap_epoch + 1
-            from unnest(${userIds}::uuid[]) as told (user_id) where n.user_id = told.user_id`),
+            from unnest(${userIds}::uuid[]) as reported (user_id) where n.user_id = reported.user_id`),
 
         devices: (ids, hashes) =>
           rows(DeviceRow)(sql`
@@ -152,13 +152,13 @@ export class DeliveryStatusesRepo extends Context.Service<
         suppress: (suppressions, now) =>
           usersOf(sql`
             insert into suppressions (user_id, email, reason, created_at)
-            select u.id, u.email, told.reason, ${DateTime.toDate(now)}::timestamptz
+            select u.id, u.email, reported.reason, ${DateTime.toDate(now)}::timestamptz
             from unnest(
               ${suppressions.map((one) => one.userId)}::uuid[], ${suppressions.map((one) => one.deliveryId)}::uuid[],
               ${suppressions.map((one) => one.reason)}::text[]
-            ) as told (user_id, delivery_id, reason)
-            join users u on u.id = told.user_id
-            join deliveries d on d.id = told.delivery_id
+            ) as reported (user_id, delivery_id, reason)
+            join users u on u.id = reported.user_id
+            join deliveries d on d.id = reported.delivery_id
             where d.email_sha256 = sha256(convert_to(u.email, 'UTF8'))
             on conflict (user_id) do update
               set email = excluded.email, reason = excluded.reason, created_at = excluded.created_at

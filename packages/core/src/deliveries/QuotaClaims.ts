@@ -3,10 +3,10 @@ import { byDay, type Charge, type ChargedDay, dayKey, type DayOfUser } from "@us
 import type { NotificationId } from "@user-service/domain/Delivery"
 import { Duration, Effect, Option } from "effect"
 
-// A count that Redis loses before its day is over is made again from the deliveries.
+// Longer than any local day. A count that Redis loses earlier is rebuilt from the deliveries.
 const timeToLive = Duration.hours(48)
 
-// The count of a day under its epoch: after a change of the epoch the key is another one.
+// The key contains the epoch, so a new epoch starts a new count.
 const claimOf = (charge: Charge, members: QuotaClaim["members"]): QuotaClaim => ({
   key: `cap:{${charge.userId}}:${charge.day}:${charge.capEpoch}`,
   limit: charge.limit,
@@ -16,9 +16,9 @@ const claimOf = (charge: Charge, members: QuotaClaim["members"]): QuotaClaim => 
 })
 
 /**
- * Decides by the days' counts in Redis, which all processes share. A count that is not there is made from what its day is
- * charged. Takes two round trips at most, with one call of `charged` between them. Notifications are absent while Redis does
- * not answer, and where `charged` does not know their count.
+ * Claims the daily quota of each day in Redis, which all processes share. A missing count is rebuilt from the result of
+ * `charged`. Takes at most two round trips to Redis, with one call of `charged` between them. The result lacks notifications
+ * if Redis does not answer or if `charged` does not return their day.
  */
 export const claimQuota = Effect.fnUntraced(function* <E, R>(
   quotas: Quotas["Service"],
@@ -26,27 +26,27 @@ export const claimQuota = Effect.fnUntraced(function* <E, R>(
   charged: (days: ReadonlyArray<DayOfUser>) => Effect.Effect<ReadonlyArray<ChargedDay>, E, R>
 ) {
   const decisions = new Map<NotificationId, boolean>()
-  // Answers those that nothing is kept of.
-  const take = Effect.fnUntraced(function* (claims: ReadonlyArray<readonly [Charge, QuotaClaim]>) {
-    const answers = yield* quotas.claim(claims.map(([, claim]) => claim))
+  // Returns the charges whose count is missing in Redis.
+  const claim = Effect.fnUntraced(function* (claims: ReadonlyArray<readonly [Charge, QuotaClaim]>) {
+    const outcomes = yield* quotas.claim(claims.map(([, quotaClaim]) => quotaClaim))
     return claims.flatMap(([charge], index) => {
-      const taken = answers[index] ?? Option.none()
-      if (Option.isNone(taken)) return [charge]
-      for (const [member, id] of charge.notificationIds.entries()) decisions.set(id, taken.value[member] === true)
+      const outcome = outcomes[index] ?? Option.none()
+      if (Option.isNone(outcome)) return [charge]
+      for (const [member, id] of charge.notificationIds.entries()) decisions.set(id, outcome.value[member] === true)
       return []
     })
   })
-  const takeAll = Effect.gen(function* () {
-    const unknown = yield* take(charges.map((charge) => [charge, claimOf(charge, Option.none())]))
-    if (unknown.length === 0) return
-    const days = byDay(yield* charged(unknown))
-    yield* take(
-      unknown.flatMap((charge) => {
+  const claimAll = Effect.gen(function* () {
+    const missing = yield* claim(charges.map((charge) => [charge, claimOf(charge, Option.none())]))
+    if (missing.length === 0) return
+    const days = byDay(yield* charged(missing))
+    yield* claim(
+      missing.flatMap((charge) => {
         const members = days.get(dayKey(charge))
         return members === undefined ? [] : [[charge, claimOf(charge, Option.some(members))] as const]
       })
     )
   })
-  if (charges.length > 0) yield* Effect.catchTag(takeAll, "QuotasUnavailable", () => Effect.void)
+  if (charges.length > 0) yield* Effect.catchTag(claimAll, "QuotasUnavailable", () => Effect.void)
   return decisions
 })

@@ -1,7 +1,7 @@
 import { type RateLimit, rateLimitConfig } from "@user-service/domain/RateLimit"
 import { Config, Context, type Option } from "effect"
 
-/** The limits by what they guard; none where it is switched off. */
+/** The rate limits by the operation that they guard. None if a limit is switched off. */
 export class LimitSettings extends Context.Service<
   LimitSettings,
   {
@@ -10,11 +10,11 @@ export class LimitSettings extends Context.Service<
     readonly loginIp: Option.Option<RateLimit>
     readonly refresh: Option.Option<RateLimit>
     readonly changePassword: Option.Option<RateLimit>
-    /** Writes of a user that no other limit is for. */
+    /** Per user: all writes that have no limit of their own. */
     readonly write: Option.Option<RateLimit>
-    /** Calls by service key. */
+    /** Per service key: calls. */
     readonly serviceKey: Option.Option<RateLimit>
-    /** Service keys that are not good, by address. */
+    /** Per address: calls with an invalid service key. */
     readonly serviceKeyIp: Option.Option<RateLimit>
   }
 >()("@user-service/core/limits/LimitSettings") {

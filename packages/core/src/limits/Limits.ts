@@ -4,19 +4,19 @@ import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, Effect, Layer, Option, Predicate } from "effect"
 import { LimitSettings } from "./LimitSettings.ts"
 
-/** One bucket: which limit, and whose. */
+/** A bucket of a limit: the count of one key. */
 export interface Bucket {
   readonly limit: keyof LimitSettings["Service"]
   readonly key: string
 }
 
-/** Limits on what can be guessed or flooded. */
+/** Rate limits against guessing and flooding. */
 export class Limits extends Context.Service<
   Limits,
   {
     /**
-     * Counts the attempt in each bucket, in order, and only then makes it. What fails for want of an engine or a place in
-     * a queue was no attempt: it is given back. So is what fails with one of the `uncounted` tags.
+     * Counts the attempt in each bucket, in order, and then runs it. Fails with `RateLimited` if a bucket is full. If the
+     * attempt fails with `ServiceUnavailable` or one of the `uncounted` tags, the counts are given back.
      */
     readonly guard: (
       buckets: ReadonlyArray<Bucket>,
@@ -31,7 +31,7 @@ export class Limits extends Context.Service<
       const limits = yield* RateLimits
       const settings = yield* LimitSettings
 
-      const each = <A, E>(
+      const forEachBucket = <A, E>(
         buckets: ReadonlyArray<Bucket>,
         use: (limit: RateLimit, key: string) => Effect.Effect<A, E>
       ) =>
@@ -50,14 +50,14 @@ export class Limits extends Context.Service<
           (buckets, uncounted = []) =>
           (attempt) =>
             Effect.andThen(
-              each(buckets, limits.consume),
+              forEachBucket(buckets, limits.consume),
               Effect.tapError(attempt, (error) =>
                 error instanceof ServiceUnavailable || uncounted.some((tag) => Predicate.isTagged(error, tag))
-                  ? each(buckets, limits.refund)
+                  ? forEachBucket(buckets, limits.refund)
                   : Effect.void
               )
             ),
-        clear: (bucket) => each([bucket], limits.clear)
+        clear: (bucket) => forEachBucket([bucket], limits.clear)
       }
     })
   )

@@ -8,62 +8,62 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { Invalidations, type UserVersion } from "../cached/Invalidations.ts"
 import { OutboxRepo, type StoredEvent } from "./OutboxRepo.ts"
 
-/** An event on its way out. */
+/** An event to publish. */
 export interface OutboxEvent {
-  /** The same however often it is published. */
+  /** The same each time the event is published. */
   readonly id: string
   readonly userId: UserId
   readonly event: DomainEvent
-  /** Of the change, where it was traced (W3C Trace Context). */
+  /** The W3C Trace Context of the change, or null if it was not traced. */
   readonly traceparent: string | null
   readonly occurredAt: DateTime.Utc
 }
 
-/** What is to be taken out in one turn. */
+/** The bounds of one turn. */
 export interface Batch {
-  /** How many events at most. */
+  /** The maximal number of events. */
   readonly limit: number
-  /** From how many shards at most, so that other relays find some too. */
+  /** The maximal number of shards, so that other relays find some too. */
   readonly shards: number
-  /** Whose events stay where they are. */
+  /** The users whose events are not taken in this turn. */
   readonly except: ReadonlyArray<UserId>
 }
 
-/** What became of a turn: how many events were taken out, and how many of them still wait. */
+/** The result of a turn: the number of events taken, and of those among them that were not published. */
 export interface Turn {
   readonly taken: number
   readonly left: number
 }
 
-/** How far behind the relays are. */
+/** The backlog of the relays. */
 interface Lag {
-  /** Counted to a million. */
+  /** At most a million: the count stops there. */
   readonly waiting: number
   readonly setAside: number
-  /** How long the oldest has been waiting. */
+  /** The age of the oldest waiting event. */
   readonly seconds: number
 }
 
 /**
- * Events out, at least once each, a user's in their order. Several relays may work on it, also in several processes: a
- * shard, and so a user, is in the hands of one at a time.
+ * The transactional outbox: publishes each event at least once, and the events of one user in order. Several relays may run,
+ * also in several processes: a shard, and with it a user, belongs to one relay at a time.
  */
 export class Outbox extends Context.Service<
   Outbox,
   {
     /**
-     * One turn: takes some of what waits, invalidates again what it is about, for the process that died between its commit
-     * and that, hands it to `publish` in order, and marks as published what this says is. All of it in a transaction, so
-     * whoever dies on the way has published more than is marked, never less. It has three seconds, with `publish`.
+     * Takes waiting events, repeats their cache invalidations for processes that died after their commit, passes the events to
+     * `publish` in order, and marks those as published whose ids `publish` returns. All of this is one transaction of at most
+     * three seconds: a relay that dies has published more events than are marked, never fewer.
      *
-     * What this release cannot read is set aside and logged, and holds up nothing.
+     * Events that this release cannot decode are set aside and logged. They delay no other event.
      */
     readonly relay: <E, R>(
       batch: Batch,
       publish: (events: Array.NonEmptyReadonlyArray<OutboxEvent>) => Effect.Effect<ReadonlyArray<string>, E, R>
     ) => Effect.Effect<Turn, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     readonly lag: Effect.Effect<Lag, ServiceUnavailable>
-    /** Deletes `limit` at most of those published before; answers how many. */
+    /** Deletes at most `limit` events published before `before` and returns their number. */
     readonly removePublished: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/outbox/Outbox") {
@@ -79,14 +79,14 @@ export class Outbox extends Context.Service<
         if (unreadable.length === 0) return
         yield* repo.setAside(unreadable.map(idOf), now)
         yield* Metric.update(setAsideTotal, unreadable.length)
-        // Without what is in them, which may be personal.
+        // The payloads are not logged, because they may be personal data.
         const events = unreadable.map(({ eventType, id }) => `${eventType} ${id}`)
-        yield* Effect.annotateLogs(Effect.logError("Events that cannot be read are set aside"), { events })
+        yield* Effect.annotateLogs(Effect.logError("Set aside events that this release cannot read"), { events })
       })
 
       const take = Effect.fnUntraced(function* ({ except, limit, shards }: Batch) {
         const taken = yield* repo.take(shards)
-        // A statement of its own, which sees what whoever had the shard before has marked.
+        // A second statement, so that its snapshot includes the marks of the relay that had the shard before.
         return taken.length === 0 ? [] : yield* repo.waiting(taken, Math.ceil(limit / taken.length), except)
       })
 
@@ -95,11 +95,11 @@ export class Outbox extends Context.Service<
         publish: (events: Array.NonEmptyReadonlyArray<OutboxEvent>) => Effect.Effect<ReadonlyArray<string>, E, R>
       ) {
         const stored = yield* take(batch)
-        const [events, unreadable] = Array.partition(stored, read)
+        const [events, unreadable] = Array.partition(stored, decodeStored)
         yield* setAside(unreadable, yield* DateTime.now)
         if (!Array.isReadonlyArrayNonEmpty(events)) return { taken: stored.length, left: 0 }
         yield* invalidations.apply(
-          newestOf(stored),
+          latestVersions(stored),
           events.map(({ event }) => event)
         )
         const published = yield* publish(events)
@@ -107,18 +107,19 @@ export class Outbox extends Context.Service<
         return { taken: stored.length, left: events.length - published.length }
       })
 
-      // Where nobody else works on it there is nothing to hold, and a transaction would keep all others waiting for the broker.
-      const inTurn = isEmbedded(sql) ? storage.write : storage.transaction
+      // An embedded database has one connection and one relay: it needs no lock of shards, and a transaction would make all
+      // other statements wait for the broker.
+      const runTurn = isEmbedded(sql) ? storage.write : storage.transaction
 
       const lag = Effect.gen(function* () {
-        const { oldest, setAside, waiting } = yield* storage.read(repo.lag(mostCounted))
+        const { oldest, setAside, waiting } = yield* storage.read(repo.lag(maxCount))
         const now = yield* DateTime.now
         const millis = oldest === null ? 0 : DateTime.toEpochMillis(now) - DateTime.toEpochMillis(oldest)
         return { waiting, setAside, seconds: Math.max(0, millis / 1000) }
       })
 
       return {
-        relay: (batch, publish) => inTurn(turn(batch, publish)),
+        relay: (batch, publish) => runTurn(turn(batch, publish)),
         lag,
         removePublished: Effect.fn("Outbox.removePublished")((before: DateTime.Utc, limit: number) =>
           storage.write(repo.removePublished(before, limit))
@@ -130,15 +131,15 @@ export class Outbox extends Context.Service<
   static readonly layer = this.layerNoDeps.pipe(Layer.provide([OutboxRepo.layer, Invalidations.layer]))
 }
 
-const mostCounted = 1_000_000
+const maxCount = 1_000_000
 
 const setAsideTotal = Metric.counter("outbox_set_aside_total", {
   description: "Events set aside since this release cannot read them",
   incremental: true
 })
 
-// A user's versions rise with the positions.
-const newestOf = (stored: ReadonlyArray<StoredEvent>): ReadonlyArray<UserVersion> => [
+// The events are in order of position, and a user's version rises with it, so the last one of each user counts.
+const latestVersions = (stored: ReadonlyArray<StoredEvent>): ReadonlyArray<UserVersion> => [
   ...new Map(stored.map(({ userId, userVersion }) => [userId, { id: userId, version: userVersion }])).values()
 ]
 
@@ -146,8 +147,8 @@ const idOf = ({ id }: StoredEvent): string => id
 
 const decode = Schema.decodeUnknownResult(Schema.toCodecJson(DomainEvent))
 
-// What cannot be read is passed on as it is.
-const read = (stored: StoredEvent): Result.Result<OutboxEvent, StoredEvent> => {
+// Fails with the stored event itself, so that it can be set aside.
+const decodeStored = (stored: StoredEvent): Result.Result<OutboxEvent, StoredEvent> => {
   const { createdAt, id, payload, traceparent, userId } = stored
   return Result.mapBoth(decode(payload), {
     onFailure: () => stored,

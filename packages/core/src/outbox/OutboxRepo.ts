@@ -4,10 +4,10 @@ import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { onlyRow, type Query, rows } from "../Rows.ts"
 
-/** As many as the table has; one user's events are all in the same. */
+/** The number of shards in the table. All events of one user are in one shard. */
 export const shardCount = 16
 
-// The first half of the key of each shard's advisory lock; any number no one else takes in this database.
+// The first half of the advisory lock keys of shards: an arbitrary number that nothing else in the database uses.
 const lockClass = 7_301_530
 
 const EventRow = Schema.Struct({
@@ -20,22 +20,22 @@ const EventRow = Schema.Struct({
   createdAt: Columns.time
 })
 
-/** An event as its row holds it. */
+/** The row of an event. */
 export type StoredEvent = typeof EventRow.Type
 
 const ShardRow = Schema.Struct({ shard: Schema.Int })
 const LagRow = Schema.Struct({ waiting: Schema.Int, setAside: Schema.Int, oldest: Schema.NullOr(Columns.time) })
 
-/** The events on their way out. */
+/** The statements on the outbox table. */
 export class OutboxRepo extends Context.Service<
   OutboxRepo,
   {
     /**
-     * Shards in which something waits and that no other transaction has taken, `limit` of them at most, whichever. They stay
-     * taken until the transaction ends.
+     * Locks at most `limit` random shards that have waiting events and that no other transaction has locked. The locks last
+     * until the transaction ends.
      */
     readonly take: (limit: number) => Query<ReadonlyArray<number>>
-    /** What waits in the shards, `limit` in each at most, in order of position; nothing of the users in `except`. */
+    /** The waiting events of the shards, at most `limit` per shard, by position, without the users in `except`. */
     readonly waiting: (
       shards: ReadonlyArray<number>,
       limit: number,
@@ -43,16 +43,16 @@ export class OutboxRepo extends Context.Service<
     ) => Query<ReadonlyArray<StoredEvent>>
     readonly markPublished: (ids: ReadonlyArray<string>, now: DateTime.Utc) => Query<void>
     readonly setAside: (ids: ReadonlyArray<string>, now: DateTime.Utc) => Query<void>
-    /** How many wait, counted to `most`, how many are set aside, and since when the oldest waits. */
-    readonly lag: (most: number) => Query<typeof LagRow.Type>
-    /** Deletes `limit` at most of those published before; answers how many. */
+    /** The number of waiting events (counted to `maxCount`) and of set-aside events, and when the oldest was created. */
+    readonly lag: (maxCount: number) => Query<typeof LagRow.Type>
+    /** Deletes at most `limit` events published before `before` and returns their number. */
     readonly removePublished: (before: DateTime.Utc, limit: number) => Query<number>
     /**
-     * Lets `limit` at most of what happened since, and was published before `until`, wait again, those first that were
-     * published first; answers how many.
+     * Resets events that were created since `since` and published before `until` to waiting: at most `limit`, in the order of
+     * their publication. Returns their number.
      */
     readonly replayPublished: (since: DateTime.Utc, until: DateTime.Utc, limit: number) => Query<number>
-    /** The same for what was set aside before `until`. */
+    /** The same for events set aside before `until`. */
     readonly replaySetAside: (since: DateTime.Utc, until: DateTime.Utc, limit: number) => Query<number>
   }
 >()("@user-service/core/outbox/OutboxRepo") {
@@ -62,18 +62,18 @@ export class OutboxRepo extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const isWaiting = sql.literal("published_at is null and set_aside_at is null")
       const shards = sql.literal(
-        `(select number::smallint as shard from generate_series(0, ${shardCount - 1}) as number) as every`
+        `(select number::smallint as shard from generate_series(0, ${shardCount - 1}) as number) as shards`
       )
-      const counted = (changed: Query<ReadonlyArray<unknown>>) => Effect.map(changed, (changed) => changed.length)
+      const rowCount = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length)
 
       return {
-        // In any order, or what is last would never be taken while all the others go on filling.
+        // In random order: in a fixed one, the last shards would starve while the others keep filling.
         take: (limit) =>
           Effect.map(
             rows(ShardRow)(sql`
               with busy as materialized (
                 select shard from ${shards}
-                where exists (select 1 from outbox where outbox.shard = every.shard and ${isWaiting})
+                where exists (select 1 from outbox where outbox.shard = shards.shard and ${isWaiting})
                 order by random())
               select shard from busy where pg_try_advisory_xact_lock(${lockClass}::int, shard) limit ${limit}`),
             (taken) => taken.map(({ shard }) => shard)
@@ -97,25 +97,25 @@ export class OutboxRepo extends Context.Service<
           Effect.asVoid(sql`
             update outbox set set_aside_at = ${DateTime.toDate(now)} where id = any(${ids}::uuid[])`),
 
-        lag: (most) =>
+        lag: (maxCount) =>
           onlyRow(LagRow)(sql`
             select
-              (select count(*)::int from (select 1 from outbox where ${isWaiting} limit ${most}) as counted) as waiting,
+              (select count(*)::int from (select 1 from outbox where ${isWaiting} limit ${maxCount}) as counted) as waiting,
               (select count(*)::int from outbox where set_aside_at is not null) as "setAside",
               (select min(created_at) from ${shards} cross join lateral (
-                select created_at from outbox where outbox.shard = every.shard and ${isWaiting}
+                select created_at from outbox where outbox.shard = shards.shard and ${isWaiting}
                 order by position limit 1) as first) as oldest`),
 
         removePublished: (before, limit) =>
-          counted(sql`
+          rowCount(sql`
             delete from outbox where id in (
               select id from outbox where published_at < ${DateTime.toDate(before)}
               order by published_at limit ${limit} for update skip locked)
             returning 1`),
 
-        // The index is by the time of publication, told by another clock than that of the change.
+        // The index is on published_at, whose clock may differ from that of created_at, hence the margin of an hour.
         replayPublished: (since, until, limit) =>
-          counted(sql`
+          rowCount(sql`
             update outbox set published_at = null where id in (
               select id from outbox
               where created_at >= ${DateTime.toDate(since)} and published_at < ${DateTime.toDate(until)}
@@ -124,7 +124,7 @@ export class OutboxRepo extends Context.Service<
             returning 1`),
 
         replaySetAside: (since, until, limit) =>
-          counted(sql`
+          rowCount(sql`
             update outbox set set_aside_at = null where id in (
               select id from outbox
               where set_aside_at < ${DateTime.toDate(until)} and created_at >= ${DateTime.toDate(since)}

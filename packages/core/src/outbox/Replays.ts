@@ -3,16 +3,16 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Context, DateTime, Effect, Layer } from "effect"
 import { OutboxRepo } from "./OutboxRepo.ts"
 
-// Few enough for one statement's time.
+// Few enough for the time limit of one statement.
 const batchLimit = 5000
 
-/** Events once more: for a consumer that lost some, and for what an older release could not read. */
+/** Publishes events again: for a consumer that lost some, and events that an older release could not read. */
 export class Replays extends Context.Service<
   Replays,
   {
     /**
-     * Lets all that happened since wait again, to be published under the ids it had, and what was set aside too. Only what
-     * is not deleted yet can be replayed. Answers how many.
+     * Resets all published and set-aside events since the given time to waiting. They keep their ids. Deleted events cannot
+     * be replayed. Returns the number of events.
      */
     readonly since: (since: DateTime.Utc) => Effect.Effect<number, ServiceUnavailable>
   }
@@ -33,7 +33,7 @@ export class Replays extends Context.Service<
       })
 
       const since = Effect.fn("Replays.since")(function* (since: DateTime.Utc) {
-        // What is published again meanwhile is not replayed again.
+        // Events that are published again during the replay are not replayed twice.
         const until = yield* DateTime.now
         const published = yield* inBatches(repo.replayPublished(since, until, batchLimit))
         return published + (yield* inBatches(repo.replaySetAside(since, until, batchLimit)))

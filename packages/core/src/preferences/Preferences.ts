@@ -16,13 +16,16 @@ import { Changes } from "../changes/Changes.ts"
 import { Representations } from "../cached/Representations.ts"
 import { type ExpectedVersions, PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
-/** How a user wants to be reached. */
+/** Reads and changes the notification preferences of users. */
 export class Preferences extends Context.Service<
   Preferences,
   {
-    /** The preferences in their wire representation with their version, from the cache where it has them. */
+    /** The cached text of the preferences (see `Representations`) with their version. */
     readonly represent: (userId: UserId) => Effect.Effect<Entry, UserNotFound | ServiceUnavailable>
-    /** Sets what the patch names, if the stored version is one that is expected. The rules hold for the merged row. */
+    /**
+     * Applies the patch if the stored version is an expected one. The rules apply to the merged preferences. Fails with
+     * `PreferencesContradictory` if they are violated, and with `PreferencesVersionMismatch` for another version.
+     */
     readonly update: (
       userId: UserId,
       patch: PreferencesPatch,
@@ -57,7 +60,7 @@ export class Preferences extends Context.Service<
         return Option.isSome(entry) ? entry.value : yield* new UserNotFound()
       })
 
-      const stored = Effect.fnUntraced(function* (userId: UserId) {
+      const find = Effect.fnUntraced(function* (userId: UserId) {
         const found = yield* storage.read(repo.find(userId))
         return Option.isSome(found) ? found.value : yield* new UserNotFound()
       })
@@ -70,19 +73,19 @@ export class Preferences extends Context.Service<
         const isExpected = (version: number) => includes(expected, version)
         const { doNotDisturbEnd: end, doNotDisturbStart: start } = patch
         while (true) {
-          // One end of the quiet hours is judged beside the other, and then set only where that one still stands.
-          const beside = (start === undefined) === (end === undefined) ? undefined : yield* stored(userId)
-          const problem = contradiction({ doNotDisturbStart: null, doNotDisturbEnd: null, ...beside, ...patch })
+          // A patch with only one end of the quiet hours is checked with the stored other end, and applied only to that version.
+          const stored = (start === undefined) === (end === undefined) ? undefined : yield* find(userId)
+          const problem = contradiction({ doNotDisturbStart: null, doNotDisturbEnd: null, ...stored, ...patch })
           if (problem !== undefined) return yield* problem
-          const versions = beside === undefined ? expected : [beside.version].filter(isExpected)
+          const versions = stored === undefined ? expected : [stored.version].filter(isExpected)
           const now = yield* DateTime.now
           const updated = yield* changes.changeByStatement(
             userId,
             repo.updateStatement({ userId, patch, expected: versions, now })
           )
           if (Option.isSome(updated)) return toPreferences(updated.value)
-          const { version } = yield* stored(userId)
-          if (beside === undefined || !isExpected(version)) {
+          const { version } = yield* find(userId)
+          if (stored === undefined || !isExpected(version)) {
             return yield* new PreferencesVersionMismatch({ currentVersion: version })
           }
         }

@@ -9,7 +9,7 @@ import { eventJson } from "../changes/EventJson.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
 
-/** The columns of a user's preferences, as {@link PreferencesRow} reads them, of the table under the given alias. */
+/** The columns of {@link PreferencesRow}, of the table with the given alias. */
 export const preferencesColumns = (alias: string): string =>
   ["id", ...switches, "frequencyLimit", "createdAt", "updatedAt"]
     .map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`)
@@ -31,7 +31,7 @@ export const PreferencesRow = Schema.Struct({
 export const toPreferences = (row: typeof PreferencesRow.Type): Preferences =>
   new Preferences(row, { disableChecks: true })
 
-/** The versions at which a change may be made: these, any, or any but these. */
+/** The versions at which a change may be made: the listed ones, any, or any except the listed ones. */
 export type ExpectedVersions = ReadonlyArray<number> | "any" | { readonly not: ReadonlyArray<number> }
 
 export class PreferencesRepo extends Context.Service<
@@ -39,8 +39,8 @@ export class PreferencesRepo extends Context.Service<
   {
     readonly find: (userId: UserId) => Query<Option.Option<Preferences>>
     /**
-     * Sets what the patch names and raises the version, where the stored version is one that is expected. An update takes a
-     * row as it stands, so that it needs not see what the lock was waited for.
+     * Applies the patch and increments the version if the stored version is an expected one. The update reads the latest
+     * version of its row, so it sees the changes that committed while the statement waited for the lock.
      */
     readonly updateStatement: (update: {
       readonly userId: UserId

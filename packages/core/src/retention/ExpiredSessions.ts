@@ -3,14 +3,14 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 
-// Long enough that whoever asks what became of a session still finds it.
-const keptAfterExpiry = { days: 1 }
+// Long enough to look up what became of a session.
+const retention = { days: 1 }
 
-/** Sessions that have expired, ended before or not: of no use any more, as no token of theirs is good. */
+/** Deletes expired sessions. None of their tokens is valid any more. */
 export class ExpiredSessions extends Context.Service<
   ExpiredSessions,
   {
-    /** Deletes `limit` at most of those that expired a day ago; answers how many. Nothing is told: nothing changes by it. */
+    /** Deletes at most `limit` sessions that expired a day ago and returns their number. It publishes no events. */
     readonly remove: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/retention/ExpiredSessions") {
@@ -21,7 +21,7 @@ export class ExpiredSessions extends Context.Service<
       const storage = yield* Storage.Storage
 
       const remove = Effect.fn("ExpiredSessions.remove")(function* (limit: number) {
-        const before = DateTime.subtract(yield* DateTime.now, keptAfterExpiry)
+        const before = DateTime.subtract(yield* DateTime.now, retention)
         const removed = yield* storage.write(sql`
           delete from sessions where id in (
             select id from sessions where expires_at < ${DateTime.toDate(before)}

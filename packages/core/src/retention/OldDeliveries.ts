@@ -3,11 +3,14 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Deliveries of which nothing more is told, nor asked. */
+/** Deletes deliveries past their retention. */
 export class OldDeliveries extends Context.Service<
   OldDeliveries,
   {
-    /** Deletes `limit` at most of those made before; answers how many. What is told of them later is of nobody known. */
+    /**
+     * Deletes at most `limit` deliveries created before `before` and returns their number. A later status report for one of
+     * them is that of an unknown notification.
+     */
     readonly remove: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/retention/OldDeliveries") {

@@ -3,14 +3,14 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 
-// As long as a login from there gives the account a limit of its own.
-const kept = { days: 30 }
+// Logins use an address for 30 days: see `isKnownAddress` of `AccountsRepo`.
+const retention = { days: 30 }
 
-/** Addresses that an account was not logged in from for so long that they stand for nothing any more. */
+/** Deletes login addresses that an account has not used for thirty days. */
 export class OldLoginAddresses extends Context.Service<
   OldLoginAddresses,
   {
-    /** Deletes `limit` at most of those not used for thirty days; answers how many. */
+    /** Deletes at most `limit` addresses and returns their number. */
     readonly remove: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/retention/OldLoginAddresses") {
@@ -21,7 +21,7 @@ export class OldLoginAddresses extends Context.Service<
       const storage = yield* Storage.Storage
 
       const remove = Effect.fn("OldLoginAddresses.remove")(function* (limit: number) {
-        const before = DateTime.subtract(yield* DateTime.now, kept)
+        const before = DateTime.subtract(yield* DateTime.now, retention)
         const removed = yield* storage.write(sql`
           delete from login_addresses where (user_id, ip) in (
             select user_id, ip from login_addresses where last_login_at < ${DateTime.toDate(before)}

@@ -2,13 +2,15 @@ import { shortDurationConfig } from "@user-service/domain/ShortDuration"
 import { Config, Context, type Duration } from "effect"
 
 /**
- * How long after a device was last seen its token is stale, and how much later it is of no use to anyone. The push services
- * say 30 and 270 days (Firebase, "Best practices for FCM registration token management").
+ * How long after a device was last seen its token is deactivated and deleted. The defaults follow Firebase, "Best practices
+ * for FCM registration token management".
  */
 export class StalePushTokenSettings extends Context.Service<
   StalePushTokenSettings,
   {
+    /** When the token is deactivated. */
     readonly silencedAfter: Duration.Duration
+    /** When the token is deleted. */
     readonly removedAfter: Duration.Duration
   }
 >()("@user-service/core/retention/StalePushTokenSettings") {

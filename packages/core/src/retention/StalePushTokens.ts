@@ -8,13 +8,13 @@ import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { StalePushTokenSettings } from "./StalePushTokenSettings.ts"
 import { StalePushTokensRepo, type StalenessCutoffs } from "./StalePushTokensRepo.ts"
 
-/** Tokens whose device has not been seen for long: silenced, so that nobody sends to them, and at last deleted. */
+/** Deactivates and later deletes the push tokens of devices that have not been seen for long. */
 export class StalePushTokens extends Context.Service<
   StalePushTokens,
   {
     /**
-     * Does so with `limit` tokens at most, and the others of their owners, each owner a change of its own; answers how many
-     * were found: where it is fewer, there are no others.
+     * Expires at most `limit` tokens and the other stale tokens of their owners, with one change per owner. Returns the number
+     * of tokens found; a number below `limit` means that none is left.
      */
     readonly expire: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
@@ -28,22 +28,22 @@ export class StalePushTokens extends Context.Service<
       const inactive = yield* InactivePushTokens
       const { removedAfter, silencedAfter } = yield* StalePushTokenSettings
 
-      const expireOf = (userId: UserId, cutoffs: StalenessCutoffs) =>
+      const expireTokensOf = (userId: UserId, cutoffs: StalenessCutoffs) =>
         changes.change(
           userId,
           Effect.gen(function* () {
-            const gone = yield* repo.remove(userId, cutoffs)
-            const silenced = yield* repo.silence(userId, cutoffs, yield* DateTime.now)
-            if (silenced.length > 0) yield* inactive.trim([userId])
-            const live = [...gone.filter((token) => token.isActive), ...silenced]
+            const deleted = yield* repo.remove(userId, cutoffs)
+            const deactivated = yield* repo.deactivate(userId, cutoffs, yield* DateTime.now)
+            if (deactivated.length > 0) yield* inactive.trim([userId])
+            const formerlyLive = [...deleted.filter((token) => token.isActive), ...deactivated]
             return {
               result: undefined,
-              events: pushTokensRemoved(live, "stale"),
+              events: pushTokensRemoved(formerlyLive, "stale"),
               audit: [
                 {
                   userId,
                   action: "push_token.expired",
-                  details: { silenced: silenced.length, deleted: gone.length }
+                  details: { silenced: deactivated.length, deleted: deleted.length }
                 }
               ]
             }
@@ -59,8 +59,8 @@ export class StalePushTokens extends Context.Service<
         const owners = yield* storage.read(repo.owners(cutoffs, limit))
         yield* Effect.forEach(
           new Set(owners),
-          // Erased meanwhile, and their tokens with them.
-          (userId) => Effect.catchTag(expireOf(userId, cutoffs), "UserNotFound", () => Effect.void),
+          // The user was erased since, together with their tokens.
+          (userId) => Effect.catchTag(expireTokensOf(userId, cutoffs), "UserNotFound", () => Effect.void),
           { discard: true }
         )
         return owners.length

@@ -5,23 +5,27 @@ import { type Query, rows } from "../Rows.ts"
 import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
 import { HeldRow, type HeldToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
-/** Since when a device was not seen. */
+/** The last time that a device must have been seen for its token to escape expiry. */
 export interface StalenessCutoffs {
-  /** For its token to be silenced. */
+  /** Tokens of devices last seen before are deactivated. */
   readonly stale: DateTime.Utc
-  /** For it to be deleted. */
+  /** Tokens of devices last seen before are deleted. */
   readonly gone: DateTime.Utc
 }
 
 export class StalePushTokensRepo extends Context.Service<
   StalePushTokensRepo,
   {
-    /** Whose such tokens are, once for each of them, `limit` at most; where it is fewer, there are no others. */
+    /** The owners of at most `limit` expired tokens, one entry per token. Fewer than `limit` entries mean that none is left. */
     readonly owners: (cutoffs: StalenessCutoffs, limit: number) => Query<ReadonlyArray<UserId>>
-    /** Deletes the user's tokens that are gone, as they were. */
+    /** Deletes the user's tokens before `gone` and returns them as they were. */
     readonly remove: (userId: UserId, cutoffs: StalenessCutoffs) => Query<ReadonlyArray<HeldToken>>
-    /** Silences the user's live tokens that are stale. */
-    readonly silence: (userId: UserId, cutoffs: StalenessCutoffs, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    /** Deactivates the user's active tokens before `stale`. */
+    readonly deactivate: (
+      userId: UserId,
+      cutoffs: StalenessCutoffs,
+      now: DateTime.Utc
+    ) => Query<ReadonlyArray<HeldToken>>
   }
 >()("@user-service/core/retention/StalePushTokensRepo") {
   static readonly layer = Layer.effect(
@@ -29,7 +33,7 @@ export class StalePushTokensRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const held = sql.literal(heldColumns)
-      // Once after each time the device was seen.
+      // `stale_at` is set: a token that its owner reactivated expires again only after its device was seen again.
       const isStale = (cutoffs: StalenessCutoffs) =>
         sql`is_active and last_used_at < ${DateTime.toDate(cutoffs.stale)}
           and (stale_at is null or stale_at < last_used_at)`
@@ -55,7 +59,7 @@ export class StalePushTokensRepo extends Context.Service<
           rows(HeldRow)(sql`
             delete from push_tokens where user_id = ${userId} and ${isGone(cutoffs)} returning ${held}`),
 
-        silence: (userId, cutoffs, now) =>
+        deactivate: (userId, cutoffs, now) =>
           rows(HeldRow)(sql`
             update push_tokens set is_active = false, stale_at = ${DateTime.toDate(now)},
               updated_at = ${DateTime.toDate(now)}

@@ -4,19 +4,19 @@ import { TokenSettings } from "@user-service/security/TokenSettings"
 import { Context, Effect, Layer, Option, type Redacted } from "effect"
 import { Sessions } from "./Sessions.ts"
 
-/** What a live access token says, and who all tokens are from and for. */
+/** The claims of a valid access token with the issuer and the audience. */
 export interface IntrospectionResult extends AccessClaims {
   readonly issuer: string
   readonly audience: string
 }
 
-/** Tells other services whose an access token is (RFC 7662). */
+/** Token introspection for other services (RFC 7662). */
 export class Introspection extends Context.Service<
   Introspection,
   {
     /**
-     * None for whatever would not open the API: what is no token of ours, a refresh token, one that has expired, one of a
-     * session that has ended. Not knowing is `ServiceUnavailable`, never an answer.
+     * The claims of a token that the API accepts. None for any other text: a foreign token, a refresh token, an expired token,
+     * a token of an ended session. Fails with `ServiceUnavailable` if the session's state cannot be read.
      */
     readonly introspect: (
       token: Redacted.Redacted<string>

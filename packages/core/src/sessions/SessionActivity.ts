@@ -6,8 +6,8 @@ import { SessionsRepo } from "./SessionsRepo.ts"
 const minuteMillis = 60_000
 
 /**
- * Moves a session's `last_seen_at` when it is used, at most once a minute. What is noted is written with a batch some
- * seconds later, so that a read costs no write; a process that is killed loses those seconds.
+ * Updates the `last_seen_at` of sessions in use, at most once a minute each. The updates are batched for some seconds, so
+ * that a request costs no write. A killed process loses the current batch.
  */
 export class SessionActivity extends Context.Service<
   SessionActivity,
@@ -18,27 +18,27 @@ export class SessionActivity extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* SessionsRepo
       const storage = yield* Storage.Storage
-      // When each was last noted; those of the last minute only.
-      const noted = new Map<SessionId, number>()
-      let waiting: Array<SessionId> = []
+      // The time of the last note of each session, for the last minute.
+      const notedAt = new Map<SessionId, number>()
+      let batch: Array<SessionId> = []
 
       const note = (id: SessionId) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          if (now - (noted.get(id) ?? 0) < minuteMillis) return
-          noted.set(id, now)
-          waiting.push(id)
+          if (now - (notedAt.get(id) ?? 0) < minuteMillis) return
+          notedAt.set(id, now)
+          batch.push(id)
         })
 
       const flush = Effect.gen(function* () {
-        const ids = waiting
-        waiting = []
+        const ids = batch
+        batch = []
         const now = yield* DateTime.now
-        for (const [id, at] of noted) if (now.epochMilliseconds - at >= minuteMillis) noted.delete(id)
+        for (const [id, at] of notedAt) if (now.epochMilliseconds - at >= minuteMillis) notedAt.delete(id)
         if (ids.length === 0) return
         yield* storage.write(repo.touch(ids, now)).pipe(
-          Effect.catch((error) => Effect.logDebug("Activity of sessions was not written", { error })),
-          // One batch is lost by it, and not those after it.
-          Effect.catchDefect((defect) => Effect.logError("Activity of sessions was not written", defect))
+          Effect.catch((error) => Effect.logDebug("Could not write the last activity of sessions", { error })),
+          // A defect loses this batch, but must not end the loop.
+          Effect.catchDefect((defect) => Effect.logError("Could not write the last activity of sessions", defect))
         )
       })
 

@@ -12,35 +12,35 @@ import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
 import { SessionSettings } from "../SessionSettings.ts"
 import { SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 
-/** Sessions that ended in this transaction, and what there is to tell of it. */
+/** The sessions that ended in this transaction, and the events to publish. */
 export interface EndedSessions {
   readonly sessions: ReadonlyArray<SessionId>
   readonly events: ReadonlyArray<DomainEvent>
 }
 
-/** A session that was opened in this transaction, and what came of it for the others. */
+/** A session opened in this transaction, with the events and audit entries of the sessions that it evicted. */
 interface OpenedSession {
   readonly session: TokenState
   readonly events: ReadonlyArray<DomainEvent>
   readonly audit: ReadonlyArray<AuditEntry>
 }
 
-/** How sessions begin and end inside a change: for the features whose transactions do either. */
+/** Opens and ends sessions inside the transaction of a change. */
 export class SessionChanges extends Context.Service<
   SessionChanges,
   {
-    /** Ends the user's longest unseen sessions beyond `MAX_SESSIONS`. */
+    /** Opens a session and ends the user's least recently seen sessions beyond `MAX_SESSIONS`. */
     readonly open: (userId: UserId, deviceName: string) => Effect.Effect<OpenedSession, SqlError.SqlError>
-    /** Ends all of the user's sessions and opens one in place of `current`, which its push tokens go over to. */
+    /** Ends all of the user's sessions and opens a new one, which gets the push tokens of `current`. */
     readonly replaceAll: (
       userId: UserId,
       current: SessionId,
       reason: RevocationReason
     ) => Effect.Effect<EndedSessions & { readonly session: TokenState }, SqlError.SqlError>
-    /** Ends the user's live sessions that are named, or all; their push tokens fall silent. */
+    /** Ends the selected live sessions of the user and deactivates their push tokens. */
     readonly end: (
       userId: UserId,
-      which: SessionFilter,
+      filter: SessionFilter,
       reason: RevocationReason
     ) => Effect.Effect<EndedSessions, SqlError.SqlError>
   }
@@ -71,19 +71,19 @@ export class SessionChanges extends Context.Service<
 
       const end = Effect.fn("SessionChanges.end")(function* (
         userId: UserId,
-        which: SessionFilter,
+        filter: SessionFilter,
         reason: RevocationReason
       ) {
         const now = yield* DateTime.now
-        const ended = yield* sessions.end(userId, which, reason, now)
+        const ended = yield* sessions.end(userId, filter, reason, now)
         if (ended.length === 0) return { sessions: ended, events: [] }
-        const silenced = yield* pushTokens.deactivateOfSessions(ended, now)
-        if (silenced.length > 0) yield* inactive.trim([userId])
+        const deactivated = yield* pushTokens.deactivateOfSessions(ended, now)
+        if (deactivated.length > 0) yield* inactive.trim([userId])
         return {
           sessions: ended,
           events: [
             ...ended.map((sessionId) => new SessionRevoked({ userId, sessionId, reason })),
-            ...pushTokensRemoved(silenced, "logged_out")
+            ...pushTokensRemoved(deactivated, "logged_out")
           ]
         }
       })

@@ -4,7 +4,7 @@ import { SecureRandom } from "effect/crypto"
 import { SessionSettings } from "../SessionSettings.ts"
 import type { TokenState } from "./SessionsRepo.ts"
 
-/** A session's two tokens, with the seconds each still lives. */
+/** The two tokens of a session, with the seconds until each expires. */
 export interface Tokens {
   readonly access: string
   readonly refresh: string
@@ -14,7 +14,7 @@ export interface Tokens {
 
 const seconds = (time: DateTime.Utc): number => Math.floor(DateTime.toEpochMillis(time) / 1000)
 
-/** Writes a session's tokens. The refresh token follows from the session's row alone: the same row, the same token. */
+/** Issues the tokens of a session. The refresh token depends only on the session's row: the same row gives the same token. */
 export class SessionTokens extends Context.Service<
   SessionTokens,
   { readonly issue: (session: TokenState) => Effect.Effect<Tokens> }
@@ -30,16 +30,16 @@ export class SessionTokens extends Context.Service<
         const now = seconds(yield* DateTime.now)
         const sessionEnd = seconds(session.expiresAt)
         const accessEnd = Math.min(now + lifetime, sessionEnd)
-        const of = { userId: session.userId, sessionId: session.id }
+        const subject = { userId: session.userId, sessionId: session.id }
         const access = yield* signer.sign({
-          ...of,
+          ...subject,
           tokenType: "access",
           tokenId: yield* random.uuidV4(),
           issuedAt: now,
           expiresAt: accessEnd
         })
         const refresh = yield* signer.sign({
-          ...of,
+          ...subject,
           tokenType: "refresh",
           tokenId: signer.refreshTokenId(session.id, session.generation),
           issuedAt: seconds(session.refreshedAt),

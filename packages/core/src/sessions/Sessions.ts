@@ -26,46 +26,46 @@ import { SessionSettings } from "../SessionSettings.ts"
 import { type RefreshState, SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 
-// For how long a refresh token that was judged good beyond its limit is not looked up again, and of how many that is known.
-const judgedMillis = 1000
-const maxJudged = 10_000
+// How long the result for an exchangeable refresh token beyond the rate limit is cached, and for how many tokens.
+const exchangeableMillis = 1000
+const maxExchangeable = 10_000
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(SessionId))
 
-/** A user's logins: kept by refreshing, seen in a list, ended by hand, by theft, or all at once. */
+/** The sessions of users: authenticates and refreshes their tokens, lists and ends them. */
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** What a live access token says: whose it is, and of which session. */
+    /** The claims of an access token whose session is alive. */
     readonly authenticate: (
       accessToken: Redacted.Redacted<string>
     ) => Effect.Effect<AccessClaims, TokenInvalid | TokenExpired | ServiceUnavailable>
     /**
-     * Exchanges a refresh token for its successor. The token just replaced gets the same successor again for a grace
-     * period, since answers are lost on the way; any older use is theft and ends the session (RFC 9700, section 4.14.2),
-     * also beyond the session's limit, where nothing else is changed.
+     * Exchanges a refresh token for its successor. The previous token returns the same successor for a grace period, because a
+     * response may be lost. Any other use of a replaced token counts as theft and ends the session (RFC 9700, section 4.14.2).
+     * Beyond the rate limit, a refresh fails with `RateLimited`, but theft still ends the session.
      */
     readonly refresh: (
       refreshToken: Redacted.Redacted<string>
     ) => Effect.Effect<Tokens, TokenInvalid | TokenExpired | RateLimited | ServiceUnavailable>
     /**
-     * Succeeds for a token of either type that is good and whose session lives. A refresh token is good as long as
-     * `refresh` would exchange it. A replaced one fails, and ends no session: it was shown, not used.
+     * Succeeds for a valid token of either type whose session is alive. A refresh token is valid as long as `refresh` would
+     * exchange it. A replaced refresh token fails here without ending the session.
      */
     readonly verify: (
       token: Redacted.Redacted<string>
     ) => Effect.Effect<void, TokenInvalid | TokenExpired | ServiceUnavailable>
     /**
-     * Ends the session of the access token, which may be expired or revoked, else that of the refresh token. Ending it
-     * again is no error.
+     * Ends the session of the access token, which may be expired or revoked, else that of the refresh token. Succeeds also if
+     * the session has ended already.
      */
     readonly logout: (tokens: {
       readonly access: Option.Option<Redacted.Redacted<string>>
       readonly refresh: Option.Option<Redacted.Redacted<string>>
     }) => Effect.Effect<void, TokenInvalid | ServiceUnavailable>
-    /** Answers how many sessions it ended. */
+    /** Ends all sessions of the user and returns their number. */
     readonly logoutAll: (userId: UserId) => Effect.Effect<number, ServiceUnavailable>
-    /** Live ones, newest first. */
+    /** The live sessions of the user, the newest first. */
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<Session>, ServiceUnavailable>
     readonly revoke: (userId: UserId, id: string) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
   }
@@ -91,27 +91,27 @@ export class Sessions extends Context.Service<
         yield* refusals.record({ event, reason, ip, userId: error.userId })
       })
 
-      // Puts what is refused of the token into the log.
-      const recorded =
+      // Records refused tokens.
+      const recordRefusals =
         (event: RefusalEvent) =>
-        <A, E, R>(judged: Effect.Effect<A, E, R>) =>
-          Effect.tapError(judged, (error) =>
+        <A, E, R>(check: Effect.Effect<A, E, R>) =>
+          Effect.tapError(check, (error) =>
             error instanceof TokenInvalid || error instanceof TokenExpired ? record(event, error) : Effect.void
           )
 
-      // The sessions the user has named or all of them, in a change of their own.
-      const end = (userId: UserId, which: SessionFilter, reason: RevocationReason) =>
+      // Ends the selected sessions in one change and returns their number.
+      const end = (userId: UserId, filter: SessionFilter, reason: RevocationReason) =>
         changes
           .change(
             userId,
-            Effect.map(sessionChanges.end(userId, which, reason), ({ events, sessions }) => ({
+            Effect.map(sessionChanges.end(userId, filter, reason), ({ events, sessions }) => ({
               result: sessions.length,
               events,
               audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } }))
             }))
           )
           .pipe(
-            // A user who is gone has no sessions left to end.
+            // An erased user has no sessions.
             Effect.catchTag("UserNotFound", () => Effect.succeed(0))
           )
 
@@ -125,21 +125,21 @@ export class Sessions extends Context.Service<
         yield* requireAlive(claims)
         yield* activity.note(claims.sessionId)
         return claims
-      }, recorded("access_token_refused"))
+      }, recordRefusals("access_token_refused"))
 
       const findRefreshState = (claims: RefreshClaims, now: DateTime.Utc) =>
         storage
           .read(repo.refreshState(claims.sessionId, signer.hashTokenId(claims.tokenId), now))
           .pipe(Effect.map(Option.filter((state) => state.live)))
 
-      // Whether the token is the current one, or the one just replaced and still within its grace.
+      // Whether the token is the current one, or the previous one within the grace period.
       const isExchangeable = (state: RefreshState, claims: RefreshClaims, now: DateTime.Utc) =>
         state.isCurrent ||
         (state.isPrevious &&
           state.generation === claims.generation + 1 &&
           Duration.isLessThanOrEqualTo(DateTime.distance(state.refreshedAt, now), settings.refreshGrace))
 
-      // The session of a token that can be exchanged. Any other token of a live session is a stolen one, and ends it.
+      // The session of an exchangeable token. Any other token of a live session counts as stolen and ends the session.
       const judge = Effect.fnUntraced(function* (claims: RefreshClaims, now: DateTime.Utc) {
         const state = yield* findRefreshState(claims, now)
         const { userId } = claims
@@ -167,22 +167,22 @@ export class Sessions extends Context.Service<
         return yield* sessionTokens.issue(session)
       })
 
-      // For how long a token that was found good stays so, of which no more than a second is made use of.
-      const goodMillis = (state: RefreshState, now: DateTime.Utc) => {
+      // How long the token stays exchangeable, at most `exchangeableMillis`.
+      const remainingMillis = (state: RefreshState, now: DateTime.Utc) => {
         const grace = Duration.subtract(settings.refreshGrace, DateTime.distance(state.refreshedAt, now))
-        return state.isCurrent ? judgedMillis : Math.min(judgedMillis, Duration.toMillis(grace))
+        return state.isCurrent ? exchangeableMillis : Math.min(exchangeableMillis, Duration.toMillis(grace))
       }
 
-      // Beyond the limit a token is only judged for theft. What that costs the database is bounded: an ended session is
-      // remembered, and a token that was judged good is not looked up again for a second.
-      const judged = ExpiringMap.make<true>(maxJudged)
+      // Beyond the rate limit a token is only checked for theft. Two caches bound the queries: `LiveSessions` remembers ended
+      // sessions, and an exchangeable token is not looked up again for a second.
+      const exchangeable = ExpiringMap.make<true>(maxExchangeable)
       const judgeBeyondLimit = Effect.fnUntraced(function* (claims: RefreshClaims, limited: RateLimited) {
         yield* requireAlive(claims)
         const now = yield* DateTime.now
         const millis = DateTime.toEpochMillis(now)
-        if (judged.get(claims.tokenId, millis) === undefined) {
+        if (exchangeable.get(claims.tokenId, millis) === undefined) {
           const state = yield* judge(claims, now)
-          judged.set(claims.tokenId, true, millis + goodMillis(state, now), millis)
+          exchangeable.set(claims.tokenId, true, millis + remainingMillis(state, now), millis)
         }
         return yield* limited
       })
@@ -192,7 +192,7 @@ export class Sessions extends Context.Service<
         return yield* limits
           .guard([{ limit: "refresh", key: claims.sessionId }])(exchange(claims))
           .pipe(Effect.catchTag("RateLimited", (limited) => judgeBeyondLimit(claims, limited)))
-      }, recorded("refresh_token_refused"))
+      }, recordRefusals("refresh_token_refused"))
 
       const verifyAccess = Effect.fnUntraced(function* (token: string) {
         yield* requireAlive(yield* signer.verify("access", token))
@@ -212,8 +212,8 @@ export class Sessions extends Context.Service<
         const text = Redacted.value(token)
         yield* Effect.catch(verifyAccess(text), (error) =>
           error._tag === "TokenInvalid" && error.reason === "wrong_type"
-            ? recorded("refresh_token_refused")(verifyRefresh(text))
-            : recorded("access_token_refused")(Effect.fail(error))
+            ? recordRefusals("refresh_token_refused")(verifyRefresh(text))
+            : recordRefusals("access_token_refused")(Effect.fail(error))
         )
       })
 
@@ -232,8 +232,8 @@ export class Sessions extends Context.Service<
         )
         const claims = yield* (
           Option.isNone(refresh)
-            ? recorded("access_token_refused")(byAccess)
-            : Effect.catch(byAccess, () => recorded("refresh_token_refused")(byRefresh))
+            ? recordRefusals("access_token_refused")(byAccess)
+            : Effect.catch(byAccess, () => recordRefusals("refresh_token_refused")(byRefresh))
         ).pipe(Effect.mapError(() => new TokenInvalid()))
         yield* end(claims.userId, [claims.sessionId], "logout")
       })

@@ -7,7 +7,7 @@ import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 
-/** What both tokens of a session are made from, so that the same refresh token can be made again. */
+/** The columns that determine both tokens of a session. The same state gives the same refresh token. */
 export interface TokenState {
   readonly id: SessionId
   readonly userId: UserId
@@ -39,23 +39,23 @@ const EndedRow = Schema.Struct({ id: Columns.sessionId })
 
 const RefreshStateRow = Schema.Struct({
   ...TokenStateRow.fields,
-  /** Not revoked, not expired, of an active user. */
+  /** The session is neither revoked nor expired, and its user is active. */
   live: Schema.Boolean,
   /** The presented token is the session's current refresh token. */
   isCurrent: Schema.Boolean,
-  /** The presented token is the one just replaced. */
+  /** The presented token is the previous refresh token. */
   isPrevious: Schema.Boolean
 })
 
-/** The session of a refresh token, and which of the session's tokens it is; neither where it is an older one. */
+/** The session of a refresh token. An older token is neither current nor previous. */
 export type RefreshState = typeof RefreshStateRow.Type
 
-/** Some of a user's sessions. */
+/** Selects sessions of a user. */
 export type SessionFilter =
   | ReadonlyArray<SessionId>
   | "all"
   | { readonly allBut: SessionId }
-  /** Those beyond `max`, the longest unseen, never `keep`. */
+  /** The least recently seen sessions beyond the given number, never `keep`. */
   | { readonly beyond: number; readonly keep: SessionId }
 
 export class SessionsRepo extends Context.Service<
@@ -69,7 +69,7 @@ export class SessionsRepo extends Context.Service<
       readonly now: DateTime.Utc
       readonly expiresAt: DateTime.Utc
     }) => Query<TokenState>
-    /** The one conditional update of a refresh: generation n to n + 1, of a live session of an active user. */
+    /** Moves a live session of an active user from generation n to n + 1, if the stored refresh token is the presented one. */
     readonly rotate: (rotation: {
       readonly id: SessionId
       readonly generation: number
@@ -84,18 +84,18 @@ export class SessionsRepo extends Context.Service<
       presentedHash: Uint8Array,
       now: DateTime.Utc
     ) => Query<Option.Option<RefreshState>>
-    /** Live ones, newest first. */
+    /** The live sessions of the user, the newest first. */
     readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
-    /** The name the device gave itself at login; empty when it gave none. */
+    /** The device name given at login, or the empty text. */
     readonly deviceName: (id: SessionId) => Query<string>
-    /** Ends those of the user's live sessions; answers the ended ones. */
+    /** Ends the selected live sessions of the user and returns their ids. */
     readonly end: (
       userId: UserId,
-      which: SessionFilter,
+      filter: SessionFilter,
       reason: RevocationReason,
       now: DateTime.Utc
     ) => Query<ReadonlyArray<SessionId>>
-    /** Moves `last_seen_at`, unless it moved within the last minute. */
+    /** Updates `last_seen_at` unless it was updated within the last minute. */
     readonly touch: (ids: ReadonlyArray<SessionId>, now: DateTime.Utc) => Query<void>
   }
 >()("@user-service/core/sessions/SessionsRepo") {
@@ -107,15 +107,15 @@ export class SessionsRepo extends Context.Service<
         `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
       )
 
-      const among = (userId: UserId, which: SessionFilter, now: DateTime.Utc) => {
-        if (which === "all") return sql``
-        if ("beyond" in which) {
+      const filterCondition = (userId: UserId, filter: SessionFilter, now: DateTime.Utc) => {
+        if (filter === "all") return sql``
+        if ("beyond" in filter) {
           return sql`and id in (
             select id from sessions
             where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
-            order by id = ${which.keep} desc, last_seen_at desc, id desc offset ${which.beyond})`
+            order by id = ${filter.keep} desc, last_seen_at desc, id desc offset ${filter.beyond})`
         }
-        return "allBut" in which ? sql`and id <> ${which.allBut}` : sql`and id = any(${which}::uuid[])`
+        return "allBut" in filter ? sql`and id <> ${filter.allBut}` : sql`and id = any(${filter}::uuid[])`
       }
 
       return {
@@ -180,18 +180,18 @@ export class SessionsRepo extends Context.Service<
             (found) => Option.match(found, { onNone: () => "", onSome: (row) => row.deviceName })
           ),
 
-        end: (userId, which, reason, now) =>
+        end: (userId, filter, reason, now) =>
           Effect.map(
             rows(EndedRow)(sql`
               update sessions set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
               where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
-                ${among(userId, which, now)}
+                ${filterCondition(userId, filter, now)}
               returning id`),
             (ended) => ended.map((row) => row.id)
           ),
 
         touch: (ids, now) =>
-          // One that somebody holds is being changed, and not waited for: two such statements would wait for each other.
+          // Skips locked rows, because two such statements could deadlock.
           Effect.asVoid(sql`
             update sessions set last_seen_at = ${DateTime.toDate(now)}
             where id in (

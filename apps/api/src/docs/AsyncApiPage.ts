@@ -10,35 +10,37 @@ const isRef = (node: unknown): node is { readonly $ref: string } => Predicate.ha
 
 const code = (text: string): string => `<code>${escape(text)}</code>`
 
-/** Everything the document says, as a page without a script. */
+/** The AsyncAPI document as an HTML page without scripts. */
 export const asyncApiPage = (document: AsyncApiDocument): string => {
   const { channels, components, info, operations, servers } = document
 
-  const resolved = (node: unknown): Node => {
-    const found: unknown = isRef(node) ? components.schemas[nameOf(node)] : node
-    return Predicate.isObject(found) ? found : {}
+  const resolve = (node: unknown): Node => {
+    const schema: unknown = isRef(node) ? components.schemas[nameOf(node)] : node
+    return Predicate.isObject(schema) ? schema : {}
   }
 
   const typeOf = (node: Node): string => {
     const alternatives = node["anyOf"] ?? node["oneOf"]
-    if (Array.isArray(alternatives)) return alternatives.map((one) => typeOf(resolved(one))).join(" or ")
+    if (Array.isArray(alternatives)) return alternatives.map((alternative) => typeOf(resolve(alternative))).join(" or ")
     const values = "const" in node ? [node["const"]] : node["enum"]
     if (Array.isArray(values)) return values.map((value) => code(JSON.stringify(value))).join(" or ")
-    if (node["type"] === "array") return `array of ${typeOf(resolved(node["items"]))}`
+    if (node["type"] === "array") return `array of ${typeOf(resolve(node["items"]))}`
     const type = Predicate.isString(node["type"]) ? node["type"] : "anything"
     const limits = [node["format"], lengths(node)].filter((limit) => limit !== undefined)
     return limits.length === 0 ? escape(type) : `${escape(type)} (${escape(limits.join(", "))})`
   }
 
-  // What a field is: its schema, or what its schema says beside `null`.
+  // The object schema of a field, which may be in a union with `null`.
   const objectOf = (node: Node): Node => {
     const alternatives = node["anyOf"]
-    const inner = Array.isArray(alternatives) ? alternatives.map(resolved).find((one) => "properties" in one) : node
+    const inner = Array.isArray(alternatives)
+      ? alternatives.map(resolve).find((schema) => "properties" in schema)
+      : node
     return inner ?? node
   }
 
   const field = (name: string, node: unknown, isRequired: boolean): string => {
-    const schema = resolved(node)
+    const schema = resolve(node)
     const description = [node, schema].map((one) => Predicate.hasProperty(one, "description") && one.description)
     const text = description.find(Predicate.isString)
     return `<li>${code(name)} <span class="soft">${typeOf(schema)}${isRequired ? "" : ", optional"}</span>${
@@ -61,7 +63,7 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
       `<pre><code>${escape(JSON.stringify(payload, undefined, 2))}</code></pre>`
     ].join("\n")
 
-  const facts = ({ channel, operation }: Described): string => {
+  const facts = ({ channel, operation }: Entry): string => {
     const { amqp } = channel.bindings
     const { priority } = operation.bindings.amqp
     const rows: ReadonlyArray<readonly [string, string]> = [
@@ -78,14 +80,14 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
     return `<dl class="facts">\n${rows.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join("\n")}\n</dl>`
   }
 
-  interface Described {
+  interface Entry {
     readonly key: string
     readonly channel: AsyncApiDocument["channels"][string]
     readonly operation: AsyncApiOperation
     readonly message: AsyncApiMessage | undefined
   }
 
-  const described = Object.values(operations).flatMap((operation): ReadonlyArray<Described> => {
+  const entries = Object.values(operations).flatMap((operation): ReadonlyArray<Entry> => {
     const key = nameOf(operation.channel)
     const channel = channels[key]
     const [message] = Object.values(channel?.messages ?? {}).map((ref) => components.messages[nameOf(ref)])
@@ -94,13 +96,13 @@ export const asyncApiPage = (document: AsyncApiDocument): string => {
 
   const groups = info.tags.map((ref) => {
     const name = nameOf(ref)
-    const members = described.filter(({ operation }) => operation.tags.some((tag) => nameOf(tag) === name))
+    const members = entries.filter(({ operation }) => operation.tags.some((tag) => nameOf(tag) === name))
     return { id: name, tag: components.tags[name], members }
   })
 
-  const section = ({ channel, key, message, operation }: Described): string => {
-    const payload = resolved(message?.payload)
-    const headers = resolved(message?.headers)
+  const section = ({ channel, key, message, operation }: Entry): string => {
+    const payload = resolve(message?.payload)
+    const headers = resolve(message?.headers)
     return `<section aria-labelledby="${key}">
 <h3 id="${key}">${code(channel.address)}</h3>
 <p>${inline(operation.summary)}</p>

@@ -10,14 +10,14 @@ import * as Yaml from "yaml"
 
 const require = createRequire(import.meta.url)
 
-// A bundle has the pages' libraries in a folder beside it, the sources have them as packages.
+// The bundle ships the browser libraries in `docs/`; the sources take them from their packages.
 const locate = (path: string): string => {
   const bundled = new URL(`./docs/${path.split("/").at(-1)}`, import.meta.url)
   return existsSync(bundled) ? fileURLToPath(bundled) : require.resolve(path)
 }
 
-// The pages load nothing from elsewhere and run no inline script; both libraries set inline styles, and ReDoc searches in
-// a worker of its own making.
+// For Swagger UI and ReDoc: no other origin and no inline scripts. Both set inline styles, and ReDoc searches in a worker
+// that it loads from a blob.
 const pagePolicy = [
   "default-src 'none'",
   "connect-src 'self'",
@@ -29,7 +29,7 @@ const pagePolicy = [
   "worker-src 'self' blob:"
 ].join("; ")
 
-// Our own pages have no script at all.
+// For the index and the AsyncAPI page, which have no scripts.
 const staticPolicy = [
   "default-src 'none'",
   "base-uri 'none'",
@@ -78,46 +78,49 @@ const starts = {
   redoc: `Redoc.init("/api/schema", {}, document.getElementById("page"))`
 }
 
-// Up to the edges, and no jump sideways when something unfolds.
+// No margin, and always a scroll bar, so that the page does not shift when a section expands.
 const style = "html { overflow-y: scroll } body { margin: 0 }"
 
-// ReDoc shows its makers' logo, from a host of theirs; where there is none it leaves it out.
+// ReDoc loads its vendor's logo from another host. It shows none if the image is empty.
 const withoutLogo = (script: string): string => script.replace(/"https:[^"]*\/logo-mini\.svg"/, '"data:,"')
 
 /**
- * The OpenAPI document as JSON and YAML, the AsyncAPI document as JSON, and pages that show them with no network but this
- * server. `/` leads to the page where they begin.
+ * The OpenAPI document as JSON and YAML, the AsyncAPI document as JSON, and pages that show them without loading anything from
+ * other hosts. `/` redirects to their index page.
  */
 export const DocsHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
     const files = yield* FileSystem.FileSystem
 
-    // Made or read once, when first asked for: a process that nobody asks for its documentation does not start later for
-    // it, nor hold it.
-    const document = Effect.promise(() => import("@user-service/schema/http/OpenApiDocument"))
-    const json = yield* Effect.cached(Effect.map(document, ({ openApiDocument }) => JSON.stringify(openApiDocument)))
-    const yaml = yield* Effect.cached(
-      Effect.map(document, ({ openApiDocument }) => Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false }))
+    // Documents are built, and assets read, on their first request: until then they cost neither time nor memory.
+    const openApiModule = Effect.promise(() => import("@user-service/schema/http/OpenApiDocument"))
+    const json = yield* Effect.cached(
+      Effect.map(openApiModule, ({ openApiDocument }) => JSON.stringify(openApiDocument))
     )
-    const messages = Effect.promise(() => import("@user-service/schema/amqp/AsyncApiDocument"))
+    const yaml = yield* Effect.cached(
+      Effect.map(openApiModule, ({ openApiDocument }) =>
+        Yaml.stringify(openApiDocument, { aliasDuplicateObjects: false })
+      )
+    )
+    const asyncApiModule = Effect.promise(() => import("@user-service/schema/amqp/AsyncApiDocument"))
     const asyncApi = yield* Effect.cached(
-      Effect.map(messages, ({ asyncApiDocument }) => JSON.stringify(asyncApiDocument))
+      Effect.map(asyncApiModule, ({ asyncApiDocument }) => JSON.stringify(asyncApiDocument))
     )
     const asyncApiHtml = yield* Effect.cached(
       Effect.map(
-        Effect.all([messages, Effect.promise(() => import("./AsyncApiPage.ts"))]),
+        Effect.all([asyncApiModule, Effect.promise(() => import("./AsyncApiPage.ts"))]),
         ([{ asyncApiDocument }, { asyncApiPage }]) => asyncApiPage(asyncApiDocument)
       )
     )
-    const ofPackage = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
+    const readAsset = (path: string) => Effect.cached(Effect.orDie(files.readFile(locate(path))))
     const redoc = Effect.map(
       Effect.orDie(files.readFileString(locate("redoc/bundles/redoc.standalone.js"))),
       (script) => new TextEncoder().encode(withoutLogo(script))
     )
     const assets: Record<string, Asset> = {
-      "swagger.js": { contentType: "text/javascript", body: yield* ofPackage("swagger-ui-dist/swagger-ui-bundle.js") },
-      "swagger.css": { contentType: "text/css", body: yield* ofPackage("swagger-ui-dist/swagger-ui.css") },
+      "swagger.js": { contentType: "text/javascript", body: yield* readAsset("swagger-ui-dist/swagger-ui-bundle.js") },
+      "swagger.css": { contentType: "text/css", body: yield* readAsset("swagger-ui-dist/swagger-ui.css") },
       "redoc.js": { contentType: "text/javascript", body: yield* Effect.cached(redoc) },
       "docs.css": { contentType: "text/css", body: Effect.succeed(staticStyle) },
       "page.css": { contentType: "text/css", body: Effect.succeed(style) },

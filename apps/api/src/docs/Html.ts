@@ -6,21 +6,21 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;"
 }
 
-/** Text as it stands in an element or an attribute. */
+/** Escapes text for an element or an attribute. */
 export const escape = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 
-/** The little Markdown that our descriptions have: code between backticks. */
+/** Renders the Markdown that descriptions use: code between backticks. */
 export const inline = (markdown: string): string => escape(markdown).replace(/`([^`]+)`/g, "<code>$1</code>")
 
-/** Paragraphs of such text, which empty lines part. */
+/** Renders text whose paragraphs are separated by empty lines. */
 export const paragraphs = (markdown: string): string =>
   markdown
     .split(/\n{2,}/)
     .map((paragraph) => `<p>${inline(paragraph)}</p>`)
     .join("\n")
 
-/** A page that is read, with the style of our own pages and no script. */
+/** A page with {@link staticStyle} and no script. */
 export const staticPage = ({ body, title }: { readonly title: string; readonly body: string }): string =>
   `<!doctype html>
 <html lang="en">
@@ -38,7 +38,7 @@ ${body}
 </html>
 `
 
-/** The style of our own pages: one column on a phone, and the contents beside the text where there is room for both. */
+/** The style of static pages: one column on narrow screens, the contents next to the text on wide ones. */
 export const staticStyle = `
 :root { color-scheme: light; --ink: #1a1f2b; --soft: #4a5468; --line: #d8dde6; --ground: #f5f7fa; --link: #0b57c2; }
 * { box-sizing: border-box; }

@@ -1,7 +1,7 @@
 import { failureBody, type FailureCode, noPage } from "@user-service/schema/Envelope"
 import { HttpServerResponse } from "effect/http"
 
-/** A failure the server itself answers with, outside any endpoint. */
+/** The response for a failure outside any endpoint. */
 export const failure = (
   status: number,
   code: FailureCode,
@@ -10,7 +10,7 @@ export const failure = (
 ): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(failureBody({ code, message }), { status, headers })
 
-/** A success whose data is JSON text already, in the envelope. */
+/** The envelope of a success, from data that is JSON text. */
 export const successText = (message: string, data: string): string =>
   `{"success":true,"message":${JSON.stringify(message)},"data":${data},"error":null,"meta":${noPageText}}`
 

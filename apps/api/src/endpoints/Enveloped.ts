@@ -4,60 +4,60 @@ import { failure } from "./Answers.ts"
 import { BodyNotUtf8, UnsupportedBodyEncoding } from "../node/RequestBody.ts"
 import { allowedMethods } from "../edge/Routes.ts"
 
-const unrouted = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
+const routeNotFound = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
   const allowed = allowedMethods(request.url)
   return allowed.length === 0
     ? failure(404, "not_found", "No such route")
     : failure(405, "method_not_allowed", `Method ${request.method} is not allowed here`, { allow: allowed.join(", ") })
 }
 
-const unreadable = ({ cause, reason }: HttpServerError.RequestParseError): HttpServerResponse.HttpServerResponse => {
+const bodyFailure = ({ cause, reason }: HttpServerError.RequestParseError): HttpServerResponse.HttpServerResponse => {
   if (cause instanceof BodyNotUtf8) return failure(400, "malformed_json", cause.message)
   if (cause instanceof UnsupportedBodyEncoding) {
-    // RFC 9110, section 15.5.16: the codings that would be read.
+    // Lists the supported codings (RFC 9110, section 15.5.16).
     const accepted = cause.header === "content-encoding" ? { "accept-encoding": "identity" } : {}
     return failure(415, "unsupported_media_type", cause.message, accepted)
   }
-  // The rest of such a body is not read, so the connection cannot serve another request.
+  // The rest of the body remains unread, so the connection cannot serve another request.
   return reason === "BodyTooLarge"
     ? failure(413, "payload_too_large", "The request body is too large", { connection: "close" })
     : failure(400, "malformed_json", "The request could not be read", { connection: "close" })
 }
 
-const ofServerError = ({
+const responseToServerError = ({
   reason
 }: HttpServerError.HttpServerError): HttpServerResponse.HttpServerResponse | undefined => {
   switch (reason._tag) {
     case "RouteNotFound":
-      return unrouted(reason.request)
+      return routeNotFound(reason.request)
     case "RequestParseError":
-      return unreadable(reason)
+      return bodyFailure(reason)
     default:
       return undefined
   }
 }
 
-const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+const responseToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const error = Cause.squash(cause)
-  const answer = HttpServerError.isHttpServerError(error) ? ofServerError(error) : undefined
-  return answer !== undefined
-    ? Effect.succeed(answer)
+  const response = HttpServerError.isHttpServerError(error) ? responseToServerError(error) : undefined
+  return response !== undefined
+    ? Effect.succeed(response)
     : Effect.as(
-        Effect.logError("A request failed for a reason of ours", cause),
+        Effect.logError("Unexpected error while handling a request", cause),
         failure(500, "internal_error", "An internal error occurred")
       )
 }
 
-/** Puts into the envelope what no endpoint declares: unknown routes and methods, unreadable bodies, and our own defects. */
+/** Answers with the envelope where no endpoint does: unknown routes and methods, unreadable bodies, and unexpected errors. */
 export const enveloped = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
   app.pipe(
-    // The one answer that an endpoint writes as plain text.
+    // The only response that the library writes as plain text.
     Effect.map((response) =>
       response.status === 415 && response.headers["content-type"]?.startsWith("text/plain") === true
         ? failure(415, "unsupported_media_type", "The request body must be application/json")
         : response
     ),
-    Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : ofCause(cause)))
+    Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : responseToCause(cause)))
   )

@@ -7,9 +7,8 @@ import { Context, Effect, Layer, Scope } from "effect"
 type Middlewares = Authentication | ServiceKey | Validation | WriteLimit
 
 /**
- * Builds a group of endpoints in a context of the middlewares and `services` alone, which are all that the group needs.
- * Effect copies the context that a group is built in into the context of each of its requests, and that must be small
- * (decision 0014).
+ * Builds a group of endpoints in a context that has only the middlewares and `services`. Effect copies the context in which a
+ * group is built into the context of each of its requests, so it has to be small (decision 0014).
  */
 export const narrowContext = <const Services extends ReadonlyArray<Context.Key<unknown, unknown>>>(
   ...services: Services

@@ -1,7 +1,7 @@
 import type { Problems } from "@user-service/schema/Envelope"
 import { Predicate, SchemaAST, type SchemaIssue } from "effect"
 
-// In words for a person. The input itself is never repeated: it may be a password.
+// The input is never part of a message: it may be a password.
 const describe = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf): string => {
   switch (issue._tag) {
     case "MissingKey":
@@ -14,7 +14,7 @@ const describe = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf): string => {
   }
 }
 
-// The message that the schema itself has for the issue.
+// The schema's own message for the issue.
 const ownMessage = (issue: SchemaIssue.Issue): string | undefined => {
   const message =
     issue._tag === "MissingKey"
@@ -61,7 +61,7 @@ interface Problem {
   readonly message: string
 }
 
-// The message of an outer check stands for all that is wrong within it.
+// The message of an outer check replaces those of the issues within it.
 const flatten = (
   issue: SchemaIssue.Issue,
   path: ReadonlyArray<string> = [],
@@ -89,24 +89,24 @@ type Tree = { [field: string]: Array<string> | Tree }
 
 const insert = (tree: Tree, path: ReadonlyArray<string>, message: string): void => {
   const [key = "error", ...rest] = path
-  const at = tree[key]
+  const current = tree[key]
   if (rest.length > 0) {
-    const below = at === undefined || Array.isArray(at) ? {} : at
-    tree[key] = below
-    insert(below, rest, message)
+    const subtree = current === undefined || Array.isArray(current) ? {} : current
+    tree[key] = subtree
+    insert(subtree, rest, message)
     return
   }
-  if (at === undefined) tree[key] = [message]
-  else if (!Array.isArray(at)) insert(at, [], message)
-  else if (!at.includes(message)) at.push(message)
+  if (current === undefined) tree[key] = [message]
+  else if (!Array.isArray(current)) insert(current, [], message)
+  else if (!current.includes(message)) current.push(message)
 }
 
-/** Every problem of an input under its field, in the shape of the input; what belongs to no field under `error`. */
+/** The problems of an input under their fields, in the shape of the input. Problems of no field are under `error`. */
 export const problemsOf = (issue: SchemaIssue.Issue): Problems => {
   const tree: Tree = {}
   for (const { message, path } of flatten(issue)) insert(tree, path, message)
   return tree
 }
 
-/** Both together. A field that has problems in both keeps those of `first`. */
+/** Merges two sets of problems. A field that is in both keeps the problems of `first`. */
 export const merge = (first: Problems, second: Problems): Problems => ({ ...second, ...first })

@@ -15,8 +15,8 @@ const bodyOf = Effect.gen(function* () {
   return Predicate.isObject(body) ? body : {}
 })
 
-// The rules that a new password breaks in a body that other fields make invalid. The strength is not estimated: no limit counts
-// such a body, so judging it must cost next to nothing.
+// The rules that a new password breaks in a body with other invalid fields. Its strength is not estimated: no rate limit counts
+// such a request, so the check has to be cheap.
 const passwordProblems = (policy: PasswordPolicy["Service"], body: object, field: string | undefined) => {
   if (field === undefined) return {}
   const password: unknown = Reflect.get(body, field)
@@ -25,11 +25,11 @@ const passwordProblems = (policy: PasswordPolicy["Service"], body: object, field
   return problems.length === 0 ? {} : { [field]: problems }
 }
 
-/** {@link Validation} with the rules for new passwords. */
+/** {@link Validation}, including the rules for new passwords. */
 export const ValidationHttp = Layer.unwrap(
   Effect.map(PasswordPolicy, (policy) =>
     HttpApiMiddleware.layerSchemaErrorTransform(Validation, (error, { endpoint }) => {
-      // What a handler answered and cannot be written is a defect of ours, not of the request.
+      // The handler's response does not match its schema: a defect of the service, not of the request.
       if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
       const issue = error.cause.issue
       if (error.kind === "Payload" && isMalformedJson(issue)) return Effect.fail(new MalformedJson())

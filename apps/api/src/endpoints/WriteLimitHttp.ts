@@ -3,7 +3,7 @@ import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { WriteLimit } from "@user-service/schema/http/WriteLimit"
 import { Effect, Layer } from "effect"
 
-/** {@link WriteLimit} by `RATE_LIMIT_WRITE`. Counted before the body is read, as reading it is part of what a write costs. */
+/** {@link WriteLimit} by `RATE_LIMIT_WRITE`. Counts before the body is read, which is part of the cost of a write. */
 export const WriteLimitHttp = Layer.effect(
   WriteLimit,
   Effect.map(

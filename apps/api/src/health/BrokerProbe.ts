@@ -6,7 +6,7 @@ import { connect } from "node:net"
 const unusable = (problem = "no answer in time") =>
   new EngineUnusable({ engine: "RabbitMQ", variable: "RABBITMQ_URL", problem })
 
-/** Whether something listens where the broker should be. The API holds no connection of its own to it. */
+/** Checks that the broker's port accepts a TCP connection. The API itself uses no connection to the broker. */
 export const probeBroker = (url: Redacted.Redacted<string>): Effect.Effect<void, EngineUnusable> => {
   const address = hostOf(Redacted.value(url))
   return Effect.callback<void, EngineUnusable>((resume) => {

@@ -5,11 +5,11 @@ import { EngineHealth } from "@user-service/runtime/EngineHealth"
 import { Effect, Layer, Option, type Redacted } from "effect"
 import { probeBroker } from "./BrokerProbe.ts"
 
-/** Of RabbitMQ, where one is named, only whether something listens there: whoever uses it no further has no connection. */
+/** The engine health of the API. RabbitMQ, if configured, is only probed at its port: the API has no connection to it. */
 export const layer = ({ rabbitmqUrl }: { readonly rabbitmqUrl: Option.Option<Redacted.Redacted<string>> }) =>
   layerWith(Option.match(rabbitmqUrl, { onNone: () => Effect.void, onSome: probeBroker }))
 
-/** With a broker that is asked by whoever has a connection to it. */
+/** The same with the caller's own check of the broker. */
 export const layerWith = (broker: Effect.Effect<void, EngineUnusable>) =>
   Layer.effect(
     EngineHealth,

@@ -8,17 +8,17 @@ import { narrowContext } from "../endpoints/GroupContext.ts"
 import { EngineHealth } from "@user-service/runtime/EngineHealth"
 import { version } from "@user-service/runtime/Version"
 
-const rounded = (millis: number): number => Math.round(millis * 100) / 100
+const roundToHundredths = (millis: number): number => Math.round(millis * 100) / 100
 
 const check = <E>(ping: Effect.Effect<void, E>) =>
   Effect.timed(ping).pipe(
     Effect.match({
       onFailure: () => ({ status: "down" as const, latency_ms: null }),
-      onSuccess: ([elapsed]) => ({ status: "up" as const, latency_ms: rounded(Duration.toMillis(elapsed)) })
+      onSuccess: ([elapsed]) => ({ status: "up" as const, latency_ms: roundToHundredths(Duration.toMillis(elapsed)) })
     })
   )
 
-/** {@link HealthApi}: what the engines answer, and whether this process takes requests. */
+/** {@link HealthApi}: the health of the engines, and whether this process is ready for requests. */
 export const HealthHttp = HttpApiBuilder.group(
   UserServiceApi,
   "health",
@@ -47,7 +47,7 @@ export const HealthHttp = HttpApiBuilder.group(
         timestamp: timestamp(now),
         version,
         uptime_seconds: Math.floor((DateTime.toEpochMillis(now) - started) / 1000),
-        response_time_ms: rounded(Duration.toMillis(elapsed)),
+        response_time_ms: roundToHundredths(Duration.toMillis(elapsed)),
         checks
       }
     })

@@ -7,7 +7,7 @@ import { CurrentFacts } from "../edge/RequestFacts.ts"
 import { failure } from "../endpoints/Answers.ts"
 import { MetricsText } from "./MetricsText.ts"
 
-/** `/metrics`, for who knows `METRICS_TOKEN` where one is set. */
+/** `/metrics`. Requires `METRICS_TOKEN` if it is set. */
 export const MetricsHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter

@@ -12,30 +12,30 @@ import type { Duplex } from "node:stream"
 import { securityHeaders } from "../edge/SecurityHeaders.ts"
 import { CoalescedResponse } from "./CoalescedResponse.ts"
 
-const answers: Readonly<
+const responses: Readonly<
   Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>
 > = {
   HPE_HEADER_OVERFLOW: { status: 431, code: "payload_too_large", message: "The request headers are too large" },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: "malformed_json", message: "The request took too long to arrive" }
 }
-const unreadable = { status: 400, code: "malformed_json", message: "The request could not be read" } as const
+const badRequest = { status: 400, code: "malformed_json", message: "The request could not be read" } as const
 
-interface Refused {
+interface Refusal {
   readonly status: number
   readonly requestId: string
   readonly socket: Duplex
 }
-type OnRefusal = (refused: Refused) => void
+type OnRefusal = (refusal: Refusal) => void
 
-// What is no HTTP never reaches a route; it is answered here, in the envelope too, and is on record as the rest is.
+// Answers a request that Node could not parse, and that no route will see: with the envelope, an access log line and metrics.
 const refuse = (error: Error & { readonly code?: string }, socket: Duplex, onRefusal: OnRefusal): void => {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy()
     return
   }
-  const { code, message, status } = answers[error.code ?? ""] ?? unreadable
+  const { code, message, status } = responses[error.code ?? ""] ?? badRequest
   const body = JSON.stringify(failureBody({ code, message }))
-  // What the client may have sent as one was not read.
+  // The headers were not parsed, so the client's id is not known.
   const requestId = randomUUID()
   const headers = {
     ...securityHeaders,
@@ -60,9 +60,9 @@ const makeOnRefusal = Effect.gen(function* () {
   const sink = yield* LogSink
   const metrics = yield* HttpMetrics
   const clock = yield* Clock.Clock
-  // Its method was not read, and is told as one that is not known (OpenTelemetry, "HTTP metrics").
+  // OpenTelemetry's value for an unknown method ("HTTP metrics").
   const method = "_OTHER"
-  return ({ requestId, socket, status }: Refused): void => {
+  return ({ requestId, socket, status }: Refusal): void => {
     metrics.begin()
     metrics.observe(method, undefined, status, 0)
     const time = clock.currentTimeMillisUnsafe()
@@ -71,70 +71,73 @@ const makeOnRefusal = Effect.gen(function* () {
   }
 })
 
-/** The longest head of a request, in bytes, and so the longest that anything in it can be. */
+// The longest request head, in bytes.
 const maxHeaderSize = 16_384
 
-// Closing a server, Node closes the connections that are between two requests. Those with a part of a head are idle as well,
-// and so are those on which nothing was sent, which browsers open in advance; but Node would wait for them until its
-// `headersTimeout`. A request is in progress once its whole head is there, until both it and its answer have ended.
+// When a server closes, Node destroys the connections that are between two requests. It waits up to `headersTimeout` for
+// connections that have sent nothing yet, which browsers open in advance, and for those that have sent part of a head. This
+// destroys them too: a connection is in use from a complete request head until the request and its response have ended.
 const closeUnusedConnections = (server: Server): void => {
-  // The last exchange of each connection. Answers go out in the order of the requests: where the last one is done, all are.
-  const last = new Map<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined>()
+  // The last exchange of each connection. Responses are sent in the order of requests: if the last one is done, all are.
+  const exchanges = new Map<
+    Socket,
+    { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined
+  >()
   const isUsed = (socket: Socket): boolean => {
-    const exchange = last.get(socket)
+    const exchange = exchanges.get(socket)
     return exchange !== undefined && !(exchange.response.writableFinished && exchange.request.complete)
   }
   const destroyUnused = (socket: Socket): void => {
     if (!isUsed(socket)) socket.destroy()
   }
-  // A part of the next head may have come with the last request.
+  // The connection may hold part of the next head, in which case Node does not count it as idle.
   const destroyAfter = (socket: Socket, response: ServerResponse) => response.once("close", () => destroyUnused(socket))
   let isClosing = false
   server.on("connection", (socket) => {
-    last.set(socket, undefined)
-    socket.once("close", () => last.delete(socket))
+    exchanges.set(socket, undefined)
+    socket.once("close", () => exchanges.delete(socket))
   })
   server.on("request", (request, response) => {
-    last.set(request.socket, { request, response })
+    exchanges.set(request.socket, { request, response })
     if (isClosing) destroyAfter(request.socket, response)
   })
   const closeIdleConnections = server.closeIdleConnections.bind(server)
   // Called by `close`.
   server.closeIdleConnections = () => {
     closeIdleConnections()
-    if (!isClosing) for (const [socket, exchange] of last) if (exchange) destroyAfter(socket, exchange.response)
+    if (!isClosing) for (const [socket, exchange] of exchanges) if (exchange) destroyAfter(socket, exchange.response)
     isClosing = true
-    for (const socket of last.keys()) destroyUnused(socket)
+    for (const socket of exchanges.keys()) destroyUnused(socket)
   }
 }
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
     ServerResponse: CoalescedResponse,
-    // Time to send a whole head, and a whole request: slow senders hold nothing for long. Looked at often enough that they
-    // are told so before the request's own deadline (Edge.ts) ends their connection without a word.
+    // The time for a whole head and for a whole request. Checked often enough that a slow sender gets a 408 before the
+    // request's deadline (Edge.ts) closes the connection without a response.
     headersTimeout: 10_000,
     requestTimeout: 15_000,
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 2000,
     maxHeaderSize,
-    // Node would refuse a request without one by itself, outside the envelope; the gate does.
+    // Node's own refusal would have no envelope. The gate checks the header instead.
     requireHostHeader: false
   })
   closeUnusedConnections(server)
   server.on("clientError", (error, socket) => refuse(error, socket, onRefusal))
-  // Node would answer these by itself, outside the envelope. An unknown expectation may be passed over (RFC 9110, section
-  // 10.1.1), and this is no proxy.
+  // Node's own answers would have no envelope. Unknown expectations are ignored, which RFC 9110, section 10.1.1, allows.
+  // CONNECT is refused: this is not a proxy.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
   server.on("connect", (_request, socket) => {
-    // Node leaves such a connection to us whole, with its failures.
+    // Node no longer handles the errors of this socket.
     socket.on("error", () => socket.destroy())
     refuse(new Error("CONNECT"), socket, onRefusal)
   })
   return server
 }
 
-/** Node's HTTP server. Once its scope closes it takes nothing new and gives what is under way the rest of `grace`. */
+/** Node's HTTP server. When its scope closes, it stops accepting connections and waits up to `grace` for requests in progress. */
 export const layer = (settings: { readonly host: string; readonly port: number; readonly grace: Duration.Duration }) =>
   Layer.unwrap(
     Effect.map(makeOnRefusal, (onRefusal) =>

@@ -11,7 +11,7 @@ import { Redis } from "effect/persistence"
 import { ChildProcessSpawner } from "effect/process"
 import { SqlClient } from "effect/sql"
 
-// The services that a program has while it is put together. Handlers got theirs then.
+// Removes services that only layers need. Handlers captured theirs when they were built.
 const withoutEngines = Context.omit(
   Cache,
   ChildProcessSpawner.ChildProcessSpawner,

@@ -3,7 +3,7 @@ import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 
-/** `/.well-known/jwks.json`: the public keys that access tokens are checked with elsewhere (RFC 7517). */
+/** `/.well-known/jwks.json`: the public keys with which other services verify access tokens (RFC 7517). */
 export const JwksHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter

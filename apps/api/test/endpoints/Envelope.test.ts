@@ -390,7 +390,7 @@ describe("our own mistakes", () => {
 
           const lines = (yield* api.log).filter((line) => line["request_id"] === "the-lost-table")
           const said = JSON.stringify(lines)
-          assert.include(said, "A request failed for a reason of ours")
+          assert.include(said, "Unexpected error while handling a request")
           assert.include(said, "push_tokens")
           for (const secret of [access, refresh, password, token]) assert.notInclude(said, secret)
 

@@ -19,10 +19,10 @@ export const schedule = ({ cap, initial, resetAfter }: BackoffOptions): Schedule
       Effect.map(Random.nextBetween(0.5, 1), (part) => Duration.times(duration, part))
     )
   )
-  return resetAfter === undefined ? jittered : resetting(jittered, Duration.toMillis(resetAfter))
+  return resetAfter === undefined ? jittered : withReset(jittered, Duration.toMillis(resetAfter))
 }
 
-const resetting = <A>(self: Schedule.Schedule<A>, afterMillis: number): Schedule.Schedule<A> =>
+const withReset = <A>(self: Schedule.Schedule<A>, afterMillis: number): Schedule.Schedule<A> =>
   Schedule.fromStep(
     Effect.map(Schedule.toStep(self), (first) => {
       let step = first

@@ -7,7 +7,7 @@ import { UserId } from "./User.ts"
 export const DeliveryId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("DeliveryId"))
 export type DeliveryId = typeof DeliveryId.Type
 
-/** What its sender calls a notification to one user, whatever the channels it goes over. */
+/** The sender's id of a notification to one user, shared by all its channels. */
 export const NotificationId = textUpTo(128)
   .check(Schema.isMinLength(1, { message: "This field may not be blank." }))
   .pipe(Schema.brand("NotificationId"))
@@ -19,7 +19,7 @@ export type Channel = typeof Channel.Type
 export const Category = Schema.Literals(["marketing", "transactional", "security", "system"])
 export type Category = typeof Category.Type
 
-/** How far a delivery came, in the order in which one status takes another's place. */
+/** The status of a delivery, in ascending rank. */
 export const DeliveryStatus = Schema.Literals([
   "pending",
   "sent",
@@ -33,40 +33,40 @@ export type DeliveryStatus = typeof DeliveryStatus.Type
 
 const ranks = new Map(DeliveryStatus.literals.map((status, index) => [status, index]))
 
-/** Whether `next` takes the place of the status that stands. So the highest stands in the end, in whatever order they come. */
-export const isHigher = (next: DeliveryStatus, standing: DeliveryStatus): boolean =>
-  (ranks.get(next) ?? 0) > (ranks.get(standing) ?? 0)
+/** Whether `next` replaces the current status. The highest status wins, in whatever order they arrive. */
+export const isHigher = (next: DeliveryStatus, current: DeliveryStatus): boolean =>
+  (ranks.get(next) ?? 0) > (ranks.get(current) ?? 0)
 
-/** A notification on its way to a user over one channel. */
+/** The delivery of a notification to a user over one channel. */
 export class Delivery extends Schema.Class<Delivery>("Delivery")({
   id: DeliveryId,
   notificationId: NotificationId,
-  /** Null where only statuses are known of it, and none of them said. */
+  /** Null if it was not resolved here and no status report named the channel. */
   channel: Schema.NullOr(Channel),
-  /** Null where it was not resolved here. */
+  /** Null if it was not resolved here. */
   category: Schema.NullOr(Category),
   status: DeliveryStatus,
   error: Schema.NullOr(Schema.String),
   errorCode: Schema.NullOr(Schema.String),
   provider: Schema.NullOr(Schema.String),
   createdAt: Schema.DateTimeUtc,
-  /** When its status came to be, as far as its sender said. */
+  /** When the status changed, according to the sender. */
   updatedAt: Schema.DateTimeUtc
 }) {}
 
-/** How many deliveries are resolved in one call at most. */
+/** The maximum number of deliveries that one call resolves. */
 export const maxResolved = 1000
 
-/** How many statuses are reported in one call at most. */
+/** The maximum number of status reports in one call. */
 export const maxReported = 1000
 
-/** Whether somebody may be sent something. */
+/** Whether a notification may be sent. */
 export const DeliveryDecision = Schema.Literals(["allow", "deny", "defer"])
 export type DeliveryDecision = typeof DeliveryDecision.Type
 
 /**
- * Why not: the first that applies, in this order. `user_mismatch` comes after all others, where the notification would be
- * allowed but its id stands for one to another user.
+ * Why a notification may not be sent: the first rule that applies, in this order. `user_mismatch` applies last: the notification would
+ * be allowed, but its id belongs to another user's notification.
  */
 export const DeliveryRule = Schema.Literals([
   "user_unknown",
@@ -81,14 +81,14 @@ export const DeliveryRule = Schema.Literals([
 ])
 export type DeliveryRule = typeof DeliveryRule.Type
 
-/** How far from now, to either side, a delivery may be resolved for. */
+/** How far in the past or the future the time of a resolved delivery may be. */
 export const maxReach = Duration.days(30)
 
-/** Deliveries were asked about for times beyond {@link maxReach}; nothing was decided of any. */
+/** The times of some deliveries are beyond {@link maxReach}. None of the call's deliveries was resolved. */
 export class DeliveryTimeOutOfReach extends Schema.TaggedError<DeliveryTimeOutOfReach>()(
   "DeliveryTimeOutOfReach",
   {
-    /** Which of the call's, counted from 0. */
+    /** The indexes of these deliveries in the call, from 0. */
     indexes: Schema.NonEmptyArray(Schema.Int)
   },
   { httpApiStatus: 422 }
@@ -98,18 +98,18 @@ export class DeliveryTimeOutOfReach extends Schema.TaggedError<DeliveryTimeOutOf
   }
 }
 
-/** What a sender tells of a delivery. */
+/** A sender's report of a delivery's status. */
 export const StatusReport = Schema.Struct({
   notificationId: NotificationId,
   status: DeliveryStatus,
-  /** Every channel of the notification where it is absent. */
+  /** All channels of the notification when absent. */
   channel: Schema.optionalKey(Channel),
-  /** Whose it is; not needed for what was resolved here. */
+  /** The user. Required only for notifications that were not resolved here. */
   userId: Schema.optionalKey(UserId),
-  /** The device it is about, by either name. */
+  /** The device, by the id of its push token or by the token itself. */
   pushTokenId: Schema.optionalKey(PushTokenId),
   pushToken: Schema.optionalKey(DeviceToken),
-  /** When it came to be; when it is received, where it is absent or in the future. */
+  /** When the status changed. The time of receipt when absent or in the future. */
   timestamp: Schema.optionalKey(Schema.DateTimeUtc),
   error: Schema.optionalKey(Text),
   errorCode: Schema.optionalKey(Text),
@@ -118,16 +118,16 @@ export const StatusReport = Schema.Struct({
 })
 export type StatusReport = typeof StatusReport.Type
 
-/** What became of a report. */
+/** The outcome of a status report. */
 export const StatusOutcome = Schema.Literals([
   "applied",
-  /** What stands is as high or higher. */
+  /** The current status is as high or higher. */
   "unchanged",
   /** The notification was not resolved here, and the report names no user. */
   "unknown_notification",
   /** The notification is another user's. */
   "user_mismatch",
-  /** There is no such user, or none any more: there is nothing to keep it for. */
+  /** The user does not exist (any more). The report is dropped. */
   "user_erased"
 ])
 export type StatusOutcome = typeof StatusOutcome.Type

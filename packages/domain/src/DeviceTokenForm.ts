@@ -5,7 +5,7 @@ import { DeviceToken, TokenType } from "./PushToken.ts"
 // (developer.apple.com, "Registering your app with APNs"). Those in use have 32 to 100 bytes.
 const apns = /^(?:[0-9a-f]{2}){8,256}$/
 
-// NSData's description, which many apps send, is "<740f4707 bebcf74f ...>".
+// Many apps send the description of an NSData: "<740f4707 bebcf74f ...>".
 const apnsForm = (token: string): string | undefined => {
   const form = token.replaceAll(/[<> ]/g, "").toLowerCase()
   return apns.test(form) ? form : undefined
@@ -21,10 +21,10 @@ const uuidForm = (token: string): string | undefined => {
   return uuid.test(form) ? form : undefined
 }
 
-// What Expo's own SDK takes (expo-server-sdk-node, `isExpoPushToken`), a bare UUID included, in printable ASCII.
+// The tokens that Expo's SDK accepts (expo-server-sdk-node, `isExpoPushToken`), in printable ASCII. It also accepts a UUID.
 const expo = /^Expo(?:nent)?PushToken\[[!-Z\\^-~]+\]$/
 
-// In either of the base64 alphabets, padded or not, since btoa writes the other one than PushSubscription.toJSON.
+// Both base64 alphabets, padded or not: btoa and PushSubscription.toJSON use different ones.
 const Key = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9+/_-]+={0,2}$/))
 
 // A PushSubscription in JSON (W3C Push API). Its `expirationTime` changes while the subscription stays the same.
@@ -35,19 +35,19 @@ const decodeSubscription = Schema.decodeUnknownOption(Subscription)
 
 const keyForm = (key: string): string => key.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
 
-// An uncompressed point of P-256, which is 65 bytes of which the first is 4, and an authentication secret of 16 bytes (RFC 8291,
-// sections 3.1 and 3.2), in base64url. The last character has bits that no byte has; they are zero, or one key had several texts.
+// An uncompressed P-256 point (65 bytes, the first is 4) and an authentication secret of 16 bytes (RFC 8291, sections 3.1 and 3.2), in
+// base64url. The unused bits of the last character must be zero, so that a key has a single text.
 const p256dhKey = /^B[A-P][\w-]{84}[AEIMQUYcgkosw048]$/
 const authKey = /^[\w-]{21}[AQgw]$/
 
 const vapidForm = (token: string): string | undefined => {
-  // Most tokens are no JSON, and to find out by parsing them costs more than all the rest here.
+  // Most tokens are not JSON, and a failing parse would be the most expensive step here.
   if (!token.trimStart().startsWith("{")) return undefined
   const subscription = Option.getOrUndefined(decodeSubscription(token))
   if (subscription === undefined || !URL.canParse(subscription.endpoint)) return undefined
   const { href, password, protocol, username } = new URL(subscription.endpoint)
   if (protocol !== "https:" || username !== "" || password !== "") return undefined
-  // A fragment is never sent, so that one subscription would have any number of endpoints.
+  // A fragment is never sent to the server, so one subscription could have many endpoints.
   if (href.includes("#")) return undefined
   const keys = { p256dh: keyForm(subscription.keys.p256dh), auth: keyForm(subscription.keys.auth) }
   if (!p256dhKey.test(keys.p256dh) || !authKey.test(keys.auth)) return undefined
@@ -73,20 +73,20 @@ const kinds: Record<TokenType, { readonly form: (token: string) => string | unde
 
 const isToken = Schema.is(DeviceToken)
 
-/** The one spelling in which a token of this type is stored and compared; none where the text can be no such token. */
+/** The canonical form in which a token of this type is stored and compared. None if the text cannot be such a token. */
 export const formOf = (type: TokenType, token: DeviceToken): Option.Option<DeviceToken> =>
   Option.filter(Option.fromUndefinedOr(kinds[type].form(token)), isToken)
 
-/** The token as it is, and its forms of any type: what the same token may be stored as. */
+/** All forms in which the token may be stored: unchanged, or canonical for any type. */
 export const spellingsOf = (token: DeviceToken): ReadonlyArray<DeviceToken> => [
   ...new Set([token, ...TokenType.literals.flatMap((type) => Option.toArray(formOf(type, token)))])
 ]
 
-/** The text can be no token of this type. */
+/** The text cannot be a token of this type. */
 export class DeviceTokenMalformed extends Schema.TaggedError<DeviceTokenMalformed>()(
   "DeviceTokenMalformed",
   {
-    /** The input that does not fit the other. */
+    /** The input that is reported: the token, or a type that does not fit the stored token. */
     field: Schema.Literals(["token", "tokenType"]),
     tokenType: TokenType
   },
@@ -97,7 +97,7 @@ export class DeviceTokenMalformed extends Schema.TaggedError<DeviceTokenMalforme
   }
 }
 
-/** A token of Firebase Cloud Messaging, whose only form is the token as it is. {@link DeviceToken} refuses a blank one. */
+/** A token of Firebase Cloud Messaging, which has a single form. {@link DeviceToken} refuses a blank one. */
 export const FcmToken = DeviceToken.check(
   Schema.makeFilter((token) => fcm.test(token) || token.trim() === "" || kinds.fcm.problem)
 )

@@ -6,12 +6,12 @@ import { UserId, Username } from "./User.ts"
 
 export class UserRegistered extends Schema.TaggedClass<UserRegistered>()("UserRegistered", {
   userId: UserId,
-  // As the account has it: what was stored before a rule for new addresses is not judged by it.
+  // Not checked by `Email`: older accounts may have addresses that the current rules refuse.
   email: Schema.String.pipe(Schema.brand("Email")),
   username: Username
 }) {}
 
-/** `updatedFields` holds the new value of each field that was set, under the field's own name. */
+/** `updatedFields` has the new value of each changed field. */
 export class UserUpdated extends Schema.TaggedClass<UserUpdated>()("UserUpdated", {
   userId: UserId,
   updatedFields: Schema.Record(Schema.String, Schema.NullOr(Schema.String))
@@ -51,7 +51,7 @@ export class PushTokenRemoved extends Schema.TaggedClass<PushTokenRemoved>()("Pu
   reason: TokenRemovalReason
 }) {}
 
-/** A fact about one user that others act on. Kept in the outbox in this form, and put into wire form when published. */
+/** An event about one user for other services. Stored in the outbox in this form, and encoded for the wire when it is published. */
 export const DomainEvent = Schema.Union([
   UserRegistered,
   UserUpdated,

@@ -1,38 +1,38 @@
 import { Schema } from "effect"
 import { isUpTo } from "./Text.ts"
 
-/** The longest e-mail address a mail transport carries (RFC 5321, section 4.5.3.1.3, less the angle brackets). */
+/** The maximum length of an e-mail address in SMTP (RFC 5321, section 4.5.3.1.3, without the angle brackets). */
 export const maxEmailLength = 254
 
-// Of octets, in the form that goes over the wire (RFC 5321, section 4.5.3.1.1; RFC 6531, section 3.3).
+// In octets, as sent by SMTP (RFC 5321, section 4.5.3.1.1; RFC 6531, section 3.3).
 const maxLocalPartLength = 64
 
-// A dot-string (RFC 5321, section 4.1.2; RFC 6531) and a domain with a dot, without the quoted and commented forms that no
-// person has: those are legal but only ever typed by mistake or malice. Many scripts write vowels as combining marks.
+// A dot-string (RFC 5321, section 4.1.2; RFC 6531) and a domain with a dot. Quoted and commented forms are legal, but nobody has such an
+// address. Combining marks are allowed because many scripts write vowels with them.
 const emailPattern =
   /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])$/u
 
-// Composition makes a text at most four times shorter, and to put combining marks in order takes the square of their
-// number, so what is longer than any address is not normalised.
+// Longer texts are not normalised: NFC shortens a text to a quarter at most, so they are too long in any case, and sorting
+// combining marks takes quadratic time.
 const maxNormalisedLength = 8 * maxEmailLength
 
 const compose = (text: string): string => (text.length > maxNormalisedLength ? text : text.normalize("NFC"))
 
-/** The spelling that an address is kept and answered in: trimmed, NFC, lower-cased. Idempotent. */
+/** The form in which an address is stored and returned: trimmed, NFC, lower case. Idempotent. */
 export const normaliseEmail = (text: string): string => compose(compose(text.trim()).toLowerCase())
 
 const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text)
 
-// The parser of the URL standard brings a host to A-labels by UTS 46, and an IPv4 address, however written, to four
-// numbers. None where it takes the text for no host.
+// The WHATWG URL parser converts a host to A-labels (UTS 46), and any spelling of an IPv4 address to four numbers. Undefined if the
+// text is not a host.
 const asciiHost = (domain: string): string | undefined => {
   const url = `http://${domain}`
   return /^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) && URL.canParse(url) ? new URL(url).hostname : undefined
 }
 
 /**
- * The form in which spellings of one mailbox are equal, of a text that {@link normaliseEmail} made: the domain is in
- * A-labels. A domain that has none stays as it is.
+ * The canonical form, which is the same for all spellings of a mailbox: an address from {@link normaliseEmail} with the domain in
+ * A-labels. A domain without A-labels stays unchanged.
  */
 export const canonicalEmail = (email: string): string => {
   const domainAt = email.lastIndexOf("@") + 1
@@ -60,14 +60,14 @@ const fits = (email: string): boolean => {
 
 const invalid = "Enter a valid email address."
 
-// Generated are plain addresses: the classes of the pattern are more than a generator can make texts of.
+// Generators produce simple addresses, because they cannot handle the character classes of the pattern.
 const arbitraryConstraint = {
   patterns: [{ source: "^[a-z0-9+_-]{1,20}(\\.[a-z0-9]{1,9})?@[a-z0-9]{1,20}\\.[a-z]{2,9}$", flags: "" }]
 } as const
 
 /**
- * What an account is looked up by: an address as it was typed, but for the white space around it and its case. It may be
- * longer than an {@link Email} and need not be NFC, since accounts were made with such addresses before that was checked.
+ * The address with which an account is looked up: as typed, but trimmed and in lower case. It need not be a valid {@link Email},
+ * because older accounts have addresses that are longer or not in NFC.
  */
 export const EmailSpelling = Schema.String.check(
   isUpTo(maxEmailLength),
@@ -75,7 +75,7 @@ export const EmailSpelling = Schema.String.check(
 ).pipe(Schema.brand("EmailSpelling"))
 export type EmailSpelling = typeof EmailSpelling.Type
 
-/** An e-mail address in the spelling of {@link normaliseEmail}, whose A-label form a mail transport carries. */
+/** A valid e-mail address in the form of {@link normaliseEmail}. Its canonical form is within the limits of SMTP. */
 export const Email = Schema.String.check(
   isUpTo(maxEmailLength).abort(),
   Schema.makeFilter(
@@ -85,7 +85,7 @@ export const Email = Schema.String.check(
 ).pipe(Schema.brand("Email"))
 export type Email = typeof Email.Type
 
-/** Another account holds this address, in this or another spelling. */
+/** Another account has this address, in any spelling. */
 export class EmailTaken extends Schema.TaggedError<EmailTaken>()("EmailTaken", {}, { httpApiStatus: 422 }) {
   override get message() {
     return "A user with this email already exists."

@@ -1,10 +1,10 @@
 import { Predicate, Schema } from "effect"
 
-/** An engine that the environment names cannot be used. `problem` is for an operator and holds no credential. */
+/** A configured engine cannot be used. `problem` is for an operator and contains no credentials. */
 export class EngineUnusable extends Schema.TaggedError<EngineUnusable>()("EngineUnusable", {
   /** PostgreSQL, Redis or RabbitMQ. */
   engine: Schema.String,
-  /** What names it: `REDIS_URL`. */
+  /** The environment variable of its address: `REDIS_URL`. */
   variable: Schema.String,
   problem: Schema.String
 }) {
@@ -14,8 +14,8 @@ export class EngineUnusable extends Schema.TaggedError<EngineUnusable>()("Engine
 }
 
 /**
- * Why a connection was not made, from the error of the system or of TLS: what happened, then the error itself. Nothing where
- * the error is of another kind. An error with several causes, one for each address of a name, tells each once.
+ * Explains a connection error of the system or of TLS, followed by the error's message. Undefined for other errors. An error with several
+ * causes, one per address of a host, yields each explanation once.
  */
 export const connectionProblem = (cause: unknown): string | undefined => {
   const errors = Predicate.hasProperty(cause, "errors") && Array.isArray(cause.errors) ? cause.errors : [cause]
@@ -26,12 +26,12 @@ export const connectionProblem = (cause: unknown): string | undefined => {
 const problemOf = (error: unknown): string | undefined => {
   const code = textOf(error, "code")
   const message = textOf(error, "message")
-  const words = refusals.find(([pattern]) => pattern.test(code) || pattern.test(message))?.[1]
-  if (words === undefined) return undefined
-  // OpenSSL's messages name places in its own sources, and Node's advise on Node.
-  const [said = ""] = code.startsWith("ERR_SSL_") || code === "EPROTO" ? [] : message.split(";")
-  const details = [said, said.includes(code) ? "" : code].filter((detail) => detail !== "")
-  return details.length === 0 ? words : `${words} (${details.join(", ")})`
+  const explanation = refusals.find(([pattern]) => pattern.test(code) || pattern.test(message))?.[1]
+  if (explanation === undefined) return undefined
+  // Omits OpenSSL's messages, which name source files, and Node's advice after the first semicolon.
+  const [summary = ""] = code.startsWith("ERR_SSL_") || code === "EPROTO" ? [] : message.split(";")
+  const details = [summary, summary.includes(code) ? "" : code].filter((detail) => detail !== "")
+  return details.length === 0 ? explanation : `${explanation} (${details.join(", ")})`
 }
 
 const textOf = (error: unknown, key: "code" | "message"): string =>

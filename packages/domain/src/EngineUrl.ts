@@ -1,8 +1,8 @@
 import { Config, type Redacted, Schema } from "effect"
 
 /**
- * Reads the address of an engine from `variable`. `problemOf` tells what is wrong with a text that is none, without repeating
- * any of it, since the value holds a password.
+ * Reads the URL of an engine from `variable`. `problemOf` describes what is wrong with a text, without quoting it, because it contains a
+ * password.
  */
 export const engineUrlWith = (
   variable: string,
@@ -16,14 +16,14 @@ export const engineUrlWith = (
     variable
   )
 
-/** The same for a URL that `isValid` knows. What is wrong with it is told by its `form` alone. */
+/** As {@link engineUrlWith}, for URLs that `isValid` accepts. The message for others is "must be" and `form`. */
 export const engineUrl = (
   variable: string,
   options: { readonly isValid: (url: string) => boolean; readonly form: string }
 ): Config.Config<Redacted.Redacted<string>> =>
   engineUrlWith(variable, (url) => (options.isValid(url) ? undefined : `must be ${options.form}`))
 
-/** Whether the text is a URL with a host, of one of the schemes. Nothing listens on port 0. */
+/** Whether the text is a URL with one of the schemes, a host and a port other than 0. */
 export const isUrlOf =
   (...schemes: ReadonlyArray<string>) =>
   (text: string): boolean => {
@@ -31,7 +31,7 @@ export const isUrlOf =
     return url !== null && schemes.includes(url.protocol.slice(0, -1)) && url.hostname !== "" && url.port !== "0"
   }
 
-/** What is wrong with the percent-encoding of the text (RFC 3986, section 2.1), if anything is. */
+/** The problem of the text's percent-encoding (RFC 3986, section 2.1), or undefined. */
 export const percentProblem = (text: string): string | undefined => {
   if (/%(?![\da-f]{2})/i.test(text)) return "has a % without two hexadecimal digits after it: write %25 for a % itself"
   try {

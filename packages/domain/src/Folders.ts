@@ -1,8 +1,8 @@
 import { Effect, FileSystem, type PlatformError, Predicate } from "effect"
 
 /**
- * Makes the folder, and its parents where they are missing, one after the other, each for its owner only (mode 0700). A recursive `makeDirectory` would never end
- * where the system says that a parent is missing and yet does not let it be made, as Linux does under `/proc`.
+ * Creates the folder and its missing parents one by one, with mode 0700. A recursive `makeDirectory` loops forever where the system
+ * reports a missing parent but does not allow creating it, as Linux does under `/proc`.
  */
 export const makeFolder = (path: string): Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (files) => make(files, path))
@@ -24,6 +24,6 @@ const failUnlessFolder = (files: FileSystem.FileSystem, path: string, error: Pla
 
 const parentOf = (path: string): string | undefined => /^(.*[^\\/])[\\/]+[^\\/]+[\\/]*$/s.exec(path)?.[1]
 
-/** The system's own words for what failed, which name what it was asked to do. */
+/** The system's message, which names the failed operation. */
 export const messageOf = ({ message, reason: { cause } }: PlatformError.PlatformError): string =>
   Predicate.isError(cause) ? cause.message : message

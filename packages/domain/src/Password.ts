@@ -1,9 +1,9 @@
 import { Schema } from "effect"
 
-/** The longest password, in bytes of UTF-8: enough for any passphrase, too little to be a load. */
+/** The maximum length of a password in bytes of UTF-8: enough for any passphrase, and cheap to process. */
 export const maxPasswordBytes = 1024
 
-/** What a password must not resemble, and how long it must be. */
+/** The parameters of the rules for passwords. */
 interface PasswordContext {
   readonly minLength: number
   /** The account's e-mail, username and names. */
@@ -11,21 +11,21 @@ interface PasswordContext {
   readonly isCommon: (password: string) => boolean
 }
 
-// NFC makes a text at most three times shorter, so that what is longer than this is too long in any form. To put combining
-// marks in order takes the square of their number, and 100 kB of them a second.
+// Longer texts are not normalised: NFC shortens a text to a third at most, so they are too long in any case, and sorting 100 kB of
+// combining marks takes a second.
 const maxNormalisedLength = 4 * maxPasswordBytes
 
 /**
- * NFC, the form passwords are judged, hashed and compared in (NIST SP 800-63B, section 3.1.1.2). What is too long to be a
- * password stays as it is.
+ * NFC, the form in which passwords are checked, hashed and compared (NIST SP 800-63B, section 3.1.1.2). A text that is too long for a
+ * password stays unchanged.
  */
 export const normalisePassword = (password: string): string =>
   password.length > maxNormalisedLength ? password : password.normalize("NFC")
 
-// Characters as people count them: code points.
+// The length in code points.
 const lengthOf = (text: string): number => Array.from(text).length
 
-// How much of two texts is the same characters, in any order, from 0 to 1.
+// The share of characters that two texts have in common, in any order, from 0 to 1.
 const overlap = (a: string, b: string): number => {
   const counts = new Map<string, number>()
   for (const character of b) counts.set(character, (counts.get(character) ?? 0) + 1)
@@ -40,8 +40,8 @@ const overlap = (a: string, b: string): number => {
   return (2 * shared) / (lengthOf(a) + lengthOf(b))
 }
 
-// Django's rule, so that what it refuses is refused here: 0.7 alike, to the whole attribute or a word of it. And a
-// little more: such a word is not half of the password.
+// Django's rule: an overlap of 0.7 or more with an attribute or one of its words is too similar. In addition, no such word may
+// be half of the password.
 const resembles = (password: string, attribute: string): boolean =>
   [attribute, ...attribute.split(/[^\p{L}\p{N}]+/u)]
     .filter((part) => lengthOf(part) >= 3)
@@ -49,16 +49,16 @@ const resembles = (password: string, attribute: string): boolean =>
       (part) => overlap(password, part) >= 0.7 || (password.includes(part) && lengthOf(part) * 2 >= lengthOf(password))
     )
 
-// What whoever guesses at this service tries first.
+// A likely first guess.
 const serviceName = "user-service"
 
-// The form two texts are alike in whatever their case and composition.
+// For comparison regardless of case and composition.
 const comparable = (text: string): string => normalisePassword(text).toLowerCase()
 
-/** Every rule the password breaks, as sentences for its field; none when it is good. There are no composition rules. */
+/** A sentence for each rule that the password breaks. There are no rules about kinds of characters. */
 export const passwordProblems = (password: string, context: PasswordContext): ReadonlyArray<string> => {
   const text = normalisePassword(password)
-  // What is that long is not looked at any further.
+  // A password that is too long is not checked further.
   if (new TextEncoder().encode(text).length > maxPasswordBytes) {
     return [`This password is too long. It must contain at most ${maxPasswordBytes} bytes.`]
   }
@@ -76,19 +76,19 @@ export const passwordProblems = (password: string, context: PasswordContext): Re
   return problems
 }
 
-/** The guesses a new password has to withstand, by an estimate. */
+/** The minimum estimated number of guesses for a new password. */
 export const minPasswordGuesses = 1_000_000
 
-/** What is said of a password that withstands fewer. */
-export const guessable =
+/** The problem of a password that needs fewer guesses. */
+export const guessableProblem =
   "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
 
-// So many that nobody's own are left out, and so few that nobody can make the estimate slow.
+// More than the words of real accounts, few enough to keep the estimate fast.
 const maxGuessableWords = 64
 
 /**
- * The words that somebody who knows the account would try in its password, the most telling first: its attributes, their
- * parts, and the name of this service.
+ * The words that an attacker who knows the account would try, the most likely first: its attributes, their parts, and the name of
+ * this service.
  */
 export const guessableWords = (attributes: ReadonlyArray<string>): ReadonlyArray<string> => {
   const texts = [...attributes, serviceName].map(comparable)
@@ -97,7 +97,7 @@ export const guessableWords = (attributes: ReadonlyArray<string>): ReadonlyArray
   return [...new Set(words)].slice(0, maxGuessableWords)
 }
 
-/** The password breaks the rules for new ones. */
+/** The password breaks the rules for new passwords. */
 export class PasswordRejected extends Schema.TaggedError<PasswordRejected>()(
   "PasswordRejected",
   {
@@ -126,7 +126,7 @@ export class IncorrectPassword extends Schema.TaggedError<IncorrectPassword>()(
   }
 }
 
-/** Unknown e-mail, wrong password or disabled account: one answer, so that no one learns which. */
+/** Unknown e-mail, wrong password or disabled account. One error for all, so that it does not reveal which. */
 export class InvalidCredentials extends Schema.TaggedError<InvalidCredentials>()(
   "InvalidCredentials",
   {},

@@ -6,7 +6,7 @@ export const LocalTime = Schema.String.check(
 ).pipe(Schema.brand("LocalTime"))
 export type LocalTime = typeof LocalTime.Type
 
-/** How many notifications, over both channels, a local day may bring; 0 stops them. */
+/** The daily quota: how many notifications, over both channels, a user may get per local day. 0 stops them. */
 export const FrequencyLimit = Schema.Int.annotate({ message: "A valid integer is required." }).check(
   Schema.isBetween({ minimum: 0, maximum: 10_000 }, { message: "Ensure this value is between 0 and 10000." })
 )
@@ -30,17 +30,17 @@ export const switches = Struct.keys(switchFields)
 
 const settings = {
   ...switchFields,
-  /** Quiet from here ... */
+  /** The start of the quiet hours. */
   doNotDisturbStart: Schema.NullOr(LocalTime),
-  /** ... to here, over midnight when the end is the earlier one. */
+  /** The end of the quiet hours, on the next day if it is before the start. */
   doNotDisturbEnd: Schema.NullOr(LocalTime),
   frequencyLimit: FrequencyLimit
 } as const
 
-/** What a user chooses about how they are reached. */
+/** A user's settings for notifications. */
 export class PreferenceSettings extends Schema.Class<PreferenceSettings>("PreferenceSettings")(settings) {}
 
-/** A user's stored settings. `version` rises with each change and is the strong `ETag` of the resource. */
+/** A user's stored settings. `version` increases with each change and is the strong `ETag` of the resource. */
 export class Preferences extends Schema.Class<Preferences>("Preferences")({
   id: Schema.String,
   ...settings,
@@ -49,7 +49,7 @@ export class Preferences extends Schema.Class<Preferences>("Preferences")({
   version: Schema.Int
 }) {}
 
-/** What a new user starts with: everything but marketing pushes. */
+/** The settings of a new user: everything but marketing by push. */
 export const defaultSettings = new PreferenceSettings({
   ...Record.map(switchFields, () => true),
   pushMarketing: false,
@@ -58,11 +58,11 @@ export const defaultSettings = new PreferenceSettings({
   frequencyLimit: 50
 })
 
-/** Settings to change; an absent one stays. */
+/** Settings to change. Absent ones stay. */
 export const PreferencesPatch = Schema.Struct(Struct.map(settings, Schema.optionalKey))
 export type PreferencesPatch = typeof PreferencesPatch.Type
 
-/** Settings that contradict each other once merged with those that stand. */
+/** The settings contradict each other when merged with the stored ones. */
 export class PreferencesContradictory extends Schema.TaggedError<PreferencesContradictory>()(
   "PreferencesContradictory",
   {
@@ -76,7 +76,7 @@ export class PreferencesContradictory extends Schema.TaggedError<PreferencesCont
   }
 }
 
-/** The preferences changed since the version the caller named (RFC 9110, section 13.1.1). */
+/** The preferences have changed since the version in the request (RFC 9110, section 13.1.1). */
 export class PreferencesVersionMismatch extends Schema.TaggedError<PreferencesVersionMismatch>()(
   "PreferencesVersionMismatch",
   { currentVersion: Schema.Int },
@@ -87,7 +87,7 @@ export class PreferencesVersionMismatch extends Schema.TaggedError<PreferencesVe
   }
 }
 
-/** What is wrong with the quiet hours of merged settings: both ends or neither, and never equal. */
+/** Checks the quiet hours of merged settings: both ends or neither, and not equal. */
 export const contradiction = (
   merged: Pick<PreferenceSettings, "doNotDisturbStart" | "doNotDisturbEnd">
 ): PreferencesContradictory | undefined => {

@@ -2,16 +2,16 @@ import { DateTime, Option, Schema, Struct } from "effect"
 import { lineUpTo, textUpTo } from "./Text.ts"
 import { timeZoneName } from "./TimeZoneNames.ts"
 
-/** The longest first or last name. */
+/** The maximum length of a first or last name. */
 const maxNameLength = 150
 
-/** A first or last name; either may be empty. */
+/** A first or last name. May be empty. */
 export const PersonName = lineUpTo(maxNameLength)
 
-/** What a person says of themselves. */
+/** A text about the user. */
 export const Bio = textUpTo(2000)
 
-// The parser of the URL standard drops line ends, trims spaces and mends missing slashes; what needs that is no address.
+// The WHATWG URL parser removes line breaks, trims spaces and adds missing slashes. Texts that need this are refused.
 const httpUrlPattern = /^https?:\/\/[^\s\p{Cc}/\\?#][^\s\p{Cc}]*$/iu
 
 const httpUrl = (text: string): URL | undefined => {
@@ -21,17 +21,16 @@ const httpUrl = (text: string): URL | undefined => {
 }
 
 /**
- * An http or https address as the URL standard serialises it, in which quotes, angle brackets and the like are
- * percent-encoded. Text that is no such address, or holds a user name or a password, stays as it is.
+ * An http or https URL as the WHATWG URL standard serialises it, with quotes, angle brackets and the like percent-encoded. Other text, and
+ * a URL with credentials, stays unchanged.
  */
 export const normaliseAvatarUrl = (text: string): string => httpUrl(text)?.href ?? text
 
-/** The longest address of a picture. */
+/** The maximum length of an avatar URL. */
 export const maxAvatarUrlLength = 500
 
 /**
- * The address of a picture, in the form of {@link normaliseAvatarUrl}. It is only ever handed to clients: this service
- * never fetches it.
+ * The URL of a picture, in the form of {@link normaliseAvatarUrl}. The service only returns it to clients and never fetches it.
  */
 export const AvatarUrl = textUpTo(maxAvatarUrlLength)
   .check(
@@ -42,22 +41,22 @@ export const AvatarUrl = textUpTo(maxAvatarUrlLength)
   .pipe(Schema.brand("AvatarUrl"))
 export type AvatarUrl = typeof AvatarUrl.Type
 
-/** The longest name of a time zone, with room for those to come. */
+/** The maximum length of a time zone name, longer than all current ones. */
 export const maxTimeZoneLength = 64
 
-/** The name of a time zone as the IANA database spells it, whatever its case; other text stays as it is. */
+/** The name of a time zone in the IANA database's spelling, from any case. Other text stays unchanged. */
 export const normaliseTimeZone = (text: string): string => timeZoneName(text) ?? text
 
 // The runtime's database may be older than the list of names.
 const isTimeZone = (text: string): boolean => timeZoneName(text) === text && Option.isSome(DateTime.zoneMakeNamed(text))
 
-/** A name of the IANA time zone database, a zone's or a link's, as the database spells it. */
+/** The name of a zone or link in the IANA time zone database, in the database's spelling. */
 export const TimeZone = textUpTo(maxTimeZoneLength)
   .check(Schema.makeFilter((text: string) => isTimeZone(text) || "Enter a valid IANA time zone."))
   .pipe(Schema.brand("TimeZone"))
 export type TimeZone = typeof TimeZone.Type
 
-// What `Intl` takes, and so every client: BCP 47 without the grandfathered and private tags that it has replaced.
+// The tags that `Intl` accepts, and so all clients: BCP 47 without grandfathered and private tags.
 const isLanguageTag = (text: string): boolean => {
   try {
     return Intl.getCanonicalLocales(text).length === 1
@@ -84,11 +83,11 @@ const changeable = {
   bio: Bio
 } as const
 
-/** What a person changes of their profile; an absent field stays. */
+/** Changes to a profile. Absent fields stay. */
 export const ProfilePatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
 export type ProfilePatch = typeof ProfilePatch.Type
 
-/** Who a person is to others. */
+/** A user's profile. */
 export class Profile extends Schema.Class<Profile>("Profile")({
   id: Schema.String,
   ...changeable,
@@ -96,11 +95,11 @@ export class Profile extends Schema.Class<Profile>("Profile")({
   updatedAt: Schema.DateTimeUtc
 }) {}
 
-/** First and last name together, or the username of a person who gave neither. */
+/** First and last name, or the username if both are empty. */
 export const fullName = (profile: Pick<Profile, "firstName" | "lastName">, username: string): string =>
   `${profile.firstName} ${profile.lastName}`.trim() || username
 
-/** Splits a whole name at its first space, as forms with one name field need. */
+/** Splits a full name at its first space, for forms with a single name field. */
 export const splitName = (name: string): { readonly firstName: string; readonly lastName: string } => {
   const trimmed = name.trim()
   const space = trimmed.search(/\s/)

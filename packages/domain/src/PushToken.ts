@@ -4,15 +4,15 @@ import { lineUpTo, textUpTo } from "./Text.ts"
 export const PushTokenId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("PushTokenId"))
 export type PushTokenId = typeof PushTokenId.Type
 
-/** What kind of device a token reaches. */
+/** The kind of device of a push token. */
 export const Platform = Schema.Literals(["web", "android", "ios"])
 export type Platform = typeof Platform.Type
 
-/** Whose service a token belongs to. */
+/** The push service of a token. */
 export const TokenType = Schema.Literals(["fcm", "apns", "onesignal", "vapid", "expo"])
 export type TokenType = typeof TokenType.Type
 
-/** The address of one app installation at its push service. A secret: it is enough to reach the device. */
+/** The address of an app installation at its push service. A secret, because it suffices to reach the device. */
 export const DeviceToken = textUpTo(4096)
   .check(
     Schema.makeFilter((text: string) => text.trim() !== "" || "This field may not be blank.", {
@@ -23,7 +23,7 @@ export const DeviceToken = textUpTo(4096)
   .pipe(Schema.brand("DeviceToken"))
 export type DeviceToken = typeof DeviceToken.Type
 
-/** A device's id or name, as its app names it; empty where it names none. */
+/** A device's id or name, chosen by its app. May be empty. */
 export const DeviceLabel = lineUpTo(255)
 
 const changeable = {
@@ -33,11 +33,11 @@ const changeable = {
   isActive: Schema.Boolean
 } as const
 
-/** The fields of a token to set. An absent one stays, or gets the default of a new row. */
+/** Changes to a push token. Absent fields stay, or get the default in a new row. */
 export const PushTokenPatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
 export type PushTokenPatch = typeof PushTokenPatch.Type
 
-/** What an app registers. */
+/** A registration by an app. */
 export const PushTokenRegistration = Schema.Struct({
   token: DeviceToken,
   platform: Platform,
@@ -45,7 +45,7 @@ export const PushTokenRegistration = Schema.Struct({
 })
 export type PushTokenRegistration = typeof PushTokenRegistration.Type
 
-/** A registered installation, as its owner sees it: without the token itself. */
+/** A registered push token as shown to its owner, without the token itself. */
 export class PushToken extends Schema.Class<PushToken>("PushToken")({
   id: PushTokenId,
   platform: Platform,
@@ -55,7 +55,7 @@ export class PushToken extends Schema.Class<PushToken>("PushToken")({
   updatedAt: Schema.DateTimeUtc
 }) {}
 
-/** Why a token is no longer live. */
+/** Why a push token was removed or deactivated. */
 export const TokenRemovalReason = Schema.Literals([
   "deleted",
   "deactivated",
@@ -69,7 +69,7 @@ export const TokenRemovalReason = Schema.Literals([
 ])
 export type TokenRemovalReason = typeof TokenRemovalReason.Type
 
-/** Absent, malformed or another user's: the caller cannot tell which. */
+/** The id is unknown, malformed or another user's. One error for all, so that it does not reveal which. */
 export class PushTokenNotFound extends Schema.TaggedError<PushTokenNotFound>()(
   "PushTokenNotFound",
   {},
@@ -80,14 +80,14 @@ export class PushTokenNotFound extends Schema.TaggedError<PushTokenNotFound>()(
   }
 }
 
-/** Another of the user's tokens stands for this device on this platform. */
+/** Another push token of the user is registered for this device and platform. */
 export class DeviceTaken extends Schema.TaggedError<DeviceTaken>()("DeviceTaken", {}, { httpApiStatus: 422 }) {
   override get message() {
     return "Another push token is registered for this device."
   }
 }
 
-/** Another row holds the token in the form that its new type gives it. */
+/** Another row has the canonical form that the token gets by its new type. */
 export class DeviceTokenTaken extends Schema.TaggedError<DeviceTokenTaken>()(
   "DeviceTokenTaken",
   {},

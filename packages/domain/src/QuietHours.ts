@@ -1,7 +1,7 @@
 import type { LocalTime, Preferences } from "./Preferences.ts"
 import { dayMillis, firstWhen, timeOfDay, type WallClock } from "./WallClock.ts"
 
-/** When a user is not to be disturbed: from `start` up to but not including `end`, in milliseconds of their wall clock's day. */
+/** The quiet hours (do not disturb) from `start` to before `end`, in milliseconds of the user's local day. */
 export interface QuietHours {
   readonly start: number
   readonly end: number
@@ -10,7 +10,7 @@ export interface QuietHours {
 const millisOf = (time: LocalTime): number =>
   ((Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5))) * 60 + Number(time.slice(6, 8))) * 1000
 
-/** The user's quiet hours; none where no window is set, or one of no length. */
+/** The user's quiet hours, or undefined if they are not set or empty. */
 export const quietHours = (
   preferences: Pick<Preferences, "doNotDisturbStart" | "doNotDisturbEnd">
 ): QuietHours | undefined => {
@@ -18,14 +18,13 @@ export const quietHours = (
   return start === null || end === null || start === end ? undefined : { start: millisOf(start), end: millisOf(end) }
 }
 
-// Over midnight when the end is the earlier one.
+// Over midnight if the end is before the start.
 const isQuiet = ({ end, start }: QuietHours, time: number): boolean =>
   start < end ? start <= time && time < end : start <= time || time < end
 
 /**
- * When quiet ends: the first instant from this one on at which the clock shows a time outside the window; this one where
- * it does already. What the clock shows is what counts: an end that it skips is where it lands behind it, and an hour
- * that it shows twice is quiet twice.
+ * The first instant, from this one on, at which the local time is outside the quiet hours. Daylight saving time: if the end is skipped, it
+ * is the first time after the gap, and an hour that occurs twice is quiet twice.
  */
 export const quietUntil = (clock: WallClock, hours: QuietHours, instant: number): number =>
   firstWhen(clock, instant, (shown) => {

@@ -1,14 +1,14 @@
 import { Config, type Duration, Option, Schema } from "effect"
 import { maxDays, parseShortDuration } from "./ShortDuration.ts"
 
-/** At most `limit` attempts in each `window`, which begins with the first of them. `name` is the policy's, for people and headers. */
+/** At most `limit` attempts per `window`, which begins with the first attempt. `name` identifies the policy in headers and metrics. */
 export interface RateLimit {
   readonly name: string
   readonly limit: number
   readonly window: Duration.Duration
 }
 
-const Written = Schema.String.check(
+const RateLimitText = Schema.String.check(
   Schema.makeFilter(
     (text: string) =>
       text === "off" ||
@@ -17,24 +17,24 @@ const Written = Schema.String.check(
   )
 )
 
-/** The limit written as `10/5m`, `100/30s`, `3/1h` or `5/1d`; none for `off` and for what is none of these. */
+/** Parses a limit such as `10/5m`, `100/30s`, `3/1h` or `5/1d`. None for `off` and for invalid text. */
 export const parseRateLimit = (name: string, text: string): Option.Option<RateLimit> => {
   const [, limit, window = ""] = /^([1-9]\d{0,8})\/(.+)$/.exec(text) ?? []
   return Option.map(parseShortDuration(window), (duration) => ({ name, limit: Number(limit), window: duration }))
 }
 
-/** Reads a limit from `variable`, see {@link parseRateLimit}; none where it is `off`. */
+/** Reads a limit from `variable`, see {@link parseRateLimit}. None if it is `off`. */
 export const rateLimitConfig = (
   variable: string,
   name: string,
   fallback: string
 ): Config.Config<Option.Option<RateLimit>> =>
-  Config.schema(Written, variable).pipe(
+  Config.schema(RateLimitText, variable).pipe(
     Config.withDefault(fallback),
     Config.map((text) => parseRateLimit(name, text))
   )
 
-/** Too many attempts under one policy. Nothing was done; after `retryAfterSeconds` the bucket is empty (RFC 6585, section 4). */
+/** Too many attempts under one policy. Nothing was done. After `retryAfterSeconds` the window is over (RFC 6585, section 4). */
 export class RateLimited extends Schema.TaggedError<RateLimited>()(
   "RateLimited",
   {
@@ -50,13 +50,12 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()(
   }
 }
 
-// An RFC 9651 String: policies are named in code, but a quote must never end it early.
-const quoted = (text: string): string => `"${text.replaceAll(/[^\x20-\x7e]/g, "").replaceAll(/["\\]/g, "\\$&")}"`
+// An RFC 9651 String. Escapes quotes, which must not end it early.
+const quote = (text: string): string => `"${text.replaceAll(/[^\x20-\x7e]/g, "").replaceAll(/["\\]/g, "\\$&")}"`
 
 /** The `RateLimit-Policy` field: quota and window in seconds (draft-ietf-httpapi-ratelimit-headers, section 3). */
 export const rateLimitPolicyHeader = (error: RateLimited): string =>
-  `${quoted(error.policy)};q=${error.limit};w=${error.windowSeconds}`
+  `${quote(error.policy)};q=${error.limit};w=${error.windowSeconds}`
 
-/** The `RateLimit` field: nothing remaining, and the seconds until it does (draft-ietf-httpapi-ratelimit-headers, section 4). */
-export const rateLimitHeader = (error: RateLimited): string =>
-  `${quoted(error.policy)};r=0;t=${error.retryAfterSeconds}`
+/** The `RateLimit` field: no remaining attempts, and the seconds until the reset (draft-ietf-httpapi-ratelimit-headers, section 4). */
+export const rateLimitHeader = (error: RateLimited): string => `${quote(error.policy)};r=0;t=${error.retryAfterSeconds}`

@@ -1,14 +1,14 @@
 import { Predicate, Redactable, Redacted } from "effect"
 
-/** What stands where a credential was. */
+/** The replacement for a credential. */
 export const mark = "<redacted>"
 
 const credential =
   /passw|passphrase|secret|token|authori[sz]|cookie|credential|api_?key|(?:private|signing|encryption)_?key|(?:^|_)(?:access|refresh|jti|jwt|auth|bearer|otp|pwd|dsn)(?:_|$)/
-// What is said of a credential without being one: a token's id, its type, how many there are, when it ends.
+// Names of attributes of credentials, such as a token's id, type, count or expiry.
 const attribute = /_(?:id|ids|type|count|length|size|depth|limit|at|in|ms|seconds|minutes|days)$/
 
-/** Whether a field of this name holds a credential. `token` and `refreshToken` do, `token_id` and `push_tokens_count` do not. */
+/** Whether a field with this name contains a credential: `token` and `refreshToken` do, `token_id` and `push_tokens_count` do not. */
 export const isCredential = (key: string): boolean => {
   const name = key
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
@@ -17,7 +17,7 @@ export const isCredential = (key: string): boolean => {
   return credential.test(name) && !attribute.test(name)
 }
 
-// Every repetition is bounded or cannot overlap what follows it, so that no text makes these slow.
+// Every repetition is bounded or cannot overlap the part after it, so that no text causes excessive backtracking.
 const run = /[\w.-]+/g
 const withoutJwt = (run: string): string => {
   let start = run.indexOf("eyJ")
@@ -29,7 +29,7 @@ const withoutJwt = (run: string): string => {
   }
   return run
 }
-// An http address with a port may hold an "@" further on; any other address gives its password up to the last "@".
+// The password of a URL ends at the last "@". An http URL with a port has no password, but may contain an "@" later.
 const urlPassword =
   /([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/]{0,256}:)(?!(?<=https?:\/\/[^\s:@/]{0,256}:)\d{1,5}[/?#])\S{0,1024}@/gi
 const scheme = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi
@@ -47,11 +47,11 @@ const header =
 const longest = 16_384
 
 /**
- * The text without what looks like a credential in it: a JWT, the password of a URL, a bearer or basic credential,
- * `password=...`, `"token": "..."`, `Cookie: ...`. At most 16,384 characters of it.
+ * Masks text that looks like a credential: a JWT, the password of a URL, a bearer or basic credential, `password=...`,
+ * `"token": "..."`, `Cookie: ...`. Returns at most 16,384 characters.
  */
 export const maskText = (text: string): string => {
-  // Cut well past what is shown, so that nothing is shown that a cut kept from being recognised.
+  // First cut to four times the final length, so that a credential at the cut is not shown unmasked.
   let masked = text.length > longest * 4 ? text.slice(0, longest * 4) : text
   if (masked.includes("eyJ")) masked = masked.replace(run, withoutJwt)
   if (masked.includes("://")) masked = masked.replace(urlPassword, `$1${mark}@`)
@@ -66,19 +66,19 @@ export const maskText = (text: string): string => {
   return masked.length > longest ? `${masked.slice(0, longest)}... (${text.length} characters)` : masked
 }
 
-/** What JSON can say. */
+/** A JSON value. */
 export type Plain = string | number | boolean | null | ReadonlyArray<Plain> | { readonly [key: string]: Plain }
 
-/** What a line can hold of one value: a log call that is handed a whole world must not stop this one. */
+/** Limits how much of a value is converted, so that logging a huge object does not block the process. */
 interface Budget {
   nodes: number
 }
 const deepest = 6
 
-/** Any value as JSON can say it, credentials masked at every depth, bounded in size. Never throws. */
+/** Converts any value to JSON of bounded size, with credentials masked at every depth. Never throws. */
 export const toPlain = (input: unknown): Plain => convert(input, 0, { nodes: 1000 })
 
-/** The value of a field: masked whole where the field's name is a credential's. A flag is no credential. */
+/** Converts the value of a field. Masks it completely if the field's name is that of a credential, unless it is a boolean. */
 export const fieldToPlain = (key: string, input: unknown): Plain => fieldOf(key, input, 0, { nodes: 1000 })
 
 const fieldOf = (key: string, input: unknown, depth: number, budget: Budget): Plain =>
@@ -98,7 +98,7 @@ const convert = (input: unknown, depth: number, budget: Budget): Plain => {
   try {
     return convertObject(input, depth, budget)
   } catch {
-    // A getter or a toJSON of the value threw; the line is worth more than the field.
+    // A getter or toJSON of the value threw. The log line must not be lost because of it.
     return "<unreadable>"
   }
 }

@@ -1,7 +1,6 @@
-// Names that others would take for the service itself or its staff. The mailboxes of RFC 2142, and those to which a
-// certificate authority sends proofs of control (CA/Browser Forum Baseline Requirements, section 3.2.2.4.4); the accounts
-// of Unix that mail is sent by; and what services commonly call their own people and their own senders. In
-// lower case, without the signs that may stand between the letters.
+// Names that could be mistaken for the service or its staff: the mailboxes of RFC 2142; those to which a certificate authority sends
+// validation mail (CA/Browser Forum Baseline Requirements, section 3.2.2.4.4); Unix accounts that send mail; and common names of
+// staff and senders. In lower case, without the signs `.`, `_` and `-`.
 const reserved = new Set(
   [
     "abuse ftp hostmaster info marketing news noc postmaster sales security support usenet uucp webmaster www",
@@ -15,6 +14,6 @@ const reserved = new Set(
   ].flatMap((line) => line.split(" "))
 )
 
-/** Whether the username is kept from everyone, whatever its case and whatever signs stand between its letters. */
+/** Whether the username is reserved, ignoring case and the signs `.`, `_` and `-`. */
 export const isReservedUsername = (username: string): boolean =>
   reserved.has(username.toLowerCase().replaceAll(/[._-]/g, ""))

@@ -9,7 +9,7 @@ const daysIn = (year: number, month: number): number => {
 
 const minutesADay = 24 * 60
 
-// Parsers of JavaScript take 31 November for 1 December and 24:00 for the next day.
+// JavaScript's parsers accept 31 November as 1 December and 24:00 as the next day.
 const isTime = (text: string): boolean => {
   const parts = pattern.exec(text)
   if (parts === null) return false
@@ -25,7 +25,7 @@ const isTime = (text: string): boolean => {
   return second === 60 && utcMinute === minutesADay - 1
 }
 
-// A leap second has no number among the milliseconds since 1970: it is read as the second after it.
+// Milliseconds since 1970 cannot represent a leap second, so it is read as the following second.
 const instantOf = (text: string): DateTime.Utc => {
   const upper = text.toUpperCase()
   const isLeap = upper.startsWith(":60", "yyyy-mm-ddThh:mm".length)
@@ -33,12 +33,12 @@ const instantOf = (text: string): DateTime.Utc => {
   return isLeap ? DateTime.add(instant, { seconds: 1 }) : instant
 }
 
-// What RFC 3339 has digits for in UTC too, less the year 0, which PostgreSQL does not know.
+// Four digits in UTC too, and not the year 0, which PostgreSQL does not support.
 const hasYear = (time: DateTime.Utc): boolean => /^(?!0000)\d{4}-/.test(DateTime.formatIso(time))
 
 /**
- * A time as RFC 3339 writes it, with any offset, cut to milliseconds. A date that no calendar has is none, and so is 24:00;
- * a leap second is one at the end of a day of UTC.
+ * A time in RFC 3339 format with any offset, truncated to milliseconds. Invalid dates and 24:00 are refused. A leap second is allowed
+ * only at the end of a UTC day.
  */
 export const Rfc3339 = Schema.String.check(
   Schema.makeFilter(

@@ -1,10 +1,10 @@
 import { Schema } from "effect"
 
-/** What a service key may open: each is a part of what other services can ask for. */
+/** The scopes of a service key. Each permits a part of the service-side API. */
 export const ServiceScope = Schema.Literals(["introspect", "users", "tokens", "deliveries"])
 export type ServiceScope = typeof ServiceScope.Type
 
-/** Who asked did not show a service key that is good: none, one that nobody has, or one whose time is over. */
+/** The request has no valid service key: it is missing, unknown or expired. */
 export class Unauthenticated extends Schema.TaggedError<Unauthenticated>()(
   "Unauthenticated",
   { reason: Schema.Literals(["missing", "unknown", "expired"]) },
@@ -22,7 +22,7 @@ export class Unauthenticated extends Schema.TaggedError<Unauthenticated>()(
   }
 }
 
-/** The service key is good, but not for this. */
+/** The service key lacks the required scope. */
 export class ForbiddenScope extends Schema.TaggedError<ForbiddenScope>()(
   "ForbiddenScope",
   { scope: ServiceScope },

@@ -1,13 +1,13 @@
 import { Schema } from "effect"
 
 /**
- * An engine the request cannot do without is out of reach, or a bounded queue is full. Nothing was changed;
- * the same request may be sent again after `retryAfterSeconds` (RFC 9110, section 10.2.3).
+ * A required engine is unreachable, or a bounded queue is full. Nothing was changed. The same request may be retried after
+ * `retryAfterSeconds` (RFC 9110, section 10.2.3).
  */
 export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>()(
   "ServiceUnavailable",
   {
-    /** What is missing, in a word an operator knows: `database`, `password hashing`. */
+    /** The unavailable part, in an operator's terms: `database`, `password hashing`. */
     what: Schema.String,
     retryAfterSeconds: Schema.Int
   },

@@ -16,19 +16,19 @@ export const RevocationReason = Schema.Literals([
 ])
 export type RevocationReason = typeof RevocationReason.Type
 
-/** One device's login, from which access tokens are made until it ends or expires. */
+/** A login on one device. Access tokens are issued for it until it is revoked or expires. */
 export class Session extends Schema.Class<Session>("Session")({
   id: SessionId,
   deviceName: Schema.String,
   userAgent: Schema.String,
   ip: Schema.NullOr(Schema.String),
   createdAt: Schema.DateTimeUtc,
-  /** Moves at most once a minute. */
+  /** Updated at most once a minute. */
   lastSeenAt: Schema.DateTimeUtc,
   expiresAt: Schema.DateTimeUtc
 }) {}
 
-/** Absent, ended, malformed or another user's: the caller cannot tell which. */
+/** The id is unknown, malformed, of an ended session or another user's. One error for all, so that it does not reveal which. */
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
   "SessionNotFound",
   {},

@@ -6,7 +6,7 @@ const plain = Schema.makeFilter(
   { toJsonSchema: () => [{}, true] }
 )
 
-/** Text that every store here can hold: no NUL, no lone surrogate. Every string of a request body is one. */
+/** Text that all engines can store: without NUL and lone surrogates. Every string of a request body must be one. */
 export const Text = Schema.String.check(plain)
 
 /** The check for at most `max` characters: Unicode code points, as PostgreSQL and JSON Schema count them. */
@@ -16,17 +16,17 @@ export const isUpTo = (max: number) =>
 /** {@link Text} of at most `max` characters. */
 export const textUpTo = (max: number) => Text.check(isUpTo(max))
 
-// Control characters (line breaks and ESC among them), the separators U+2028 and U+2029 that end a line too, and the
-// embeddings, overrides and isolates that reorder the text around them (CVE-2021-42574). Joiners and direction marks
-// stay: Persian, Hindi and emoji are written with them.
+// Control characters (including line breaks and ESC), the line separators U+2028 and U+2029, and the bidirectional embeddings, overrides
+// and isolates that reorder surrounding text (CVE-2021-42574). Joiners and direction marks are allowed, because Persian,
+// Hindi and emoji need them.
 const unsafe = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069"
 
 const safePattern = new RegExp(`^[^${unsafe}]*$`, "u")
 const unsafeRuns = new RegExp(`[${unsafe}]+`, "gu")
 
 /**
- * {@link textUpTo} that is one line and shows its characters in the order they are stored in: names and labels, which
- * others put into mail headers, logs and terminals.
+ * {@link textUpTo} without line breaks and reordering characters. For names and labels, which other systems put into mail headers,
+ * logs and terminals.
  */
 export const lineUpTo = (max: number) =>
   textUpTo(max).check(
@@ -42,5 +42,5 @@ export const lineUpTo = (max: number) =>
     )
   )
 
-/** Puts a space in place of what {@link lineUpTo} refuses, in text from outside that is kept or shown all the same. */
+/** Replaces the characters that {@link lineUpTo} refuses by spaces, for external text that must be stored or shown. */
 export const toLine = (text: string): string => text.replaceAll(unsafeRuns, " ")

@@ -1,6 +1,6 @@
-// The zones and links of the IANA time zone database, by area; `-` is none. Of release 2025b, from its `tzdata.zi`, without
-// `Factory`, which stands for no place. `Intl` knows other names too, such as `PST`, `US/Pacific-New` and `SystemV/AST4`,
-// and its own list holds one name of each zone only, so neither can say which names the database has.
+// The zones and links of the IANA time zone database (release 2025b, `tzdata.zi`, without `Factory`), by area; `-` means no area. `Intl`
+// cannot provide this list: it accepts other names too, such as `PST`, `US/Pacific-New` and `SystemV/AST4`, and its own list
+// has only one name per zone.
 const database = `
 - CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong Iceland Iran
 - Israel Jamaica Japan Kwajalein Libya MET MST MST7MDT NZ NZ-CHAT Navajo PRC PST8PDT Poland Portugal ROC ROK Singapore
@@ -60,7 +60,7 @@ Pacific Tongatapu Truk Wake Wallis Yap
 US Alaska Aleutian Arizona Central East-Indiana Eastern Hawaii Indiana-Starke Michigan Mountain Pacific Samoa
 `
 
-const inDatabase = database
+const databaseNames = database
   .trim()
   .split("\n")
   .flatMap((line) => {
@@ -71,12 +71,12 @@ const inDatabase = database
 let byLowerCase: ReadonlyMap<string, string> | undefined
 
 /**
- * The name as the time zone database spells it, of a name in any case; undefined where there is none such. What the
- * runtime lists beyond the table above is newer than it.
+ * The name in the database's spelling, from any case. Undefined if there is none. Also knows the runtime's names, which may be newer
+ * than the table above.
  */
 export const timeZoneName = (text: string): string | undefined => {
   byLowerCase ??= new Map(
-    [...Intl.supportedValuesOf("timeZone"), ...inDatabase].map((name) => [name.toLowerCase(), name])
+    [...Intl.supportedValuesOf("timeZone"), ...databaseNames].map((name) => [name.toLowerCase(), name])
   )
   return byLowerCase.get(text.toLowerCase())
 }

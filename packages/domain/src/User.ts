@@ -8,10 +8,10 @@ import { isReservedUsername } from "./ReservedUsernames.ts"
 export const UserId = Schema.String.check(Schema.isUUID()).pipe(Schema.brand("UserId"))
 export type UserId = typeof UserId.Type
 
-/** The longest username. */
+/** The maximum length of a username. */
 const maxUsernameLength = 150
 
-/** A name to log in and be shown by; unique whatever the case, kept in the case it was given. */
+/** A name for logging in and for display. Unique regardless of case, stored as typed. */
 export const Username = Schema.String.check(
   Schema.isPattern(/^[\w.@+-]{1,150}$/u, {
     message: "Enter a valid username: 1 to 150 letters, digits and @/./+/-/_ only."
@@ -19,19 +19,19 @@ export const Username = Schema.String.check(
 ).pipe(Schema.brand("Username"))
 export type Username = typeof Username.Type
 
-/** Why a username that nobody has is not to be had. */
+/** Why an unused username is not allowed. */
 export const UsernameProblem = Schema.Literals(["reserved", "not_own_email"])
 export type UsernameProblem = typeof UsernameProblem.Type
 
-/** Says of each problem what is wrong. */
+/** The message for each problem. */
 export const usernameProblems: { readonly [problem in UsernameProblem]: string } = {
   reserved: "This username is reserved.",
   not_own_email: "A username with an @ must be the account's own email address."
 }
 
 /**
- * Judges a username for the account with this e-mail address: one that reads as an address must be the account's own, in
- * any spelling, or its holder would pass for another. Nobody else's address is looked up.
+ * Checks a username for the account with this e-mail address. A username with an `@` must be the account's own address in any spelling,
+ * to prevent impersonation. Does not look up other accounts.
  */
 export const usernameProblem = (username: string, email: string): UsernameProblem | undefined => {
   if (isReservedUsername(username)) return "reserved"
@@ -40,8 +40,8 @@ export const usernameProblem = (username: string, email: string): UsernameProble
 }
 
 /**
- * The username of a person who gave none: the local part of the e-mail, what a username may not hold left out, and from
- * the second `attempt` on a number behind it, so that a clash moves on to the next.
+ * A default username: the local part of the e-mail without invalid characters. From the second `attempt` on it ends with a number, to
+ * resolve conflicts.
  */
 export const usernameFromEmail = (email: Email, attempt = 0): Username => {
   const suffix = attempt === 0 ? "" : String(attempt)
@@ -49,7 +49,7 @@ export const usernameFromEmail = (email: Email, attempt = 0): Username => {
   return Username.make(stem.slice(0, maxUsernameLength - suffix.length) + suffix)
 }
 
-/** A phone number as a person writes it: it is shown, never dialled, so it is not brought to E.164. */
+/** A phone number as typed. It is only displayed, so it is not converted to E.164. */
 export const PhoneNumber = Schema.String.check(
   Schema.isPattern(/^[+0-9() -]{1,20}$/u, {
     message: "Enter a valid phone number: at most 20 digits, spaces and + ( ) - only."
@@ -59,13 +59,13 @@ export type PhoneNumber = typeof PhoneNumber.Type
 
 const changeable = { username: Username, phoneNumber: Schema.NullOr(PhoneNumber) } as const
 
-/** What a user changes of their account; an absent field stays. */
+/** Changes to an account. Absent fields stay. */
 export const AccountPatch = Schema.Struct(Struct.map(changeable, Schema.optionalKey))
 
-/** What a user changes of their account and profile; an absent field stays. */
+/** Changes to an account and its profile. Absent fields stay. */
 export interface UserPatch extends Schema.Struct.Type<typeof AccountPatch.fields & typeof ProfilePatch.fields> {}
 
-/** A user as they see themselves. `version` rises with every change to anything in here and orders cached copies. */
+/** A user with profile and preferences. `version` increases with every change of any part and orders cached copies. */
 export class User extends Schema.Class<User>("User")({
   id: UserId,
   email: Email,
@@ -82,21 +82,21 @@ export class User extends Schema.Class<User>("User")({
   version: Schema.Int
 }) {}
 
-/** No such user, or one that is being erased. */
+/** The user does not exist or is being erased. */
 export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", {}, { httpApiStatus: 404 }) {
   override get message() {
     return "User not found"
   }
 }
 
-/** Another account holds this username, in whatever case. */
+/** Another account has this username, regardless of case. */
 export class UsernameTaken extends Schema.TaggedError<UsernameTaken>()("UsernameTaken", {}, { httpApiStatus: 422 }) {
   override get message() {
     return "A user with that username already exists."
   }
 }
 
-/** The username is nobody's, and not to be had. */
+/** The username is unused but not allowed. */
 export class UsernameNotAllowed extends Schema.TaggedError<UsernameNotAllowed>()(
   "UsernameNotAllowed",
   { problem: UsernameProblem },

@@ -1,49 +1,49 @@
 import { DateTime, Option } from "effect"
 
-/** A stretch of time over which a wall clock runs evenly, `offset` milliseconds ahead of UTC; `end` is no longer in it. */
-interface Stretch {
+/** A period, up to but excluding `end`, in which the local time is constantly `offset` milliseconds ahead of UTC. */
+interface OffsetPeriod {
   readonly end: number
   readonly offset: number
 }
 
-// No zone has changed its clocks twice in one day of UTC.
-type Day = readonly [Stretch] | readonly [Stretch, Stretch]
+// No zone has changed its offset twice in one UTC day.
+type Day = readonly [OffsetPeriod] | readonly [OffsetPeriod, OffsetPeriod]
 
-/** What the clocks of a time zone show. Instants are milliseconds since 1970 in UTC. */
+/** The local time of a time zone. Instants are milliseconds since 1970 in UTC. */
 export interface WallClock {
-  /** The stretch from this instant on. */
-  readonly stretchAt: (instant: number) => Stretch
+  /** The period that contains the instant, at most to the end of its UTC day. */
+  readonly periodAt: (instant: number) => OffsetPeriod
 }
 
 export const dayMillis = 86_400_000
 
-// How many zones, and days of each, are remembered: more than there are names of zones, and days that may be asked for.
+// How many zones are cached, and days of each: more than there are zone names, and days in the allowed range.
 const maxClocks = 1000
 const maxDays = 100
 
 const clocks = new Map<string, WallClock>()
 
 /**
- * The clock of a zone of the IANA database; one that this process does not know counts as UTC. Asking `Intl` takes some
- * microseconds and making one of its formatters a hundred times that, so what it said of a zone's day is remembered.
+ * The local time of an IANA time zone, or UTC if the runtime does not know the zone. Caches the offsets of each day, because `Intl` takes
+ * microseconds per call, and a hundred times that to create a formatter.
  */
 export const wallClock = (zone: string): WallClock => {
-  const known = clocks.get(zone)
-  if (known !== undefined) return known
-  const made = make(Option.getOrElse(DateTime.zoneMakeNamed(zone), () => DateTime.zoneMakeOffset(0)))
+  const cached = clocks.get(zone)
+  if (cached !== undefined) return cached
+  const created = make(Option.getOrElse(DateTime.zoneMakeNamed(zone), () => DateTime.zoneMakeOffset(0)))
   if (clocks.size >= maxClocks) clocks.clear()
-  clocks.set(zone, made)
-  return made
+  clocks.set(zone, created)
+  return created
 }
 
 const make = (zone: DateTime.TimeZone): WallClock => {
   const days = new Map<number, Day>()
   return {
-    stretchAt: (instant) => {
+    periodAt: (instant) => {
       const number = Math.floor(instant / dayMillis)
-      const known = days.get(number)
-      const day = known ?? dayFrom(zone, number * dayMillis)
-      if (known === undefined) {
+      const cached = days.get(number)
+      const day = cached ?? dayFrom(zone, number * dayMillis)
+      if (cached === undefined) {
         if (days.size >= maxDays) days.clear()
         days.set(number, day)
       }
@@ -74,29 +74,29 @@ const offsetAt = (zone: DateTime.TimeZone, instant: number): number =>
   DateTime.zonedOffset(DateTime.makeZonedUnsafe(instant, { timeZone: zone }))
 
 /**
- * The first instant from this one on at which the clock shows what is looked for. `remaining` says how long an even clock
- * would take from what it shows, in milliseconds since 1970 as if that were UTC; 0 where it is there.
+ * The first instant, from this one on, at which the local time meets a condition. `remaining` returns the milliseconds from a local time
+ * (in milliseconds since 1970, as if it were UTC) to the condition, assuming a constant offset. 0 if it is met.
  */
-export const firstWhen = (clock: WallClock, instant: number, remaining: (shown: number) => number): number => {
+export const firstWhen = (clock: WallClock, instant: number, remaining: (localMillis: number) => number): number => {
   for (let from = instant; ;) {
-    const { end, offset } = clock.stretchAt(from)
+    const { end, offset } = clock.periodAt(from)
     const reached = from + remaining(from + offset)
     if (reached < end) return reached
     from = end
   }
 }
 
-const shownDay = (shown: number): number => Math.floor(shown / dayMillis)
+const dayNumber = (localMillis: number): number => Math.floor(localMillis / dayMillis)
 
-/** The time of day that is shown, in milliseconds. */
-export const timeOfDay = (shown: number): number => shown - shownDay(shown) * dayMillis
+/** The time of day of a local time, in milliseconds. */
+export const timeOfDay = (localMillis: number): number => localMillis - dayNumber(localMillis) * dayMillis
 
-/** The date on the clock, as `YYYY-MM-DD`. */
+/** The local date, as `YYYY-MM-DD`. */
 export const localDay = (clock: WallClock, instant: number): string =>
-  DateTime.formatIsoDateUtc(DateTime.makeUnsafe(instant + clock.stretchAt(instant).offset))
+  DateTime.formatIsoDateUtc(DateTime.makeUnsafe(instant + clock.periodAt(instant).offset))
 
-/** When the clock first shows a later date: midnight, or what it jumps to where there is none. */
+/** The start of the next local day: midnight, or the first time after it if midnight is skipped. */
 export const nextMidnight = (clock: WallClock, instant: number): number => {
-  const tomorrow = (shownDay(instant + clock.stretchAt(instant).offset) + 1) * dayMillis
-  return firstWhen(clock, instant, (shown) => Math.max(0, tomorrow - shown))
+  const tomorrow = (dayNumber(instant + clock.periodAt(instant).offset) + 1) * dayMillis
+  return firstWhen(clock, instant, (localMillis) => Math.max(0, tomorrow - localMillis))
 }

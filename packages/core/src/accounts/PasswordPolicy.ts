@@ -1,4 +1,4 @@
-import { guessable, guessableWords, minPasswordGuesses, passwordProblems } from "@user-service/domain/Password"
+import { guessableProblem, guessableWords, minPasswordGuesses, passwordProblems } from "@user-service/domain/Password"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { isCommon } from "@user-service/security/CommonPasswords"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
@@ -41,7 +41,7 @@ export class PasswordPolicy extends Context.Service<
         if (broken.length > 0) return broken
         const guesses = yield* estimator.guesses(password, guessableWords(attributes))
         // NaN counts as guessable.
-        return guesses >= minPasswordGuesses ? [] : [guessable]
+        return guesses >= minPasswordGuesses ? [] : [guessableProblem]
       })
       return { problems, problemsWithoutEstimate }
     })

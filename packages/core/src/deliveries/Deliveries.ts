@@ -128,11 +128,11 @@ export class Deliveries extends Context.Service<
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
         const plan = DeliveryPlan.make(requests, facts)
         const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
-        const { records, settled } = DeliveryPlan.settle(plan, decisions)
+        const { records, requestDecisions } = DeliveryPlan.complete(plan, decisions)
         const added = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
         const missing = new Set(records.filter(({ id }) => !added.has(id)).map((record) => record.notificationId))
         const isMissed = ({ notificationId }: DeliveryPlan.Request) => missing.has(notificationId)
-        const recorded = settled.filter(({ request }) => !isMissed(request))
+        const recorded = requestDecisions.filter(({ request }) => !isMissed(request))
         return { resolved: resolutionsOf(recorded, facts), missed: requests.filter(isMissed) }
       })
 
@@ -144,10 +144,10 @@ export class Deliveries extends Context.Service<
         const facts = { ...(yield* factsOf(requests)), mayChange: true }
         const plan = DeliveryPlan.make(requests, facts)
         const charged = plan.charges.length === 0 ? [] : yield* repo.charged(plan.charges)
-        const { records, settled } = DeliveryPlan.settle(plan, remainingQuota(plan.charges, charged))
+        const { records, requestDecisions } = DeliveryPlan.complete(plan, remainingQuota(plan.charges, charged))
         const writtenIds = yield* repo.write(userIds, records, now)
         if (writtenIds.length < records.length) return yield* new WriteConflict()
-        return resolutionsOf(settled, facts)
+        return resolutionsOf(requestDecisions, facts)
       })
 
       const resolve = Effect.fn("Deliveries.resolve")(function* (requests: ReadonlyArray<DeliveryRequest>) {
@@ -205,11 +205,11 @@ const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
 
 // The resolutions of the decided requests, by delivery id.
 const resolutionsOf = (
-  settled: ReadonlyArray<DeliveryPlan.RequestDecision>,
+  requestDecisions: ReadonlyArray<DeliveryPlan.RequestDecision>,
   facts: Facts
 ): ReadonlyMap<DeliveryId, Resolution> =>
   new Map(
-    settled.flatMap(({ decision, request }) =>
+    requestDecisions.flatMap(({ decision, request }) =>
       decision === undefined ? [] : [[request.id, resolutionOf(request, decision, facts)]]
     )
   )

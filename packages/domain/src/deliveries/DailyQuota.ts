@@ -1,35 +1,36 @@
 import type { NotificationId } from "../Delivery.ts"
 import type { UserId } from "../User.ts"
 
-/** A user's local day, and the count that it is asked of. */
+/** A user's local day. */
 export interface DayOfUser {
   readonly userId: UserId
   readonly day: string
+  /** The version of the counts in Redis. It changes when charges change without Redis. */
   readonly capEpoch: number
 }
 
-/** The notifications that a user's local day is charged. */
+/** The notifications that count towards the daily quota of a user's local day. */
 export interface ChargedDay extends Pick<DayOfUser, "userId" | "day"> {
   readonly notificationIds: ReadonlyArray<NotificationId>
 }
 
-/** Notifications to charge to a user's local day, in the order of the requests. */
+/** Notifications to count towards the daily quota of a user's local day, in the order of the requests. */
 export interface Charge extends DayOfUser {
   readonly limit: number
   readonly notificationIds: Array<NotificationId>
 }
 
-/** Whether a notification is within its day's limit. Absent where this is not known. */
+/** Whether a notification is within the daily quota. Absent if this is unknown. */
 export type QuotaDecisions = ReadonlyMap<NotificationId, boolean>
 
-/** One text for one local day of one user. */
+/** A key for a user's local day. */
 export const dayKey = ({ day, userId }: Pick<DayOfUser, "day" | "userId">): string => `${userId} ${day}`
 
-/** The notifications that each day is charged, by {@link dayKey}. */
+/** The charged notifications of each day, by {@link dayKey}. */
 export const byDay = (charged: ReadonlyArray<ChargedDay>): ReadonlyMap<string, ChargedDay["notificationIds"]> =>
   new Map(charged.map((day) => [dayKey(day), day.notificationIds]))
 
-/** Decides by what the days are charged already. Right only where no other process charges the same days at the time. */
+/** Decides by the charges of each day. Correct only if no other process charges the same days concurrently. */
 export const remainingQuota = (charges: ReadonlyArray<Charge>, charged: ReadonlyArray<ChargedDay>): QuotaDecisions => {
   const days = byDay(charged)
   const decisions = new Map<NotificationId, boolean>()

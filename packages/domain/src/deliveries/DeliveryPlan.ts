@@ -9,9 +9,9 @@ import { type Decision, decide, deny, isCounted, type Recipient } from "./Delive
 
 type Settings = typeof PreferenceSettings.Type
 
-/** One delivery to decide upon, with everything that the caller may leave out. */
+/** A delivery to resolve, with defaults filled in. */
 export interface Request {
-  /** Of the row that it may leave behind. */
+  /** The id for a new row. */
   readonly id: DeliveryId
   readonly notificationId: NotificationId
   readonly userId: UserId
@@ -23,11 +23,11 @@ export interface Request {
 /** A user, with their preferences. */
 export interface PlanRecipient extends Omit<Recipient, "hasPushTokens" | "preferences">, Settings {
   readonly email: Email
-  /** The count of charges that all of the user's were told to. */
+  /** The version of the user's counts in Redis. */
   readonly capEpoch: number
 }
 
-/** What is known of a delivery when it is resolved again. */
+/** A stored delivery of a requested notification. */
 export interface KnownDelivery {
   readonly id: DeliveryId
   readonly notificationId: NotificationId
@@ -39,7 +39,7 @@ export interface KnownDelivery {
   readonly isCharged: boolean
 }
 
-/** What an allowed delivery leaves behind: a new row, or more in one that is known. */
+/** The row of an allowed delivery: a new row, or an update of a stored one. */
 export interface DeliveryRecord {
   readonly id: DeliveryId
   readonly isNew: boolean
@@ -49,24 +49,24 @@ export interface DeliveryRecord {
   readonly capEpoch: number
   readonly channel: Channel
   readonly category: Category
-  /** The address it is sent to, where it is an e-mail. */
+  /** The address of an e-mail, otherwise null. */
   readonly email: string | null
-  /** The local day that is charged, where one is. */
+  /** The charged local day, or null if none is charged. */
   readonly chargedOn: string | null
 }
 
-/** What is known when requests are decided upon. */
+/** The stored data for the decisions. */
 export interface Facts {
   readonly recipients: ReadonlyMap<UserId, PlanRecipient>
-  /** The live push tokens of those that have some. */
+  /** The active push tokens of users that have some. */
   readonly tokens: ReadonlyMap<UserId, ReadonlyArray<unknown>>
-  /** Of the notifications that are asked for. */
+  /** The stored deliveries of the requested notifications. */
   readonly known: ReadonlyArray<KnownDelivery>
-  /** Whether rows that are known may be changed; where not, what would change one stays undecided. */
+  /** Whether stored rows may be changed. If not, requests that would change one stay undecided. */
   readonly mayChange: boolean
 }
 
-/** A request and what is decided; undecided where that is absent. */
+/** A request and its decision, undefined if it is undecided. */
 export interface RequestDecision {
   readonly request: Request
   readonly decision: Decision | undefined
@@ -81,11 +81,11 @@ interface Row {
 }
 
 interface Notification {
-  /** Whose it is, null for an erased user's; absent for nobody's yet. */
+  /** The user, null if erased, undefined if the notification is new. */
   owner: UserId | null | undefined
   readonly rows: Array<Row>
   isCharged: boolean
-  /** The day that it is to be charged to. */
+  /** The day to charge. */
   charge: string | undefined
   isUndecided: boolean
 }
@@ -93,7 +93,7 @@ interface Notification {
 interface Step {
   readonly request: Request
   readonly recipient: PlanRecipient | undefined
-  /** While there is room. */
+  /** The decision if the daily quota is not exhausted. */
   readonly decision: Decision
   readonly notification: Notification
 }
@@ -104,7 +104,7 @@ export interface Plan {
   readonly charges: ReadonlyArray<Charge>
 }
 
-const unheardOf = (): Notification => ({
+const newNotification = (): Notification => ({
   owner: undefined,
   rows: [],
   isCharged: false,
@@ -115,7 +115,7 @@ const unheardOf = (): Notification => ({
 const notificationsOf = (known: ReadonlyArray<KnownDelivery>): Map<NotificationId, Notification> => {
   const notifications = new Map<NotificationId, Notification>()
   for (const { category, channel, id, isCharged, notificationId, place, userId } of known) {
-    const notification = notifications.get(notificationId) ?? unheardOf()
+    const notification = notifications.get(notificationId) ?? newNotification()
     notification.owner = userId
     notification.rows.push({ id, place, isNew: false, channel, category })
     notification.isCharged ||= isCharged
@@ -130,13 +130,13 @@ const decideFor = (request: Request, { recipients, tokens }: Facts, isFull: bool
   return decide(recipient && { ...recipient, hasPushTokens, preferences: recipient }, request, isFull)
 }
 
-// The row of a channel, or one of which no channel was told yet.
+// The row of the channel, or a row without a channel.
 const rowFor = ({ rows }: Notification, channel: Channel): Row | undefined =>
   rows.find((row) => row.channel === channel) ?? rows.find((row) => row.channel === null)
 
 /**
- * What the rules say of each request while its day has room, and the days to be asked whether they have. A notification
- * is charged once, over all its channels and however often it is asked for.
+ * Decides each request as if the daily quota were not exhausted, and returns the charges to check. A notification is charged once, for all
+ * its channels and repeated requests.
  */
 export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
   const notifications = notificationsOf(facts.known)
@@ -146,9 +146,9 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
     const { notificationId, userId } = request
     const day = localDay(wallClock(timezone), request.at.epochMilliseconds)
     const key = `${userId} ${day}`
-    const asked = charges.get(key) ?? { userId, day, capEpoch, limit: frequencyLimit, notificationIds: [] }
-    asked.notificationIds.push(notificationId)
-    charges.set(key, asked)
+    const dayCharge = charges.get(key) ?? { userId, day, capEpoch, limit: frequencyLimit, notificationIds: [] }
+    dayCharge.notificationIds.push(notificationId)
+    charges.set(key, dayCharge)
     return day
   }
 
@@ -163,7 +163,7 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
   const steps = requests.map((request): Step => {
     const recipient = facts.recipients.get(request.userId)
     const decision = decideFor(request, facts, false)
-    const notification = notifications.get(request.notificationId) ?? unheardOf()
+    const notification = notifications.get(request.notificationId) ?? newNotification()
     notifications.set(request.notificationId, notification)
     const step = { request, recipient, decision, notification }
     if (recipient === undefined || decision.decision !== "allow") return step
@@ -175,11 +175,11 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
   return { facts, steps, charges: [...charges.values()] }
 }
 
-/** Decides, by which notifications found room, and says what that leaves behind. A plan is settled once. */
-export const settle = (
+/** Completes the plan by the decisions about the daily quota, and returns the rows to store. Call it once per plan. */
+export const complete = (
   { facts, steps }: Plan,
   decisions: QuotaDecisions
-): { readonly settled: ReadonlyArray<RequestDecision>; readonly records: ReadonlyArray<DeliveryRecord> } => {
+): { readonly requestDecisions: ReadonlyArray<RequestDecision>; readonly records: ReadonlyArray<DeliveryRecord> } => {
   const records = new Map<DeliveryId, DeliveryRecord>()
 
   const record = (request: Request, recipient: PlanRecipient, notification: Notification) => {
@@ -207,7 +207,7 @@ export const settle = (
     })
   }
 
-  const settled = steps.map(({ decision, notification, recipient, request }): RequestDecision => {
+  const requestDecisions = steps.map(({ decision, notification, recipient, request }): RequestDecision => {
     if (recipient === undefined || decision.decision !== "allow") return { request, decision }
     if (notification.isUndecided) return { request, decision: undefined }
     if (isCounted(request.category) && notification.charge !== undefined) {
@@ -218,5 +218,5 @@ export const settle = (
     record(request, recipient, notification)
     return { request, decision }
   })
-  return { settled, records: [...records.values()] }
+  return { requestDecisions, records: [...records.values()] }
 }

@@ -4,17 +4,17 @@ import type { PreferenceSettings } from "../Preferences.ts"
 import { quietHours, quietUntil } from "../QuietHours.ts"
 import { nextMidnight, wallClock } from "../WallClock.ts"
 
-/** What is decided upon: something to one user at a time. */
+/** A notification to decide about. */
 export interface RuleQuery {
   readonly channel: Channel
   readonly category: Category
   readonly at: DateTime.Utc
 }
 
-/** What the rules need to know of a user. */
+/** The data of a user that the rules need. */
 export interface Recipient {
   readonly isActive: boolean
-  /** Whether their e-mail address is. */
+  /** Whether the e-mail address must not be written to, after a hard bounce or a complaint. */
   readonly isSuppressed: boolean
   readonly hasPushTokens: boolean
   readonly timezone: string
@@ -24,7 +24,7 @@ export interface Recipient {
 export type Decision =
   | { readonly decision: "allow"; readonly rule: null; readonly until: null }
   | { readonly decision: "deny"; readonly rule: DeliveryRule; readonly until: null }
-  /** To be asked again, no sooner than `until`. */
+  /** Resolve the delivery again, not before `until`. */
   | { readonly decision: "defer"; readonly rule: DeliveryRule; readonly until: DateTime.Utc }
 
 const allow: Decision = { decision: "allow", rule: null, until: null }
@@ -37,7 +37,7 @@ const defer = (rule: DeliveryRule, until: number): Decision => ({
   until: DateTime.makeUnsafe(until)
 })
 
-/** Whether it obeys do-not-disturb and the cap, and counts towards it: what concerns an account's security does not. */
+/** Whether quiet hours and the daily quota apply to the category. They do not apply to security notifications. */
 export const isCounted = (category: Category): boolean => category !== "security"
 
 const channelSwitches = { email: "emailEnabled", push: "pushEnabled" } as const
@@ -58,8 +58,8 @@ const categorySwitches = {
 } as const
 
 /**
- * The first rule that applies decides. `isFull` says whether the user's local day has all the notifications it may have,
- * this one not among them.
+ * Applies the rules; the first one that matches decides. `isFull` is whether the daily quota of the user's local day is exhausted without
+ * this notification.
  */
 export const decide = (recipient: Recipient | undefined, query: RuleQuery, isFull: boolean): Decision => {
   if (recipient === undefined) return deny("user_unknown")

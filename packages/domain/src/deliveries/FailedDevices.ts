@@ -4,14 +4,14 @@ import type { PushTokenId, TokenType } from "../PushToken.ts"
 import type { UserId } from "../User.ts"
 import type { DeviceFailure, ReceivedReport } from "./StatusFold.ts"
 
-/** A push token that a report is about. */
+/** The push token of a report. */
 export interface Device {
   readonly id: PushTokenId
   readonly userId: UserId
   readonly tokenHash: string
   readonly tokenType: TokenType
   readonly isActive: boolean
-  /** When it was registered last. */
+  /** When it was last registered. */
   readonly lastUsedAt: DateTime.Utc
 }
 
@@ -20,8 +20,8 @@ export const isNamed = ({ id, tokenHash }: Device, { pushTokenId, tokenHashes }:
   id === pushTokenId || tokenHashes.includes(tokenHash)
 
 /**
- * Whether the failure ends the device. An id is no secret, so alone it proves nothing. A token that was registered again
- * after it failed is good again.
+ * Whether the failure deactivates the push token. For a notification that was not resolved here the report must contain the token,
+ * because its id is not a secret. A token that was registered after the failure stays active.
  */
 export const isGone = (device: Device, { errorCode, isResolved, report, userId }: DeviceFailure): boolean =>
   (isResolved ? isNamed(device, report) : report.tokenHashes.includes(device.tokenHash)) &&

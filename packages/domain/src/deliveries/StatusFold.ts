@@ -11,7 +11,7 @@ import {
 import { mayBePermanent } from "../DeviceFailures.ts"
 import type { UserId } from "../User.ts"
 
-/** A delivery as statuses see it. */
+/** The state of a delivery that status reports change. */
 export interface DeliveryState {
   readonly id: DeliveryId
   readonly isNew: boolean
@@ -20,36 +20,36 @@ export interface DeliveryState {
   /** Null once the user is erased. */
   readonly userId: UserId | null
   readonly channel: Channel | null
-  /** Whether the delivery was allowed here, so that its sender was told where to send it. */
+  /** Whether the delivery was allowed here, so that the sender got the address from this service. */
   readonly isResolved: boolean
   readonly status: DeliveryStatus
-  /** The hardest bounce that was reported after it was resolved; a complaint counts as a hard one. */
+  /** The hardest reported bounce since it was resolved. A complaint counts as a hard bounce. */
   readonly bounce: "soft" | "hard" | null
   readonly error: string | null
   readonly errorCode: string | null
   readonly provider: string | null
-  /** The local day that the notification was charged to, where that was noted here ... */
+  /** The local day that the notification was charged to, or null if this row has no charge. */
   readonly chargedOn: string | null
-  /** ... and whether it still is. */
+  /** Whether the charge is in effect. */
   readonly isCharged: boolean
   readonly createdAt: DateTime.Utc
   readonly updatedAt: DateTime.Utc
 }
 
-/** An address that must not be written to any more: the user's, if it is the one that the delivery went to. */
+/** A suppression of the user's e-mail address, if the delivery was sent to this address. */
 export interface Suppression {
   readonly userId: UserId
   readonly deliveryId: DeliveryId
   readonly reason: "hard_bounce" | "complaint"
 }
 
-/** A report as it was received. */
+/** A received report. */
 export interface ReceivedReport extends StatusReport {
-  /** Of the row that it may make. */
+  /** The id for a new row. */
   readonly id: DeliveryId
-  /** When what it tells came to be. */
+  /** When the status changed. */
   readonly at: DateTime.Utc
-  /** Of the push token that it names, in any of its spellings, in hexadecimal. */
+  /** The hashes of all forms of the reported push token, in hexadecimal. */
   readonly tokenHashes: ReadonlyArray<string>
 }
 
@@ -58,22 +58,22 @@ export interface DeviceFailure {
   readonly userId: UserId
   readonly report: ReceivedReport
   readonly errorCode: string
-  /** Whether its notification was resolved here for push; else only the raw token in the report may deactivate anything. */
+  /** Whether the notification was resolved here for push. Otherwise only a report with the token itself may deactivate it. */
   readonly isResolved: boolean
 }
 
-/** What reports come to. */
+/** The result of applying reports. */
 export interface FoldResult {
-  /** One for each report. */
+  /** One per report. */
   readonly outcomes: ReadonlyArray<StatusOutcome>
-  /** The rows that are new, or not what they were. */
+  /** The new and changed rows. */
   readonly rows: ReadonlyArray<DeliveryState>
   readonly deviceFailures: ReadonlyArray<DeviceFailure>
-  /** One for each user at most. */
+  /** At most one per user. */
   readonly suppressions: ReadonlyArray<Suppression>
-  /** Whose charges are not what they were. */
+  /** The users whose charges changed. */
   readonly recounted: ReadonlySet<UserId>
-  /** Who is said to be a user, in reports of notifications that are not known. */
+  /** The users named in reports about unknown notifications. */
   readonly named: ReadonlySet<UserId>
 }
 
@@ -84,19 +84,19 @@ export const namesDevice = (report: ReceivedReport): boolean =>
 const isDeviceFailure = (report: ReceivedReport): boolean =>
   report.status === "failed" && namesDevice(report) && mayBePermanent(report.errorCode ?? "")
 
-/** Whether it may say that a device, or an address, is not to be used any more. */
+/** Whether the report may deactivate a push token or suppress an e-mail address. */
 export const mayEndAddress = (report: ReceivedReport): boolean =>
   isDeviceFailure(report) || report.status === "complained" || report.bounceType === "hard"
 
-/** Whether what a notification is charged may change with it. */
+/** Whether the report may change the charge of its notification. */
 export const mayRecount = (report: ReceivedReport, known: ReadonlyArray<DeliveryState>): boolean =>
   report.status === "failed" || known.some((row) => row.status === "failed")
 
-// Empty is as good as absent.
-const told = (text: string | undefined): string | null => (text === undefined || text === "" ? null : text)
+// Empty text counts as absent.
+const nonEmpty = (text: string | undefined): string | null => (text === undefined || text === "" ? null : text)
 
-// A complaint counts as a hard bounce, so that what has suppressed the address once does not do so again. From a sender that
-// was not told where to send, neither counts.
+// A complaint counts as a hard bounce, so that the same delivery suppresses the address only once. Bounces count only for deliveries that
+// were resolved here.
 const bounceBy = (report: ReceivedReport, isResolved: boolean): DeliveryState["bounce"] => {
   if (!isResolved) return null
   if (report.status === "complained") return "hard"
@@ -121,16 +121,16 @@ const make = (
   channel,
   status: report.status,
   bounce: null,
-  error: told(report.error),
-  errorCode: told(report.errorCode),
-  provider: told(report.provider),
+  error: nonEmpty(report.error),
+  errorCode: nonEmpty(report.errorCode),
+  provider: nonEmpty(report.provider),
   chargedOn: null,
   isCharged: false,
   createdAt: now,
   updatedAt: now
 })
 
-// The same row where the report says nothing new.
+// Returns the same object if the report changes nothing.
 const raise = (row: DeliveryState, report: ReceivedReport, channel: Channel | null): DeliveryState => {
   const rises = isHigher(report.status, row.status)
   const bounce = bounceBy(report, row.isResolved)
@@ -141,15 +141,15 @@ const raise = (row: DeliveryState, report: ReceivedReport, channel: Channel | nu
   return {
     ...raised,
     status: report.status,
-    error: told(report.error),
-    errorCode: told(report.errorCode),
-    provider: told(report.provider) ?? row.provider,
+    error: nonEmpty(report.error),
+    errorCode: nonEmpty(report.errorCode),
+    provider: nonEmpty(report.provider) ?? row.provider,
     updatedAt: DateTime.max(row.createdAt, report.at)
   }
 }
 
-// The charge is given back when all channels have failed, and taken again when one turns out not to have: so in the end
-// it is the same in whatever order the reports come.
+// Refunds the charge when all channels have failed, and charges again when one of them turns out not to have failed. So the result does
+// not depend on the order of the reports.
 const recount = (
   before: ReadonlyArray<DeliveryState>,
   after: ReadonlyArray<DeliveryState>
@@ -163,7 +163,7 @@ const recount = (
   return isCharged === holder.isCharged ? after : after.map((row) => (row === holder ? { ...row, isCharged } : row))
 }
 
-// Only an e-mail that was resolved here: then its sender was told the address. See decision 0009.
+// Only for e-mails that were resolved here, because this service then provided the address. See decision 0009.
 const suppressionBy = (
   report: ReceivedReport,
   before: DeliveryState | undefined,
@@ -175,13 +175,13 @@ const suppressionBy = (
   return after.bounce === "hard" && !wasHard ? "hard_bounce" : undefined
 }
 
-// The device that a report names belongs to a push, whatever the notification is besides.
+// A report that names a device is about the push channel, even if the notification has other channels.
 const isPushResolved = (report: ReceivedReport, rows: ReadonlyArray<DeliveryState>): boolean =>
   report.channel !== "email" && rows.some((row) => row.channel === "push" && row.isResolved)
 
 /**
- * Applies the reports one after the other to what is known of their notifications. `present` are those of the users named
- * in reports of unknown ones that exist.
+ * Applies the reports in order to the stored deliveries of their notifications. `present` are the existing users among those named in
+ * reports about unknown notifications.
  */
 export const fold = (
   reports: ReadonlyArray<ReceivedReport>,
@@ -200,17 +200,17 @@ export const fold = (
 
   const advance = (report: ReceivedReport, before: ReadonlyArray<DeliveryState>, userId: UserId) => {
     const channel = report.channel ?? (namesDevice(report) ? "push" : null)
-    const isMeant = (row: DeliveryState) => channel === null || row.channel === channel
-    const meant = before.some(isMeant) ? before.filter(isMeant) : before.filter((row) => row.channel === null)
+    const isTarget = (row: DeliveryState) => channel === null || row.channel === channel
+    const targets = before.some(isTarget) ? before.filter(isTarget) : before.filter((row) => row.channel === null)
     const place = before.some((row) => row.place === 0) ? 1 : 0
     const raised =
-      meant.length === 0
+      targets.length === 0
         ? [...before, make(report, place, userId, channel, now)]
-        : before.map((row) => (meant.includes(row) ? raise(row, report, channel) : row))
+        : before.map((row) => (targets.includes(row) ? raise(row, report, channel) : row))
     return recount(before, raised)
   }
 
-  const note = (
+  const recordChanges = (
     report: ReceivedReport,
     before: ReadonlyArray<DeliveryState>,
     after: ReadonlyArray<DeliveryState>,
@@ -244,7 +244,7 @@ export const fold = (
     }
     const after = advance(report, before, userId)
     notifications.set(report.notificationId, after)
-    return note(report, before, after, userId) ? "applied" : "unchanged"
+    return recordChanges(report, before, after, userId) ? "applied" : "unchanged"
   }
 
   return {

@@ -94,9 +94,12 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
       known: known(requests),
       mayChange: true
     })
-    const { records, settled } = DeliveryPlan.settle(plan, remainingQuota(plan.charges, plan.charges.map(charged)))
+    const { records, requestDecisions } = DeliveryPlan.complete(
+      plan,
+      remainingQuota(plan.charges, plan.charges.map(charged))
+    )
     for (const one of records) record(one, now)
-    return settled
+    return requestDecisions
   }
 
   const endAddresses = ({ deviceFailures, suppressions }: StatusFold.FoldResult) => {

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { People, suite } from "../src/testing/ClientSuite.ts"
+import { suite } from "../src/testing/ClientSuite.ts"
+import { People } from "../src/testing/People.ts"
 import { layerTest, TestUsers } from "../src/testing/TestUsers.ts"
 
 const layerPeople = Layer.effect(

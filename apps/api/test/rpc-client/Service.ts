@@ -1,6 +1,6 @@
 import { UserId } from "@user-service/domain/User"
 import { UserServiceClient } from "@user-service/rpc-client"
-import { People } from "@user-service/rpc-client/testing/ClientSuite"
+import { People } from "@user-service/rpc-client/testing/People"
 import { Effect, Layer, Redacted } from "effect"
 import { gatewayKey } from "../service-side/Callers.ts"
 import { TestApi } from "../TestApi.ts"

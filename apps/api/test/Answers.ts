@@ -2,13 +2,13 @@ import { assert } from "@effect/vitest"
 import { type FailureCode, noPage, type Problems } from "@user-service/schema/Envelope"
 import type { Answer } from "./TestApi.ts"
 
-/** A UUID of version 7, as every id made here is. */
+/** A UUID of version 7, the form of all ids of the service. */
 export const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** A time as the wire has it. */
+/** A time in its wire format. */
 export const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-/** That the answer is this success, envelope and all. */
+/** Asserts the status and the whole envelope of a success. */
 export const assertSuccess = (answer: Answer, status: number, message: string, data: unknown): void => {
   assert.deepStrictEqual(
     { status: answer.status, body: answer.body },
@@ -17,15 +17,15 @@ export const assertSuccess = (answer: Answer, status: number, message: string, d
   assert.strictEqual(answer.headers.get("content-type"), "application/json")
 }
 
-/** That the answer is a success in the envelope; its data is for the caller to judge. */
+/** Asserts a success in the envelope, and returns its data. */
 // oxlint-disable-next-line typescript/no-explicit-any
-export const succeeded = (answer: Answer, status: number, message: string): any => {
+export const successData = (answer: Answer, status: number, message: string): any => {
   assertSuccess(answer, status, message, answer.body?.data)
   assert.isDefined(answer.body.data)
   return answer.body.data
 }
 
-/** That the answer is this page of a list; its items are for the caller to judge. */
+/** Asserts a page of a list, and returns its items. */
 export const pageOf = (
   answer: Answer,
   message: string,
@@ -41,7 +41,7 @@ export const pageOf = (
   return answer.body.data
 }
 
-/** That the answer is this failure, envelope and all. */
+/** Asserts the status, the whole envelope and the `WWW-Authenticate` header of a failure. */
 export const assertFailure = (
   answer: Answer,
   status: number,
@@ -62,11 +62,11 @@ export const assertFailure = (
   )
 }
 
-/** That the input was refused for exactly these problems. */
+/** Asserts a 422 with exactly these problems. */
 export const assertInvalid = (answer: Answer, problems: Problems): void =>
   assertFailure(answer, 422, "validation_failed", "Invalid input data", problems, "Validation failed")
 
-/** That no credential came with the request, or none that is one. */
+/** Asserts the 401 of a request without a credential, or with a malformed one. */
 export const assertUnauthenticated = (answer: Answer): void =>
   assertFailure(answer, 401, "authentication_required", "Authentication credentials were not provided")
 
@@ -76,7 +76,7 @@ export const assertTokenInvalid = (answer: Answer): void =>
 export const assertTokenExpired = (answer: Answer): void =>
   assertFailure(answer, 401, "token_expired", "Token has expired")
 
-/** That these are a pair of tokens that live this many seconds, of which the second that passes may be gone already. */
+/** Asserts a pair of tokens with these lifetimes in seconds. The refresh token may be up to two seconds older. */
 export const assertTokens = (tokens: Answer["body"], access = 3600, refresh = 604_800): void => {
   const { access_expires_in, refresh_expires_in, ...pair } = tokens
   assert.deepStrictEqual(Object.keys(pair).toSorted(), ["access", "refresh"])

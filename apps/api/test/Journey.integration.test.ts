@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
-import { assertFailure, assertSuccess, assertTokenInvalid, assertTokens, pageOf, succeeded } from "./Answers.ts"
+import { assertFailure, assertSuccess, assertTokenInvalid, assertTokens, pageOf, successData } from "./Answers.ts"
 import { claimsOf } from "./sessions/Jwt.ts"
 import { freshEmail, goodPassword, layerReal, TestApi } from "./TestApi.ts"
 
@@ -15,14 +15,14 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("on PostgreSQL and Redis"
         Effect.gen(function* () {
           const api = yield* TestApi
           const email = freshEmail()
-          const health = succeeded(yield* api.send("GET", "/health"), 200, "Health check completed")
+          const health = successData(yield* api.send("GET", "/health"), 200, "Health check completed")
           assert.strictEqual(health.status, "healthy")
 
           // They register on the web ...
           const registered = yield* api.send("POST", `${users}/register/`, {
             body: { email, password: goodPassword, name: "Ada Lovelace", push_token: `browser-of-${email}` }
           })
-          const { tokens: web, ...user } = succeeded(registered, 201, "User registered successfully")
+          const { tokens: web, ...user } = successData(registered, 201, "User registered successfully")
           assert.strictEqual(user.push_tokens_count, 1)
           const profile = (token: string) => api.send("GET", `${users}/profile/`, { token })
           for (const _ of ["from the database", "from the cache"]) {
@@ -53,7 +53,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("on PostgreSQL and Redis"
           const login = (password: string) =>
             api.send("POST", `${users}/login/`, { body: { email, password, device_name: "phone" } })
           assert.strictEqual((yield* login("wrong")).status, 401)
-          const { tokens: phone } = succeeded(yield* login(goodPassword), 200, "Login successful")
+          const { tokens: phone } = successData(yield* login(goodPassword), 200, "Login successful")
           const device = { platform: "android", device_id: "phone-1" }
           const register = (token: string, name: string) =>
             api.send("POST", `${users}/push-tokens/`, {
@@ -92,7 +92,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("on PostgreSQL and Redis"
             token: once.body.access,
             body: { old_password: goodPassword, new_password: next, new_password_confirm: next }
           })
-          const { tokens: last } = succeeded(changed, 200, "Password changed successfully")
+          const { tokens: last } = successData(changed, 200, "Password changed successfully")
           for (const { access } of [phone, once.body]) assertTokenInvalid(yield* profile(access))
           assert.strictEqual((yield* profile(last.access)).body.data.push_tokens_count, 1)
           assert.strictEqual((yield* login(goodPassword)).status, 401)

@@ -1,9 +1,9 @@
 import { Clock, Duration, Effect } from "effect"
 
-/** The clock a service under test lives by: real, but for being moved on. */
+/** The clock of a service under test: the real clock plus an offset. */
 export interface ServiceClock {
   readonly clock: Clock.Clock
-  /** Lets time pass at once; whoever sleeps no longer than that wakes. */
+  /** Advances the clock, and wakes the fibers whose sleep has ended by then. */
   readonly pass: (duration: Duration.Input) => Effect.Effect<void>
 }
 
@@ -12,15 +12,15 @@ interface Sleeper {
   readonly wake: () => void
 }
 
-// The longest a timer of Node's waits.
+// The maximum delay of a Node timer, in milliseconds.
 const longestTimer = 2 ** 31 - 1
 
 export const make: Effect.Effect<ServiceClock> = Effect.map(Clock.Clock, (real) => {
-  let ahead = 0
+  let offsetMillis = 0
   const sleepers = new Set<Sleeper>()
-  const millis = () => real.currentTimeMillisUnsafe() + ahead
-  const nanos = () => real.currentTimeNanosUnsafe() + BigInt(ahead) * 1_000_000n
-  const monotonic = () => real.monotonicTimeNanosUnsafe() + BigInt(ahead) * 1_000_000n
+  const millis = () => real.currentTimeMillisUnsafe() + offsetMillis
+  const nanos = () => real.currentTimeNanosUnsafe() + BigInt(offsetMillis) * 1_000_000n
+  const monotonic = () => real.monotonicTimeNanosUnsafe() + BigInt(offsetMillis) * 1_000_000n
 
   const sleep = (duration: Duration.Duration): Effect.Effect<void> =>
     Effect.callback((resume) => {
@@ -51,7 +51,7 @@ export const make: Effect.Effect<ServiceClock> = Effect.map(Clock.Clock, (real) 
     },
     pass: (duration) =>
       Effect.sync(() => {
-        ahead += Duration.toMillis(duration)
+        offsetMillis += Duration.toMillis(duration)
         for (const sleeper of sleepers) if (sleeper.until <= millis()) sleeper.wake()
       })
   }

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, Tracer } from "effect"
 
-/** The spans that the service made, in the order they began. */
+/** The spans of the service, in the order of their start. */
 export class Spans extends Context.Service<Spans, Array<Tracer.Span>>()("@user-service/api/test/Spans") {
   static readonly layer = Layer.effectContext(
     Effect.sync(() => {

@@ -17,30 +17,30 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import * as ServiceClock from "./ServiceClock.ts"
 
-/** What is sent: a body goes as JSON, unless it is text, which goes as it is. */
-export interface Sent {
+/** The input of a request. A body is sent as JSON, or unchanged if it is a string. */
+export interface RequestInput {
   readonly body?: unknown
   readonly token?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What came back. `body` is the parsed JSON, undefined where there was none. */
+/** An answer. `body` is the parsed JSON, or undefined if the answer has no JSON body. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // Tests reach into answers freely and say by assertions what is there.
+  // Tests access answers without types, and assert what they contain.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any
 }
 
-/** What a login gives. */
+/** The tokens of a session. */
 export interface Tokens {
   readonly access: string
   readonly refresh: string
 }
 
-/** A person who registered, with all they need to go on. */
+/** A registered user with their credentials and the tokens of a session. */
 export interface Person extends Tokens {
   readonly email: string
   readonly password: string
@@ -51,28 +51,28 @@ export const goodPassword = "correct horse battery staple"
 
 export const freshEmail = (): string => `p${randomUUID()}@example.com`
 
-/** The service, listening on a port of its own, spoken to over HTTP as any client would. */
+/** The service on its own port, and a client that calls it over HTTP. */
 export class TestApi extends Context.Service<
   TestApi,
   {
     readonly url: string
     readonly settings: ApiSettings
-    readonly send: (method: string, path: string, sent?: Sent) => Effect.Effect<Answer>
-    /** Registers somebody new; `input` goes over what is sent. */
+    readonly send: (method: string, path: string, sent?: RequestInput) => Effect.Effect<Answer>
+    /** Registers a new user; `input` overrides fields of the request. */
     readonly person: (input?: Readonly<Record<string, unknown>>) => Effect.Effect<Person>
-    /** Logs the person in once more, from another device. */
+    /** Logs the user in again, from another device. */
     readonly login: (person: Pick<Person, "email" | "password">, deviceName?: string) => Effect.Effect<Tokens>
-    /** The service's own database, for what no request can bring about or show. */
+    /** The database of the service, for states that no request can create or show. */
     readonly sql: SqlClient.SqlClient
-    /** Lets time pass for the service, at once. */
+    /** Advances the clock of the service. */
     readonly pass: (duration: Duration.Input) => Effect.Effect<void>
-    /** What the service has logged so far. */
+    /** The log lines of the service so far. */
     readonly log: Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
   }
 >()("@user-service/api/test/TestApi") {}
 
-// No limit stands in the way of a test that is not about limits.
-const unlimited = {
+// Without rate limits, except in the tests of limits.
+const withoutLimits = {
   RATE_LIMIT_REGISTER: "off",
   RATE_LIMIT_LOGIN_ACCOUNT: "off",
   RATE_LIMIT_LOGIN_IP: "off",
@@ -90,7 +90,7 @@ const settingsFor = (environment: Environment, dataDir: string) =>
     Effect.provideService(
       ConfigProvider.ConfigProvider,
       ConfigProvider.fromUnknown({
-        ...unlimited,
+        ...withoutLimits,
         LOG_FORMAT: "json",
         PORT: "0",
         SHUTDOWN_GRACE_SECONDS: "1",
@@ -98,7 +98,7 @@ const settingsFor = (environment: Environment, dataDir: string) =>
         ...environment
       })
     ),
-    // Below what the environment may ask for: what is hashed here guards nobody.
+    // A lower cost than the environment allows, to keep the tests fast.
     Effect.map((settings): ApiSettings =>
       "BCRYPT_COST" in environment ? settings : { ...settings, passwords: { ...settings.passwords, cost: 4 } }
     )
@@ -150,18 +150,18 @@ const make = (settings: ApiSettings, pass: TestApi["Service"]["pass"], lines: Re
 type Database = Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>
 type Caches = Layer.Layer<Cache | RateLimits | Quotas>
 
-const over = (settings: ApiSettings, engines: { readonly database: Database; readonly caches: Caches }) =>
+const layerWith = (settings: ApiSettings, engines: { readonly database: Database; readonly caches: Caches }) =>
   Layer.unwrap(
     Effect.map(ServiceClock.make, ({ clock, pass }) => {
       const lines: Array<string> = []
-      // A terminal gets its lines at once.
+      // Lines to a terminal are not buffered.
       const output = { isTTY: true, write: (text: string) => lines.push(text) }
       return Layer.effect(TestApi, make(settings, pass, lines)).pipe(
         Layer.provide(Server.layer(settings)),
         Layer.provide(Engines.layer(settings)),
         Layer.provide([engines.database, engines.caches]),
         Layer.provide(Logs.layer(settings.logs, output)),
-        // Test files share a process, but not what they count.
+        // Test files share a process, but not their metrics.
         Layer.provide([Layer.succeed(Clock.Clock, clock), Layer.succeed(Metric.MetricRegistry, new Map())])
       )
     })
@@ -175,50 +175,50 @@ const withSettings = <A, E, R>(environment: Environment, use: (settings: ApiSett
     })
   )
 
-/** On the embedded engines. `environment` goes over that of the tests. */
+/** The service on the embedded engines. `environment` overrides the environment of the tests. */
 export const layerEmbedded = (environment: Environment = {}) =>
   withSettings(environment, (settings) =>
-    over(settings, {
+    layerWith(settings, {
       database: TestDatabase.layerPgLite,
       caches: Layer.mergeAll(Cache.layerMemory, RateLimits.layerMemory, Quotas.layerMemory)
     })
   ).pipe(Layer.provide(NodeServices.layer))
 
-/** A database and a Redis prefix that processes of one test share. */
-export interface Shared {
+/** A database and a Redis prefix, shared by the processes of a test. */
+export interface SharedEngines {
   readonly databaseUrl: string
   readonly redisUrl: string
   readonly prefix: string
-  /** How long a command to Redis may take; long where absent: a machine full of tests is slow. */
+  /** The timeout of a Redis command. The default is long, since the machine may be busy with other tests. */
   readonly commandTimeout?: Duration.Duration
 }
 
-/** Empty ones of the test's own, gone with the scope. */
+/** Creates an empty database and an unused prefix, and removes them when the scope closes. */
 export const freshEngines = Effect.fnUntraced(function* (databaseUrl: string, redisUrl: string) {
   return {
     databaseUrl: yield* TestDatabase.freshDatabase(databaseUrl),
     redisUrl,
     prefix: yield* TestRedis.freshPrefix(redisUrl)
-  } satisfies Shared
+  } satisfies SharedEngines
 })
 
-const onRedis = (shared: Shared) =>
+const redisEngines = (shared: SharedEngines) =>
   RedisEngines.layer({
     url: Redacted.make(shared.redisUrl),
     prefix: shared.prefix,
     commandTimeout: shared.commandTimeout ?? Duration.seconds(2)
   })
 
-/** One process on real engines; several over the same are as many processes. */
-export const layerOn = (shared: Shared, environment: Environment = {}, caches: Caches = onRedis(shared)) =>
+/** A process on the given engines. Several layers on the same engines are several processes. */
+export const layerOn = (shared: SharedEngines, environment: Environment = {}, caches: Caches = redisEngines(shared)) =>
   withSettings(environment, (settings) => {
     const database = Postgres.layer(TestDatabase.settingsOf(shared.databaseUrl, 10))
-    return over(settings, {
+    return layerWith(settings, {
       database: Layer.effectDiscard(Effect.orDie(Migrations.run)).pipe(Layer.provideMerge(database)),
       caches
     })
   }).pipe(Layer.provide(NodeServices.layer))
 
-/** One process on PostgreSQL and Redis, in a database and under a prefix of its own. */
+/** A process on PostgreSQL and Redis, with its own database and prefix. */
 export const layerReal = (databaseUrl: string, redisUrl: string, environment: Environment = {}) =>
   Layer.unwrap(Effect.map(freshEngines(databaseUrl, redisUrl), (shared) => layerOn(shared, environment)))

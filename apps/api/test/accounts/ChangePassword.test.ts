@@ -6,7 +6,7 @@ import {
   assertTokenInvalid,
   assertTokens,
   assertUnauthenticated,
-  succeeded
+  successData
 } from "../Answers.ts"
 import { goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
@@ -30,7 +30,7 @@ describe("changing the password", () => {
         Effect.gen(function* () {
           const api = yield* TestApi
           const { access, email } = yield* api.person()
-          const { tokens, ...others } = succeeded(yield* change(access), 200, "Password changed successfully")
+          const { tokens, ...others } = successData(yield* change(access), 200, "Password changed successfully")
           assert.deepStrictEqual(others, {})
           assertTokens(tokens)
           assert.strictEqual((yield* api.send("GET", "/api/v1/users/profile/", { token: tokens.access })).status, 200)

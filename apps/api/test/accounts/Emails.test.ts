@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { assertFailure, assertInvalid, succeeded } from "../Answers.ts"
+import { assertFailure, assertInvalid, successData } from "../Answers.ts"
 import { goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
 /** Text no other test has. */
@@ -16,7 +16,7 @@ const login = (email: string, password = goodPassword) =>
   Effect.flatMap(TestApi, ({ send }) => send("POST", "/api/v1/users/login/", { body: { email, password } }))
 
 const loggedIn = (email: string, password?: string) =>
-  Effect.map(login(email, password), (answer) => succeeded(answer, 200, "Login successful"))
+  Effect.map(login(email, password), (answer) => successData(answer, 200, "Login successful"))
 
 const taken = { email: ["A user with this email already exists."] }
 
@@ -33,7 +33,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         ] as const) {
           const tag = `+${fresh()}`
           const written = `${local}${tag}@${domain}`
-          const user = succeeded(yield* register(written), 201, "User registered successfully")
+          const user = successData(yield* register(written), 201, "User registered successfully")
           assert.strictEqual(user.email, written)
           const other = `${otherLocal}${tag}@${otherDomain}`
           assertInvalid(yield* register(other), taken)

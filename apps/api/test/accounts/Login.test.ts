@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { assertFailure, assertInvalid, assertTokens, succeeded, time } from "../Answers.ts"
+import { assertFailure, assertInvalid, assertTokens, successData, time } from "../Answers.ts"
 import { type Answer, freshEmail, goodPassword, layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 
 const path = "/api/v1/users/login/"
@@ -23,7 +23,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, id, password } = yield* api.person({ name: "Ada Lovelace" })
-        const { tokens, ...user } = succeeded(yield* login({ email, password }), 200, "Login successful")
+        const { tokens, ...user } = successData(yield* login({ email, password }), 200, "Login successful")
         assert.strictEqual(user.id, id)
         assert.match(user.last_login, time)
         assertTokens(tokens)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { assertInvalid, succeeded } from "../Answers.ts"
+import { assertInvalid, successData } from "../Answers.ts"
 import * as RawHttp from "../node/RawHttp.ts"
 import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
@@ -78,7 +78,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           "latin1"
         )
         const login = RawHttp.parse(yield* RawHttp.exchange(api.url, head, body))
-        const token = succeeded(login, 200, "Login successful").tokens.access
+        const token = successData(login, 200, "Login successful").tokens.access
         const [session] = (yield* api.send("GET", "/api/v1/users/sessions/", { token })).body.data
         assert.strictEqual(session.user_agent, "App 2J/1")
       })
@@ -90,7 +90,11 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         const { access } = yield* api.person()
         const set = (avatar_url: string) =>
           api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { profile: { avatar_url } } })
-        const kept = succeeded(yield* set(`https://A.example/"onerror="x<script>`), 200, "Profile updated successfully")
+        const kept = successData(
+          yield* set(`https://A.example/"onerror="x<script>`),
+          200,
+          "Profile updated successfully"
+        )
         assert.strictEqual(kept.profile.avatar_url, "https://a.example/%22onerror=%22x%3Cscript%3E")
         assertInvalid(yield* set("https://user:pass@a.example/"), { profile: { avatar_url: ["Enter a valid URL."] } })
       })
@@ -122,14 +126,14 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         assertInvalid(yield* update({ username: "Webmaster" }), reserved)
         yield* api.sql`update users set username = 'webmaster' where id = ${id}`
         for (const username of ["webmaster", "Webmaster"]) {
-          const user = succeeded(
+          const user = successData(
             yield* update({ username, profile: { bio: "b" } }),
             200,
             "Profile updated successfully"
           )
           assert.strictEqual(user.username, username)
         }
-        succeeded(yield* update({ phone_number: "1" }), 200, "Profile updated successfully")
+        successData(yield* update({ phone_number: "1" }), 200, "Profile updated successfully")
         assertInvalid(yield* update({ username: "admin" }), reserved)
       })
     )
@@ -141,7 +145,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         for (const domain of ["a", "b"]) {
           const body = { email: `Admin@${domain}.example.com`, password: goodPassword }
           const answer = yield* send("POST", "/api/v1/users/register/", { body })
-          usernames.push(succeeded(answer, 201, "User registered successfully").username)
+          usernames.push(successData(answer, 201, "User registered successfully").username)
         }
         assert.deepStrictEqual(usernames, ["admin1", "admin2"])
       })
@@ -165,7 +169,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           )
         }
         const body = { username: email }
-        succeeded(
+        successData(
           yield* api.send("PATCH", "/api/v1/users/profile/", { token: access, body }),
           200,
           "Profile updated successfully"

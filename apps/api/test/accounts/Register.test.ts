@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { assertInvalid, assertTokens, succeeded, time, uuidV7 } from "../Answers.ts"
+import { assertInvalid, assertTokens, successData, time, uuidV7 } from "../Answers.ts"
 import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
 const path = "/api/v1/users/register/"
@@ -19,7 +19,7 @@ const register = (input: Readonly<Record<string, unknown>>) =>
   )
 
 const registered = (input: Readonly<Record<string, unknown>>) =>
-  Effect.map(register(input), (answer) => succeeded(answer, 201, message))
+  Effect.map(register(input), (answer) => successData(answer, 201, message))
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("registering", () => {

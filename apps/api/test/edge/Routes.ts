@@ -1,8 +1,8 @@
-/** A path of the API with what it takes. */
+/** A path of the API and its methods. */
 export interface Route {
   readonly path: string
   readonly methods: ReadonlyArray<"GET" | "POST" | "PUT" | "PATCH" | "DELETE">
-  /** Takes requests without an access token or a service key. */
+  /** Whether it accepts requests without an access token or a service key. */
   readonly open: boolean
 }
 
@@ -21,8 +21,8 @@ const ofServices = (path: string, method: "GET" | "POST"): Route => ({
 const open = (path: string): Route => ({ path, methods: ["GET"], open: true })
 
 /**
- * Every path there is, written down once more: what is added to the API is to be added here knowingly. Without `/`, which
- * has no slash to leave out and leads elsewhere.
+ * All paths of the API, repeated here so that a new path must be added deliberately. Without `/`, which has no optional
+ * trailing slash and redirects.
  */
 export const routes: ReadonlyArray<Route> = [
   users("/register/", ["POST"], true),
@@ -39,12 +39,12 @@ export const routes: ReadonlyArray<Route> = [
   users("/preferences/", ["GET", "PUT", "PATCH"]),
   users("/push-tokens/", ["GET", "POST"]),
   users(`/push-tokens/${absentId}/`, ["GET", "PUT", "PATCH", "DELETE"]),
-  // Also what a push token of that id would be.
+  // The path of a push token with the id `deactivate_all` matches too.
   users("/push-tokens/deactivate_all/", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
   users("/notifications/", ["GET"]),
   ofServices("/tokens/introspect", "POST"),
   ofServices(`/users/${absentId}`, "GET"),
-  // Also what a user of that id would be.
+  // The path of a user with the id `batch` matches too.
   { path: "/internal/v1/users/batch/", methods: ["GET", "POST"], open: false },
   ofServices(`/users/${absentId}/preferences`, "GET"),
   ofServices(`/users/${absentId}/push-tokens`, "GET"),
@@ -66,6 +66,6 @@ export const routes: ReadonlyArray<Route> = [
   open("/api/docs/assets/swagger.css/")
 ]
 
-/** The `Allow` of the path. */
+/** The `Allow` header of the path. */
 export const allowOf = ({ methods }: Route): ReadonlyArray<string> =>
   methods.includes("GET") ? [...methods, "HEAD"] : methods

@@ -91,7 +91,7 @@ describe("access tokens", () => {
           "another key": Jwt.eddsa(foreign, claims),
           "the key of refresh tokens": Jwt.eddsa(keys.refresh, claims),
           "an unknown key id": Jwt.eddsa({ ...key, kid: "x" }, claims),
-          "no signature": Jwt.unsigned(claims),
+          "no signature": Jwt.unsignedJwt(claims),
           "an algorithm that is none": Jwt.eddsa(key, claims, { alg: "none" }),
           "HMAC under the public key": Jwt.hs256(publicText, claims, { kid: key.kid }),
           "HMAC under the public key's bytes": Jwt.hs256(Buffer.from(key.jwk.x ?? "", "base64url"), claims, {

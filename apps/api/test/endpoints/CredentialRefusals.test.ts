@@ -92,7 +92,7 @@ describe("each refused credential is one line in the log, with its reason:", () 
           const event = "access_token_refused"
           yield* isLogged(get(access))
           yield* isLogged(get("CANARY"), { event, reason: "malformed" })
-          yield* isLogged(get(Jwt.unsigned(claims)), { event, reason: "bad_signature" })
+          yield* isLogged(get(Jwt.unsignedJwt(claims)), { event, reason: "bad_signature" })
           yield* isLogged(get(Jwt.hs256("secret", claims, { kid: key.kid })), { event, reason: "bad_signature" })
           yield* isLogged(get(Jwt.eddsa({ ...key, kid: "x" }, claims)), { event, reason: "bad_signature" })
           yield* isLogged(get(Jwt.eddsa(key, { ...claims, iss: "elsewhere" })), { event, reason: "wrong_claims" })

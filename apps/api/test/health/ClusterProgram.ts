@@ -6,9 +6,9 @@ import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import process from "node:process"
 
-// Two processes on one port, as the API's are, that count their requests and have nothing else to start.
+// A cluster of two processes on one port, like the API, that only counts requests.
 
-const counted = Metric.counter("test_requests_total", { description: "Requests" })
+const requests = Metric.counter("test_requests_total", { description: "Requests" })
 const alive = Metric.gauge("test_processes", { description: "1 each" })
 
 const routes = Layer.mergeAll(
@@ -16,7 +16,7 @@ const routes = Layer.mergeAll(
     "GET",
     "/count",
     Effect.as(
-      Effect.andThen(Metric.update(counted, 1), Metric.update(alive, 1)),
+      Effect.andThen(Metric.update(requests, 1), Metric.update(alive, 1)),
       HttpServerResponse.text(`${process.pid}`)
     )
   ),
@@ -33,11 +33,11 @@ const announce = Effect.flatMap(HttpServer.HttpServer, ({ address }) =>
   Console.log(`ready ${process.pid} ${HttpServer.formatAddress(address)}`)
 )
 
-const one = Layer.effectDiscard(announce).pipe(
+const server = Layer.effectDiscard(announce).pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
   Layer.provide(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 }))
 )
 
 const logs = { level: "Info", format: "json", file: undefined } as const
 
-Cluster.layer({ workers: 2, logs }, one).pipe(Layer.launch, NodeRuntime.runMain)
+Cluster.layer({ workers: 2, logs }, server).pipe(Layer.launch, NodeRuntime.runMain)

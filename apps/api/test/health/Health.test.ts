@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { version } from "@user-service/runtime/Version"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { assertFailure, assertSuccess, succeeded, time } from "../Answers.ts"
+import { assertFailure, assertSuccess, successData, time } from "../Answers.ts"
 import { goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 
 const ok = { status: "ok" }
@@ -13,7 +13,7 @@ describe("health", () => {
         const { send } = yield* TestApi
         for (const path of ["/health", "/health/", "/api/v1/users/health/"]) {
           const answer = yield* send("GET", path)
-          const health = succeeded(answer, 200, "Health check completed")
+          const health = successData(answer, 200, "Health check completed")
           assert.match(health.timestamp, time)
           for (const name of ["uptime_seconds", "response_time_ms"]) {
             assert.isTrue(Number.isFinite(health[name]) && health[name] >= 0, name)
@@ -65,7 +65,7 @@ describe("a broker that nobody answers for", () => {
         Effect.gen(function* () {
           const { send } = yield* TestApi
           const answer = yield* send("GET", "/health")
-          const health = succeeded(answer, 200, "Health check completed")
+          const health = successData(answer, 200, "Health check completed")
           assert.strictEqual(health.status, "degraded")
           assert.deepStrictEqual(health.checks.broker, { status: "down", latency_ms: null })
           assert.strictEqual(health.checks.database.status, "up")

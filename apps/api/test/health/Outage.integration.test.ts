@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { inject } from "vitest"
-import { assertFailure, assertSuccess, succeeded } from "../Answers.ts"
+import { assertFailure, assertSuccess, successData } from "../Answers.ts"
 import { type Answer, freshEngines, layerOn, TestApi } from "../TestApi.ts"
 import * as Relay from "@user-service/database/testing/Relay"
 
@@ -27,7 +27,7 @@ describe.skipIf([databaseUrl, redisUrl, rabbitmqUrl].includes(""))("engines out 
       )
       const api = Context.get(yield* Layer.build(service), TestApi)
       const health = Effect.map(api.send("GET", "/health"), (answer) =>
-        succeeded(answer, 200, "Health check completed")
+        successData(answer, 200, "Health check completed")
       )
       const ready = api.send("GET", "/health/ready")
       const person = yield* api.person()

@@ -1,5 +1,5 @@
 import { bodyOf, good, type Part } from "./Case.ts"
-import { goodTypes, nested, otherTypes } from "./Oddities.ts"
+import { goodTypes, nestedJson, otherTypes } from "./Oddities.ts"
 import type { Operation } from "./OpenApi.ts"
 import type { Random } from "./Random.ts"
 import { fieldsOf, instead, randomValue, valueAt, without, withText } from "./Values.ts"
@@ -47,7 +47,7 @@ const malformed = (text: string): ReadonlyArray<string | Uint8Array> => [
 ]
 
 /** JSON, and none that an operation takes. */
-const strange = (text: string): ReadonlyArray<string> => [
+const malformedTexts = (text: string): ReadonlyArray<string> => [
   "null",
   "true",
   "0",
@@ -63,8 +63,8 @@ const harmless = (text: string): ReadonlyArray<string> => [
   inside(text, `"unknown":1,"":null`),
   inside(text, `"__proto__":{"email":"x","polluted":true},"constructor":{"prototype":{"polluted":true}}`),
   inside(text, `"toString":1,"hasOwnProperty":1,"toJSON":1,"then":1,"length":1e9`),
-  inside(text, `"deep":${nested.lists(10_000)}`),
-  inside(text, `"deep":${nested.objects(5000)}`),
+  inside(text, `"deep":${nestedJson.lists(10_000)}`),
+  inside(text, `"deep":${nestedJson.objects(5000)}`),
   inside(text, `"number":1e999,"precise":0.1234567890123456789,"minus":-0`),
   inside(text, Array.from({ length: 5000 }, (_, index) => `"k${index}":${index}`).join()),
   inside(text, text.slice(1, -1)),
@@ -85,7 +85,7 @@ export const brokenBodies = (operation: Operation): ReadonlyArray<Part> => {
   const open = { ...part, expected: undefined }
   return [
     ...malformed(text).map((body) => ({ ...part, name: `no JSON: ${String(body).slice(0, 40)}`, body, expected: 400 })),
-    ...strange(text).map((body) => ({ ...open, name: `another JSON: ${body.slice(0, 40)}`, body })),
+    ...malformedTexts(text).map((body) => ({ ...open, name: `another JSON: ${body.slice(0, 40)}`, body })),
     ...harmless(text).map((body) => ({ ...part, name: `something more: ${body.slice(0, 60)}`, body })),
     ...otherTypes.map((type) => as({ "content-type": type }, 415)),
     ...goodTypes.map((type) => as({ "content-type": type }, "success")),

@@ -6,7 +6,7 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { inject } from "vitest"
 import { freshEngines, layerOn, TestApi } from "../TestApi.ts"
-import { assertUntold, Canaries, spread, useAll } from "./Canaries.ts"
+import { assertNoLeak, Canaries, spread, useAll } from "./Canaries.ts"
 
 const databaseUrl = inject("databaseUrl")
 const isThere = databaseUrl !== "" && spawnSync("redis-server", ["--version"]).status === 0
@@ -45,7 +45,7 @@ describe.skipIf(!isThere)("secrets, on PostgreSQL and Redis", { timeout: 240_000
         assert.isAbove(text.length, 10_000, place)
         assert.deepStrictEqual(canaries.foundIn(text), [], place)
       }
-      assertUntold(canaries)
+      assertNoLeak(canaries)
     }).pipe(Effect.scoped)
   )
 })

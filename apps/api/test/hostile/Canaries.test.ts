@@ -3,10 +3,10 @@ import * as Tracing from "@user-service/telemetry/Tracing"
 import { Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { createServer } from "node:http"
-import { listening } from "../Listening.ts"
+import { listenOnLoopback } from "../ListeningServer.ts"
 import { withGateway } from "../service-side/Callers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
-import { assertUntold, Canaries, spread, useAll, useInVain } from "./Canaries.ts"
+import { assertNoLeak, Canaries, spread, useAll, useDuringFailure } from "./Canaries.ts"
 
 /** What a collector of traces takes in. */
 class Collector extends Context.Service<Collector, { readonly url: URL; readonly bodies: ReadonlyArray<string> }>()(
@@ -25,7 +25,7 @@ class Collector extends Context.Service<Collector, { readonly url: URL; readonly
           response.end("{}")
         })
       })
-      return { url: yield* listening(server), bodies }
+      return { url: yield* listenOnLoopback(server), bodies }
     })
   )
 }
@@ -51,7 +51,7 @@ describe("secrets", { timeout: 240_000 }, () => {
         const rows = yield* api.sql<{ readonly text: string }>`
           select row_to_json(t)::text as text from users t union all select row_to_json(t)::text from sessions t
           union all select row_to_json(t)::text from audit_log t`
-        yield* useInVain(canaries)
+        yield* useDuringFailure(canaries)
         const metrics = yield* canaries.send("GET", "/metrics")
         return {
           log: JSON.stringify(yield* api.log),
@@ -66,7 +66,7 @@ describe("secrets", { timeout: 240_000 }, () => {
         assert.isAbove(text.length, 10_000, place)
         assert.deepStrictEqual(canaries.foundIn(text), [], place)
       }
-      assertUntold(canaries)
+      assertNoLeak(canaries)
     }).pipe(Effect.provide(Collector.layer))
   )
 })

@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomBytes, randomUUID } from "node:crypto"
 import { gatewayKey } from "../service-side/Callers.ts"
-import { type Answer, freshEmail, type Sent, TestApi } from "../TestApi.ts"
+import { type Answer, freshEmail, type RequestInput, TestApi } from "../TestApi.ts"
 import { type Operation, operations } from "./OpenApi.ts"
 import { fieldsOf, withText } from "./Values.ts"
 
@@ -26,7 +26,7 @@ export class Canaries {
     return text
   }
 
-  readonly send = (method: string, path: string, sent: Sent = {}) =>
+  readonly send = (method: string, path: string, sent: RequestInput = {}) =>
     Effect.flatMap(TestApi, (api) => api.send(method, path, sent)).pipe(
       Effect.tap((answer) =>
         Effect.sync(() => {
@@ -94,13 +94,13 @@ export const useAll = (canaries: Canaries) =>
 
 const isSecret = (path: ReadonlyArray<string>): boolean => /password|token$|^refresh/.test(path.at(-1) ?? "")
 
-const bodiesOf = (operation: Operation, canaries: Canaries): ReadonlyArray<Sent> => {
+const bodiesOf = (operation: Operation, canaries: Canaries): ReadonlyArray<RequestInput> => {
   const { body } = operation
   if (body === undefined) return []
   const { secret } = canaries
   return fieldsOf(body.schema)
     .filter(({ path }) => isSecret(path))
-    .flatMap(({ path }): ReadonlyArray<Sent> => {
+    .flatMap(({ path }): ReadonlyArray<RequestInput> => {
       const name = path.join(".")
       const put = (value: unknown) => withText(body.example, path, JSON.stringify(value))
       return [
@@ -157,7 +157,7 @@ export const spread = (canaries: Canaries) =>
   })
 
 /** What a person sends that the service has to write down, while a table for it is gone. */
-export const useInVain = (canaries: Canaries) =>
+export const useDuringFailure = (canaries: Canaries) =>
   Effect.gen(function* () {
     const { sql, ...api } = yield* TestApi
     const { secret, send } = canaries
@@ -187,7 +187,7 @@ export const useInVain = (canaries: Canaries) =>
   })
 
 /** That no answer tells a secret, but for the tokens it is there to hand out. */
-export const assertUntold = (canaries: Canaries): void => {
+export const assertNoLeak = (canaries: Canaries): void => {
   const telling = canaries.answers.flatMap(({ answer, request }) =>
     canaries.foundIn(canaries.told(answer)).map((secret) => `${request}, ${answer.status}: ${secret}`)
   )

@@ -51,7 +51,7 @@ const altered = (random: Random, token: string): ReadonlyArray<Forgery> => {
 const signatureOf = (token: string): Buffer => Buffer.from(token.slice(token.lastIndexOf(".") + 1), "base64url")
 
 /** The same signature, in other digits than those it is written in (RFC 4648, sections 3.2, 3.3 and 3.5). */
-export const respelled = (token: string): ReadonlyArray<Forgery> => {
+export const respellings = (token: string): ReadonlyArray<Forgery> => {
   const middle = token.lastIndexOf(".") + 20
   const spaced = (space: string) => token.slice(0, middle) + space + token.slice(middle)
   const others = [...base64urlDigits].map((digit) => token.slice(0, -1) + digit)
@@ -226,7 +226,7 @@ const signedByUs = ({ now, settings, tokens: [one, other] }: Genuine, type: keyo
 }
 
 /** Rightly signed, and not good before tomorrow (RFC 7519, section 4.1.5). */
-export const early = ({ now, settings, tokens: [{ access, refresh }] }: Genuine): ReadonlyArray<Forgery> => {
+export const prematureTokens = ({ now, settings, tokens: [{ access, refresh }] }: Genuine): ReadonlyArray<Forgery> => {
   const keys = Jwt.keysOf(settings)
   const nbf = now + 86_400
   return named("not good yet", {
@@ -236,7 +236,7 @@ export const early = ({ now, settings, tokens: [{ access, refresh }] }: Genuine)
 }
 
 /** Rightly signed for one user in the session of another, as whoever shares the secret could. */
-export const crossed = ({ settings, tokens: [one, other] }: Genuine): ReadonlyArray<Forgery> => {
+export const swappedTokens = ({ settings, tokens: [one, other] }: Genuine): ReadonlyArray<Forgery> => {
   const [key] = Jwt.keysOf(settings).access
   const [claims, others] = [Jwt.claimsOf(one.access), Jwt.claimsOf(other.access)]
   return named("an access token", {

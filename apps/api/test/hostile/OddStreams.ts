@@ -1,5 +1,5 @@
 import type { Person } from "../TestApi.ts"
-import { nested } from "./Oddities.ts"
+import { nestedJson } from "./Oddities.ts"
 
 const lines = (...head: ReadonlyArray<string>): string => `${head.join("\r\n")}\r\n\r\n`
 
@@ -56,7 +56,7 @@ export const goodTexts = ({ access }: Person): ReadonlyArray<string> => {
 }
 
 /** What an attack has in it: each must be refused, and what is in its body is no request. */
-export const smuggling: ReadonlyArray<string> = [
+export const smugglingRequests: ReadonlyArray<string> = [
   post(`0\r\n\r\n${smuggled}`, "Content-Length: 6", "Transfer-Encoding: chunked"),
   post(`0\r\n\r\n${smuggled}`, "Transfer-Encoding: chunked", "Content-Length: 6"),
   post(`0\r\n\r\n${smuggled}`, "Content-Length: 5", "Transfer-Encoding: identity"),
@@ -92,7 +92,7 @@ export const smuggling: ReadonlyArray<string> = [
 ]
 
 /** Requests that are hardly any, and those that are too much of one. */
-export const strange: ReadonlyArray<string> = [
+export const strangeRequests: ReadonlyArray<string> = [
   "",
   "\r\n",
   "\r\n".repeat(1000),
@@ -182,8 +182,8 @@ export const strange: ReadonlyArray<string> = [
   measured(credentials, 0),
   measured(credentials, 1_000_000_000),
   measured("", 10),
-  measured(nested.lists(10_000)),
-  measured(`{"email":${nested.lists(10_000)},"password":${nested.objects(10_000)}}`),
+  measured(nestedJson.lists(10_000)),
+  measured(`{"email":${nestedJson.lists(10_000)},"password":${nestedJson.objects(10_000)}}`),
   measured("[".repeat(50_000)),
   measured("x".repeat(5_000_000)),
   measured(`{"email":"\xff\xfe","password":"\xc3\x28"}`),
@@ -211,7 +211,7 @@ export const strange: ReadonlyArray<string> = [
 ]
 
 /** Requests that leave their server waiting for the rest. */
-export const unfinished: ReadonlyArray<string> = [
+export const unfinishedRequests: ReadonlyArray<string> = [
   "",
   "GET /health/live HTTP/1.1\r\nHost: a\r\n",
   "GET /health/live HTTP/1.1\r\nHost: a\r\nX: ",

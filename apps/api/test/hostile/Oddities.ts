@@ -1,7 +1,7 @@
 // What some program or other has stumbled over. Nothing here knows what it is put into.
 
 /** As many levels as asked for. */
-export const nested = {
+export const nestedJson = {
   lists: (levels: number): string => "[".repeat(levels) + "]".repeat(levels),
   objects: (levels: number): string => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`
 }
@@ -32,8 +32,8 @@ export const ofOtherTypes: ReadonlyArray<string> = [
   `{"constructor":{"prototype":{"polluted":true}}}`,
   `{"toString":1,"valueOf":1,"length":-1}`,
   `{"toJSON":"x","then":"x"}`,
-  nested.lists(10_000),
-  nested.objects(5000)
+  nestedJson.lists(10_000),
+  nestedJson.objects(5000)
 ]
 
 /** Texts of all scripts, and of what others execute. */

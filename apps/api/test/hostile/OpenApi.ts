@@ -34,7 +34,7 @@ const pointer = (...path: ReadonlyArray<string>): string =>
   `#/${path.map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/")}`
 
 /** What a reference stands for; anything else stands for itself. */
-export const resolved = (node: Json): Json =>
+export const resolveRef = (node: Json): Json =>
   Predicate.isString(node?.$ref)
     ? node.$ref
         .slice(2)
@@ -43,7 +43,7 @@ export const resolved = (node: Json): Json =>
     : node
 
 const parametersIn = (operation: Json, place: string): ReadonlyArray<Json> =>
-  operation.parameters.map(resolved).filter((parameter: Json) => parameter.in === place)
+  operation.parameters.map(resolveRef).filter((parameter: Json) => parameter.in === place)
 
 export const operations: ReadonlyArray<Operation> = Object.entries<Json>(document.paths).flatMap(([path, item]) =>
   Object.entries<Json>(item).map(([method, operation]) => {
@@ -57,7 +57,7 @@ export const operations: ReadonlyArray<Operation> = Object.entries<Json>(documen
       needsToken: JSON.stringify(operation.security) === `[{"bearer":[]}]`,
       needsKey: JSON.stringify(operation.security) === `[{"apiKey":[]}]`,
       body: body && {
-        schema: resolved(body.schema),
+        schema: resolveRef(body.schema),
         example: body.example,
         required: operation.requestBody.required
       },
@@ -120,7 +120,7 @@ export const declaredOf = ({ method, path, responses }: Operation, status: numbe
   const declared = responses[status]
   if (declared === undefined) return undefined
   return {
-    response: resolved(declared),
+    response: resolveRef(declared),
     at: declared.$ref ?? pointer("paths", path, method.toLowerCase(), "responses", String(status))
   }
 }

@@ -1,5 +1,5 @@
 import type { Person } from "../TestApi.ts"
-import { goodTexts, shards, smuggling, strange, unfinished } from "./OddStreams.ts"
+import { goodTexts, shards, smugglingRequests, strangeRequests, unfinishedRequests } from "./OddStreams.ts"
 import type { Random } from "./Random.ts"
 import type { Stream } from "./RawSocket.ts"
 
@@ -46,7 +46,7 @@ const written = (text: string, ending: Stream["ending"] = "quiet"): Stream => ({
 })
 
 /** Those that no server may take for more than the one bad request they are. */
-export const smugglers: ReadonlyArray<Stream> = smuggling.map((text) => written(text))
+export const smugglers: ReadonlyArray<Stream> = smugglingRequests.map((text) => written(text))
 
 /** Those that come to no end by themselves. */
 export const endless = (person: Person): ReadonlyArray<Stream> => {
@@ -56,7 +56,7 @@ export const endless = (person: Person): ReadonlyArray<Stream> => {
     ending: "slow"
   })
   return [
-    ...unfinished.map((text) => written(text, "hold")),
+    ...unfinishedRequests.map((text) => written(text, "hold")),
     ...goodTexts(person).map((text) => bytewise(`${text}${" ".repeat(200)}`))
   ]
 }
@@ -64,6 +64,9 @@ export const endless = (person: Person): ReadonlyArray<Stream> => {
 /** As many streams as asked for: those written by hand, then good ones altered by chance. */
 export const make = (random: Random, person: Person, count: number): ReadonlyArray<Stream> => {
   const base = goodTexts(person)
-  const byHand = [...base, ...strange, ...smuggling].flatMap((text) => [written(text), written(text, "cut")])
+  const byHand = [...base, ...strangeRequests, ...smugglingRequests].flatMap((text) => [
+    written(text),
+    written(text, "cut")
+  ])
   return [...byHand, ...Array.from({ length: count - byHand.length }, () => byChance(random, base))]
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Answer, layerEmbedded, type Person, type Sent, TestApi, type Tokens } from "../TestApi.ts"
+import { type Answer, layerEmbedded, type Person, type RequestInput, TestApi, type Tokens } from "../TestApi.ts"
 import * as Client from "./Client.ts"
 import * as Forgeries from "./Forgeries.ts"
 import { failureProblems, headerProblems } from "./Judge.ts"
@@ -93,7 +93,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
           tokens: [one]
         } = yield* genuine
         assert.deepStrictEqual(
-          yield* problemsOf([...Forgeries.respelled(one.access), ...Forgeries.respelled(one.refresh)]),
+          yield* problemsOf([...Forgeries.respellings(one.access), ...Forgeries.respellings(one.refresh)]),
           []
         )
         yield* assertGood(one)
@@ -103,7 +103,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
     it.effect("one that is not good yet is no good", () =>
       Effect.gen(function* () {
         const known = yield* genuine
-        assert.deepStrictEqual(yield* problemsOf(Forgeries.early(known)), [])
+        assert.deepStrictEqual(yield* problemsOf(Forgeries.prematureTokens(known)), [])
         yield* Effect.forEach(known.tokens, assertGood)
       })
     )
@@ -111,7 +111,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
     it.effect("a session is good for its own user alone", () =>
       Effect.gen(function* () {
         const known = yield* genuine
-        assert.deepStrictEqual(yield* problemsOf(Forgeries.crossed(known)), [])
+        assert.deepStrictEqual(yield* problemsOf(Forgeries.swappedTokens(known)), [])
         yield* Effect.forEach(known.tokens, assertGood)
       })
     )
@@ -147,7 +147,7 @@ const endings: Readonly<Record<string, (person: Person) => Effect.Effect<unknown
   })
 }
 
-const send = (method: string, path: string, sent: Sent) =>
+const send = (method: string, path: string, sent: RequestInput) =>
   Effect.flatMap(TestApi, (api) => api.send(method, `${users}/${path}/`, sent))
 
 describe("tokens of a session", () => {

@@ -1,6 +1,6 @@
 import { Predicate } from "effect"
 import { oddTexts, ofOtherTypes } from "./Oddities.ts"
-import { resolved } from "./OpenApi.ts"
+import { resolveRef } from "./OpenApi.ts"
 import type { Random } from "./Random.ts"
 
 // Values as the text that stands for them in JSON: not all can be said by a value of JavaScript.
@@ -12,8 +12,8 @@ const json = (value: unknown): string => JSON.stringify(value)
 
 /** The schema of a field, and of one that may be null that of what it is else. */
 const own = (schema: Json): Json => {
-  const { anyOf, type } = resolved(schema)
-  return resolved(type === undefined ? (anyOf?.find((one: Json) => one.type !== "null") ?? schema) : schema)
+  const { anyOf, type } = resolveRef(schema)
+  return resolveRef(type === undefined ? (anyOf?.find((one: Json) => one.type !== "null") ?? schema) : schema)
 }
 
 /** Whether a field of the schema takes texts, and not only some words. */

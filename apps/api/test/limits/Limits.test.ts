@@ -41,7 +41,7 @@ const times = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
     { concurrency: 1 }
   )
 
-const atOnce = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
+const repeatConcurrently = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
   Effect.all(
     Array.from({ length: count }, () => effect),
     { concurrency: "unbounded" }
@@ -123,7 +123,7 @@ describe("RATE_LIMIT_REGISTER", () => {
 
     it.effect("lets exactly as many pass when many come at once", () =>
       Effect.gen(function* () {
-        const answers = yield* atOnce(20, register("203.0.113.8"))
+        const answers = yield* repeatConcurrently(20, register("203.0.113.8"))
         assert.deepStrictEqual(answers.filter(({ status }) => status === 201).length, 3)
         assert.deepStrictEqual(answers.filter(({ status }) => status === 429).length, 17)
       })
@@ -148,7 +148,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         const before = yield* comparisons
-        const answers = yield* atOnce(30, login(email, "wrong"))
+        const answers = yield* repeatConcurrently(30, login(email, "wrong"))
         assert.strictEqual(answers.filter(({ status }) => status === 401).length, 3)
         assert.strictEqual(answers.filter(({ status }) => status === 429).length, 27)
         assert.strictEqual((yield* comparisons) - before, 3)
@@ -489,7 +489,7 @@ describe("RATE_LIMIT_WRITE", () => {
     it.effect("of many at once exactly as many are made as may pass", () =>
       Effect.gen(function* () {
         const { access, id } = yield* (yield* TestApi).person()
-        const answers = yield* atOnce(40, put(access))
+        const answers = yield* repeatConcurrently(40, put(access))
         assert.strictEqual(answers.filter(({ status }) => status === 200).length, 8)
         assert.strictEqual(answers.filter(({ status }) => status === 429).length, 32)
         const { sql } = yield* TestApi
@@ -540,7 +540,7 @@ describe("limits that are off", () => {
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
-        for (const answer of yield* atOnce(30, login(person.email, "wrong"))) assertPasses(answer)
+        for (const answer of yield* repeatConcurrently(30, login(person.email, "wrong"))) assertPasses(answer)
         let { refresh } = person
         for (let count = 0; count < 35; count++) {
           const answer = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh } })
@@ -562,7 +562,7 @@ describe("a full queue of password hashes", () => {
       () =>
         Effect.gen(function* () {
           const { email } = yield* (yield* TestApi).person()
-          const burst = yield* atOnce(12, login(email, "wrong"))
+          const burst = yield* repeatConcurrently(12, login(email, "wrong"))
           const unavailable = burst.filter(({ status }) => status === 503)
           assert.isAbove(unavailable.length, 0)
           for (const answer of unavailable) {
@@ -587,7 +587,7 @@ describe("a full queue of password hashes", () => {
         // Of the kind that takes longest to estimate, and easy to guess nevertheless.
         const password = "1l!|".repeat(256)
         const register = api.send("POST", "/api/v1/users/register/", { body: { email: freshEmail(), password } })
-        const burst = yield* atOnce(24, register)
+        const burst = yield* repeatConcurrently(24, register)
         assert.deepStrictEqual(new Set(burst.map(({ status }) => status)), new Set([422, 503]))
         for (const answer of burst.filter(({ status }) => status === 503)) {
           const after = answer.headers.get("retry-after") ?? ""
@@ -604,7 +604,7 @@ describe("a full queue of password hashes", () => {
         const person = yield* api.person()
         const { access: token } = yield* api.login(person)
         // Over connections that stand: new ones are taken one a turn of the event loop.
-        yield* atOnce(100, login(person.email, "wrong"))
+        yield* repeatConcurrently(100, login(person.email, "wrong"))
         const answered: Array<number> = []
         const note = Effect.map((answer: { readonly status: number }) => answered.push(answer.status))
         yield* Effect.all(

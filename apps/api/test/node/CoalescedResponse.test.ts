@@ -2,10 +2,10 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type RequestListener } from "node:http"
 import { CoalescedResponse } from "../../src/node/CoalescedResponse.ts"
-import { listening } from "../Listening.ts"
+import { listenOnLoopback } from "../ListeningServer.ts"
 
 const serve = (listener: RequestListener<typeof IncomingMessage, typeof CoalescedResponse>) =>
-  listening(createServer({ ServerResponse: CoalescedResponse }, listener))
+  listenOnLoopback(createServer({ ServerResponse: CoalescedResponse }, listener))
 
 it.live("answers that are ready in one turn of the event loop go out when it is over", () =>
   Effect.gen(function* () {

@@ -3,8 +3,8 @@ import { connect } from "node:net"
 import type { Answer } from "../TestApi.ts"
 
 /**
- * Sends bytes as they are, which no client library would, and answers what came back until the server closed the
- * connection. The parts go one by one, as if each were a packet.
+ * Sends raw bytes, and returns everything that the server sent until it closed the connection. Each part is written on its
+ * own, as if it were a packet.
  */
 export const exchange = (url: string, ...parts: ReadonlyArray<string | Uint8Array>): Effect.Effect<string> =>
   Effect.callback((resume) => {
@@ -15,13 +15,13 @@ export const exchange = (url: string, ...parts: ReadonlyArray<string | Uint8Arra
     socket.setNoDelay(true)
     socket.on("data", (data) => received.push(data))
     socket.on("close", finish)
-    // A server that refuses a request need not read it to its end.
+    // A server may refuse a request before it has read it completely.
     socket.on("error", finish)
     for (const part of parts) socket.write(part)
     return Effect.sync(() => socket.destroy())
   })
 
-/** The one answer in what came back. */
+/** Parses the only answer in the text. */
 export const parse = (text: string): Answer => {
   const [head = "", ...rest] = text.split("\r\n\r\n")
   const [statusLine = "", ...lines] = head.split("\r\n")
@@ -33,6 +33,6 @@ export const parse = (text: string): Answer => {
   return { status: Number(statusLine.split(" ")[1]), headers, text: body, body: isJson ? JSON.parse(body) : undefined }
 }
 
-/** A request of this head, its lines parted by CRLF, and body, over a connection of its own. */
+/** Sends a request with these head lines and this body on a new connection. */
 export const request = (url: string, lines: ReadonlyArray<string>, body: string | Uint8Array = "") =>
   Effect.map(exchange(url, `${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`, body), parse)

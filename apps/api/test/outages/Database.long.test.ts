@@ -6,7 +6,7 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Duration, Effect } from "effect"
 import { inject } from "vitest"
 import { assertFailure } from "../Answers.ts"
-import { assertStatuses, load, login, make, type Process, profile, timed } from "./Pair.ts"
+import { assertStatuses, load, login, make, type Process, profile, withMillis } from "./Pair.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
 
@@ -54,7 +54,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
           yield* Effect.sleep("1 second")
           // What this process knows of a session is a second old at most by now.
           for (const request of requests) {
-            const answer = yield* timed(request)
+            const answer = yield* withMillis(request)
             assertFailure(answer, 503, "service_unavailable", "The database is not available, try again in 1 s")
             assert.isBelow(answer.millis, 1000)
           }
@@ -85,7 +85,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("two processes on a bad l
         const both = [yield* pair.process({ databaseUrl: relay.url }), yield* pair.process({ databaseUrl: relay.url })]
         const people = yield* Effect.forEach(both, (process) => process.person())
         const requests = both.flatMap((process, index) => asked(process, people[index] ?? assert.fail()))
-        const all = Effect.forEach(requests, timed, { concurrency: "unbounded" })
+        const all = Effect.forEach(requests, withMillis, { concurrency: "unbounded" })
         const inTime = Effect.map(all, (answers) => {
           assertStatuses(answers, [200, 503])
           for (const { millis } of answers) assert.isBelow(millis, deadlineMillis)

@@ -9,7 +9,7 @@ export type Process = TestApi["Service"]
 export const profile = "/api/v1/users/profile/"
 export const login = "/api/v1/users/login/"
 
-/** Two processes over one database, one Redis and one set of keys, as patient with Redis as those that serve. */
+/** Starts processes on one database, one Redis and one key file, with the Redis timeout of production. */
 export const make = Effect.fnUntraced(function* (
   databaseUrl: string,
   redisUrl: string,
@@ -26,22 +26,22 @@ export const make = Effect.fnUntraced(function* (
   return { shared, process }
 }, Effect.provide(NodeServices.layer))
 
-/** What was answered, and after how many milliseconds. */
-export interface Timed extends Answer {
+/** An answer and its latency in milliseconds. */
+export interface TimedResponse extends Answer {
   readonly millis: number
 }
 
-export const timed = (request: Effect.Effect<Answer>): Effect.Effect<Timed> =>
+export const withMillis = (request: Effect.Effect<Answer>): Effect.Effect<TimedResponse> =>
   Effect.map(Effect.timed(request), ([elapsed, answer]) => ({ ...answer, millis: Duration.toMillis(elapsed) }))
 
-/** Repeats the requests, each over and over, until it is asked for the answers. */
+/** Repeats the requests until the returned effect is run, which returns all answers. */
 export const load = Effect.fnUntraced(function* (requests: ReadonlyArray<Effect.Effect<Answer>>) {
-  const answers: Array<Timed> = []
+  const answers: Array<TimedResponse> = []
   const fibers = yield* Effect.forEach(requests, (request) =>
     Effect.forkScoped(
       Effect.forever(
         Effect.andThen(
-          Effect.map(timed(request), (answer) => void answers.push(answer)),
+          Effect.map(withMillis(request), (answer) => void answers.push(answer)),
           Effect.sleep("5 millis")
         )
       )
@@ -50,7 +50,7 @@ export const load = Effect.fnUntraced(function* (requests: ReadonlyArray<Effect.
   return Effect.as(Fiber.interruptAll(fibers), answers)
 })
 
-/** How many answers there were of each status. */
+/** Asserts that there are answers, and that all have one of the allowed statuses. */
 export const assertStatuses = (answers: ReadonlyArray<Answer>, allowed: ReadonlyArray<number>): void => {
   assert.isNotEmpty(answers)
   const others = answers.filter(({ status }) => !allowed.includes(status))

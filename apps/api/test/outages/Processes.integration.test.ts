@@ -13,7 +13,7 @@ import { SecureRandom } from "effect/crypto"
 import { inject } from "vitest"
 import * as RedisEngines from "../../src/RedisEngines.ts"
 import * as Jwt from "../sessions/Jwt.ts"
-import type { Shared } from "../TestApi.ts"
+import type { SharedEngines } from "../TestApi.ts"
 import { make, type Process, profile } from "./Pair.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -22,7 +22,7 @@ const bioOf = (process: Process, token: string) =>
   Effect.map(process.send("GET", profile, { token }), ({ body }) => body.data.profile.bio)
 
 /** One turn of a relay of the events, as the worker takes it. */
-const relayAll = (shared: Shared, { settings }: Process) =>
+const relayAll = (shared: SharedEngines, { settings }: Process) =>
   Outbox.use(({ relay }) =>
     relay({ limit: 1000, shards: 16, except: [] }, (events) => Effect.succeed(events.map(({ id }) => id)))
   ).pipe(

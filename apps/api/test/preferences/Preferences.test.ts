@@ -1,20 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { assertFailure, assertInvalid, assertUnauthenticated, succeeded, time, uuidV7 } from "../Answers.ts"
+import { assertFailure, assertInvalid, assertUnauthenticated, successData, time, uuidV7 } from "../Answers.ts"
 import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
 
 const path = "/api/v1/users/preferences/"
 
 const find = (token: string) => Effect.flatMap(TestApi, ({ send }) => send("GET", path, { token }))
 
-const found = (answer: Answer) => succeeded(answer, 200, "Preferences retrieved successfully")
+const found = (answer: Answer) => successData(answer, 200, "Preferences retrieved successfully")
 
 const update = (token: string, body: unknown, ifMatch?: string, method = "PATCH") =>
   Effect.flatMap(TestApi, ({ send }) =>
     send(method, path, { token, body, headers: ifMatch === undefined ? {} : { "if-match": ifMatch } })
   )
 
-const changed = (answer: Answer) => succeeded(answer, 200, "Preferences updated successfully")
+const changed = (answer: Answer) => successData(answer, 200, "Preferences updated successfully")
 
 const assertStale = (answer: Answer, current: string): void => {
   assertFailure(answer, 412, "precondition_failed", "The preferences were changed meanwhile")

@@ -1,21 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { assertInvalid, assertUnauthenticated, succeeded, time } from "../Answers.ts"
+import { assertInvalid, assertUnauthenticated, successData, time } from "../Answers.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 
 const path = "/api/v1/users/profile/"
 
 const find = (token: string) =>
   Effect.flatMap(TestApi, ({ send }) =>
-    Effect.map(send("GET", path, { token }), (answer) => succeeded(answer, 200, "User profile retrieved successfully"))
+    Effect.map(send("GET", path, { token }), (answer) =>
+      successData(answer, 200, "User profile retrieved successfully")
+    )
   )
 
 const update = (token: string, body: unknown, method = "PATCH") =>
   Effect.flatMap(TestApi, ({ send }) => send(method, path, { token, body }))
 
 const updated = (token: string, body: unknown, method = "PATCH") =>
-  Effect.map(update(token, body, method), (answer) => succeeded(answer, 200, "Profile updated successfully"))
+  Effect.map(update(token, body, method), (answer) => successData(answer, 200, "Profile updated successfully"))
 
 const fresh = () => randomUUID().replaceAll("-", "").slice(0, 12)
 

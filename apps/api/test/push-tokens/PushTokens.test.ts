@@ -7,7 +7,7 @@ import {
   assertSuccess,
   assertUnauthenticated,
   pageOf,
-  succeeded,
+  successData,
   time,
   uuidV7
 } from "../Answers.ts"
@@ -50,10 +50,10 @@ const register = (access: string, input: Readonly<Record<string, unknown>> = {})
   )
 
 const created = (access: string, input: Readonly<Record<string, unknown>> = {}) =>
-  Effect.map(register(access, input), (answer) => succeeded(answer, 201, registeredMessage))
+  Effect.map(register(access, input), (answer) => successData(answer, 201, registeredMessage))
 
 const known = (access: string, input: Readonly<Record<string, unknown>>) =>
-  Effect.map(register(access, input), (answer) => succeeded(answer, 200, registeredMessage))
+  Effect.map(register(access, input), (answer) => successData(answer, 200, registeredMessage))
 
 const list = (access: string, query = "") =>
   Effect.flatMap(TestApi, ({ send }) => send("GET", path + query, { token: access }))
@@ -92,7 +92,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh()
         const answer = yield* register(access, { token })
-        const body = succeeded(answer, 201, registeredMessage)
+        const body = successData(answer, 201, registeredMessage)
         assert.match(body.id, uuidV7)
         assert.match(body.created_at, time)
         assert.deepStrictEqual(body, {
@@ -498,11 +498,11 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         for (const method of ["PUT", "PATCH"]) {
           const before = yield* created(access, { token: freshHex() })
           const changes = { device_name: "n", device_id: randomUUID(), token_type: "apns", is_active: false }
-          const after = succeeded(yield* update(access, before.id, changes, method), 200, updatedMessage)
+          const after = successData(yield* update(access, before.id, changes, method), 200, updatedMessage)
           assert.deepStrictEqual(after, { ...before, ...changes, updated_at: after.updated_at })
           assert.isAtLeast(Date.parse(after.updated_at), Date.parse(before.updated_at))
           assert.deepStrictEqual((yield* find(access, before.id)).body.data, after)
-          const same = succeeded(yield* update(access, before.id, {}, method), 200, updatedMessage)
+          const same = successData(yield* update(access, before.id, {}, method), 200, updatedMessage)
           assert.deepInclude(same, changes)
         }
       })

@@ -5,7 +5,7 @@ import { connect } from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { inject } from "vitest"
 import { goodPassword } from "../TestApi.ts"
-import { atOnce, Fleet } from "./Fleet.ts"
+import { repeatConcurrently, Fleet } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -37,7 +37,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("clients that go away", (
         const [whole] = yield* Effect.timed(a.person())
         const moment = Duration.toMillis(whole) / 6
         for (let round = 0; round < 10; round++) {
-          yield* atOnce(10, (index) =>
+          yield* repeatConcurrently(10, (index) =>
             registerAndLeave(nth(index).url, `gone${round}-${index}@example.com`, moment * (index + round))
           )
         }

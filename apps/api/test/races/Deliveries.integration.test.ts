@@ -5,7 +5,7 @@ import { Effect, Schedule } from "effect"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
 import { clientAt, gatewayKey, withGateway } from "../service-side/Callers.ts"
-import { atOnce, Fleet } from "./Fleet.ts"
+import { repeatConcurrently, Fleet } from "./Fleet.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
 const limit = 7
@@ -32,7 +32,7 @@ const make = Effect.gen(function* () {
 
   /** Asks about each notification, all at once; answers those that are allowed. */
   const allowed = Effect.fnUntraced(function* (ids: ReadonlyArray<NotificationId>) {
-    const resolved = yield* atOnce(ids.length, (index) =>
+    const resolved = yield* repeatConcurrently(ids.length, (index) =>
       patiently(
         nth(index).ResolveDeliveries({ deliveries: [{ ...delivery, notification_id: ids[index] ?? freshId() }] })
       )
@@ -42,7 +42,7 @@ const make = Effect.gen(function* () {
 
   /** Tells of each notification that it failed, over both processes at once. */
   const fail = (ids: ReadonlyArray<NotificationId>) =>
-    atOnce(ids.length * 2, (index) =>
+    repeatConcurrently(ids.length * 2, (index) =>
       patiently(
         nth(index).ReportDeliveryStatus({
           statuses: [{ notification_id: ids[Math.floor(index / 2)] ?? freshId(), status: "failed" }]

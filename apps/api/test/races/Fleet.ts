@@ -6,9 +6,9 @@ import { type Answer, freshEngines, layerOn, TestApi } from "../TestApi.ts"
 type Process = TestApi["Service"]
 type Environment = Readonly<Record<string, string>>
 
-// A 503 says that nothing was changed and to come again, so these clients do: a machine full of tests is slow at times. What
-// is counted afterwards holds only if it was true.
-const patient = (process: Process): Process => ({
+// Retries a 503, which means that nothing was changed: the machine may be busy with other tests. The assertions on the final
+// state would fail if a 503 had changed something.
+const retryUnavailable = (process: Process): Process => ({
   ...process,
   send: (...request) =>
     Effect.repeat(process.send(...request), {
@@ -24,11 +24,11 @@ export class Fleet extends Context.Service<
   {
     readonly a: Process
     readonly b: Process
-    /** The two in turn. */
+    /** Alternates between the two. */
     readonly nth: (index: number) => Process
-    /** One more process, under another environment. */
+    /** Starts another process with additional environment variables. */
     readonly start: (environment: Environment) => Effect.Effect<Process, never, Scope.Scope>
-    /** The database they share. */
+    /** The shared database. */
     readonly sql: SqlClient.SqlClient
   }
 >()("@user-service/api/test/races/Fleet") {
@@ -40,9 +40,9 @@ export class Fleet extends Context.Service<
         const shared = yield* freshEngines(databaseUrl, redisUrl)
         const keys = `${yield* files.makeTempDirectoryScoped()}/jwt-keys.json`
         const start = (own: Environment) =>
-          // Nothing built for one process serves another.
+          // Fresh, so that processes do not share services.
           Layer.build(Layer.fresh(layerOn(shared, { JWT_KEYS_FILE: keys, ...environment, ...own }))).pipe(
-            Effect.map((context) => patient(Context.get(context, TestApi))),
+            Effect.map((context) => retryUnavailable(Context.get(context, TestApi))),
             Effect.orDie
           )
         const a = yield* start({})
@@ -52,16 +52,16 @@ export class Fleet extends Context.Service<
     ).pipe(Layer.provide(NodeServices.layer))
 }
 
-/** Does it `count` times, all at once. */
-export const atOnce = <A, E, R>(count: number, run: (index: number) => Effect.Effect<A, E, R>) =>
+/** Runs the effect `count` times concurrently. */
+export const repeatConcurrently = <A, E, R>(count: number, run: (index: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(
     Array.from({ length: count }, (_, index) => index),
     run,
     { concurrency: "unbounded" }
   )
 
-/** How many answers there were of each status. */
-export const tally = (answers: ReadonlyArray<Answer>): Record<number, number> => {
+/** The number of answers of each status. */
+export const countStatuses = (answers: ReadonlyArray<Answer>): Record<number, number> => {
   const counts: Record<number, number> = {}
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1
   return counts

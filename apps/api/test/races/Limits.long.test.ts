@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
 import { freshEmail, goodPassword } from "../TestApi.ts"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
 const path = "/api/v1/users/login/"
@@ -15,10 +15,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("a limit over two process
       Effect.gen(function* () {
         const { nth } = yield* Fleet
         const email = freshEmail()
-        const answers = yield* atOnce(1000, (index) =>
+        const answers = yield* repeatConcurrently(1000, (index) =>
           nth(index).send("POST", path, { body: { email, password: goodPassword } })
         )
-        assert.deepStrictEqual(tally(answers), { 401: 10, 429: 990 })
+        assert.deepStrictEqual(countStatuses(answers), { 401: 10, 429: 990 })
         for (const { headers, status } of answers) {
           if (status === 429) assert.isAtLeast(Number(headers.get("retry-after")), 1)
         }
@@ -29,12 +29,12 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("a limit over two process
       Effect.gen(function* () {
         const { a, nth } = yield* Fleet
         const { email } = yield* a.person()
-        const answers = yield* atOnce(100, (index) =>
+        const answers = yield* repeatConcurrently(100, (index) =>
           nth(index).send("POST", path, {
             body: { email: index % 3 === 0 ? ` ${email.toUpperCase()}` : email, password: `wrong ${index} guess` }
           })
         )
-        assert.deepStrictEqual(tally(answers), { 401: 10, 429: 90 })
+        assert.deepStrictEqual(countStatuses(answers), { 401: 10, 429: 90 })
       })
     )
   })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -14,14 +14,14 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version o
         const { a, nth, sql } = yield* Fleet
         const { access, id } = yield* a.person()
         for (let version = 1; version <= 10; version++) {
-          const answers = yield* atOnce(20, (index) =>
+          const answers = yield* repeatConcurrently(20, (index) =>
             nth(index).send("PATCH", path, {
               token: access,
               headers: { "if-match": `"${version}"` },
               body: { frequency_limit: version * 100 + index }
             })
           )
-          assert.deepStrictEqual(tally(answers), { 200: 1, 412: 19 })
+          assert.deepStrictEqual(countStatuses(answers), { 200: 1, 412: 19 })
           assert.isTrue(answers.every(({ headers }) => headers.get("etag") === `"${version + 1}"`))
           const winner = answers.findIndex(({ status }) => status === 200)
           for (const process of [nth(0), nth(1)]) {
@@ -41,10 +41,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version o
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const { access } = yield* a.person()
-        const answers = yield* atOnce(30, (index) =>
+        const answers = yield* repeatConcurrently(30, (index) =>
           nth(index).send("PATCH", path, { token: access, body: { frequency_limit: index } })
         )
-        assert.deepStrictEqual(tally(answers), { 200: 30 })
+        assert.deepStrictEqual(countStatuses(answers), { 200: 30 })
         const tags = answers.map(({ headers }) => Number(headers.get("etag")?.slice(1, -1)))
         assert.deepStrictEqual(
           tags.toSorted((one, other) => one - other),

@@ -5,7 +5,7 @@ import type { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
 import type { Person, TestApi } from "../TestApi.ts"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -38,8 +38,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
         const { a, nth, sql } = yield* Fleet
         const person = yield* a.person()
         const token = freshToken()
-        const answers = yield* atOnce(50, (index) => post(nth(index), person, token))
-        assert.deepStrictEqual(tally(answers), { 200: 49, 201: 1 })
+        const answers = yield* repeatConcurrently(50, (index) => post(nth(index), person, token))
+        assert.deepStrictEqual(countStatuses(answers), { 200: 49, 201: 1 })
         assert.deepStrictEqual(yield* holding(sql, token), [
           { id: answers[0]?.body.data.id, userId: person.id, isActive: true }
         ])
@@ -53,8 +53,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const person = yield* a.person()
-        const answers = yield* atOnce(50, (index) => post(nth(index), person, freshToken(), { device_id: "phone" }))
-        assert.deepStrictEqual(tally(answers), { 200: 49, 201: 1 })
+        const answers = yield* repeatConcurrently(50, (index) =>
+          post(nth(index), person, freshToken(), { device_id: "phone" })
+        )
+        assert.deepStrictEqual(countStatuses(answers), { 200: 49, 201: 1 })
         assert.strictEqual(new Set(answers.map(({ body }) => body.data.id)).size, 1)
         const { body } = yield* a.send("GET", path, { token: person.access })
         assert.strictEqual(body.meta.total, 1)
@@ -70,7 +72,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
         const answers = yield* Effect.forEach(people, (person, index) => post(nth(index), person, token), {
           concurrency: "unbounded"
         })
-        assert.deepStrictEqual(tally(answers), { 200: 39, 201: 1 })
+        assert.deepStrictEqual(countStatuses(answers), { 200: 39, 201: 1 })
         const events = yield* told(sql, token)
         const holders = events.filter(({ type }) => type === "PushTokenAdded").map(({ userId }) => userId)
         assert.strictEqual(new Set(holders).size, 40)
@@ -96,8 +98,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
       Effect.gen(function* () {
         const { a, b, nth, sql } = yield* Fleet
         const person = yield* a.person()
-        const answers = yield* atOnce(60, (index) => post(nth(index), person, freshToken()))
-        assert.deepStrictEqual(tally(answers), { 201: 60 })
+        const answers = yield* repeatConcurrently(60, (index) => post(nth(index), person, freshToken()))
+        assert.deepStrictEqual(countStatuses(answers), { 201: 60 })
         const { body } = yield* b.send("GET", `${path}?limit=100`, { token: person.access })
         assert.strictEqual(body.meta.total, 20)
         assert.isTrue(body.data.every((token: { is_active: boolean }) => token.is_active))
@@ -125,7 +127,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
               [post(a, ann, mine), post(b, ben, theirs), post(b, ann, theirs), post(a, ben, mine)],
               { concurrency: "unbounded" }
             )
-            assert.deepStrictEqual(tally(answers), { 200: 4 })
+            assert.deepStrictEqual(countStatuses(answers), { 200: 4 })
           }
           for (const token of tokens) assert.lengthOf(yield* holding(sql, token), 1)
           yield* assertTellsAll(sql)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Tracer } from "effect"
 import { inject } from "vitest"
 import type { TestApi } from "../TestApi.ts"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -77,7 +77,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("reads through the cache"
               assert.isAtLeast(limit, before.limit, "the limit")
               reads++
             })
-            const readers = atOnce(4, (index) => Effect.repeat(read(nth(index)), { until: () => done }))
+            const readers = repeatConcurrently(4, (index) => Effect.repeat(read(nth(index)), { until: () => done }))
 
             yield* Effect.all([writeAll, readers], { concurrency: "unbounded" })
             assert.isAbove(reads, writes)
@@ -99,8 +99,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("reads through the cache"
           for (let round = 1; round <= 5; round++) {
             yield* patch(nth(round), profilePath, access, { profile: { bio: String(round) } })
             const before = counter.queries()
-            const answers = yield* atOnce(200, (index) => nth(index).send("GET", profilePath, { token: access }))
-            assert.deepStrictEqual(tally(answers), { 200: 200 })
+            const answers = yield* repeatConcurrently(200, (index) =>
+              nth(index).send("GET", profilePath, { token: access })
+            )
+            assert.deepStrictEqual(countStatuses(answers), { 200: 200 })
             assert.isTrue(answers.every(({ body }) => body.data.profile.bio === String(round)))
             queries.push(counter.queries() - before)
           }

@@ -3,7 +3,7 @@ import { rows } from "@user-service/core/Rows"
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { inject } from "vitest"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -27,8 +27,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("refreshes of one token a
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const { id, refresh } = yield* a.person()
-        const answers = yield* atOnce(50, (index) => nth(index).send("POST", refreshPath, { body: { refresh } }))
-        assert.deepStrictEqual(tally(answers), { 200: 50 })
+        const answers = yield* repeatConcurrently(50, (index) =>
+          nth(index).send("POST", refreshPath, { body: { refresh } })
+        )
+        assert.deepStrictEqual(countStatuses(answers), { 200: 50 })
         const successors = new Set(answers.map(({ body }) => body.refresh))
         assert.strictEqual(successors.size, 1)
         assert.isFalse(successors.has(refresh))
@@ -51,8 +53,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("refreshes of one token a
         const again = yield* b.send("POST", refreshPath, { body: { refresh: victim.refresh } })
         assert.strictEqual(again.body.refresh, refresh)
 
-        const stolen = yield* atOnce(20, () => strict.send("POST", refreshPath, { body: { refresh: victim.refresh } }))
-        assert.deepStrictEqual(tally(stolen), { 401: 20 })
+        const stolen = yield* repeatConcurrently(20, () =>
+          strict.send("POST", refreshPath, { body: { refresh: victim.refresh } })
+        )
+        assert.deepStrictEqual(countStatuses(stolen), { 401: 20 })
         assert.isTrue(stolen.every(({ body }) => body.code === "token_invalid"))
         assert.deepStrictEqual(yield* standing(sql, victim.id), [
           { generation: 2, reason: "reuse_detected", audits: 1 }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
 import { goodPassword } from "../TestApi.ts"
-import { atOnce, Fleet, tally } from "./Fleet.ts"
+import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
 import { assertTellsAll } from "./Outbox.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -21,10 +21,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
     it.effect("of one e-mail in any spelling, one succeeds and leaves one of everything", () =>
       Effect.gen(function* () {
         const { nth, sql } = yield* Fleet
-        const answers = yield* atOnce(50, (index) =>
+        const answers = yield* repeatConcurrently(50, (index) =>
           nth(index).send("POST", path, { body: { email: spelling(index), password: goodPassword } })
         )
-        assert.deepStrictEqual(tally(answers), { 201: 1, 422: 49 })
+        assert.deepStrictEqual(countStatuses(answers), { 201: 1, 422: 49 })
         for (const { body, status } of answers) {
           if (status === 422) assert.deepStrictEqual(Object.keys(body.data), ["email"])
         }
@@ -40,10 +40,10 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
     it.effect("of one local part in fifty domains, all succeed under usernames of their own", () =>
       Effect.gen(function* () {
         const { nth, sql } = yield* Fleet
-        const answers = yield* atOnce(50, (index) =>
+        const answers = yield* repeatConcurrently(50, (index) =>
           nth(index).send("POST", path, { body: { email: `ada@${index}.example.com`, password: goodPassword } })
         )
-        assert.deepStrictEqual(tally(answers), { 201: 50 })
+        assert.deepStrictEqual(countStatuses(answers), { 201: 50 })
         assert.deepStrictEqual(
           answers.map(({ body }) => body.data.username).toSorted(),
           ["ada", ...Array.from({ length: 49 }, (_, index) => `ada${index + 1}`)].toSorted()
@@ -56,12 +56,12 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
       Effect.gen(function* () {
         const { nth, sql } = yield* Fleet
         const token = "one-installation"
-        const answers = yield* atOnce(30, (index) =>
+        const answers = yield* repeatConcurrently(30, (index) =>
           nth(index).send("POST", path, {
             body: { email: `installer${index}@example.com`, password: goodPassword, push_token: token }
           })
         )
-        assert.deepStrictEqual(tally(answers), { 201: 30 })
+        assert.deepStrictEqual(countStatuses(answers), { 201: 30 })
         assert.lengthOf(yield* sql`select 1 from push_tokens where token = ${token} and is_active`, 1)
         yield* assertTellsAll(sql)
       })
@@ -70,7 +70,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
     it.effect("of one username in any case, one succeeds", () =>
       Effect.gen(function* () {
         const { nth, sql } = yield* Fleet
-        const answers = yield* atOnce(20, (index) =>
+        const answers = yield* repeatConcurrently(20, (index) =>
           nth(index).send("POST", path, {
             body: {
               email: `mathematician${index}@example.com`,
@@ -79,7 +79,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
             }
           })
         )
-        assert.deepStrictEqual(tally(answers), { 201: 1, 422: 19 })
+        assert.deepStrictEqual(countStatuses(answers), { 201: 1, 422: 19 })
         for (const { body, status } of answers) {
           if (status === 422) assert.deepStrictEqual(Object.keys(body.data), ["username"])
         }

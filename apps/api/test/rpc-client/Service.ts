@@ -5,7 +5,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { gatewayKey } from "../service-side/Callers.ts"
 import { TestApi } from "../TestApi.ts"
 
-/** Registers people over HTTP, as their apps do. */
+/** Registers users over HTTP, as apps do. */
 export const layerPeople = Layer.effect(
   People,
   Effect.map(TestApi, ({ person, send }) => ({

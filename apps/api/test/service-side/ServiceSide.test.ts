@@ -6,7 +6,7 @@ import { LivePushToken } from "@user-service/schema/PushToken"
 import { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
 import { DateTime, Duration, Effect, Redacted, Schema } from "effect"
 import { randomUUID } from "node:crypto"
-import { assertFailure, succeeded } from "../Answers.ts"
+import { assertFailure, successData } from "../Answers.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 import { client, gatewayKey, withGateway } from "./Callers.ts"
@@ -42,7 +42,7 @@ describe("the service side, over RPC and over HTTP", () => {
         const rpc = yield* client()
         const person = yield* api.person()
         const told = yield* rpc.IntrospectToken({ token: Redacted.make(person.access) })
-        const data = succeeded(yield* post("/tokens/introspect", { token: person.access }), 200, "Token introspected")
+        const data = successData(yield* post("/tokens/introspect", { token: person.access }), 200, "Token introspected")
         assert.deepStrictEqual(data, told)
         if (!told.active) return assert.fail("it is active")
         assert.deepStrictEqual(
@@ -52,7 +52,7 @@ describe("the service side, over RPC and over HTTP", () => {
         const inactive = Effect.fnUntraced(function* (token: string) {
           assert.deepStrictEqual(yield* rpc.IntrospectToken({ token: Redacted.make(token) }), { active: false })
           const answer = yield* post("/tokens/introspect", { token })
-          assert.deepStrictEqual(succeeded(answer, 200, "Token introspected"), { active: false })
+          assert.deepStrictEqual(successData(answer, 200, "Token introspected"), { active: false })
         })
         for (const token of [person.refresh, "x", person.access.slice(0, -2), gatewayKey]) yield* inactive(token)
         yield* api.send("POST", "/api/v1/users/logout/", { token: person.access })
@@ -70,8 +70,8 @@ describe("the service side, over RPC and over HTTP", () => {
         const { access, id } = yield* api.person()
         const own = (yield* api.send("GET", "/api/v1/users/profile/", { token: access })).body.data
         assert.deepStrictEqual(yield* rpc.GetUser({ user_id: UserId.make(id) }), own)
-        assert.deepStrictEqual(succeeded(yield* get(`/users/${id}`), 200, "User retrieved successfully"), own)
-        const capitals = succeeded(yield* get(`/users/${id.toUpperCase()}`), 200, "User retrieved successfully")
+        assert.deepStrictEqual(successData(yield* get(`/users/${id}`), 200, "User retrieved successfully"), own)
+        const capitals = successData(yield* get(`/users/${id.toUpperCase()}`), 200, "User retrieved successfully")
         assert.deepStrictEqual(capitals, own)
         yield* api.send("PATCH", "/api/v1/users/profile/", { token: access, body: { username: `u${id}` } })
         assert.strictEqual((yield* rpc.GetUser({ user_id: UserId.make(id) })).username, `u${id}`)
@@ -109,7 +109,7 @@ describe("the service side, over RPC and over HTTP", () => {
             ids
           )
           const answer = yield* post("/users/batch", { user_ids: [...asked, ids[0]?.toUpperCase()] })
-          assert.deepStrictEqual(succeeded(answer, 200, "Users retrieved successfully"), users)
+          assert.deepStrictEqual(successData(answer, 200, "Users retrieved successfully"), users)
         }
         assert.deepStrictEqual(yield* rpc.GetUsers({ user_ids: [] }), [])
         const tooMany = yield* post("/users/batch", { user_ids: Array.from({ length: 1001 }, () => absentId) })
@@ -131,7 +131,7 @@ describe("the service side, over RPC and over HTTP", () => {
         const own = (yield* api.send("GET", "/api/v1/users/preferences/", { token: person.access })).body.data
         assert.deepStrictEqual(yield* rpc.GetPreferences(user), own)
         const preferences = yield* get(`/users/${person.id}/preferences`)
-        assert.deepStrictEqual(succeeded(preferences, 200, "Preferences retrieved successfully"), own)
+        assert.deepStrictEqual(successData(preferences, 200, "Preferences retrieved successfully"), own)
 
         assert.deepStrictEqual(yield* rpc.GetPushTokens(user), [])
         const first = yield* registerDevice(person)
@@ -142,7 +142,7 @@ describe("the service side, over RPC and over HTTP", () => {
         const tokens = yield* rpc.GetPushTokens(user)
         assert.sameDeepMembers([...tokens], [first, second])
         const answer = yield* get(`/users/${person.id}/push-tokens`)
-        assert.deepStrictEqual(succeeded(answer, 200, "Push tokens retrieved successfully"), tokens)
+        assert.deepStrictEqual(successData(answer, 200, "Push tokens retrieved successfully"), tokens)
       })
     )
 
@@ -162,7 +162,7 @@ describe("the service side, over RPC and over HTTP", () => {
         ] as const
         const resolved = yield* rpc.ResolveDeliveries({ deliveries })
         const answer = yield* post("/deliveries/resolve", { deliveries })
-        assert.deepStrictEqual(succeeded(answer, 200, "Deliveries resolved"), resolved)
+        assert.deepStrictEqual(successData(answer, 200, "Deliveries resolved"), resolved)
         const nothing = {
           rule: null,
           until: null,
@@ -206,7 +206,7 @@ describe("the service side, over RPC and over HTTP", () => {
         )
         const at = DateTime.formatIso(night).replace("Z", "+00:00")
         const answer = yield* post("/deliveries/resolve", { deliveries: [{ ...delivery, at }] })
-        assert.strictEqual(succeeded(answer, 200, "Deliveries resolved")[0].until, morning)
+        assert.strictEqual(successData(answer, 200, "Deliveries resolved")[0].until, morning)
 
         const far = DateTime.addDuration(yield* DateTime.now, Duration.days(31))
         const late = [delivery, { ...delivery, at: far }]
@@ -307,7 +307,7 @@ describe("the service side, over RPC and over HTTP", () => {
         )
         const again = yield* post("/deliveries/status", { statuses })
         assert.deepStrictEqual(
-          succeeded(again, 200, "Statuses taken in").map((result: { readonly outcome: string }) => result.outcome),
+          successData(again, 200, "Statuses taken in").map((result: { readonly outcome: string }) => result.outcome),
           ["unchanged", "unchanged", "unknown_notification", "user_erased"]
         )
         const next = yield* resolve(freshId())
@@ -330,7 +330,7 @@ describe("the service side, over RPC and over HTTP", () => {
         ]
         const byHttp = yield* post("/deliveries/status", { statuses: forge() })
         const byRpc = yield* rpc.ReportDeliveryStatus({ statuses: forge() })
-        const outcomes = [...succeeded(byHttp, 200, "Statuses taken in"), ...byRpc]
+        const outcomes = [...successData(byHttp, 200, "Statuses taken in"), ...byRpc]
         assert.deepStrictEqual(
           outcomes.map(({ outcome }) => outcome),
           Array.from({ length: 6 }, () => "applied")

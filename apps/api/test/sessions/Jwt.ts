@@ -7,7 +7,7 @@ type Json = Readonly<Record<string, unknown>>
 // oxlint-disable-next-line typescript/no-explicit-any
 const parse = (part = ""): any => JSON.parse(Buffer.from(part, "base64url").toString())
 
-/** What the token says. */
+/** The claims of the token, not verified. */
 export const claimsOf = (token: string) => parse(token.split(".")[1])
 
 export const headerOf = (token: string) => parse(token.split(".")[0])
@@ -17,7 +17,7 @@ interface Key {
   readonly jwk: JsonWebKey
 }
 
-/** The keys of the service under test, which nobody outside it has. */
+/** The private keys of the service under test. */
 export const keysOf = (settings: ApiSettings): { readonly access: readonly [Key]; readonly refresh: Key } =>
   JSON.parse(readFileSync(settings.keys.path, "utf8"))
 
@@ -28,7 +28,7 @@ const jws = (header: Json, claims: Json, signature: (data: string) => string): s
   return `${data}.${signature(data)}`
 }
 
-/** A token signed with one of those keys, or another. */
+/** A token signed with the given key. */
 export const eddsa = ({ jwk, kid }: Key, claims: Json, header: Json = {}): string =>
   jws({ alg: "EdDSA", typ: "JWT", kid, ...header }, claims, (data) =>
     sign(null, Buffer.from(data), createPrivateKey({ key: jwk, format: "jwk" })).toString("base64url")
@@ -39,4 +39,4 @@ export const hs256 = (secret: string | Buffer, claims: Json, header: Json = {}):
     createHmac("sha256", secret).update(data).digest("base64url")
   )
 
-export const unsigned = (claims: Json): string => jws({ alg: "none", typ: "JWT" }, claims, () => "")
+export const unsignedJwt = (claims: Json): string => jws({ alg: "none", typ: "JWT" }, claims, () => "")

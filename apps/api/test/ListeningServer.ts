@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { once } from "node:events"
 import type { Server } from "node:http"
 
-/** Where the test's own server listens, until the scope closes. */
-export const listening = (server: Server) =>
+/** Lets the server listen on a free loopback port until the scope closes, and returns its URL. */
+export const listenOnLoopback = (server: Server) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       await once(server.listen(0, "127.0.0.1"), "listening")

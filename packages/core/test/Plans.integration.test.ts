@@ -241,7 +241,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const profiles = yield* ProfilesRepo
         yield* assertIndexed({
           find: [profiles.find(userId)],
-          names: [profiles.names(userId)],
+          findNames: [profiles.findNames(userId)],
           update: [profiles.update(userId, { username: Username.make("another"), firstName: "A" }, now)]
         } satisfies OperationsOf<Omit<ProfilesRepo["Service"], "findMany">>)
         yield* assertIndexed({ findMany: [profiles.findMany([userId, UserId.make(idOf(779))])] }, { batch: true })
@@ -328,11 +328,11 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const values = { owner, token, now }
         const statement = { ...values, id: PushTokenId.make(randomUUID()), maxActive: 20 }
         yield* assertIndexed({
-          held: [
-            registrations.held({ ...held, tokenHashes: [tokenHash], deviceId: "device778" }),
-            registrations.held({ ...held, tokenHashes, deviceId: "device778" }),
-            registrations.held({ ...held, tokenHashes, deviceId: null }),
-            registrations.held({ ...held, tokenHashes: [tokenHash], deviceId: null })
+          findTargets: [
+            registrations.findTargets({ ...held, tokenHashes: [tokenHash], deviceId: "device778" }),
+            registrations.findTargets({ ...held, tokenHashes, deviceId: "device778" }),
+            registrations.findTargets({ ...held, tokenHashes, deviceId: null }),
+            registrations.findTargets({ ...held, tokenHashes: [tokenHash], deviceId: null })
           ],
           insert: [registrations.insert({ ...statement, id: PushTokenId.make(randomUUID()), fields: {} })],
           registerStatement: [

@@ -6,8 +6,8 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
-import { HeldRow, type HeldToken } from "../push-tokens/PushTokenRows.ts"
+import { secretTokenColumns } from "../push-tokens/PushTokenFragments.ts"
+import { SecretTokenRow, type SecretToken } from "../push-tokens/PushTokenRows.ts"
 import { type Query, rows } from "../Rows.ts"
 
 const KnownRow = Schema.Struct({
@@ -60,7 +60,7 @@ export class DeliveryStatusesRepo extends Context.Service<
     readonly incrementEpochs: (userIds: ReadonlyArray<UserId>) => Query<void>
     /** The tokens with these ids or hashes, of any user. */
     readonly devices: (ids: ReadonlyArray<PushTokenId>, hashes: ReadonlyArray<string>) => Query<ReadonlyArray<Device>>
-    readonly deactivate: (ids: ReadonlyArray<PushTokenId>, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
+    readonly deactivate: (ids: ReadonlyArray<PushTokenId>, now: DateTime.Utc) => Query<ReadonlyArray<SecretToken>>
     /** Returns the users whose address is newly suppressed, or suppressed for a complaint after a bounce. */
     readonly suppress: (suppressions: ReadonlyArray<Suppression>, now: DateTime.Utc) => Query<ReadonlyArray<UserId>>
   }
@@ -74,7 +74,7 @@ export class DeliveryStatusesRepo extends Context.Service<
          status, bounce, error, error_code as "errorCode", provider, charged_on::text as "chargedOn", is_charged as "isCharged",
          created_at as "createdAt", updated_at as "updatedAt"`
       )
-      const held = sql.literal(heldColumns)
+      const secretColumns = sql.literal(secretTokenColumns)
       // Joins the array instead of comparing with `any`: see DeliveriesRepo.
       const deliveriesOf = (ids: ReadonlyArray<NotificationId>) =>
         sql`unnest(${ids}::text[]) as reported (notification_id) join deliveries using (notification_id)`
@@ -144,10 +144,10 @@ export class DeliveryStatusesRepo extends Context.Service<
               or token_sha256 = any(array(select decode(hash, 'hex') from unnest(${hashes}::text[]) as hash))`),
 
         deactivate: (ids, now) =>
-          rows(HeldRow)(sql`
+          rows(SecretTokenRow)(sql`
             update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
             where id = any(${ids}::uuid[]) and is_active
-            returning ${held}`),
+            returning ${secretColumns}`),
 
         suppress: (suppressions, now) =>
           usersOf(sql`

@@ -18,15 +18,15 @@ import { Changes } from "../changes/Changes.ts"
 import { ProfilesRepo } from "./ProfilesRepo.ts"
 import { Representations } from "../cached/Representations.ts"
 
-/** Who a user is, as they see and change themselves. */
+/** Reads users with their profiles and changes them. */
 export class Profiles extends Context.Service<
   Profiles,
   {
-    /** The user in its wire representation, from the cache where it has it. */
+    /** The cached text of the user (see `Representations`). */
     readonly represent: (id: UserId) => Effect.Effect<string, UserNotFound | ServiceUnavailable>
-    /** Those of the users that exist, each once, in the order they are first named: what `represent` answers of each. */
+    /** The texts of the users that exist, each once, in the order of their first occurrence in `ids`. */
     readonly representMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
-    /** Sets what the patch names and answers the whole user as it now is. */
+    /** Applies the patch and returns the changed user. */
     readonly update: (
       id: UserId,
       patch: UserPatch
@@ -69,9 +69,9 @@ export class Profiles extends Context.Service<
         return entries.flatMap(Option.match({ onNone: () => [], onSome: ({ value }) => [value] }))
       })
 
-      // A form sends the username along unchanged: one that was had before it was reserved stays.
+      // Forms send the username even if it is unchanged, so a user keeps a name that was reserved later.
       const judgeUsername = Effect.fnUntraced(function* (id: UserId, username: string) {
-        const names = yield* repo.names(id)
+        const names = yield* repo.findNames(id)
         if (Option.isNone(names) || names.value.username.toLowerCase() === username.toLowerCase()) return
         const problem = usernameProblem(username, names.value.email)
         if (problem !== undefined) return yield* new UsernameNotAllowed({ problem })

@@ -34,10 +34,10 @@ const UserRow = Schema.Struct({
 const accountFields = Struct.keys(AccountPatch.fields)
 const profileFields = Struct.keys(ProfilePatch.fields)
 
-const selected = (alias: string, fields: ReadonlyArray<string>) =>
+const selectList = (alias: string, fields: ReadonlyArray<string>) =>
   fields.map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`).join(", ")
 
-// The columns of those fields that the patch has.
+// The columns of the given fields that the patch has.
 const columnsOf = (patch: UserPatch, fields: ReadonlyArray<keyof UserPatch>) =>
   Object.fromEntries(
     fields.flatMap((field) => (patch[field] === undefined ? [] : [[String.camelToSnake(field), patch[field]]]))
@@ -85,11 +85,11 @@ export class ProfilesRepo extends Context.Service<
   {
     /** The whole user, in one statement. */
     readonly find: (id: UserId) => Query<Option.Option<User>>
-    /** Those that exist, in one statement, in no order. */
+    /** The users that exist, in one statement, in no order. */
     readonly findMany: (ids: ReadonlyArray<UserId>) => Query<ReadonlyArray<User>>
-    /** What the user is known by. */
-    readonly names: (id: UserId) => Query<Option.Option<typeof NamesRow.Type>>
-    /** Sets what the patch names. A username that is taken is a violation of `users_username_key`. */
+    /** The e-mail and the username of the user. */
+    readonly findNames: (id: UserId) => Query<Option.Option<typeof NamesRow.Type>>
+    /** Applies the patch. A taken username violates `users_username_key`. */
     readonly update: (id: UserId, patch: UserPatch, now: DateTime.Utc) => Query<void>
   }
 >()("@user-service/core/profiles/ProfilesRepo") {
@@ -98,28 +98,28 @@ export class ProfilesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(
-        `u.id as "userId", u.email, ${selected("u", accountFields)}, u.is_verified as "isVerified", u.is_active as "isActive",
+        `u.id as "userId", u.email, ${selectList("u", accountFields)}, u.is_verified as "isVerified", u.is_active as "isActive",
          u.created_at as "userCreatedAt", u.updated_at as "userUpdatedAt", u.last_login_at as "lastLoginAt", u.version::int as "userVersion",
-         p.id as "profileId", ${selected("p", profileFields)},
+         p.id as "profileId", ${selectList("p", profileFields)},
          p.created_at as "profileCreatedAt", p.updated_at as "profileUpdatedAt",
          (select count(*)::int from push_tokens t where t.user_id = u.id and t.is_active) as "pushTokensCount",
          ${preferencesColumns("n")}`
       )
-      const parts = sql.literal(
+      const joins = sql.literal(
         "join profiles p on p.user_id = u.id join notification_preferences n on n.user_id = u.id"
       )
 
       const find = (id: UserId) =>
         Effect.map(
-          firstRow(UserRow)(sql`select ${columns} from users u ${parts} where u.id = ${id}`),
+          firstRow(UserRow)(sql`select ${columns} from users u ${joins} where u.id = ${id}`),
           Option.map(toUser)
         )
 
       const findMany = (ids: ReadonlyArray<UserId>) =>
         Effect.map(
           rows(UserRow)(sql`
-            select ${columns} from unnest(${ids}::uuid[]) as asked (user_id)
-              join users u on u.id = asked.user_id ${parts}`),
+            select ${columns} from unnest(${ids}::uuid[]) as requested (user_id)
+              join users u on u.id = requested.user_id ${joins}`),
           (found) => found.map(toUser)
         )
 
@@ -133,9 +133,9 @@ export class ProfilesRepo extends Context.Service<
         }
       })
 
-      const names = (id: UserId) => firstRow(NamesRow)(sql`select email, username from users where id = ${id}`)
+      const findNames = (id: UserId) => firstRow(NamesRow)(sql`select email, username from users where id = ${id}`)
 
-      return { find, findMany, names, update }
+      return { find, findMany, findNames, update }
     })
   )
 }

@@ -4,15 +4,15 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { PushTokenSettings } from "./PushTokenSettings.ts"
 
 /**
- * Bounds the inactive push tokens of a user, which nobody is reached by: without a bound, registering and deactivating
- * would fill the database. Whatever makes a token inactive calls this in its transaction.
+ * Bounds the number of a user's inactive push tokens: otherwise a client could fill the database by registering and
+ * deactivating tokens. Each change that deactivates tokens calls `trim` in its transaction.
  */
 export class InactivePushTokens extends Context.Service<
   InactivePushTokens,
   {
     /**
-     * Deletes the users' inactive tokens beyond `MAX_PUSH_TOKENS` each, those first that have been inactive the longest.
-     * There is no event: none of them was live.
+     * Deletes the inactive tokens beyond `MAX_PUSH_TOKENS` of each user, the longest inactive first. There are no events,
+     * because none of them was live.
      */
     readonly trim: (userIds: ReadonlyArray<UserId>) => Effect.Effect<void, SqlError.SqlError>
   }

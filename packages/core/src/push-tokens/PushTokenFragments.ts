@@ -8,10 +8,10 @@ import type { PushTokenOwner, StoredToken } from "./PushTokenRows.ts"
 export const tokenColumns = `id, platform, token_type as "tokenType", device_id as "deviceId", device_name as "deviceName",
   is_active as "isActive", last_used_at as "lastUsedAt", created_at as "createdAt", updated_at as "updatedAt"`
 
-/** The columns of a `HeldRow`. */
-export const heldColumns = `id, user_id as "userId", token, token_type as "tokenType", platform, is_active as "isActive"`
+/** The columns of a `SecretTokenRow`. */
+export const secretTokenColumns = `id, user_id as "userId", token, token_type as "tokenType", platform, is_active as "isActive"`
 
-/** The columns of the fields that are given. */
+/** The columns of the fields that the patch has. */
 export const fieldColumns = (fields: PushTokenPatch) => ({
   ...(fields.tokenType === undefined ? {} : { token_type: fields.tokenType }),
   ...(fields.deviceId === undefined ? {} : { device_id: fields.deviceId }),
@@ -39,22 +39,22 @@ export const isAlive = (sql: SqlClient.SqlClient, { sessionId, userId }: PushTok
   )`
 
 /**
- * A condition: the row holds the token in one of its spellings. Most tokens have one, and the comparison with one value
- * has the cheaper plan.
+ * A condition: the row has the token in one of its spellings. Most tokens have one spelling, for which a comparison with
+ * `=` has a cheaper plan than `in`.
  */
 export const isToken = (sql: SqlClient.SqlClient, tokenHashes: ReadonlyArray<Uint8Array>) =>
   tokenHashes.length === 1 ? sql`token_sha256 = ${tokenHashes[0]}` : sql`token_sha256 in ${sql.in(tokenHashes)}`
 
-/** The rows that a registration can affect. */
+/** Selects the rows that a registration can affect. */
 interface RegistrationTarget {
   readonly userId: UserId
   readonly platform: Platform
   readonly tokenHashes: ReadonlyArray<Uint8Array>
-  /** Null: the device that the token is stored with. */
+  /** Null for the device with which the token is stored. */
   readonly deviceId: string | null
 }
 
-/** A condition: the row holds the token, of whatever user, or is the user's row of the device. */
+/** A condition: the row has the token, of any user, or is the user's row of the device. */
 export const isTarget = (
   sql: SqlClient.SqlClient,
   { deviceId, platform, tokenHashes, userId }: RegistrationTarget

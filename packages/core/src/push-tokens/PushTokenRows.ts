@@ -4,7 +4,7 @@ import type { UserId } from "@user-service/domain/User"
 import { type DateTime, Schema } from "effect"
 import * as Columns from "../Columns.ts"
 
-/** A token as it is stored, without the secret. */
+/** A stored token without its secret text. */
 export const PushTokenRow = Schema.Struct({
   id: Columns.pushTokenId,
   platform: Platform,
@@ -23,8 +23,8 @@ export const RegisteredRow = Schema.Struct({ ...PushTokenRow.fields, isNew: Sche
 /** The token that the row stores. */
 export const toPushToken = (row: typeof PushTokenRow.Type): PushToken => new PushToken(row, { disableChecks: true })
 
-/** With the token itself, for the events that name it. */
-export const HeldRow = Schema.Struct({
+/** A stored token with its secret text, for events. */
+export const SecretTokenRow = Schema.Struct({
   id: Columns.pushTokenId,
   userId: Columns.userId,
   token: Columns.deviceToken,
@@ -33,21 +33,22 @@ export const HeldRow = Schema.Struct({
   isActive: Schema.Boolean
 })
 
-/** Whether a session lives, and the rows that a registration meets. */
-export const FoundRow = Schema.Struct({
+/** Whether a session is alive, and the rows that a registration can affect. */
+export const TargetsRow = Schema.Struct({
   isAlive: Schema.Boolean,
-  found: Schema.Array(Schema.Struct({ ...HeldRow.fields, isSameToken: Schema.Boolean }))
+  found: Schema.Array(Schema.Struct({ ...SecretTokenRow.fields, isSameToken: Schema.Boolean }))
 })
-/** A new row, and the ones deleted to make room for it. */
-export const InsertedRow = Schema.Struct({ ...PushTokenRow.fields, evicted: Schema.Array(HeldRow) })
 
-/** Whose a token is. */
+/** A new row, and the rows deleted for it. */
+export const InsertedRow = Schema.Struct({ ...PushTokenRow.fields, evicted: Schema.Array(SecretTokenRow) })
+
+/** The owner of a token. */
 export const OwnerRow = Schema.Struct({ userId: Columns.userId })
 
-/** A stored token with its secret, and whose it is. */
-export type HeldToken = typeof HeldRow.Type
+/** A stored token with its secret text and its owner. */
+export type SecretToken = typeof SecretTokenRow.Type
 
-/** A token that a push is sent to, with its secret. */
+/** A token to send pushes to, with its secret text. */
 const LiveRow = Schema.Struct({
   id: Columns.pushTokenId,
   token: Columns.deviceToken,
@@ -57,23 +58,23 @@ const LiveRow = Schema.Struct({
 
 export type LiveToken = typeof LiveRow.Type
 
-/** The tokens of a user who exists. */
+/** The live tokens of a user that exists. */
 export const LiveRows = Schema.Struct({ tokens: Schema.Array(LiveRow) })
 
-/** Whose a token is to be. */
+/** The user and the session that register a token. */
 export interface PushTokenOwner {
   readonly userId: UserId
   readonly sessionId: SessionId
 }
 
-/** A token, as it is stored and found. */
+/** The columns that store and identify a token. */
 export interface StoredToken {
   readonly token: DeviceToken
   readonly tokenHash: Uint8Array
   readonly platform: Platform
 }
 
-/** What a registration stores. */
+/** The values that a registration stores. */
 export interface RegistrationValues {
   readonly owner: PushTokenOwner
   readonly token: StoredToken
@@ -81,5 +82,5 @@ export interface RegistrationValues {
   readonly now: DateTime.Utc
 }
 
-/** A token in its form of another type. */
+/** The text of a token after a change of its type, with its hash. */
 export type Respelling = Pick<StoredToken, "token" | "tokenHash">

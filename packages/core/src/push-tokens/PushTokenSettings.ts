@@ -1,10 +1,10 @@
 import { Config, Context, Schema } from "effect"
 
-/** How many push tokens a user may have. */
+/** The maximal number of a user's push tokens. */
 export class PushTokenSettings extends Context.Service<
   PushTokenSettings,
   {
-    /** The most active tokens of a user, and the most inactive ones. */
+    /** The maximal number of active tokens, and likewise of inactive tokens. */
     readonly maxTokens: number
   }
 >()("@user-service/core/push-tokens/PushTokenSettings") {

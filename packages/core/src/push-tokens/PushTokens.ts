@@ -19,19 +19,19 @@ import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { type Change, Changes } from "../changes/Changes.ts"
 import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { pushTokenAdded, pushTokensRemoved } from "./PushTokenEvents.ts"
-import { type HeldToken, type LiveToken, type PushTokenOwner, toPushToken } from "./PushTokenRows.ts"
+import { type SecretToken, type LiveToken, type PushTokenOwner, toPushToken } from "./PushTokenRows.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { Registrations, retryLockingHolder } from "./Registrations.ts"
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
 
-/** A user's push tokens: one row a device token, owned by who registered it last. */
+/** The push tokens of users: one row per device token, owned by the user who registered it last. */
 export class PushTokens extends Context.Service<
   PushTokens,
   {
     /**
-     * Registers the token for this session; `isNew` is false for a token or a device that was known. `TokenInvalid` when the
-     * session has ended meanwhile, `DeviceTokenMalformed` when the text can be no token of its type.
+     * Registers the token for the session. `isNew` is false if the token or the device was stored before. Fails with
+     * `TokenInvalid` if the session has ended and with `DeviceTokenMalformed` if the text is not a token of its type.
      */
     readonly register: (
       owner: PushTokenOwner,
@@ -41,10 +41,13 @@ export class PushTokens extends Context.Service<
       DeviceTokenMalformed | TokenInvalid | UserNotFound | ServiceUnavailable
     >
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<PushToken>, ServiceUnavailable>
-    /** What pushes to the user are sent to, the last used first. Read anew each time: a token is a secret, and not cached. */
+    /** The user's live tokens with their secret texts, the most recently used first. Not cached, because they are secrets. */
     readonly live: (userId: UserId) => Effect.Effect<ReadonlyArray<LiveToken>, UserNotFound | ServiceUnavailable>
     readonly find: (userId: UserId, id: string) => Effect.Effect<PushToken, PushTokenNotFound | ServiceUnavailable>
-    /** A token whose type changes is stored in the new type's form; `DeviceTokenMalformed` when it has none. */
+    /**
+     * Applies the patch. A changed type rewrites the token in the form of that type, and fails with `DeviceTokenMalformed` if
+     * it has no such form.
+     */
     readonly update: (
       userId: UserId,
       id: string,
@@ -54,7 +57,7 @@ export class PushTokens extends Context.Service<
       DeviceTaken | DeviceTokenTaken | DeviceTokenMalformed | PushTokenNotFound | ServiceUnavailable
     >
     readonly remove: (userId: UserId, id: string) => Effect.Effect<void, PushTokenNotFound | ServiceUnavailable>
-    /** Answers how many were active. */
+    /** Deactivates all tokens of the user and returns how many were active. */
     readonly deactivateAll: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/push-tokens/PushTokens") {
@@ -111,18 +114,18 @@ export class PushTokens extends Context.Service<
         return yield* orNotFound(yield* storage.read(repo.find(userId, yield* parseId(id))))
       })
 
-      // What a change of `is_active`, or of the token's text, means to others; one more live token may be one too many.
-      const liveness = Effect.fnUntraced(function* (before: HeldToken, token: DeviceToken, after: PushToken) {
-        const isSame = before.token === token
+      // The events of a change of `isActive` or of the token's text. A newly live token may evict another one.
+      const eventsOfUpdate = Effect.fnUntraced(function* (before: SecretToken, token: DeviceToken, after: PushToken) {
+        const isSameText = before.token === token
         if (!before.isActive && !after.isActive) return []
         if (!after.isActive)
           return yield* Effect.as(inactive.trim([before.userId]), pushTokensRemoved([before], "deactivated"))
         if (before.isActive)
-          return isSame ? [] : [...pushTokensRemoved([before], "replaced"), pushTokenAdded({ ...before, token })]
+          return isSameText ? [] : [...pushTokensRemoved([before], "replaced"), pushTokenAdded({ ...before, token })]
         return [pushTokenAdded({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
       })
 
-      const respell = ({ token, tokenType: before }: HeldToken, { tokenType }: PushTokenPatch) =>
+      const respell = ({ token, tokenType: before }: SecretToken, { tokenType }: PushTokenPatch) =>
         tokenType === undefined || tokenType === before ? Effect.succeedNone : registrations.respell(token, tokenType)
 
       const update = Effect.fn("PushTokens.update")(
@@ -142,7 +145,7 @@ export class PushTokens extends Context.Service<
                 )
               return {
                 result: token,
-                events: yield* liveness(before, Option.getOrElse(respelling, () => before).token, token),
+                events: yield* eventsOfUpdate(before, Option.getOrElse(respelling, () => before).token, token),
                 audit: [{ userId, action: "push_token.updated", details: { tokenId } }]
               }
             })

@@ -6,10 +6,10 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
-import { fieldColumns, heldColumns, tokenColumns } from "./PushTokenFragments.ts"
+import { fieldColumns, secretTokenColumns, tokenColumns } from "./PushTokenFragments.ts"
 import {
-  HeldRow,
-  type HeldToken,
+  SecretTokenRow,
+  type SecretToken,
   LiveRows,
   type LiveToken,
   PushTokenRow,
@@ -17,15 +17,15 @@ import {
   toPushToken
 } from "./PushTokenRows.ts"
 
-/** The stored push tokens. How they come to be stored is {@link RegistrationsRepo}'s. */
+/** The statements on stored push tokens. Those that register tokens are in `RegistrationsRepo`. */
 export class PushTokensRepo extends Context.Service<
   PushTokensRepo,
   {
     readonly page: (userId: UserId, request: PageRequest) => Query<Page<PushToken>>
     readonly find: (userId: UserId, id: PushTokenId) => Query<Option.Option<PushToken>>
-    /** The user's live tokens, the last used first; none where there is no such user. */
+    /** The user's live tokens, the most recently used first. None if the user does not exist. */
     readonly live: (userId: UserId) => Query<Option.Option<ReadonlyArray<LiveToken>>>
-    /** Sets what is named of one of the user's tokens, and the token itself where its type gives it another form. */
+    /** Applies the patch to one of the user's tokens, and replaces its text by the respelling, if any. */
     readonly update: (change: {
       readonly userId: UserId
       readonly id: PushTokenId
@@ -33,16 +33,16 @@ export class PushTokensRepo extends Context.Service<
       readonly respelling: Option.Option<Respelling>
       readonly now: DateTime.Utc
     }) => Query<Option.Option<PushToken>>
-    readonly remove: (userId: UserId, ids: ReadonlyArray<PushTokenId>) => Query<ReadonlyArray<HeldToken>>
-    /** The user's token with its secret, for the event about it. */
-    readonly reveal: (userId: UserId, id: PushTokenId) => Query<Option.Option<HeldToken>>
-    readonly deactivateAll: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<HeldToken>>
-    /** Silences the active tokens bound to the sessions. */
+    readonly remove: (userId: UserId, ids: ReadonlyArray<PushTokenId>) => Query<ReadonlyArray<SecretToken>>
+    /** The user's token with its secret text, for an event. */
+    readonly reveal: (userId: UserId, id: PushTokenId) => Query<Option.Option<SecretToken>>
+    readonly deactivateAll: (userId: UserId, now: DateTime.Utc) => Query<ReadonlyArray<SecretToken>>
+    /** Deactivates the active tokens of the sessions. */
     readonly deactivateOfSessions: (
       sessions: ReadonlyArray<SessionId>,
       now: DateTime.Utc
-    ) => Query<ReadonlyArray<HeldToken>>
-    /** Binds the tokens of one session to another of the same user. */
+    ) => Query<ReadonlyArray<SecretToken>>
+    /** Moves the tokens of one session to another session of the same user. */
     readonly moveSession: (from: SessionId, to: SessionId) => Query<void>
   }
 >()("@user-service/core/push-tokens/PushTokensRepo") {
@@ -51,7 +51,7 @@ export class PushTokensRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(tokenColumns)
-      const held = sql.literal(heldColumns)
+      const secretColumns = sql.literal(secretTokenColumns)
       const one = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(firstRow(PushTokenRow)(statement), Option.map(toPushToken))
 
@@ -98,21 +98,23 @@ export class PushTokensRepo extends Context.Service<
             where id = ${id} and user_id = ${userId} returning ${columns}`),
 
         remove: (userId, ids) =>
-          rows(HeldRow)(sql`
-            delete from push_tokens where user_id = ${userId} and id = any(${ids}::uuid[]) returning ${held}`),
+          rows(SecretTokenRow)(sql`
+            delete from push_tokens where user_id = ${userId} and id = any(${ids}::uuid[]) returning ${secretColumns}`),
 
         reveal: (userId, id) =>
-          firstRow(HeldRow)(sql`select ${held} from push_tokens where id = ${id} and user_id = ${userId}`),
+          firstRow(SecretTokenRow)(
+            sql`select ${secretColumns} from push_tokens where id = ${id} and user_id = ${userId}`
+          ),
 
         deactivateAll: (userId, now) =>
-          rows(HeldRow)(sql`
+          rows(SecretTokenRow)(sql`
             update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
-            where user_id = ${userId} and is_active returning ${held}`),
+            where user_id = ${userId} and is_active returning ${secretColumns}`),
 
         deactivateOfSessions: (sessions, now) =>
-          rows(HeldRow)(sql`
+          rows(SecretTokenRow)(sql`
             update push_tokens set is_active = false, updated_at = ${DateTime.toDate(now)}
-            where session_id = any(${sessions}::uuid[]) and is_active returning ${held}`),
+            where session_id = any(${sessions}::uuid[]) and is_active returning ${secretColumns}`),
 
         moveSession: (from, to) =>
           Effect.asVoid(sql`update push_tokens set session_id = ${to} where session_id = ${from}`)

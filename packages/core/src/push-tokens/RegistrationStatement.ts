@@ -1,6 +1,6 @@
 // The fast path of `PushTokens.register`: most registrations in one statement, where the transaction of `Registrations`
 // takes three round trips (decision 0015). The test "comes in one statement to what it does in a transaction"
-// (test/push-tokens/PushTokens.test.ts) holds both paths equal: the same registrations at random, in two groups of users.
+// (test/push-tokens/PushTokens.test.ts) runs the same random registrations on both paths and compares the results.
 import { PushTokenAdded, PushTokenRemoved } from "@user-service/domain/DomainEvent"
 import type { PushTokenId, PushTokenPatch } from "@user-service/domain/PushToken"
 import { DateTime } from "effect"
@@ -9,7 +9,7 @@ import type { StatementChange } from "../changes/ChangesRepo.ts"
 import { eventJson } from "../changes/EventJson.ts"
 import {
   fieldColumns,
-  heldColumns,
+  secretTokenColumns,
   isAlive,
   isTarget,
   registrationColumns,
@@ -21,18 +21,18 @@ import { RegisteredRow, type RegistrationValues } from "./PushTokenRows.ts"
 export interface StatementRegistration extends RegistrationValues {
   readonly id: PushTokenId
   readonly fields: Omit<PushTokenPatch, "isActive">
-  /** How many active tokens the user may have. */
+  /** The maximal number of the user's active tokens. */
   readonly maxActive: number
 }
 
 /**
- * The registration of a token that this user alone holds and that is live, or of a token that nobody holds for a device
- * without a token. The change does not apply to other registrations, nor if the session has ended, nor if another
- * transaction changed the user while this statement waited for the lock.
+ * Registers a live token that only this user has, or a token that no user has for a device without a token. The change
+ * does not apply to other registrations, nor if the session has ended, nor if another transaction changed the user while
+ * the statement waited for the lock.
  */
 export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(tokenColumns)
-  const held = sql.literal(heldColumns)
+  const secretColumns = sql.literal(secretTokenColumns)
   const tokenId = sql.literal("id")
   const platform = sql.literal("platform")
   const evictedEvent = eventJson(sql, PushTokenRemoved, {
@@ -66,7 +66,7 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
     })
     return {
       changed: sql`
-        standing as (
+        unchanged_user as (
           select locked.id from locked join users u on u.id = locked.id and u.version + 1 = locked.version
           where ${isAlive(sql, owner, now)}
         ), found as (
@@ -75,7 +75,7 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
         ), known as (
           update push_tokens set ${sql.update({ ...fieldColumns(fields), ...registrationColumns(owner, token, now) })}
           where id = (
-            select found.id from found join standing on standing.id = found.user_id
+            select found.id from found join unchanged_user on unchanged_user.id = found.user_id
             where found.is_same_token and found.is_active and (select count(*) from found) = 1
           ) returning ${columns}
         ), added as (
@@ -85,13 +85,13 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
           )
           select ${id}, id, ${owner.sessionId}, ${token.token}, ${token.tokenHash}, ${token.platform},
             ${fields.tokenType ?? "fcm"}, ${fields.deviceId ?? ""}, ${fields.deviceName ?? ""}, ${at}, ${at}, ${at}
-          from standing where not exists (select from found)
+          from unchanged_user where not exists (select from found)
           on conflict (token_sha256) do nothing returning ${columns}
         ), evicted as (
           delete from push_tokens where exists (select from added) and id in (
             select id from push_tokens where user_id = ${owner.userId} and is_active
             order by last_used_at desc, id desc offset ${maxActive - 1}
-          ) returning ${held}
+          ) returning ${secretColumns}
         ), changed as (select *, false as "isNew" from known union all select *, true from added)`,
       row: RegisteredRow,
       events: sql`

@@ -19,8 +19,8 @@ import { InactivePushTokens } from "./InactivePushTokens.ts"
 import { pushTokenAdded, pushTokensRemoved } from "./PushTokenEvents.ts"
 import * as Storage from "@user-service/database/Storage"
 import type {
-  FoundRow,
-  HeldToken,
+  TargetsRow,
+  SecretToken,
   PushTokenOwner,
   RegisteredRow,
   RegistrationValues,
@@ -30,7 +30,7 @@ import { PushTokenSettings } from "./PushTokenSettings.ts"
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { RegistrationsRepo } from "./RegistrationsRepo.ts"
 
-/** A registered token, whether its row is new, and what there is to tell of it. */
+/** A registered token, whether its row is new, and the events to publish. */
 export interface RegistrationResult {
   readonly token: PushToken
   readonly isNew: boolean
@@ -38,16 +38,17 @@ export interface RegistrationResult {
 }
 
 /**
- * The token belongs to users whose rows this transaction has not locked: start again with theirs as well. Empty where
- * another transaction stored the token too late to see whose it is.
+ * The token belongs to `holders`, whose rows this transaction has not locked. The caller starts again with their locks too.
+ * `holders` is empty if another transaction stored the token after this one looked for it.
  */
 export class TokenHolderUnlocked extends Data.TaggedError("TokenHolderUnlocked")<{
   readonly holders: ReadonlyArray<UserId>
 }> {}
 
 /**
- * Makes the change with nobody else locked, as most tokens are new or their owner's, and begins it again with whoever turns
- * out to hold the token. It ends by itself: each time somebody else has registered the token meanwhile, and so is done.
+ * Runs the change without locks of other users, because most tokens are new or belong to their owner already. Retries it
+ * with the locks of the token's holders after `TokenHolderUnlocked`. The retries end, because each one means that another
+ * registration has committed.
  */
 export const retryLockingHolder = <A, E, R>(
   change: (holders: ReadonlyArray<UserId>) => Effect.Effect<A, E | TokenHolderUnlocked, R>,
@@ -62,34 +63,34 @@ const defaultType: TokenType = "fcm"
 
 const malformed = (tokenType: TokenType) => Effect.fail(new DeviceTokenMalformed({ field: "token", tokenType }))
 
-// What another user called the device is nothing the new owner should see.
-const unnamed: PushTokenPatch = { deviceId: "", deviceName: "" }
+// Clears the device's labels: they are private to the previous owner.
+const noLabels: PushTokenPatch = { deviceId: "", deviceName: "" }
 
-// Of a type that is not given: the one that the token, or else its device, is known by.
-const formIn = (
+// The type and normal form of the token. Without a given type, it is the stored type of the token or else of the device.
+const typeAndForm = (
   { token, tokenType }: PushTokenRegistration,
-  known: ReadonlyArray<HeldToken>
+  known: ReadonlyArray<SecretToken>
 ): Effect.Effect<{ readonly type: TokenType; readonly form: DeviceToken }, DeviceTokenMalformed> => {
   const types = tokenType === undefined ? [...known.map((row) => row.tokenType), defaultType] : [tokenType]
   const forms = types.flatMap((type) => Option.toArray(Option.map(formOf(type, token), (form) => ({ type, form }))))
   return forms[0] === undefined ? malformed(tokenType ?? defaultType) : Effect.succeed(forms[0])
 }
 
-type Found = (typeof FoundRow.Type)["found"][number]
+type Target = (typeof TargetsRow.Type)["found"][number]
 
-// Others know a token by its text: one that was live here and still is need not be mentioned.
+// Subscribers identify a token by its text, so a token of this user that stays live causes no event.
 const eventsOf = (
-  registered: Omit<HeldToken, "tokenType">,
-  found: ReadonlyArray<Found>
+  registered: Omit<SecretToken, "tokenType">,
+  found: ReadonlyArray<Target>
 ): ReadonlyArray<DomainEvent> => {
   const { isActive, token, userId } = registered
-  const isOwn = (row: Found) => row.userId === userId
-  const staysLive = (row: Found) => isActive && isOwn(row) && row.isActive && row.token === token
-  const reasonFor = (row: Found): TokenRemovalReason =>
+  const isOwn = (row: Target) => row.userId === userId
+  const staysLive = (row: Target) => isActive && isOwn(row) && row.isActive && row.token === token
+  const reasonFor = (row: Target): TokenRemovalReason =>
     isOwn(row) ? (isActive || !row.isSameToken ? "replaced" : "deactivated") : "transferred"
-  const gone = found.filter((row) => row.isActive && !staysLive(row))
+  const removed = found.filter((row) => row.isActive && !staysLive(row))
   return [
-    ...gone.flatMap((row) => pushTokensRemoved([row], reasonFor(row))),
+    ...removed.flatMap((row) => pushTokensRemoved([row], reasonFor(row))),
     ...(isActive && !found.some(staysLive) ? [pushTokenAdded(registered)] : [])
   ]
 }
@@ -101,14 +102,15 @@ interface RegistrationInChange {
   readonly locked: ReadonlyArray<UserId>
 }
 
-/** How a token is registered inside a change: for the features whose transactions do. */
+/** Registers push tokens inside the transaction of a change. */
 export class Registrations extends Context.Service<
   Registrations,
   {
     /**
-     * An upsert: one row a token, and one a named device of a user. It reactivates, moves the token here from whoever
-     * held it, and deletes the longest unused active token beyond the limit. The token is stored in the normal form of its
-     * type, and a row that holds it in another spelling is upgraded. `TokenInvalid` when the session has ended.
+     * Upserts the token: a user has one row per token and one per device id. The upsert reactivates the row, takes the token
+     * from its previous holder, and deletes the least recently used active token beyond the limit. The token is stored in the
+     * normal form of its type, and a row with another spelling is rewritten. Fails with `TokenInvalid` if the session has
+     * ended.
      */
     readonly register: (
       input: RegistrationInChange
@@ -116,17 +118,17 @@ export class Registrations extends Context.Service<
       RegistrationResult,
       TokenInvalid | DeviceTokenMalformed | TokenHolderUnlocked | SqlError.SqlError
     >
-    /** Most registrations as one statement (RegistrationStatement.ts). None if that statement certainly does not apply. */
+    /** The registration as one statement (RegistrationStatement.ts). None if that statement cannot apply. */
     readonly fastPath: (
       owner: PushTokenOwner,
       registration: PushTokenRegistration
     ) => Effect.Effect<Option.Option<StatementChange<typeof RegisteredRow.Type>>, DeviceTokenMalformed>
-    /** The token in the normal form of the type, and its hash; none where it is spelled so already. */
+    /** The token in the normal form of the type, with its hash. None if it has that form already. */
     readonly respell: (
       token: DeviceToken,
       type: TokenType
     ) => Effect.Effect<Option.Option<Respelling>, DeviceTokenMalformed>
-    /** Deletes the user's longest unused active tokens beyond the limit, never `keep`, and tells of them. */
+    /** Deletes the user's least recently used active tokens beyond the limit, never `keep`, and returns their events. */
     readonly evict: (userId: UserId, keep: PushTokenId) => Effect.Effect<ReadonlyArray<DomainEvent>, SqlError.SqlError>
   }
 >()("@user-service/core/push-tokens/Registrations") {
@@ -155,19 +157,19 @@ export class Registrations extends Context.Service<
         return { row: inserted.value.token, evicted: pushTokensRemoved(inserted.value.evicted, "evicted") }
       })
 
-      const rebind = Effect.fnUntraced(function* (existing: HeldToken, values: RegistrationValues) {
+      const rebind = Effect.fnUntraced(function* (existing: SecretToken, values: RegistrationValues) {
         const { userId } = values.owner
         const row = yield* repo
           .rebind(existing.id, values)
           .pipe(Storage.onUniqueViolation("push_tokens_token_key", () => new TokenHolderUnlocked({ holders: [] })))
-        // The number of the user's live tokens rises only if this one was not live: apps register at each start.
+        // A token that was live already does not add to the user's live tokens. This is usual: apps register at each start.
         const wasLive = existing.isActive && existing.userId === userId
         return { row, evicted: row.isActive && !wasLive ? yield* evict(userId, row.id) : [] }
       })
 
       const fastPath = Effect.fnUntraced(function* (owner: PushTokenOwner, registration: PushTokenRegistration) {
         const { isActive, platform, token, ...fields } = registration
-        // Of a type that is not said, a token may be known in a form that is none of the default type.
+        // Without a given type, the token may be stored with another type than the default, whose form it does not have.
         const form = formOf(fields.tokenType ?? defaultType, token)
         if (Option.isNone(form) && fields.tokenType !== undefined) return yield* malformed(fields.tokenType)
         if (isActive === false || Option.isNone(form) || spellingsOf(token).length > 1) return Option.none()
@@ -198,14 +200,14 @@ export class Registrations extends Context.Service<
         const { platform, token, ...given } = registration
         const now = yield* DateTime.now
         const hashes = yield* Effect.forEach(spellingsOf(token), hash)
-        const { found, isAlive } = yield* repo.held({
+        const { found, isAlive } = yield* repo.findTargets({
           owner,
           tokenHashes: hashes,
           platform,
           deviceId: given.deviceId ?? null,
           now
         })
-        // It may have ended since it was let in, and what it registers now would fall silent with nothing.
+        // The session may have ended since its token was checked. No later change would deactivate the push token.
         if (!isAlive) return yield* new TokenInvalid()
         const same = found.filter((row) => row.isSameToken)
         const sameDevice = found.find((row) => !row.isSameToken)
@@ -213,13 +215,13 @@ export class Registrations extends Context.Service<
         if (!holders.every((id) => locked.includes(id))) return yield* new TokenHolderUnlocked({ holders })
 
         const own = [...same, ...found].filter((row) => row.userId === owner.userId)
-        const { form, type } = yield* formIn(registration, own)
+        const { form, type } = yield* typeAndForm(registration, own)
         const stored = { token: form, tokenHash: yield* hash(form), platform }
-        // The device's row keeps its id, so the rows that held the token elsewhere make room for it.
+        // The row of the device keeps its id, so the other rows with the token are deleted.
         const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
         const others = same.filter((row) => row !== existing)
         yield* Effect.forEach(others, (row) => pushTokens.remove(row.userId, [row.id]), { discard: true })
-        const fields = { ...(same.every((row) => own.includes(row)) ? {} : unnamed), ...given, tokenType: type }
+        const fields = { ...(same.every((row) => own.includes(row)) ? {} : noLabels), ...given, tokenType: type }
         const values = { owner, token: stored, fields, now }
         const { evicted, row } = yield* existing === undefined ? insert(values) : rebind(existing, values)
         if (!row.isActive) yield* inactive.trim([owner.userId])

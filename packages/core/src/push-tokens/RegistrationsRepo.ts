@@ -6,7 +6,7 @@ import type { StatementChange } from "../changes/ChangesRepo.ts"
 import { firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 import {
   fieldColumns,
-  heldColumns,
+  secretTokenColumns,
   isAlive,
   isTarget,
   isToken,
@@ -14,9 +14,9 @@ import {
   tokenColumns
 } from "./PushTokenFragments.ts"
 import {
-  FoundRow,
-  HeldRow,
-  type HeldToken,
+  TargetsRow,
+  SecretTokenRow,
+  type SecretToken,
   InsertedRow,
   type PushTokenOwner,
   PushTokenRow,
@@ -26,41 +26,42 @@ import {
 } from "./PushTokenRows.ts"
 import { makeRegisterStatement, type StatementRegistration } from "./RegistrationStatement.ts"
 
-/** The statements by which a push token is registered. */
+/** The statements that register push tokens. */
 export class RegistrationsRepo extends Context.Service<
   RegistrationsRepo,
   {
     /**
-     * Whether the session is alive; the rows that hold this token in any of its spellings, of whatever users, and the user's
-     * row of this device, or of the device that the token is stored with if `deviceId` is null: none, or several.
+     * Whether the session is alive, and the rows that the registration can affect: those with the token in any of its
+     * spellings, of any user, and the user's row of the device. If `deviceId` is null, it is the device with which the token
+     * is stored.
      */
-    readonly held: (registration: {
+    readonly findTargets: (registration: {
       readonly owner: PushTokenOwner
       readonly tokenHashes: ReadonlyArray<Uint8Array>
       readonly platform: Platform
       readonly deviceId: string | null
       readonly now: DateTime.Utc
-    }) => Query<typeof FoundRow.Type>
+    }) => Query<typeof TargetsRow.Type>
     /**
-     * Deletes the user's longest unused active tokens first, so that the user has `maxActive` at most. None if another
-     * transaction has stored the token since.
+     * Inserts the token and deletes the user's least recently used active tokens beyond `maxActive`. None if another
+     * transaction has stored the token first.
      */
     readonly insert: (
       registration: RegistrationValues & { readonly id: PushTokenId; readonly maxActive: number }
-    ) => Query<Option.Option<{ readonly token: PushToken; readonly evicted: ReadonlyArray<HeldToken> }>>
-    /** The fast path, for a token that is active. */
+    ) => Query<Option.Option<{ readonly token: PushToken; readonly evicted: ReadonlyArray<SecretToken> }>>
+    /** The fast path, for an active token. */
     readonly registerStatement: (registration: StatementRegistration) => StatementChange<typeof RegisteredRow.Type>
     /**
-     * Puts the token into an existing row and under this owner and session, as if it had been registered there. Violates
-     * `push_tokens_token_key` if another transaction has stored the token since.
+     * Overwrites an existing row with the token, the owner and the session. Violates `push_tokens_token_key` if another
+     * transaction has stored the token first.
      */
     readonly rebind: (id: PushTokenId, registration: RegistrationValues) => Query<PushToken>
-    /** Deletes the user's active tokens beyond `maxActive`, the longest unused first, never `keep`. */
+    /** Deletes the user's active tokens beyond `maxActive`, the least recently used first, never `keep`. */
     readonly evict: (user: {
       readonly userId: UserId
       readonly maxActive: number
       readonly keep: PushTokenId
-    }) => Query<ReadonlyArray<HeldToken>>
+    }) => Query<ReadonlyArray<SecretToken>>
   }
 >()("@user-service/core/push-tokens/RegistrationsRepo") {
   static readonly layer = Layer.effect(
@@ -68,20 +69,20 @@ export class RegistrationsRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(tokenColumns)
-      const held = sql.literal(heldColumns)
+      const secretColumns = sql.literal(secretTokenColumns)
 
       return {
-        held: ({ deviceId, now, owner, platform, tokenHashes }) =>
-          onlyRow(FoundRow)(sql`
+        findTargets: ({ deviceId, now, owner, platform, tokenHashes }) =>
+          onlyRow(TargetsRow)(sql`
             with found as (
-              select ${held}, ${isToken(sql, tokenHashes)} as "isSameToken" from push_tokens
+              select ${secretColumns}, ${isToken(sql, tokenHashes)} as "isSameToken" from push_tokens
               where ${isTarget(sql, { userId: owner.userId, platform, tokenHashes, deviceId })}
               order by last_used_at desc, id desc
             )
             select (select coalesce(jsonb_agg(found), '[]') from found) as found,
               ${isAlive(sql, owner, now)} as "isAlive"`),
 
-        // The statement that evicts does not see the row that it makes room for.
+        // `evicted` does not see the inserted row, hence `maxActive - 1`.
         insert: ({ fields, id, maxActive, now, owner, token }) =>
           Effect.map(
             firstRow(InsertedRow)(sql`
@@ -89,7 +90,7 @@ export class RegistrationsRepo extends Context.Service<
                 delete from push_tokens where id in (
                   select id from push_tokens where user_id = ${owner.userId} and is_active
                   order by last_used_at desc, id desc offset ${fields.isActive === false ? maxActive : maxActive - 1}
-                ) returning ${held}
+                ) returning ${secretColumns}
               ), inserted as (
                 insert into push_tokens ${sql.insert({
                   id,
@@ -120,11 +121,11 @@ export class RegistrationsRepo extends Context.Service<
           ),
 
         evict: ({ keep, maxActive, userId }) =>
-          rows(HeldRow)(sql`
+          rows(SecretTokenRow)(sql`
             delete from push_tokens where id in (
               select id from push_tokens where user_id = ${userId} and is_active
               order by id = ${keep} desc, last_used_at desc, id desc offset ${maxActive}
-            ) returning ${held}`)
+            ) returning ${secretColumns}`)
       }
     })
   )

@@ -2,8 +2,8 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Query, rows } from "../Rows.ts"
-import { heldColumns } from "../push-tokens/PushTokenFragments.ts"
-import { HeldRow, type HeldToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
+import { secretTokenColumns } from "../push-tokens/PushTokenFragments.ts"
+import { SecretTokenRow, type SecretToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
 /** The last time that a device must have been seen for its token to escape expiry. */
 export interface StalenessCutoffs {
@@ -19,20 +19,20 @@ export class StalePushTokensRepo extends Context.Service<
     /** The owners of at most `limit` expired tokens, one entry per token. Fewer than `limit` entries mean that none is left. */
     readonly owners: (cutoffs: StalenessCutoffs, limit: number) => Query<ReadonlyArray<UserId>>
     /** Deletes the user's tokens before `gone` and returns them as they were. */
-    readonly remove: (userId: UserId, cutoffs: StalenessCutoffs) => Query<ReadonlyArray<HeldToken>>
+    readonly remove: (userId: UserId, cutoffs: StalenessCutoffs) => Query<ReadonlyArray<SecretToken>>
     /** Deactivates the user's active tokens before `stale`. */
     readonly deactivate: (
       userId: UserId,
       cutoffs: StalenessCutoffs,
       now: DateTime.Utc
-    ) => Query<ReadonlyArray<HeldToken>>
+    ) => Query<ReadonlyArray<SecretToken>>
   }
 >()("@user-service/core/retention/StalePushTokensRepo") {
   static readonly layer = Layer.effect(
     StalePushTokensRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const held = sql.literal(heldColumns)
+      const secretColumns = sql.literal(secretTokenColumns)
       // `stale_at` is set: a token that its owner reactivated expires again only after its device was seen again.
       const isStale = (cutoffs: StalenessCutoffs) =>
         sql`is_active and last_used_at < ${DateTime.toDate(cutoffs.stale)}
@@ -56,14 +56,14 @@ export class StalePushTokensRepo extends Context.Service<
           ),
 
         remove: (userId, cutoffs) =>
-          rows(HeldRow)(sql`
-            delete from push_tokens where user_id = ${userId} and ${isGone(cutoffs)} returning ${held}`),
+          rows(SecretTokenRow)(sql`
+            delete from push_tokens where user_id = ${userId} and ${isGone(cutoffs)} returning ${secretColumns}`),
 
         deactivate: (userId, cutoffs, now) =>
-          rows(HeldRow)(sql`
+          rows(SecretTokenRow)(sql`
             update push_tokens set is_active = false, stale_at = ${DateTime.toDate(now)},
               updated_at = ${DateTime.toDate(now)}
-            where user_id = ${userId} and ${isStale(cutoffs)} returning ${held}`)
+            where user_id = ${userId} and ${isStale(cutoffs)} returning ${secretColumns}`)
       }
     })
   )

@@ -59,8 +59,8 @@ export const pipelineStatement = <A, R>(
   )
 
 /**
- * Runs a statement of `client` on a session of its own, where the client has a session pool, so that a statement that waits
- * for a lock does not block statements behind it on the same connection. Interruptible only while it waits for a session.
+ * Runs a statement of `client` on a dedicated session of its session pool, if it has one, so that a statement that waits for a lock does
+ * not block others on a shared connection. Interruptible only while it waits for a session.
  */
 export const onDedicatedSession = <A, E, R>(
   client: SqlClient.SqlClient,

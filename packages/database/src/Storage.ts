@@ -24,17 +24,16 @@ export class Storage extends Context.Service<
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
      * Runs one writing statement that may wait for row locks, then the effect that depends on its answer. Once the statement
-     * is sent, both run to their end, even if the caller is interrupted. A statement that the server rolled back because of
-     * another transaction (40P01, 40001) is retried.
+     * is sent, both run to their end, even if the caller is interrupted. The statement is retried after a write conflict: the
+     * server rolled it back because of another transaction (40P01, 40001).
      */
     readonly lockingWrite: <A, E, R, R2>(
       effect: Effect.Effect<A, E, R>,
       then: (answer: A) => Effect.Effect<void, never, R2>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R | R2>
     /**
-     * Runs the effect in a transaction. A transaction that the server rolled back because of another one (40P01, 40001) is
-     * retried, so the effect may run several times. When an interruption has completed, the transaction has been rolled back,
-     * provided the server answers in time.
+     * Runs the effect in a transaction, and retries it after a write conflict (40P01, 40001), so the effect may run several times.
+     * When an interruption has completed, the transaction has been rolled back, provided the server answers in time.
      */
     readonly transaction: <A, E, R>(
       effect: Effect.Effect<A, E, R>
@@ -72,7 +71,7 @@ export class Storage extends Context.Service<
         write: (effect) => effect.pipe(withDeadline(readDeadline), classifyFailure, inProgress.write),
         lockingWrite: (effect, then) =>
           onDedicatedSession(sql, effect).pipe(
-            Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
+            Effect.retry({ while: isWriteConflict, schedule: backoff, times: 10 }),
             Effect.tap(then),
             Effect.uninterruptible,
             inDetachedFiber(transactionDeadline),
@@ -84,7 +83,7 @@ export class Storage extends Context.Service<
             .withTransaction(effect)
             .pipe(
               Effect.catchDefect(asFailure),
-              Effect.retry({ while: isRolledBack, schedule: backoff, times: 10 }),
+              Effect.retry({ while: isWriteConflict, schedule: backoff, times: 10 }),
               inDetachedFiber(transactionDeadline),
               classifyFailure,
               inProgress.transaction
@@ -146,7 +145,7 @@ const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53|25006)/.
 const isTransient = (error: unknown): error is SqlError.SqlError =>
   SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))
 
-const isRolledBack = (error: unknown): boolean =>
+const isWriteConflict = (error: unknown): boolean =>
   SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
 
 // On a lost connection the rollback fails too, which is reported as a defect.

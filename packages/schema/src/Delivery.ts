@@ -15,7 +15,7 @@ import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import { Text } from "@user-service/domain/Text"
 import { DateTime, Predicate, Record, Schema } from "effect"
 import { Id, UserIdBody } from "./Id.ts"
-import { listUpTo, PushTokenIdInput, required, TimeInput, UserIdInput } from "./Input.ts"
+import { listUpTo, PushTokenIdInput, requiredField, TimeInput, UserIdInput } from "./Input.ts"
 import { LivePushToken, livePushTokenExample } from "./PushToken.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
@@ -69,9 +69,9 @@ export const DeliveryRequestInput = Schema.Struct({
   notification_id: Schema.optionalKey(NotificationId).annotateKey({
     description: "What the sender calls the notification, over whatever channels it goes; made where it is absent."
   }),
-  user_id: UserIdInput.annotateKey(required),
-  channel: Channel.annotateKey(required),
-  category: Category.annotateKey(required),
+  user_id: UserIdInput.annotateKey(requiredField),
+  channel: Channel.annotateKey(requiredField),
+  category: Category.annotateKey(requiredField),
   at: Schema.optionalKey(TimeInput).annotateKey({
     description: "When it is to be sent, within 30 days of now, and now where it is absent."
   })
@@ -82,7 +82,7 @@ export const DeliveryRequestInput = Schema.Struct({
 
 /** The deliveries of one call. */
 export const ResolveInput = Schema.Struct({
-  deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(required)
+  deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(requiredField)
 }).annotate({ identifier: "ResolveInput", description: "The deliveries to decide upon, at most 1,000." })
 
 /** Whether a delivery may be sent, and where to. */
@@ -126,8 +126,8 @@ const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.
 
 /** What a sender tells of a delivery, whether over AMQP, RPC or HTTP. */
 export const StatusReportInput = Schema.Struct({
-  notification_id: NotificationId.annotateKey(required),
-  status: DeliveryStatus.annotateKey(required),
+  notification_id: NotificationId.annotateKey(requiredField),
+  status: DeliveryStatus.annotateKey(requiredField),
   channel: optional(Channel).annotateKey({ description: "Every channel of the notification where it is absent." }),
   user_id: optional(UserIdInput).annotateKey({ description: "Whose it is; not needed for what was resolved here." }),
   push_token_id: optional(PushTokenIdInput).annotateKey({
@@ -185,7 +185,7 @@ const said = <const Key extends string, A>(key: Key, value: A): Partial<Record<K
 
 /** The statuses of one call. */
 export const ReportInput = Schema.Struct({
-  statuses: listUpTo(StatusReportInput, maxReported).annotateKey(required)
+  statuses: listUpTo(StatusReportInput, maxReported).annotateKey(requiredField)
 }).annotate({ identifier: "ReportInput", description: "What became of deliveries, at most 1,000 statuses." })
 
 /** What became of one status. */

@@ -14,7 +14,7 @@ import { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { Schema, SchemaTransformation } from "effect"
 
-export const required = { messageMissingKey: "This field is required." }
+export const requiredField = { messageMissingKey: "This field is required." }
 
 // Text that is brought to the form it is kept in before that is checked; `documented` is what JSON Schema says of it.
 const normalised = <Kept extends string>(
@@ -55,7 +55,7 @@ export const notBlank = Schema.isMinLength(1, { message: "This field may not be 
 /** A password; never shown once decoded. */
 export const PasswordInput = Schema.RedactedFromValue(Text.check(notBlank).annotate({ format: "password" }), {
   label: "password"
-}).annotateKey(required)
+}).annotateKey(requiredField)
 
 /** A token of ours; never shown once decoded. */
 export const TokenInput = Schema.RedactedFromValue(Text.check(notBlank), { label: "token" })

@@ -1,11 +1,11 @@
 import { Text } from "@user-service/domain/Text"
 import { Schema } from "effect"
 import { SessionIdBody, UserIdBody } from "./Id.ts"
-import { notBlank, required } from "./Input.ts"
+import { notBlank, requiredField } from "./Input.ts"
 
 /** The token that a service asks about, under whatever label that service keeps its secrets. */
 export const IntrospectInput = Schema.Struct({
-  token: Schema.RedactedFromValue(Text.check(notBlank)).annotateKey(required)
+  token: Schema.RedactedFromValue(Text.check(notBlank)).annotateKey(requiredField)
 }).annotate({ identifier: "IntrospectInput", description: "The access token to introspect." })
 
 const seconds = Schema.Int.annotate({ description: "Seconds since 1970." })

@@ -20,7 +20,7 @@ import { failure } from "../endpoints/Answers.ts"
 import { makeOriginOf } from "./ClientAddress.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
-import { enveloped } from "../endpoints/Enveloped.ts"
+import { withEnvelope } from "../endpoints/Envelopes.ts"
 import { makeGate } from "./Gate.ts"
 import { withCheckedBody } from "../node/RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
@@ -131,7 +131,7 @@ export const Edge = HttpRouter.middleware(
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(asked, route)
-        const answer = cors(request, enveloped(app))
+        const answer = cors(request, withEnvelope(app))
         const inTurn = route?.hashesPassword === true ? Effect.andThen(onePerTick, answer) : answer
         const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
           // The client went away before there was an answer.

@@ -13,7 +13,7 @@ import { type Problems, success, successPage } from "../Envelope.ts"
 import { Count } from "../Count.ts"
 import { Failures } from "../Failures.ts"
 import { Id } from "../Id.ts"
-import { required } from "../Input.ts"
+import { requiredField } from "../Input.ts"
 import { PushTokenBody } from "../PushToken.ts"
 import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
@@ -24,13 +24,13 @@ import { WriteLimit } from "./WriteLimit.ts"
 
 export const RegisterPushTokenInput = Schema.Struct({
   token: DeviceToken.annotateKey({
-    ...required,
+    ...requiredField,
     description:
       "In any of the spellings its `token_type` has, and stored in one: `apns` hexadecimal in lower case (`<`, `>` and spaces " +
       "are left out), `vapid` a web-push subscription as JSON, reduced to `endpoint` and `keys`, `onesignal` a UUID in lower " +
       "case, `expo` `ExponentPushToken[...]`, `fcm` printable ASCII as it is."
   }),
-  platform: Platform.annotateKey(required),
+  platform: Platform.annotateKey(requiredField),
   token_type: Schema.optionalKey(TokenType),
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),

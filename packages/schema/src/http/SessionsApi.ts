@@ -4,7 +4,7 @@ import { Meta, noPage, success, successPage } from "../Envelope.ts"
 import { Count } from "../Count.ts"
 import { Failures } from "../Failures.ts"
 import { Id } from "../Id.ts"
-import { required, TokenInput } from "../Input.ts"
+import { requiredField, TokenInput } from "../Input.ts"
 import { SessionBody, TokensBody, tokensExample } from "../Session.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
@@ -23,7 +23,7 @@ export const RefreshInput = Schema.Struct(refreshFields)
       (input) =>
         input.refresh !== undefined || input.refresh_token !== undefined
           ? undefined
-          : { path: ["refresh"], issue: required.messageMissingKey },
+          : { path: ["refresh"], issue: requiredField.messageMissingKey },
       { toJsonSchema: () => ({ anyOf: [{ required: ["refresh"] }, { required: ["refresh_token"] }] }) }
     )
   )
@@ -81,7 +81,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       })
     ),
     HttpApiEndpoint.post("verify", "/token/verify/", {
-      payload: Schema.Struct({ token: TokenInput.annotateKey(required) }).annotate({
+      payload: Schema.Struct({ token: TokenInput.annotateKey(requiredField) }).annotate({
         identifier: "VerifyInput",
         description: "The access or refresh token to check."
       }),

@@ -49,7 +49,7 @@ const responseToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerR
 }
 
 /** Answers with the envelope where no endpoint does: unknown routes and methods, unreadable bodies, and unexpected errors. */
-export const enveloped = <E, R>(
+export const withEnvelope = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
   app.pipe(

@@ -4,7 +4,7 @@ import * as RabbitMq from "@user-service/broker/RabbitMq"
 import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
 import { userService } from "@user-service/broker/Topology"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
-import type { DeadContent } from "@user-service/core/dead-letters/DeadLettersRepo"
+import type { DeadLetterContent } from "@user-service/core/dead-letters/DeadLettersRepo"
 import * as Environment from "@user-service/runtime/Environment"
 import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
 import { formatCount, find, layer as deadLetters, type Selection } from "./DeadLetters.ts"
@@ -42,7 +42,7 @@ export const layer = Layer.merge(broker, deadLetters)
 // The headers of a dead letter. A replayed message does not have them.
 const isDeadLetterHeader = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
 
-const letterOf = ({ body, contentType, headers, messageId, queue }: DeadContent): OutgoingMessage => ({
+const letterOf = ({ body, contentType, headers, messageId, queue }: DeadLetterContent): OutgoingMessage => ({
   // The default exchange, which routes by queue name: other queues do not receive the message again.
   exchange: "",
   routingKey: queue,

@@ -184,7 +184,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           ],
           replacePassword: [repo.replacePassword(userId, "bcrypt_sha256$778", "")],
           recordLogin: [repo.recordLogin(userId, "bcrypt_sha256$778", now)],
-          knowAddress: [repo.knowAddress(userId, now)],
+          recordAddress: [repo.recordAddress(userId, now)],
           passwordSchemes: [repo.passwordSchemes]
         } satisfies Omit<OperationsOf<AccountsRepo["Service"]>, "freeSuffix">)
         // Its two dozen steps are taken for hundreds.

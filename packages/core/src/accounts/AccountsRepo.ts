@@ -72,7 +72,7 @@ export class AccountsRepo extends Context.Service<
     /** Records the login. Returns false if the stored hash is no longer `checkedHash` or the account is not active. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
     /** Records the network of this request as one that the account's owner uses. */
-    readonly knowAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
+    readonly recordAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
     /** The schemes and costs of all stored hashes, as the prefixes of the hashes: `bcrypt_sha256$$2b$12`. */
     readonly passwordSchemes: Query<ReadonlyArray<string>>
   }
@@ -97,7 +97,7 @@ export class AccountsRepo extends Context.Service<
         "case when a.ip ~ '^[0-9a-f.]*:[0-9a-f:.]*$' then network(set_masklen(a.ip::inet, 64))::text else a.ip end"
       )
 
-      const knowAddress = Effect.fnUntraced(function* (userId: UserId, now: DateTime.Utc) {
+      const recordAddress = Effect.fnUntraced(function* (userId: UserId, now: DateTime.Utc) {
         const { ip, network } = yield* CurrentOrigin
         if (ip === null) return
         yield* sql`
@@ -187,11 +187,11 @@ export class AccountsRepo extends Context.Service<
           const recorded = yield* hasRow(sql`
             update users set last_login_at = ${at}
             where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`)
-          if (recorded) yield* knowAddress(userId, now)
+          if (recorded) yield* recordAddress(userId, now)
           return recorded
         }),
 
-        knowAddress,
+        recordAddress,
 
         // One index probe per scheme, independent of the number of users (a loose index scan).
         passwordSchemes: Effect.map(

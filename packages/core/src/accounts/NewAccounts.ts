@@ -49,7 +49,7 @@ export class NewAccounts extends Context.Service<
         const event = yield* newUsers.insert(account, passwordHash, false)
         const { userId: id } = event
         // Without a known network, an attacker's guesses could lock the owner out before their first login.
-        yield* repo.knowAddress(id, yield* DateTime.now)
+        yield* repo.recordAddress(id, yield* DateTime.now)
         // The first session of the user, so it evicts none and has no events to publish.
         const { session } = yield* sessionChanges.open(id, "")
         return { id, session, event }
@@ -87,7 +87,7 @@ export class NewAccounts extends Context.Service<
 
       // Outside `withPlace`: the strength estimate has its own queue and must not take a place in the hash queue.
       const attempt = Effect.fnUntraced(function* (account: NewAccount) {
-        yield* newUsers.judgePassword(account)
+        yield* newUsers.checkPassword(account)
         return yield* passwords.withPlace(
           Effect.flatMap(passwords.hash(account.password), (passwordHash) => open(account, passwordHash))
         )

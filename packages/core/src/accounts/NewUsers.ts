@@ -28,7 +28,7 @@ export interface NewUser {
 export class NewUsers extends Context.Service<
   NewUsers,
   {
-    readonly judgePassword: (user: NewUser) => Effect.Effect<void, PasswordRejected | ServiceUnavailable>
+    readonly checkPassword: (user: NewUser) => Effect.Effect<void, PasswordRejected | ServiceUnavailable>
     /** Inserts user, profile and preferences in the caller's transaction and returns the event to publish. */
     readonly insert: (
       user: NewUser,
@@ -44,7 +44,7 @@ export class NewUsers extends Context.Service<
       const policy = yield* PasswordPolicy
       const random = yield* SecureRandom.SecureRandom
 
-      const judgePassword = Effect.fnUntraced(function* ({ email, firstName, lastName, password, username }: NewUser) {
+      const checkPassword = Effect.fnUntraced(function* ({ email, firstName, lastName, password, username }: NewUser) {
         const problems = yield* policy.problems(password, [email, firstName, lastName, ...Option.toArray(username)])
         if (Array.isReadonlyArrayNonEmpty(problems)) return yield* new PasswordRejected({ field: "password", problems })
       })
@@ -83,7 +83,7 @@ export class NewUsers extends Context.Service<
         Storage.onUniqueViolation(emailConstraints, () => new EmailTaken())
       )
 
-      return { judgePassword, insert }
+      return { checkPassword, insert }
     })
   )
 

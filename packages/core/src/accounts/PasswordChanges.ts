@@ -23,7 +23,8 @@ export interface RequestingSession {
   readonly sessionId: SessionId
 }
 
-export interface GivenPasswords {
+/** The old and the new password. */
+export interface PasswordReplacement {
   readonly old: Redacted.Redacted<string>
   readonly new: Redacted.Redacted<string>
 }
@@ -38,7 +39,7 @@ export class PasswordChanges extends Context.Service<
      */
     readonly change: (
       current: RequestingSession,
-      passwords: GivenPasswords
+      passwords: PasswordReplacement
     ) => Effect.Effect<Tokens, IncorrectPassword | PasswordRejected | TokenInvalid | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/PasswordChanges") {
@@ -88,30 +89,34 @@ export class PasswordChanges extends Context.Service<
       })
       type Owner = Effect.Success<ReturnType<typeof find>>
 
-      const judge = Effect.fnUntraced(function* (owner: Owner, given: GivenPasswords) {
+      const checkPolicy = Effect.fnUntraced(function* (owner: Owner, replacement: PasswordReplacement) {
         const attributes = [owner.email, owner.username, owner.firstName, owner.lastName]
-        const problems = yield* policy.problems(given.new, attributes)
+        const problems = yield* policy.problems(replacement.new, attributes)
         if (Array.isReadonlyArrayNonEmpty(problems)) {
           return yield* new PasswordRejected({ field: "newPassword", problems })
         }
       })
 
-      const check = Effect.fnUntraced(function* (current: RequestingSession, owner: Owner, given: GivenPasswords) {
-        const { matches, remaining } = yield* passwords.verify(given.old, Option.some(owner.passwordHash))
+      const check = Effect.fnUntraced(function* (
+        current: RequestingSession,
+        owner: Owner,
+        replacement: PasswordReplacement
+      ) {
+        const { matches, remaining } = yield* passwords.verify(replacement.old, Option.some(owner.passwordHash))
         if (!matches) return yield* refuse(current.userId, remaining)
-        const hash = yield* passwords.hash(given.new)
+        const hash = yield* passwords.hash(replacement.new)
         return yield* sessionTokens.issue(yield* replace(current, owner.passwordHash, hash))
       })
 
-      const attempt = Effect.fnUntraced(function* (current: RequestingSession, given: GivenPasswords) {
+      const attempt = Effect.fnUntraced(function* (current: RequestingSession, replacement: PasswordReplacement) {
         const owner = yield* find(current.userId)
-        // The new password is judged first, so that a rejected one costs no hash, and outside `withPlace`, because the
+        // The new password is checked first, so that a rejected one costs no hash, and outside `withPlace`, because the
         // strength estimate has its own queue.
-        yield* judge(owner, given)
-        return yield* check(current, owner, given).pipe(
+        yield* checkPolicy(owner, replacement)
+        return yield* check(current, owner, replacement).pipe(
           // Another request replaced the hash during the check: check the old password against the new hash.
           Effect.catchTag("CredentialsChanged", () =>
-            Effect.flatMap(find(current.userId), (changed) => check(current, changed, given)).pipe(
+            Effect.flatMap(find(current.userId), (changed) => check(current, changed, replacement)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 2 })
             )
           ),
@@ -120,14 +125,15 @@ export class PasswordChanges extends Context.Service<
         )
       })
 
-      const change = Effect.fn("PasswordChanges.change")((current: RequestingSession, given: GivenPasswords) =>
-        attempt(current, given).pipe(
-          limits.guard([{ limit: "changePassword", key: current.userId }]),
-          // Outside `withPlace`: a refusal gives its place back before it sleeps.
-          Effect.catchTag("PasswordRefused", ({ remaining }) =>
-            Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "oldPassword" })))
+      const change = Effect.fn("PasswordChanges.change")(
+        (current: RequestingSession, replacement: PasswordReplacement) =>
+          attempt(current, replacement).pipe(
+            limits.guard([{ limit: "changePassword", key: current.userId }]),
+            // Outside `withPlace`: a refusal gives its place back before it sleeps.
+            Effect.catchTag("PasswordRefused", ({ remaining }) =>
+              Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "oldPassword" })))
+            )
           )
-        )
       )
 
       return { change }

@@ -27,7 +27,7 @@ export class StaffAccounts extends Context.Service<
       const create = Effect.fn("StaffAccounts.create")(function* (user: NewUser) {
         const problem = Option.getOrUndefined(Option.map(user.username, (name) => usernameProblem(name, user.email)))
         if (problem === "not_own_email") return yield* new UsernameNotAllowed({ problem })
-        yield* newUsers.judgePassword(user)
+        yield* newUsers.checkPassword(user)
         const passwordHash = yield* passwords.hash(user.password)
         return yield* changes.changeLocking(
           [],

@@ -29,7 +29,7 @@ interface LockedChange<A> {
 export class Changes extends Context.Service<
   Changes,
   {
-    /** Runs `body` with the lock of the user. `UserNotFound` if there is no such user, whatever `body` results in. */
+    /** Runs `body` with the lock of the user. Fails with `UserNotFound` if the user does not exist, whatever `body` returns. */
     readonly change: <A, E, R>(
       userId: UserId,
       body: Effect.Effect<Change<A>, E, R>
@@ -64,7 +64,7 @@ export class Changes extends Context.Service<
       const make = Effect.fnUntraced(function* <A, E, R, F>({ body, check, userIds }: Steps<A, E, R, F>) {
         const locking = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
         const exit = yield* Effect.exit(body)
-        // The result of the body counts only if the users are locked.
+        // The check comes first: without the locks, the result of the body is discarded.
         const locked = yield* Effect.flatMap(locking, check)
         return { locked, change: yield* exit }
       })

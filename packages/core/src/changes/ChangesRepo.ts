@@ -122,9 +122,9 @@ export class ChangesRepo extends Context.Service<
         // Pipelined with the commit.
         yield* Effect.asVoid(
           storage.pipeline(sql`
-          with raised as (
+          with version_rows as (
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
-          ), audited as (
+          ), audit_rows as (
             insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
             select user_id, user_id, action, ${ip}::text, ${userAgent}::text, details, ${now}::timestamptz
             from jsonb_to_recordset(${JSON.stringify(auditRows)}::jsonb)
@@ -142,9 +142,9 @@ export class ChangesRepo extends Context.Service<
         const answer = yield* sql`
           with locked as materialized (
             select id, version + 1 as version from users where id = ${userId} for no key update
-          ), ${change.changed}, raised as (
+          ), ${change.changed}, version_rows as (
             update users u set version = locked.version from locked, changed where u.id = locked.id
-          ), audited as (
+          ), audit_rows as (
             insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
             select locked.id, locked.id, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
               ${now}::timestamptz

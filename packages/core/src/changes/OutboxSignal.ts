@@ -5,8 +5,8 @@ import { SqlClient } from "effect/sql"
 export const outboxChannel = "outbox"
 
 /**
- * Notifies relays after a commit that the outbox has rows, at most once in 5 ms per process. A NOTIFY inside the
- * transactions would serialise all commits by one lock. A signal may be lost: relays also poll.
+ * Notifies relays after a commit that the outbox has rows, at most once in 5 ms per process. It is not sent inside the
+ * transactions, because PostgreSQL serialises all commits that NOTIFY. A signal may be lost, so relays also poll.
  */
 export class OutboxSignal extends Context.Service<OutboxSignal, { readonly send: Effect.Effect<void> }>()(
   "@user-service/core/changes/OutboxSignal"

@@ -4,11 +4,16 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import { Array, Context, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Base64, Hex } from "effect/encoding"
-import { type DeadContent, DeadLettersRepo, type StoredLetter, type DeadLetterFilter } from "./DeadLettersRepo.ts"
+import {
+  type DeadLetterContent,
+  DeadLettersRepo,
+  type DeadLetterRow,
+  type DeadLetterFilter
+} from "./DeadLettersRepo.ts"
 
 /** A dead-lettered message with the reason. */
 export interface NewDeadLetter {
-  /** The queue whose consumer gave the message up. */
+  /** The queue from which the message was dead-lettered. */
   readonly queue: string
   readonly reason: string
   readonly routingKey: string
@@ -26,7 +31,7 @@ export interface DeadLetterBacklog {
   readonly seconds: number
 }
 
-// The default message limit of RabbitMQ 4. Larger bodies are cut to it.
+// The default maximal message size of RabbitMQ 4. Larger bodies are cut to it.
 const maxBytes = 16 * 1024 * 1024
 const maxCount = 1_000_000
 const maxReason = 100
@@ -46,7 +51,7 @@ export class DeadLetters extends Context.Service<
     readonly contents: (
       ids: ReadonlyArray<DeadLetterId>,
       maxBytes?: number
-    ) => Effect.Effect<ReadonlyArray<DeadContent>, ServiceUnavailable>
+    ) => Effect.Effect<ReadonlyArray<DeadLetterContent>, ServiceUnavailable>
     /** Returns the number of deleted letters. A message dead-lettered again since then has a new id and stays. */
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Effect.Effect<number, ServiceUnavailable>
     readonly waiting: Effect.Effect<DeadLetterBacklog, ServiceUnavailable>
@@ -64,7 +69,7 @@ export class DeadLetters extends Context.Service<
 
       const letterOf = Effect.fnUntraced(function* (dead: NewDeadLetter) {
         const { body, contentType, headers, messageId, queue, reason, routingKey } = dead
-        const letter: StoredLetter = {
+        const letter: DeadLetterRow = {
           id: DeadLetterId.make(yield* random.uuidV7()),
           digest: yield* digest.digest(Digest.sha256, identityOf(dead)),
           queue,

@@ -6,7 +6,7 @@ import * as Columns from "../Columns.ts"
 import { onlyRow, type Query, rows } from "../Rows.ts"
 
 /** The row of a dead letter. */
-export interface StoredLetter {
+export interface DeadLetterRow {
   readonly id: DeadLetterId
   /** SHA-256 of the fields that identify a message. */
   readonly digest: Uint8Array
@@ -41,7 +41,7 @@ const ContentRow = Schema.Struct({
 })
 
 /** The content of a dead letter, to publish it again. */
-export type DeadContent = typeof ContentRow.Type
+export type DeadLetterContent = typeof ContentRow.Type
 
 const WaitingRow = Schema.Struct({ waiting: Schema.Int, oldest: Schema.NullOr(Columns.time) })
 
@@ -53,10 +53,10 @@ export class DeadLettersRepo extends Context.Service<
      * Inserts the letters, which must have different digests. A stored letter with the same digest gets the new id, reason,
      * headers and time.
      */
-    readonly insert: (letters: Array.NonEmptyReadonlyArray<StoredLetter>, now: DateTime.Utc) => Query<void>
+    readonly insert: (letters: Array.NonEmptyReadonlyArray<DeadLetterRow>, now: DateTime.Utc) => Query<void>
     /** The oldest first. */
     readonly find: (filter: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
-    readonly contents: (ids: ReadonlyArray<DeadLetterId>, maxBytes: number) => Query<ReadonlyArray<DeadContent>>
+    readonly contents: (ids: ReadonlyArray<DeadLetterId>, maxBytes: number) => Query<ReadonlyArray<DeadLetterContent>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
     /** The number of letters, counted to `maxCount`, and when the oldest came. */
     readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
@@ -131,5 +131,5 @@ export class DeadLettersRepo extends Context.Service<
 }
 
 // A fixed order, so that two transactions that insert the same letters do not deadlock.
-const sortByDigest = (letters: Array.NonEmptyReadonlyArray<StoredLetter>) =>
+const sortByDigest = (letters: Array.NonEmptyReadonlyArray<DeadLetterRow>) =>
   Array.sortWith(letters, ({ digest }) => Hex.encode(digest), Order.String)

@@ -23,7 +23,7 @@ const RecipientRow = Schema.Struct({
   isVerified: Schema.Boolean,
   isSuppressed: Schema.Boolean,
   timezone: Schema.String,
-  /** The epoch of the user's counts in Redis. Each change that a count cannot follow increments it. */
+  /** The version of the user's daily quota counts in Redis. A change of charges outside Redis increments it, which discards them. */
   capEpoch: Schema.Int,
   preferencesVersion: Schema.Int
 })

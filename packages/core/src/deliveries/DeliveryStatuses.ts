@@ -42,7 +42,7 @@ export class DeliveryStatuses extends Context.Service<
     DeliveryStatuses,
     Effect.gen(function* () {
       const repo = yield* DeliveryStatusesRepo
-      const inactive = yield* InactivePushTokens
+      const inactiveTokens = yield* InactivePushTokens
       const deliveries = yield* DeliveriesRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
@@ -100,7 +100,7 @@ export class DeliveryStatuses extends Context.Service<
           gone.map((device) => device.id),
           now
         )
-        if (deactivated.length > 0) yield* inactive.trim(deactivated.map(({ userId }) => userId))
+        if (deactivated.length > 0) yield* inactiveTokens.trim(deactivated.map(({ userId }) => userId))
         return deactivated
       })
 

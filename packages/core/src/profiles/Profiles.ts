@@ -70,7 +70,7 @@ export class Profiles extends Context.Service<
       })
 
       // Forms send the username even if it is unchanged, so a user keeps a name that was reserved later.
-      const judgeUsername = Effect.fnUntraced(function* (id: UserId, username: string) {
+      const checkUsername = Effect.fnUntraced(function* (id: UserId, username: string) {
         const names = yield* repo.findNames(id)
         if (Option.isNone(names) || names.value.username.toLowerCase() === username.toLowerCase()) return
         const problem = usernameProblem(username, names.value.email)
@@ -82,7 +82,7 @@ export class Profiles extends Context.Service<
           id,
           Effect.gen(function* () {
             const now = yield* DateTime.now
-            if (patch.username !== undefined) yield* judgeUsername(id, patch.username)
+            if (patch.username !== undefined) yield* checkUsername(id, patch.username)
             yield* repo
               .update(id, patch, now)
               .pipe(Storage.onUniqueViolation("users_username_key", () => new UsernameTaken()))

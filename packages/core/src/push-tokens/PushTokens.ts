@@ -68,7 +68,7 @@ export class PushTokens extends Context.Service<
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const registrations = yield* Registrations
-      const inactive = yield* InactivePushTokens
+      const inactiveTokens = yield* InactivePushTokens
 
       const parseId = (id: string) => Effect.mapError(decodeId(id), () => new PushTokenNotFound())
 
@@ -119,7 +119,7 @@ export class PushTokens extends Context.Service<
         const isSameText = before.token === token
         if (!before.isActive && !after.isActive) return []
         if (!after.isActive)
-          return yield* Effect.as(inactive.trim([before.userId]), pushTokensRemoved([before], "deactivated"))
+          return yield* Effect.as(inactiveTokens.trim([before.userId]), pushTokensRemoved([before], "deactivated"))
         if (before.isActive)
           return isSameText ? [] : [...pushTokensRemoved([before], "replaced"), pushTokenAdded({ ...before, token })]
         return [pushTokenAdded({ ...before, token }), ...(yield* registrations.evict(before.userId, before.id))]
@@ -178,7 +178,7 @@ export class PushTokens extends Context.Service<
           userId,
           Effect.gen(function* () {
             const tokens = yield* repo.deactivateAll(userId, yield* DateTime.now)
-            if (tokens.length > 0) yield* inactive.trim([userId])
+            if (tokens.length > 0) yield* inactiveTokens.trim([userId])
             return {
               result: tokens.length,
               events: pushTokensRemoved(tokens, "deactivated"),

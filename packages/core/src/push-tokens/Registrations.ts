@@ -137,7 +137,7 @@ export class Registrations extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* RegistrationsRepo
       const pushTokens = yield* PushTokensRepo
-      const inactive = yield* InactivePushTokens
+      const inactiveTokens = yield* InactivePushTokens
       const digest = yield* Digest.Digest
       const random = yield* SecureRandom.SecureRandom
       const { maxTokens } = yield* PushTokenSettings
@@ -197,34 +197,38 @@ export class Registrations extends Context.Service<
         owner,
         registration
       }: RegistrationInChange) {
-        const { platform, token, ...given } = registration
+        const { platform, token, ...patch } = registration
         const now = yield* DateTime.now
         const hashes = yield* Effect.forEach(spellingsOf(token), hash)
         const { found, isAlive } = yield* repo.findTargets({
           owner,
           tokenHashes: hashes,
           platform,
-          deviceId: given.deviceId ?? null,
+          deviceId: patch.deviceId ?? null,
           now
         })
         // The session may have ended since its token was checked. No later change would deactivate the push token.
         if (!isAlive) return yield* new TokenInvalid()
-        const same = found.filter((row) => row.isSameToken)
-        const sameDevice = found.find((row) => !row.isSameToken)
-        const holders = same.map((row) => row.userId)
+        const tokenRows = found.filter((row) => row.isSameToken)
+        const deviceRow = found.find((row) => !row.isSameToken)
+        const holders = tokenRows.map((row) => row.userId)
         if (!holders.every((id) => locked.includes(id))) return yield* new TokenHolderUnlocked({ holders })
 
-        const own = [...same, ...found].filter((row) => row.userId === owner.userId)
-        const { form, type } = yield* typeAndForm(registration, own)
+        const ownRows = [...tokenRows, ...found].filter((row) => row.userId === owner.userId)
+        const { form, type } = yield* typeAndForm(registration, ownRows)
         const stored = { token: form, tokenHash: yield* hash(form), platform }
         // The row of the device keeps its id, so the other rows with the token are deleted.
-        const existing = sameDevice ?? same.find((row) => row.token === form) ?? same[0]
-        const others = same.filter((row) => row !== existing)
+        const existing = deviceRow ?? tokenRows.find((row) => row.token === form) ?? tokenRows[0]
+        const others = tokenRows.filter((row) => row !== existing)
         yield* Effect.forEach(others, (row) => pushTokens.remove(row.userId, [row.id]), { discard: true })
-        const fields = { ...(same.every((row) => own.includes(row)) ? {} : noLabels), ...given, tokenType: type }
+        const fields = {
+          ...(tokenRows.every((row) => ownRows.includes(row)) ? {} : noLabels),
+          ...patch,
+          tokenType: type
+        }
         const values = { owner, token: stored, fields, now }
         const { evicted, row } = yield* existing === undefined ? insert(values) : rebind(existing, values)
-        if (!row.isActive) yield* inactive.trim([owner.userId])
+        if (!row.isActive) yield* inactiveTokens.trim([owner.userId])
         const registered = { ...stored, id: row.id, userId: owner.userId, isActive: row.isActive }
         return {
           token: row,

@@ -25,7 +25,7 @@ export class StalePushTokens extends Context.Service<
       const repo = yield* StalePushTokensRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
-      const inactive = yield* InactivePushTokens
+      const inactiveTokens = yield* InactivePushTokens
       const { removedAfter, silencedAfter } = yield* StalePushTokenSettings
 
       const expireTokensOf = (userId: UserId, cutoffs: StalenessCutoffs) =>
@@ -34,7 +34,7 @@ export class StalePushTokens extends Context.Service<
           Effect.gen(function* () {
             const deleted = yield* repo.remove(userId, cutoffs)
             const deactivated = yield* repo.deactivate(userId, cutoffs, yield* DateTime.now)
-            if (deactivated.length > 0) yield* inactive.trim([userId])
+            if (deactivated.length > 0) yield* inactiveTokens.trim([userId])
             const formerlyLive = [...deleted.filter((token) => token.isActive), ...deactivated]
             return {
               result: undefined,

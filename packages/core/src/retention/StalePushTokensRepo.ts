@@ -5,7 +5,7 @@ import { type Query, rows } from "../Rows.ts"
 import { secretTokenColumns } from "../push-tokens/PushTokenFragments.ts"
 import { SecretTokenRow, type SecretToken, OwnerRow } from "../push-tokens/PushTokenRows.ts"
 
-/** The last time that a device must have been seen for its token to escape expiry. */
+/** The cutoffs for the time when a device was last seen. */
 export interface StalenessCutoffs {
   /** Tokens of devices last seen before are deactivated. */
   readonly stale: DateTime.Utc
@@ -33,7 +33,7 @@ export class StalePushTokensRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const secretColumns = sql.literal(secretTokenColumns)
-      // `stale_at` is set: a token that its owner reactivated expires again only after its device was seen again.
+      // A stale token that its owner reactivates becomes stale again only after its device was seen again.
       const isStale = (cutoffs: StalenessCutoffs) =>
         sql`is_active and last_used_at < ${DateTime.toDate(cutoffs.stale)}
           and (stale_at is null or stale_at < last_used_at)`

@@ -18,7 +18,7 @@ export class SessionActivity extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* SessionsRepo
       const storage = yield* Storage.Storage
-      // The time of the last note of each session, for the last minute.
+      // When each session was last noted. Entries older than a minute are dropped.
       const notedAt = new Map<SessionId, number>()
       let batch: Array<SessionId> = []
 

@@ -50,7 +50,7 @@ export class SessionChanges extends Context.Service<
     Effect.gen(function* () {
       const sessions = yield* SessionsRepo
       const pushTokens = yield* PushTokensRepo
-      const inactive = yield* InactivePushTokens
+      const inactiveTokens = yield* InactivePushTokens
       const signer = yield* TokenSigner
       const random = yield* SecureRandom.SecureRandom
       const settings = yield* SessionSettings
@@ -78,7 +78,7 @@ export class SessionChanges extends Context.Service<
         const ended = yield* sessions.end(userId, filter, reason, now)
         if (ended.length === 0) return { sessions: ended, events: [] }
         const deactivated = yield* pushTokens.deactivateOfSessions(ended, now)
-        if (deactivated.length > 0) yield* inactive.trim([userId])
+        if (deactivated.length > 0) yield* inactiveTokens.trim([userId])
         return {
           sessions: ended,
           events: [

@@ -17,7 +17,7 @@ const formatOf = (zone: string): Intl.DateTimeFormat => {
 export const minute = 60_000
 
 /** `YYYY-MM-DD` and `HH:MM`. */
-export const shown = (zone: string, instant: number): readonly [date: string, time: string] => {
+export const localDateTime = (zone: string, instant: number): readonly [date: string, time: string] => {
   const [date = "", time = ""] = formatOf(zone).format(instant).split(" ")
   return [date, time]
 }
@@ -34,7 +34,7 @@ const changes = (zone: string): ReadonlyArray<number> => {
   const found: Array<number> = []
   const hour = 60 * minute
   const ahead = (instant: number) => {
-    const [date, time] = shown(zone, instant)
+    const [date, time] = localDateTime(zone, instant)
     return Date.parse(`${date}T${time}Z`) - instant
   }
   for (let day = Date.UTC(2011, 0, 1); day < Date.UTC(2028, 0, 1); day += 24 * hour) {

@@ -2,7 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { LocalTime } from "@user-service/domain/Preferences"
 import { quietHours, quietUntil } from "@user-service/domain/QuietHours"
 import { wallClock } from "@user-service/domain/WallClock"
-import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, MinuteOfNight, Moment, shown } from "./IntlClock.ts"
+import {
+  clockTime,
+  firstMinute,
+  instantOf,
+  isQuiet,
+  MinuteOfDay,
+  MinuteOfNight,
+  Moment,
+  localDateTime
+} from "./IntlClock.ts"
 
 const at = (text: string): number => Date.parse(text)
 const iso = (instant: number): string => new Date(instant).toISOString()
@@ -13,7 +22,7 @@ const window = (start: string, end: string) =>
 const holds = (zone: string, start: string, end: string, instant: number) => {
   const hours = window(start, end)
   if (hours === undefined) return assert.strictEqual(start, end)
-  const expected = firstMinute(instant, (later) => !isQuiet(start, end, shown(zone, later)[1]))
+  const expected = firstMinute(instant, (later) => !isQuiet(start, end, localDateTime(zone, later)[1]))
   assert.strictEqual(iso(quietUntil(wallClock(zone), hours, instant)), iso(expected))
 }
 

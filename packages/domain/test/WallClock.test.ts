@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { firstWhen, localDay, nextMidnight, timeOfDay, wallClock } from "@user-service/domain/WallClock"
-import { firstMinute, instantOf, minute, Moment, shown } from "./IntlClock.ts"
+import { firstMinute, instantOf, minute, Moment, localDateTime } from "./IntlClock.ts"
 
 const at = (text: string): number => Date.parse(text)
 const iso = (instant: number): string => new Date(instant).toISOString()
 
 const holds = (zone: string, instant: number) => {
   const clock = wallClock(zone)
-  const [today] = shown(zone, instant)
+  const [today] = localDateTime(zone, instant)
   assert.strictEqual(localDay(clock, instant), today)
-  const midnight = firstMinute(instant, (later) => shown(zone, later)[0] > today)
+  const midnight = firstMinute(instant, (later) => localDateTime(zone, later)[0] > today)
   assert.strictEqual(iso(nextMidnight(clock, instant)), iso(midnight))
 }
 

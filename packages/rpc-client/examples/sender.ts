@@ -23,7 +23,7 @@ export class Statuses extends Context.Service<
 >()("@user-service/rpc-client/examples/sender/Statuses") {}
 
 /** What became of a push to somebody. */
-export interface Sent {
+export interface SendResult {
   readonly userId: UserId
   readonly outcome: "sent" | "failed" | "not wanted" | "later"
 }
@@ -72,4 +72,4 @@ export const sendPush = Effect.fn("sendPush")(function* (
   )
 })
 
-const outcome = (userId: UserId, outcome: Sent["outcome"]): Sent => ({ userId, outcome })
+const outcome = (userId: UserId, outcome: SendResult["outcome"]): SendResult => ({ userId, outcome })

@@ -4,7 +4,7 @@ import { decide, type Recipient } from "@user-service/domain/deliveries/Delivery
 import { defaultSettings, LocalTime, PreferenceSettings } from "@user-service/domain/Preferences"
 import { DateTime, Schema } from "effect"
 import process from "node:process"
-import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, minute, Moment, shown } from "../IntlClock.ts"
+import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, minute, Moment, localDateTime } from "../IntlClock.ts"
 
 /** A recipient in words, as a person would write the rules down. */
 const Case = Schema.Struct({
@@ -50,7 +50,7 @@ const model = (one: Case): readonly [decision: string, rule: string | null, unti
   const isLoud = (instant: number) =>
     one.quiet === null ||
     one.quiet.start === one.quiet.end ||
-    !isQuiet(clockTime(one.quiet.start), clockTime(one.quiet.end), shown(one.moment.zone, instant)[1])
+    !isQuiet(clockTime(one.quiet.start), clockTime(one.quiet.end), localDateTime(one.moment.zone, instant)[1])
   const mayWait = one.category !== "security"
   const rules: ReadonlyArray<readonly [string, boolean]> = [
     ["user_unknown", !one.isPlain && !one.isKnown],
@@ -66,8 +66,8 @@ const model = (one: Case): readonly [decision: string, rule: string | null, unti
   if (rule === null) return ["allow", null, null]
   if (rule === "do_not_disturb") return ["defer", rule, firstMinute(at, isLoud)]
   if (rule !== "frequency_limit" || one.limit === 0) return ["deny", rule, null]
-  const [today] = shown(one.moment.zone, at)
-  const midnight = firstMinute(at, (instant) => shown(one.moment.zone, instant)[0] > today)
+  const [today] = localDateTime(one.moment.zone, at)
+  const midnight = firstMinute(at, (instant) => localDateTime(one.moment.zone, instant)[0] > today)
   return ["defer", rule, firstMinute(midnight, isLoud)]
 }
 

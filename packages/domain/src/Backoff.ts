@@ -16,7 +16,8 @@ export interface BackoffOptions {
 export const schedule = ({ cap, initial, resetAfter }: BackoffOptions): Schedule.Schedule<Duration.Duration> => {
   const jittered = Schedule.min([Schedule.exponential(initial), Schedule.spaced(cap)]).pipe(
     Schedule.modifyDelay(({ duration }) =>
-      Effect.map(Random.nextBetween(0.5, 1), (part) => Duration.times(duration, part))
+      // Whole milliseconds, as fractions add up to times that differ from the clock's in their last digit.
+      Effect.map(Random.nextBetween(0.5, 1), (part) => Duration.millis(Math.ceil(Duration.toMillis(duration) * part)))
     )
   )
   return resetAfter === undefined ? jittered : withReset(jittered, Duration.toMillis(resetAfter))

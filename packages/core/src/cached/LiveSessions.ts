@@ -19,7 +19,7 @@ const trustMillis = 900
 const aliveTimeToLive = Duration.seconds(55)
 
 // Enough for a busy process. Beyond it the oldest answers are dropped, which costs one read of the cache each.
-const maxRemembered = 50_000
+const maxStates = 50_000
 
 const ended = Symbol("ended")
 
@@ -50,14 +50,14 @@ export class LiveSessions extends Context.Service<
       // After this time the last access token of an ended session has expired.
       const endedTimeToLive = (yield* SessionSettings).accessLifetime
       // By session key: until when the session counts as alive, or that it ended. An older read never replaces "ended".
-      const remembered = new Map<string, number | typeof ended>()
+      const states = new Map<string, number | typeof ended>()
 
       const remember = (key: string, state: number | typeof ended) => {
-        remembered.delete(key)
-        remembered.set(key, state)
-        if (remembered.size > maxRemembered) {
-          for (const oldest of remembered.keys()) {
-            remembered.delete(oldest)
+        states.delete(key)
+        states.set(key, state)
+        if (states.size > maxStates) {
+          for (const oldest of states.keys()) {
+            states.delete(oldest)
             break
           }
         }
@@ -73,7 +73,7 @@ export class LiveSessions extends Context.Service<
           )
         })
         const alive = Option.exists(answer, (entry) => entry.value === aliveEntry.value)
-        if (!alive || remembered.get(key) === ended) {
+        if (!alive || states.get(key) === ended) {
           remember(key, ended)
           return false
         }
@@ -83,7 +83,7 @@ export class LiveSessions extends Context.Service<
 
       const isAlive = Effect.fnUntraced(function* (userId: UserId, id: SessionId) {
         const key = sessionKey(userId, id)
-        const state = remembered.get(key)
+        const state = states.get(key)
         if (state === ended) return false
         if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
         return yield* readState(key, userId, id)

@@ -62,10 +62,10 @@ export class Changes extends Context.Service<
 
       // The lock is sent ahead of the first statement of `body`. The server executes that statement after the lock.
       const make = Effect.fnUntraced(function* <A, E, R, F>({ body, check, userIds }: Steps<A, E, R, F>) {
-        const locking = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
+        const pendingLock = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
         const exit = yield* Effect.exit(body)
         // The check comes first: without the locks, the result of the body is discarded.
-        const locked = yield* Effect.flatMap(locking, check)
+        const locked = yield* Effect.flatMap(pendingLock, check)
         return { locked, change: yield* exit }
       })
 

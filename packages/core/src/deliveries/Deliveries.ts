@@ -129,9 +129,9 @@ export class Deliveries extends Context.Service<
         const plan = DeliveryPlan.make(requests, facts)
         const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
         const { records, requestDecisions } = DeliveryPlan.complete(plan, decisions)
-        const added = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
-        const missing = new Set(records.filter(({ id }) => !added.has(id)).map((record) => record.notificationId))
-        const isMissed = ({ notificationId }: DeliveryPlan.Request) => missing.has(notificationId)
+        const addedIds = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
+        const missedIds = new Set(records.filter(({ id }) => !addedIds.has(id)).map((record) => record.notificationId))
+        const isMissed = ({ notificationId }: DeliveryPlan.Request) => missedIds.has(notificationId)
         const recorded = requestDecisions.filter(({ request }) => !isMissed(request))
         return { resolved: resolutionsOf(recorded, facts), missed: requests.filter(isMissed) }
       })
@@ -166,9 +166,9 @@ export class Deliveries extends Context.Service<
           collect(optimistic.resolved)
           pending = optimistic.missed
         }
-        const remaining = identified.filter((request) => !resolved.has(request.id))
-        if (remaining.length > 0)
-          collect(yield* storage.transaction(resolveExclusively(remaining, now)).pipe(retryOnConflict))
+        const undecided = identified.filter((request) => !resolved.has(request.id))
+        if (undecided.length > 0)
+          collect(yield* storage.transaction(resolveExclusively(undecided, now)).pipe(retryOnConflict))
         return yield* Effect.forEach(identified, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
       })
 

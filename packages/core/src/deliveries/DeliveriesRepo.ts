@@ -239,16 +239,16 @@ export class DeliveriesRepo extends Context.Service<
             select id from added union all select id from changed`),
 
         page: Effect.fnUntraced(function* (userId, { channel, status }, request) {
-          const matching = sql`
+          const condition = sql`
             user_id = ${userId}
             ${channel === undefined ? sql`` : sql`and channel = ${channel}`}
             ${status === undefined ? sql`` : sql`and status = ${status}`}`
           const [items, { total }] = yield* Effect.all(
             [
               rows(DeliveryRow)(sql`
-                select ${columns} from deliveries where ${matching}
+                select ${columns} from deliveries where ${condition}
                 order by created_at desc, id desc limit ${request.limit} offset ${offset(request)}`),
-              onlyRow(CountRow)(sql`select count(*)::int as total from deliveries where ${matching}`)
+              onlyRow(CountRow)(sql`select count(*)::int as total from deliveries where ${condition}`)
             ],
             { concurrency: 2 }
           )

@@ -135,15 +135,15 @@ export class DeliveryStatuses extends Context.Service<
             const present = namedUsers.size === 0 ? [] : yield* repo.present([...namedUsers])
             if (lockedCounts.size > 0) yield* deliveries.lockCounts([...lockedCounts])
             const known = yield* repo.lockKnown(notificationIds)
-            const folded = StatusFold.fold(reports, known, new Set(present), now)
+            const fold = StatusFold.fold(reports, known, new Set(present), now)
             // The deliveries may have changed since they were read without a lock, and with them the users to lock.
-            if (!isCoveredBy(folded, { users: lockedUsers, counts: lockedCounts, named: namedUsers }))
+            if (!isCoveredBy(fold, { users: lockedUsers, counts: lockedCounts, named: namedUsers }))
               return yield* new WriteConflict()
-            const added = folded.rows.length === 0 ? 0 : yield* repo.write(folded.rows)
-            if (added < folded.rows.filter((row) => row.isNew).length) return yield* new WriteConflict()
-            if (folded.recounted.size > 0) yield* repo.incrementEpochs([...folded.recounted])
-            const deactivated = yield* deactivate(folded.deviceFailures, now)
-            const suppressed = yield* suppress(folded.suppressions, now)
+            const added = fold.rows.length === 0 ? 0 : yield* repo.write(fold.rows)
+            if (added < fold.rows.filter((row) => row.isNew).length) return yield* new WriteConflict()
+            if (fold.recounted.size > 0) yield* repo.incrementEpochs([...fold.recounted])
+            const deactivated = yield* deactivate(fold.deviceFailures, now)
+            const suppressed = yield* suppress(fold.suppressions, now)
             const audit: ReadonlyArray<AuditEntry> = [
               ...deactivated.map(({ id, userId }) => ({
                 userId,
@@ -152,7 +152,7 @@ export class DeliveryStatuses extends Context.Service<
               })),
               ...suppressed.map(({ reason, userId }) => ({ userId, action: "email.suppressed", details: { reason } }))
             ]
-            return { result: folded.outcomes, events: pushTokensRemoved(deactivated, "unregistered"), audit }
+            return { result: fold.outcomes, events: pushTokensRemoved(deactivated, "unregistered"), audit }
           })
         )
       })

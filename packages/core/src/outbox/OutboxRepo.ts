@@ -71,11 +71,11 @@ export class OutboxRepo extends Context.Service<
         take: (limit) =>
           Effect.map(
             rows(ShardRow)(sql`
-              with busy as materialized (
+              with waiting_shards as materialized (
                 select shard from ${shards}
                 where exists (select 1 from outbox where outbox.shard = shards.shard and ${isWaiting})
                 order by random())
-              select shard from busy where pg_try_advisory_xact_lock(${lockClass}::int, shard) limit ${limit}`),
+              select shard from waiting_shards where pg_try_advisory_xact_lock(${lockClass}::int, shard) limit ${limit}`),
             (taken) => taken.map(({ shard }) => shard)
           ),
 

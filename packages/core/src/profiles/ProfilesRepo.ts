@@ -45,7 +45,7 @@ const columnsOf = (patch: UserPatch, fields: ReadonlyArray<keyof UserPatch>) =>
 
 const NamesRow = Schema.Struct({ email: Columns.email, username: Columns.username })
 
-const trusted = { disableChecks: true } as const
+const withoutChecks = { disableChecks: true } as const
 
 const toUser = (row: typeof UserRow.Type): User =>
   new User(
@@ -71,13 +71,13 @@ const toUser = (row: typeof UserRow.Type): User =>
           createdAt: row.profileCreatedAt,
           updatedAt: row.profileUpdatedAt
         },
-        trusted
+        withoutChecks
       ),
-      preferences: new Preferences(row, trusted),
+      preferences: new Preferences(row, withoutChecks),
       pushTokensCount: row.pushTokensCount,
       version: row.userVersion
     },
-    trusted
+    withoutChecks
   )
 
 export class ProfilesRepo extends Context.Service<

@@ -152,7 +152,7 @@ export class Sessions extends Context.Service<
       const exchange = Effect.fnUntraced(function* (claims: RefreshClaims) {
         const now = yield* DateTime.now
         const next = signer.refreshTokenId(claims.sessionId, claims.generation + 1)
-        const rotated = yield* storage.write(
+        const rotation = yield* storage.write(
           repo.rotate({
             id: claims.sessionId,
             generation: claims.generation,
@@ -163,7 +163,7 @@ export class Sessions extends Context.Service<
             maxSeconds: Duration.toSeconds(settings.maxLifetime)
           })
         )
-        const session: TokenState = Option.isSome(rotated) ? rotated.value : yield* judge(claims, now)
+        const session: TokenState = Option.isSome(rotation) ? rotation.value : yield* judge(claims, now)
         return yield* sessionTokens.issue(session)
       })
 

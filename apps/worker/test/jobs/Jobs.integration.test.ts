@@ -68,7 +68,7 @@ const runsOf = (job: string, outcome: string) =>
     Metric.value(Metric.withAttributes(Metric.counter("worker_job_runs_total", jobRuns), { job, outcome })),
     ({ count }) => count
   )
-const jobRuns = { description: "Runs of jobs, by how they ended", incremental: true }
+const jobRuns = { description: "Runs of jobs, by outcome", incremental: true }
 
 describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
   const engines = layerEngines(TestDatabase.layerPostgres(databaseUrl))

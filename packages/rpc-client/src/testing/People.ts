@@ -8,4 +8,4 @@ export class People extends Context.Service<
     readonly add: (user?: NewTestUser) => Effect.Effect<TestUser>
     readonly logOut: (accessToken: Redacted.Redacted<string>) => Effect.Effect<void>
   }
->()("@user-service/rpc-client/testing/ClientSuite/People") {}
+>()("@user-service/rpc-client/testing/People") {}

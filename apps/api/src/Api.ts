@@ -14,8 +14,8 @@ import * as Server from "./Server.ts"
 const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /**
- * One process of the API. What lasts and what is shared is in PostgreSQL and Redis, so that any number may run. It starts
- * without Redis and RabbitMQ, which make things fast and carry events, but not without the database.
+ * One process of the API. All shared state is in PostgreSQL and Redis, so any number of processes can run. A process starts while
+ * Redis and RabbitMQ are unreachable, but requires the database.
  */
 export const layer = (settings: ApiSettings) => Layer.unwrap(make(settings))
 

@@ -25,25 +25,25 @@ const shutdownGrace = Config.schema(
   "SHUTDOWN_GRACE_SECONDS"
 ).pipe(Config.withDefault(20), Config.map(Duration.seconds))
 
-// Outside production no load balancer has to see that a process stops.
+// Without a load balancer, which only production is expected to have, there is no need to wait before a shutdown.
 const shutdownNotice = Config.all({
   environment: Config.String("NODE_ENV").pipe(Config.withDefault("development")),
   grace: shutdownGrace,
   notice: Config.option(Config.schema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)), "SHUTDOWN_NOTICE_SECONDS"))
 }).pipe(
   Config.map(({ environment, grace, notice }) => {
-    const usual = environment === "production" ? Math.min(2, Duration.toSeconds(grace) / 4) : 0
-    return { grace: Duration.toSeconds(grace), notice: Option.getOrElse(notice, () => usual) }
+    const defaultNotice = environment === "production" ? Math.min(2, Duration.toSeconds(grace) / 4) : 0
+    return { grace: Duration.toSeconds(grace), notice: Option.getOrElse(notice, () => defaultNotice) }
   })
 )
 
-/** What the API reads of the environment. */
+/** The settings of the API, from environment variables. */
 export const parts = {
   environment: Config.Literals(["development", "test", "production"], "NODE_ENV").pipe(
     Config.withDefault("development")
   ),
   host: ListenHost.config,
-  // 0 is any free one.
+  // 0 selects a free port.
   port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
     Config.withDefault(8000)
   ),
@@ -72,39 +72,39 @@ export const parts = {
   edge: EdgeSettings.config
 }
 
-/** Everything the environment says, checked. */
+/** The settings of the API, checked. */
 export type ApiSettings = Config.Success<ReturnType<typeof Config.all<typeof parts>>>
 
-// What no single variable can say: production runs on nothing embedded, generated or well known.
+// Production requires external engines, and no generated or well-known secrets. The rule needs several variables.
 const inProduction = Config.all(
   Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey", "serviceKeys", "edge"])
 )
 
 const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<Environment.Problem> => {
   if (settings.environment !== "production") return []
-  // Weak is refused even where nothing uses it yet: it would be used the day the algorithm is changed.
+  // A weak key is refused even if it is unused, since a change of the algorithm would put it to use.
   const secret = Option.match(settings.secretKey, {
     onNone: () => undefined,
     onSome: (key) => secretKeyProblem(Redacted.value(key))
   })
   return [
-    ...missing(Option.isNone(settings.database), "DATABASE_URL", "DATABASE_URL (or DB_HOST)"),
-    ...missing(Option.isNone(settings.redisUrl), "REDIS_URL"),
-    ...missing(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
-    ...missing(!settings.keys.named, "JWT_KEYS_FILE"),
+    ...missingProblem(Option.isNone(settings.database), "DATABASE_URL", "DATABASE_URL (or DB_HOST)"),
+    ...missingProblem(Option.isNone(settings.redisUrl), "REDIS_URL"),
+    ...missingProblem(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
+    ...missingProblem(!settings.keys.named, "JWT_KEYS_FILE"),
     ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem]),
-    ...unfit("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named)),
-    ...unfit("METRICS_TOKEN", MetricsToken.weaknesses(settings.edge.metricsToken))
+    ...weaknessProblems("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named)),
+    ...weaknessProblems("METRICS_TOKEN", MetricsToken.weaknesses(settings.edge.metricsToken))
   ]
 }
 
-const missing = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
+const missingProblem = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
   isMissing ? [[variable, `${name}: required in production`]] : []
 
-const unfit = (variable: string, problems: ReadonlyArray<string>): ReadonlyArray<Environment.Problem> =>
+const weaknessProblems = (variable: string, problems: ReadonlyArray<string>): ReadonlyArray<Environment.Problem> =>
   problems.length === 0 ? [] : [[variable, `${variable}: ${problems.join("; ")}`]]
 
-/** What is wrong with these together. */
+/** The problems of combinations of settings. */
 export const judge: Effect.Effect<ReadonlyArray<Environment.Problem>, Config.ConfigError> = Effect.map(
   Config.all({ inProduction, shutdownNotice }),
   (settings) => [...productionProblems(settings.inProduction), ...noticeProblems(settings.shutdownNotice)]
@@ -115,10 +115,10 @@ const noticeProblems = ({ grace, notice }: Config.Success<typeof shutdownNotice>
     ? []
     : [["SHUTDOWN_NOTICE_SECONDS", "SHUTDOWN_NOTICE_SECONDS: must be half of SHUTDOWN_GRACE_SECONDS at most"]]
 
-/** Reads the environment whole, so that one start tells everything that is wrong with it. */
+/** Reads all settings, and fails with all of their problems. */
 export const read: Effect.Effect<ApiSettings, Environment.SettingsInvalid> = Environment.read(parts, judge)
 
-/** The settings, each as the service that its readers ask for. */
+/** Provides the settings as services. */
 export const layer = (settings: ApiSettings) => {
   const isProduction = settings.environment === "production"
   return Layer.mergeAll(
@@ -133,7 +133,7 @@ export const layer = (settings: ApiSettings) => {
     Layer.succeed(Keys.KeyFileSettings, {
       path: settings.keys.path,
       create: !isProduction,
-      // A file that no setting names was made by this service.
+      // A file without a setting was created by this service, which may then fix its permissions.
       exposed: isProduction ? "refuse" : settings.keys.named ? "warn" : "mend"
     }),
     Layer.succeed(ServiceKeys.ServiceKeySettings, {

@@ -4,7 +4,7 @@ import process from "node:process"
 import type { ApiSettings } from "./ApiSettings.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 
-/** A process ended before it served anything. What kept it from that it has said itself. */
+/** A process ended before it listened. It has logged the reason itself. */
 export class WorkerFailed extends Schema.TaggedError<WorkerFailed>()("WorkerFailed", { pid: Schema.Int }) {
   override get message() {
     return `Process ${this.pid} could not start`
@@ -14,36 +14,36 @@ export class WorkerFailed extends Schema.TaggedError<WorkerFailed>()("WorkerFail
 type Settings = Pick<ApiSettings, "workers" | "logs">
 
 /**
- * `one` in this process, or where `WORKERS` asks for several in as many that share the port. The first starts alone, and
- * what keeps it from starting fails the whole; from then on one that dies is replaced within a second, and one that cannot
- * be is tried again, for the others still serve. `/metrics` of any of them is of all. A SIGHUP, which is for the log file, reaches all of them. Ends them with
- * its scope.
+ * Runs `program` in this process or, if `WORKERS` is greater than 1, in as many processes that share the port. The first process
+ * starts alone, and a failure to start it is the failure of the layer. From then on, a process that ends is replaced after a
+ * second, again and again if it cannot start, while the others serve. `/metrics` of each process has the metrics of all. A SIGHUP,
+ * which reopens the log file, is forwarded to all. The processes end with the scope.
  */
 export const layer = <A, E, R>(
   settings: Settings,
-  one: Layer.Layer<A, E, R>
+  program: Layer.Layer<A, E, R>
 ): Layer.Layer<never, E | WorkerFailed, R> => {
-  if (cluster.isWorker) return Layer.provide(one, ClusterMetrics.layer)
-  return settings.workers === 1 ? one : Layer.effectDiscard(supervise(settings))
+  if (cluster.isWorker) return Layer.provide(program, ClusterMetrics.layer)
+  return settings.workers === 1 ? program : Layer.effectDiscard(supervise(settings))
 }
 
 const supervise = Effect.fnUntraced(function* ({ logs, workers }: Settings) {
-  // Without a log file a SIGHUP is what it is anywhere: the end.
-  if (logs.file !== undefined) yield* passHangupsOn
+  // Without a log file, a SIGHUP ends the process, as usual.
+  if (logs.file !== undefined) yield* forwardHangups
   yield* ClusterMetrics.answerForAll(serving)
-  const serves = yield* Deferred.make<void>()
-  const first = run(Deferred.succeed(serves, undefined)).pipe(Effect.andThen(pause), Effect.andThen(keepRunning))
-  const others = Array.from({ length: workers - 1 }, () => Effect.andThen(Deferred.await(serves), keepRunning))
+  const firstListens = yield* Deferred.make<void>()
+  const first = run(Deferred.succeed(firstListens, undefined)).pipe(Effect.andThen(pause), Effect.andThen(keepRunning))
+  const others = Array.from({ length: workers - 1 }, () => Effect.andThen(Deferred.await(firstListens), keepRunning))
   return yield* Effect.all([first, ...others], { concurrency: "unbounded", discard: true })
 })
 
-// One process, from its start to its end.
+// Runs one process from its start to its end.
 const run = (onServing: Effect.Effect<unknown>) =>
   Effect.scoped(
     Effect.gen(function* () {
       const worker = yield* start
       yield* onServing
-      const { code, signal } = yield* ended(worker)
+      const { code, signal } = yield* awaitExit(worker)
       yield* Effect.logError("A process ended and is replaced", { pid: worker.process.pid, code, signal })
     })
   )
@@ -64,8 +64,8 @@ const start: Effect.Effect<Worker, WorkerFailed, Scope.Scope> = Effect.gen(funct
     stop
   )
   yield* Effect.raceFirst(
-    listening(worker),
-    Effect.flatMap(ended(worker), () => new WorkerFailed({ pid: worker.process.pid ?? 0 }))
+    awaitListening(worker),
+    Effect.flatMap(awaitExit(worker), () => new WorkerFailed({ pid: worker.process.pid ?? 0 }))
   )
   yield* Effect.acquireRelease(
     Effect.sync(() => serving.add(worker)),
@@ -74,38 +74,38 @@ const start: Effect.Effect<Worker, WorkerFailed, Scope.Scope> = Effect.gen(funct
   return worker
 })
 
-// Asked to stop, it drains as it would alone.
+// On SIGTERM, the process drains.
 const stop = (worker: Worker) =>
   Effect.suspend(() => {
     if (worker.isDead()) return Effect.void
     worker.process.kill("SIGTERM")
-    return Effect.asVoid(ended(worker))
+    return Effect.asVoid(awaitExit(worker))
   })
 
-const listening = (worker: Worker) =>
+const awaitListening = (worker: Worker) =>
   Effect.callback<void>((resume) => {
     worker.once("listening", () => resume(Effect.void))
   })
 
-interface Ended {
+interface ExitStatus {
   readonly code: number | null
   readonly signal: string | null
 }
 
-const ended = (worker: Worker) =>
-  Effect.callback<Ended>((resume) => {
+const awaitExit = (worker: Worker) =>
+  Effect.callback<ExitStatus>((resume) => {
     const { exitCode, signalCode } = worker.process
     if (worker.isDead()) return resume(Effect.succeed({ code: exitCode, signal: signalCode }))
     worker.once("exit", (code: number | null, signal: string | null) => resume(Effect.succeed({ code, signal })))
   })
 
-// One that does not listen yet has no log file open either, and would end by it.
-const passHangupsOn = Effect.suspend(() => {
-  const pass = () => {
+// Only to processes that listen. The others have no signal handler yet, so the signal would end them.
+const forwardHangups = Effect.suspend(() => {
+  const forward = () => {
     for (const worker of serving) worker.process.kill("SIGHUP")
   }
   return Effect.acquireRelease(
-    Effect.sync(() => process.on("SIGHUP", pass)),
-    () => Effect.sync(() => process.off("SIGHUP", pass))
+    Effect.sync(() => process.on("SIGHUP", forward)),
+    () => Effect.sync(() => process.off("SIGHUP", forward))
   )
 })

@@ -6,8 +6,8 @@ import cluster, { type Worker } from "node:cluster"
 import process from "node:process"
 import { MetricsText } from "./health/MetricsText.ts"
 
-// A process asks the primary for all metrics, which asks each process for its own, and answers. The rest of what is sent
-// between them is Node's own.
+// A process asks the primary for all metrics. The primary collects them from each process and answers. All other messages between
+// the processes are Node's.
 const Message = Schema.Struct({
   metrics: Schema.Literals(["ask", "collect", "collected", "answer"]),
   id: Schema.Int,
@@ -16,11 +16,11 @@ const Message = Schema.Struct({
 type Message = typeof Message.Type
 const isMessage = Schema.is(Message)
 
-// One that hangs holds nobody up: Prometheus gives a scrape ten seconds.
+// A hanging process does not block the response: Prometheus' default scrape timeout is ten seconds.
 const collectTimeout = "1 second"
 const answerTimeout = "3 seconds"
 
-/** In the primary: answers with the metrics of all processes that serve, for as long as the scope. */
+/** For the primary: answers with the metrics of all listening processes, until the scope closes. */
 export const answerForAll = (serving: ReadonlySet<Worker>): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const metrics = ProcessesMetrics.make()
@@ -39,16 +39,16 @@ export const answerForAll = (serving: ReadonlySet<Worker>): Effect.Effect<void, 
         send(worker, { metrics: "collect", id, text: "" })
         return Effect.sync(() => worker.off("message", onMessage))
       }).pipe(Effect.timeoutOption(collectTimeout))
-      // One that has ended meanwhile is retired already.
+      // `onExit` has already retired a process that has ended.
       if (Option.isNone(text) || worker.isDead()) return []
       metrics.record(worker.id, text.value)
       return [worker.id]
     })
 
     const answer = Effect.fnUntraced(function* (worker: Worker, id: number) {
-      const asked = [...serving]
-      const answered = (yield* Effect.forEach(asked, collect, { concurrency: "unbounded" })).flat()
-      const text = metrics.render(answered, asked.length - answered.length)
+      const workers = [...serving]
+      const responders = (yield* Effect.forEach(workers, collect, { concurrency: "unbounded" })).flat()
+      const text = metrics.render(responders, workers.length - responders.length)
       send(worker, { metrics: "answer", id, text })
     })
 
@@ -62,12 +62,12 @@ export const answerForAll = (serving: ReadonlySet<Worker>): Effect.Effect<void, 
     )
   })
 
-// To one that is gone nothing is sent, and its end is told elsewhere.
+// Errors are ignored: `onExit` handles processes that have ended.
 const send = (worker: Worker, message: Message): void => {
   if (worker.isConnected()) worker.send(message, () => {})
 }
 
-/** In a process that serves: gives its own metrics when asked, and answers `/metrics` with those of all. */
+/** For the other processes: sends its own metrics to the primary, and answers `/metrics` with the metrics of all. */
 export const layer: Layer.Layer<never> = Layer.effect(
   MetricsText,
   Effect.gen(function* () {
@@ -79,7 +79,7 @@ export const layer: Layer.Layer<never> = Layer.effect(
       if (!isMessage(message)) return
       if (message.metrics === "answer") waiting.get(message.id)?.(message.text)
       if (message.metrics === "collect") {
-        tell({ metrics: "collected", id: message.id, text: Effect.runSyncWith(context)(Prometheus.render) })
+        sendToPrimary({ metrics: "collected", id: message.id, text: Effect.runSyncWith(context)(Prometheus.render) })
       }
     }
     yield* Effect.acquireRelease(
@@ -89,7 +89,7 @@ export const layer: Layer.Layer<never> = Layer.effect(
     return Effect.callback<string>((resume) => {
       const id = ids++
       waiting.set(id, (text) => resume(Effect.succeed(text)))
-      tell({ metrics: "ask", id, text: "" })
+      sendToPrimary({ metrics: "ask", id, text: "" })
       return Effect.sync(() => waiting.delete(id))
     }).pipe(
       Effect.timeoutOrElse({
@@ -100,6 +100,6 @@ export const layer: Layer.Layer<never> = Layer.effect(
   })
 )
 
-const tell = (message: Message): void => {
+const sendToPrimary = (message: Message): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }

@@ -5,7 +5,7 @@ import * as Redis from "@user-service/cache/Redis"
 import type { RedisSettings } from "@user-service/cache/RedisConnection"
 import { Layer } from "effect"
 
-/** What the service has on Redis: the cache, the limits and the places of deliveries, over one connection. */
+/** The engines on Redis: the cache, the rate limits and the delivery quotas. They share a connection. */
 export const layer = (settings: RedisSettings) =>
   Layer.mergeAll(Cache.layerRedis, RateLimits.layerRedis, Quotas.layerRedis).pipe(
     Layer.provideMerge(Redis.layer(settings))

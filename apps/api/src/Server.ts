@@ -39,7 +39,7 @@ import { ServiceKeyHttp } from "./service-side/ServiceKeyHttp.ts"
 import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
 
-/** The HTTP API and the RPC, as routes. Each group of endpoints brings the services that it stands on. */
+/** The routes of the HTTP API and of RPC. Each group of endpoints provides its own services. */
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
     Layer.provide([
@@ -61,7 +61,7 @@ const Routes = Layer.mergeAll(
   MetricsHttp
 )
 
-/** The engines that only the API needs. The database, the cache and the limits come from the program that starts it. */
+/** The engines that only the API needs. The caller provides the database, the cache and the rate limits. */
 const Engines = Layer.mergeAll(
   NodeCrypto.layerDigest,
   PasswordEstimator.layer,
@@ -79,7 +79,7 @@ const serve = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E
   return Layer.effectDiscard(Effect.updateContext(served, requestContext<Effect.Services<typeof served>>))
 }
 
-/** The service, listening. The engines come from whoever starts it; the embedded ones and the real ones are alike to it. */
+/** The listening server. The caller provides the engines, embedded or real. */
 export const layer = (settings: ApiSettings.ApiSettings) => {
   const notice = settings.shutdownNotice
   const App = HttpRouter.toHttpEffect(
@@ -91,7 +91,7 @@ export const layer = (settings: ApiSettings.ApiSettings) => {
     grace: Duration.subtract(settings.shutdownGrace, notice)
   })
   return layerShutdown({ notice }).pipe(
-    // The app is served outside the layers of its routes, since a request carries the services that its server can see.
+    // Outside the layers of the routes, since each request's context has the services in which the server was built.
     Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(serve(app), Http)))),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(EngineHealth, observe))),
     Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])

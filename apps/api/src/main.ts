@@ -1,5 +1,5 @@
 import { requireNode } from "@user-service/runtime/NodeVersion"
 
 requireNode()
-// Not before: the program would not even load on an older Node.
+// Imported after the check, since the program does not load on older versions of Node.
 await import("./Program.ts")

@@ -247,7 +247,7 @@ describe("settings that are wrong", () => {
         `RATE_LIMIT_REGISTER: must be "off" or a limit such as "10/5m", in s, m, h or d, of 36500d at most`,
         "TRUSTED_PROXIES: item 1 is not a network such as 10.0.0.0/8",
         "ALLOWED_HOSTS: item 2 is not a host name such as users.example.com or .example.com",
-        "CORS_ALLOWED_ORIGINS: is a list of nothing",
+        "CORS_ALLOWED_ORIGINS: contains no items",
         "METRICS_TOKEN: must be of printable ASCII characters",
         "HOST: must be without a port, which has a variable of its own",
         "DATABASE_URL: must be postgres://user:password@host:port/name"

@@ -1,4 +1,4 @@
 import { Schema } from "effect"
 
-/** How many there are of something. */
+/** A number of items. */
 export const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))

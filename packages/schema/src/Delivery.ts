@@ -19,21 +19,23 @@ import { listUpTo, PushTokenIdInput, requiredField, TimeInput, UserIdInput } fro
 import { LivePushToken, livePushTokenExample } from "./PushToken.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
-/** A notification on its way to a user over one channel, as the user sees it. */
+/** A notification over one channel, as the user sees it. */
 export const DeliveryBody = Schema.Struct({
   id: Id,
-  notification_id: Schema.String.annotateKey({ description: "What its sender calls it, over all channels." }),
-  channel: Schema.NullOr(Channel).annotateKey({ description: "Null where its sender never said." }),
-  category: Schema.NullOr(Category).annotateKey({ description: "Null where its sender never said." }),
-  status: DeliveryStatus.annotateKey({ description: "How far it came." }),
+  notification_id: Schema.String.annotateKey({
+    description: "The sender's id of the notification. It is the same on all channels."
+  }),
+  channel: Schema.NullOr(Channel).annotateKey({ description: "Null if the sender did not state it." }),
+  category: Schema.NullOr(Category).annotateKey({ description: "Null if the sender did not state it." }),
+  status: DeliveryStatus.annotateKey({ description: "The latest status." }),
   error: Schema.NullOr(Schema.String),
   error_code: Schema.NullOr(Schema.String),
-  provider: Schema.NullOr(Schema.String).annotateKey({ description: "Who carried it." }),
+  provider: Schema.NullOr(Schema.String).annotateKey({ description: "The provider that carried the notification." }),
   created_at: Timestamp,
-  updated_at: Timestamp.annotateKey({ description: "When its status came to be, as far as its sender said." })
+  updated_at: Timestamp.annotateKey({ description: "The time of the status, if the sender reported it." })
 }).annotate({
   identifier: "Delivery",
-  description: "A notification on its way to a user over one channel.",
+  description: "A notification to a user over one channel.",
   examples: [
     {
       id: "0193a5c3-4d1c-7a52-b0c4-9e7f1d2a6b35",
@@ -64,45 +66,47 @@ export const deliveryBody = (delivery: Delivery): typeof DeliveryBody.Type => ({
   updated_at: timestamp(delivery.updatedAt)
 })
 
-/** A delivery that a service wants to send. */
+/** A delivery that a sender intends to send. */
 export const DeliveryRequestInput = Schema.Struct({
   notification_id: Schema.optionalKey(NotificationId).annotateKey({
-    description: "What the sender calls the notification, over whatever channels it goes; made where it is absent."
+    description: "The sender's id of the notification, the same on all channels. Generated if absent."
   }),
   user_id: UserIdInput.annotateKey(requiredField),
   channel: Channel.annotateKey(requiredField),
   category: Category.annotateKey(requiredField),
   at: Schema.optionalKey(TimeInput).annotateKey({
-    description: "When it is to be sent, within 30 days of now, and now where it is absent."
+    description: "When the delivery is to be sent, within 30 days of now. Defaults to now."
   })
 }).annotate({
   identifier: "DeliveryRequest",
-  description: "A delivery that a service wants to send to a user over one channel."
+  description: "A delivery that a sender intends to send to a user over one channel."
 })
 
 /** The deliveries of one call. */
 export const ResolveInput = Schema.Struct({
   deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(requiredField)
-}).annotate({ identifier: "ResolveInput", description: "The deliveries to decide upon, at most 1,000." })
+}).annotate({ identifier: "ResolveInput", description: "The deliveries to resolve, at most 1,000." })
 
-/** Whether a delivery may be sent, and where to. */
+/** The decision on a delivery. */
 export const ResolvedDelivery = Schema.Struct({
   notification_id: Schema.String.pipe(Schema.brand("NotificationId")),
   user_id: UserIdBody,
   channel: Channel,
   category: Category,
-  decision: DeliveryDecision.annotateKey({ description: "`defer`: ask again, no sooner than `until`." }),
-  rule: Schema.NullOr(DeliveryRule).annotateKey({ description: "Why not: the first rule that applies." }),
+  decision: DeliveryDecision.annotateKey({ description: "`defer`: resolve it again at `until` or later." }),
+  rule: Schema.NullOr(DeliveryRule).annotateKey({ description: "The first rule that prevents the delivery." }),
   until: Schema.NullOr(Timestamp),
   email: Schema.NullOr(Schema.String.annotate({ format: "email" })).annotateKey({
-    description: "The address, of an e-mail that is allowed."
+    description: "The recipient's address, if an e-mail is allowed."
   }),
-  is_verified: Schema.Boolean.annotateKey({ description: "Whether the user has shown the address to be theirs." }),
-  push_tokens: Schema.Array(LivePushToken).annotateKey({ description: "The devices, of a push that is allowed." }),
-  preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null where there is no such user." })
+  is_verified: Schema.Boolean.annotateKey({ description: "Whether the user has verified the address." }),
+  push_tokens: Schema.Array(LivePushToken).annotateKey({
+    description: "The devices to send to, if a push is allowed."
+  }),
+  preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null if the user does not exist." })
 }).annotate({
   identifier: "ResolvedDelivery",
-  description: "Whether a delivery may be sent, and where to.",
+  description: "The decision on a delivery, and the recipient's address or devices.",
   examples: [
     {
       notification_id: NotificationId.make("order-1729"),
@@ -121,36 +125,39 @@ export const ResolvedDelivery = Schema.Struct({
 })
 export type ResolvedDelivery = typeof ResolvedDelivery.Type
 
-// Many a sender writes null for what it does not know.
+// Senders may write null for unknown values.
 const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
-/** What a sender tells of a delivery, whether over AMQP, RPC or HTTP. */
+/** A status report of a sender, over AMQP, RPC or HTTP. */
 export const StatusReportInput = Schema.Struct({
   notification_id: NotificationId.annotateKey(requiredField),
   status: DeliveryStatus.annotateKey(requiredField),
-  channel: optional(Channel).annotateKey({ description: "Every channel of the notification where it is absent." }),
-  user_id: optional(UserIdInput).annotateKey({ description: "Whose it is; not needed for what was resolved here." }),
+  channel: optional(Channel).annotateKey({ description: "Defaults to all channels of the notification." }),
+  user_id: optional(UserIdInput).annotateKey({
+    description: "The recipient. Not required if the notification was resolved by this service."
+  }),
   push_token_id: optional(PushTokenIdInput).annotateKey({
     description:
-      "The device it is about. A permanent error deactivates it only where the notification was resolved here for push."
+      "The push token of the device. A permanent error deactivates it only if this service resolved the notification for push."
   }),
   push_token: optional(DeviceToken).annotateKey({
     description:
-      "The same by its token. A permanent error deactivates it whether the notification was resolved here or not."
+      "The device's token itself. A permanent error deactivates it even if this service did not resolve the notification."
   }),
   timestamp: optional(TimeInput).annotateKey({
-    description: "When it came to be; when it is received, where it is absent or in the future."
+    description: "The time of the status. Defaults to the time of receipt, also if it is in the future."
   }),
   error: optional(Text),
   error_code: optional(Text),
   bounce_type: optional(Schema.Literals(["hard", "soft"])).annotateKey({
     description:
-      "A hard bounce, as a complaint, suppresses the address where the notification was resolved here for e-mail."
+      "A hard bounce, like a complaint, suppresses the address if this service resolved the notification for e-mail."
   }),
   provider: optional(Text)
 }).annotate({
   identifier: "StatusReport",
-  description: "What became of a notification. Its id and the status are enough where it was resolved here.",
+  description:
+    "The status of a notification. Its id and status suffice if the notification was resolved by this service.",
   examples: [
     {
       notification_id: NotificationId.make("0193a5c4-5f10-7c3e-9a44-0d1f6a7b8c9d"),
@@ -165,40 +172,41 @@ export const StatusReportInput = Schema.Struct({
   ]
 })
 
-/** The input as what it reports. */
+/** Converts a report from wire form. */
 export const statusReport = (input: typeof StatusReportInput.Type): StatusReport => ({
   notificationId: input.notification_id,
   status: input.status,
-  ...said("channel", input.channel),
-  ...said("userId", input.user_id),
-  ...said("pushTokenId", input.push_token_id),
-  ...said("pushToken", input.push_token),
-  ...said("timestamp", input.timestamp),
-  ...said("error", input.error),
-  ...said("errorCode", input.error_code),
-  ...said("bounceType", input.bounce_type),
-  ...said("provider", input.provider)
+  ...optionalField("channel", input.channel),
+  ...optionalField("userId", input.user_id),
+  ...optionalField("pushTokenId", input.push_token_id),
+  ...optionalField("pushToken", input.push_token),
+  ...optionalField("timestamp", input.timestamp),
+  ...optionalField("error", input.error),
+  ...optionalField("errorCode", input.error_code),
+  ...optionalField("bounceType", input.bounce_type),
+  ...optionalField("provider", input.provider)
 })
 
-const said = <const Key extends string, A>(key: Key, value: A): Partial<Record<Key, NonNullable<A>>> =>
+const optionalField = <const Key extends string, A>(key: Key, value: A): Partial<Record<Key, NonNullable<A>>> =>
   Predicate.isNotNullish(value) ? Record.singleton(key, value) : {}
 
-/** The statuses of one call. */
+/** The reports of one call. */
 export const ReportInput = Schema.Struct({
   statuses: listUpTo(StatusReportInput, maxReported).annotateKey(requiredField)
-}).annotate({ identifier: "ReportInput", description: "What became of deliveries, at most 1,000 statuses." })
+}).annotate({ identifier: "ReportInput", description: "The statuses to report, at most 1,000." })
 
-/** What became of one status. */
+/** The outcome of one reported status. */
 export const StatusResult = Schema.Struct({
   notification_id: Schema.String.pipe(Schema.brand("NotificationId")),
   outcome: StatusOutcome.annotateKey({
     description:
-      "`unchanged`: what stands is as high or higher. `unknown_notification`: it was not resolved here, and the report " +
-      "names no user. `user_mismatch`: it is another user's. `user_erased`: there is nobody to keep it for."
+      "`unchanged`: the stored status ranks the same or higher. `unknown_notification`: this service did not resolve the " +
+      "notification, and the report has no user. `user_mismatch`: the notification belongs to another user. `user_erased`: " +
+      "the user no longer exists."
   })
 }).annotate({
   identifier: "StatusResult",
-  description: "What became of one status.",
+  description: "The outcome of one reported status.",
   examples: [{ notification_id: NotificationId.make("order-1729"), outcome: "applied" }]
 })
 export type StatusResult = typeof StatusResult.Type

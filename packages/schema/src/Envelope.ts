@@ -2,10 +2,10 @@ import type { PageRequest } from "@user-service/domain/Page"
 import { Schema, SchemaGetter, SchemaTransformation } from "effect"
 import { Count } from "./Count.ts"
 
-/** `meta` of an answer that is no list: the first page of nothing. */
+/** The `meta` of a response without a list. */
 export const noPage = { total: 0, limit: 10, page: 1, total_pages: 0, has_next: false, has_previous: false }
 
-/** The page of a list, or {@link noPage} in every other answer. */
+/** The page of a list, or {@link noPage} in other responses. */
 export const Meta = Schema.Struct({
   total: Count,
   limit: Count,
@@ -15,11 +15,11 @@ export const Meta = Schema.Struct({
   has_previous: Schema.Boolean
 }).annotate({
   identifier: "Meta",
-  description: "Which page of a list this is, and how many items the whole list has; of no meaning in other answers.",
+  description: "The page of a list, and the number of items in the whole list. Constant in other responses.",
   examples: [noPage]
 })
 
-/** `meta` of one page of a list of `total` items. */
+/** The `meta` of one page of a list with `total` items. */
 export const pageMeta = (request: PageRequest, total: number): typeof Meta.Type => {
   const totalPages = Math.ceil(total / request.limit)
   return {
@@ -44,7 +44,7 @@ const envelope = <A, I>(message: string, data: Schema.Codec<A, I>, examples: Rea
 const examplesOf = <A, I>(schema: Schema.Codec<A, I>): ReadonlyArray<A> =>
   Schema.resolveAnnotations(schema)?.examples ?? []
 
-/** The envelope of a success. Handlers answer the data; `message` is the route's fixed text. */
+/** The envelope of a success. Handlers return the data; `message` is constant for the route. */
 export const success = <A, I>(message: string, data: Schema.Codec<A, I>) =>
   envelope(message, data, examplesOf(data)).pipe(
     Schema.decodeTo(
@@ -57,7 +57,7 @@ export const success = <A, I>(message: string, data: Schema.Codec<A, I>) =>
     Schema.annotate({ description: message })
   )
 
-/** What a list handler answers: one page's items, what was asked for, and how many there are in all. */
+/** The result of a list handler: the items of one page, the number of items in all, and the requested page. */
 interface PageOf<A> {
   readonly items: ReadonlyArray<A>
   readonly total: number
@@ -92,7 +92,7 @@ export const successPage = <A, I>(message: string, item: Schema.Codec<A, I>) =>
     Schema.annotate({ description: message })
   )
 
-/** The stable machine word of a failure. */
+/** The stable, machine-readable code of a failure. */
 export const FailureCode = Schema.Literals([
   "malformed_json",
   "authentication_required",
@@ -113,7 +113,7 @@ export const FailureCode = Schema.Literals([
 ])
 export type FailureCode = typeof FailureCode.Type
 
-/** The problems of an input, in the shape of the input: sentences under each field, items of a list under their index. */
+/** The problems of an input, in the shape of the input: messages under each field, and under the index of a list item. */
 export type Problems = { readonly [field: string]: ReadonlyArray<string> | Problems }
 export const Problems: Schema.Codec<Problems> = Schema.Record(
   Schema.String,
@@ -121,11 +121,10 @@ export const Problems: Schema.Codec<Problems> = Schema.Record(
 ).annotate({
   identifier: "Problems",
   description:
-    "What is wrong with an input, in its shape: sentences under each field, and under `error` what is of none.",
+    "The problems of an input, in its shape: messages under each field, and under `error` if they belong to no field.",
   examples: [{ email: ["Enter a valid email address."], profile: { timezone: ["Enter a valid IANA time zone."] } }]
 })
 
-/** The envelope of a failure, whatever its status. `data` is null but for the problems of an input. */
 export const Failure = Schema.Struct({
   success: Schema.Literal(false),
   message: Schema.String,
@@ -135,11 +134,11 @@ export const Failure = Schema.Struct({
   meta: Meta
 }).annotate({
   identifier: "Failure",
-  description: "The envelope of a failure, whatever its status. `data` is null but for the problems of an input."
+  description: "The envelope of all failures. `data` has the problems of an invalid input, and is null otherwise."
 })
 export type Failure = typeof Failure.Type
 
-/** A failure's body from what differs. */
+/** The body of a failure. `error` defaults to `message`. */
 export const failureBody = (options: {
   readonly code: FailureCode
   readonly message: string

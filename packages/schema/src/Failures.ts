@@ -14,27 +14,27 @@ import { Option, Schema, SchemaGetter, String } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { Failure, type FailureCode, failureBody, Problems } from "./Envelope.ts"
 
-// Failures are only written: the facts an error holds are not all on the wire, so it cannot be made again from there.
-const unreadable = "A failure is not read back into its error"
+// Failures are only encoded: the wire form lacks some fields of the errors, so it cannot be decoded.
+const unreadable = "Failures cannot be decoded"
 
-// What the OpenAPI document says of an error: when it comes, and one of its kind.
-interface Shown<E> {
+// The documentation of an error in OpenAPI.
+interface Documentation<E> {
   readonly description: string
   readonly example: E
 }
 
 const bodyExample = "@user-service/schema/Failures/bodyExample"
 
-/** A body of one of the {@link Failures}, as the OpenAPI document shows it. */
+/** The example body of one of the {@link Failures} in the OpenAPI document. */
 export const exampleBody = (failure: Schema.Top): Option.Option<Failure> =>
   Option.filter(Option.fromUndefinedOr(Schema.resolveAnnotations(failure)?.[bodyExample]), Schema.is(Failure))
 
-// How an error class reads on the wire: a status and an envelope.
+// The wire form of an error class: a status and an envelope.
 const failure = <E extends Schema.Top>(
   error: E,
   status: number,
   body: (error: E["Type"]) => Failure,
-  { description, example }: Shown<E["Type"]>
+  { description, example }: Documentation<E["Type"]>
 ) =>
   Failure.pipe(
     Schema.decodeTo(Schema.toType(error), {
@@ -44,13 +44,13 @@ const failure = <E extends Schema.Top>(
     HttpApiSchema.status(status)
   ).annotate({ description, [bodyExample]: body(example) })
 
-// The same with headers; the library takes one such error for each status of an endpoint.
+// The same with headers. The library supports one such error per status of an endpoint.
 const failureWithHeaders = <E extends Schema.Top, Headers extends Record<string, string>>(
   error: E,
   status: number,
   body: (error: E["Type"]) => Failure,
   headers: { readonly [Name in keyof Headers]: (error: E["Type"]) => string },
-  { description, example }: Shown<E["Type"]>
+  { description, example }: Documentation<E["Type"]>
 ) =>
   error
     .pipe(
@@ -63,25 +63,25 @@ const failureWithHeaders = <E extends Schema.Top, Headers extends Record<string,
           decode: () => {
             throw new Error(unreadable)
           },
-          encode: (failed) => ({
-            body: body(failed),
-            headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value(failed)]))
+          encode: (instance) => ({
+            body: body(instance),
+            headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value(instance)]))
           })
         }
       )
     )
     .annotate({ description, [bodyExample]: body(example) })
 
-const coded =
+const bodyWithCode =
   (code: FailureCode, message?: string) =>
   (error: Error): Failure =>
     failureBody({ code, message: message ?? error.message, error: error.message })
 
-/** The body of every 422 that names fields. */
+/** The body of a 422. */
 export const invalidInput = (problems: Problems): Failure =>
   failureBody({ code: "validation_failed", message: "Invalid input data", error: "Validation failed", data: problems })
 
-/** No credential was sent where one is needed. */
+/** The request has no credentials, but the endpoint requires them. */
 export class AuthenticationRequired extends Schema.TaggedError<AuthenticationRequired>()(
   "AuthenticationRequired",
   {},
@@ -92,7 +92,7 @@ export class AuthenticationRequired extends Schema.TaggedError<AuthenticationReq
   }
 }
 
-/** The request's fields are not what the route takes; every one that is wrong is named. */
+/** The request does not match the endpoint's schema. Lists all invalid fields. */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
   "InvalidInput",
   { problems: Problems },
@@ -110,67 +110,67 @@ export class MalformedJson extends Schema.TaggedError<MalformedJson>()("Malforme
   }
 }
 
-/** Each error the API answers with, in its wire form. Endpoints and middleware declare these. */
+/** The errors of the API in wire form, as endpoints and middleware declare them. */
 export const Failures = {
-  MalformedJson: failure(MalformedJson, 400, coded("malformed_json"), {
-    description: "The body is not JSON in UTF-8.",
+  MalformedJson: failure(MalformedJson, 400, bodyWithCode("malformed_json"), {
+    description: "The body is not valid JSON in UTF-8.",
     example: new MalformedJson()
   }),
-  AuthenticationRequired: failure(AuthenticationRequired, 401, coded("authentication_required"), {
-    description: "No credential was sent.",
+  AuthenticationRequired: failure(AuthenticationRequired, 401, bodyWithCode("authentication_required"), {
+    description: "The request has no credentials.",
     example: new AuthenticationRequired()
   }),
-  InvalidCredentials: failure(InvalidCredentials, 401, coded("invalid_credentials"), {
-    description: "Unknown e-mail, wrong password or disabled account: the answer does not tell which.",
+  InvalidCredentials: failure(InvalidCredentials, 401, bodyWithCode("invalid_credentials"), {
+    description: "Unknown e-mail address, wrong password or disabled account. The response does not reveal which.",
     example: new InvalidCredentials()
   }),
-  TokenInvalid: failure(TokenInvalid, 401, coded("token_invalid"), {
-    description: "The token is not ours, of the wrong type, or of a session that has ended.",
+  TokenInvalid: failure(TokenInvalid, 401, bodyWithCode("token_invalid"), {
+    description:
+      "The token was not issued by this service, has the wrong type, or belongs to a session that has ended.",
     example: new TokenInvalid()
   }),
-  TokenExpired: failure(TokenExpired, 401, coded("token_expired"), {
-    description: "The token's time is over.",
+  TokenExpired: failure(TokenExpired, 401, bodyWithCode("token_expired"), {
+    description: "The token has expired.",
     example: new TokenExpired()
   }),
   Unauthenticated: failure(
     Unauthenticated,
     401,
-    (error) => coded(error.reason === "missing" ? "authentication_required" : "invalid_credentials")(error),
+    (error) => bodyWithCode(error.reason === "missing" ? "authentication_required" : "invalid_credentials")(error),
     {
-      description: "The API key is not good; `authentication_required` where none was sent.",
+      description: "The API key is invalid, or missing (`authentication_required`).",
       example: new Unauthenticated({ reason: "unknown" })
     }
   ),
-  ForbiddenScope: failure(ForbiddenScope, 403, coded("forbidden"), {
-    description: "The API key lacks the scope.",
+  ForbiddenScope: failure(ForbiddenScope, 403, bodyWithCode("forbidden"), {
+    description: "The API key does not have the required scope.",
     example: new ForbiddenScope({ scope: "deliveries" })
   }),
-  UserNotFound: failure(UserNotFound, 404, coded("not_found"), {
-    description: "There is no such user, or the account is being erased.",
+  UserNotFound: failure(UserNotFound, 404, bodyWithCode("not_found"), {
+    description: "The user does not exist, or the account is being erased.",
     example: new UserNotFound()
   }),
-  PushTokenNotFound: failure(PushTokenNotFound, 404, coded("not_found"), {
-    description: "No push token of yours has this id.",
+  PushTokenNotFound: failure(PushTokenNotFound, 404, bodyWithCode("not_found"), {
+    description: "The user has no push token with this id.",
     example: new PushTokenNotFound()
   }),
-  SessionNotFound: failure(SessionNotFound, 404, coded("not_found"), {
-    description: "No session of yours that is still alive has this id.",
+  SessionNotFound: failure(SessionNotFound, 404, bodyWithCode("not_found"), {
+    description: "The user has no active session with this id.",
     example: new SessionNotFound()
   }),
   PreferencesVersionMismatch: failureWithHeaders(
     PreferencesVersionMismatch,
     412,
-    coded("precondition_failed"),
+    bodyWithCode("precondition_failed"),
     { etag: (error) => `"${error.currentVersion}"` },
     {
       description:
-        "The preferences are not at a version that `If-Match` names, or at one that `If-None-Match` names; `ETag` has the " +
-        "one they are at.",
+        "The current version does not match `If-Match`, or matches `If-None-Match`. `ETag` has the current version.",
       example: new PreferencesVersionMismatch({ currentVersion: 7 })
     }
   ),
   InvalidInput: failure(InvalidInput, 422, (error) => invalidInput(error.problems), {
-    description: "Fields are missing or wrong; each is named in `data`, which has the shape of the input.",
+    description: "Fields are missing or invalid. `data` lists all of them, in the shape of the input.",
     example: new InvalidInput({ problems: { field: ["This field is required."] } })
   }),
   EmailTaken: failure(EmailTaken, 422, (error) => invalidInput({ email: [error.message] }), {
@@ -178,15 +178,15 @@ export const Failures = {
     example: new EmailTaken()
   }),
   UsernameTaken: failure(UsernameTaken, 422, (error) => invalidInput({ username: [error.message] }), {
-    description: "Another account has this username, in whatever case.",
+    description: "Another account has this username, compared case-insensitively.",
     example: new UsernameTaken()
   }),
   UsernameNotAllowed: failure(UsernameNotAllowed, 422, (error) => invalidInput({ username: [error.message] }), {
-    description: "The username is reserved, or reads as an e-mail address that is not the account's own.",
+    description: "The username is reserved, or is an e-mail address other than the account's own.",
     example: new UsernameNotAllowed({ problem: "reserved" })
   }),
   DeviceTaken: failure(DeviceTaken, 422, (error) => invalidInput({ device_id: [error.message] }), {
-    description: "Another push token of yours stands for this device on this platform.",
+    description: "The user has another push token for this device and platform.",
     example: new DeviceTaken()
   }),
   DeviceTokenMalformed: failure(
@@ -194,12 +194,12 @@ export const Failures = {
     422,
     (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
     {
-      description: "The text can be no token of this type.",
+      description: "The token is not valid for this type.",
       example: new DeviceTokenMalformed({ field: "token", tokenType: "apns" })
     }
   ),
   DeviceTokenTaken: failure(DeviceTokenTaken, 422, (error) => invalidInput({ token_type: [error.message] }), {
-    description: "Another push token has the form that the new type gives this one.",
+    description: "With the new type, the token would equal another push token.",
     example: new DeviceTokenTaken()
   }),
   PasswordRejected: failure(
@@ -207,7 +207,7 @@ export const Failures = {
     422,
     (error) => invalidInput({ [String.camelToSnake(error.field)]: error.problems }),
     {
-      description: "The new password breaks the rules; every one it breaks is told.",
+      description: "The new password violates the password rules. The response lists all of the violations.",
       example: new PasswordRejected({ field: "password", problems: ["This password is too common."] })
     }
   ),
@@ -216,7 +216,7 @@ export const Failures = {
     422,
     (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
     {
-      description: "The current password is not right.",
+      description: "The current password is incorrect.",
       example: new IncorrectPassword({ field: "oldPassword" })
     }
   ),
@@ -225,7 +225,7 @@ export const Failures = {
     422,
     (error) => invalidInput({ [String.camelToSnake(error.field)]: [error.message] }),
     {
-      description: "The quiet hours, once merged with the ones that stand, lack an end or are of no length.",
+      description: "Merged with the stored settings, the quiet hours have only one end, or start and end are equal.",
       example: new PreferencesContradictory({
         field: "doNotDisturbEnd",
         problem: "Required when a start is set."
@@ -240,31 +240,31 @@ export const Failures = {
         deliveries: Object.fromEntries(error.indexes.map((index) => [index, { at: [error.message] }]))
       }),
     {
-      description: "Deliveries are asked about for times too far from now; nothing was decided of any.",
+      description: "The times of some deliveries are more than 30 days from now. No delivery was resolved.",
       example: new DeliveryTimeOutOfReach({ indexes: [0] })
     }
   ),
   RateLimited: failureWithHeaders(
     RateLimited,
     429,
-    coded("rate_limited"),
+    bodyWithCode("rate_limited"),
     {
       "retry-after": (error) => `${error.retryAfterSeconds}`,
       "ratelimit-policy": rateLimitPolicyHeader,
       ratelimit: rateLimitHeader
     },
     {
-      description: "Too many attempts. Nothing was done.",
+      description: "The rate limit was exceeded. Nothing was changed.",
       example: new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })
     }
   ),
   ServiceUnavailable: failureWithHeaders(
     ServiceUnavailable,
     503,
-    coded("service_unavailable"),
+    bodyWithCode("service_unavailable"),
     { "retry-after": (error) => `${error.retryAfterSeconds}` },
     {
-      description: "What the request needs is out of reach or overloaded. Nothing was changed; it may be sent again.",
+      description: "A required backend is unavailable or overloaded. Nothing was changed; the request can be retried.",
       example: new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })
     }
   )

@@ -16,31 +16,31 @@ import { Schema, SchemaTransformation } from "effect"
 
 export const requiredField = { messageMissingKey: "This field is required." }
 
-// Text that is brought to the form it is kept in before that is checked; `documented` is what JSON Schema says of it.
-const normalised = <Kept extends string>(
-  kept: Schema.Codec<Kept, string>,
+// Text that is normalised and then checked. `documented` describes it in JSON Schema.
+const normalised = <Normalised extends string>(
+  schema: Schema.Codec<Normalised, string>,
   normalise: (text: string) => string,
   documented: { readonly maxLength: number; readonly format?: string }
 ) =>
   Text.check(Schema.makeFilter(() => true, { toJsonSchema: () => [documented, true] })).pipe(
-    Schema.decodeTo(kept, SchemaTransformation.transform({ decode: normalise, encode: (text) => text }))
+    Schema.decodeTo(schema, SchemaTransformation.transform({ decode: normalise, encode: (text) => text }))
   )
 
-// Of letters of any script, which JSON Schema's `email` has not.
+// `idn-email`, since JSON Schema's `email` allows only ASCII.
 const documentedEmail = { maxLength: maxEmailLength, format: "idn-email" }
 
-/** An e-mail address as it is shown. */
+/** An e-mail address in a response. */
 export const EmailBody = Schema.String.check(
   Schema.makeFilter(() => true, { toJsonSchema: () => [documentedEmail, true] })
 )
 
-/** The e-mail address of an account to be, however it is typed; decoded to the spelling it is kept in. */
+/** The e-mail address of a new account, in any spelling. Decoded to the normalised spelling. */
 export const EmailInput = normalised(Email, normaliseEmail, documentedEmail)
 
-/** The e-mail address of an account that there may be, also one that would not be taken for a new one. */
+/** The e-mail address of a login. It may have a form that new accounts do not accept. */
 export const LoginEmailInput = normalised(EmailSpelling, (text) => text.trim().toLowerCase(), documentedEmail)
 
-/** The address of a picture however it is typed. */
+/** The URL of a picture, in any spelling. */
 export const AvatarUrlInput = normalised(AvatarUrl, normaliseAvatarUrl, {
   maxLength: maxAvatarUrlLength,
   format: "uri"
@@ -49,28 +49,28 @@ export const AvatarUrlInput = normalised(AvatarUrl, normaliseAvatarUrl, {
 /** The name of a time zone in any case. */
 export const TimeZoneInput = normalised(TimeZone, normaliseTimeZone, { maxLength: maxTimeZoneLength })
 
-/** The check for at least one character. */
+/** Checks that a text is not empty. */
 export const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })
 
-/** A password; never shown once decoded. */
+/** A password, decoded to a `Redacted`. */
 export const PasswordInput = Schema.RedactedFromValue(Text.check(notBlank).annotate({ format: "password" }), {
   label: "password"
 }).annotateKey(requiredField)
 
-/** A token of ours; never shown once decoded. */
+/** A token of this service, decoded to a `Redacted`. */
 export const TokenInput = Schema.RedactedFromValue(Text.check(notBlank), { label: "token" })
 
 const notAUuid = "Must be a valid UUID."
 
-/** A user's id, as a service names it. */
+/** A user's id in the request of a service, in any case. */
 export const UserIdInput = anyCase(UserId, notAUuid)
 
-/** A push token's id, as a service names it. */
+/** A push token's id in the request of a service, in any case. */
 export const PushTokenIdInput = anyCase(PushTokenId, notAUuid)
 
-/** A time as RFC 3339 writes it, with any offset. What is finer than a millisecond is lost. */
+/** A time in RFC 3339, with any offset. Fractions of a millisecond are dropped. */
 export const TimeInput = Rfc3339
 
-/** A list of at most `max` of something. */
+/** A list of at most `max` items. */
 export const listUpTo = <Item extends Schema.Top>(item: Item, max: number) =>
   Schema.Array(item).check(Schema.isMaxLength(max, { message: `Ensure this list has no more than ${max} items.` }))

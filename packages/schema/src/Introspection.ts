@@ -3,14 +3,14 @@ import { Schema } from "effect"
 import { SessionIdBody, UserIdBody } from "./Id.ts"
 import { notBlank, requiredField } from "./Input.ts"
 
-/** The token that a service asks about, under whatever label that service keeps its secrets. */
+/** The token to introspect. The `Redacted` may have any label. */
 export const IntrospectInput = Schema.Struct({
   token: Schema.RedactedFromValue(Text.check(notBlank)).annotateKey(requiredField)
 }).annotate({ identifier: "IntrospectInput", description: "The access token to introspect." })
 
 const seconds = Schema.Int.annotate({ description: "Seconds since 1970." })
 
-/** What an access token says, where it is good. */
+/** The claims of a valid access token. */
 export const ActiveToken = Schema.Struct({
   active: Schema.Literal(true),
   sub: UserIdBody,
@@ -24,13 +24,13 @@ export const ActiveToken = Schema.Struct({
   token_type: Schema.Literal("access")
 })
 
-/** Of anything that is no good access token nothing but that is told (RFC 7662, section 2.2). */
+// The response for any other token reveals nothing else (RFC 7662, section 2.2).
 const InactiveToken = Schema.Struct({ active: Schema.Literal(false) })
 
-/** An answer of token introspection (RFC 7662). */
+/** The response of token introspection (RFC 7662). */
 export const TokenIntrospection = Schema.Union([ActiveToken, InactiveToken]).annotate({
   identifier: "TokenIntrospection",
-  description: "What a live access token says, or `active: false` and nothing else.",
+  description: "The claims of a valid access token, or only `active: false`.",
   examples: [
     {
       active: true,

@@ -13,11 +13,11 @@ import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 import { decodeToDomain, onWire, type OnWire } from "./WireNames.ts"
 
-const quietFrom = { description: "When the quiet hours begin, on the user's own clock." }
-const quietTo = { description: "When the quiet hours end: the next morning where that is the earlier time." }
-const perDay = { description: "How many notifications a local day may bring, over both channels." }
+const quietHoursStart = { description: "When the quiet hours begin, in the user's time zone." }
+const quietHoursEnd = { description: "When the quiet hours end. On the next day if this is before the start." }
+const dailyLimit = { description: "The maximum number of notifications per local day, over both channels." }
 
-/** The preferences that the document shows. */
+/** The example of preferences in the documents. */
 export const preferencesExample = {
   id: "0193a5c2-7b1c-7a90-b2d4-0f6c9e3b8d15",
   ...onWire(Struct.pick(defaultSettings, switches)),
@@ -28,24 +28,23 @@ export const preferencesExample = {
   updated_at: "2026-11-24T10:02:00.000Z"
 }
 
-/** How a user wants to be reached. */
 export const PreferencesBody = Schema.Struct({
   id: Id,
   ...onWire(switchFields),
-  do_not_disturb_start: Schema.NullOr(Schema.String).annotateKey(quietFrom),
-  do_not_disturb_end: Schema.NullOr(Schema.String).annotateKey(quietTo),
-  frequency_limit: Count.annotateKey(perDay),
+  do_not_disturb_start: Schema.NullOr(Schema.String).annotateKey(quietHoursStart),
+  do_not_disturb_end: Schema.NullOr(Schema.String).annotateKey(quietHoursEnd),
+  frequency_limit: Count.annotateKey(dailyLimit),
   created_at: Timestamp,
   updated_at: Timestamp
 }).annotate({
   identifier: "Preferences",
-  description: "How a user wants to be reached: a switch for each channel, and for each channel and category.",
+  description: "A user's notification preferences: a switch for each channel, and for each category of a channel.",
   examples: [preferencesExample]
 })
 
 const switchNames = switches.map((name) => [name, String.camelToSnake(name)] as const)
 
-// A loop over known names: `Struct.renameKeys` takes 8 µs more, and every change and every cached copy has this body.
+// `Struct.renameKeys` would take 8 µs more for each body, and each change and each cached copy needs one.
 const switchesOnWire = (preferences: Preferences) => {
   const body: Record<string, boolean> = {}
   for (const [name, wireName] of switchNames) body[wireName] = preferences[name]
@@ -75,15 +74,15 @@ const LocalTimeInput = Schema.String.check(
   )
 )
 
-/** Any subset of the settings; an absent one stays. Decoded to a `PreferencesPatch`. */
+/** Any subset of the settings. Decoded to a `PreferencesPatch`. */
 export const PreferencesInput = Schema.Struct({
   ...Struct.map(onWire(switchFields), Schema.optionalKey),
-  do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietFrom),
-  do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietTo),
-  frequency_limit: Schema.optionalKey(FrequencyLimit).annotateKey(perDay)
+  do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietHoursStart),
+  do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietHoursEnd),
+  frequency_limit: Schema.optionalKey(FrequencyLimit).annotateKey(dailyLimit)
 })
   .annotate({
     identifier: "PreferencesInput",
-    description: "The settings to change. One that is absent stays as it is."
+    description: "The settings to change. Absent settings keep their values."
   })
   .pipe(decodeToDomain(PreferencesPatch))

@@ -11,12 +11,12 @@ export const PushTokenBody = Schema.Struct({
   device_id: Schema.String,
   device_name: Schema.String,
   is_active: Schema.Boolean,
-  last_used: Timestamp.annotateKey({ description: "When the device last registered it." }),
+  last_used: Timestamp.annotateKey({ description: "When the device last registered the token." }),
   created_at: Timestamp,
   updated_at: Timestamp
 }).annotate({
   identifier: "PushToken",
-  description: "One installation of an app that can be reached. The token itself is not shown.",
+  description: "One app installation that can receive push notifications. The token itself is write-only.",
   examples: [
     {
       id: "0193a5c3-02aa-7e0f-8d51-6b7f4e9a1c20",
@@ -45,7 +45,7 @@ export const pushTokenBody = (token: PushToken): typeof PushTokenBody.Type => ({
   updated_at: timestamp(token.updatedAt)
 })
 
-/** The push token that the document shows. */
+/** The example of a push token in the documents. */
 export const livePushTokenExample = {
   id: PushTokenIdBody.make("0193a5c3-02aa-7e0f-8d51-6b7f4e9a1c20"),
   token: DeviceToken.make("740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad"),
@@ -53,17 +53,17 @@ export const livePushTokenExample = {
   token_type: "apns"
 } as const
 
-/** A push token as whoever sends to it sees it: with the token itself. */
+/** A push token as senders see it, including the token itself. */
 export const LivePushToken = Schema.Struct({
   id: PushTokenIdBody,
   token: Schema.String.pipe(Schema.brand("DeviceToken")).annotateKey({
-    description: "The address at the push service. A secret."
+    description: "The device token of the push service. A secret."
   }),
   platform: Platform,
   token_type: TokenType
 }).annotate({
   identifier: "LivePushToken",
-  description: "One installation of an app that a push can be sent to.",
+  description: "One app installation to which push notifications can be sent.",
   examples: [livePushTokenExample]
 })
 export type LivePushToken = typeof LivePushToken.Type

@@ -4,19 +4,20 @@ import { Count } from "./Count.ts"
 import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
 
-/** One device's login. */
 export const SessionBody = Schema.Struct({
   id: Id,
   device_name: Schema.String,
   user_agent: Schema.String,
-  ip: Schema.NullOr(Schema.String).annotateKey({ description: "Where the login came from." }),
+  ip: Schema.NullOr(Schema.String).annotateKey({ description: "The client address of the login." }),
   created_at: Timestamp,
-  last_seen_at: Timestamp.annotateKey({ description: "Moves at most once a minute." }),
+  last_seen_at: Timestamp.annotateKey({
+    description: "When the session was last used, updated at most once a minute."
+  }),
   expires_at: Timestamp,
-  current: Schema.Boolean.annotateKey({ description: "Whether this request was made in it." })
+  current: Schema.Boolean.annotateKey({ description: "Whether it is the session of this request." })
 }).annotate({
   identifier: "Session",
-  description: "One device's login, from which access tokens are made until it ends or expires.",
+  description: "The login of one device. It provides access tokens until it ends or expires.",
   examples: [
     {
       id: "0193a5c2-7b1e-7c4d-9f3a-52e8c1d07a66",
@@ -43,7 +44,7 @@ export const sessionBody = (session: Session, current: SessionId): typeof Sessio
   current: session.id === current
 })
 
-/** The tokens that the document shows: three parts as a JWT has them, and good for nothing. */
+/** The example of tokens in the documents. They have the form of JWTs, but are invalid. */
 export const tokensExample = {
   access: "eyJhbGciOiJFZERTQSJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl",
   refresh: "eyJhbGciOiJFZERTQSJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl",
@@ -51,10 +52,16 @@ export const tokensExample = {
   refresh_expires_in: 604_800
 }
 
-/** A session's two tokens (RFC 6749, section 5.1), with the seconds each still lives. */
+/** The tokens of a session (RFC 6749, section 5.1), with their remaining lifetimes. */
 export const TokensBody = Schema.Struct({
-  access: Schema.String.annotateKey({ description: "Opens the API, as `Authorization: Bearer <access>`." }),
-  refresh: Schema.String.annotateKey({ description: "Good once, for the next pair of tokens." }),
-  access_expires_in: Count.annotateKey({ description: "Seconds." }),
-  refresh_expires_in: Count.annotateKey({ description: "Seconds." })
-}).annotate({ identifier: "Tokens", description: "A session's two tokens.", examples: [tokensExample] })
+  access: Schema.String.annotateKey({ description: "The access token, to send as `Authorization: Bearer <access>`." }),
+  refresh: Schema.String.annotateKey({
+    description: "The refresh token. It can be exchanged once for the next pair of tokens."
+  }),
+  access_expires_in: Count.annotateKey({ description: "The remaining lifetime of the access token, in seconds." }),
+  refresh_expires_in: Count.annotateKey({ description: "The remaining lifetime of the refresh token, in seconds." })
+}).annotate({
+  identifier: "Tokens",
+  description: "The access token and the refresh token of a session.",
+  examples: [tokensExample]
+})

@@ -21,7 +21,7 @@ const profileExample = {
   updated_at: "2026-11-24T10:02:00.000Z"
 }
 
-/** The user that the document shows. */
+/** The example of a user in the documents. */
 export const userExample = {
   id: "0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42",
   email: "ada@example.com",
@@ -37,13 +37,12 @@ export const userExample = {
   push_tokens_count: 1
 }
 
-/** Who a person is to others. */
 export const ProfileBody = Schema.Struct({
   id: Id,
   first_name: Schema.String,
   last_name: Schema.String,
   full_name: Schema.String.annotateKey({
-    description: "First and last name, or the username where both are empty."
+    description: "First and last name, or the username if both are empty."
   }),
   avatar_url: Schema.NullOr(Schema.String.annotate({ format: "uri" })),
   timezone: Schema.String.annotateKey({ description: "A name of the IANA time zone database." }),
@@ -53,11 +52,10 @@ export const ProfileBody = Schema.Struct({
   updated_at: Timestamp
 } satisfies Record<keyof OnWire<ProfilePatch>, Schema.Top> & Record<string, Schema.Top>).annotate({
   identifier: "Profile",
-  description: "Who a person is to others.",
+  description: "The profile of a user.",
   examples: [profileExample]
 })
 
-/** A user as they see themselves. */
 export const UserBody = Schema.Struct({
   id: Id,
   email: EmailBody,
@@ -70,8 +68,12 @@ export const UserBody = Schema.Struct({
   last_login: Schema.NullOr(Timestamp),
   profile: ProfileBody,
   notification_preferences: PreferencesBody,
-  push_tokens_count: Count.annotateKey({ description: "How many of the user's push tokens are active." })
-}).annotate({ identifier: "User", description: "A user as they see themselves.", examples: [userExample] })
+  push_tokens_count: Count.annotateKey({ description: "The number of active push tokens." })
+}).annotate({
+  identifier: "User",
+  description: "A user's account, profile and notification preferences.",
+  examples: [userExample]
+})
 
 /** A user in wire form. */
 export const userBody = ({ preferences, profile, ...user }: User): typeof UserBody.Type => ({

@@ -1,39 +1,39 @@
 import { Predicate, Schema, SchemaTransformation, String, Struct } from "effect"
 
-/** The name on the wire of a field of the domain: `frequency_limit` of `frequencyLimit`. */
+/** The wire name of a domain field: `frequency_limit` for `frequencyLimit`. */
 type WireName<Name extends string> = Name extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${WireName<Tail>}`
   : ""
 
-/** Fields under their names on the wire. */
+/** Fields under their wire names. */
 export type OnWire<Fields extends object> = {
   readonly [Name in keyof Fields & string as WireName<Name>]: Fields[Name]
 }
 
 const entries = (fields: object) => Object.entries<unknown>({ ...fields })
 
-/** The same fields under their names on the wire. */
+/** Renames fields to their wire names. */
 export const onWire = <Fields extends object>(fields: Fields) =>
   Object.fromEntries(entries(fields).map(([name, value]) => [String.camelToSnake(name), value])) as OnWire<Fields>
 
-/** For each field of the domain its name on the wire. */
+/** The wire name of each domain field. */
 const wireNames = <Fields extends object>(fields: Fields) =>
   Object.fromEntries(entries(fields).map(([name]) => [name, String.camelToSnake(name)])) as {
     readonly [Name in keyof Fields & string]: WireName<Name>
   }
 
-// Of names that are computed the compiler knows nothing.
+// The compiler cannot check computed names.
 const renameTo = <To>(names: Readonly<Record<string, string>>) => Struct.renameKeys(names) as (from: object) => To
 
-/** For each field of the domain a schema of the wire that decodes to the type of the field. */
+/** A wire schema for each domain field, which decodes to the field's type. */
 type WireFields<Fields extends Schema.Struct.Fields> = {
   readonly [Name in keyof Fields & string as WireName<Name>]: Schema.Top & { readonly Type: Fields[Name]["Type"] }
 }
 
 /**
- * Decodes an input of the wire to a struct of the domain: a field that is added to the struct does not compile until the input
- * has it. The input is judged before its fields are renamed, so that the issues of every field have the names of the wire;
- * `Schema.encodeKeys` judges transformed fields under the names of the domain, and the others once more.
+ * Decodes a wire input to a domain struct. If the struct gains a field, the input has to declare it in order to compile. Fields
+ * are renamed after they are checked, so that all issues have wire names. `Schema.encodeKeys` would report transformed fields
+ * under their domain names and check the others twice.
  */
 export const decodeToDomain =
   <Fields extends Schema.Struct.Fields>(domain: Schema.Struct<Fields>) =>

@@ -14,14 +14,14 @@ import { narrowContext } from "../endpoints/GroupContext.ts"
 
 const loggedInBody = ({ tokens, user }: LoggedIn) => ({ ...userBody(user), tokens: tokensBody(tokens) })
 
-// `first_name` and `last_name` win over the parts of `name`.
+// `first_name` and `last_name` override the parts of `name`.
 const newAccount = (input: typeof RegisterInput.Type) => {
-  const named = splitName(input.name ?? "")
+  const nameParts = splitName(input.name ?? "")
   return {
     email: input.email,
     password: input.password,
-    firstName: input.first_name ?? named.firstName,
-    lastName: input.last_name ?? named.lastName,
+    firstName: input.first_name ?? nameParts.firstName,
+    lastName: input.last_name ?? nameParts.lastName,
     username: Option.fromUndefinedOr(input.username),
     phoneNumber: input.phone_number ?? null,
     pushToken: Option.fromUndefinedOr(input.push_token),

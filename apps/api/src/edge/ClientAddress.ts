@@ -6,37 +6,37 @@ import { IpNetwork, NetAddress } from "effect/net"
 
 const maxUserAgentLength = 500
 
-// Whoever has one address of an IPv6 /64 has them all, so limits count those together.
+// The owner of one address of an IPv6 /64 usually has all of them, so limits count them together.
 const networkOf = (address: NetAddress.IpAddress): string =>
   NetAddress.isIpv6Address(address)
     ? IpNetwork.format(IpNetwork.fromAddressUnsafe(address, 64))
     : NetAddress.formatIp(address)
 
-const nowhere = { ip: null, network: "unknown" }
+const unknownAddress = { ip: null, network: "unknown" }
 
-const placeOf = (remoteAddress: string) => {
+const addressOf = (remoteAddress: string) => {
   const parsed = NetAddress.ipFromString(remoteAddress)
-  if (Result.isFailure(parsed)) return nowhere
+  if (Result.isFailure(parsed)) return unknownAddress
   const address = NetAddress.toCanonical(parsed.success)
   return { ip: NetAddress.formatIp(address), network: networkOf(address) }
 }
 
-// Clients ask again and again, over the same connection or from behind the same proxy.
-const maxRemembered = 10_000
+// Parsed addresses are cached: most clients send many requests.
+const maxCached = 10_000
 
-/** Tells where requests come from, once the headers of trusted proxies were applied to them. */
+/** Makes a function that returns a request's origin. The headers of trusted proxies have to be applied before. */
 export const makeOriginOf = () => {
-  const places = new Map<string, typeof nowhere | ReturnType<typeof placeOf>>()
-  const remembered = (remoteAddress: string) => {
-    const known = places.get(remoteAddress)
-    if (known !== undefined) return known
-    if (places.size >= maxRemembered) places.clear()
-    const place = placeOf(remoteAddress)
-    places.set(remoteAddress, place)
-    return place
+  const addresses = new Map<string, typeof unknownAddress | ReturnType<typeof addressOf>>()
+  const cachedAddressOf = (remoteAddress: string) => {
+    const cached = addresses.get(remoteAddress)
+    if (cached !== undefined) return cached
+    if (addresses.size >= maxCached) addresses.clear()
+    const address = addressOf(remoteAddress)
+    addresses.set(remoteAddress, address)
+    return address
   }
   return (request: HttpServerRequest.HttpServerRequest): Origin => ({
-    ...Option.match(request.remoteAddress, { onNone: () => nowhere, onSome: remembered }),
+    ...Option.match(request.remoteAddress, { onNone: () => unknownAddress, onSome: cachedAddressOf }),
     userAgent: toLine((request.headers["user-agent"] ?? "").slice(0, maxUserAgentLength))
   })
 }

@@ -28,17 +28,17 @@ import { routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 import * as OnePerTick from "../node/OnePerTick.ts"
 
-// Longer than a full queue of password hashes takes; whatever waits longer is not coming.
-const timeAllowed = Duration.seconds(20)
+// Longer than a full queue of password hashes takes.
+const requestTimeout = Duration.seconds(20)
 
-// The scheme every 401 asks for (RFC 6750, section 3).
+// The challenge of every 401 (RFC 6750, section 3).
 const challenge = { "www-authenticate": `Bearer realm="user-service"` }
 
 const printable = /^[\x20-\x7e]{1,128}$/
 
 /**
- * What every request passes, whatever its route: its id and origin, the gate, its deadline, the envelope, the headers of
- * every answer, and at its end the access log and the metrics.
+ * The middleware of all requests: request id, client address, gate, deadline, envelope, response headers, access log and
+ * metrics.
  */
 export const Edge = HttpRouter.middleware(
   Effect.gen(function* () {
@@ -49,10 +49,10 @@ export const Edge = HttpRouter.middleware(
     const metrics = yield* HttpMetrics
     const gate = yield* makeGate
     const originOf = makeOriginOf()
-    const inTime = yield* Deadlines.make(timeAllowed)
+    const withDeadline = yield* Deadlines.make(requestTimeout)
     const onePerTick = yield* OnePerTick.make
     const applyForwarded = HttpMiddleware.xForwardedHeaders({ trustedProxies: settings.trustedProxies })
-    const shared =
+    const corsMiddleware =
       settings.corsOrigins.length === 0
         ? identity
         : HttpMiddleware.cors({
@@ -72,16 +72,18 @@ export const Edge = HttpRouter.middleware(
             maxAge: 600
           })
 
-    // The library takes every OPTIONS for a preflight, which names the method it asks about (Fetch, section 3.3.2).
+    // Only an OPTIONS with this header is a preflight (Fetch, section 3.3.2). The library treats each one as such.
     const cors = <E, R>(
       request: HttpServerRequest.HttpServerRequest,
       app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
     ) =>
-      request.method === "OPTIONS" && request.headers["access-control-request-method"] === undefined ? app : shared(app)
+      request.method === "OPTIONS" && request.headers["access-control-request-method"] === undefined
+        ? app
+        : corsMiddleware(app)
 
     const requestIdOf = (request: HttpServerRequest.HttpServerRequest) => {
-      const given = request.headers["x-request-id"]
-      return given !== undefined && printable.test(given) ? Effect.succeed(given) : random.uuidV4()
+      const requestId = request.headers["x-request-id"]
+      return requestId !== undefined && printable.test(requestId) ? Effect.succeed(requestId) : random.uuidV4()
     }
 
     const headersOf = (request: HttpServerRequest.HttpServerRequest, facts: RequestFacts) => ({
@@ -114,10 +116,10 @@ export const Edge = HttpRouter.middleware(
     }
 
     return (app) => {
-      const handled = Effect.gen(function* () {
-        const asked = yield* HttpServerRequest.HttpServerRequest
-        const url = routableUrl(NodeHttpServerRequest.toIncomingMessage(asked).url ?? "", asked.url)
-        const request = withCheckedBody(url === asked.url ? asked : asked.modify({ url }))
+      const handle = Effect.gen(function* () {
+        const rawRequest = yield* HttpServerRequest.HttpServerRequest
+        const url = routableUrl(NodeHttpServerRequest.toIncomingMessage(rawRequest).url ?? "", rawRequest.url)
+        const request = withCheckedBody(url === rawRequest.url ? rawRequest : rawRequest.modify({ url }))
         const started = yield* monotonicMillis
         metrics.begin()
         const span = yield* spanOf(request)
@@ -130,23 +132,23 @@ export const Edge = HttpRouter.middleware(
         }
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
-        const refusal = gate.refusal(asked, route)
-        const answer = cors(request, withEnvelope(app))
-        const inTurn = route?.hashesPassword === true ? Effect.andThen(onePerTick, answer) : answer
-        const response = yield* (refusal === undefined ? inTime(inTurn, tooLong) : Effect.succeed(refusal)).pipe(
-          // The client went away before there was an answer.
+        const refusal = gate.refusal(rawRequest, route)
+        const handler = cors(request, withEnvelope(app))
+        const queued = route?.hashesPassword === true ? Effect.andThen(onePerTick, handler) : handler
+        const response = yield* (refusal === undefined ? withDeadline(queued, tooLong) : Effect.succeed(refusal)).pipe(
+          // The client closed the connection before the response.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
           Effect.updateContext(contextOf({ request, facts, span, maxBody: route?.maxBody ?? noRouteMaxBody }))
         )
         record(request, facts, response.status, started, yield* monotonicMillis)
-        // What a route set itself stands.
+        // Headers that the route has set take precedence.
         return HttpServerResponse.setHeaders(response, {
           ...headersOf(request, facts),
           ...(response.status === 401 ? challenge : {}),
           ...response.headers
         })
       })
-      return settings.trustedProxies.length === 0 ? handled : applyForwarded(handled)
+      return settings.trustedProxies.length === 0 ? handle : applyForwarded(handle)
     }
   }),
   { global: true }
@@ -165,24 +167,24 @@ interface RequestScope {
   readonly maxBody: ByteSize.ByteSize
 }
 
-// All at once: each change of the context is paid for by every request.
+// Adds all services in one step, since each change of the context costs time in every request.
 const contextOf =
   ({ facts, maxBody, request, span }: RequestScope) =>
   (context: RequestContext): RequestContext => {
-    const ours = context.pipe(
+    const requestContext = context.pipe(
       Context.add(HttpServerRequest.HttpServerRequest, request),
       Context.add(CurrentFacts, facts),
       Context.add(CurrentOrigin, facts.origin),
       Context.add(HttpIncomingMessage.MaxBodySize, maxBody),
       Context.add(References.CurrentLogAnnotations, { request_id: facts.requestId })
     )
-    if (Option.isNone(span)) return ours
-    const within = Context.add(ours, Tracer.ParentSpan, span.value)
-    // A trace that goes nowhere needs no spans below this one.
-    return span.value.sampled ? within : Context.add(within, References.TracerEnabled, false)
+    if (Option.isNone(span)) return requestContext
+    const withSpan = Context.add(requestContext, Tracer.ParentSpan, span.value)
+    // A trace that is not sampled needs no child spans.
+    return span.value.sampled ? withSpan : Context.add(withSpan, References.TracerEnabled, false)
   }
 
-// The server's span; where none is exported there is none, and the client's trace goes on without one of ours.
+// The server's span, or the client's if this process exports no traces.
 const spanOf = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.map(
     Effect.serviceOption(Tracer.ParentSpan),

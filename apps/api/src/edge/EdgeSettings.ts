@@ -10,17 +10,17 @@ const items = (text: string): ReadonlyArray<string> =>
     .filter((item) => item !== "")
 
 /**
- * Reads a list of items with `parse`, empty by default. The error for an item that `parse` refuses names `what` was expected and
- * the item's position, not its text, which may hold a password or a terminal's control characters.
+ * Reads a list of items with `parse`, empty by default. The error for an invalid item has its position and the expected form
+ * (`form`), but not its text, which may contain a password or control characters.
  */
-const list = <A>(variable: string, what: string, parse: (item: string) => A | undefined) =>
+const list = <A>(variable: string, form: string, parse: (item: string) => A | undefined) =>
   Config.schema(
     Schema.String.check(
       Schema.makeFilter((text: string) => {
         const all = items(text)
-        const wrong = all.findIndex((item) => parse(item) === undefined)
-        if (wrong >= 0) return `item ${wrong + 1} is not ${what}`
-        return all.length > 0 || text === "" || "is a list of nothing"
+        const invalid = all.findIndex((item) => parse(item) === undefined)
+        if (invalid >= 0) return `item ${invalid + 1} is not ${form}`
+        return all.length > 0 || text === "" || "contains no items"
       })
     ),
     variable
@@ -29,8 +29,8 @@ const list = <A>(variable: string, what: string, parse: (item: string) => A | un
     Config.map((text): ReadonlyArray<A> => items(text).flatMap((item) => parse(item) ?? []))
   )
 
-// A bare address is the network of that address alone, one with more bits than its prefix has the network it is in. Peers are
-// compared as IPv4 where they can be.
+// An address without a prefix is a network of one address. Bits after the prefix are ignored. IPv4-mapped networks become IPv4,
+// as do the addresses of peers.
 const network = (item: string): IpNetwork.IpNetwork | undefined => {
   const written = item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`
   return Result.getOrUndefined(
@@ -41,26 +41,26 @@ const network = (item: string): IpNetwork.IpNetwork | undefined => {
   )
 }
 
-const yes = ["true", "yes", "on", "1", "y"] as const
+const trueWords = ["true", "yes", "on", "1", "y"] as const
 
-// In any case: `True`.
+// Case-insensitive.
 const Switch = Schema.String.pipe(
   Schema.decode(SchemaTransformation.toLowerCase()),
-  Schema.decodeTo(Schema.Literals([...yes, "false", "no", "off", "0", "n"]))
+  Schema.decodeTo(Schema.Literals([...trueWords, "false", "no", "off", "0", "n"]))
 )
 
-/** What the outermost layer of the server lets in. */
+/** The settings of the outermost middleware. */
 export class EdgeSettings extends Context.Service<
   EdgeSettings,
   {
-    /** The origins that browsers may call from, as they send them; `*` alone for any. */
+    /** The allowed origins, as browsers send them. Only `*` if all are allowed. */
     readonly corsOrigins: ReadonlyArray<string>
-    /** The host names the service answers to, `.example.com` with all below it; any when empty. */
+    /** The host names of the service. `.example.com` includes its subdomains. All hosts are served if it is empty. */
     readonly allowedHosts: ReadonlyArray<string>
-    /** The networks whose `X-Forwarded-*` headers are believed. */
+    /** The networks whose `X-Forwarded-*` headers are trusted. */
     readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
     readonly forceHttps: boolean
-    /** What `/metrics` asks for; open when absent. */
+    /** The bearer token of `/metrics`, which is public if there is none. */
     readonly metricsToken: Option.Option<Redacted.Redacted<string>>
   }
 >()("@user-service/api/edge/EdgeSettings") {
@@ -73,7 +73,7 @@ export class EdgeSettings extends Context.Service<
     trustedProxies: list("TRUSTED_PROXIES", "a network such as 10.0.0.0/8", network),
     forceHttps: Config.schema(Switch, "FORCE_HTTPS").pipe(
       Config.withDefault("false"),
-      Config.map((written) => yes.some((word) => word === written))
+      Config.map((written) => trueWords.some((word) => word === written))
     ),
     metricsToken: MetricsToken.config
   })

@@ -6,11 +6,11 @@ import { EdgeSettings } from "./EdgeSettings.ts"
 import { hostName, isAllowed } from "./Hosts.ts"
 import type { Route } from "./Routes.ts"
 
-// Every request of HTTP/1.1 names a host; one of HTTP/1.0 need not (RFC 9112, section 3.2).
+// HTTP/1.1 requires a Host header, HTTP/1.0 does not (RFC 9112, section 3.2).
 const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>
   headers["host"] === undefined && Predicate.hasProperty(source, "httpVersion") && source.httpVersion !== "1.0"
 
-// None names two, of which a proxy may have gone by the one and Node by the other (the same section).
+// Repeated Host headers are invalid (same section): a proxy and Node might use different ones.
 const hasTwoHosts = ({ source }: HttpServerRequest.HttpServerRequest): boolean => {
   if (!Predicate.hasProperty(source, "rawHeaders") || !Array.isArray(source.rawHeaders)) return false
   let hosts = 0
@@ -24,7 +24,7 @@ const hasTwoHosts = ({ source }: HttpServerRequest.HttpServerRequest): boolean =
 const isAllHttps = (forwardedProto: string | undefined): boolean =>
   forwardedProto !== undefined && /^\s*https\s*(?:,\s*https\s*)*$/i.test(forwardedProto)
 
-/** Refuses requests for hosts that are not ours and paths that nobody has, and plain HTTP where HTTPS is asked for. */
+/** Refuses requests with an invalid Host header, for other hosts, and over plain HTTP if HTTPS is required. */
 export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const isTrusted = (request: HttpServerRequest.HttpServerRequest): boolean =>
     Option.match(request.peerAddress, {
@@ -40,12 +40,12 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
       }
     })
 
-  // The library has matched one value for each address of X-Forwarded-For. Other proxies do not add both: then every value
-  // has to be https, since a client may have sent the first ones and a proxy's word on its own connection is the last.
+  // The library expects one X-Forwarded-Proto value per X-Forwarded-For address, but some proxies do not send both. Then all
+  // values have to be https: only the last one is certainly from a proxy, the others may be from the client.
   const isHttps = (request: HttpServerRequest.HttpServerRequest): boolean =>
     request.protocol === "https" || (isAllHttps(request.headers["x-forwarded-proto"]) && isTrusted(request))
 
-  /** The answer to what is refused whatever it asks for. `route` is the one that the request falls on. */
+  /** The response to a request that is refused, or `undefined`. */
   const refusal = (
     request: HttpServerRequest.HttpServerRequest,
     route: Route | undefined
@@ -61,21 +61,21 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     if (allowedHosts.length > 0 && (name === undefined || !allowedHosts.some((allowed) => isAllowed(name, allowed)))) {
       return failure(403, "forbidden", "This host is not served here")
     }
-    // RFC 9112, section 3.2. It may be empty.
+    // It may be empty (RFC 9112, section 3.2).
     if (name === undefined && host !== "") return failure(400, "malformed_json", "The Host header is not valid")
     if (!settings.forceHttps || isHttps(request)) return undefined
-    // A redirected write would have sent its credentials in the clear already, and would again. The port is that of plain
-    // HTTP.
+    // A client whose writes are redirected would keep sending its credentials unencrypted first. The port is left out: it is that
+    // of plain HTTP.
     return name !== undefined && request.url.startsWith("/") && (request.method === "GET" || request.method === "HEAD")
       ? HttpServerResponse.redirect(`https://${name}${request.url}`, { status: 308 })
       : failure(403, "forbidden", "HTTPS is required")
   }
 
-  let warned = false
-  // Either somebody forges, or the operator forgot to name the proxy and all clients look like one.
+  let hasWarned = false
+  // Either the header is forged, or TRUSTED_PROXIES lacks the proxy, and all clients share its address.
   const warningOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> | undefined => {
-    if (warned || request.headers["x-forwarded-for"] === undefined || isTrusted(request)) return undefined
-    warned = true
+    if (hasWarned || request.headers["x-forwarded-for"] === undefined || isTrusted(request)) return undefined
+    hasWarned = true
     return Effect.logWarning("X-Forwarded-For is ignored: it comes from a peer that TRUSTED_PROXIES does not name", {
       peer: Option.getOrElse(request.peerAddress, () => "unknown")
     })

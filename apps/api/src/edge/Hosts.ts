@@ -1,13 +1,12 @@
-// A name or a bracketed IPv6 address, with or without the dot of a fully qualified name, and a port, which may be empty
-// (RFC 3986, section 3.2).
+// A name or a bracketed IPv6 address, optionally with a trailing dot and a port, which may be empty (RFC 3986, section 3.2).
 const hostForm = /^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::\d{0,5})?$/i
 
-/** The name in a Host header, in lower case, without the dot at its end and the port; none where it is no host. */
+/** The name in a Host header, in lower case, without a trailing dot and port. `undefined` if it is invalid. */
 export const hostName = (host: string): string | undefined => hostForm.exec(host)?.[1]?.toLowerCase()
 
 /**
- * Whether the host is one that `allowed` names, as {@link hostName} and `allowedHost` give them: the same, or where `allowed`
- * begins with a dot the name after it or one below that.
+ * Whether `allowed`, a result of {@link allowedHost}, covers the host `name`, a result of {@link hostName}. If `allowed` starts
+ * with a dot, it covers the domain and its subdomains.
  */
 export const isAllowed = (name: string, allowed: string): boolean =>
   allowed === "*" ||
@@ -15,8 +14,8 @@ export const isAllowed = (name: string, allowed: string): boolean =>
   (allowed.startsWith(".") && (name.endsWith(allowed) || name === allowed.slice(1)))
 
 /**
- * An item of `ALLOWED_HOSTS` as {@link isAllowed} compares it: in lower case and as A-labels, without a scheme, a port and
- * the slash or dot at its end, which a host name in a Host header has not or need not have. None for what is no host name.
+ * Normalises an item of `ALLOWED_HOSTS` for {@link isAllowed}: lower case, A-labels, no scheme, port, trailing slash or trailing
+ * dot. `undefined` if it is not a host name.
  */
 export const allowedHost = (item: string): string | undefined => {
   if (item === "*") return item
@@ -26,20 +25,20 @@ export const allowedHost = (item: string): string | undefined => {
   return name === undefined ? undefined : dot + name
 }
 
-/** The name as a browser writes it in a Host header: in lower case, A-labels, IP addresses in their shortest form. */
+/** The name as browsers send it in a Host header: in lower case, with A-labels, and IP addresses in their shortest form. */
 const canonicalName = (host: string): string | undefined => {
   if (/[/?#@\\\s]/.test(host) || !URL.canParse(`http://${host}`)) return undefined
   return hostName(new URL(`http://${host}`).hostname)
 }
 
 /**
- * An item of `CORS_ALLOWED_ORIGINS` as browsers serialise origins (HTML, section 7.1.1), without a slash at its end and the
- * scheme's own port. None for what is no origin: without a scheme or with a path.
+ * Normalises an item of `CORS_ALLOWED_ORIGINS` to the form that browsers send (HTML, section 7.1.1), without a trailing slash and
+ * the default port. `undefined` if it is not an origin, because it has no scheme or has a path.
  */
 export const origin = (item: string): string | undefined => {
   if (item === "*") return item
   const [, scheme = "", host = ""] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@\\\s]+)\/?$/i.exec(item) ?? []
   if (/^https?$/i.test(scheme)) return canonicalName(host) === undefined ? undefined : new URL(item).origin
-  // Of an app or an extension, whose host has a case. No page is at the other schemes that have hosts of their own.
+  // Apps and extensions have their own schemes and case-sensitive hosts. No pages are served from the excluded schemes.
   return host === "" || /^(?:file|ftp|wss?)$/i.test(scheme) ? undefined : `${scheme.toLowerCase()}://${host}`
 }

@@ -2,23 +2,23 @@ import type { Origin } from "@user-service/core/Origin"
 import type { UserId } from "@user-service/domain/User"
 import { Context } from "effect"
 
-/** What is known of the request at hand; filled in on its way and written to the access log at its end. */
+/** The facts of a request that its access log line needs. Some are added while it is handled. */
 export interface RequestFacts {
   readonly requestId: string
-  /** The path that was declared for it; none where it falls on no route. */
+  /** The declared path of the route, if one matches. */
   readonly route?: string | undefined
-  /** The trace the client began, or the server's own where one is exported. */
+  /** The trace of the server, or of the client if this process exports no traces. */
   readonly traceId?: string | undefined
   readonly origin: Origin
-  /** Whose access token it carries, once that was checked. */
+  /** The user of the access token, after authentication. */
   userId?: UserId
-  /** The name of the service key it was made with, once that was checked. */
+  /** The name of the service key, after authentication. */
   service?: string
-  /** Whether the log has a line already of a service key that was refused. */
+  /** Whether the refusal of the service key has been logged. */
   isRefusalLogged?: boolean
 }
 
-/** The facts of the request a fiber works for. */
+/** The facts of the current request. */
 export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/edge/RequestFacts", {
   defaultValue: () => ({ requestId: "", origin: { ip: null, network: "local", userAgent: "" } })
 })

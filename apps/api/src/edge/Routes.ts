@@ -6,9 +6,9 @@ import { routerConfig } from "@user-service/schema/http/Paths"
 import { HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 
-/** A route and the facts that are declared of it. */
+/** A route and its declared facts. */
 export interface Route {
-  /** The path as it was declared: for logs and metrics, never one with an id in it. */
+  /** The declared path, with parameters instead of ids. For logs and metrics. */
   readonly path: string
   readonly isProbe: boolean
   readonly hashesPassword: boolean
@@ -18,7 +18,7 @@ export interface Route {
 const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()
 
-// The pages of the documentation, which the OpenAPI document leaves out.
+// The documentation pages, which are not in the OpenAPI document.
 const pages = [
   "/",
   "/api/docs",
@@ -28,7 +28,7 @@ const pages = [
   "/api/docs/assets/:file"
 ] as const
 
-/** Where the service side is served as RPC. */
+/** The path of RPC. */
 export const rpcPath = "/rpc"
 
 const add = (method: HttpMethod.HttpMethod, path: `/${string}`, facts: Context.Context<never>) => {
@@ -49,11 +49,11 @@ HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
 for (const path of pages) add("GET", path, Context.empty())
 add("POST", rpcPath, Context.make(MaxBody, serviceMaxBody))
 
-/** The route that a request falls on, if any. */
+/** The route that matches a request, if any. */
 export const routeOf = (method: string, url: string): Route | undefined =>
   HttpMethod.isHttpMethod(method) ? table.find(method === "HEAD" ? "GET" : method, url)?.handler : undefined
 
-/** The methods that have a route at this address, as the `Allow` header of a 405 lists them (RFC 9110, section 15.5.6). */
+/** The methods that have a route at this URL, for the `Allow` header of a 405 (RFC 9110, section 15.5.6). */
 export const allowedMethods = (url: string): ReadonlyArray<string> => {
   const allowed = [...methods].filter((method) => table.find(method, url) !== undefined)
   return allowed.includes("GET") ? [...allowed, "HEAD"] : allowed

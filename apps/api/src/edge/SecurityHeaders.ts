@@ -1,7 +1,4 @@
-/**
- * On every answer: OWASP's set for an API that is no page (REST Security Cheat Sheet). The documentation pages bring their
- * own policy.
- */
+/** The headers of every response, from OWASP's REST Security Cheat Sheet. The documentation pages override the policy. */
 export const securityHeaders = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

@@ -3,7 +3,7 @@ import type { ExpectedVersions } from "@user-service/core/preferences/Preference
 const strongTag = /^"(0|[1-9]\d{0,14})"$/
 const anyTag = /^(?:W\/)?"(0|[1-9]\d{0,14})"$/
 
-// The versions that a list of entity tags names: no tag of another form is ours.
+// The versions in a list of entity tags. Tags of other forms match no version.
 const versionsIn = (tags: string, form: RegExp): ReadonlyArray<number> =>
   tags.split(",").flatMap((tag) => {
     const version = form.exec(tag.trim())?.[1]
@@ -13,9 +13,8 @@ const versionsIn = (tags: string, form: RegExp): ReadonlyArray<number> =>
 const isAny = (tags: string): boolean => tags.trim() === "*"
 
 /**
- * At which versions a change may be made. `If-Match` names those (RFC 9110, section 13.1.1), by strong tags; `If-None-Match`
- * those at which it may not (section 13.1.2), by tags of either strength, and by `*` any, for what is there to be changed
- * has one.
+ * The versions at which a change is allowed. `If-Match` lists them as strong tags (RFC 9110, section 13.1.1). `If-None-Match`
+ * excludes versions by strong or weak tags (section 13.1.2); with `*` it excludes all, since preferences always have a version.
  */
 export const expectedVersions = (headers: {
   readonly "if-match"?: string
@@ -25,11 +24,11 @@ export const expectedVersions = (headers: {
   const expected = ifMatch === undefined || isAny(ifMatch) ? "any" : versionsIn(ifMatch, strongTag)
   if (ifNoneMatch === undefined) return expected
   if (isAny(ifNoneMatch)) return []
-  const not = versionsIn(ifNoneMatch, anyTag)
-  return expected === "any" ? { not } : expected.filter((version) => !not.includes(version))
+  const excluded = versionsIn(ifNoneMatch, anyTag)
+  return expected === "any" ? { not: excluded } : expected.filter((version) => !excluded.includes(version))
 }
 
-/** Whether a client that sent this `If-None-Match` has the version already. */
+/** Whether `If-None-Match` matches the version, so that the client already has it. */
 export const isKnown = (ifNoneMatch: string | undefined, version: number): boolean =>
   ifNoneMatch !== undefined && (isAny(ifNoneMatch) || versionsIn(ifNoneMatch, anyTag).includes(version))
 

@@ -1,11 +1,11 @@
 import type { JsonSchema } from "effect"
 
-/** Where in the document something is described. */
+/** A reference within the document. */
 export interface AsyncApiRef {
   readonly $ref: string
 }
 
-/** A JSON Schema of draft 7, which AsyncAPI's own schemas extend. */
+/** A JSON Schema of draft 7, which AsyncAPI's schemas extend. */
 type JsonSchemaNode = JsonSchema.JsonSchema | AsyncApiRef
 
 interface Exchange {
@@ -22,7 +22,7 @@ interface Queue {
   readonly autoDelete: false
 }
 
-/** AsyncAPI's AMQP bindings, version 0.3.0, of a channel. */
+/** The AMQP binding of a channel, version 0.3.0. */
 export type ChannelBinding =
   | { readonly is: "routingKey"; readonly exchange: Exchange; readonly bindingVersion: "0.3.0" }
   | { readonly is: "queue"; readonly queue: Queue; readonly bindingVersion: "0.3.0" }
@@ -84,7 +84,7 @@ interface AsyncApiServer {
   readonly security: ReadonlyArray<AsyncApiRef>
 }
 
-/** The parts of an AsyncAPI 3.0 document that ours has. */
+/** The parts of an AsyncAPI 3.0 document that this service uses. */
 export interface AsyncApiDocument {
   readonly asyncapi: "3.0.0"
   readonly info: {

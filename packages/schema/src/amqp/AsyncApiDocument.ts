@@ -14,22 +14,22 @@ import { deadLetterExample, eventExample, reportExamples } from "./AsyncApiExamp
 import { DeadLetterHeaders } from "./DeadLetters.ts"
 import { bodies, priorities, type RoutingKey, UserEventHeaders } from "./UserEvents.ts"
 
-const description = `What the User Service says and hears over AMQP 0-9-1 (RabbitMQ), beside its HTTP API.
+const description = `The messages that the User Service publishes and consumes over AMQP 0-9-1 (RabbitMQ), in addition to its HTTP API.
 
-It publishes an event for each change of a user to the topic exchange \`user_events\`. The event is written in the transaction of
-the change and published afterwards, at least once and with the confirmation of the broker: the same event may come twice, under
-the same \`message_id\`. The events of one user come in the order in which they happened. Bind a queue of your own to the routing
-keys that you want to hear, for example \`token.*\`, and ignore fields that you do not know: events may gain some.
+It publishes an event for each change of a user to the topic exchange \`user_events\`. The event is stored in the transaction of
+the change and published afterwards, with a confirmation of the broker. Delivery is at least once: an event may arrive twice, with
+the same \`message_id\`. The events of options user are published in order. Bind your own queue to the routing keys that you need, for
+example \`token.*\`, and ignore unknown fields: events may gain some.
 
-It takes in what senders report of notifications from the topic exchange \`notification_status\`. What it can never apply goes to a
-queue of dead letters, with the reason.
+It consumes status reports of senders from the topic exchange \`notification_status\`. Reports that can never be applied go to a
+dead-letter queue, with the reason.
 
-The service declares the exchanges and its own queues by itself, again after each loss of the connection.`
+The service declares the exchanges and its own queues, again after each loss of the connection.`
 
 const tags = {
-  events: { name: "Events", description: "What the service publishes of users: bind a queue of your own." },
-  statuses: { name: "Statuses", description: "What senders report of notifications." },
-  deadLetters: { name: "Dead letters", description: "Statuses that can never be applied." }
+  events: { name: "Events", description: "The user events that the service publishes. Bind your own queue." },
+  statuses: { name: "Statuses", description: "The status reports of senders, which the service consumes." },
+  deadLetters: { name: "Dead letters", description: "The status reports that can never be applied." }
 }
 
 const bindingVersion = "0.3.0"
@@ -38,17 +38,17 @@ const schemaRef = (name: string): AsyncApiRef => ({ $ref: `#/components/schemas/
 const messageRef = (name: string): AsyncApiRef => ({ $ref: `#/components/messages/${name}` })
 const tagRef = (name: keyof typeof tags): AsyncApiRef => ({ $ref: `#/components/tags/${name}` })
 
-/** All schemas with a name, as JSON Schema of draft 7, by that name. */
+/** The schemas and those they refer to, as JSON Schemas of draft 7, by name. */
 const definitionsOf = (schemas: ReadonlyArray<Schema.Top>): Readonly<Record<string, JsonSchema.JsonSchema>> => {
   const definitions: JsonSchema.Definitions = {}
   for (const schema of schemas) {
     Object.assign(definitions, JsonSchema.toDocumentDraft07(Schema.toJsonSchemaDocument(schema)).definitions)
   }
-  const found = JSON.parse(
+  const components = JSON.parse(
     JSON.stringify(definitions).replaceAll(`"$ref":"#/definitions/`, `"$ref":"#/components/schemas/`)
   )
-  simplify(found)
-  return found
+  simplify(components)
+  return components
 }
 
 const annotationsOf = (schema: Schema.Top) => {
@@ -62,11 +62,11 @@ const topic = (name: string): ChannelBinding => ({
   bindingVersion
 })
 
-const inWords = (name: string): string =>
+const titleOf = (name: string): string =>
   String.capitalize(String.camelToSnake(String.uncapitalize(name)).replaceAll("_", " "))
 
-/** A channel of one message, and the operation on it. */
-interface Spoken {
+/** A channel with its message and its operation. */
+interface ChannelEntry {
   readonly key: string
   readonly channel: AsyncApiChannel
   readonly operationId: string
@@ -75,7 +75,7 @@ interface Spoken {
   readonly message: AsyncApiMessage
 }
 
-const spoken = (one: {
+const channelEntry = (options: {
   readonly key: string
   readonly verb: "publish" | "receive" | "bury"
   readonly tag: keyof typeof tags
@@ -84,36 +84,36 @@ const spoken = (one: {
   readonly message: AsyncApiMessage
   readonly description: string
   readonly binding: Omit<OperationBinding, "bindingVersion">
-}): Spoken => ({
-  key: one.key,
-  channel: { ...one.channel, messages: { [one.key]: messageRef(one.messageName) } },
-  operationId: `${one.verb}${one.messageName}`,
+}): ChannelEntry => ({
+  key: options.key,
+  channel: { ...options.channel, messages: { [options.key]: messageRef(options.messageName) } },
+  operationId: `${options.verb}${options.messageName}`,
   operation: {
-    action: one.verb === "receive" ? "receive" : "send",
-    title: one.channel.title,
-    summary: one.message.summary,
-    description: one.description,
-    channel: { $ref: `#/channels/${one.key}` },
-    messages: [{ $ref: `#/channels/${one.key}/messages/${one.key}` }],
-    tags: [tagRef(one.tag)],
-    bindings: { amqp: { ...one.binding, bindingVersion } }
+    action: options.verb === "receive" ? "receive" : "send",
+    title: options.channel.title,
+    summary: options.message.summary,
+    description: options.description,
+    channel: { $ref: `#/channels/${options.key}` },
+    messages: [{ $ref: `#/channels/${options.key}/messages/${options.key}` }],
+    tags: [tagRef(options.tag)],
+    bindings: { amqp: { ...options.binding, bindingVersion } }
   },
-  messageName: one.messageName,
-  message: one.message
+  messageName: options.messageName,
+  message: options.message
 })
 
-const published = (routingKey: RoutingKey): Spoken => {
+const eventChannel = (routingKey: RoutingKey): ChannelEntry => {
   const { description, name } = annotationsOf(bodies[routingKey])
-  const title = inWords(name)
+  const title = titleOf(name)
   const priority = priorities[routingKey]
-  return spoken({
+  return channelEntry({
     key: String.uncapitalize(name),
     verb: "publish",
     tag: "events",
     channel: {
       address: routingKey,
       title,
-      description: `The events \`${routingKey}\` of all users. Bind a queue of your own to the exchange by this key.`,
+      description: `The \`${routingKey}\` events of all users. Bind your own queue to the exchange with this key.`,
       bindings: { amqp: topic("user_events") }
     },
     messageName: name,
@@ -127,8 +127,8 @@ const published = (routingKey: RoutingKey): Spoken => {
       examples: [eventExample(routingKey)]
     },
     description:
-      "Persistent, with the id of the event as `message_id`, published at least once." +
-      (priority === undefined ? "" : ` Priority ${priority}, for queues that have priorities.`),
+      "Persistent, with the event id as `message_id`, published at least once." +
+      (priority === undefined ? "" : ` Priority ${priority}, for queues with priorities.`),
     binding: {
       deliveryMode: 2,
       mandatory: false,
@@ -138,7 +138,7 @@ const published = (routingKey: RoutingKey): Spoken => {
   })
 }
 
-const status: Spoken = spoken({
+const statusChannel: ChannelEntry = channelEntry({
   key: "notificationStatus",
   verb: "receive",
   tag: "statuses",
@@ -146,12 +146,12 @@ const status: Spoken = spoken({
     address: "notification.status.{detail}",
     title: "Notification status",
     description:
-      "What senders report of notifications, in the service's durable quorum queue `user-service.notification-status`. It is " +
-      "bound by `notification.status.#`: publish under `notification.status` or any key below it. A message that comes back to " +
-      "the queue more than 20 times is dead.",
+      "The status reports of senders, in the durable quorum queue `user-service.notification-status`. The queue is bound with " +
+      "`notification.status.#`: publish with the key `notification.status` or any key below it. A message that is requeued " +
+      "more than 20 times is dead-lettered.",
     parameters: {
       detail: {
-        description: "Whatever the sender likes, in any number of words: the service does not look at it.",
+        description: "Any number of words. The service ignores them.",
         examples: ["failed"]
       }
     },
@@ -167,13 +167,13 @@ const status: Spoken = spoken({
     examples: reportExamples
   },
   description:
-    "The highest of `pending`, `sent`, `failed`, `delivered`, `opened`, `bounced` and `complained` stands in the end, in whatever " +
-    "order and however often they come. A message is acknowledged once its report is in the database, or once it is among the " +
-    "dead letters. The report on a user that no longer exists is acknowledged and dropped.",
+    "Statuses rank in the order `pending`, `sent`, `failed`, `delivered`, `opened`, `bounced` and `complained`. The highest one is " +
+    "kept, so the order of messages does not matter, and repeating them has no effect. A message is acknowledged after its report " +
+    "has been stored or dead-lettered. Reports on users that no longer exist are acknowledged and dropped.",
   binding: { ack: true }
 })
 
-const deadLetter: Spoken = spoken({
+const deadLetterChannel: ChannelEntry = channelEntry({
   key: "deadNotificationStatus",
   verb: "bury",
   tag: "deadLetters",
@@ -181,8 +181,8 @@ const deadLetter: Spoken = spoken({
     address: "user-service.notification-status.dead",
     title: "Dead notification status",
     description:
-      "A durable quorum queue, behind a fanout exchange of the same name. The service's own worker takes the messages out of it " +
-      "and keeps them in the database, where an operator lists, replays or discards them.",
+      "A durable quorum queue, bound to a fanout exchange of the same name. The service's worker moves the messages to the " +
+      "database, where an operator can list, replay or discard them.",
     bindings: {
       amqp: {
         is: "queue",
@@ -200,19 +200,19 @@ const deadLetter: Spoken = spoken({
   message: {
     name: "notification.status.dead",
     title: "Dead notification status",
-    summary: "A message that can never be applied, as it came, and the reason.",
+    summary: "The unchanged message that can never be applied, and the reason.",
     headers: schemaRef(annotationsOf(DeadLetterHeaders).name),
-    payload: { description: "The body as it came: any bytes, and often no JSON." },
+    payload: { description: "The unchanged body: any bytes, not necessarily JSON." },
     examples: [deadLetterExample]
   },
   description:
-    "Persistent and confirmed by the broker before the message itself is acknowledged, so that none is lost.",
+    "Persistent, and confirmed by the broker before the original message is acknowledged, so that no message is lost.",
   binding: { deliveryMode: 2, mandatory: true }
 })
 
-const all: ReadonlyArray<Spoken> = [...Record.keys(bodies).map(published), status, deadLetter]
+const all: ReadonlyArray<ChannelEntry> = [...Record.keys(bodies).map(eventChannel), statusChannel, deadLetterChannel]
 
-/** The AMQP side as an AsyncAPI 3.0 document. Its schemas and the examples of events are made by the code that publishes. */
+/** The AsyncAPI 3.0 document. Its schemas and event examples are generated by the code that publishes. */
 export const asyncApiDocument: AsyncApiDocument = {
   asyncapi: "3.0.0",
   info: {
@@ -229,9 +229,9 @@ export const asyncApiDocument: AsyncApiDocument = {
       host: "{host}",
       protocol: "amqp",
       protocolVersion: "0.9.1",
-      description: "The RabbitMQ of the operator, which `RABBITMQ_URL` names.",
+      description: "The operator's RabbitMQ, from `RABBITMQ_URL`.",
       variables: {
-        host: { description: "The name and the port of the broker.", default: "localhost:5672" }
+        host: { description: "The host name and port of the broker.", default: "localhost:5672" }
       },
       security: [{ $ref: "#/components/securitySchemes/user" }]
     }
@@ -244,7 +244,7 @@ export const asyncApiDocument: AsyncApiDocument = {
     securitySchemes: {
       user: {
         type: "userPassword",
-        description: "A user of the broker, with access to the virtual host of the service."
+        description: "A broker user with access to the service's virtual host."
       }
     },
     tags

@@ -21,7 +21,7 @@ const pushToken = {
   platform: livePushTokenExample.platform
 }
 
-/** An event of each kind. The document shows the messages that the service would publish of them. */
+/** An example event for each routing key. The document shows the messages that are published for them. */
 const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
   "user.registered": new Domain.UserRegistered({
     userId,
@@ -50,7 +50,7 @@ const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
   "token.removed": new Domain.PushTokenRemoved({ ...pushToken, reason: "logged_out" })
 }
 
-/** The message of an event of this kind. */
+/** The example message for a routing key. */
 export const eventExample = (routingKey: RoutingKey): AsyncApiExample => {
   const { body, headers } = userEventMessage({
     id: "0193a5c4-1d2e-7f30-8a4b-5c6d7e8f9012",
@@ -58,19 +58,19 @@ export const eventExample = (routingKey: RoutingKey): AsyncApiExample => {
     occurredAt,
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
   })
-  return { name: routingKey, summary: "As the service publishes it.", headers, payload: JSON.parse(body) }
+  return { name: routingKey, summary: "An event as it is published.", headers, payload: JSON.parse(body) }
 }
 
-/** Reports on notifications as senders publish them. */
+/** Example status reports. */
 export const reportExamples: ReadonlyArray<AsyncApiExample> = [
   {
     name: "delivered",
-    summary: "All that is needed of a notification that was resolved here.",
+    summary: "The minimal report on a notification that was resolved by this service.",
     payload: { notification_id: "order-1815-shipped", status: "delivered" }
   },
   {
     name: "failed",
-    summary: "A push that its provider refused for good.",
+    summary: "A push that its provider refused permanently.",
     payload: {
       notification_id: "order-1815-shipped",
       status: "failed",
@@ -84,10 +84,10 @@ export const reportExamples: ReadonlyArray<AsyncApiExample> = [
   }
 ]
 
-/** A report that can never be applied. */
+/** An example of a dead letter. */
 export const deadLetterExample: AsyncApiExample = {
   name: "unknown_notification",
-  summary: "A report on a notification that was not resolved here, without its user.",
+  summary: "A report without a user, on a notification that was not resolved by this service.",
   headers: { [reasonHeader]: "unknown_notification" },
   payload: { notification_id: "order-1816-shipped", status: "delivered" }
 }

@@ -1,9 +1,9 @@
 import { Schema } from "effect"
 
-/** The header that says why a message is dead. */
+/** The header with the reason for dead-lettering. */
 export const reasonHeader = "x-reason"
 
-/** Why this service can never deal with a message. */
+/** Why this service can never process a message. */
 export const DeadLetterReason = Schema.Literals([
   "undecodable",
   "too_large",
@@ -13,17 +13,17 @@ export const DeadLetterReason = Schema.Literals([
 ])
 export type DeadLetterReason = typeof DeadLetterReason.Type
 
-/** What the service adds to the headers of a dead message, which it leaves otherwise as they came. */
+/** The headers that the service adds to a dead letter. The original headers are kept. */
 export const DeadLetterHeaders = Schema.Struct({
   [reasonHeader]: Schema.optionalKey(DeadLetterReason).annotateKey({
     description:
-      "Why the message is dead. `undecodable`: it is no JSON in UTF-8, or no such report. `too_large`: it is larger than 256 " +
-      "KiB. `unknown_notification`: the notification was not resolved here, and the report names no user. `user_mismatch`: " +
-      "the notification is another user's. `failed`: a defect of this service, which its log tells of. Absent where RabbitMQ " +
-      "itself gave the message up: then `x-first-death-reason` has its reason."
+      "The reason. `undecodable`: the body is not JSON in UTF-8, or not a status report. `too_large`: it is larger than 256 KiB. " +
+      "`unknown_notification`: this service did not resolve the notification, and the report has no user. `user_mismatch`: the " +
+      "notification belongs to another user. `failed`: an unexpected error, which is in the service's log. Absent if RabbitMQ " +
+      "dead-lettered the message: then `x-first-death-reason` has the reason."
   })
 }).annotate({
   identifier: "DeadLetterHeaders",
-  description: "The headers that the message came with, and why it is dead.",
+  description: "The original headers of the message, and the reason for dead-lettering.",
   examples: [{ [reasonHeader]: "undecodable" }]
 })

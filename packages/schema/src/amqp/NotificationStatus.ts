@@ -4,7 +4,7 @@ import { statusReport, StatusReportInput } from "../Delivery.ts"
 
 const decodeBody = Schema.decodeUnknownOption(Schema.fromJsonString(StatusReportInput))
 
-/** What a message says, or nothing where its body is no JSON in UTF-8, or not such a report. */
+/** Decodes a status report. None if the body is not JSON in UTF-8, or not a status report. */
 export const readNotificationStatus = (body: Uint8Array): Option.Option<StatusReport> =>
   Option.map(Option.flatMap(decodeText(body), decodeBody), statusReport)
 

@@ -6,104 +6,109 @@ import { Id } from "../Id.ts"
 import { PreferencesBody, preferencesBody } from "../Preferences.ts"
 import { Timestamp, timestamp } from "../Timestamp.ts"
 
-const always = {
-  user_id: Id.annotateKey({ description: "The user whom the event is about." }),
+const commonFields = {
+  user_id: Id.annotateKey({ description: "The user that the event is about." }),
   timestamp: Timestamp.annotateKey({ description: "When it happened." })
 }
 
 const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(eventType: Type, fields: Fields) =>
-  Schema.Struct({ event_type: Schema.Literal(eventType), ...always, ...fields })
+  Schema.Struct({ event_type: Schema.Literal(eventType), ...commonFields, ...fields })
 
 const pushToken = {
   token_id: Id.annotateKey({ description: "The id of the push token in the HTTP API." }),
-  token: Schema.String.annotateKey({ description: "The address of the installation at its push service. A secret." }),
-  device_type: Platform.annotateKey({ description: "What kind of device it reaches." })
+  token: Schema.String.annotateKey({ description: "The device token of the push service. A secret." }),
+  device_type: Platform.annotateKey({ description: "The platform of the device." })
 }
 
-/** The bodies by routing key: what whoever is bound to the exchange `user_events` reads. */
+/** The bodies of events by routing key. */
 export const bodies = {
   "user.registered": body("user_registered", {
     email: Schema.String.annotate({ format: "email" }),
     username: Schema.String
-  }).annotate({ identifier: "UserRegistered", description: "A person has registered." }),
+  }).annotate({ identifier: "UserRegistered", description: "A user has registered." }),
   "user.updated": body("user_updated", {
     updated_fields: Schema.Record(Schema.String, Schema.NullOr(Schema.String)).annotateKey({
-      description: "The new value of each field that was set, under the name it has in the HTTP API."
+      description: "The new values of the changed fields, under their names in the HTTP API."
     })
   }).annotate({ identifier: "UserUpdated", description: "A user's account or profile has changed." }),
   "user.password_changed": body("user_password_changed", {}).annotate({
     identifier: "UserPasswordChanged",
-    description: "A user has a new password. The sessions that end with it have events of their own."
+    description: "A user's password has changed. Sessions that end with it have their own events."
   }),
   "user.logged_in": body("user_logged_in", {}).annotate({
     identifier: "UserLoggedIn",
-    description: "A user has logged in, which opened a session."
+    description: "A user has logged in, which created a session."
   }),
   "session.revoked": body("session_revoked", {
-    session_id: Id.annotateKey({ description: "The session, whose tokens are refused from now on." }),
+    session_id: Id.annotateKey({ description: "The session. Its tokens are refused from now on." }),
     reason: RevocationReason.annotateKey({
-      description: "Why it ended. Ignore reasons that you do not know: there may be more."
+      description: "Why the session ended. Ignore unknown reasons: more may be added."
     })
   }).annotate({ identifier: "SessionRevoked", description: "A session has ended before it expired." }),
   "preferences.updated": body("preferences_updated", {
     preferences: PreferencesBody,
-    version: Schema.Int.annotateKey({ description: "Rises with each change: of two, the higher one stands." })
+    version: Schema.Int.annotateKey({
+      description: "Increases with each change. The event with the highest version is current."
+    })
   }).annotate({
     identifier: "PreferencesUpdated",
-    description: "A user wants to be reached in another way: the preferences as a whole, after the change."
+    description: "A user's notification preferences have changed. The event has all preferences after the change."
   }),
   "token.added": body("push_token_added", pushToken).annotate({
     identifier: "PushTokenAdded",
-    description: "A push token has become live: the user can be reached by it."
+    description: "A push token has become active: push notifications can be sent to it."
   }),
   "token.removed": body("push_token_removed", {
     ...pushToken,
     reason: TokenRemovalReason.annotateKey({
-      description: "Why it is no longer live. Ignore reasons that you do not know: there may be more."
+      description: "Why the push token is no longer active. Ignore unknown reasons: more may be added."
     })
   }).annotate({
     identifier: "PushTokenRemoved",
-    description: "A push token is no longer live: send nothing to it any more."
+    description: "A push token is no longer active: do not send to it."
   })
 } as const
 
 export type RoutingKey = keyof typeof bodies
 
-/** The body of any event, told apart by `event_type`. */
+/** The body of any event, discriminated by `event_type`. */
 export const UserEventBody = Schema.Union(Object.values(bodies))
 export type UserEventBody = typeof UserEventBody.Type
 
-/** What an event says beside what it is and when it was. */
-type Said<Key extends RoutingKey> = Omit<(typeof bodies)[Key]["Type"], "event_type" | "user_id" | "timestamp">
+/** The fields of a body that are specific to its event. */
+type EventFields<Key extends RoutingKey> = Omit<(typeof bodies)[Key]["Type"], "event_type" | "user_id" | "timestamp">
 
-interface Told<Key extends RoutingKey = RoutingKey> {
+interface EventContent<Key extends RoutingKey = RoutingKey> {
   readonly routingKey: Key
-  readonly said: Said<Key>
+  readonly fields: EventFields<Key>
 }
 
-const told = <Key extends RoutingKey>(routingKey: Key, said: Said<Key>): Told<Key> => ({ routingKey, said })
+const content = <Key extends RoutingKey>(routingKey: Key, fields: EventFields<Key>): EventContent<Key> => ({
+  routingKey,
+  fields
+})
 
-const tell = (event: DomainEvent): Told => {
+const contentOf = (event: DomainEvent): EventContent => {
   switch (event._tag) {
     case "UserRegistered":
-      return told("user.registered", { email: event.email, username: event.username })
+      return content("user.registered", { email: event.email, username: event.username })
     case "UserUpdated":
-      return told("user.updated", { updated_fields: Record.mapKeys(event.updatedFields, String.camelToSnake) })
+      return content("user.updated", { updated_fields: Record.mapKeys(event.updatedFields, String.camelToSnake) })
     case "UserPasswordChanged":
-      return told("user.password_changed", {})
+      return content("user.password_changed", {})
     case "UserLoggedIn":
-      return told("user.logged_in", {})
+      return content("user.logged_in", {})
     case "SessionRevoked":
-      return told("session.revoked", { session_id: event.sessionId, reason: event.reason })
+      return content("session.revoked", { session_id: event.sessionId, reason: event.reason })
     case "PreferencesUpdated":
-      return told("preferences.updated", {
+      return content("preferences.updated", {
         preferences: preferencesBody(event.preferences),
         version: event.preferences.version
       })
     case "PushTokenAdded":
-      return told("token.added", tokenOf(event))
+      return content("token.added", tokenOf(event))
     case "PushTokenRemoved":
-      return told("token.removed", { ...tokenOf(event), reason: event.reason })
+      return content("token.removed", { ...tokenOf(event), reason: event.reason })
   }
 }
 
@@ -113,38 +118,37 @@ const tokenOf = (event: Extract<DomainEvent, { readonly tokenId: string }>) => (
   device_type: event.platform
 })
 
-/** Beside the others of one queue; whoever is told first can greet, or reach, sooner. */
+/** The priorities of urgent events: consumers greet new users, and reach new devices, sooner. */
 export const priorities: { readonly [key in RoutingKey]?: number } = { "user.registered": 5, "token.added": 3 }
 
-/** An event and what its row in the outbox knows of it. */
-interface Occurrence {
-  /** The message's id: the same however often it is published. */
+/** An event with the data of its outbox row. */
+interface PublishedEvent {
+  /** The id of the message, the same each time it is published. */
   readonly id: string
   readonly event: DomainEvent
   readonly occurredAt: DateTime.Utc
-  /** Of the request that made the change (W3C Trace Context), where one was traced. */
+  /** The trace of the request that made the change (W3C Trace Context), if it was traced. */
   readonly traceparent: string | null
 }
 
-/** The headers of every event: CloudEvents 1.0 in the binary mode of its AMQP binding, and the trace to continue. */
 export const UserEventHeaders = Schema.Struct({
   "cloudEvents:id": Id.annotateKey({
-    description: "The id of the event, also the `message_id`. The same however often the event is published."
+    description: "The id of the event, which is also the `message_id`. The same each time the event is published."
   }),
   "cloudEvents:source": Schema.Literal("/user-service"),
   "cloudEvents:type": Schema.Literals(Record.keys(bodies)).annotateKey({ description: "The routing key." }),
   "cloudEvents:specversion": Schema.Literal("1.0"),
-  "cloudEvents:time": Timestamp.annotateKey({ description: "When it happened, as `timestamp` in the body." }),
-  "cloudEvents:subject": Id.annotateKey({ description: "The user whom the event is about." }),
+  "cloudEvents:time": Timestamp.annotateKey({ description: "When it happened, like `timestamp` in the body." }),
+  "cloudEvents:subject": Id.annotateKey({ description: "The user that the event is about." }),
   traceparent: Schema.optionalKey(Schema.String).annotateKey({
-    description: "The trace of the request that made the change (W3C Trace Context), where one was traced."
+    description: "The trace of the request that made the change (W3C Trace Context), if it was traced."
   })
 }).annotate({
   identifier: "UserEventHeaders",
   description: "The attributes of CloudEvents 1.0, in the binary mode of its AMQP binding, and the trace to continue."
 })
 
-/** An event as it goes to the exchange `user_events`. */
+/** An event as it is published to the exchange `user_events`. */
 interface UserEventMessage {
   readonly routingKey: RoutingKey
   readonly priority: number | undefined
@@ -153,9 +157,9 @@ interface UserEventMessage {
   readonly headers: typeof UserEventHeaders.Type
 }
 
-/** The message that tells of an event. */
-export const userEventMessage = ({ event, id, occurredAt, traceparent }: Occurrence): UserEventMessage => {
-  const { routingKey, said } = tell(event)
+/** Encodes an event as a message. */
+export const userEventMessage = ({ event, id, occurredAt, traceparent }: PublishedEvent): UserEventMessage => {
+  const { routingKey, fields } = contentOf(event)
   const time = timestamp(occurredAt)
   return {
     routingKey,
@@ -164,7 +168,7 @@ export const userEventMessage = ({ event, id, occurredAt, traceparent }: Occurre
       event_type: bodies[routingKey].fields.event_type.literal,
       user_id: event.userId,
       timestamp: time,
-      ...said
+      ...fields
     }),
     headers: {
       "cloudEvents:id": id,

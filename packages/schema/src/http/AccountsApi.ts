@@ -15,9 +15,9 @@ import { documented } from "./Documented.ts"
 import { HashesPassword } from "./RouteFacts.ts"
 import { NewPasswordField, Validation } from "./Validation.ts"
 
-const notTheSame = "The two passwords do not match."
+const passwordMismatch = "The two passwords do not match."
 
-// Judged here already, so that a reserved one is told together with what else is wrong.
+// Checked in the schema, so that a reserved username is reported together with the other problems.
 const NewUsername = Username.check(
   Schema.makeFilter((username: string) => !isReservedUsername(username) || usernameProblems.reserved)
 )
@@ -27,18 +27,19 @@ export const RegisterInput = Schema.Struct({
   password: PasswordInput,
   password_confirm: Schema.optionalKey(PasswordInput),
   name: Schema.optionalKey(PersonName).annotateKey({
-    description: "Split at its first space; `first_name` and `last_name` win over its parts."
+    description: "Split at the first space. `first_name` and `last_name` override its parts."
   }),
   first_name: Schema.optionalKey(PersonName),
   last_name: Schema.optionalKey(PersonName),
   username: Schema.optionalKey(NewUsername).annotateKey({
     description:
-      "What comes before the @ of the e-mail address, with a number behind it where that is taken or reserved, if absent. " +
-      "One with an @ must be the e-mail address itself."
+      "Defaults to the local part of the e-mail address, followed by a number if that is taken or reserved. A username " +
+      "with an @ must equal the e-mail address."
   }),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
   push_token: Schema.optionalKey(FcmToken).annotateKey({
-    description: "Registered as a web token of Firebase Cloud Messaging; moved here if another user had it."
+    description:
+      "Registered as a web token of Firebase Cloud Messaging. If another user has it, it moves to the new user."
   }),
   preferences: Schema.optionalKey(
     Schema.Struct({
@@ -47,12 +48,12 @@ export const RegisterInput = Schema.Struct({
     })
   )
 })
-  .annotate({ description: "The account to make. An e-mail address and a password are enough." })
+  .annotate({ description: "The account to create. Only the e-mail address and the password are required." })
   .check(
     Schema.makeFilter((input) =>
       input.password_confirm === undefined || Redacted.value(input.password) === Redacted.value(input.password_confirm)
         ? undefined
-        : { path: ["password_confirm"], issue: notTheSame }
+        : { path: ["password_confirm"], issue: passwordMismatch }
     ),
     Schema.makeFilter(({ email, username }) => {
       const problem = username === undefined ? undefined : usernameProblem(username, email)
@@ -65,7 +66,7 @@ export const LoginInput = Schema.Struct({
   email: LoginEmailInput,
   password: PasswordInput,
   device_name: Schema.optionalKey(DeviceLabel)
-}).annotate({ identifier: "LoginInput", description: "The credentials of an account, and what to call the device." })
+}).annotate({ identifier: "LoginInput", description: "The credentials of an account, and a name for the device." })
 
 export const ChangePasswordInput = Schema.Struct({
   old_password: PasswordInput,
@@ -77,21 +78,20 @@ export const ChangePasswordInput = Schema.Struct({
     Schema.makeFilter((input) =>
       Redacted.value(input.new_password) === Redacted.value(input.new_password_confirm)
         ? undefined
-        : { path: ["new_password_confirm"], issue: notTheSame }
+        : { path: ["new_password_confirm"], issue: passwordMismatch }
     )
   )
   .annotate({ identifier: "ChangePasswordInput" })
 
-/** A user together with the tokens of a new session. */
 const UserWithTokens = Schema.Struct({ ...UserBody.fields, tokens: TokensBody }).annotate({
   identifier: "UserWithTokens",
-  description: "A user together with the tokens of a new session.",
+  description: "A user, and the tokens of a new session.",
   examples: [{ ...userExample, tokens: tokensExample }]
 })
 
 const NewTokens = Schema.Struct({ tokens: TokensBody }).annotate({ examples: [{ tokens: tokensExample }] })
 
-/** Becoming a user, proving to be one, and changing the proof. */
+/** Registration, login and password change. */
 export class AccountsApi extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.post("register", "/register/", {
@@ -112,9 +112,9 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           id: "registerUser",
           summary: "Register",
           description:
-            "Makes an account and logs it in. The e-mail address is trimmed, composed (NFC) and lower-cased; it must be " +
-            "nobody else's in any spelling, with its domain in Unicode or in A-labels, nor may the username. A request " +
-            "that is refused leaves nothing behind.",
+            "Creates an account and opens a session. The e-mail address is trimmed, normalised to NFC and lower-cased. No " +
+            "other account may have the username, or the address in any spelling, with its domain in Unicode or in " +
+            "A-labels. A refused request changes nothing.",
           example: {
             email: "ada@example.com",
             password: "correct horse battery staple",
@@ -135,8 +135,8 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           id: "login",
           summary: "Log in",
           description:
-            "Opens a session. Attempts are counted for the address of the account and for that of the caller before " +
-            "the password is looked at; a good login clears the count of the account.",
+            "Opens a session. Attempts are counted per e-mail address and per client address before the password is " +
+            "checked. A successful login resets the count of the e-mail address.",
           example: {
             email: "ada@example.com",
             password: "correct horse battery staple",
@@ -162,8 +162,8 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           id: "changePassword",
           summary: "Change the password",
           description:
-            "Ends every session of the account, this one too. A new one takes its place, and its push tokens with it: " +
-            "go on with the tokens of the answer.",
+            "Ends every session of the account, including this one. The response has the tokens of a new session, which " +
+            "takes over the push tokens of this one.",
           example: {
             old_password: "correct horse battery staple",
             new_password: "an analytical engine weaves patterns",
@@ -178,6 +178,6 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
   .annotateMerge(
     OpenApi.annotations({
       title: "Accounts",
-      description: "Becoming a user, proving to be one, and changing the proof."
+      description: "Registration, login and password change."
     })
   ) {}

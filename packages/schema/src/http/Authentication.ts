@@ -4,7 +4,7 @@ import { Context } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
 import { Failures } from "../Failures.ts"
 
-/** The session a request is made in, from its access token: rightly signed, not expired, and of a session still alive. */
+/** The session of a request, from its access token. The token is valid and its session is active. */
 export class CurrentSession extends Context.Service<
   CurrentSession,
   { readonly userId: UserId; readonly sessionId: SessionId }
@@ -15,13 +15,13 @@ const bearer = HttpApiSecurity.bearer.pipe(
     OpenApi.annotations({
       format: "JWT",
       description:
-        "The access token of a login. It opens the API until it expires or its session ends; " +
-        "`/.well-known/jwks.json` has the keys to check its signature with."
+        "The access token from a login, valid until it expires or its session ends. The keys at " +
+        "`/.well-known/jwks.json` verify its signature."
     })
   )
 )
 
-/** Requires a live access token (RFC 6750). */
+/** Requires an access token of an active session (RFC 6750). */
 export class Authentication extends HttpApiMiddleware.Service<Authentication, { provides: CurrentSession }>()(
   "@user-service/schema/http/Authentication",
   {

@@ -9,7 +9,7 @@ import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
-/** What was sent to a user, or is on its way, and how far it came. */
+/** The notifications to a user and their statuses. */
 export class DeliveriesApi extends HttpApiGroup.make("deliveries")
   .add(
     HttpApiEndpoint.get("list", "/notifications/", {
@@ -17,7 +17,7 @@ export class DeliveriesApi extends HttpApiGroup.make("deliveries")
         ...PagingQuery,
         channel: Schema.optionalKey(Channel).annotateKey({ description: "Only notifications over this channel." }),
         status: Schema.optionalKey(DeliveryStatus).annotateKey({
-          description: "Only notifications that came this far."
+          description: "Only notifications with this status."
         })
       },
       success: successPage("Notifications retrieved successfully", DeliveryBody),
@@ -27,8 +27,8 @@ export class DeliveriesApi extends HttpApiGroup.make("deliveries")
         id: "listNotifications",
         summary: "List the notifications",
         description:
-          "Those of the user, newest first: one for each channel it went over. Where a channel or a status is named, those " +
-          "alone that have it."
+          "The user's notifications, newest first, with one entry per notification and channel. `channel` and `status` " +
+          "filter the list."
       })
     )
   )
@@ -38,6 +38,6 @@ export class DeliveriesApi extends HttpApiGroup.make("deliveries")
   .annotateMerge(
     OpenApi.annotations({
       title: "Notifications",
-      description: "What was sent to a user, or is on its way, and how far it came."
+      description: "The notifications to a user and their statuses."
     })
   ) {}

@@ -1,18 +1,18 @@
 import { Context, type Schema } from "effect"
 import { OpenApi } from "effect/http-api"
 
-/** A body that an endpoint takes, in wire form. */
+/** An example of the endpoint's request body, as JSON. */
 export const RequestExample = Context.Reference<Schema.Json | undefined>(
   "@user-service/schema/http/Documented/RequestExample",
   { defaultValue: () => undefined }
 )
 
-/** What a person reads of an endpoint in the OpenAPI document; `id` names it in clients that are made from there. */
+/** The documentation of an endpoint in OpenAPI. Generated clients name the operation by `id`. */
 export const documented = (operation: {
   readonly id: string
   readonly summary: string
   readonly description: string
-  /** A body that the endpoint takes, in wire form. */
+  /** An example of the request body, as JSON. */
   readonly example?: Schema.Json
 }): Context.Context<never> =>
   OpenApi.annotations({

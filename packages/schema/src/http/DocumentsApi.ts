@@ -17,7 +17,7 @@ const Jwks = Schema.Struct({
   )
 }).annotate({
   identifier: "Jwks",
-  description: "A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037); empty where tokens are signed with HS256.",
+  description: "A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). Empty if tokens are signed with HS256.",
   examples: [
     {
       keys: [
@@ -42,7 +42,7 @@ const info = { title: "User Service", version: "1.0.0" }
 const text = (contentType: string, description: string, example: string) =>
   Schema.String.annotate({ description, examples: [example] }).pipe(HttpApiSchema.asText({ contentType }))
 
-/** What is served in formats of its own, outside the envelope: plain routes, described here for the OpenAPI document alone. */
+/** The routes that answer without the envelope. They are declared here only for the OpenAPI document and the route table. */
 export class DocumentsApi extends HttpApiGroup.make("documents")
   .add(
     HttpApiEndpoint.get("jwks", "/.well-known/jwks.json", {
@@ -50,17 +50,17 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     }).annotateMerge(
       documented({
         id: "getJwks",
-        summary: "The keys that access tokens are checked with",
+        summary: "Read the public keys of access tokens",
         description:
-          "The public keys of this service, as a JSON Web Key Set. A gateway that checks access tokens by itself may keep " +
-          "the answer for as long as `Cache-Control` says: a new key signs tokens only after every kept copy has expired, " +
-          "and an old one stays until its last token has expired. The set is empty where tokens are signed with HS256."
+          "The JSON Web Key Set with which others verify access tokens. It may be cached as `Cache-Control` says: a new key " +
+          "signs tokens only after all cached copies have expired, and an old key remains until its last token has " +
+          "expired. The set is empty if tokens are signed with HS256."
       })
     ),
     HttpApiEndpoint.get("metrics", "/metrics", {
       success: text(
         "text/plain; version=0.0.4; charset=utf-8",
-        "The measurements of all processes of this API, in the text format of Prometheus.",
+        "The metrics of all processes of this API, in the Prometheus text format.",
         "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.4\n"
       ),
       error: Failures.AuthenticationRequired
@@ -72,9 +72,8 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
           id: "getMetrics",
           summary: "Metrics for Prometheus",
           description:
-            "Requests, durations, connections, memory and events, in the text format of Prometheus. Of several processes " +
-            "behind one port the answer has the sums. Where the operator has set `METRICS_TOKEN`, it is the bearer token " +
-            "to send; else anyone may read."
+            "Requests, durations, connections, memory and events, in the Prometheus text format. If several processes share " +
+            "the port, the values are their sums. Requires `METRICS_TOKEN` as a bearer token if the operator has set it."
         })
       ),
     HttpApiEndpoint.get("openApiJson", "/api/schema", {
@@ -84,8 +83,8 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
         id: "getOpenApiJson",
         summary: "This document, as JSON",
         description:
-          "The OpenAPI 3.1 document of the HTTP API, to generate clients and tests from. It is made of the same schemas that " +
-          "the server reads requests and writes answers with."
+          "The OpenAPI 3.1 document of the HTTP API, for client and test generators. It is generated from the schemas with " +
+          "which the server decodes requests and encodes responses."
       })
     ),
     HttpApiEndpoint.get("openApiYaml", "/api/schema.yml", {
@@ -102,10 +101,10 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     }).annotateMerge(
       documented({
         id: "getAsyncApiJson",
-        summary: "The messages over RabbitMQ, as JSON",
+        summary: "The AsyncAPI document, as JSON",
         description:
-          "The AsyncAPI 3.0 document of what the service publishes to RabbitMQ and takes in from there. It is made of the same " +
-          "schemas that messages are written and read with; `/api/docs/asyncapi` shows it as a page."
+          "The AsyncAPI 3.0 document of the messages that the service publishes and consumes. It is generated from the " +
+          "schemas that encode and decode them. `/api/docs/asyncapi` shows it as a page."
       })
     )
   )
@@ -113,7 +112,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     OpenApi.annotations({
       title: "Documents",
       description:
-        "Keys, metrics and the documentation for machines. For people it starts at `/api/docs`: `/api/docs/swagger` and " +
-        "`/api/docs/redoc` show this document as a page."
+        "Public keys, metrics and machine-readable documentation. The documentation for people starts at `/api/docs`: " +
+        "`/api/docs/swagger` and `/api/docs/redoc` show this document as a page."
     })
   ) {}

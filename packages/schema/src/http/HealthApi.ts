@@ -9,11 +9,10 @@ import { IsProbe } from "./RouteFacts.ts"
 const Check = Schema.Struct({
   status: Schema.Literals(["up", "down"]),
   latency_ms: Schema.NullOr(Schema.Finite).annotateKey({
-    description: "How long the engine took to answer; null when it did not."
+    description: "The response time of the engine. Null if it did not answer."
   })
-}).annotate({ identifier: "Check", description: "Whether an engine answers this process, and how fast." })
+}).annotate({ identifier: "Check", description: "Whether the engine answers this process, and how fast." })
 
-/** How the service and each engine is doing. */
 const HealthBody = Schema.Struct({
   service: Schema.Literal("user-service"),
   status: Schema.Literals(["healthy", "degraded", "unhealthy"]),
@@ -24,7 +23,7 @@ const HealthBody = Schema.Struct({
   checks: Schema.Struct({ database: Check, cache: Check, broker: Check })
 }).annotate({
   identifier: "Health",
-  description: "How the service and each engine is doing.",
+  description: "The health of the service and of each engine.",
   examples: [
     {
       service: "user-service",
@@ -43,21 +42,20 @@ const HealthBody = Schema.Struct({
 })
 
 const ProbeBody = Schema.Struct({ status: Schema.Literal("ok") }).annotate({
-  description: "The answer of a probe that succeeds.",
+  description: "The response of a successful probe.",
   examples: [{ status: "ok" }]
 })
 
 const health = { success: success("Health check completed", HealthBody) }
 const report = {
-  summary: "How the service is doing",
+  summary: "Read the health of the service",
   description:
-    "Asks the database, the cache and the broker, and says how each of them answers: `unhealthy` when the database is out of " +
-    "reach, `degraded` when the cache or the broker is. The answer speaks for the process that gives it: where several serve, " +
-    "each has its own connections and its own `uptime_seconds`, and the metrics tell of all of them. The HTTP status is 200 " +
-    "whatever the content says: a load balancer asks `/health/ready` instead."
+    "Checks the database, the cache and the broker. The status is `unhealthy` if the database is unreachable, and `degraded` " +
+    "if the cache or the broker is. The response describes the process that sends it: other processes have their own " +
+    "connections and `uptime_seconds`. The HTTP status is always 200; a load balancer uses `/health/ready`."
 }
 
-/** For load balancers, orchestrators and people at 3 a.m. */
+/** Health checks and probes. */
 export class HealthApi extends HttpApiGroup.make("health")
   .add(
     HttpApiEndpoint.get("health", "/health", health).annotateMerge(documented({ id: "getHealth", ...report })),
@@ -69,8 +67,8 @@ export class HealthApi extends HttpApiGroup.make("health")
         id: "getLiveness",
         summary: "Whether the process answers",
         description:
-          "200 as long as the process that is asked can answer at all. It asks no engine, so that an orchestrator restarts " +
-          "only a process that hangs, and not one whose database is away."
+          "Liveness: 200 while the process handles requests. It checks no engine, so that an orchestrator restarts a process " +
+          "that hangs, but not one whose database is unreachable."
       })
     ),
     HttpApiEndpoint.get("ready", "/health/ready", {
@@ -81,8 +79,8 @@ export class HealthApi extends HttpApiGroup.make("health")
         id: "getReadiness",
         summary: "Whether to send requests here",
         description:
-          "200 while the process that is asked can serve requests; 503 while it cannot reach the database, and while it shuts " +
-          "down, so that a load balancer sends requests elsewhere before the process ends."
+          "Readiness: 200 while the process can serve requests. 503 while the database is unreachable, and during shutdown, " +
+          "so that a load balancer sends requests elsewhere before the process ends."
       })
     )
   )
@@ -91,6 +89,6 @@ export class HealthApi extends HttpApiGroup.make("health")
     OpenApi.annotations({
       title: "Health",
       description:
-        "For load balancers, orchestrators and people at 3 a.m. Each answer speaks for the process that gives it."
+        "Health checks for operators, load balancers and orchestrators. Each response describes the process that sends it."
     })
   ) {}

@@ -20,9 +20,9 @@ const listOf = <Item extends Schema.Codec<unknown, unknown>>(item: Item) =>
   Schema.Array(item).annotate({ examples: [Schema.resolveAnnotations(item)?.examples ?? []] })
 
 const params = { id: Id.annotate({ description: "The id of a user." }) }
-const ofUser = [Failures.UserNotFound, Failures.ServiceUnavailable] as const
+const userFailures = [Failures.UserNotFound, Failures.ServiceUnavailable] as const
 
-/** What other services ask of users: the procedures of `UserServiceRpc`, in the same shapes, over plain HTTP. */
+/** The procedures of `UserServiceRpc`, with the same bodies, over plain HTTP. */
 export class InternalApi extends HttpApiGroup.make("internal")
   .add(
     HttpApiEndpoint.post("introspectToken", "/tokens/introspect", {
@@ -36,15 +36,15 @@ export class InternalApi extends HttpApiGroup.make("internal")
           id: "introspectToken",
           summary: "Introspect an access token",
           description:
-            "What a live access token says (RFC 7662). Of anything else, a refresh token too, only that it is not active. " +
-            "Scope: `introspect`.",
+            "Returns the claims of an access token of an active session (RFC 7662). Any other token, including a refresh " +
+            "token, is inactive. Scope: `introspect`.",
           example: { token: tokensExample.access }
         })
       ),
     HttpApiEndpoint.get("getUser", "/users/:id", {
       params,
       success: success("User retrieved successfully", UserBody),
-      error: ofUser
+      error: userFailures
     })
       .annotate(RequiredScope, "users")
       .annotateMerge(
@@ -52,8 +52,8 @@ export class InternalApi extends HttpApiGroup.make("internal")
           id: "getUser",
           summary: "Read a user",
           description:
-            "The account, profile and notification preferences of one user, as the user sees them. To read many, ask " +
-            "`/internal/v1/users/batch` once. Scope: `users`."
+            "The account, profile and notification preferences of one user, as the user sees them. To read several users, " +
+            "use `/internal/v1/users/batch`. Scope: `users`."
         })
       ),
     HttpApiEndpoint.post("getUsers", "/users/batch", {
@@ -66,14 +66,14 @@ export class InternalApi extends HttpApiGroup.make("internal")
         documented({
           id: "getUsers",
           summary: "Read many users",
-          description: "Those that exist, each once, in the order they are first named. Scope: `users`.",
+          description: "Returns each existing user once, in the order of the request. Scope: `users`.",
           example: { user_ids: [userExample.id] }
         })
       ),
     HttpApiEndpoint.get("getUserPreferences", "/users/:id/preferences", {
       params,
       success: success("Preferences retrieved successfully", PreferencesBody),
-      error: ofUser
+      error: userFailures
     })
       .annotate(RequiredScope, "users")
       .annotateMerge(
@@ -81,21 +81,21 @@ export class InternalApi extends HttpApiGroup.make("internal")
           id: "getUserPreferences",
           summary: "Read a user's preferences",
           description:
-            "How a user wants to be reached. To send something, ask `/internal/v1/deliveries/resolve` instead, which decides by " +
-            "them. Scope: `users`."
+            "The notification preferences of one user. To decide whether to send a notification, use " +
+            "`/internal/v1/deliveries/resolve`, which applies them. Scope: `users`."
         })
       ),
     HttpApiEndpoint.get("getUserPushTokens", "/users/:id/push-tokens", {
       params,
       success: success("Push tokens retrieved successfully", listOf(LivePushToken)),
-      error: ofUser
+      error: userFailures
     })
       .annotate(RequiredScope, "tokens")
       .annotateMerge(
         documented({
           id: "getUserPushTokens",
-          summary: "Read a user's live push tokens",
-          description: "With the tokens themselves, the last used first. Scope: `tokens`."
+          summary: "Read a user's active push tokens",
+          description: "Includes the tokens themselves. The most recently used is first. Scope: `tokens`."
         })
       ),
     HttpApiEndpoint.post("resolveDeliveries", "/deliveries/resolve", {
@@ -107,10 +107,11 @@ export class InternalApi extends HttpApiGroup.make("internal")
       .annotateMerge(
         documented({
           id: "resolveDeliveries",
-          summary: "Ask who may be reached",
+          summary: "Decide which deliveries to send",
           description:
-            "Decides upon each delivery, in order, and says where to send what is allowed. That is recorded: under the same " +
-            "`notification_id` a user's day is charged once, however often it is asked. Scope: `deliveries`.",
+            "Returns a decision for each delivery, in order, and the recipient's address or push tokens if it is allowed. " +
+            "Allowed deliveries count towards the user's daily limit, once per `notification_id` however often it is " +
+            "resolved. Scope: `deliveries`.",
           example: {
             deliveries: [
               { notification_id: "order-1729", user_id: userExample.id, channel: "push", category: "transactional" }
@@ -127,10 +128,10 @@ export class InternalApi extends HttpApiGroup.make("internal")
       .annotateMerge(
         documented({
           id: "reportDeliveryStatus",
-          summary: "Tell what became of deliveries",
+          summary: "Report delivery statuses",
           description:
-            "What became of each status, in order. All are taken in or none; told again, or in another order, they come to " +
-            "the same. Scope: `deliveries`.",
+            "Returns an outcome for each status, in order. Either all statuses of the request are processed or none. Their " +
+            "order does not matter, and repeating them has no effect. Scope: `deliveries`.",
           example: { statuses: [{ notification_id: "order-1729", status: "delivered", channel: "push" }] }
         })
       )
@@ -142,6 +143,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
   .annotateMerge(
     OpenApi.annotations({
       title: "Service side",
-      description: "What gateways and senders ask of users, with a service key. The same is served as RPC at `/rpc`."
+      description:
+        "User data and delivery decisions for other services, which authenticate with a service key. Also available as RPC at `/rpc`."
     })
   ) {}

@@ -27,7 +27,7 @@ interface Operation extends Omit<OpenApi.OpenAPISpecOperation, "parameters" | "r
   readonly responses: Readonly<Record<string, Success | Ref>>
 }
 
-/** The document of the library, with what many operations share described once, under `components`. */
+/** The library's document, with shared headers, parameters and responses under `components`. */
 interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "info" | "paths"> {
   readonly info: OpenApi.OpenAPISpecInfo & { readonly contact: { readonly name: string } }
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
@@ -38,29 +38,29 @@ interface Document extends Omit<OpenApi.OpenAPISpec, "components" | "info" | "pa
   }
 }
 
-// What an endpoint says and the library leaves out.
-interface Declared extends Fallible {
+// The facts of an endpoint that the library does not put into the document.
+interface EndpointFacts extends Fallible {
   readonly example: Schema.Json | undefined
 }
 
-const nothing: Declared = { errors: new Map(), isProbe: false, example: undefined }
+const noFacts: EndpointFacts = { errors: new Map(), isProbe: false, example: undefined }
 
-const Described = UserServiceApi.add(DocumentsApi)
+const DocumentedApi = UserServiceApi.add(DocumentsApi)
 
-const declaredByOperation = (): ReadonlyMap<string, Declared> => {
-  const found = new Map<string, Declared>()
-  HttpApi.reflect(Described, {
+const factsByOperation = (): ReadonlyMap<string, EndpointFacts> => {
+  const facts = new Map<string, EndpointFacts>()
+  HttpApi.reflect(DocumentedApi, {
     onGroup: () => undefined,
     onEndpoint: ({ endpoint, errors, mergedAnnotations }) => {
       const id = Context.getOrElse(endpoint.annotations, OpenApi.Identifier, () => endpoint.identifier)
-      found.set(id, {
+      facts.set(id, {
         errors,
         isProbe: Context.get(mergedAnnotations, IsProbe),
         example: Context.get(endpoint.annotations, RequestExample)
       })
     }
   })
-  return found
+  return facts
 }
 
 const methods = ["get", "put", "post", "patch", "delete"] as const
@@ -70,7 +70,7 @@ const firstExample = (schema: JsonSchema.JsonSchema | undefined): unknown =>
 
 const nameOfRef = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
 
-// A body that may be null may be absent.
+// A body that may be null is optional.
 const requestBody = ({ content }: OpenApi.OpenAPISpecRequestBody, example: Schema.Json | undefined): RequestBody => {
   const schema = content["application/json"]?.schema ?? {}
   const [some = schema, none]: ReadonlyArray<JsonSchema.JsonSchema> = Array.isArray(schema["anyOf"])
@@ -79,7 +79,7 @@ const requestBody = ({ content }: OpenApi.OpenAPISpecRequestBody, example: Schem
   return { content: { "application/json": { schema: some, example } }, required: none === undefined }
 }
 
-// An example stands beside its schema, where every tool looks for it.
+// Moves the example of a schema next to it, where all tools find it.
 const success = (
   { content, description, headers }: OpenApi.OpenApiSpecResponse,
   schemas: JsonSchema.Definitions
@@ -96,31 +96,31 @@ const success = (
       })
 })
 
-// A description stands beside the schema, where every tool looks for it.
-const described = (parameter: OpenApi.OpenAPISpecParameter): OpenApi.OpenAPISpecParameter => {
+// Moves the description of a schema next to it, where all tools find it.
+const withDescription = (parameter: OpenApi.OpenAPISpecParameter): OpenApi.OpenAPISpecParameter => {
   const { description, ...schema }: { readonly description?: unknown } = parameter.schema
   return Predicate.isString(description) ? { ...parameter, description, schema } : parameter
 }
 
-// Names of schemes have no case (RFC 9110, section 11.1), but linters and generators look for the registered spelling.
-const inLowerCase = (scheme: OpenApi.OpenAPISecurityScheme): OpenApi.OpenAPISecurityScheme =>
+// Scheme names are case-insensitive (RFC 9110, section 11.1), but linters and generators expect the registered spelling.
+const withLowerCaseScheme = (scheme: OpenApi.OpenAPISecurityScheme): OpenApi.OpenAPISecurityScheme =>
   scheme.type === "http" ? { ...scheme, scheme: scheme.scheme.toLowerCase() } : scheme
 
-const complete = (spec: OpenApi.OpenAPISpec): Document => {
+const completeDocument = (spec: OpenApi.OpenAPISpec): Document => {
   simplify(spec)
-  const declarations = declaredByOperation()
-  const declaredBy = (operation: OpenApi.OpenAPISpecOperation) => declarations.get(operation.operationId) ?? nothing
-  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, declaredBy(operation))
+  const endpointFacts = factsByOperation()
+  const factsOf = (operation: OpenApi.OpenAPISpecOperation) => endpointFacts.get(operation.operationId) ?? noFacts
+  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, factsOf(operation))
 
-  const completed = (operation: OpenApi.OpenAPISpecOperation): Operation => {
+  const completeOperation = (operation: OpenApi.OpenAPISpecOperation): Operation => {
     const { requestBody: body, responses, ...rest } = operation
     return {
       ...rest,
       parameters: rest.parameters
-        // OpenAPI has this one as a security requirement.
+        // OpenAPI describes this header as a security requirement.
         .filter(({ name }) => name !== "authorization")
-        .map((parameter) => parameterRef(parameter.name) ?? described(parameter)),
-      ...(body === undefined ? {} : { requestBody: requestBody(body, declaredBy(operation).example) }),
+        .map((parameter) => parameterRef(parameter.name) ?? withDescription(parameter)),
+      ...(body === undefined ? {} : { requestBody: requestBody(body, factsOf(operation).example) }),
       responses: Object.fromEntries([
         ...Object.entries(responses)
           .filter(([status]) => Number(status) < 400)
@@ -133,14 +133,14 @@ const complete = (spec: OpenApi.OpenAPISpec): Document => {
   const operations = Object.values(spec.paths).flatMap((item) => methods.flatMap((method) => item[method] ?? []))
   return {
     ...spec,
-    // Whoever runs the service answers for it; the document of a copy cannot know their address.
+    // The document is the same for all installations, so it has no address.
     info: { ...spec.info, contact: { name: "The operators of this service" } },
     paths: Record.map(spec.paths, (item) =>
-      Object.fromEntries(methods.flatMap((method) => (item[method] ? [[method, completed(item[method])]] : [])))
+      Object.fromEntries(methods.flatMap((method) => (item[method] ? [[method, completeOperation(item[method])]] : [])))
     ),
     components: {
       ...spec.components,
-      securitySchemes: { ...Record.map(spec.components.securitySchemes, inLowerCase), ...securitySchemes },
+      securitySchemes: { ...Record.map(spec.components.securitySchemes, withLowerCaseScheme), ...securitySchemes },
       headers,
       parameters,
       responses: failureResponses(operations.flatMap(failuresBy))
@@ -149,9 +149,9 @@ const complete = (spec: OpenApi.OpenAPISpec): Document => {
 }
 
 /** The HTTP API as an OpenAPI 3.1 document. */
-export const openApiDocument = complete(
-  OpenApi.fromApi(Described, {
-    // An envelope belongs to its answer; what is in it has a name.
+export const openApiDocument = completeDocument(
+  OpenApi.fromApi(DocumentedApi, {
+    // Envelopes are inlined; the schemas of their data are components.
     referencePolicy: ({ identifier }) => (identifier?.endsWith("Encoded") === true ? undefined : identifier)
   })
 )

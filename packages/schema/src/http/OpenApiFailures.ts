@@ -4,26 +4,26 @@ import { type Failure, type FailureCode, failureBody } from "../Envelope.ts"
 import { exampleBody, Failures } from "../Failures.ts"
 import { headerRefs, type Ref } from "./OpenApiComponents.ts"
 
-/** One thing that can go wrong: its name, when it does, and a body that tells of it. */
+/** A failure: its name, its description and an example of its body. */
 interface DocumentedFailure {
   readonly name: string
   readonly description: string
   readonly body: Failure
 }
 
-/** What can be behind one status of an operation. */
+/** The failures of an operation that have the same status. */
 interface DocumentedFailures {
   readonly status: number
   readonly failures: ReadonlyArray<DocumentedFailure>
 }
 
-const declared = (schema: Schema.Top): ReadonlyArray<DocumentedFailure> =>
+const declaredFailures = (schema: Schema.Top): ReadonlyArray<DocumentedFailure> =>
   Option.toArray(exampleBody(schema)).map((body) => {
     const annotations = Schema.resolveAnnotations(schema)
     return { name: annotations?.identifier ?? body.code, description: annotations?.description ?? body.message, body }
   })
 
-const byServer = (
+const serverFailure = (
   status: number,
   name: string,
   code: FailureCode,
@@ -31,32 +31,32 @@ const byServer = (
   description: string
 ): DocumentedFailures => ({ status, failures: [{ name, description, body: failureBody({ code, message }) }] })
 
-// What the server refuses before any operation sees it. Paths and methods that do not exist belong to no operation: the
-// introduction tells of them.
-const notHttp = byServer(
+// Failures of requests that reach no operation. Unknown paths and methods belong to no operation; the introduction of the
+// document describes them.
+const malformedRequest = serverFailure(
   400,
   "MalformedRequest",
   "malformed_json",
   "The Host header is required",
   "The request is not valid HTTP: it cannot be read, or its `Host` header is missing, repeated or malformed."
 )
-const notServed = byServer(
+const hostRefused = serverFailure(
   403,
   "Forbidden",
   "forbidden",
   "This host is not served here",
-  "The host is not among those that are served, or the request came over plain HTTP where HTTPS is required."
+  "The host is not served here, or HTTPS is required."
 )
 
-const ofBodies: ReadonlyArray<DocumentedFailures> = [
-  byServer(
+const bodyFailures: ReadonlyArray<DocumentedFailures> = [
+  serverFailure(
     413,
     "PayloadTooLarge",
     "payload_too_large",
     "The request body is too large",
-    "The body is larger than 100 KiB, or under `/internal/v1` than 2 MiB."
+    "The body is larger than 100 KiB, or than 2 MiB under `/internal/v1`."
   ),
-  byServer(
+  serverFailure(
     415,
     "UnsupportedMediaType",
     "unsupported_media_type",
@@ -65,49 +65,49 @@ const ofBodies: ReadonlyArray<DocumentedFailures> = [
   )
 ]
 
-const ofAnyOperation: ReadonlyArray<DocumentedFailures> = [
-  notHttp,
-  byServer(
+const commonFailures: ReadonlyArray<DocumentedFailures> = [
+  malformedRequest,
+  serverFailure(
     500,
     "InternalError",
     "internal_error",
     "An internal error occurred",
-    "A mistake of ours; the log tells of it under the id of the request."
+    "An unexpected error of the service. Its log has the details under the id of the request."
   ),
-  { status: 503, failures: declared(Failures.ServiceUnavailable) }
+  { status: 503, failures: declaredFailures(Failures.ServiceUnavailable) }
 ]
 
-/** What an endpoint says of its failures and the library leaves out. */
+/** The facts of an endpoint that determine its failures. */
 export interface Fallible {
   readonly errors: ReadonlyMap<number, ReadonlyArray<Schema.Top>>
-  /** Whether it answers whatever host it is asked for. */
+  /** Whether it answers for any host. */
   readonly isProbe: boolean
 }
 
 const byName = (a: DocumentedFailure, b: DocumentedFailure): number => (a.name < b.name ? -1 : 1)
 
-// One of each name, since the server has some failures that endpoints declare too.
+// Removes duplicates: endpoints declare some failures of the server too.
 const merged = (failures: ReadonlyArray<DocumentedFailure>): ReadonlyArray<DocumentedFailure> =>
   [...new Map(failures.map((failure) => [failure.name, failure])).values()].toSorted(byName)
 
-/** Every failure an operation may answer with, by status: those it declares and those of the server. */
+/** The failures of an operation by status: those that it declares, and those of the server. */
 export const failuresOf = (
   operation: OpenApi.OpenAPISpecOperation,
   { errors, isProbe }: Fallible
 ): ReadonlyArray<DocumentedFailures> => {
   const takesBody = operation.requestBody !== undefined
   const takesInput = takesBody || operation.parameters.some((parameter) => parameter.in === "query")
-  // Validation stands before a whole group; where nothing is sent it finds nothing.
+  // The Validation middleware covers whole groups, including endpoints without input.
   const isPossible = ({ name }: DocumentedFailure): boolean =>
     (name !== "MalformedJson" || takesBody) && (name !== "InvalidInput" || takesInput)
   const all = [
     ...Array.from(errors, ([status, schemas]) => ({
       status,
-      failures: schemas.flatMap(declared).filter(isPossible)
+      failures: schemas.flatMap(declaredFailures).filter(isPossible)
     })),
-    ...(takesBody ? ofBodies : []),
-    ...(isProbe ? [] : [notServed]),
-    ...ofAnyOperation
+    ...(takesBody ? bodyFailures : []),
+    ...(isProbe ? [] : [hostRefused]),
+    ...commonFailures
   ]
   return Array.from(
     Map.groupBy(all, ({ status }) => status),
@@ -117,7 +117,7 @@ export const failuresOf = (
     .toSorted((a, b) => a.status - b.status)
 }
 
-/** An answer that tells of a failure. */
+/** The response to a failure. */
 export interface FailureResponse {
   readonly description: string
   readonly headers: Readonly<Record<string, Ref>>
@@ -136,10 +136,10 @@ const headersOf: Readonly<Record<number, ReadonlyArray<string>>> = {
   503: ["Retry-After"]
 }
 
-// Answers are named for what can be behind them.
+// The name of a response lists its failures.
 const nameOf = ({ failures }: DocumentedFailures): string => failures.map(({ name }) => name).join("Or")
 
-/** Where the answer is described that has one of these failures behind it. */
+/** A reference to the response for these failures. */
 export const failureRef = (failures: DocumentedFailures): Ref => ({
   $ref: `#/components/responses/${nameOf(failures)}`
 })
@@ -159,6 +159,6 @@ const failureResponse = ({ failures, status }: DocumentedFailures): FailureRespo
   }
 })
 
-/** All these answers, each described once. */
+/** The responses by name, without duplicates. */
 export const failureResponses = (all: ReadonlyArray<DocumentedFailures>): Readonly<Record<string, FailureResponse>> =>
   Object.fromEntries(all.map((failures) => [nameOf(failures), failureResponse(failures)]))

@@ -9,7 +9,7 @@ const count = (maximum: number, message: string) =>
     )
   )
 
-/** The page of a list that is asked for; the first ten items when nothing is said. */
+/** The query of a paged list. */
 export const PagingQuery = {
   page: Schema.optionalKey(count(999_999_999_999_999, "Must be an integer of at least 1.")),
   limit: Schema.optionalKey(count(100, "Must be an integer between 1 and 100."))

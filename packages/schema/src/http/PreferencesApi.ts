@@ -12,18 +12,18 @@ const headers = { etag: Schema.String }
 
 const ifNoneMatch = { "if-none-match": Schema.optionalKey(Schema.String) }
 
-const change = {
+const updateDocumentation = {
   description:
-    "Changes the settings that are sent and leaves the others as they are. With `If-Match` only where the preferences " +
-    "are still at a version it names, with `If-None-Match` only where they are at none that it names.",
+    "Changes the settings in the request and keeps the others. `If-Match` and `If-None-Match` make the change conditional " +
+    "on the current version.",
   example: { push_marketing: true, do_not_disturb_start: "22:00", do_not_disturb_end: "07:00", frequency_limit: 20 }
 }
 
 const NotModified = HttpApiSchema.Empty(304).annotate({
-  description: "The preferences are at a version that `If-None-Match` names."
+  description: "The current version matches `If-None-Match`."
 })
 
-const updated = {
+const updateOptions = {
   headers: { "if-match": Schema.optionalKey(Schema.String), ...ifNoneMatch },
   payload: PreferencesInput,
   success: HttpApiSchema.WithHeaders(success("Preferences updated successfully", PreferencesBody), headers),
@@ -35,7 +35,7 @@ const updated = {
   ]
 } as const
 
-/** How a user wants to be reached, with a strong `ETag`. PUT and PATCH are the same partial update. */
+/** A user's notification preferences, with a strong `ETag`. PUT and PATCH are the same partial update. */
 export class PreferencesApi extends HttpApiGroup.make("preferences")
   .add(
     HttpApiEndpoint.get("find", "/preferences/", {
@@ -49,19 +49,23 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
       documented({
         id: "getPreferences",
         summary: "Read the preferences",
-        description: "With `If-None-Match` they are sent only where they are at another version than it names."
+        description: "With `If-None-Match`, the body is omitted if the current version matches."
       })
     ),
-    HttpApiEndpoint.put("replace", "/preferences/", updated)
+    HttpApiEndpoint.put("replace", "/preferences/", updateOptions)
       .annotateMerge(
-        documented({ id: "replacePreferences", summary: "Update the preferences, as PATCH does", ...change })
+        documented({
+          id: "replacePreferences",
+          summary: "Update the preferences, as PATCH does",
+          ...updateDocumentation
+        })
       )
       .middleware(WriteLimit),
-    HttpApiEndpoint.patch("update", "/preferences/", updated)
-      .annotateMerge(documented({ id: "updatePreferences", summary: "Update the preferences", ...change }))
+    HttpApiEndpoint.patch("update", "/preferences/", updateOptions)
+      .annotateMerge(documented({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation }))
       .middleware(WriteLimit)
   )
   .middleware(Validation)
   .middleware(Authentication)
   .prefix("/api/v1/users")
-  .annotateMerge(OpenApi.annotations({ title: "Preferences", description: "How a user wants to be reached." })) {}
+  .annotateMerge(OpenApi.annotations({ title: "Preferences", description: "A user's notification preferences." })) {}

@@ -21,7 +21,6 @@ const ProfileFields = Schema.Struct({
   bio: Schema.optionalKey(Bio)
 }).pipe(decodeToDomain(ProfilePatch))
 
-/** What a user may change of themselves; an absent field stays. */
 export const ProfileInput = Schema.Struct({
   username: Schema.optionalKey(Username),
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
@@ -29,16 +28,16 @@ export const ProfileInput = Schema.Struct({
 })
   .annotate({
     identifier: "ProfileInput",
-    description: "What a user changes of their account and profile. A field that is absent stays as it is."
+    description: "The fields of the account and the profile to change. Absent fields keep their values."
   })
   .pipe(decodeToDomain(Schema.Struct({ ...AccountPatch.fields, profile: Schema.optionalKey(ProfilePatch) })))
 
-const change = {
-  description: "Changes the fields that are sent and leaves the others as they are.",
+const updateDocumentation = {
+  description: "Changes the fields in the request and keeps the others.",
   example: { phone_number: null, profile: { first_name: "Ada", timezone: "Europe/London", bio: "Poetical science." } }
 }
 
-const updated = {
+const updateOptions = {
   payload: ProfileInput,
   success: success("Profile updated successfully", UserBody),
   error: [Failures.UsernameTaken, Failures.UsernameNotAllowed, Failures.UserNotFound, Failures.ServiceUnavailable]
@@ -54,15 +53,16 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
       documented({
         id: "getProfile",
         summary: "Read the profile",
-        description:
-          "The user of the access token: account, profile, notification preferences, and how many push tokens are active."
+        description: "The user's account, profile, notification preferences and number of active push tokens."
       })
     ),
-    HttpApiEndpoint.put("replace", "/profile/", updated)
-      .annotateMerge(documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...change }))
+    HttpApiEndpoint.put("replace", "/profile/", updateOptions)
+      .annotateMerge(
+        documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...updateDocumentation })
+      )
       .middleware(WriteLimit),
-    HttpApiEndpoint.patch("update", "/profile/", updated)
-      .annotateMerge(documented({ id: "updateProfile", summary: "Update the profile", ...change }))
+    HttpApiEndpoint.patch("update", "/profile/", updateOptions)
+      .annotateMerge(documented({ id: "updateProfile", summary: "Update the profile", ...updateDocumentation }))
       .middleware(WriteLimit)
   )
   .middleware(Validation)

@@ -26,9 +26,9 @@ export const RegisterPushTokenInput = Schema.Struct({
   token: DeviceToken.annotateKey({
     ...requiredField,
     description:
-      "In any of the spellings its `token_type` has, and stored in one: `apns` hexadecimal in lower case (`<`, `>` and spaces " +
-      "are left out), `vapid` a web-push subscription as JSON, reduced to `endpoint` and `keys`, `onesignal` a UUID in lower " +
-      "case, `expo` `ExponentPushToken[...]`, `fcm` printable ASCII as it is."
+      "In any spelling of its `token_type`. Stored normalised: `apns` as lower-case hexadecimal without `<`, `>` and spaces; " +
+      "`vapid` as a web push subscription in JSON with `endpoint` and `keys`; `onesignal` as a lower-case UUID; `expo` as " +
+      "`ExponentPushToken[...]`; `fcm` as sent, in printable ASCII."
   }),
   platform: Platform.annotateKey(requiredField),
   token_type: Schema.optionalKey(TokenType),
@@ -38,7 +38,7 @@ export const RegisterPushTokenInput = Schema.Struct({
 })
   .annotate({
     identifier: "RegisterPushTokenInput",
-    description: "The installation of an app that pushes are to reach, and its token."
+    description: "An app installation to send push notifications to, and its token."
   })
   .pipe(decodeToDomain(PushTokenRegistration))
 
@@ -50,13 +50,13 @@ const tokenProblems = (body: object): Problems => {
   return { token: [new DeviceTokenMalformed({ field: "token", tokenType: typed.token_type }).message] }
 }
 
-const unchangeable = Schema.optionalKey(
+const immutable = Schema.optionalKey(
   Schema.Json.check(Schema.makeFilter(() => "This field cannot be changed.", { toJsonSchema: () => ({ not: {} }) }))
 )
 
 export const PushTokenInput = Schema.Struct({
-  token: unchangeable,
-  platform: unchangeable,
+  token: immutable,
+  platform: immutable,
   token_type: Schema.optionalKey(TokenType),
   device_id: Schema.optionalKey(DeviceLabel),
   device_name: Schema.optionalKey(DeviceLabel),
@@ -64,23 +64,23 @@ export const PushTokenInput = Schema.Struct({
 })
   .annotate({
     identifier: "PushTokenInput",
-    description: "What a user changes of a push token. A field that is absent stays as it is."
+    description: "The fields of a push token to change. Absent fields keep their values."
   })
   .pipe(decodeToDomain(PushTokenPatch))
 
-/** A token that was not known: 201. */
+/** The response for a new push token: 201. */
 export class PushTokenCreated extends Schema.TaggedClass<PushTokenCreated>()("PushTokenCreated", {
   body: PushTokenBody
 }) {}
 
-/** A token that was known, here or with another user, or that took the old one's place on its device: 200. */
+/** The response for a token that this or another user had, or that replaced the token of its device: 200. */
 export class PushTokenRefreshed extends Schema.TaggedClass<PushTokenRefreshed>()("PushTokenRefreshed", {
   body: PushTokenBody
 }) {}
 
-// Two classes, since what an answer's status hangs on must be told apart in its value.
-const registered = success("Push token registered successfully", PushTokenBody)
-const created = registered
+// Two classes, since the schema of a response, and so its status, is selected by its value.
+const registeredBody = success("Push token registered successfully", PushTokenBody)
+const createdBody = registeredBody
   .pipe(
     Schema.decodeTo(
       Schema.toType(PushTokenCreated),
@@ -91,8 +91,8 @@ const created = registered
     ),
     HttpApiSchema.status(201)
   )
-  .annotate({ description: "The token was not known." })
-const refreshed = registered
+  .annotate({ description: "The token is new." })
+const refreshedBody = registeredBody
   .pipe(
     Schema.decodeTo(
       Schema.toType(PushTokenRefreshed),
@@ -102,31 +102,31 @@ const refreshed = registered
       })
     )
   )
-  .annotate({ description: "The token was known, or took the place of its device's old one." })
+  .annotate({ description: "The token existed, or replaced the previous token of its device." })
 
 const Deactivated = Schema.Struct({ deactivated_count: Count }).annotate({
-  description: "How many push tokens were active until now.",
+  description: "The number of push tokens that were deactivated.",
   examples: [{ deactivated_count: 2 }]
 })
 
 const params = { id: Id.annotate({ description: "The id of a push token of this user." }) }
 const failures = [Failures.PushTokenNotFound, Failures.ServiceUnavailable] as const
 
-const change = {
+const updateDocumentation = {
   description:
-    "Changes the fields that are sent and leaves the others as they are. `token` and `platform` cannot be changed: " +
-    "register a new token instead. A new `token_type` stores the token in its form, and is refused where it has none.",
+    "Changes the fields in the request and keeps the others. `token` and `platform` cannot be changed: register a new " +
+    "token instead. A new `token_type` normalises the token for that type, and is refused if the token is invalid for it.",
   example: { device_name: "Ada's old phone", is_active: false }
 }
 
-const updated = {
+const updateOptions = {
   params,
   payload: PushTokenInput,
   success: success("Push token updated successfully", PushTokenBody),
   error: [...failures, Failures.DeviceTaken, Failures.DeviceTokenMalformed, Failures.DeviceTokenTaken]
 } as const
 
-/** Where a user can be reached: the installations of their devices. PUT and PATCH are the same partial update. */
+/** The push tokens of a user's app installations. PUT and PATCH are the same partial update. */
 export class PushTokensApi extends HttpApiGroup.make("push-tokens")
   .add(
     HttpApiEndpoint.get("list", "/push-tokens/", {
@@ -137,12 +137,12 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       documented({
         id: "listPushTokens",
         summary: "List the push tokens",
-        description: "The push tokens of the user, active and not, newest first, a page at a time."
+        description: "The user's push tokens, active and inactive, newest first, in pages."
       })
     ),
     HttpApiEndpoint.post("register", "/push-tokens/", {
       payload: RegisterPushTokenInput,
-      success: [created, refreshed],
+      success: [createdBody, refreshedBody],
       error: [Failures.DeviceTokenMalformed, Failures.TokenInvalid, Failures.UserNotFound, Failures.ServiceUnavailable]
     })
       .annotate(DependentProblems, tokenProblems)
@@ -151,9 +151,9 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
           id: "registerPushToken",
           summary: "Register a push token",
           description:
-            "Registering a token again reactivates it, and binds it to this session. A token of another user moves here. A " +
-            "new token for a device that has one takes its place, under the same id. Past the greatest number of active " +
-            "tokens the one longest unused is deleted.",
+            "Registering a token again reactivates it and binds it to this session. A token of another user moves to this " +
+            "user. A new token for a device replaces its previous one and keeps the id. If the user then has more than the " +
+            "maximum number of active tokens, the least recently used one is deleted.",
           example: {
             token: "740f4707bebcf74f9b7c25d48e3358945f6aa01da5ddb387462c7eaf61bb78ad",
             platform: "ios",
@@ -172,7 +172,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
         documented({
           id: "deactivateAllPushTokens",
           summary: "Deactivate all push tokens",
-          description: "No device of the user is reached until it registers again."
+          description: "No device of the user receives push notifications until it registers again."
         })
       )
       .middleware(WriteLimit),
@@ -184,25 +184,27 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       documented({
         id: "getPushToken",
         summary: "Read a push token",
-        description: "One push token of the user, active or not. The token itself is not shown: it is write-only."
+        description: "One push token of the user, active or inactive. The token itself is write-only."
       })
     ),
-    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updated)
-      .annotateMerge(documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...change }))
+    HttpApiEndpoint.put("replace", "/push-tokens/:id/", updateOptions)
+      .annotateMerge(
+        documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...updateDocumentation })
+      )
       .middleware(WriteLimit),
-    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updated)
-      .annotateMerge(documented({ id: "updatePushToken", summary: "Update a push token", ...change }))
+    HttpApiEndpoint.patch("update", "/push-tokens/:id/", updateOptions)
+      .annotateMerge(documented({ id: "updatePushToken", summary: "Update a push token", ...updateDocumentation }))
       .middleware(WriteLimit),
     HttpApiEndpoint.delete("remove", "/push-tokens/:id/", {
       params,
-      success: HttpApiSchema.NoContent.annotate({ description: "The push token is gone." }),
+      success: HttpApiSchema.NoContent.annotate({ description: "The push token was deleted." }),
       error: failures
     })
       .annotateMerge(
         documented({
           id: "deletePushToken",
           summary: "Delete a push token",
-          description: "The device is not reached by it any more, and it no longer counts among the user's tokens."
+          description: "The device no longer receives push notifications through this token."
         })
       )
       .middleware(WriteLimit)
@@ -213,6 +215,6 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
   .annotateMerge(
     OpenApi.annotations({
       title: "Push tokens",
-      description: "Where a user can be reached: the installations of apps on their devices."
+      description: "The app installations to which push notifications are sent."
     })
   ) {}

@@ -1,14 +1,14 @@
 import { ByteSize, Context } from "effect"
 
 /**
- * Whether the endpoint answers whatever host it is asked for, and over plain HTTP: machines ask it that know a process by
- * its address. Every other one refuses hosts that are not served.
+ * Whether the endpoint answers for any host and over plain HTTP: load balancers and Prometheus address a process by its IP.
+ * All other endpoints refuse hosts that are not served.
  */
 export const IsProbe = Context.Reference<boolean>("@user-service/schema/http/RouteFacts/IsProbe", {
   defaultValue: () => false
 })
 
-/** Whether a request waits for the hash of a password, which takes tens of milliseconds and waits in a queue. */
+/** Whether a request hashes a password, which takes tens of milliseconds and is queued. */
 export const HashesPassword = Context.Reference<boolean>("@user-service/schema/http/RouteFacts/HashesPassword", {
   defaultValue: () => false
 })
@@ -20,5 +20,5 @@ export const MaxBody = Context.Reference<ByteSize.ByteSize>("@user-service/schem
   defaultValue: () => defaultMaxBody
 })
 
-/** The {@link MaxBody} of what other services call: a thousand recipients, or a thousand statuses, in one call. */
+/** The {@link MaxBody} of the service side: a thousand recipients, or a thousand statuses, in one call. */
 export const serviceMaxBody = ByteSize.fromInputUnsafe("2 MiB")

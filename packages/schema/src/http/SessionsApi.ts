@@ -11,7 +11,7 @@ import { documented } from "./Documented.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
-/** A refresh token under either of the two names clients send. */
+// Clients send the refresh token under one of two names.
 const refreshFields = {
   refresh: Schema.optionalKey(TokenInput),
   refresh_token: Schema.optionalKey(TokenInput)
@@ -29,15 +29,15 @@ export const RefreshInput = Schema.Struct(refreshFields)
   )
   .annotate({
     identifier: "RefreshInput",
-    description: "A refresh token, under either of two names; `refresh` where both are sent."
+    description: "A refresh token, as `refresh` or `refresh_token`. `refresh` takes precedence."
   })
 
-const refreshed = "Token refreshed successfully" as const
+const refreshedMessage = "Token refreshed successfully" as const
 
-/** The answer to a refresh: the tokens in the envelope, and the pair at the top level too. */
+/** The response to a refresh. The tokens are at the top level too, where clients of SimpleJWT read them. */
 export const refreshBody = (tokens: typeof TokensBody.Type) => ({
   success: true as const,
-  message: refreshed,
+  message: refreshedMessage,
   data: tokens,
   error: null,
   meta: noPage,
@@ -45,24 +45,23 @@ export const refreshBody = (tokens: typeof TokensBody.Type) => ({
   refresh: tokens.refresh
 })
 
-/** The tokens in the envelope, and the pair at the top level too, where clients of SimpleJWT read it. */
 const RefreshBody = Schema.Struct({
   success: Schema.Literal(true),
-  message: Schema.Literal(refreshed),
+  message: Schema.Literal(refreshedMessage),
   data: TokensBody,
   error: Schema.Null,
   meta: Meta,
   access: Schema.String,
   refresh: Schema.String
-}).annotate({ identifier: "RefreshAnswer", description: refreshed, examples: [refreshBody(tokensExample)] })
+}).annotate({ identifier: "RefreshAnswer", description: refreshedMessage, examples: [refreshBody(tokensExample)] })
 
-const Nothing = Schema.Record(Schema.String, Schema.Never).annotate({ examples: [{}] })
+const Empty = Schema.Record(Schema.String, Schema.Never).annotate({ examples: [{}] })
 const Revoked = Schema.Struct({ revoked_count: Count }).annotate({
-  description: "How many sessions were alive until now.",
+  description: "The number of sessions that were ended.",
   examples: [{ revoked_count: 3 }]
 })
 
-/** Keeping, seeing and ending what a login opened. */
+/** Refreshing, listing and ending sessions. */
 export class SessionsApi extends HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.post("refresh", "/token/refresh/", {
@@ -74,9 +73,9 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         id: "refreshTokens",
         summary: "Get the next pair of tokens",
         description:
-          "Replaces the refresh token. The one just replaced gets the same successor for a few seconds more, for " +
-          "answers that were lost on their way; presented later it is taken for stolen, and the session ends, also where " +
-          "the session's limit is used up. Beyond the limit a good token is 429 and stays good.",
+          "Replaces the refresh token. For a few seconds the old token returns the same new pair, in case the first response " +
+          "was lost. Used later, it is considered stolen and the session ends, even if the rate limit is exceeded. A valid " +
+          "token that exceeds the rate limit receives 429 and remains valid.",
         example: { refresh: tokensExample.refresh }
       })
     ),
@@ -85,30 +84,30 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         identifier: "VerifyInput",
         description: "The access or refresh token to check."
       }),
-      success: success("Token is valid", Nothing),
+      success: success("Token is valid", Empty),
       error: [Failures.TokenInvalid, Failures.TokenExpired, Failures.ServiceUnavailable]
     }).annotateMerge(
       documented({
         id: "verifyToken",
         summary: "Check a token",
         description:
-          "Whether an access or a refresh token is good: ours, not expired, of a session that is alive. A refresh token " +
-          "that was replaced is good for as long as it is still exchanged for its successor.",
+          "Succeeds if the access or refresh token was issued by this service, has not expired, and belongs to an active " +
+          "session. A replaced refresh token is valid for the few seconds in which it can still be exchanged.",
         example: { token: tokensExample.access }
       })
     ),
     HttpApiEndpoint.post("logout", "/logout/", {
       headers: { authorization: Schema.optionalKey(Schema.String) },
-      // Either may come without a body.
+      // The body is optional.
       payload: [
         Schema.Struct(refreshFields).annotate({
           identifier: "LogoutInput",
           description:
-            "The refresh token of the session to end, under either of two names; needed without an access token."
+            "The refresh token of the session to end, as `refresh` or `refresh_token`. Required without an access token."
         }),
         Schema.Null
       ],
-      success: success("Logout successful", Nothing),
+      success: success("Logout successful", Empty),
       error: [Failures.AuthenticationRequired, Failures.TokenInvalid, Failures.ServiceUnavailable]
     })
       .annotate(OpenApi.Override, { security: [{ bearer: [] }, {}] })
@@ -117,8 +116,8 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
           id: "logout",
           summary: "Log out",
           description:
-            "Ends the session of the access token, which may have expired, or else the one of the refresh token in the " +
-            "body. One of the two is needed. A session that has ended already is logged out as well.",
+            "Ends the session of the access token, which may have expired, or else of the refresh token in the body. One of " +
+            "the two is required. Succeeds if the session has already ended.",
           example: { refresh: tokensExample.refresh }
         })
       ),
@@ -130,7 +129,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         documented({
           id: "logoutAll",
           summary: "Log out everywhere",
-          description: "Ends every session of the user, this one too."
+          description: "Ends every session of the user, including this one."
         })
       )
       .middleware(Authentication),
@@ -144,12 +143,12 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
           id: "listSessions",
           summary: "List the sessions",
           description:
-            "The sessions of the user that are alive, newest first, a page at a time. `current` marks the one of this request."
+            "The user's active sessions, newest first, in pages. `current` marks the session of this request."
         })
       )
       .middleware(Authentication),
     HttpApiEndpoint.delete("revoke", "/sessions/:id/", {
-      params: { id: Id.annotate({ description: "The id of a session of this user, as the list of sessions has it." }) },
+      params: { id: Id.annotate({ description: "The id of a session of this user, from the list of sessions." }) },
       success: HttpApiSchema.NoContent.annotate({ description: "The session has ended." }),
       error: [Failures.SessionNotFound, Failures.ServiceUnavailable]
     })
@@ -157,13 +156,11 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         documented({
           id: "revokeSession",
           summary: "End a session",
-          description: "Its tokens are refused from now on, and its push tokens fall silent."
+          description: "Its tokens are refused from then on, and its push tokens are deactivated."
         })
       )
       .middleware(Authentication)
   )
   .middleware(Validation)
   .prefix("/api/v1/users")
-  .annotateMerge(
-    OpenApi.annotations({ title: "Sessions", description: "Keeping, seeing and ending what a login opened." })
-  ) {}
+  .annotateMerge(OpenApi.annotations({ title: "Sessions", description: "Refreshing, listing and ending sessions." })) {}

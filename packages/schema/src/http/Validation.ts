@@ -3,14 +3,14 @@ import { HttpApiMiddleware } from "effect/http-api"
 import type { Problems } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 
-/** Answers 400 to what is no JSON and 422, naming every bad field, to what is not what the route takes. */
+/** Answers 400 if the body is not JSON, and 422 with all invalid fields if it does not match the endpoint's schema. */
 export class Validation extends HttpApiMiddleware.Service<Validation>()("@user-service/schema/http/Validation", {
   error: [Failures.MalformedJson, Failures.InvalidInput]
 }) {}
 
 /**
- * The field of the body that holds a new password. The rules for new passwords need what no schema knows, so the
- * middleware judges that field too when others are refused, but for how many guesses it withstands, which takes an estimate.
+ * The field of the body with a new password. Schemas cannot check the rules for new passwords, so the middleware checks them if
+ * other fields are invalid, except for the strength, whose estimate is expensive.
  */
 export const NewPasswordField = Context.Reference<string | undefined>(
   "@user-service/schema/http/Validation/NewPasswordField",
@@ -18,8 +18,8 @@ export const NewPasswordField = Context.Reference<string | undefined>(
 )
 
 /**
- * What is wrong with a field because of another one of the body. The service refuses it; the middleware asks too when other
- * fields are refused, so that a client learns of every bad field at once.
+ * The problems of fields that depend on other fields. The service checks them; the middleware also does if other fields are
+ * invalid, so that the response lists all problems.
  */
 export const DependentProblems = Context.Reference<(body: object) => Problems>(
   "@user-service/schema/http/Validation/DependentProblems",

@@ -3,8 +3,8 @@ import { Failures } from "../Failures.ts"
 import type { CurrentSession } from "./Authentication.ts"
 
 /**
- * Counts the request against the limit of the user's writes: on every endpoint that changes something for a user, but those
- * that have a limit of their own and those that end sessions, which nobody may be kept from.
+ * Counts the request towards the user's write limit. It covers all endpoints that change user data, except those with their own
+ * limit and those that end sessions, which must always be possible.
  */
 export class WriteLimit extends HttpApiMiddleware.Service<WriteLimit, { requires: CurrentSession }>()(
   "@user-service/schema/http/WriteLimit",

@@ -72,11 +72,9 @@ const make = Effect.fnUntraced(function* (settings: WorkerSettings.WorkerSetting
     Layer.provide(layerShutdown({ notice: Duration.zero })),
     Layer.provide(Worker.layer),
     Layer.provide(WorkerSettings.layer({ ...work, turns: turnsWith(database.poolSize) })),
-    // After the migrations: before the first one, the probe would log that the table `users` does not exist.
-    Layer.provide(observeEngines),
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     Layer.provide(Probes),
-    Layer.provide(ProcessMetrics.layer({ version })),
+    Layer.provide([observeEngines, ProcessMetrics.layer({ version })]),
     Layer.provide(Layer.effectDiscard(requirePostgres)),
     Layer.provide([Drain.layer, Storage.layer, CredentialRefusals.layer]),
     Layer.provide([

@@ -6,10 +6,8 @@ import type { RedisHealth } from "./Redis.ts"
 
 /** A bucket as this process knows it. Its count in the window is `shared + local`. */
 interface LocalBucket {
-  /** The last count from Redis, including the reserved attempts. */
+  /** The last count from Redis. */
   readonly shared: number
-  /** Attempts that Redis has counted in advance and that this process has not made yet. */
-  readonly reserved: number
   /** Attempts that were counted only here, because Redis did not answer. */
   readonly local: number
   /** The number of failed Redis commands at the last count. If it has changed, Redis may have lost its count. */
@@ -29,13 +27,6 @@ interface HitOptions {
   readonly known: (LocalBucket & { readonly millisLeft: number }) | undefined
 }
 
-/** The answer of Redis to a hit. `reserved` is the number of attempts that it counted in advance. */
-type SharedHit = readonly [...Hit, reserved: number]
-
-// A process reserves attempts in advance while many are left: a sixteenth of the rest, at most 16. This saves a round trip per
-// attempt, which costs a twentieth of a small write. Never more than the limit pass. Reserved attempts that the process does
-// not use are lost to other processes until the window ends, at most a sixteenth of the limit.
-//
 // Effect's RateLimiter is not used: there each attempt extends the window by its share, so that the first of ten attempts in
 // five minutes opens a window of 30 seconds.
 const hitScript = Redis.script(
@@ -61,17 +52,16 @@ if ARGV[3] then
     end
   end
 end
-if count >= limit and left >= 0 then return { count + 1, left, 0 } end
-local taken = math.max(1, math.min(16, math.floor((limit - count) / 16)))
-redis.call('INCRBY', KEYS[1], taken)
+if count >= limit and left >= 0 then return { count + 1, left } end
+count = redis.call('INCR', KEYS[1])
 if left < 0 then
   left = tonumber(ARGV[2])
   redis.call('PEXPIRE', KEYS[1], left)
 end
-return { count + 1, left, taken - 1 }
+return { count, left }
 `
   }
-).withReturnType<SharedHit>()
+).withReturnType<Hit>()
 
 // A script, because DECR on a missing key would create a bucket of -1 that never expires.
 const refundScript = Redis.script((key: string) => [key], {
@@ -94,7 +84,7 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
   const hitLocally = (key: string, limit: number, windowMillis: number, now: number): Hit => {
     const known = buckets.get(key, now)
     if (known === undefined) {
-      buckets.set(key, { shared: 0, reserved: 0, local: 1, failures: -1 }, now + windowMillis, now)
+      buckets.set(key, { shared: 0, local: 1, failures: -1 }, now + windowMillis, now)
       return [1, windowMillis]
     }
     const count = known.shared + known.local
@@ -104,18 +94,9 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
 
   // Local attempts that were not part of this hit remain to be sent.
   const merge = (key: string, answer: LocalBucket, millisLeft: number, now: number) => {
-    const before = buckets.get(key, now)
-    const local = Math.max(0, (before?.local ?? 0) - answer.local)
-    const reserved = (before?.reserved ?? 0) + answer.reserved
+    const local = Math.max(0, (buckets.get(key, now)?.local ?? 0) - answer.local)
     const failures = local > 0 ? -1 : answer.failures
-    buckets.set(key, { shared: answer.shared, reserved, local, failures }, now + millisLeft, now)
-  }
-
-  const hitReserved = (key: string, now: number): Hit | undefined => {
-    const known = buckets.get(key, now)
-    if (known === undefined || known.reserved === 0) return undefined
-    buckets.update(key, now, (bucket) => ({ ...bucket, reserved: bucket.reserved - 1 }))
-    return [known.shared - known.reserved + 1, buckets.remaining(key, now)]
+    buckets.set(key, { shared: answer.shared, local, failures }, now + millisLeft, now)
   }
 
   const refundKnown = (key: string, now: number) =>
@@ -128,8 +109,6 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
       Effect.clockWith((clock) => {
         const now = clock.currentTimeMillisUnsafe()
         const failures = health.failures()
-        const reservedHit = hitReserved(key, now)
-        if (reservedHit !== undefined) return Effect.succeed(reservedHit)
         const bucket = buckets.get(key, now)
         const known = bucket === undefined || bucket.failures === failures || sending.has(key) ? undefined : bucket
         const options = {
@@ -142,18 +121,13 @@ export const make = (redis: Redis.Redis["Service"], health: RedisHealth["Service
           onFailure: () =>
             Effect.andThen(
               Metric.update(fallbacks, 1),
-              Effect.sync(() => {
-                const failedAt = clock.currentTimeMillisUnsafe()
-                return hitReserved(key, failedAt) ?? hitLocally(key, limit, windowMillis, failedAt)
-              })
+              Effect.sync(() => hitLocally(key, limit, windowMillis, clock.currentTimeMillisUnsafe()))
             ),
-          onSuccess: ([count, millisLeft, reserved]) =>
+          onSuccess: ([count, millisLeft]) =>
             Effect.sync((): Hit => {
-              const shared = Math.min(count + reserved, limit)
-              // `now` is the time of the request, so that no reserved attempt is made after the end of the window.
-              merge(key, { shared, reserved, local: known?.local ?? 0, failures }, millisLeft, now)
-              // Concurrent attempts of this process may have reserved the last ones.
-              return (count > limit ? hitReserved(key, now) : undefined) ?? [count, millisLeft]
+              const answer = { shared: Math.min(count, limit), local: known?.local ?? 0, failures }
+              merge(key, answer, millisLeft, clock.currentTimeMillisUnsafe())
+              return [count, millisLeft]
             })
         })
         if (known === undefined) return hit

@@ -24,39 +24,6 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
     })
   )
 
-  for (const atOnce of [1, 7, 2000]) {
-    it.live(`of 2,000 attempts in two processes on a limit of 300, ${atOnce} at once, exactly 300 pass`, () =>
-      Effect.gen(function* () {
-        const prefix = yield* TestRedis.freshPrefix(redisUrl)
-        const one = Context.get(yield* Layer.build(oneProcess(redisUrl, prefix)), RateLimits)
-        const two = Context.get(yield* Layer.build(oneProcess(redisUrl, prefix)), RateLimits)
-        const limit = { name: "many", limit: 300, window: Duration.minutes(1) }
-        const exits = yield* Effect.forEach(
-          Array.from({ length: 2000 }).keys(),
-          (index) => Effect.exit((index % 2 === 0 ? one : two).consume(limit, "a")),
-          { concurrency: atOnce }
-        )
-        assert.strictEqual(exits.filter(Exit.isSuccess).length, 300)
-      })
-    )
-  }
-
-  it.live("what a process reserved and does not use is at most a sixteenth of the limit", () =>
-    Effect.gen(function* () {
-      const prefix = yield* TestRedis.freshPrefix(redisUrl)
-      const one = Context.get(yield* Layer.build(oneProcess(redisUrl, prefix)), RateLimits)
-      const two = Context.get(yield* Layer.build(oneProcess(redisUrl, prefix)), RateLimits)
-      const limit = { name: "many", limit: 300, window: Duration.minutes(1) }
-      yield* one.consume(limit, "a")
-      const passed = yield* Effect.forEach(Array.from({ length: 300 }).keys(), () =>
-        Effect.exit(two.consume(limit, "a"))
-      )
-      const count = passed.filter(Exit.isSuccess).length
-      assert.isAtMost(count, 299)
-      assert.isAtLeast(count, 299 - 300 / 16)
-    })
-  )
-
   it.live("no address stands in Redis", () =>
     Effect.gen(function* () {
       const prefix = yield* TestRedis.freshPrefix(redisUrl)

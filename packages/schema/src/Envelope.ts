@@ -58,7 +58,7 @@ export const success = <A, I>(message: string, data: Schema.Codec<A, I>) =>
   )
 
 /** The result of a list handler: the items of one page, the number of items in all, and the requested page. */
-interface PageOf<A> {
+export interface PageOf<A> {
   readonly items: ReadonlyArray<A>
   readonly total: number
   readonly request: PageRequest

@@ -1,35 +1,36 @@
 import { maxCalls, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Context, Effect, Layer, Predicate, Redacted } from "effect"
-import { HttpBody, HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Cause, Context, Duration, Effect, Layer, Predicate, Redacted } from "effect"
+import { HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RpcClient, type RpcGroup, RpcSerialization } from "effect/rpc"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
 import { type FromServerEncoded, isTerminalResponse, type RequestEncoded } from "effect/rpc/RpcMessage"
 import { type Address, at, checkAddress } from "./Address.ts"
+import { longestAttempt, type Patience } from "./Resilience.ts"
 
 type Client = RpcClient.RpcClient<RpcGroup.Rpcs<typeof UserServiceRpc>, RpcClientError>
 
-/** The procedures of the service over HTTP, without retries and timeouts. */
+/** The procedures of the service over HTTP, without retries. `Resilience` ends the calls at the timeout. */
 export class Procedures extends Context.Service<
   Procedures,
   {
-    /** Each call is an HTTP request of its own. */
+    /** Each call is an HTTP request of its own, which ends with the call. */
     readonly calls: Client
-    /** Calls of the same tick share one HTTP request (request batching). For small calls. */
+    /** Calls of the same tick share one HTTP request (request batching), which ends at the timeout. For small calls. */
     readonly lookUps: Client
   }
 >()("@user-service/rpc-client/Procedures") {
-  static readonly layer = (address: Address) =>
-    Layer.effect(Procedures, make(address)).pipe(Layer.provide(RpcSerialization.layerSchemaBinary()))
+  static readonly layer = (options: Address & Patience) =>
+    Layer.effect(Procedures, make(options)).pipe(Layer.provide(RpcSerialization.layerSchemaBinary()))
 }
 
-const make = Effect.fnUntraced(function* (address: Address) {
-  yield* checkAddress(address)
+const make = Effect.fnUntraced(function* (options: Address & Patience) {
+  yield* checkAddress(options)
   const { contentType } = yield* RpcSerialization.RpcSerialization
   const post = HttpClientRequest.setHeader(
-    HttpClientRequest.post(at(address, "/rpc")),
+    HttpClientRequest.post(at(options, "/rpc")),
     apiKeyHeader,
-    Redacted.value(address.apiKey)
+    Redacted.value(options.apiKey)
   )
   const http = (yield* HttpClient.HttpClient).pipe(
     HttpClient.mapRequest(({ body }) => HttpClientRequest.setBody(post, body)),
@@ -38,11 +39,32 @@ const make = Effect.fnUntraced(function* (address: Address) {
   const clientOver = (protocol: RpcClient.Protocol["Service"]) =>
     // The request has a span, and so have the methods of `UserServiceClient`.
     RpcClient.make(UserServiceRpc, { disableTracing: true }).pipe(Effect.provideService(RpcClient.Protocol, protocol))
+  const batch = { window: 0, maxSize: maxCalls }
   return {
     calls: yield* clientOver(yield* makeProtocol(http)),
-    lookUps: yield* clientOver(yield* RpcClient.makeProtocolHttp(http, { batch: { window: 0, maxSize: maxCalls } }))
+    lookUps: yield* clientOver(yield* RpcClient.makeProtocolHttp(limitTo(http, longestAttempt(options)), { batch }))
   }
 })
+
+// Aborts a request whose response, with its whole body, has not arrived after this time. The library runs a shared request
+// apart from the calls in it, so that it goes on after they have timed out.
+const limitTo = (http: HttpClient.HttpClient, duration: Duration.Duration) =>
+  HttpClient.transform(http, (response, request) =>
+    response.pipe(
+      Effect.flatMap((streamed) =>
+        Effect.map(streamed.arrayBuffer, (body) => HttpClientResponse.fromWeb(request, new Response(body)))
+      ),
+      Effect.timeoutOrElse({
+        duration,
+        orElse: () => {
+          const cause = new Cause.TimeoutError(`none within ${Duration.format(duration)}`)
+          return Effect.fail(
+            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+          )
+        }
+      })
+    )
+  )
 
 // Fails for a response without answers to calls, such as a refusal of the service or the page of another server.
 const answerIn =

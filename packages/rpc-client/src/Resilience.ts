@@ -16,6 +16,13 @@ export interface Patience {
   readonly failuresToOpen?: number
 }
 
+const deadlineOf = (patience: Patience) => Duration.fromInputUnsafe(patience.deadline ?? "10 seconds")
+const timeoutOf = (patience: Patience) => Duration.fromInputUnsafe(patience.timeout ?? "3 seconds")
+
+/** The longest time that a caller waits for an attempt: the timeout, or the deadline where that is shorter. */
+export const longestAttempt = (patience: Patience): Duration.Duration =>
+  Duration.min(timeoutOf(patience), deadlineOf(patience))
+
 /** Timeouts, retries and a circuit breaker for calls that are safe to repeat. */
 export class Resilience extends Context.Service<
   Resilience,
@@ -48,8 +55,8 @@ const backoff = Schedule.exponential("50 millis").pipe(
 
 const make = Effect.fnUntraced(function* (patience: Patience) {
   const breaker = yield* CircuitBreaker.CircuitBreaker
-  const deadline = Duration.fromInputUnsafe(patience.deadline ?? "10 seconds")
-  const timeout = Duration.fromInputUnsafe(patience.timeout ?? "3 seconds")
+  const deadline = deadlineOf(patience)
+  const timeout = timeoutOf(patience)
   const retries = patience.retries ?? 3
 
   let isAnswering = true

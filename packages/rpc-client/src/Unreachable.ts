@@ -2,7 +2,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { InternalError } from "@user-service/schema/rpc/UserServiceRpc"
-import { Effect, Predicate, Schema } from "effect"
+import { Cause, Effect, Predicate, Schema } from "effect"
 import type { HttpClientError } from "effect/http"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { type Refusal, refusalIn } from "./Refusal.ts"
@@ -39,6 +39,7 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
       const detail = `${request.method} ${request.url} was answered ${response.status} (${type}). Is this the user service's URL?`
       return new Unreachable({ reason: "answer", detail, ...cause })
     }
+    if (Cause.isTimeoutError(reason.cause)) return new Unreachable({ reason: "timeout", detail: reason.cause.message })
     return new Unreachable({ reason: "connection", detail: rootMessage(reason), ...cause })
   }
 }

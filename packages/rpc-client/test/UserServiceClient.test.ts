@@ -5,7 +5,7 @@ import { InternalError, maxCalls } from "@user-service/schema/rpc/UserServiceRpc
 import { Context, Deferred, Effect, Fiber, Layer, Predicate, Redacted, Tracer } from "effect"
 import { RpcSerialization } from "effect/rpc"
 import { once } from "node:events"
-import { createServer, type RequestListener } from "node:http"
+import { createServer, type RequestListener, type ServerResponse } from "node:http"
 import { NotificationId, type Patience, UserId, UserServiceClient } from "../src/index.ts"
 import { clientOf, key, nobody, ScriptedService } from "./ScriptedService.ts"
 
@@ -298,6 +298,37 @@ describe("no answer", () => {
       const client = yield* clientAt(url, { timeout: "50 millis", deadline: "300 millis", retries: 1 })
       const failure = yield* Effect.flip(client.getUser(freshUser()))
       assert.isTrue(failure._tag === "Unreachable" && failure.reason === "timeout", String(failure))
+    })
+  )
+
+  it.live("in time, or not to its end, closes the connection of each request", () =>
+    Effect.gen(function* () {
+      for (const respond of [() => {}, (response: ServerResponse) => response.write("\u0005")]) {
+        const opened: Array<Promise<unknown>> = []
+        const { url } = yield* listening((_, response) => {
+          opened.push(once(response, "close"))
+          respond(response)
+        })
+        for (const patience of [
+          { timeout: "50 millis", deadline: "5 seconds", retries: 1 },
+          { timeout: "1 minute", deadline: "50 millis" }
+        ] as const) {
+          const client = yield* clientAt(url, patience)
+          const user = freshUser()
+          const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly reason?: string }>> = [
+            client.getUser(user),
+            client.getPreferences(user),
+            client.getPushTokens(user),
+            client.introspectToken(Redacted.make("x"))
+          ]
+          for (const call of calls) {
+            const failure = yield* Effect.flip(call)
+            assert.isTrue(failure._tag === "Unreachable" && failure.reason === "timeout", String(failure))
+          }
+        }
+        assert.lengthOf(opened, 12)
+        yield* Effect.promise(() => Promise.all(opened))
+      }
     })
   )
 

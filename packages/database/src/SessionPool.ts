@@ -4,7 +4,7 @@ import { Effect, Semaphore } from "effect"
 /**
  * The connection pool for transactions: each session serves one transaction at a time, the most recently used first. Every
  * session is a library pool of one connection, because a library pool of many makes callers wait for connections that
- * could not be opened while others are free.
+ * could not be opened while others are free (decision 0012).
  */
 export const makeSessionPool = Effect.fnUntraced(function* (config: PgPool.Config, size: number) {
   const permits = yield* Semaphore.make(size)

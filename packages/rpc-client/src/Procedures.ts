@@ -103,7 +103,11 @@ const makeProtocol = (http: HttpClient.HttpClient) =>
           try: () => decode(new Uint8Array(bytes)) as ReadonlyArray<FromServerEncoded>,
           catch: (cause) => defect("The answer cannot be decoded", cause)
         })
-        for (const message of messages) yield* write(clientId, message)
+        for (const message of messages) {
+          // The library ends all calls of the client with a defect, but this one can only concern the call of its request.
+          if (message._tag === "Defect") return yield* defect("The answer is a defect of the service", message.defect)
+          yield* write(clientId, message)
+        }
         const isAnswered = messages.some(
           (message) => isTerminalResponse(message) && !("requestId" in message && message.requestId !== call.id)
         )

@@ -1,4 +1,4 @@
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Predicate, Schedule, Schema } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Predicate, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { RpcClientError } from "effect/rpc/RpcClientError"
 import type { Refusal } from "./Refusal.ts"
@@ -137,11 +137,12 @@ const withTypedFailures = <A, E, R>(
     Effect.catch((error): Effect.Effect<never, E | Unreachable | Refusal> =>
       error instanceof RpcClientError ? failureOf(error) : Effect.fail(error)
     ),
-    Effect.catchDefect((defect) => (Schema.isSchemaError(defect) ? unreadable(defect) : Effect.die(defect)))
+    Effect.catchDefect(unreadable)
   )
 
-// The library reports an answer that it cannot decode as a defect.
-const unreadable = (cause: Schema.SchemaError) =>
+// The library reports as a defect: an answer that it cannot decode, an answer that the service could not encode, and a defect of
+// the service.
+const unreadable = (cause: unknown) =>
   Effect.fail(new Unreachable({ reason: "answer", detail: "The answer cannot be read", cause }))
 
 // A failure because of the caller, such as a wrong key, is an answer and no outage.

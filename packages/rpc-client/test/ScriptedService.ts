@@ -3,7 +3,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserId, UserNotFound } from "@user-service/domain/User"
-import { preferencesExample } from "@user-service/schema/Preferences"
+import { type PreferencesBody, preferencesExample } from "@user-service/schema/Preferences"
 import { type InternalError, ServiceAuthentication, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { userExample } from "@user-service/schema/User"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -27,6 +27,11 @@ export const key = "a key that the scripted service knows"
 
 /** Who is never there. */
 export const nobody = UserId.make("00000000-0000-7000-8000-000000000000")
+
+/** Whose preferences do not match their schema. */
+export const unencodable = UserId.make("00000000-0000-7000-8000-000000000001")
+
+const incompletePreferences: typeof PreferencesBody.Type = JSON.parse("{}")
 
 /** A server of the real procedures that answers what it is told to, over a socket. */
 export class ScriptedService extends Context.Service<
@@ -104,7 +109,7 @@ const handlers = ({ endings }: Script) => {
     IntrospectToken: () => answer(Effect.succeed({ active: false as const })),
     GetUser: ({ user_id }) => of(user_id, user(user_id)),
     GetUsers: ({ user_ids }) => answer(Effect.succeed(user_ids.filter((id) => id !== nobody).map(user))),
-    GetPreferences: ({ user_id }) => of(user_id, preferencesExample),
+    GetPreferences: ({ user_id }) => of(user_id, user_id === unencodable ? incompletePreferences : preferencesExample),
     GetPushTokens: ({ user_id }) => of(user_id, []),
     ResolveDeliveries: ({ deliveries }) => answer(Effect.succeed(deliveries.map(allowed))),
     ReportDeliveryStatus: ({ statuses }) =>

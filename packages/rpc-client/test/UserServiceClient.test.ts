@@ -7,7 +7,7 @@ import { RpcSerialization } from "effect/rpc"
 import { once } from "node:events"
 import { createServer, type RequestListener, type ServerResponse } from "node:http"
 import { NotificationId, type Patience, UserId, UserServiceClient } from "../src/index.ts"
-import { clientOf, key, nobody, ScriptedService } from "./ScriptedService.ts"
+import { clientOf, key, nobody, ScriptedService, unencodable } from "./ScriptedService.ts"
 
 const freshUser = () => UserId.make(crypto.randomUUID())
 
@@ -371,6 +371,42 @@ describe("no answer", () => {
       )
       assert.deepStrictEqual(details, ["The answer cannot be read", "There is no answer to the call"])
     }).pipe(Effect.provide(RpcSerialization.layerSchemaBinary()))
+  )
+
+  it.live("but a defect of the service is a failure of its own call", () =>
+    withClient(
+      (client, { endings }) =>
+        Effect.gen(function* () {
+          const [arrived, open] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          endings.push(Effect.andThen(Deferred.succeed(arrived, undefined), Deferred.await(open)))
+          const other = yield* Effect.forkChild(client.getUsers([freshUser()]))
+          yield* Deferred.await(arrived)
+          const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly reason?: string }>> = [
+            client.getUser(freshUser()),
+            client.getPreferences(freshUser())
+          ]
+          for (const call of calls) {
+            endings.push(Effect.die("a mistake"))
+            const failure = yield* Effect.flip(call)
+            assert.isTrue(failure._tag === "Unreachable" && failure.reason === "answer", String(failure))
+          }
+          yield* Deferred.succeed(open, undefined)
+          assert.lengthOf(yield* Fiber.join(other), 1)
+        }),
+      { retries: 0 }
+    )
+  )
+
+  it.live("where the service cannot encode it", () =>
+    withClient(
+      (client) =>
+        Effect.gen(function* () {
+          const failure = yield* Effect.flip(client.getPreferences(unencodable))
+          assert.isTrue(failure._tag === "Unreachable" && failure.reason === "answer", String(failure))
+          assert.include(String(Predicate.hasProperty(failure, "cause") && failure.cause), "Failed to encode response")
+        }),
+      { retries: 0 }
+    )
   )
 
   it.live("that is the service's", () =>

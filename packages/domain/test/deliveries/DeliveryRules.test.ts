@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Category, Channel } from "@user-service/domain/Delivery"
 import { decide, type Recipient } from "@user-service/domain/deliveries/DeliveryRules"
-import { defaultSettings, LocalTime, PreferenceSettings } from "@user-service/domain/Preferences"
+import { defaultSettings, LocalTime, PreferenceSettings, switchFields } from "@user-service/domain/Preferences"
 import { DateTime, Schema } from "effect"
 import process from "node:process"
 import { clockTime, firstMinute, instantOf, isQuiet, MinuteOfDay, minute, Moment, localDateTime } from "../IntlClock.ts"
@@ -12,18 +12,7 @@ const Case = Schema.Struct({
   isActive: Schema.Boolean,
   isSuppressed: Schema.Boolean,
   hasPushTokens: Schema.Boolean,
-  switches: Schema.Struct({
-    emailEnabled: Schema.Boolean,
-    emailMarketing: Schema.Boolean,
-    emailTransactional: Schema.Boolean,
-    emailSecurity: Schema.Boolean,
-    emailSystem: Schema.Boolean,
-    pushEnabled: Schema.Boolean,
-    pushMarketing: Schema.Boolean,
-    pushTransactional: Schema.Boolean,
-    pushSecurity: Schema.Boolean,
-    pushSystem: Schema.Boolean
-  }),
+  switches: Schema.Struct(switchFields),
   // Most of the time nothing but time and number are against it.
   isPlain: Schema.Boolean,
   quiet: Schema.NullOr(Schema.Struct({ start: MinuteOfDay, end: MinuteOfDay })),

@@ -59,3 +59,10 @@ export const rateLimitPolicyHeader = (error: RateLimited): string =>
 
 /** The `RateLimit` field: no remaining attempts, and the seconds until the reset (draft-ietf-httpapi-ratelimit-headers, section 4). */
 export const rateLimitHeader = (error: RateLimited): string => `${quote(error.policy)};r=0;t=${error.retryAfterSeconds}`
+
+/** The headers of a response to a refused attempt, each from the refusal. */
+export const rateLimitedHeaders = {
+  "retry-after": (error: RateLimited) => `${error.retryAfterSeconds}`,
+  "ratelimit-policy": rateLimitPolicyHeader,
+  ratelimit: rateLimitHeader
+}

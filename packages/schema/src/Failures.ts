@@ -3,7 +3,7 @@ import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-s
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
 import { DeviceTaken, DeviceTokenTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
-import { RateLimited, rateLimitHeader, rateLimitPolicyHeader } from "@user-service/domain/RateLimit"
+import { RateLimited, rateLimitedHeaders } from "@user-service/domain/RateLimit"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
@@ -244,20 +244,10 @@ export const Failures = {
       example: new DeliveryTimeOutOfReach({ indexes: [0] })
     }
   ),
-  RateLimited: failureWithHeaders(
-    RateLimited,
-    429,
-    bodyWithCode("rate_limited"),
-    {
-      "retry-after": (error) => `${error.retryAfterSeconds}`,
-      "ratelimit-policy": rateLimitPolicyHeader,
-      ratelimit: rateLimitHeader
-    },
-    {
-      description: "The rate limit was exceeded. Nothing was changed.",
-      example: new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })
-    }
-  ),
+  RateLimited: failureWithHeaders(RateLimited, 429, bodyWithCode("rate_limited"), rateLimitedHeaders, {
+    description: "The rate limit was exceeded. Nothing was changed.",
+    example: new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })
+  }),
   ServiceUnavailable: failureWithHeaders(
     ServiceUnavailable,
     503,

@@ -1,9 +1,8 @@
-import type { RateLimited } from "@user-service/domain/RateLimit"
-import { rateLimitHeader, rateLimitPolicyHeader } from "@user-service/domain/RateLimit"
+import { type RateLimited, rateLimitedHeaders } from "@user-service/domain/RateLimit"
 import type { Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Record, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { rpcPath } from "../edge/Routes.ts"
@@ -26,11 +25,12 @@ const unauthenticated = ({ message, reason }: Unauthenticated) =>
   failure(401, reason === "missing" ? "authentication_required" : "invalid_credentials", message)
 
 const rateLimited = (error: RateLimited) =>
-  failure(429, "rate_limited", error.message, {
-    "retry-after": `${error.retryAfterSeconds}`,
-    "ratelimit-policy": rateLimitPolicyHeader(error),
-    ratelimit: rateLimitHeader(error)
-  })
+  failure(
+    429,
+    "rate_limited",
+    error.message,
+    Record.map(rateLimitedHeaders, (headerOf) => headerOf(error))
+  )
 
 /**
  * `POST /rpc`: {@link UserServiceRpc}, one or more calls a request. The key in the HTTP header is judged before the body is

@@ -8,13 +8,13 @@ import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
+import * as PooledRandom from "@user-service/security/PooledRandom"
 import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Effect, Layer } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServer, type HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
@@ -66,9 +66,9 @@ const Engines = Layer.mergeAll(
   NodeCrypto.layerDigest,
   PasswordEstimator.layer,
   PasswordHasher.layer,
+  PooledRandom.layer,
   ProcessMetrics.layer({ version }),
   RepresentationsHttp,
-  SecureRandom.layerWebCrypto,
   ServiceKeys.layer,
   Storage.layer,
   Layer.provide(TokenSigner.layer, Keys.layerFile)

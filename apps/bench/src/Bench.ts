@@ -18,6 +18,8 @@ export interface BenchSettings {
   readonly seconds: number
   /** The bundle of the API of another checkout, for the measure `against`. */
   readonly against: Option.Option<string>
+  /** How often the measure `against` starts both builds. */
+  readonly starts: number
 }
 
 /** A service on a new database, with registered users. */
@@ -46,7 +48,7 @@ export class Bench extends Context.Service<
 
 // So many that no user exceeds the write limit: half of them write, some 2,500 times a second in every other turn, which is
 // 150 times a minute for each.
-const userCount = 1000
+const defaultUserCount = 1000
 const serviceKey = "bench-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
 
 const floorSecret = "a secret of the floor's, for the length of a run"
@@ -105,7 +107,11 @@ const fillFloor = (redisUrl: string, service: URL, users: ReadonlyArray<BenchUse
   )
 
 /** Starts an API by the path of its script, on a new database. Both end with the scope. */
-export const startService = Effect.fnUntraced(function* (script: string, settings: BenchSettings) {
+export const startService = Effect.fnUntraced(function* (
+  script: string,
+  settings: BenchSettings,
+  options: { readonly userCount?: number; readonly environment?: Readonly<Record<string, string>> } = {}
+) {
   const databaseUrl = yield* freshDatabase(settings.databaseUrl)
   const environment = {
     NODE_ENV: "development",
@@ -121,10 +127,11 @@ export const startService = Effect.fnUntraced(function* (script: string, setting
         `RATE_LIMIT_${limit}`,
         "off"
       ])
-    )
+    ),
+    ...options.environment
   }
   const service = yield* Processes.start({ what: script, script, environment, readyPath: "/health/ready" })
-  const users = yield* registerUsers(service.url, userCount)
+  const users = yield* registerUsers(service.url, options.userCount ?? defaultUserCount)
   return { databaseUrl, environment, service, users } satisfies RunningService
 })
 

@@ -75,6 +75,10 @@ const flags = {
       )
     )
   ),
+  starts: Flag.Int("starts").pipe(
+    Flag.withDefault(5),
+    Flag.withDescription("For --only against: how often both builds are started")
+  ),
   writes: Flag.Boolean("write").pipe(
     Flag.withDefault(false),
     Flag.withDescription("Writes the table and the plot into this folder")

@@ -14,6 +14,13 @@ interface Comparison {
   readonly ratio: number
 }
 
+/** The median of each field over several comparisons of one load. */
+export const medians = (comparisons: ReadonlyArray<Comparison>): Comparison => ({
+  ours: median(comparisons.map(({ ours }) => ours)),
+  baseline: median(comparisons.map(({ baseline }) => baseline)),
+  ratio: median(comparisons.map(({ ratio }) => ratio))
+})
+
 /**
  * Measures both sides alternately, in the order A B B A, so that other load on the machine affects both and neither is always
  * first. A first run of each side warms up and does not count.

@@ -225,11 +225,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed({
           lock: [repo.lock([userId]), repo.lock(others)],
           record: [
-            repo.record(
-              [{ id: userId, version: 2 }],
-              [new UserLoggedIn({ userId })],
-              [{ userId, action: "account.logged_in" }]
-            )
+            repo.record([{ id: userId, version: 2 }], {
+              events: [new UserLoggedIn({ userId })],
+              audit: [{ userId, action: "account.logged_in" }]
+            })
           ]
         } satisfies OperationsOf<Omit<ChangesRepo["Service"], "changeByStatement">>)
       })

@@ -17,6 +17,7 @@ import orderedIds from "./migrations/0012_ordered_ids.ts"
 import emailCanonical from "./migrations/0013_email_canonical.ts"
 import sessionReasons from "./migrations/0014_session_reasons.ts"
 import passwordSchemes from "./migrations/0015_password_schemes.ts"
+import mailOutbox from "./migrations/0016_mail_outbox.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -34,7 +35,8 @@ export const migrations = {
   "0012_ordered_ids": orderedIds,
   "0013_email_canonical": emailCanonical,
   "0014_session_reasons": sessionReasons,
-  "0015_password_schemes": passwordSchemes
+  "0015_password_schemes": passwordSchemes,
+  "0016_mail_outbox": mailOutbox
 }
 
 // A number that no other advisory lock in this database uses.

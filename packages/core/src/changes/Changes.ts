@@ -1,18 +1,15 @@
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { UserNotFound, type UserId } from "@user-service/domain/User"
-import type { DomainEvent } from "@user-service/domain/DomainEvent"
 import * as Storage from "@user-service/database/Storage"
 import { Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
-import { type AuditEntry, ChangesRepo, type LockedUser, type StatementChange } from "./ChangesRepo.ts"
+import { ChangesRepo, type LockedUser, type StatementChange, type WrittenRows } from "./ChangesRepo.ts"
 import { Invalidations } from "../cached/Invalidations.ts"
 import { OutboxSignal } from "./OutboxSignal.ts"
 
-/** The outcome of a change: the result of its caller, the events for others, and the entries of the audit log. */
-export interface Change<A> {
+/** The outcome of a change: the result of its caller, and the rows to write for others. */
+export interface Change<A> extends WrittenRows {
   readonly result: A
-  readonly events: ReadonlyArray<DomainEvent>
-  readonly audit: ReadonlyArray<AuditEntry>
 }
 
 /** A change that a transaction of {@link Changes} has made, and the users that it locked. */
@@ -22,8 +19,8 @@ interface LockedChange<A> {
 }
 
 /**
- * Makes every change to a user in one transaction. It locks the user's row, makes the change, writes the events and audit
- * entries, and increments the user's version. After the commit it invalidates the cached copies and wakes the relay. The
+ * Makes every change to a user in one transaction. It locks the user's row, makes the change, writes the events, mails and
+ * audit entries, and increments the user's version. After the commit it invalidates the cached copies and wakes the relay. The
  * lock serialises the changes to one user, and their events have the same order.
  */
 export class Changes extends Context.Service<
@@ -69,12 +66,12 @@ export class Changes extends Context.Service<
         return { locked, change: yield* exit }
       })
 
-      const record = ({ change, locked }: LockedChange<unknown>) => repo.record(locked, change.events, change.audit)
+      const record = ({ change, locked }: LockedChange<unknown>) => repo.record(locked, change)
 
-      const notify = ({ change, locked }: LockedChange<unknown>) =>
-        Effect.andThen(invalidations.apply(locked, change.events), signal(change.events.length > 0))
+      const notify = ({ change: { events, mails = [] }, locked }: LockedChange<unknown>) =>
+        Effect.andThen(invalidations.apply(locked, events), signal(events.length + mails.length > 0))
 
-      const signal = (hasEvents: boolean) => (hasEvents ? outbox.send : Effect.void)
+      const signal = (isNeeded: boolean) => (isNeeded ? outbox.send : Effect.void)
 
       const run = <A, E, R, F>(
         steps: Steps<A, E, R, F>

@@ -1,11 +1,13 @@
 import type { Invalidation } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
+import type { Mail } from "@user-service/domain/Mail"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { recordedSpan } from "@user-service/telemetry/RecordedSpan"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
+import { MailOutboxRepo } from "../mails/MailOutboxRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { firstRow, type Query, rows } from "../Rows.ts"
 
@@ -22,6 +24,13 @@ export interface AuditEntry {
   readonly action: string
   /** Other facts that an auditor needs. Never credentials. */
   readonly details?: Readonly<Record<string, string | number>>
+}
+
+/** The rows that a change writes for others: events, audit entries, and mails to the user. */
+export interface WrittenRows {
+  readonly events: ReadonlyArray<DomainEvent>
+  readonly audit: ReadonlyArray<AuditEntry>
+  readonly mails?: ReadonlyArray<Mail>
 }
 
 /** A change to one user in one statement, as fragments of that statement. */
@@ -75,12 +84,8 @@ export class ChangesRepo extends Context.Service<
   {
     /** Locks the rows of the users that exist, in id order. */
     readonly lock: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LockedUser>>
-    /** Increments the versions of `locked` and writes events and audit entries, in the transaction's last statement. */
-    readonly record: (
-      locked: ReadonlyArray<LockedUser>,
-      events: ReadonlyArray<DomainEvent>,
-      audit: ReadonlyArray<AuditEntry>
-    ) => Query<void>
+    /** Increments the versions of `locked` and writes events, audit entries and mails, in the transaction's last statements. */
+    readonly record: (locked: ReadonlyArray<LockedUser>, written: WrittenRows) => Query<void>
     /** Locks, changes and records in one statement, which is its own transaction. */
     readonly changeByStatement: <A>(
       userId: UserId,
@@ -88,11 +93,12 @@ export class ChangesRepo extends Context.Service<
     ) => Effect.Effect<StatementOutcome<A>, UserNotFound | SqlError.SqlError>
   }
 >()("@user-service/core/changes/ChangesRepo") {
-  static readonly layer = Layer.effect(
+  static readonly layerNoDeps = Layer.effect(
     ChangesRepo,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const storage = yield* Storage.Storage
+      const mailOutbox = yield* MailOutboxRepo
 
       const lock = (userIds: ReadonlyArray<UserId>) =>
         rows(LockedRow)(sql`
@@ -101,10 +107,10 @@ export class ChangesRepo extends Context.Service<
 
       const record = Effect.fnUntraced(function* (
         locked: ReadonlyArray<LockedUser>,
-        events: ReadonlyArray<DomainEvent>,
-        audit: ReadonlyArray<AuditEntry>
+        { audit, events, mails = [] }: WrittenRows
       ) {
         const { ip, now, traceparent, userAgent } = yield* requestColumns
+        if (mails.length > 0) yield* mailOutbox.insert(mails, traceparent, DateTime.fromDateUnsafe(now))
         const versions = new Map(locked.map((user) => [user.id, user.version]))
         const eventRows = yield* Effect.forEach(events, (event) =>
           Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({
@@ -171,4 +177,6 @@ export class ChangesRepo extends Context.Service<
       return { lock, record, changeByStatement }
     })
   )
+
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(MailOutboxRepo.layer))
 }

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Changes } from "@user-service/core/changes/Changes"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { Preferences } from "@user-service/core/preferences/Preferences"
+import { EmailChangedMail } from "@user-service/domain/Mail"
+import { Language } from "@user-service/domain/Profile"
 import { UserId, UserNotFound } from "@user-service/domain/User"
 import { Effect, References, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
@@ -47,6 +49,31 @@ describe("Changes", () => {
         }
         const [user] = yield* sql`select username from users where id = ${userId}`
         assert.notMatch(String(user?.["username"]), /^[0-9a-f-]{36}$/)
+      })
+    )
+
+    it.effect("a mail is written with its change, and as a delivery of category security", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const changes = yield* Changes
+        const { email, userId } = yield* register
+        const mail = new EmailChangedMail({ userId, email, language: Language.make("en") })
+        yield* changes.change(userId, Effect.succeed({ result: undefined, events: [], audit: [], mails: [mail] }))
+        const written = yield* sql`
+          select m.mail_type, m.payload->>'email' as email, d.channel, d.category, d.status,
+            m.next_attempt_at < m.expires_at as waits
+          from mail_outbox m join deliveries d on d.notification_id = m.id::text and d.user_id = m.user_id
+          where m.user_id = ${userId} and m.mail_type = 'EmailChangedMail'`
+        assert.deepStrictEqual(written, [
+          {
+            mail_type: "EmailChangedMail",
+            email,
+            channel: "email",
+            category: "security",
+            status: "pending",
+            waits: true
+          }
+        ])
       })
     )
 

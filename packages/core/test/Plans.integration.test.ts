@@ -245,7 +245,12 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         } satisfies OperationsOf<Omit<ProfilesRepo["Service"], "findMany">>)
         yield* assertIndexed({ findMany: [profiles.findMany([userId, UserId.make(idOf(779))])] }, { batch: true })
         const preferences = yield* PreferencesRepo
-        const update = { userId, patch: { emailEnabled: false }, now }
+        const update = {
+          userId,
+          patch: { emailEnabled: false },
+          author: { source: "user", actor: userId },
+          now
+        } as const
         yield* assertIndexed({
           find: [preferences.find(userId)],
           updateStatement: [

@@ -18,6 +18,7 @@ import emailCanonical from "./migrations/0013_email_canonical.ts"
 import sessionReasons from "./migrations/0014_session_reasons.ts"
 import passwordSchemes from "./migrations/0015_password_schemes.ts"
 import mailOutbox from "./migrations/0016_mail_outbox.ts"
+import preferenceHistory from "./migrations/0021_preference_history.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -36,7 +37,8 @@ export const migrations = {
   "0013_email_canonical": emailCanonical,
   "0014_session_reasons": sessionReasons,
   "0015_password_schemes": passwordSchemes,
-  "0016_mail_outbox": mailOutbox
+  "0016_mail_outbox": mailOutbox,
+  "0021_preference_history": preferenceHistory
 }
 
 // A number that no other advisory lock in this database uses.

@@ -23,7 +23,9 @@ export const PreferencesHttp = HttpApiBuilder.group(
       readonly payload: typeof PreferencesInput.Type
     }) =>
       CurrentSession.pipe(
-        Effect.flatMap(({ userId }) => preferences.update(userId, payload, expectedVersions(headers))),
+        Effect.flatMap(({ userId }) =>
+          preferences.update({ userId, patch: payload, expected: expectedVersions(headers) })
+        ),
         Effect.map((updated) =>
           HttpApiSchema.withHeaders({ body: preferencesBody(updated), headers: { etag: etagOf(updated.version) } })
         )

@@ -40,7 +40,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version o
     it.effect("without a condition all win, one after the other, and each is told of", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
-        const { access } = yield* a.person()
+        const { access, id } = yield* a.person()
         const answers = yield* repeatConcurrently(30, (index) =>
           nth(index).send("PATCH", path, { token: access, body: { frequency_limit: index } })
         )
@@ -53,6 +53,17 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version o
         const last = tags.indexOf(31)
         const { body } = yield* nth(last + 1).send("GET", path, { token: access })
         assert.strictEqual(body.data.frequency_limit, last)
+        const history = yield* sql`
+          select version::int, changes->'frequencyLimit' as limit from preference_history where user_id = ${id}`
+        // From the default to the first value, from there to the second, and so on.
+        const values = [
+          50,
+          ...Array.from(tags.keys()).toSorted((one, other) => Number(tags[one]) - Number(tags[other]))
+        ]
+        assert.sameDeepMembers(
+          [...history],
+          values.slice(1).map((value, index) => ({ version: index + 2, limit: [values[index], value] }))
+        )
         yield* assertTellsAll(sql)
       })
     )

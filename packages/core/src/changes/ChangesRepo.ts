@@ -36,7 +36,7 @@ export interface WrittenRows {
 /** A change to one user in one statement, as fragments of that statement. */
 export interface StatementChange<A> {
   /**
-   * Common table expressions that change the one user in `locked`. The last one is `changed`: one row with an `id`, or no
+   * Common table expressions that change the one user in `locked`. One of them is `changed`: one row with an `id`, or no
    * row if the change does not apply. Except for `locked`, they see all rows as they were before the statement waited for
    * the lock.
    */

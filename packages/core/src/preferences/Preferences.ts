@@ -1,5 +1,6 @@
 import { Cache, type Entry } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
+import type { PreferenceAuthor } from "@user-service/domain/PreferenceHistory"
 import {
   contradiction,
   type Preferences as UserPreferences,
@@ -16,6 +17,16 @@ import { Changes } from "../changes/Changes.ts"
 import { Representations } from "../cached/Representations.ts"
 import { type ExpectedVersions, PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
+/** A change of a user's preferences. */
+export interface PreferencesUpdate {
+  readonly userId: UserId
+  readonly patch: PreferencesPatch
+  /** Default: any version. */
+  readonly expected?: ExpectedVersions
+  /** Default: the user. */
+  readonly author?: PreferenceAuthor
+}
+
 /** Reads and changes the notification preferences of users. */
 export class Preferences extends Context.Service<
   Preferences,
@@ -24,12 +35,11 @@ export class Preferences extends Context.Service<
     readonly represent: (userId: UserId) => Effect.Effect<Entry, UserNotFound | ServiceUnavailable>
     /**
      * Applies the patch if the stored version is an expected one. The rules apply to the merged preferences. Fails with
-     * `PreferencesContradictory` if they are violated, and with `PreferencesVersionMismatch` for another version.
+     * `PreferencesContradictory` if they are violated, and with `PreferencesVersionMismatch` for another version. The history
+     * of the preferences gets an entry in the same transaction, unless all settings keep their values.
      */
     readonly update: (
-      userId: UserId,
-      patch: PreferencesPatch,
-      expected: ExpectedVersions
+      update: PreferencesUpdate
     ) => Effect.Effect<
       UserPreferences,
       PreferencesContradictory | PreferencesVersionMismatch | UserNotFound | ServiceUnavailable
@@ -65,11 +75,12 @@ export class Preferences extends Context.Service<
         return Option.isSome(found) ? found.value : yield* new UserNotFound()
       })
 
-      const update = Effect.fn("Preferences.update")(function* (
-        userId: UserId,
-        patch: PreferencesPatch,
-        expected: ExpectedVersions
-      ) {
+      const update = Effect.fn("Preferences.update")(function* ({
+        author,
+        expected = "any",
+        patch,
+        userId
+      }: PreferencesUpdate) {
         const isExpected = (version: number) => includes(expected, version)
         const { doNotDisturbEnd: end, doNotDisturbStart: start } = patch
         while (true) {
@@ -81,7 +92,13 @@ export class Preferences extends Context.Service<
           const now = yield* DateTime.now
           const updated = yield* changes.changeByStatement(
             userId,
-            repo.updateStatement({ userId, patch, expected: versions, now })
+            repo.updateStatement({
+              userId,
+              patch,
+              expected: versions,
+              author: author ?? { source: "user", actor: userId },
+              now
+            })
           )
           if (Option.isSome(updated)) return toPreferences(updated.value)
           const { version } = yield* find(userId)

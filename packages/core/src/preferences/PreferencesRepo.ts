@@ -1,4 +1,5 @@
 import { PreferencesUpdated } from "@user-service/domain/DomainEvent"
+import type { PreferenceAuthor } from "@user-service/domain/PreferenceHistory"
 import { Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
@@ -9,16 +10,23 @@ import { eventJson } from "../changes/EventJson.ts"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
 
+const namedColumns = (alias: string, fields: ReadonlyArray<string>): ReadonlyArray<string> =>
+  fields.map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`)
+
+// The columns of the settings themselves, whose changes are the history.
+const settingsColumns = (alias: string): ReadonlyArray<string> => [
+  ...namedColumns(alias, [...switches, "frequencyLimit"]),
+  `to_char(${alias}.do_not_disturb_start, 'HH24:MI:SS') as "doNotDisturbStart"`,
+  `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`
+]
+
 /** The columns of {@link PreferencesRow}, of the table with the given alias. */
 export const preferencesColumns = (alias: string): string =>
-  ["id", ...switches, "frequencyLimit", "createdAt", "updatedAt"]
-    .map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`)
-    .concat(
-      `to_char(${alias}.do_not_disturb_start, 'HH24:MI:SS') as "doNotDisturbStart"`,
-      `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`,
-      `${alias}.version::int as version`
-    )
-    .join(", ")
+  [
+    ...namedColumns(alias, ["id", "createdAt", "updatedAt"]),
+    ...settingsColumns(alias),
+    `${alias}.version::int as version`
+  ].join(", ")
 
 export const PreferencesRow = Schema.Struct({
   ...Preferences.fields,
@@ -40,12 +48,14 @@ export class PreferencesRepo extends Context.Service<
     readonly find: (userId: UserId) => Query<Option.Option<Preferences>>
     /**
      * Applies the patch and increments the version if the stored version is an expected one. The update reads the latest
-     * version of its row, so it sees the changes that committed while the statement waited for the lock.
+     * version of its row, so it sees the changes that committed while the statement waited for the lock. The history gets a
+     * row if a setting has another value afterwards.
      */
     readonly updateStatement: (update: {
       readonly userId: UserId
       readonly patch: PreferencesPatch
       readonly expected: ExpectedVersions
+      readonly author: PreferenceAuthor
       readonly now: DateTime.Utc
     }) => StatementChange<typeof PreferencesRow.Type>
   }
@@ -55,6 +65,7 @@ export class PreferencesRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const columns = sql.literal(preferencesColumns("n"))
+      const settings = sql.literal(settingsColumns("n").join(", "))
       const preferences = sql.literal("to_jsonb(changed)")
       const condition = (expected: ExpectedVersions) => {
         if (expected === "any") return sql``
@@ -72,23 +83,38 @@ export class PreferencesRepo extends Context.Service<
             Option.map(toPreferences)
           ),
 
-        updateStatement: ({ expected, now, patch, userId }) => ({
+        updateStatement: ({ author, expected, now, patch, userId }) => ({
+          // `previous` locks its row, and so reads the same latest version as the update.
           changed: sql`
-            changed as (
+            previous as materialized (
+              select n.user_id, ${settings} from locked join notification_preferences n on n.user_id = locked.id
+              where true ${condition(expected)} for no key update of n
+            ), changed as (
               update notification_preferences n
               set ${sql.update({
                 ...Record.mapKeys(patch, String.camelToSnake),
                 updated_at: DateTime.toDate(now)
               })}, version = n.version + 1
-              from locked
-              where n.user_id = locked.id ${condition(expected)}
+              from previous
+              where n.user_id = previous.user_id
               returning ${columns}
+            ), history_rows as (
+              insert into preference_history (user_id, version, source, actor_id, changes, created_at)
+              select previous.user_id, changed.version, ${author.source}::text, ${author.actor}::uuid, setting.changes,
+                changed."updatedAt"
+              from previous, changed, lateral (
+                select jsonb_object_agg(key, jsonb_build_array(old.value, new.value)) as changes
+                from jsonb_each(to_jsonb(previous)) as old (key, value)
+                join jsonb_each(to_jsonb(changed)) as new (key, value) using (key)
+                where old.value <> new.value
+              ) as setting
+              where setting.changes is not null
             )`,
           row: PreferencesRow,
           events: sql`
             select ${eventJson(sql, PreferencesUpdated, { userId: sql`${userId}::uuid`, preferences })} from changed`,
           action: "preferences.updated",
-          details: sql`jsonb_build_object('version', changed.version)`,
+          details: sql`jsonb_build_object('version', changed.version, 'source', ${author.source}::text)`,
           stale: ({ version }) => [{ key: preferencesKey(userId), version }]
         })
       }

@@ -19,7 +19,7 @@ const changedUnder = (traced: boolean) =>
     const sql = yield* SqlClient.SqlClient
     const { userId } = yield* register
     yield* (yield* Preferences)
-      .update(userId, { frequencyLimit: 7 }, "any")
+      .update({ userId, patch: { frequencyLimit: 7 } })
       .pipe(Effect.withParentSpan(client), Effect.provideService(References.TracerEnabled, traced))
     const [event] = yield* sql`select traceparent from outbox where user_id = ${userId} order by position desc limit 1`
     return event?.["traceparent"]
@@ -91,7 +91,11 @@ describe("Changes", () => {
           left join audit_log a on a.user_id = u.id and a.action = 'preferences.updated'
           where u.id = ${userId}`
         const update = (expected: ReadonlyArray<number>) =>
-          Effect.provideService(preferences.update(userId, { frequencyLimit: 7 }, expected), CurrentOrigin, origin)
+          Effect.provideService(
+            preferences.update({ userId, patch: { frequencyLimit: 7 }, expected }),
+            CurrentOrigin,
+            origin
+          )
 
         assert.strictEqual(yield* tagOf(update([7])), "PreferencesVersionMismatch")
         assert.deepInclude((yield* trace)[0], { version: 1, told: null, action: null })
@@ -106,7 +110,7 @@ describe("Changes", () => {
           actor: userId,
           ip: origin.ip,
           agent: origin.userAgent,
-          details: { version: 2 }
+          details: { version: 2, source: "user" }
         })
         for (const id of [eventId, auditId]) {
           assert.match(String(id), /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
@@ -120,8 +124,11 @@ describe("Changes", () => {
       Effect.gen(function* () {
         const preferences = yield* Preferences
         const nobody = UserId.make("01890a5d-ac96-774b-bcce-b302099a8057")
-        assert.strictEqual(yield* tagOf(preferences.update(nobody, { frequencyLimit: 7 }, "any")), "UserNotFound")
-        const onlyOneEnd = preferences.update(nobody, { doNotDisturbStart: null }, "any")
+        assert.strictEqual(
+          yield* tagOf(preferences.update({ userId: nobody, patch: { frequencyLimit: 7 } })),
+          "UserNotFound"
+        )
+        const onlyOneEnd = preferences.update({ userId: nobody, patch: { doNotDisturbStart: null } })
         assert.strictEqual(yield* tagOf(onlyOneEnd), "UserNotFound")
       })
     )

@@ -3,7 +3,8 @@ import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesUpdated } from "@user-service/domain/DomainEvent"
 import { defaultSettings, LocalTime, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import { Effect, Record } from "effect"
-import { eventsOf, layer, register } from "../TestCore.ts"
+import { SqlClient } from "effect/sql"
+import { eventsOf, layer, register, tagOf } from "../TestCore.ts"
 
 const start = LocalTime.make("22:00:00")
 const end = LocalTime.make("07:30:00")
@@ -26,7 +27,7 @@ describe("Preferences.update", () => {
           { doNotDisturbEnd: laterEnd },
           { doNotDisturbStart: null, doNotDisturbEnd: null }
         ]
-        const answers = yield* Effect.forEach(patches, (patch) => update(userId, patch, "any"))
+        const answers = yield* Effect.forEach(patches, (patch) => update({ userId, patch }))
         const [, ...told] = yield* eventsOf(userId)
         assert.deepStrictEqual(
           told,
@@ -35,6 +36,53 @@ describe("Preferences.update", () => {
         assert.deepInclude(answers[1], others)
         assert.deepInclude(answers[3], { doNotDisturbStart: start, doNotDisturbEnd: laterEnd })
         assert.deepInclude(answers[4], { doNotDisturbStart: null, doNotDisturbEnd: null, version: 6 })
+      })
+    )
+
+    it.effect("the history has the settings that a change gave another value, with its author", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { update } = yield* Preferences
+        const { userId } = yield* register
+        yield* update({
+          userId,
+          patch: { emailMarketing: false, frequencyLimit: 50, doNotDisturbStart: start, doNotDisturbEnd: end }
+        })
+        yield* update({ userId, patch: { emailMarketing: true }, author: { source: "unsubscribe", actor: null } })
+        assert.strictEqual(
+          yield* tagOf(update({ userId, patch: { emailMarketing: false }, expected: [1] })),
+          "PreferencesVersionMismatch"
+        )
+        assert.deepStrictEqual(
+          yield* sql`
+            select version::int, source, actor_id as actor, changes from preference_history
+            where user_id = ${userId} order by version`,
+          [
+            {
+              version: 2,
+              source: "user",
+              actor: userId,
+              changes: {
+                emailMarketing: [true, false],
+                doNotDisturbStart: [null, start],
+                doNotDisturbEnd: [null, end]
+              }
+            },
+            { version: 3, source: "unsubscribe", actor: null, changes: { emailMarketing: [false, true] } }
+          ]
+        )
+      })
+    )
+
+    it.effect("a change that changes no setting has no entry in the history", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { update } = yield* Preferences
+        const { userId } = yield* register
+        for (const patch of [{}, { emailEnabled: true }, { doNotDisturbStart: null, doNotDisturbEnd: null }]) {
+          yield* update({ userId, patch })
+        }
+        assert.deepStrictEqual(yield* sql`select * from preference_history where user_id = ${userId}`, [])
       })
     )
   })

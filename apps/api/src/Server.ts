@@ -5,6 +5,7 @@ import { EngineHealth, observe } from "@user-service/runtime/EngineHealth"
 import { version } from "@user-service/runtime/Version"
 import { routerConfig } from "@user-service/schema/http/Paths"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
@@ -71,7 +72,7 @@ const Engines = Layer.mergeAll(
   RepresentationsHttp,
   ServiceKeys.layer,
   Storage.layer,
-  Layer.provide(TokenSigner.layer, Keys.layerFile)
+  Layer.provide(Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer), Keys.layerFile)
 )
 
 const serve = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {

@@ -21,8 +21,8 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["deliveries", ["cached", "changes", "push-tokens"]],
   ["retention", ["cached", "changes", "push-tokens"]],
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
-  ["sessions", ["cached", "changes", "limits", "preferences", "push-tokens"]],
-  ["accounts", ["cached", "changes", "limits", "preferences", "push-tokens", "profiles", "sessions"]]
+  ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],
+  ["accounts", ["cached", "changes", "limits", "mails", "preferences", "push-tokens", "profiles", "sessions"]]
 ]
 
 const folderOf = (path: string): string => {

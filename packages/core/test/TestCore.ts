@@ -19,7 +19,9 @@ import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import { Email } from "@user-service/domain/Email"
+import { SecurityNoticeMail } from "@user-service/domain/Mail"
 import type { UserId } from "@user-service/domain/User"
+import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import { Keys } from "@user-service/security/Keys"
 import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
@@ -45,7 +47,7 @@ const Engines = Layer.mergeAll(
   RateLimits.layerMemory,
   CredentialRefusals.layer,
   Layer.succeed(Representations, { user: JSON.stringify, preferences: JSON.stringify }),
-  TokenSigner.layer.pipe(Layer.provide(Keys.layerMemory)),
+  Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer).pipe(Layer.provide(Keys.layerMemory)),
   Digest.layerWebCrypto,
   SecureRandom.layerWebCrypto
 )
@@ -119,6 +121,17 @@ export const eventsOf = Effect.fnUntraced(function* (userId: UserId) {
     sql`select payload as event from outbox where user_id = ${userId} order by position`
   )
   return found.map((row) => row.event)
+})
+
+const NoticeRow = Schema.Struct({ notice: Schema.toCodecJson(SecurityNoticeMail) })
+
+/** The security notices to the user so far. */
+export const noticesOf = Effect.fnUntraced(function* (userId: UserId) {
+  const sql = yield* SqlClient.SqlClient
+  const found = yield* rows(NoticeRow)(sql`
+    select payload as notice from mail_outbox
+    where user_id = ${userId} and mail_type = 'SecurityNoticeMail' order by id`)
+  return found.map((row) => row.notice)
 })
 
 /** The hash as it is stored now. */

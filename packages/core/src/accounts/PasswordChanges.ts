@@ -10,6 +10,7 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Array, Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
@@ -35,7 +36,7 @@ export class PasswordChanges extends Context.Service<
   {
     /**
      * Ends every session of the user and, in the same transaction, opens a new one that takes over the push tokens of the
-     * requesting session. Returns the tokens of the new session.
+     * requesting session. Sends the user a notice. Returns the tokens of the new session.
      */
     readonly change: (
       current: RequestingSession,
@@ -55,6 +56,7 @@ export class PasswordChanges extends Context.Service<
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
       const refusals = yield* CredentialRefusals
+      const notices = yield* SecurityNotices
 
       const refuse = Effect.fnUntraced(function* (userId: UserId, remaining: Duration.Duration) {
         const { ip } = yield* CurrentOrigin
@@ -78,7 +80,8 @@ export class PasswordChanges extends Context.Service<
             return {
               result: session,
               events: [new UserPasswordChanged({ userId }), ...events],
-              audit: [{ userId, action: "user.password_changed", details: { endedSessions: sessions.length } }]
+              audit: [{ userId, action: "user.password_changed", details: { endedSessions: sessions.length } }],
+              mails: yield* notices.compose(userId, "password_changed")
             }
           })
         )
@@ -148,6 +151,7 @@ export class PasswordChanges extends Context.Service<
       Changes.layer,
       SessionChanges.layer,
       SessionTokens.layer,
+      SecurityNotices.layer,
       Limits.layer
     ])
   )

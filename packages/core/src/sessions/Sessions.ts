@@ -18,6 +18,7 @@ import { CredentialRefusals, type RefusalEvent } from "@user-service/telemetry/C
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { LiveSessions } from "../cached/LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
@@ -29,6 +30,9 @@ import { SessionTokens, type Tokens } from "./SessionTokens.ts"
 // How long the result for an exchangeable refresh token beyond the rate limit is cached, and for how many tokens.
 const exchangeableMillis = 1000
 const maxExchangeable = 10_000
+
+// The user hears of an end of all sessions and of a theft, but not of a session that they end by itself.
+const noticedReasons: ReadonlySet<RevocationReason> = new Set(["logout_all", "reuse_detected"])
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(SessionId))
 
@@ -84,6 +88,7 @@ export class Sessions extends Context.Service<
       const limits = yield* Limits
       const settings = yield* SessionSettings
       const refusals = yield* CredentialRefusals
+      const notices = yield* SecurityNotices
 
       const record = Effect.fnUntraced(function* (event: RefusalEvent, error: TokenInvalid | TokenExpired) {
         const { ip } = yield* CurrentOrigin
@@ -104,11 +109,16 @@ export class Sessions extends Context.Service<
         changes
           .change(
             userId,
-            Effect.map(sessionChanges.end(userId, filter, reason), ({ events, sessions }) => ({
-              result: sessions.length,
-              events,
-              audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } }))
-            }))
+            Effect.gen(function* () {
+              const { events, sessions } = yield* sessionChanges.end(userId, filter, reason)
+              const isNoticed = sessions.length > 0 && noticedReasons.has(reason)
+              return {
+                result: sessions.length,
+                events,
+                audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } })),
+                mails: isNoticed ? yield* notices.compose(userId, "sessions_ended") : []
+              }
+            })
           )
           .pipe(
             // An erased user has no sessions.
@@ -262,6 +272,7 @@ export class Sessions extends Context.Service<
       LiveSessions.layer,
       SessionActivity.layer,
       SessionTokens.layer,
+      SecurityNotices.layer,
       Limits.layer
     ])
   )

@@ -22,7 +22,7 @@ const makeRandomBytes = () => {
   }
 }
 
-/** `SecureRandom` over the system's generator, from which it reads blocks of 4 KiB. */
+/** `SecureRandom` over the system's generator, from which it reads blocks of 4 KiB (decision 0013). */
 export const layer: Layer.Layer<SecureRandom.SecureRandom> = Layer.sync(SecureRandom.SecureRandom, () =>
   SecureRandom.make(makeRandomBytes())
 )

@@ -8,7 +8,7 @@ type Middlewares = Authentication | ServiceKey | Validation | WriteLimit
 
 /**
  * Builds a group of endpoints in a context that has only the middlewares and `services`. Effect copies the context in which a
- * group is built into the context of each of its requests, so it has to be small (decision 0014).
+ * group is built into the context of each of its requests, so it has to be small (decision 0013).
  */
 export const narrowContext = <const Services extends ReadonlyArray<Context.Key<unknown, unknown>>>(
   ...services: Services

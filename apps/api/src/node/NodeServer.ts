@@ -10,7 +10,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { securityHeaders } from "../edge/SecurityHeaders.ts"
-import { CoalescedResponse } from "./CoalescedResponse.ts"
 
 const responses: Readonly<
   Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>
@@ -113,7 +112,6 @@ const closeUnusedConnections = (server: Server): void => {
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
-    ServerResponse: CoalescedResponse,
     // The time for a whole head and for a whole request. Checked often enough that a slow sender gets a 408 before the
     // request's deadline (Edge.ts) closes the connection without a response.
     headersTimeout: 10_000,

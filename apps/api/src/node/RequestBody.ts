@@ -1,7 +1,6 @@
 import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect, Schema } from "effect"
-import { HttpIncomingMessage, HttpServerError, type HttpServerRequest } from "effect/http"
-import type { Readable } from "node:stream"
+import { HttpServerError, type HttpServerRequest } from "effect/http"
 
 type Read<A> = Effect.Effect<A, HttpServerError.HttpServerError>
 
@@ -27,26 +26,19 @@ export class BodyNotUtf8 extends Schema.TaggedError<BodyNotUtf8>()("BodyNotUtf8"
  * Makes reading the body fail if it is not UTF-8: a decoder that replaces invalid bytes would make different passwords equal.
  * The cause of the failure is {@link UnsupportedBodyEncoding} or {@link BodyNotUtf8}. It occurs when the body is read, which is
  * after authentication.
- *
- * A body whose Content-Length is within the limit is read directly, because Node passes on no more bytes than that. The library
- * reads all others: it handles chunks and expectations, at several times the cost.
  */
 export const withCheckedBody = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest => {
   const message = NodeHttpServerRequest.toIncomingMessage(request)
-  const { "content-length": length, expect, "transfer-encoding": transferCoding } = message.headers
+  const { "content-length": length, "transfer-encoding": transferCoding } = message.headers
   // No body (RFC 9112, section 6.3).
   if (length === undefined && transferCoding === undefined) return request
   // An interrupted reader removes its listeners. Without this one, an error that Node emits just then would end the process.
   message.on("error", doNothing)
-  const libraryBody = Effect.map(request.arrayBuffer, (body) => new Uint8Array(body))
-  const directBody = length === undefined || expect !== undefined ? undefined : read(request, message)
-  const bytes = Effect.withFiber<Uint8Array, HttpServerError.HttpServerError>((fiber) => {
-    if (!isIdentity(message.headers["content-encoding"])) return unsupported(request, "content-encoding")
-    const maxSize = fiber.getRef(HttpIncomingMessage.MaxBodySize)
-    return directBody !== undefined && (maxSize === undefined || Number(length) <= maxSize) ? directBody : libraryBody
-  })
+  const bytes = isIdentity(message.headers["content-encoding"])
+    ? Effect.map(request.arrayBuffer, (body) => new Uint8Array(body))
+    : unsupported(request, "content-encoding")
   return Object.defineProperties(request, {
-    arrayBuffer: { value: Effect.map(bytes, (body) => new Uint8Array(body).buffer) },
+    arrayBuffer: { value: Effect.map(bytes, (body) => body.buffer) },
     text: {
       value: Effect.suspend(() =>
         isUtf8Charset(message.headers["content-type"])
@@ -76,35 +68,6 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 const decode = (request: HttpServerRequest.HttpServerRequest, body: Uint8Array): Read<string> =>
   Effect.try({ try: () => utf8.decode(body), catch: () => unreadable(request, new BodyNotUtf8()) })
-
-// Reads the body once. Later readers get the same outcome.
-const read = (request: HttpServerRequest.HttpServerRequest, message: Readable): Read<Uint8Array> => {
-  let outcome: Read<Uint8Array> | undefined
-  const collect: Read<Uint8Array> = Effect.callback((resume) => {
-    const chunks: Array<Buffer> = []
-    const onData = (chunk: Buffer) => void chunks.push(chunk)
-    const onEnd = () => settle(Effect.succeed(concat(chunks)))
-    const onFailure = (cause?: unknown) => settle(Effect.fail(unreadable(request, cause)))
-    const removeListeners = () => {
-      message.off("data", onData).off("end", onEnd).off("error", onFailure).off("close", onFailure)
-    }
-    const settle = (bytes: Read<Uint8Array>) => {
-      removeListeners()
-      outcome = bytes
-      resume(bytes)
-    }
-    // Node emits no further event if the connection has already been closed.
-    if (message.destroyed) return onFailure(message.errored)
-    message.on("end", onEnd).on("error", onFailure).on("close", onFailure).on("data", onData)
-    return Effect.sync(removeListeners)
-  })
-  return Effect.suspend(() => outcome ?? collect)
-}
-
-const concat = (chunks: ReadonlyArray<Buffer>): Buffer => {
-  const [only, ...more] = chunks
-  return only !== undefined && more.length === 0 ? only : Buffer.concat(chunks)
-}
 
 const unreadable = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>
   new HttpServerError.HttpServerError({

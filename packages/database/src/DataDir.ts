@@ -51,7 +51,7 @@ export const lock = Effect.fnUntraced(
 )
 
 // The files of this service and its earlier releases.
-const ownPattern = /^(pglite|pglite\.new|jwt-keys\.json|\.keys-.*|process-\d+\.pid)$/
+const ownPattern = /^(mail|pglite|pglite\.new|jwt-keys\.json|\.keys-.*|process-\d+\.pid)$/
 
 // Earlier releases created the folder with the umask, so its mode is corrected. A folder that contains other files too, such as
 // `/tmp`, is not the service's own: its mode stays. The service's files in it are private in any case.

@@ -19,6 +19,7 @@ import sessionReasons from "./migrations/0014_session_reasons.ts"
 import passwordSchemes from "./migrations/0015_password_schemes.ts"
 import mailOutbox from "./migrations/0016_mail_outbox.ts"
 import preferenceHistory from "./migrations/0021_preference_history.ts"
+import mailOutboxTurns from "./migrations/0023_mail_outbox_turns.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -38,7 +39,8 @@ export const migrations = {
   "0014_session_reasons": sessionReasons,
   "0015_password_schemes": passwordSchemes,
   "0016_mail_outbox": mailOutbox,
-  "0021_preference_history": preferenceHistory
+  "0021_preference_history": preferenceHistory,
+  "0023_mail_outbox_turns": mailOutboxTurns
 }
 
 // A number that no other advisory lock in this database uses.

@@ -15,13 +15,21 @@ export interface BackoffOptions {
  */
 export const schedule = ({ cap, initial, resetAfter }: BackoffOptions): Schedule.Schedule<Duration.Duration> => {
   const jittered = Schedule.min([Schedule.exponential(initial), Schedule.spaced(cap)]).pipe(
-    Schedule.modifyDelay(({ duration }) =>
-      // Whole milliseconds, as fractions add up to times that differ from the clock's in their last digit.
-      Effect.map(Random.nextBetween(0.5, 1), (part) => Duration.millis(Math.ceil(Duration.toMillis(duration) * part)))
-    )
+    Schedule.modifyDelay(({ duration }) => jitter(duration))
   )
   return resetAfter === undefined ? jittered : withReset(jittered, Duration.toMillis(resetAfter))
 }
+
+/**
+ * The delay after `failures` failures in a row, at least one, as {@link schedule} has it without `resetAfter`. For retries whose
+ * count is stored.
+ */
+export const delayAfter = ({ cap, initial }: BackoffOptions, failures: number): Effect.Effect<Duration.Duration> =>
+  jitter(Duration.millis(Math.min(Duration.toMillis(initial) * 2 ** (failures - 1), Duration.toMillis(cap))))
+
+// Whole milliseconds, as fractions add up to times that differ from the clock's in their last digit.
+const jitter = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
+  Effect.map(Random.nextBetween(0.5, 1), (part) => Duration.millis(Math.ceil(Duration.toMillis(duration) * part)))
 
 const withReset = <A>(self: Schedule.Schedule<A>, afterMillis: number): Schedule.Schedule<A> =>
   Schedule.fromStep(

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Schema, String } from "effect"
 import { UserId } from "./User.ts"
 
 /** What a security notice is about. Consumers ignore kinds that they do not know. */
@@ -65,3 +65,6 @@ export const Mail = Schema.Union([
   SecurityNoticeMail
 ])
 export type Mail = typeof Mail.Type
+
+/** The name of a kind of mails in routing keys, metrics and logs: `password_reset` for the tag `PasswordResetMail`. */
+export const mailTypeOf = (tag: string): string => String.camelToSnake(String.uncapitalize(tag)).replace(/_mail$/, "")

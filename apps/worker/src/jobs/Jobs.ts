@@ -1,3 +1,4 @@
+import { FinishedMails } from "@user-service/core/retention/FinishedMails"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
@@ -35,6 +36,7 @@ const make = Effect.gen(function* () {
   const deliveries = yield* OldDeliveries
   const deadLetters = yield* DeadLetters
   const loginAddresses = yield* OldLoginAddresses
+  const finishedMails = yield* FinishedMails
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
@@ -53,6 +55,7 @@ const make = Effect.gen(function* () {
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
     { name: "outbox_retention", batch: removePublished },
+    { name: "finished_mails", batch: finishedMails.remove(batchLimit) },
     { name: "delivery_retention", batch: removeDeliveries },
     { name: "dead_letter_retention", batch: removeDeadLetters }
   ]
@@ -67,6 +70,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       AuditPartitions.layer,
       DeadLetters.layer,
       ExpiredSessions.layer,
+      FinishedMails.layer,
       OldDeliveries.layer,
       OldLoginAddresses.layer,
       Outbox.layer,

@@ -1,15 +1,15 @@
 import { Broker } from "@user-service/broker/Broker"
-import { outboxChannel } from "@user-service/core/changes/OutboxSignal"
 import { Outbox, type Turn } from "@user-service/core/outbox/Outbox"
-import * as Notifications from "@user-service/database/Notifications"
 import { isEmbedded } from "@user-service/database/Embedded"
 import * as Backoff from "@user-service/domain/Backoff"
-import { Cause, Data, Duration, Effect, Layer, Option, Queue, Schedule } from "effect"
+import { Duration, Effect, Layer, Option, Queue } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Stopping from "../Stopping.ts"
 import * as UserBackoff from "./UserBackoff.ts"
+import { OutboxNotices } from "./OutboxNotices.ts"
 import { publishWith } from "./Publications.ts"
 import { RelaySettings } from "./RelaySettings.ts"
+import * as TurnAttempt from "./TurnAttempt.ts"
 
 const batchLimit = 1000
 const shardsPerTurn = 4
@@ -55,22 +55,19 @@ export const layer = Layer.effectDiscard(
       ({ isStopping, orStop, untilStop }: Stopping.StopSignal) =>
         Effect.gen(function* () {
           while (!isStopping()) {
-            const outcome = yield* Effect.option(Effect.retry(attempt(turn), untilStop(backoff)))
+            const outcome = yield* Effect.option(Effect.retry(attemptTurn(turn), untilStop(backoff)))
             if (Option.isNone(outcome)) return
             if (outcome.value === "full") yield* wake(number + 1)
             if (outcome.value === "nothing") yield* orStop(idle(number, queue))
           }
         })
 
+    yield* (yield* OutboxNotices).subscribe(wake(0))
     yield* Stopping.fork([...wakes].map(loop))
-    yield* Effect.forkScoped(Notifications.listen(outboxChannel, wake(0)))
   })
 ).pipe(Layer.provide(Outbox.layer))
 
 type Outcome = "nothing" | "some" | "full"
-
-/** A turn published no event. The reason is in the log. */
-class TurnFailed extends Data.TaggedError("TurnFailed")<{}> {}
 
 const outcomeOf = (turn: Turn): Effect.Effect<Outcome, { readonly message: string }> => {
   if (turn.taken === 0) return Effect.succeed("nothing")
@@ -78,22 +75,10 @@ const outcomeOf = (turn: Turn): Effect.Effect<Outcome, { readonly message: strin
   return Effect.succeed(turn.taken < batchLimit / 2 ? "some" : "full")
 }
 
-// An outage is logged once, at its first failure. Each defect is logged and does not end the relay.
-const attempt = <E extends { readonly message: string }, R>(turn: Effect.Effect<Turn, E, R>) =>
-  turn.pipe(
-    Effect.flatMap(outcomeOf),
-    Effect.catch(({ message: reason }) => Effect.andThen(warnOnce(reason), Effect.fail(new TurnFailed()))),
-    Effect.catchCauseIf(
-      (cause) => !Cause.hasFails(cause) && !Cause.hasInterrupts(cause),
-      (cause) =>
-        Effect.andThen(
-          Effect.logError("Unexpected error in a turn of the outbox", cause),
-          Effect.fail(new TurnFailed())
-        )
-    )
-  )
+const attempt = TurnAttempt.attempt({
+  outage: "Events wait in the outbox",
+  defect: "Unexpected error in a turn of the outbox"
+})
 
-const warnOnce = (reason: string) =>
-  Effect.flatMap(Schedule.CurrentMetadata, ({ attempt: retries }) =>
-    retries === 0 ? Effect.annotateLogs(Effect.logWarning("Events wait in the outbox"), { reason }) : Effect.void
-  )
+const attemptTurn = <E extends { readonly message: string }, R>(turn: Effect.Effect<Turn, E, R>) =>
+  attempt(Effect.flatMap(turn, outcomeOf))

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
+import { IdempotencyKeysRepo } from "@user-service/core/accounts/IdempotencyKeysRepo"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
+import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
@@ -55,6 +57,10 @@ const fill = Effect.gen(function* () {
       yield* sql`
         insert into login_addresses (user_id, ip, last_login_at) select id, ip, now() - random() * interval '60 days'
         from users, unnest('{::1,::2}'::text[]) ip`
+      yield* sql`
+        insert into idempotency_keys (route, key_hash, body_hash, user_id, password_fingerprint, created_at)
+        select 'register', sha256(username::bytea), sha256(username::bytea), id, sha256(password_hash::bytea),
+          now() - random() * interval '48 hours' from users`
       // One in three each is live, ended and expired.
       yield* sql`
         insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at, revoked_at,
@@ -95,7 +101,9 @@ const Repos = Layer.mergeAll(
   AccountsRepo.layer,
   ChangesRepo.layer,
   DeadLettersRepo.layer,
+  IdempotencyKeysRepo.layer,
   OldDeliveries.layer,
+  OldIdempotencyKeys.layer,
   OldLoginAddresses.layer,
   OutboxRepo.layer,
   PreferencesRepo.layer,
@@ -393,11 +401,24 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       })
     )
 
+    it.effect("of idempotency keys", () =>
+      Effect.gen(function* () {
+        const repo = yield* IdempotencyKeysRepo
+        const request = { route: "register", keyHash: sha256("user777"), bodyHash: sha256("user777") }
+        yield* assertIndexed({
+          find: [repo.find(request, now)],
+          insert: [repo.insert(request, userId, now)],
+          isCurrent: [repo.isCurrent(request, userId)]
+        } satisfies OperationsOf<IdempotencyKeysRepo["Service"]>)
+      })
+    )
+
     it.effect("of jobs and of an erasure", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const deliveries = yield* OldDeliveries
         const addresses = yield* OldLoginAddresses
+        const idempotencyKeys = yield* OldIdempotencyKeys
         yield* assertIndexed(
           {
             "sessions that may go": [
@@ -405,6 +426,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             ],
             "deliveries that may go": [deliveries.remove(now, 50)],
             "addresses that may go": [addresses.remove(50)],
+            "idempotency keys that may go": [idempotencyKeys.remove(50)],
             "a user": [sql`delete from users where id = ${userId}`],
             "a user's events": [sql`delete from outbox where user_id = ${userId}`],
             "a user's audit entries": [sql`update audit_log set ip = null where user_id = ${userId}`]

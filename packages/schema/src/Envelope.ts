@@ -107,6 +107,7 @@ export const FailureCode = Schema.Literals([
   "payload_too_large",
   "unsupported_media_type",
   "validation_failed",
+  "idempotency_key_reused",
   "rate_limited",
   "service_unavailable",
   "internal_error"

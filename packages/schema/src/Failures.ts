@@ -1,4 +1,9 @@
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
+import {
+  IdempotencyKeyReused,
+  IdempotentRequestInProgress,
+  RegistrationOutdated
+} from "@user-service/domain/IdempotencyKey"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
@@ -158,6 +163,15 @@ export const Failures = {
     description: "The user has no active session with this id.",
     example: new SessionNotFound()
   }),
+  IdempotentRequestInProgress: failure(IdempotentRequestInProgress, 409, bodyWithCode("conflict"), {
+    description: "An earlier request with this `Idempotency-Key` is still in progress.",
+    example: new IdempotentRequestInProgress()
+  }),
+  RegistrationOutdated: failure(RegistrationOutdated, 409, bodyWithCode("conflict"), {
+    description:
+      "The account was registered with this `Idempotency-Key`, but its password was changed or it was disabled since then.",
+    example: new RegistrationOutdated()
+  }),
   PreferencesVersionMismatch: failureWithHeaders(
     PreferencesVersionMismatch,
     412,
@@ -172,6 +186,10 @@ export const Failures = {
   InvalidInput: failure(InvalidInput, 422, (error) => invalidInput(error.problems), {
     description: "Fields are missing or invalid. `data` lists all of them, in the shape of the input.",
     example: new InvalidInput({ problems: { field: ["This field is required."] } })
+  }),
+  IdempotencyKeyReused: failure(IdempotencyKeyReused, 422, bodyWithCode("idempotency_key_reused"), {
+    description: "This `Idempotency-Key` was used with another body within the last 24 hours.",
+    example: new IdempotencyKeyReused()
   }),
   EmailTaken: failure(EmailTaken, 422, (error) => invalidInput({ email: [error.message] }), {
     description: "Another account has this e-mail address.",

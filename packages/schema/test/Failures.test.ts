@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
+import {
+  IdempotencyKeyReused,
+  IdempotentRequestInProgress,
+  RegistrationOutdated
+} from "@user-service/domain/IdempotencyKey"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
@@ -120,6 +125,24 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
     }
   ],
   InvalidInput: [wire(Failures.InvalidInput, new InvalidInput({ problems })), { status: 422, body: invalid(problems) }],
+  IdempotencyKeyReused: [
+    wire(Failures.IdempotencyKeyReused, new IdempotencyKeyReused()),
+    { status: 422, body: told("idempotency_key_reused", "This idempotency key was used with another request body") }
+  ],
+  IdempotentRequestInProgress: [
+    wire(Failures.IdempotentRequestInProgress, new IdempotentRequestInProgress()),
+    { status: 409, body: told("conflict", "A request with this idempotency key is still in progress") }
+  ],
+  RegistrationOutdated: [
+    wire(Failures.RegistrationOutdated, new RegistrationOutdated()),
+    {
+      status: 409,
+      body: told(
+        "conflict",
+        "The account was registered with this idempotency key and has changed since then. Log in instead."
+      )
+    }
+  ],
   EmailTaken: [
     wire(Failures.EmailTaken, new EmailTaken()),
     { status: 422, body: invalid({ email: ["A user with this email already exists."] }) }

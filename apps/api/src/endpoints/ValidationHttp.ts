@@ -1,6 +1,6 @@
 import { PasswordPolicy } from "@user-service/core/accounts/PasswordPolicy"
 import { InvalidInput, MalformedJson } from "@user-service/schema/Failures"
-import { DependentProblems, NewPasswordField, Validation } from "@user-service/schema/http/Validation"
+import { DependentProblems, HeaderProblems, NewPasswordField, Validation } from "@user-service/schema/http/Validation"
 import { Context, Effect, Layer, Predicate, Redacted, type SchemaIssue } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
@@ -36,9 +36,11 @@ export const ValidationHttp = Layer.unwrap(
       if (error.kind !== "Payload") return Effect.fail(new InvalidInput({ problems: problemsOf(issue) }))
       return Effect.gen(function* () {
         const body = yield* bodyOf
+        const { headers } = yield* HttpServerRequest.HttpServerRequest
+        const header = Context.get(endpoint.annotations, HeaderProblems)(headers)
         const dependent = Context.get(endpoint.annotations, DependentProblems)(body)
         const password = passwordProblems(policy, body, Context.get(endpoint.annotations, NewPasswordField))
-        return yield* new InvalidInput({ problems: [dependent, password].reduce(merge, problemsOf(issue)) })
+        return yield* new InvalidInput({ problems: [dependent, password, header].reduce(merge, problemsOf(issue)) })
       })
     })
   )

@@ -91,6 +91,7 @@ const expectedWith = (
   expected: Part["expected"]
 ): Part["expected"] => {
   if (operation.needsKey && "x-api-key" in headers) return 401
+  if ("idempotency-key" in headers && operation.headers.includes("Idempotency-Key")) return 422
   return "if-none-match" in headers && operation.headers.includes("If-None-Match") ? undefined : expected
 }
 

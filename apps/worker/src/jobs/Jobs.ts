@@ -1,4 +1,5 @@
 import { FinishedMails } from "@user-service/core/retention/FinishedMails"
+import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
@@ -37,6 +38,7 @@ const make = Effect.gen(function* () {
   const deadLetters = yield* DeadLetters
   const loginAddresses = yield* OldLoginAddresses
   const finishedMails = yield* FinishedMails
+  const idempotencyKeys = yield* OldIdempotencyKeys
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
@@ -54,6 +56,7 @@ const make = Effect.gen(function* () {
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
+    { name: "idempotency_keys", batch: idempotencyKeys.remove(batchLimit) },
     { name: "outbox_retention", batch: removePublished },
     { name: "finished_mails", batch: finishedMails.remove(batchLimit) },
     { name: "delivery_retention", batch: removeDeliveries },
@@ -72,6 +75,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       ExpiredSessions.layer,
       FinishedMails.layer,
       OldDeliveries.layer,
+      OldIdempotencyKeys.layer,
       OldLoginAddresses.layer,
       Outbox.layer,
       StalePushTokens.layer

@@ -176,6 +176,22 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
+    it.effect("an idempotency key is deleted after 24 hours, however many there are", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* newUser
+        yield* sql`
+          insert into idempotency_keys (route, key_hash, body_hash, user_id, password_fingerprint, created_at)
+          select 'register', sha256((${user}::text || n)::bytea), '', ${user}, '',
+            now() - case n when 0 then interval '23 hours' else interval '24 hours' end
+          from generate_series(0, ${Jobs.batchLimit + 1}::int) n`
+        yield* round
+        const left = yield* sql`select created_at > now() - interval '24 hours' as valid from idempotency_keys
+          where user_id = ${user}`
+        assert.deepStrictEqual(left, [{ valid: true }])
+      })
+    )
+
     it.effect("an event is deleted a week after it was published, however many there are", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient

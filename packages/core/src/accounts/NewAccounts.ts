@@ -1,9 +1,10 @@
+import { IdempotentRequestInProgress } from "@user-service/domain/IdempotencyKey"
 import type { PasswordRejected } from "@user-service/domain/Password"
 import type { FcmToken } from "@user-service/domain/DeviceTokenForm"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { EmailTaken } from "@user-service/domain/Email"
-import type { UsernameTaken } from "@user-service/domain/User"
+import type { UserId, UsernameTaken } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
@@ -13,6 +14,7 @@ import { Registrations, retryLockingHolder } from "../push-tokens/Registrations.
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
+import { IdempotencyKeysRepo, type IdempotentRequest } from "./IdempotencyKeysRepo.ts"
 import type { LoggedIn } from "./Logins.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
@@ -22,14 +24,29 @@ export interface NewAccount extends NewUser {
   readonly pushToken: Option.Option<typeof FcmToken.Type>
 }
 
+/** A registration whose password is hashed. */
+interface Hashed {
+  readonly account: NewAccount
+  readonly passwordHash: string
+  readonly request: IdempotentRequest | undefined
+}
+
+/** Why a registration is refused. */
+export type RegistrationFailure = EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable
+
 /** Registers users. */
 export class NewAccounts extends Context.Service<
   NewAccounts,
   {
-    /** Writes user, profile, preferences, push token, first session and events in one transaction. */
+    /**
+     * Writes user, profile, preferences, push token, first session and events in one transaction, and the outcome of `request`
+     * if the client sent an idempotency key. Fails with `IdempotentRequestInProgress` if another transaction has stored an
+     * outcome of that key.
+     */
     readonly register: (
-      account: NewAccount
-    ) => Effect.Effect<LoggedIn, EmailTaken | UsernameTaken | PasswordRejected | RateLimited | ServiceUnavailable>
+      account: NewAccount,
+      request?: IdempotentRequest
+    ) => Effect.Effect<LoggedIn, RegistrationFailure | IdempotentRequestInProgress>
   }
 >()("@user-service/core/accounts/NewAccounts") {
   static readonly layerNoDeps = Layer.effect(
@@ -44,6 +61,7 @@ export class NewAccounts extends Context.Service<
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
+      const idempotencyKeys = yield* IdempotencyKeysRepo
 
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const event = yield* newUsers.insert(account, passwordHash, false)
@@ -55,12 +73,18 @@ export class NewAccounts extends Context.Service<
         return { id, session, event }
       })
 
-      const open = (account: NewAccount, passwordHash: string) =>
+      const recordOutcome = Effect.fnUntraced(function* (request: IdempotentRequest, userId: UserId) {
+        const isRecorded = yield* idempotencyKeys.insert(request, userId, yield* DateTime.now)
+        if (!isRecorded) return yield* new IdempotentRequestInProgress()
+      })
+
+      const open = ({ account, passwordHash, request }: Hashed) =>
         retryLockingHolder((holders) =>
           changes.changeLocking(
             holders,
             Effect.gen(function* () {
               const { event, id, session } = yield* create(account, passwordHash)
+              if (request !== undefined) yield* recordOutcome(request, id)
               const pushTokenEvents = Option.isNone(account.pushToken)
                 ? []
                 : (yield* registrations
@@ -86,17 +110,17 @@ export class NewAccounts extends Context.Service<
         )
 
       // Outside `withPlace`: the strength estimate has its own queue and must not take a place in the hash queue.
-      const attempt = Effect.fnUntraced(function* (account: NewAccount) {
+      const attempt = Effect.fnUntraced(function* (account: NewAccount, request: IdempotentRequest | undefined) {
         yield* newUsers.checkPassword(account)
         return yield* passwords.withPlace(
-          Effect.flatMap(passwords.hash(account.password), (passwordHash) => open(account, passwordHash))
+          Effect.flatMap(passwords.hash(account.password), (passwordHash) => open({ account, passwordHash, request }))
         )
       })
 
-      const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount) {
+      const register = Effect.fn("NewAccounts.register")(function* (account: NewAccount, request?: IdempotentRequest) {
         const { network } = yield* CurrentOrigin
         // The limit is checked before the password, so that a limited client costs no strength estimate.
-        const { session, user } = yield* attempt(account).pipe(
+        const { session, user } = yield* attempt(account, request).pipe(
           limits.guard([{ limit: "register", key: network }], ["PasswordRejected"])
         )
         return { user, tokens: yield* sessionTokens.issue(session) }
@@ -116,7 +140,8 @@ export class NewAccounts extends Context.Service<
       Registrations.layer,
       SessionChanges.layer,
       SessionTokens.layer,
-      Limits.layer
+      Limits.layer,
+      IdempotencyKeysRepo.layer
     ])
   )
 }

@@ -12,8 +12,9 @@ import { TokensBody, tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
+import { idempotencyKeyHeader, idempotencyKeyProblems } from "./IdempotencyKeyHeader.ts"
 import { HashesPassword } from "./RouteFacts.ts"
-import { NewPasswordField, Validation } from "./Validation.ts"
+import { HeaderProblems, NewPasswordField, Validation } from "./Validation.ts"
 
 const passwordMismatch = "The two passwords do not match."
 
@@ -95,10 +96,15 @@ const NewTokens = Schema.Struct({ tokens: TokensBody }).annotate({ examples: [{ 
 export class AccountsApi extends HttpApiGroup.make("accounts")
   .add(
     HttpApiEndpoint.post("register", "/register/", {
+      headers: idempotencyKeyHeader,
       payload: RegisterInput,
       success: success("User registered successfully", UserWithTokens).pipe(HttpApiSchema.status(201)),
       error: [
         Failures.EmailTaken,
+        Failures.IdempotencyKeyReused,
+        Failures.IdempotentRequestInProgress,
+        Failures.InvalidInput,
+        Failures.RegistrationOutdated,
         Failures.UsernameTaken,
         Failures.PasswordRejected,
         Failures.RateLimited,
@@ -107,6 +113,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
     })
       .annotate(HashesPassword, true)
       .annotate(NewPasswordField, "password")
+      .annotate(HeaderProblems, idempotencyKeyProblems)
       .annotateMerge(
         documented({
           id: "registerUser",
@@ -114,7 +121,10 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           description:
             "Creates an account and opens a session. The e-mail address is trimmed, normalised to NFC and lower-cased. No " +
             "other account may have the username, or the address in any spelling, with its domain in Unicode or in " +
-            "A-labels. A refused request changes nothing.",
+            "A-labels. A refused request changes nothing.\n\n" +
+            "With an `Idempotency-Key`, a request can be repeated for 24 hours. A repetition with the same body returns the " +
+            "same user and the tokens of a new session, as long as the password is that of the registration and the account " +
+            "is active, and 409 otherwise. Only the outcome of a successful registration is stored, and no token.",
           example: {
             email: "ada@example.com",
             password: "correct horse battery staple",

@@ -49,6 +49,16 @@ export const parameters = {
     description: "The number of items per page.",
     schema: { type: "integer", minimum: 1, maximum: 100, default: 10 }
   },
+  "Idempotency-Key": {
+    name: "Idempotency-Key",
+    in: "header",
+    description:
+      "A key that the client chooses, such as a UUID: 1 to 255 printable ASCII characters, bare or as a quoted string (both " +
+      "are the same key). A retry with the same key and body has no second effect " +
+      "(draft-ietf-httpapi-idempotency-key-header). Only registration takes the header; all other operations ignore it.",
+    schema: { type: "string", minLength: 1 },
+    example: "8e03978e-40d5-43dd-bc93-6894a57f9324"
+  },
   "If-Match": {
     name: "If-Match",
     in: "header",

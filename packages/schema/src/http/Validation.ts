@@ -1,4 +1,5 @@
 import { Context } from "effect"
+import type { Headers } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
 import type { Problems } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
@@ -23,5 +24,14 @@ export const NewPasswordField = Context.Reference<string | undefined>(
  */
 export const DependentProblems = Context.Reference<(body: object) => Problems>(
   "@user-service/schema/http/Validation/DependentProblems",
+  { defaultValue: () => () => ({}) }
+)
+
+/**
+ * The problems of headers. The handler checks them, because the schema of headers would be judged before the body; the middleware
+ * also does if fields are invalid, so that the response lists all problems.
+ */
+export const HeaderProblems = Context.Reference<(headers: Headers.Headers) => Problems>(
+  "@user-service/schema/http/Validation/HeaderProblems",
   { defaultValue: () => () => ({}) }
 )

@@ -10,7 +10,7 @@ type JsonSchemaNode = JsonSchema.JsonSchema | AsyncApiRef
 
 interface Exchange {
   readonly name: string
-  readonly type: "topic" | "fanout"
+  readonly type: "topic" | "direct" | "fanout"
   readonly durable: true
   readonly autoDelete: false
 }

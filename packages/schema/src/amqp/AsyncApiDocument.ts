@@ -10,16 +10,21 @@ import type {
   OperationBinding,
   AsyncApiRef
 } from "./AsyncApi.ts"
-import { deadLetterExample, eventExample, reportExamples } from "./AsyncApiExamples.ts"
+import { deadLetterExample, eventExample, mailExample, reportExamples } from "./AsyncApiExamples.ts"
 import { DeadLetterHeaders } from "./DeadLetters.ts"
 import { bodies, priorities, type RoutingKey, UserEventHeaders } from "./UserEvents.ts"
+import { mailBodies, type MailRoutingKey, UserMailHeaders } from "./UserMail.ts"
 
 const description = `The messages that the User Service publishes and consumes over AMQP 0-9-1 (RabbitMQ), in addition to its HTTP API.
 
 It publishes an event for each change of a user to the topic exchange \`user_events\`. The event is stored in the transaction of
 the change and published afterwards, with a confirmation of the broker. Delivery is at least once: an event may arrive twice, with
-the same \`message_id\`. The events of options user are published in order. Bind your own queue to the routing keys that you need, for
+the same \`message_id\`. The events of one user are published in order. Bind your own queue to the routing keys that you need, for
 example \`token.*\`, and ignore unknown fields: events may gain some.
+
+It publishes the mails that a user must get, some of them with a one-time token, to the direct exchange \`user_mail\` for one Email
+service. A mail that no queue takes is published again until it expires, and then dropped. Report its status under its
+\`notification_id\`, so that a bounce counts.
 
 It consumes status reports of senders from the topic exchange \`notification_status\`. Reports that can never be applied go to a
 dead-letter queue, with the reason.
@@ -28,6 +33,7 @@ The service declares the exchanges and its own queues, again after each loss of 
 
 const tags = {
   events: { name: "Events", description: "The user events that the service publishes. Bind your own queue." },
+  mails: { name: "Mails", description: "The mails that the Email service writes and sends for this service." },
   statuses: { name: "Statuses", description: "The status reports of senders, which the service consumes." },
   deadLetters: { name: "Dead letters", description: "The status reports that can never be applied." }
 }
@@ -56,9 +62,9 @@ const annotationsOf = (schema: Schema.Top) => {
   return { name: annotations?.identifier ?? "", description: annotations?.description ?? "" }
 }
 
-const topic = (name: string): ChannelBinding => ({
+const exchange = (name: string, type: "topic" | "direct"): ChannelBinding => ({
   is: "routingKey",
-  exchange: { name, type: "topic", durable: true, autoDelete: false },
+  exchange: { name, type, durable: true, autoDelete: false },
   bindingVersion
 })
 
@@ -114,7 +120,7 @@ const eventChannel = (routingKey: RoutingKey): ChannelEntry => {
       address: routingKey,
       title,
       description: `The \`${routingKey}\` events of all users. Bind your own queue to the exchange with this key.`,
-      bindings: { amqp: topic("user_events") }
+      bindings: { amqp: exchange("user_events", "topic") }
     },
     messageName: name,
     message: {
@@ -138,6 +144,36 @@ const eventChannel = (routingKey: RoutingKey): ChannelEntry => {
   })
 }
 
+const mailChannel = (routingKey: MailRoutingKey): ChannelEntry => {
+  const { description, name } = annotationsOf(mailBodies[routingKey])
+  const title = titleOf(name)
+  return channelEntry({
+    key: String.uncapitalize(name),
+    verb: "publish",
+    tag: "mails",
+    channel: {
+      address: routingKey,
+      title,
+      description: `The \`${routingKey}\` mails of all users. Bind one queue to the exchange with this key.`,
+      bindings: { amqp: exchange("user_mail", "direct") }
+    },
+    messageName: name,
+    message: {
+      name: routingKey,
+      title,
+      summary: description,
+      contentType: "application/json",
+      headers: schemaRef(annotationsOf(UserMailHeaders).name),
+      payload: schemaRef(name),
+      examples: [mailExample(routingKey)]
+    },
+    description:
+      "Persistent and mandatory, with the notification id as `message_id`, published at least once before it expires. Send one mail " +
+      "for each id. Never replayed.",
+    binding: { deliveryMode: 2, mandatory: true, timestamp: true }
+  })
+}
+
 const statusChannel: ChannelEntry = channelEntry({
   key: "notificationStatus",
   verb: "receive",
@@ -155,7 +191,7 @@ const statusChannel: ChannelEntry = channelEntry({
         examples: ["failed"]
       }
     },
-    bindings: { amqp: topic("notification_status") }
+    bindings: { amqp: exchange("notification_status", "topic") }
   },
   messageName: annotationsOf(StatusReportInput).name,
   message: {
@@ -210,9 +246,14 @@ const deadLetterChannel: ChannelEntry = channelEntry({
   binding: { deliveryMode: 2, mandatory: true }
 })
 
-const all: ReadonlyArray<ChannelEntry> = [...Record.keys(bodies).map(eventChannel), statusChannel, deadLetterChannel]
+const all: ReadonlyArray<ChannelEntry> = [
+  ...Record.keys(bodies).map(eventChannel),
+  ...Record.keys(mailBodies).map(mailChannel),
+  statusChannel,
+  deadLetterChannel
+]
 
-/** The AsyncAPI 3.0 document. Its schemas and event examples are generated by the code that publishes. */
+/** The AsyncAPI 3.0 document. Its schemas and its examples of events and mails are generated by the code that publishes. */
 export const asyncApiDocument: AsyncApiDocument = {
   asyncapi: "3.0.0",
   info: {
@@ -240,7 +281,14 @@ export const asyncApiDocument: AsyncApiDocument = {
   operations: Object.fromEntries(all.map(({ operation, operationId }) => [operationId, operation])),
   components: {
     messages: Object.fromEntries(all.map(({ message, messageName }) => [messageName, message])),
-    schemas: definitionsOf([...Object.values(bodies), UserEventHeaders, StatusReportInput, DeadLetterHeaders]),
+    schemas: definitionsOf([
+      ...Object.values(bodies),
+      UserEventHeaders,
+      ...Object.values(mailBodies),
+      UserMailHeaders,
+      StatusReportInput,
+      DeadLetterHeaders
+    ]),
     securitySchemes: {
       user: {
         type: "userPassword",

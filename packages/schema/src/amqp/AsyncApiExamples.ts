@@ -1,16 +1,19 @@
 import * as Domain from "@user-service/domain/DomainEvent"
 import { Email } from "@user-service/domain/Email"
+import * as Mails from "@user-service/domain/Mail"
 import { defaultSettings, Preferences } from "@user-service/domain/Preferences"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import { SessionId } from "@user-service/domain/Session"
 import { UserId, Username } from "@user-service/domain/User"
-import { DateTime } from "effect"
+import { Language } from "@user-service/domain/Profile"
+import { DateTime, Redacted } from "effect"
 import { preferencesExample } from "../Preferences.ts"
 import { livePushTokenExample } from "../PushToken.ts"
 import { userExample } from "../User.ts"
 import type { AsyncApiExample } from "./AsyncApi.ts"
 import { reasonHeader } from "./DeadLetters.ts"
 import { type RoutingKey, userEventMessage } from "./UserEvents.ts"
+import { type MailRoutingKey, userMailMessage } from "./UserMail.ts"
 
 const userId = UserId.make(userExample.id)
 const occurredAt = DateTime.makeUnsafe("2026-11-24T10:02:00Z")
@@ -59,6 +62,40 @@ export const eventExample = (routingKey: RoutingKey): AsyncApiExample => {
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
   })
   return { name: routingKey, summary: "An event as it is published.", headers, payload: JSON.parse(body) }
+}
+
+const recipient = { userId, email: Email.make(userExample.email), language: Language.make("en") }
+const withToken = {
+  ...recipient,
+  token: Redacted.make("Zk3vQ0t8rXb1nM5yH7cW2uJ9aL4eP6sD0gT8fKiVoBY"),
+  expiresAt: DateTime.add(occurredAt, { hours: 1 })
+}
+
+/** An example mail for each routing key. The document shows the messages that are published for them. */
+const mails: { readonly [Key in MailRoutingKey]: Mails.Mail } = {
+  password_reset: new Mails.PasswordResetMail(withToken),
+  email_verification: new Mails.EmailVerificationMail(withToken),
+  email_change: new Mails.EmailChangeMail(withToken),
+  email_change_requested: new Mails.EmailChangeRequestedMail(recipient),
+  email_changed: new Mails.EmailChangedMail(recipient),
+  security_notice: new Mails.SecurityNoticeMail({
+    ...recipient,
+    kind: "new_device",
+    at: occurredAt,
+    ip: "203.0.113.7",
+    userAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+  })
+}
+
+/** The example message for a mail's routing key. */
+export const mailExample = (routingKey: MailRoutingKey): AsyncApiExample => {
+  const { body, headers } = userMailMessage({
+    id: "0193a5c4-1d2e-7f30-8a4b-5c6d7e8f9013",
+    mail: mails[routingKey],
+    createdAt: occurredAt,
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+  })
+  return { name: routingKey, summary: "A mail as it is published.", headers, payload: JSON.parse(body) }
 }
 
 /** Example status reports. */

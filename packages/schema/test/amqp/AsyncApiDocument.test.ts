@@ -4,11 +4,13 @@ import "@hyperjump/json-schema/formats"
 import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/draft-07"
 import { assert, describe, it } from "@effect/vitest"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
+import { Mail } from "@user-service/domain/Mail"
 import { RevocationReason } from "@user-service/domain/Session"
 import { asyncApiDocument } from "@user-service/schema/amqp/AsyncApiDocument"
 import { DeadLetterHeaders, DeadLetterReason } from "@user-service/schema/amqp/DeadLetters"
 import { readNotificationStatus } from "@user-service/schema/amqp/NotificationStatus"
 import { bodies, UserEventHeaders } from "@user-service/schema/amqp/UserEvents"
+import { mailBodies, UserMailHeaders } from "@user-service/schema/amqp/UserMail"
 import { Effect, Option, Predicate, Schema } from "effect"
 import { walk } from "../http/document.ts"
 
@@ -113,6 +115,26 @@ describe("the AsyncAPI document", () => {
     )
   })
 
+  it("has every kind of mail there is, by its routing key on the direct exchange, published mandatory", () => {
+    const published = Object.values<Json>(document.operations)
+      .map((operation) => ({ operation, channel: resolve(operation.channel.$ref) }))
+      .filter(({ channel }) => channel.bindings.amqp.exchange?.name === "user_mail")
+    assert.sameMembers(
+      published.map(({ channel }) => channel.address),
+      Object.keys(mailBodies)
+    )
+    assert.sameMembers(
+      published.flatMap(({ channel }) =>
+        Object.values<Json>(channel.messages).map(({ $ref }) => $ref.split("/").at(-1))
+      ),
+      Mail.members.map((member) => member.fields._tag.schema.literal)
+    )
+    for (const { channel, operation } of published) {
+      assert.strictEqual(channel.bindings.amqp.exchange.type, "direct")
+      assert.deepInclude(operation.bindings.amqp, { deliveryMode: 2, mandatory: true })
+    }
+  })
+
   it("describes every channel, operation, message and field of a message of its own", () => {
     for (const [key, { description, title }] of Object.entries<Json>(document.channels)) {
       assert.isAbove(description.length, 30, key)
@@ -153,6 +175,19 @@ describe("the AsyncAPI document", () => {
         assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(body)(payload), payload)
         assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(UserEventHeaders)(headers), headers)
         assert.strictEqual(headers["cloudEvents:type"], routingKey)
+      }
+    })
+  )
+
+  it.effect.each(Object.entries(mailBodies))("the example of the mail %s reads as its body", ([routingKey, body]) =>
+    Effect.gen(function* () {
+      const { examples } = messageOn(routingKey)
+      assert.isNotEmpty(examples)
+      for (const { headers, payload } of examples) {
+        assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(body)(payload), payload)
+        assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(UserMailHeaders)(headers), headers)
+        assert.strictEqual(headers["cloudEvents:type"], routingKey)
+        assert.strictEqual(headers["cloudEvents:id"], payload.notification_id)
       }
     })
   )

@@ -17,6 +17,7 @@ import * as Worker from "@user-service/worker/Worker"
 import * as WorkerSettings from "@user-service/worker/WorkerSettings"
 import { Duration, Effect, Layer, Option } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
+import * as MailFolder from "./MailFolder.ts"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
 import { welcome } from "./Welcome.ts"
 
@@ -35,7 +36,8 @@ const layerCache = (settings: StandaloneSettings) =>
 
 const layerBroker = (settings: StandaloneSettings) =>
   Option.match(settings.rabbitmqUrl, {
-    onNone: () => Broker.layerMemory(Worker.brokerSettings),
+    // Only outside production, which refuses to start without RABBITMQ_URL.
+    onNone: () => MailFolder.layer(`${settings.dataDir}/mail`, Broker.layerMemory(Worker.brokerSettings)),
     onSome: (url) => Broker.layerRabbitMq(Worker.brokerSettings).pipe(Layer.provideMerge(RabbitMq.layer({ url })))
   })
 

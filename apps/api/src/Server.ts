@@ -26,6 +26,7 @@ import { Edge } from "./edge/Edge.ts"
 import { AuthenticationHttp } from "./endpoints/AuthenticationHttp.ts"
 import { ValidationHttp } from "./endpoints/ValidationHttp.ts"
 import { WriteLimitHttp } from "./endpoints/WriteLimitHttp.ts"
+import { ExportsHttp } from "./exports/ExportsHttp.ts"
 import { HealthHttp } from "./health/HealthHttp.ts"
 import { MetricsHttp } from "./health/MetricsHttp.ts"
 import * as NodeServer from "./node/NodeServer.ts"
@@ -45,6 +46,7 @@ const Routes = Layer.mergeAll(
     Layer.provide([
       AccountsHttp,
       DeliveriesHttp,
+      ExportsHttp,
       HealthHttp,
       InternalHttp,
       PreferencesHttp,

@@ -93,6 +93,7 @@ describe("settings", () => {
           refresh: [30, 1],
           changePassword: [5, 15],
           write: [300, 1],
+          export: [5, 60],
           serviceKey: [60_000, 1],
           serviceKeyIp: [100, 5]
         }

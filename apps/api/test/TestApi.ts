@@ -79,6 +79,7 @@ const withoutLimits = {
   RATE_LIMIT_REFRESH: "off",
   RATE_LIMIT_CHANGE_PASSWORD: "off",
   RATE_LIMIT_WRITE: "off",
+  RATE_LIMIT_EXPORT: "off",
   RATE_LIMIT_SERVICE_KEY: "off",
   RATE_LIMIT_SERVICE_KEY_IP: "off"
 }

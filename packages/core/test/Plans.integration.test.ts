@@ -4,10 +4,12 @@ import { IdempotencyKeysRepo } from "@user-service/core/accounts/IdempotencyKeys
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
+import { ExportsRepo } from "@user-service/core/exports/ExportsRepo"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
+import { PreferenceHistoryRepo } from "@user-service/core/preferences/PreferenceHistoryRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
@@ -54,6 +56,11 @@ const fill = Effect.gen(function* () {
       yield* sql`
         insert into notification_preferences (id, user_id, created_at, updated_at)
         select gen_random_uuid(), id, now(), now() from users`
+      yield* sql`
+        insert into preference_history (user_id, version, source, actor_id, changes, created_at)
+        -- Up to the version of the preferences.
+        select id_of(n % 20000 + 1), n / 20000 - 1, 'user', id_of(n % 20000 + 1), '{"emailMarketing": [true, false]}', now()
+        from generate_series(0, 59999) n`
       yield* sql`
         insert into login_addresses (user_id, ip, last_login_at) select id, ip, now() - random() * interval '60 days'
         from users, unnest('{::1,::2}'::text[]) ip`
@@ -102,10 +109,12 @@ const Repos = Layer.mergeAll(
   ChangesRepo.layer,
   DeadLettersRepo.layer,
   IdempotencyKeysRepo.layer,
+  ExportsRepo.layer,
   OldDeliveries.layer,
   OldIdempotencyKeys.layer,
   OldLoginAddresses.layer,
   OutboxRepo.layer,
+  PreferenceHistoryRepo.layer,
   PreferencesRepo.layer,
   ProfilesRepo.layer,
   PushTokensRepo.layer,
@@ -357,6 +366,30 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           rebind: [registrations.rebind(tokenId, { ...values, fields: { deviceId: "another" } })],
           evict: [registrations.evict({ userId, maxActive: 20, keep: tokenId })]
         } satisfies OperationsOf<RegistrationsRepo["Service"]>)
+      })
+    )
+
+    it.effect("of the history of preferences and of exports", () =>
+      Effect.gen(function* () {
+        const history = yield* PreferenceHistoryRepo
+        const exports = yield* ExportsRepo
+        const after = { id: idOf(777), at: DateTime.formatIso(now) }
+        const pages = (read: ExportsRepo["Service"]["sessions" | "pushTokens" | "deliveries" | "securityLog"]) => [
+          read(userId),
+          read(userId, after)
+        ]
+        yield* assertIndexed({
+          page: [history.page(userId, page)],
+          before: [history.before(userId, 7, 500)]
+        } satisfies OperationsOf<PreferenceHistoryRepo["Service"]>)
+        yield* assertIndexed({
+          sessions: pages(exports.sessions),
+          pushTokens: pages(exports.pushTokens),
+          deliveries: pages(exports.deliveries),
+          securityLog: pages(exports.securityLog),
+          suppressions: [exports.suppressions(userId)],
+          exists: [exports.exists(userId)]
+        } satisfies OperationsOf<ExportsRepo["Service"]>)
       })
     )
 

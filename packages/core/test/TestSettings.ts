@@ -29,6 +29,7 @@ const unlimited: LimitSettings["Service"] = {
   refresh: Option.none(),
   changePassword: Option.none(),
   write: Option.none(),
+  export: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
 }

@@ -1,6 +1,8 @@
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
+import { pageRequest } from "@user-service/schema/http/Paging"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { preferenceChangeBody } from "@user-service/schema/PreferenceHistory"
 import { preferencesBody, type PreferencesInput } from "@user-service/schema/Preferences"
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
@@ -47,5 +49,14 @@ export const PreferencesHttp = HttpApiBuilder.group(
       )
       .handle("replace", update)
       .handle("update", update)
+      .handle(
+        "history",
+        Effect.fnUntraced(function* ({ query }) {
+          const { userId } = yield* CurrentSession
+          const request = pageRequest(query)
+          const { items, total } = yield* preferences.history(userId, request)
+          return { items: items.map(preferenceChangeBody), total, request }
+        })
+      )
   })
 ).pipe(narrowContext(Preferences), Layer.provide(Preferences.layer))

@@ -37,11 +37,13 @@ export const routes: ReadonlyArray<Route> = [
   users("/profile/", ["GET", "PUT", "PATCH"]),
   users("/change-password/", ["POST"]),
   users("/preferences/", ["GET", "PUT", "PATCH"]),
+  users("/preferences/history/", ["GET"]),
   users("/push-tokens/", ["GET", "POST"]),
   users(`/push-tokens/${absentId}/`, ["GET", "PUT", "PATCH", "DELETE"]),
   // The path of a push token with the id `deactivate_all` matches too.
   users("/push-tokens/deactivate_all/", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
   users("/notifications/", ["GET"]),
+  users("/export/", ["GET"]),
   ofServices("/tokens/introspect", "POST"),
   ofServices(`/users/${absentId}`, "GET"),
   // The path of a user with the id `batch` matches too.

@@ -63,7 +63,8 @@ const ChargedRow = Schema.Struct({
   notificationIds: Schema.Array(notificationId)
 })
 
-const DeliveryRow = Schema.Struct({
+/** A stored delivery. */
+export const DeliveryRow = Schema.Struct({
   id: deliveryId,
   notificationId,
   channel: Schema.NullOr(Channel),
@@ -75,6 +76,10 @@ const DeliveryRow = Schema.Struct({
   createdAt: Columns.time,
   updatedAt: Columns.time
 })
+
+/** The columns of a {@link DeliveryRow}. */
+export const deliveryColumns = `id, notification_id as "notificationId", channel, category, status, error,
+  error_code as "errorCode", provider, created_at as "createdAt", updated_at as "updatedAt"`
 
 /** Selects a user's deliveries. An absent field selects all. */
 export interface DeliveryFilter {
@@ -122,10 +127,7 @@ export class DeliveriesRepo extends Context.Service<
       const settings = sql.literal(
         [...switches, "frequencyLimit"].map((field) => `n.${String.camelToSnake(field)} as "${field}"`).join(", ")
       )
-      const columns = sql.literal(
-        `id, notification_id as "notificationId", channel, category, status, error, error_code as "errorCode", provider,
-         created_at as "createdAt", updated_at as "updatedAt"`
-      )
+      const columns = sql.literal(deliveryColumns)
       const ids = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(IdRow)(statement), (found) => found.map(({ id }) => id))
 

@@ -12,6 +12,8 @@ export class LimitSettings extends Context.Service<
     readonly changePassword: Option.Option<RateLimit>
     /** Per user: all writes that have no limit of their own. */
     readonly write: Option.Option<RateLimit>
+    /** Per user: exports of the account. */
+    readonly export: Option.Option<RateLimit>
     /** Per service key: calls. */
     readonly serviceKey: Option.Option<RateLimit>
     /** Per address: calls with an invalid service key. */
@@ -26,6 +28,7 @@ export class LimitSettings extends Context.Service<
     refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
     changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m"),
     write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
+    export: rateLimitConfig("RATE_LIMIT_EXPORT", "export", "5/1h"),
     serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
     serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")
   })

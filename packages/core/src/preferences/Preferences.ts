@@ -1,6 +1,7 @@
 import { Cache, type Entry } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
-import type { PreferenceAuthor } from "@user-service/domain/PreferenceHistory"
+import type { Page, PageRequest } from "@user-service/domain/Page"
+import type { PreferenceAuthor, PreferenceChange } from "@user-service/domain/PreferenceHistory"
 import {
   contradiction,
   type Preferences as UserPreferences,
@@ -15,6 +16,7 @@ import { preferencesKey } from "../cached/CacheKeys.ts"
 import { CacheSettings } from "../cached/CacheSettings.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Representations } from "../cached/Representations.ts"
+import { PreferenceHistoryRepo } from "./PreferenceHistoryRepo.ts"
 import { type ExpectedVersions, PreferencesRepo, toPreferences } from "./PreferencesRepo.ts"
 
 /** A change of a user's preferences. */
@@ -44,6 +46,11 @@ export class Preferences extends Context.Service<
       UserPreferences,
       PreferencesContradictory | PreferencesVersionMismatch | UserNotFound | ServiceUnavailable
     >
+    /** The changes of the user's preferences, the newest first. */
+    readonly history: (
+      userId: UserId,
+      request: PageRequest
+    ) => Effect.Effect<Page<PreferenceChange>, ServiceUnavailable>
   }
 >()("@user-service/core/preferences/Preferences") {
   static readonly layerNoDeps = Layer.effect(
@@ -51,6 +58,7 @@ export class Preferences extends Context.Service<
     Effect.gen(function* () {
       const cache = yield* Cache
       const repo = yield* PreferencesRepo
+      const historyRepo = yield* PreferenceHistoryRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const representations = yield* Representations
@@ -108,11 +116,17 @@ export class Preferences extends Context.Service<
         }
       })
 
-      return { represent, update }
+      const history = Effect.fn("Preferences.history")((userId: UserId, request: PageRequest) =>
+        storage.read(historyRepo.page(userId, request))
+      )
+
+      return { represent, update, history }
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([PreferencesRepo.layer, Changes.layer]))
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([PreferencesRepo.layer, PreferenceHistoryRepo.layer, Changes.layer])
+  )
 }
 
 const includes = (expected: ExpectedVersions, version: number): boolean => {

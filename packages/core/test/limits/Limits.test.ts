@@ -17,6 +17,7 @@ const settings = Layer.succeed(LimitSettings, {
   refresh: three("refresh"),
   changePassword: Option.none(),
   write: Option.none(),
+  export: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
 })

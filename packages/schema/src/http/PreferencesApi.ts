@@ -1,10 +1,12 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { success } from "../Envelope.ts"
+import { success, successPage } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
+import { PreferenceChangeBody } from "../PreferenceHistory.ts"
 import { PreferencesBody, PreferencesInput } from "../Preferences.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
+import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
 
@@ -63,7 +65,20 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/preferences/", updateOptions)
       .annotateMerge(documented({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation }))
-      .middleware(WriteLimit)
+      .middleware(WriteLimit),
+    HttpApiEndpoint.get("history", "/preferences/history/", {
+      query: PagingQuery,
+      success: successPage("Preferences history retrieved successfully", PreferenceChangeBody),
+      error: Failures.ServiceUnavailable
+    }).annotateMerge(
+      documented({
+        id: "listPreferenceChanges",
+        summary: "List the changes of the preferences",
+        description:
+          "All changes of the user's preferences, newest first, in pages. An update that gives no setting another value is not " +
+          "listed, although it increments the version."
+      })
+    )
   )
   .middleware(Validation)
   .middleware(Authentication)

@@ -1,6 +1,7 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
+import { ExportsApi } from "./ExportsApi.ts"
 import { HealthApi } from "./HealthApi.ts"
 import { InternalApi } from "./InternalApi.ts"
 import { PreferencesApi } from "./PreferencesApi.ts"
@@ -27,7 +28,17 @@ characters, and otherwise generates one. Every response and every log line has i
 
 /** The HTTP API: all endpoints that answer with the envelope. */
 export class UserServiceApi extends HttpApi.make("user-service")
-  .add(AccountsApi, SessionsApi, ProfilesApi, PreferencesApi, PushTokensApi, DeliveriesApi, InternalApi, HealthApi)
+  .add(
+    AccountsApi,
+    SessionsApi,
+    ProfilesApi,
+    PreferencesApi,
+    PushTokensApi,
+    DeliveriesApi,
+    ExportsApi,
+    InternalApi,
+    HealthApi
+  )
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(
     OpenApi.annotations({

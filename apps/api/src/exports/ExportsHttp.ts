@@ -1,0 +1,48 @@
+import { Exports } from "@user-service/core/exports/Exports"
+import { CurrentSession } from "@user-service/schema/http/Authentication"
+import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { Cause, Duration, Effect, Layer, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { narrowContext } from "../endpoints/GroupContext.ts"
+import { closeWhenIdle } from "../node/IdleConnection.ts"
+import { exportDocument } from "./ExportDocument.ts"
+
+// A client that reads nothing for so long is gone, or keeps the connection for no purpose.
+const idleTimeout = Duration.minutes(1)
+
+const options = {
+  contentType: "application/json",
+  headers: { "content-disposition": `attachment; filename="account.json"` }
+} as const
+
+/**
+ * {@link ExportsApi} on the export service. The response is sent while it is read, so the deadline of requests (Edge.ts) ends
+ * with its head. A failure after the head closes the connection before the last chunk.
+ */
+export const ExportsHttp = HttpApiBuilder.group(
+  UserServiceApi,
+  "exports",
+  Effect.fn(function* (handlers) {
+    const exports = yield* Exports
+    return handlers.handleRaw(
+      "export",
+      Effect.fnUntraced(function* ({ request }) {
+        const { sessionId, userId } = yield* CurrentSession
+        // The server sends no body, so nothing is read and nothing counted.
+        if (request.method === "HEAD") return HttpServerResponse.stream(Stream.empty, options)
+        const exported = yield* exports.open(userId)
+        closeWhenIdle(request, idleTimeout)
+        const document = exportDocument(exported, sessionId).pipe(
+          Stream.tapCause((cause) =>
+            Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning("An export was not completed", cause)
+          ),
+          Stream.encodeText,
+          // The request id of the log line, among others.
+          Stream.provideContext(yield* Effect.context())
+        )
+        return HttpServerResponse.stream(document, options)
+      })
+    )
+  })
+).pipe(narrowContext(Exports), Layer.provide(Exports.layer))

@@ -1,0 +1,106 @@
+import * as Storage from "@user-service/database/Storage"
+import type { SecurityLogEntry, SessionRecord, SuppressedAddress } from "@user-service/domain/AccountExport"
+import type { Delivery } from "@user-service/domain/Delivery"
+import type { PreferenceChange } from "@user-service/domain/PreferenceHistory"
+import type { PushToken } from "@user-service/domain/PushToken"
+import type { RateLimited } from "@user-service/domain/RateLimit"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { type User, type UserId, UserNotFound } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option, Stream } from "effect"
+import { Limits } from "../limits/Limits.ts"
+import { PreferenceHistoryRepo } from "../preferences/PreferenceHistoryRepo.ts"
+import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
+import type { Query } from "../Rows.ts"
+import { type ExportPage, ExportsRepo, type PageCursor, pageSize } from "./ExportsRepo.ts"
+
+/** A list of the export, read page by page as it is consumed. */
+type Records<A> = Stream.Stream<A, ServiceUnavailable>
+
+/** Everything that is stored of a user. The lists are the newest first. */
+export interface AccountExport {
+  readonly exportedAt: DateTime.Utc
+  readonly user: User
+  readonly preferencesHistory: Records<PreferenceChange>
+  readonly sessions: Records<SessionRecord>
+  readonly pushTokens: Records<PushToken>
+  readonly deliveries: Records<Delivery>
+  readonly suppressions: Records<SuppressedAddress>
+  readonly securityLog: Records<SecurityLogEntry>
+  /** To run after the lists: fails if the user was erased meanwhile, since the lists may then lack rows. */
+  readonly verify: Effect.Effect<void, UserNotFound | ServiceUnavailable>
+}
+
+/**
+ * Exports the data of a user (GDPR, articles 15 and 20).
+ *
+ * An export holds one page in memory and no connection or transaction between two pages, however slow its reader is. So it is
+ * no snapshot: each page shows its rows as they are when it is read. Every row that exists from the beginning to the end of the
+ * export is in it exactly once, because the lists are read by keys that never change. A row that is added meanwhile is newer
+ * than the cursor and left out; a delivery whose status changes meanwhile has the old or the new one.
+ */
+export class Exports extends Context.Service<
+  Exports,
+  {
+    /** Counts the export in the user's limit and reads the user. The lists are read when they are consumed. */
+    readonly open: (userId: UserId) => Effect.Effect<AccountExport, UserNotFound | RateLimited | ServiceUnavailable>
+  }
+>()("@user-service/core/exports/Exports") {
+  static readonly layerNoDeps = Layer.effect(
+    Exports,
+    Effect.gen(function* () {
+      const repo = yield* ExportsRepo
+      const history = yield* PreferenceHistoryRepo
+      const profiles = yield* ProfilesRepo
+      const limits = yield* Limits
+      const storage = yield* Storage.Storage
+
+      const records = <A, Cursor>(read: (after?: Cursor) => Query<ExportPage<A, Cursor>>): Records<A> =>
+        Stream.paginate(Option.none<Cursor>(), (after) =>
+          Effect.map(storage.read(read(Option.getOrUndefined(after))), ({ items, next }) => [
+            items,
+            Option.map(next, Option.some)
+          ])
+        )
+
+      const changesBefore =
+        (userId: UserId) =>
+        (version: number = Number.MAX_SAFE_INTEGER) =>
+          Effect.map(history.before(userId, version, pageSize), (items) => ({
+            items,
+            next: Option.map(
+              Option.fromUndefinedOr(items.length < pageSize ? undefined : items.at(-1)),
+              (last) => last.version
+            )
+          }))
+
+      const read = Effect.fnUntraced(function* (userId: UserId) {
+        const exportedAt = yield* DateTime.now
+        const user = yield* storage.read(profiles.find(userId))
+        if (Option.isNone(user)) return yield* new UserNotFound()
+        return {
+          exportedAt,
+          user: user.value,
+          preferencesHistory: records(changesBefore(userId)),
+          sessions: records((after?: PageCursor) => repo.sessions(userId, after)),
+          pushTokens: records((after?: PageCursor) => repo.pushTokens(userId, after)),
+          deliveries: records((after?: PageCursor) => repo.deliveries(userId, after)),
+          suppressions: Stream.fromIterableEffect(storage.read(repo.suppressions(userId))),
+          securityLog: records((after?: PageCursor) => repo.securityLog(userId, after)),
+          verify: Effect.flatMap(storage.read(repo.exists(userId)), (exists) =>
+            exists ? Effect.void : Effect.fail(new UserNotFound())
+          )
+        }
+      })
+
+      return {
+        open: Effect.fn("Exports.open")((userId: UserId) =>
+          limits.guard([{ limit: "export", key: userId }])(read(userId))
+        )
+      }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([ExportsRepo.layer, PreferenceHistoryRepo.layer, ProfilesRepo.layer, Limits.layer])
+  )
+}

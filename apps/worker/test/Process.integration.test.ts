@@ -59,7 +59,13 @@ describe.skipIf(!Engines.areAvailable)(
             )
           }
           const { text } = yield* get(`${url}/metrics`)
-          for (const name of ["outbox_waiting_events", "outbox_lag_seconds", "outbox_set_aside_events"]) {
+          for (const name of [
+            "outbox_waiting_events",
+            "outbox_lag_seconds",
+            "outbox_set_aside_events",
+            "mails_waiting",
+            "mails_oldest_seconds"
+          ]) {
             assert.strictEqual(valueIn(text, name), 0, name)
           }
           for (const job of [

@@ -74,6 +74,7 @@ describe.skipIf(!Engines.areAvailable)(
             "expired_sessions",
             "login_addresses",
             "outbox_retention",
+            "finished_mails",
             "delivery_retention",
             "dead_letter_retention"
           ]) {

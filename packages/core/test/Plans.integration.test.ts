@@ -5,6 +5,10 @@ import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { ExportsRepo } from "@user-service/core/exports/ExportsRepo"
+import { FailedLoginsRepo } from "@user-service/core/accounts/FailedLoginsRepo"
+import { KnownNetworksRepo } from "@user-service/core/accounts/KnownNetworksRepo"
+import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
+import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
@@ -68,6 +72,13 @@ const fill = Effect.gen(function* () {
         insert into idempotency_keys (route, key_hash, body_hash, user_id, password_fingerprint, created_at)
         select 'register', sha256(username::bytea), sha256(username::bytea), id, sha256(password_hash::bytea),
           now() - random() * interval '48 hours' from users`
+      yield* sql`
+        insert into known_networks (user_id, kind, hash, last_seen_at)
+        select id, kind, sha256(kind::bytea), now() - random() * interval '120 days'
+        from users, unnest('{address,network,user_agent}'::text[]) kind`
+      yield* sql`
+        insert into failed_logins (email_hash, failures, last_failed_at)
+        select sha256(n::text::bytea), n % 20, now() - random() * interval '60 days' from generate_series(1, 20000) n`
       // One in three each is live, ended and expired.
       yield* sql`
         insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at, revoked_at,
@@ -112,6 +123,10 @@ const Repos = Layer.mergeAll(
   ExportsRepo.layer,
   OldDeliveries.layer,
   OldIdempotencyKeys.layer,
+  FailedLoginsRepo.layer,
+  KnownNetworksRepo.layer,
+  OldFailedLogins.layer,
+  OldKnownNetworks.layer,
   OldLoginAddresses.layer,
   OutboxRepo.layer,
   PreferenceHistoryRepo.layer,
@@ -177,8 +192,11 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
     it.effect("of accounts", () =>
       Effect.gen(function* () {
         const repo = yield* AccountsRepo
+        const request = { addressHash: sha256("address"), now }
         yield* assertIndexed({
-          credentials: [repo.credentials({ spelling: "user777@example.org", canonical: "user777@example.org" }, now)],
+          credentials: [
+            repo.credentials({ spelling: "user777@example.org", canonical: "user777@example.org" }, request)
+          ],
           owner: [repo.owner(userId)],
           insert: [
             repo.insert(
@@ -201,12 +219,39 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           ],
           replacePassword: [repo.replacePassword(userId, "bcrypt_sha256$778", "")],
           recordLogin: [repo.recordLogin(userId, "bcrypt_sha256$778", now)],
-          recordAddress: [repo.recordAddress(userId, now)],
           passwordSchemes: [repo.passwordSchemes]
         } satisfies Omit<OperationsOf<AccountsRepo["Service"]>, "freeSuffix">)
         // Its two dozen steps are taken for hundreds.
         const suffixes = [repo.freeSuffix(Username.make("user")), repo.freeSuffix(Username.make("nobody"))]
         yield* assertIndexed({ freeSuffix: suffixes }, { batch: true })
+      })
+    )
+
+    it.effect("of known networks and failed logins", () =>
+      Effect.gen(function* () {
+        const networks = yield* KnownNetworksRepo
+        const hashed = {
+          address: sha256("address"),
+          network: sha256("network"),
+          userAgent: sha256("user_agent"),
+          origin
+        }
+        yield* assertIndexed({
+          record: [networks.record(userId, hashed, now)],
+          recordLogin: [
+            networks.recordLogin(userId, hashed, now),
+            networks.recordLogin(userId, { ...hashed, origin: { ...origin, network: "192.0.2.1" } }, now)
+          ]
+        } satisfies OperationsOf<KnownNetworksRepo["Service"]>)
+        const failedLogins = yield* FailedLoginsRepo
+        const emailHash = sha256("777")
+        yield* assertIndexed({
+          count: [failedLogins.count({ emailHash, isKnownAddress: false }, now)],
+          refund: [failedLogins.refund(emailHash, true)],
+          clear: [failedLogins.clear({ emailHash, isKnownAddress: false })],
+          remove: [failedLogins.remove(emailHash)],
+          emails: [failedLogins.emails(userId)]
+        } satisfies OperationsOf<FailedLoginsRepo["Service"]>)
       })
     )
 
@@ -452,6 +497,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const deliveries = yield* OldDeliveries
         const addresses = yield* OldLoginAddresses
         const idempotencyKeys = yield* OldIdempotencyKeys
+        const networks = yield* OldKnownNetworks
+        const failedLogins = yield* OldFailedLogins
         yield* assertIndexed(
           {
             "sessions that may go": [
@@ -460,6 +507,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             "deliveries that may go": [deliveries.remove(now, 50)],
             "addresses that may go": [addresses.remove(50)],
             "idempotency keys that may go": [idempotencyKeys.remove(50)],
+            "networks that may go": [networks.remove(50)],
+            "failed logins that may go": [failedLogins.remove(50)],
             "a user": [sql`delete from users where id = ${userId}`],
             "a user's events": [sql`delete from outbox where user_id = ${userId}`],
             "a user's audit entries": [sql`update audit_log set ip = null where user_id = ${userId}`]

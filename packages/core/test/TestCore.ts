@@ -1,5 +1,6 @@
 import { Cache } from "@user-service/cache/Cache"
 import { RateLimits } from "@user-service/cache/RateLimits"
+import { FailedLogins } from "@user-service/core/accounts/FailedLogins"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
@@ -54,6 +55,7 @@ const Engines = Layer.mergeAll(
 
 const Features = Layer.mergeAll(
   Changes.layer,
+  FailedLogins.layer,
   Invalidations.layer,
   LiveSessions.layer,
   Logins.layer,

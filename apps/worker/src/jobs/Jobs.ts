@@ -4,6 +4,8 @@ import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresse
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
+import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
+import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { StalePushTokens } from "@user-service/core/retention/StalePushTokens"
 import { ExpiredSessions } from "@user-service/core/retention/ExpiredSessions"
@@ -26,6 +28,9 @@ export const batchLimit = 500
 
 const monthsAhead = 2
 
+// About 200 MB.
+const keptFailedLogins = 1_000_000
+
 // The key of the advisory lock. It must be unique in the database.
 const lockKey = 7_301_531
 
@@ -39,6 +44,8 @@ const make = Effect.gen(function* () {
   const loginAddresses = yield* OldLoginAddresses
   const finishedMails = yield* FinishedMails
   const idempotencyKeys = yield* OldIdempotencyKeys
+  const knownNetworks = yield* OldKnownNetworks
+  const failedLogins = yield* OldFailedLogins
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
@@ -57,6 +64,9 @@ const make = Effect.gen(function* () {
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
     { name: "idempotency_keys", batch: idempotencyKeys.remove(batchLimit) },
+    { name: "known_networks", batch: knownNetworks.remove(batchLimit) },
+    { name: "failed_logins", batch: failedLogins.remove(batchLimit) },
+    { name: "excess_failed_logins", batch: failedLogins.removeBeyond(keptFailedLogins, batchLimit) },
     { name: "outbox_retention", batch: removePublished },
     { name: "finished_mails", batch: finishedMails.remove(batchLimit) },
     { name: "delivery_retention", batch: removeDeliveries },
@@ -76,6 +86,8 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       FinishedMails.layer,
       OldDeliveries.layer,
       OldIdempotencyKeys.layer,
+      OldFailedLogins.layer,
+      OldKnownNetworks.layer,
       OldLoginAddresses.layer,
       Outbox.layer,
       StalePushTokens.layer

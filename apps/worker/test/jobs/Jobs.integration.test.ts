@@ -234,13 +234,23 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           insert into login_addresses (user_id, ip, last_login_at)
           select ${user}, 'a' || n, now() - make_interval(days => case n when 0 then 29 else 31 end)
           from generate_series(0, ${count}::int) n`
+          yield* sql`
+          insert into known_networks (user_id, kind, hash, last_seen_at)
+          select ${user}, 'address', sha256(n::text::bytea), now() - make_interval(days => case n when 0 then 89 else 91 end)
+          from generate_series(0, ${count}::int) n`
+          yield* sql`
+          insert into failed_logins (email_hash, failures, last_failed_at)
+          select sha256((${user} || n)::bytea), 100, now() - make_interval(days => case n when 0 then 29 else 31 end)
+          from generate_series(0, ${count}::int) n`
           yield* round
           assert.deepStrictEqual(
             yield* sql`
             select (select count(*)::int from deliveries where user_id = ${user}) as deliveries,
               (select count(*)::int from dead_letters) as letters,
-              (select count(*)::int from login_addresses where user_id = ${user}) as addresses`,
-            [{ deliveries: 1, letters: 1, addresses: 1 }]
+              (select count(*)::int from login_addresses where user_id = ${user}) as addresses,
+              (select count(*)::int from known_networks where user_id = ${user}) as networks,
+              (select count(*)::int from failed_logins) as failures`,
+            [{ deliveries: 1, letters: 1, addresses: 1, networks: 1, failures: 1 }]
           )
         })
     )

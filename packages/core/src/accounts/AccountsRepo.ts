@@ -58,7 +58,10 @@ export class AccountsRepo extends Context.Service<
   AccountsRepo,
   {
     /** The credentials of the account with exactly this spelling, else of the account with this canonical address. */
-    readonly credentials: (email: EmailLookup, now: DateTime.Utc) => Query<Option.Option<Credentials>>
+    readonly credentials: (
+      email: EmailLookup,
+      request: { readonly addressHash: Uint8Array; readonly now: DateTime.Utc }
+    ) => Query<Option.Option<Credentials>>
     readonly owner: (userId: UserId) => Query<Option.Option<Owner>>
     /** Returns false if the username is taken. A taken e-mail violates one of {@link emailConstraints}. */
     readonly insert: (user: NewUserRow, now: DateTime.Utc) => Query<boolean>
@@ -71,8 +74,6 @@ export class AccountsRepo extends Context.Service<
     readonly replacePassword: (userId: UserId, from: string, to: string) => Query<boolean>
     /** Records the login. Returns false if the stored hash is no longer `checkedHash` or the account is not active. */
     readonly recordLogin: (userId: UserId, checkedHash: string, now: DateTime.Utc) => Query<boolean>
-    /** Records the network of this request as one that the account's owner uses. */
-    readonly recordAddress: (userId: UserId, now: DateTime.Utc) => Query<void>
     /** The schemes and costs of all stored hashes, as the prefixes of the hashes: `bcrypt_sha256$$2b$12`. */
     readonly passwordSchemes: Query<ReadonlyArray<string>>
   }
@@ -92,28 +93,24 @@ export class AccountsRepo extends Context.Service<
       const isTaken = (stem: Username) =>
         sql`exists (select 1 from users where lower(username) = lower(left(${stem}, 150 - length(n::text)) || n))`
 
-      // Older releases stored the whole IPv6 address instead of its /64 network.
+      // Older releases stored networks in the clear, and before that whole IPv6 addresses instead of their /64 networks.
       const networkOfLogin = sql.literal(
         "case when a.ip ~ '^[0-9a-f.]*:[0-9a-f:.]*$' then network(set_masklen(a.ip::inet, 64))::text else a.ip end"
       )
 
-      const recordAddress = Effect.fnUntraced(function* (userId: UserId, now: DateTime.Utc) {
-        const { ip, network } = yield* CurrentOrigin
-        if (ip === null) return
-        yield* sql`
-          insert into login_addresses ${sql.insert({ user_id: userId, ip: network, last_login_at: DateTime.toDate(now) })}
-          on conflict (user_id, ip) do update set last_login_at = excluded.last_login_at`
-      })
-
       return {
-        credentials: Effect.fnUntraced(function* ({ canonical, spelling }, now) {
+        credentials: Effect.fnUntraced(function* ({ canonical, spelling }, { addressHash, now }) {
           const { network } = yield* CurrentOrigin
+          const knownSince = sql`${DateTime.toDate(now)}::timestamptz - interval '30 days'`
           return yield* firstRow(CredentialsRow)(sql`
             select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
               u.email_canonical is not null as "hasCanonicalEmail",
               exists (
-                select 1 from login_addresses a where a.user_id = u.id and ${networkOfLogin} = ${network}::text
-                  and a.last_login_at > ${DateTime.toDate(now)}::timestamptz - interval '30 days'
+                select 1 from known_networks k
+                where k.user_id = u.id and k.kind = 'address' and k.hash = ${addressHash} and k.last_seen_at > ${knownSince}
+              ) or exists (
+                select 1 from login_addresses a
+                where a.user_id = u.id and ${networkOfLogin} = ${network}::text and a.last_login_at > ${knownSince}
               ) as "isKnownAddress"
             from users u where lower(u.email) = ${spelling} or u.email_canonical = ${canonical}
             order by lower(u.email) = ${spelling} desc limit 1`)
@@ -182,16 +179,10 @@ export class AccountsRepo extends Context.Service<
           hasRow(sql`
             update users set password_hash = ${to} where id = ${userId} and password_hash = ${from} returning id`),
 
-        recordLogin: Effect.fnUntraced(function* (userId, checkedHash, now) {
-          const at = DateTime.toDate(now)
-          const recorded = yield* hasRow(sql`
-            update users set last_login_at = ${at}
-            where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`)
-          if (recorded) yield* recordAddress(userId, now)
-          return recorded
-        }),
-
-        recordAddress,
+        recordLogin: (userId, checkedHash, now) =>
+          hasRow(sql`
+            update users set last_login_at = ${DateTime.toDate(now)}
+            where id = ${userId} and password_hash = ${checkedHash} and is_active returning id`),
 
         // One index probe per scheme, independent of the number of users (a loose index scan).
         passwordSchemes: Effect.map(

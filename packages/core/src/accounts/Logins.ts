@@ -9,11 +9,14 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { type Bucket, Limits } from "../limits/Limits.ts"
+import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo, type Credentials, type EmailLookup } from "./AccountsRepo.ts"
+import { accountKey, FailedLogins, type LoginTarget } from "./FailedLogins.ts"
+import { KnownNetworks } from "./KnownNetworks.ts"
 import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 
 export interface Login {
@@ -28,13 +31,22 @@ export interface LoggedIn {
   readonly tokens: Tokens
 }
 
+interface Opening {
+  readonly userId: UserId
+  readonly checkedHash: string
+  readonly deviceName: string
+  readonly newHash: Option.Option<string>
+  readonly target: LoginTarget
+}
+
 /** Opens sessions by e-mail and password. */
 export class Logins extends Context.Service<
   Logins,
   {
     /**
      * An unknown e-mail, a wrong password and a disabled account fail with the same error after the same time. Attempts are
-     * counted before the password is checked. A successful login clears the account's count.
+     * counted before the password is checked. A successful login clears the account's count. A login from a new device sends
+     * the user a notice.
      */
     readonly login: (login: Login) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
@@ -50,38 +62,53 @@ export class Logins extends Context.Service<
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
+      const failedLogins = yield* FailedLogins
+      const knownNetworks = yield* KnownNetworks
+      const notices = yield* SecurityNotices
       const refusals = yield* CredentialRefusals
 
-      const lookUp = (email: EmailLookup) =>
-        storage.read(Effect.flatMap(DateTime.now, (now) => repo.credentials(email, now)))
+      const lookUp = Effect.fnUntraced(function* (email: EmailLookup) {
+        const request = { addressHash: yield* knownNetworks.addressHash, now: yield* DateTime.now }
+        return yield* storage.read(repo.credentials(email, request))
+      })
+
+      // An account that is found only by its exact spelling has its own counts: otherwise it and the other account of the same
+      // mailbox would clear each other's counts by logging in.
+      const targetOf = (email: EmailLookup, found: Option.Option<Credentials>): LoginTarget =>
+        Option.match(found, {
+          onNone: () => ({ key: accountKey(email), isKnownAddress: false }),
+          onSome: ({ hasCanonicalEmail, isKnownAddress, userId }) => ({
+            key: accountKey(hasCanonicalEmail ? email : { ...email, canonical: null }),
+            isKnownAddress,
+            userId
+          })
+        })
 
       // Guesses from unknown networks share one bucket per account. Each network that the owner has logged in from has its
-      // own bucket, so that an attacker elsewhere cannot lock the owner out. An account that is found only by its exact
-      // spelling also has its own buckets: otherwise it and the other account of the same mailbox would clear each other's
-      // counts by logging in.
-      const accountBucket = Effect.fnUntraced(function* (email: EmailLookup, found: Option.Option<Credentials>) {
+      // own bucket, so that an attacker elsewhere cannot lock the owner out.
+      const accountBucket = Effect.fnUntraced(function* ({ isKnownAddress, key }: LoginTarget) {
         const { network } = yield* CurrentOrigin
-        const isExact = Option.exists(found, (credentials) => !credentials.hasCanonicalEmail)
-        const key = isExact ? `exactly ${email.spelling}` : email.canonical
-        const isKnownNetwork = Option.exists(found, (credentials) => credentials.isKnownAddress)
-        return { limit: "loginAccount", key: isKnownNetwork ? `${key} ${network}` : key } satisfies Bucket
+        return { limit: "loginAccount", key: isKnownAddress ? `${key} ${network}` : key } satisfies Bucket
       })
 
       // Opens the session only if the account still has the password hash that was checked.
-      const open = (userId: UserId, checkedHash: string, deviceName: string, newHash: Option.Option<string>) =>
+      const open = ({ checkedHash, deviceName, newHash, target, userId }: Opening) =>
         changes.change(
           userId,
           Effect.gen(function* () {
             const isRecorded = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
             if (!isRecorded) return yield* new CredentialsChanged()
             if (Option.isSome(newHash)) yield* repo.replacePassword(userId, checkedHash, newHash.value)
+            yield* failedLogins.clear(target)
+            const isNewDevice = yield* knownNetworks.recordLogin(userId)
             const { audit, events, session } = yield* sessionChanges.open(userId, deviceName)
             const user = yield* profiles.find(userId)
             if (Option.isNone(user)) return yield* new CredentialsChanged()
             return {
               result: { session, user: user.value },
               events: [new UserLoggedIn({ userId }), ...events],
-              audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }, ...audit]
+              audit: [{ userId, action: "user.logged_in", details: { sessionId: session.id } }, ...audit],
+              mails: isNewDevice ? yield* notices.compose(userId, "new_device") : []
             }
           })
         )
@@ -95,7 +122,7 @@ export class Logins extends Context.Service<
         return yield* new PasswordRefused({ remaining })
       })
 
-      const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>) {
+      const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>, target: LoginTarget) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
         const { matches, remaining } = yield* passwords.verify(login.password, stored)
         // A disabled account is refused only after the password check, so that its refusal takes the same time.
@@ -104,7 +131,8 @@ export class Logins extends Context.Service<
         if (!matches) return yield* refuse("wrong_password", { remaining, userId })
         if (!isActive) return yield* refuse("account_disabled", { remaining, userId })
         const newHash = yield* passwords.renew(login.password, passwordHash)
-        const { session, user } = yield* open(userId, passwordHash, login.deviceName, newHash)
+        const opening = { userId, checkedHash: passwordHash, deviceName: login.deviceName, newHash, target }
+        const { session, user } = yield* open(opening)
         return { user, tokens: yield* sessionTokens.issue(session) }
       })
 
@@ -112,18 +140,23 @@ export class Logins extends Context.Service<
         const { network } = yield* CurrentOrigin
         const email = { spelling: login.email, canonical: canonicalEmail(normaliseEmail(login.email)) }
         const found = yield* lookUp(email)
-        const account = yield* accountBucket(email, found)
-        const loggedIn = yield* check(login, found).pipe(
+        const target = targetOf(email, found)
+        const account = yield* accountBucket(target)
+        const loggedIn = yield* check(login, found, target).pipe(
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
             // The account changed during the check: check its new credentials, for a limited number of changes.
-            Effect.flatMap(lookUp(email), (changed) => check(login, changed)).pipe(
+            Effect.flatMap(lookUp(email), (changed) => check(login, changed, target)).pipe(
               Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
               Effect.catchTag(["CredentialsChanged", "UserNotFound"], () =>
                 refuse("account_changed", { remaining: Duration.zero })
               )
             )
           ),
-          limits.guard([{ limit: "loginIp", key: network }, account])
+          // Innermost, so that an attempt that another limit refuses is not the try of this hour. What it refuses does not count
+          // in the account's bucket, whose shorter window would hide the hour.
+          failedLogins.guard(target),
+          limits.guard([account], ["RateLimited"]),
+          limits.guard([{ limit: "loginIp", key: network }])
         )
         yield* limits.clear(account)
         return loggedIn
@@ -155,6 +188,9 @@ export class Logins extends Context.Service<
       Changes.layer,
       SessionChanges.layer,
       SessionTokens.layer,
+      SecurityNotices.layer,
+      FailedLogins.layer,
+      KnownNetworks.layer,
       Limits.layer
     ])
   )

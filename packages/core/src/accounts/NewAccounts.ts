@@ -13,8 +13,8 @@ import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { Registrations, retryLockingHolder } from "../push-tokens/Registrations.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
-import { AccountsRepo } from "./AccountsRepo.ts"
 import { IdempotencyKeysRepo, type IdempotentRequest } from "./IdempotencyKeysRepo.ts"
+import { KnownNetworks } from "./KnownNetworks.ts"
 import type { LoggedIn } from "./Logins.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
@@ -53,7 +53,7 @@ export class NewAccounts extends Context.Service<
     NewAccounts,
     Effect.gen(function* () {
       const newUsers = yield* NewUsers
-      const repo = yield* AccountsRepo
+      const knownNetworks = yield* KnownNetworks
       const profiles = yield* ProfilesRepo
       const passwords = yield* Passwords
       const changes = yield* Changes
@@ -66,8 +66,9 @@ export class NewAccounts extends Context.Service<
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const event = yield* newUsers.insert(account, passwordHash, false)
         const { userId: id } = event
-        // Without a known network, an attacker's guesses could lock the owner out before their first login.
-        yield* repo.recordAddress(id, yield* DateTime.now)
+        // Without a known network, an attacker's guesses could lock the owner out before their first login, and that login would
+        // be from a new device.
+        yield* knownNetworks.record(id)
         // The first session of the user, so it evicts none and has no events to publish.
         const { session } = yield* sessionChanges.open(id, "")
         return { id, session, event }
@@ -133,7 +134,7 @@ export class NewAccounts extends Context.Service<
   static readonly layer = this.layerNoDeps.pipe(
     Layer.provide([
       NewUsers.layer,
-      AccountsRepo.layer,
+      KnownNetworks.layer,
       ProfilesRepo.layer,
       Passwords.layer,
       Changes.layer,

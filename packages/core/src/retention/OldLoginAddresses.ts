@@ -6,7 +6,10 @@ import { SqlClient } from "effect/sql"
 // Logins use an address for 30 days: see `isKnownAddress` of `AccountsRepo`.
 const retention = { days: 30 }
 
-/** Deletes login addresses that an account has not used for thirty days. */
+/**
+ * Deletes login addresses that older releases stored and that an account has not used for thirty days. The release after the last
+ * one that wrote them drops the table (decision 0028).
+ */
 export class OldLoginAddresses extends Context.Service<
   OldLoginAddresses,
   {

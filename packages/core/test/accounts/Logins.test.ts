@@ -136,7 +136,7 @@ describe("a login", () => {
         const home = "192.0.2.10"
         yield* login(email, password, home)
         yield* sql`
-          update login_addresses set last_login_at = last_login_at - interval '30 days 1 second'
+          update known_networks set last_seen_at = last_seen_at - interval '30 days 1 second'
           where user_id = ${userId}`
         for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, "203.0.113.1"))
         assert.strictEqual(yield* tagOf(login(email, password, home)), "RateLimited")

@@ -12,6 +12,8 @@ import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
+import { MailOutboxRepo } from "@user-service/core/mails/MailOutboxRepo"
+import { FinishedMails } from "@user-service/core/retention/FinishedMails"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferenceHistoryRepo } from "@user-service/core/preferences/PreferenceHistoryRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
@@ -25,6 +27,8 @@ import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { UserLoggedIn } from "@user-service/domain/DomainEvent"
 import { DeadLetterId } from "@user-service/domain/DeadLetter"
+import { EmailChangedMail } from "@user-service/domain/Mail"
+import { Language } from "@user-service/domain/Profile"
 import { DeviceToken, PushTokenId } from "@user-service/domain/PushToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionId } from "@user-service/domain/Session"
@@ -99,6 +103,12 @@ const fill = Effect.gen(function* () {
         select id_of(n), id_of(n % 20000 + 1), n, 'UserLoggedIn', '{}', at, case when n % 400 > 1 then at end,
           case n % 400 when 1 then at end
         from generate_series(1, 40000) n, minutes_before(n) at`
+      // Nearly all of them finished; the others are new, wait for their next attempt, or are expired.
+      yield* sql`
+        insert into mail_outbox (id, user_id, mail_type, payload, attempts, created_at, next_attempt_at, expires_at, finished_at)
+        select id_of(n), id_of(n % 20000 + 1), 'EmailChangedMail', case when n % 200 < 3 then '{}'::jsonb end, n % 2, at,
+          now() + interval '1 minute' * (n % 200 - 1), at + interval '10 days', case when n % 200 >= 3 then at end
+        from generate_series(1, 40000) n, minutes_before(n) at`
       yield* sql`
         insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
         select id_of(n), sha256(n::text::bytea), 'queue', 'reason' || n % 100, 'key', '{}', '{}', 2, at
@@ -119,6 +129,8 @@ const Repos = Layer.mergeAll(
   AccountsRepo.layer,
   ChangesRepo.layer,
   DeadLettersRepo.layer,
+  FinishedMails.layer,
+  MailOutboxRepo.layer,
   IdempotencyKeysRepo.layer,
   ExportsRepo.layer,
   OldDeliveries.layer,
@@ -438,6 +450,24 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       })
     )
 
+    it.effect("of the outbox of mails", () =>
+      Effect.gen(function* () {
+        const repo = yield* MailOutboxRepo
+        const mail = new EmailChangedMail({ userId, email: Email.make("a@example.org"), language: Language.make("en") })
+        yield* assertIndexed(
+          {
+            insert: [repo.insert([mail], null, now)],
+            take: [repo.take(50, now)],
+            finish: [repo.finish([idOf(777)], now)],
+            postpone: [repo.postpone([{ id: idOf(777), until: later }])],
+            dropExpired: [repo.dropExpired(50, now)],
+            lag: [repo.lag(1_000_000)]
+          } satisfies OperationsOf<MailOutboxRepo["Service"]>,
+          { batch: true }
+        )
+      })
+    )
+
     it.effect("of the outbox", () =>
       Effect.gen(function* () {
         const repo = yield* OutboxRepo
@@ -496,6 +526,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const sql = yield* SqlClient.SqlClient
         const deliveries = yield* OldDeliveries
         const addresses = yield* OldLoginAddresses
+        const finishedMails = yield* FinishedMails
         const idempotencyKeys = yield* OldIdempotencyKeys
         const networks = yield* OldKnownNetworks
         const failedLogins = yield* OldFailedLogins
@@ -505,6 +536,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               sql`select id from sessions where expires_at < ${DateTime.toDate(now)} order by expires_at limit ${50}`
             ],
             "deliveries that may go": [deliveries.remove(now, 50)],
+            "mails that may go": [finishedMails.remove(50)],
             "addresses that may go": [addresses.remove(50)],
             "idempotency keys that may go": [idempotencyKeys.remove(50)],
             "networks that may go": [networks.remove(50)],

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@user-service/domain/Backoff"
-import { Clock, Effect, Random } from "effect"
+import { Clock, Duration, Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
 
 /** The delays between the runs of an operation that fails each time, after the given milliseconds. */
@@ -33,6 +33,17 @@ describe("Backoff", () => {
     Effect.gen(function* () {
       const found = yield* delays({ initial: "100 millis", cap: "1 second" }, [0, 0, 0, 0, 0, 60_000, 0])
       isWithin(found, [100, 200, 400, 800, 1000, 1000, 1000])
+    })
+  )
+
+  it.effect("a delay by the number of failures is that of as many failures in a row", () =>
+    Effect.gen(function* () {
+      const options = { initial: "100 millis", cap: "1 second" } as const
+      const found = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 5000], (failures) => Backoff.delayAfter(options, failures))
+      isWithin(
+        found.map((delay) => Duration.toMillis(delay)),
+        [100, 200, 400, 800, 1000, 1000, 1000]
+      )
     })
   )
 

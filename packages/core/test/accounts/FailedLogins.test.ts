@@ -4,7 +4,8 @@ import { Logins } from "@user-service/core/accounts/Logins"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { Storage } from "@user-service/database/Storage"
 import { Email } from "@user-service/domain/Email"
-import { Effect, Redacted } from "effect"
+import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { Duration, Effect, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { freshEmail, layer, password, register, tagOf } from "../TestCore.ts"
@@ -116,6 +117,22 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
+    it.effect("an attempt that the service could not judge does not count, and is not the try of the hour", () =>
+      Effect.gen(function* () {
+        const email = freshEmail()
+        const { guard } = yield* FailedLogins
+        const unavailable = Effect.fail(new ServiceUnavailable({ what: "database", retryAfterSeconds: 1 })).pipe(
+          guard({ key: email, isKnownAddress: false }),
+          tagOf
+        )
+        yield* Effect.replicateEffect(unavailable, 10)
+        yield* failFrom(stranger, email, 100)
+        assert.deepStrictEqual(yield* Effect.replicateEffect(unavailable, 3), Array(3).fill("ServiceUnavailable"))
+        assert.strictEqual(yield* outcome(stranger, email), failed)
+        assert.strictEqual(yield* outcome(stranger, email), limited)
+      })
+    )
+
     it.effect("of any number at once, exactly a hundred and one are tried", () =>
       Effect.gen(function* () {
         const email = freshEmail()
@@ -124,6 +141,32 @@ describe("after a hundred failed logins in a row", () => {
         const outcomes = yield* Effect.replicateEffect(attempt, 200, { concurrency: "unbounded" })
         assert.strictEqual(outcomes.filter((tag) => tag === failed).length, 101)
       })
+    )
+  })
+})
+
+const twoAnAccount = { loginAccount: Option.some({ name: "login-account", limit: 2, window: Duration.minutes(5) }) }
+
+describe("with two attempts an account in five minutes", () => {
+  it.layer(layer({ limits: twoAnAccount }))((it) => {
+    it.effect(
+      "a refusal of the account's limit is not the try of the hour, and its refusals do not fill that limit",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { email } = yield* registerFrom(home)
+          const policyFrom = (ip: string) =>
+            Effect.map(Effect.flip(loginFrom(ip, email, wrong)), (error) =>
+              error._tag === "RateLimited" ? error.policy : error._tag
+            )
+          yield* policyFrom(stranger)
+          yield* sql`update failed_logins set failures = 99`
+          assert.strictEqual(yield* policyFrom(stranger), failed)
+          assert.strictEqual(yield* policyFrom(stranger), "login-account")
+          yield* TestClock.adjust("5 minutes")
+          assert.strictEqual(yield* policyFrom(stranger), failed)
+          for (let time = 0; time < 5; time++) assert.strictEqual(yield* policyFrom(stranger), "failed-logins")
+        })
     )
   })
 })

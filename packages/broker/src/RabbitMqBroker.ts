@@ -2,7 +2,8 @@ import { Duration, Effect } from "effect"
 import type { Broker } from "./Broker.ts"
 import * as Consumer from "./Consumer.ts"
 import * as Declarations from "./Declarations.ts"
-import * as Publisher from "./Publisher.ts"
+import type * as Publisher from "./Publisher.ts"
+import * as Publishers from "./Publishers.ts"
 import { Connections } from "./RabbitMq.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -21,7 +22,7 @@ export const make = Effect.fnUntraced(function* (settings: RabbitMqBrokerSetting
   const { declareInterval = Duration.seconds(30), topology } = settings
   const declare = Declarations.make(topology)
 
-  const publishAll = yield* Publisher.make(yield* connect("publishing"), declare, settings)
+  const publishAll = yield* Publishers.make(yield* connect("publishing"), declare, { settings, topology })
   const declareAgain = Effect.andThen(Effect.sleep(declareInterval), Effect.flatMap(main.link, declare))
   yield* Effect.forkScoped(Effect.forever(declareAgain))
   return { publishAll, consume: Consumer.make(main, declare) } satisfies Broker["Service"]

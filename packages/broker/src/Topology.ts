@@ -4,6 +4,11 @@ import { Duration } from "effect"
 export interface Exchange {
   readonly name: string
   readonly type: "topic" | "direct" | "fanout"
+  /**
+   * Whether messages are published to it on a channel of their own. RabbitMQ closes the channel of a message whose exchange is absent
+   * or may not be written to, and the other messages on the channel lose their confirms.
+   */
+  readonly ownChannel?: true
 }
 
 /** Routes the messages of an exchange to a queue. In a topic pattern `*` is one word and `#` any number of words. */
@@ -31,7 +36,7 @@ export interface Topology {
 }
 
 export const userEvents: Exchange = { name: "user_events", type: "topic" }
-export const userMail: Exchange = { name: "user_mail", type: "direct" }
+export const userMail: Exchange = { name: "user_mail", type: "direct", ownChannel: true }
 export const notificationStatus: Exchange = { name: "notification_status", type: "topic" }
 export const deadStatuses: Exchange = { name: "user-service.notification-status.dead", type: "fanout" }
 

@@ -57,4 +57,24 @@ describe.skipIf(rabbitmqUrl === "")("the queues and exchanges of the service", (
       assert.strictEqual(letter?.message.routingKey, "notification.status.delivered")
     })
   )
+
+  it.live("a message that RabbitMQ refuses with its channel costs no other channel its confirms", () =>
+    Effect.gen(function* () {
+      const url = yield* TestRabbitMq.freshVirtualHost(rabbitmqUrl)
+      // RabbitMQ reserves names that begin with `amq.`: the exchange cannot be declared, and stays absent.
+      const absent: Topology.Exchange = { name: "amq.absent", type: "direct", ownChannel: true }
+      const topology = { exchanges: [Topology.userEvents, absent], queues: [] }
+      const broker = Context.get(yield* Layer.build(oneProcess(url, { topology })), Broker)
+      const event = outgoingMessage("user_events", "user.registered", "event")
+      const refused = outgoingMessage(absent.name, "password_reset", "mail")
+      for (const _ of [1, 2, 3]) {
+        assert.deepStrictEqual(yield* broker.publishAll([event, refused, event]), [
+          "confirmed",
+          "unconfirmed",
+          "confirmed"
+        ])
+        assert.deepStrictEqual(yield* broker.publishAll([event]), ["confirmed"])
+      }
+    })
+  )
 })

@@ -16,6 +16,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["mails", []],
   ["changes", ["cached", "mails"]],
   ["outbox", ["cached", "changes"]],
+  ["erasures", ["changes", "dead-letters"]],
   ["preferences", ["cached", "changes"]],
   ["push-tokens", ["cached", "changes"]],
   ["deliveries", ["cached", "changes", "push-tokens"]],
@@ -23,7 +24,10 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
   ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],
   ["exports", ["deliveries", "limits", "preferences", "profiles", "push-tokens"]],
-  ["accounts", ["cached", "changes", "limits", "mails", "preferences", "push-tokens", "profiles", "sessions"]]
+  [
+    "accounts",
+    ["cached", "changes", "erasures", "limits", "mails", "preferences", "push-tokens", "profiles", "sessions"]
+  ]
 ]
 
 const folderOf = (path: string): string => {

@@ -14,6 +14,7 @@ import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { MailOutboxRepo } from "@user-service/core/mails/MailOutboxRepo"
 import { FinishedMails } from "@user-service/core/retention/FinishedMails"
+import { ErasuresRepo } from "@user-service/core/erasures/ErasuresRepo"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferenceHistoryRepo } from "@user-service/core/preferences/PreferenceHistoryRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
@@ -133,6 +134,7 @@ const Repos = Layer.mergeAll(
   MailOutboxRepo.layer,
   IdempotencyKeysRepo.layer,
   ExportsRepo.layer,
+  ErasuresRepo.layer,
   OldDeliveries.layer,
   OldIdempotencyKeys.layer,
   FailedLoginsRepo.layer,
@@ -501,6 +503,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             find: [repo.find({}, 50), repo.find({ ids }, 50), repo.find({ reason: "reason7" }, 50)],
             contents: [repo.contents(ids, 100)],
             remove: [repo.remove(ids)],
+            after: [repo.after(Option.none(), 1000), repo.after(Option.some(idOf(777)), 1000)],
             waiting: [repo.waiting(100)],
             removeReceived: [repo.removeReceived(now, 50)]
           } satisfies OperationsOf<DeadLettersRepo["Service"]>,
@@ -541,10 +544,28 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             "idempotency keys that may go": [idempotencyKeys.remove(50)],
             "networks that may go": [networks.remove(50)],
             "failed logins that may go": [failedLogins.remove(50)],
-            "a user": [sql`delete from users where id = ${userId}`],
-            "a user's events": [sql`delete from outbox where user_id = ${userId}`],
-            "a user's audit entries": [sql`update audit_log set ip = null where user_id = ${userId}`]
+            "a user": [sql`delete from users where id = ${userId}`]
           },
+          { batch: true }
+        )
+      })
+    )
+
+    it.effect("of erasures", () =>
+      Effect.gen(function* () {
+        const repo = yield* ErasuresRepo
+        yield* assertIndexed(
+          {
+            identity: [repo.identity({ userId, checkedHash: "hash" }), repo.identity({ userId, checkedHash: null })],
+            record: [repo.record(userId, ["term"], now)],
+            removeUser: [repo.removeUser(userId)],
+            removeEvents: [repo.removeEvents(userId, 50)],
+            clearAudit: [repo.clearAudit(userId, now, 50)],
+            clearActions: [repo.clearActions(userId, 50)],
+            clearDeliveries: [repo.clearDeliveries(userId, 50)],
+            unfinished: [repo.unfinished(50)],
+            finish: [repo.finish(userId, now)]
+          } satisfies OperationsOf<ErasuresRepo["Service"]>,
           { batch: true }
         )
       })

@@ -22,6 +22,7 @@ import knownNetworks from "./migrations/0018_known_networks.ts"
 import failedLogins from "./migrations/0019_failed_logins.ts"
 import idempotencyKeys from "./migrations/0020_idempotency_keys.ts"
 import preferenceHistory from "./migrations/0021_preference_history.ts"
+import erasures from "./migrations/0022_erasures.ts"
 import mailOutboxTurns from "./migrations/0023_mail_outbox_turns.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
@@ -46,6 +47,7 @@ export const migrations = {
   "0019_failed_logins": failedLogins,
   "0020_idempotency_keys": idempotencyKeys,
   "0021_preference_history": preferenceHistory,
+  "0022_erasures": erasures,
   "0023_mail_outbox_turns": mailOutboxTurns
 }
 

@@ -17,6 +17,12 @@ export class UserUpdated extends Schema.TaggedClass<UserUpdated>()("UserUpdated"
   updatedFields: Schema.Record(Schema.String, Schema.NullOr(Schema.String))
 }) {}
 
+/** The user is erased. `sessionIds` are the sessions that were live: with them each process refuses the tokens at once. */
+export class UserDeleted extends Schema.TaggedClass<UserDeleted>()("UserDeleted", {
+  userId: UserId,
+  sessionIds: Schema.Array(SessionId)
+}) {}
+
 export class UserPasswordChanged extends Schema.TaggedClass<UserPasswordChanged>()("UserPasswordChanged", {
   userId: UserId
 }) {}
@@ -55,6 +61,7 @@ export class PushTokenRemoved extends Schema.TaggedClass<PushTokenRemoved>()("Pu
 export const DomainEvent = Schema.Union([
   UserRegistered,
   UserUpdated,
+  UserDeleted,
   UserPasswordChanged,
   UserLoggedIn,
   SessionRevoked,

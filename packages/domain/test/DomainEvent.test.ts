@@ -12,6 +12,7 @@ describe("DomainEvent", () => {
       [
         "UserRegistered",
         "UserUpdated",
+        "UserDeleted",
         "UserPasswordChanged",
         "UserLoggedIn",
         "SessionRevoked",

@@ -1,3 +1,4 @@
+import { AccountErasures } from "@user-service/core/accounts/AccountErasures"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import type { UserPatch } from "@user-service/domain/User"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
@@ -18,6 +19,7 @@ export const ProfilesHttp = HttpApiBuilder.group(
   "profiles",
   Effect.fn(function* (handlers) {
     const profiles = yield* Profiles
+    const erasures = yield* AccountErasures
     const update = ({ payload }: { readonly payload: typeof ProfileInput.Type }) =>
       CurrentSession.pipe(
         Effect.flatMap(({ userId }) => profiles.update(userId, userPatch(payload))),
@@ -36,5 +38,8 @@ export const ProfilesHttp = HttpApiBuilder.group(
       )
       .handle("replace", update)
       .handle("update", update)
+      .handle("erase", ({ payload }) =>
+        Effect.flatMap(CurrentSession, ({ userId }) => erasures.eraseOwn(userId, payload.password))
+      )
   })
-).pipe(narrowContext(Profiles), Layer.provide(Profiles.layer))
+).pipe(narrowContext(AccountErasures, Profiles), Layer.provide([AccountErasures.layer, Profiles.layer]))

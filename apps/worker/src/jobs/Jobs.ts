@@ -2,6 +2,7 @@ import { FinishedMails } from "@user-service/core/retention/FinishedMails"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
+import { Erasures } from "@user-service/core/erasures/Erasures"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
@@ -31,6 +32,9 @@ const monthsAhead = 2
 // About 200 MB.
 const keptFailedLogins = 1_000_000
 
+// Each may have hundreds of batches of its own, and a stop waits for them.
+const maxErasures = 10
+
 // The key of the advisory lock. It must be unique in the database.
 const lockKey = 7_301_531
 
@@ -46,6 +50,7 @@ const make = Effect.gen(function* () {
   const idempotencyKeys = yield* OldIdempotencyKeys
   const knownNetworks = yield* OldKnownNetworks
   const failedLogins = yield* OldFailedLogins
+  const erasures = yield* Erasures
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
@@ -56,7 +61,10 @@ const make = Effect.gen(function* () {
   const removeDeadLetters = Effect.flatMap(before(retentions.deadLetters), (time) =>
     deadLetters.removeReceived(time, batchLimit)
   )
+  // A full batch of the job, whose items are rows and not erasures, if there may be more.
+  const resumeErasures = Effect.map(erasures.resume(maxErasures), (count) => (count < maxErasures ? count : batchLimit))
   return [
+    { name: "erasures", batch: resumeErasures },
     { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
     // An older release or an import may have written users without a canonical address since the migration.
     { name: "email_canonicals", batch: Effect.as(EmailCanonicals.fill(sql), 0) },
@@ -82,6 +90,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
     Layer.provide([
       AuditPartitions.layer,
       DeadLetters.layer,
+      Erasures.layer,
       ExpiredSessions.layer,
       FinishedMails.layer,
       OldDeliveries.layer,

@@ -26,3 +26,20 @@ const clean = async (url: string, prefix: string): Promise<void> => {
   }
   client.disconnect()
 }
+
+/** The keys with the prefix, each with its name and its serialised value, whatever its type. */
+export const dump = (url: string, prefix: string): Effect.Effect<ReadonlyArray<readonly [key: string, text: string]>> =>
+  Effect.promise(async () => {
+    const client = new Client(url)
+    const found: Array<readonly [string, string]> = []
+    for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 })) {
+      for (const key of keys) {
+        // DUMP compresses longer strings.
+        const isString = (await client.type(key)) === "string"
+        const value = isString ? await client.getBuffer(key) : await client.dumpBuffer(key)
+        found.push([key, `${key} ${value?.toString("latin1") ?? ""}`])
+      }
+    }
+    client.disconnect()
+    return found
+  })

@@ -1,5 +1,5 @@
 import { Cache, type Invalidation } from "@user-service/cache/Cache"
-import type { DomainEvent } from "@user-service/domain/DomainEvent"
+import type { DomainEvent, UserDeleted } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
 import { Context, Effect, Layer } from "effect"
 import { preferencesKey, userKey } from "./CacheKeys.ts"
@@ -10,6 +10,11 @@ export interface UserVersion {
   readonly id: UserId
   readonly version: number
 }
+
+// Higher than the version of any row, so that no read that began before the erasure puts an erased user back.
+const finalVersion = Number.MAX_SAFE_INTEGER
+
+const sessionsOf = ({ sessionIds, userId }: UserDeleted) => sessionIds.map((sessionId) => ({ userId, sessionId }))
 
 /**
  * Invalidates the cached copies of the data that a change wrote. It needs only the change's users and events, so that the
@@ -39,13 +44,18 @@ export class Invalidations extends Context.Service<
       ) {
         const revocations = events.filter((event) => event._tag === "SessionRevoked")
         const updates = events.filter((event) => event._tag === "PreferencesUpdated")
-        const invalidateCopies = touch(
-          users,
-          updates.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version }))
-        )
-        yield* revocations.length === 0
+        const deletions = events.filter((event) => event._tag === "UserDeleted")
+        const ended = [...revocations, ...deletions.flatMap(sessionsOf)]
+        const invalidateCopies = touch(users, [
+          ...updates.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version })),
+          ...deletions.flatMap(({ userId }) => [
+            { key: userKey(userId), version: finalVersion },
+            { key: preferencesKey(userId), version: finalVersion }
+          ])
+        ])
+        yield* ended.length === 0
           ? invalidateCopies
-          : Effect.all([liveSessions.end(revocations), invalidateCopies], { concurrency: 2, discard: true })
+          : Effect.all([liveSessions.end(ended), invalidateCopies], { concurrency: 2, discard: true })
       })
 
       return { touch, apply }

@@ -1,5 +1,5 @@
 import { DeadLetter, type DeadLetterId } from "@user-service/domain/DeadLetter"
-import { Array, Context, DateTime, Effect, Layer, Order, Schema } from "effect"
+import { Array, Context, DateTime, Effect, Layer, Option, Order, Schema } from "effect"
 import { Hex } from "effect/encoding"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
@@ -40,6 +40,17 @@ const ContentRow = Schema.Struct({
   body: Schema.Uint8Array
 })
 
+const TextRow = Schema.Struct({
+  id,
+  messageId: Schema.NullOr(Schema.String),
+  routingKey: Schema.String,
+  headers: Schema.String,
+  body: Schema.Uint8Array
+})
+
+/** Everything in a dead letter that its sender wrote. */
+export type DeadLetterText = typeof TextRow.Type
+
 /** The content of a dead letter, to publish it again. */
 export type DeadLetterContent = typeof ContentRow.Type
 
@@ -57,6 +68,8 @@ export class DeadLettersRepo extends Context.Service<
     /** The oldest first. */
     readonly find: (filter: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
     readonly contents: (ids: ReadonlyArray<DeadLetterId>, maxBytes: number) => Query<ReadonlyArray<DeadLetterContent>>
+    /** The next letters in the order of their ids: at most 200, and of at most `maxBytes` together, but at least one. */
+    readonly after: (last: Option.Option<string>, maxBytes: number) => Query<ReadonlyArray<DeadLetterText>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
     /** The number of letters, counted to `maxCount`, and when the oldest came. */
     readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
@@ -111,6 +124,22 @@ export class DeadLettersRepo extends Context.Service<
             select id, queue, message_id as "messageId", content_type as "contentType", headers::text as headers,
               substring(body from 1 for ${maxBytes}::int) as body
             from dead_letters where id = any(${ids}::uuid[]) order by id`),
+
+        // The sizes are added up before any body is read.
+        after: (last, maxBytes) =>
+          rows(TextRow)(sql`
+            select d.id, d.message_id as "messageId", d.routing_key as "routingKey", d.headers::text as headers, d.body
+            from (
+              select id, sum(size) over (order by id) - size as bytes_before
+              from (
+                select id, size from dead_letters
+                where id > ${Option.getOrElse(last, () => "00000000-0000-0000-0000-000000000000")}
+                order by id limit 200
+              ) as next_letters
+            ) as page
+            cross join lateral (select * from dead_letters where id = page.id offset 0) as d
+            where page.bytes_before < ${maxBytes}
+            order by d.id`),
 
         remove: (ids) => rowCount(sql`delete from dead_letters where id = any(${ids}::uuid[]) returning 1`),
 

@@ -32,6 +32,7 @@ const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
     username: Username.make(userExample.username)
   }),
   "user.updated": new Domain.UserUpdated({ userId, updatedFields: { phoneNumber: null, timezone: "Europe/London" } }),
+  "user.deleted": new Domain.UserDeleted({ userId, sessionIds: [] }),
   "user.password_changed": new Domain.UserPasswordChanged({ userId }),
   "user.logged_in": new Domain.UserLoggedIn({ userId }),
   "session.revoked": new Domain.SessionRevoked({

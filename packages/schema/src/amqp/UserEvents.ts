@@ -31,6 +31,12 @@ export const bodies = {
       description: "The new values of the changed fields, under their names in the HTTP API."
     })
   }).annotate({ identifier: "UserUpdated", description: "A user's account or profile has changed." }),
+  "user.deleted": body("user_deleted", {}).annotate({
+    identifier: "UserDeleted",
+    description:
+      "A user is erased. The sessions, push tokens and preferences are gone without events of their own: delete what you " +
+      "hold on the user. Events that were not published before are not published any more."
+  }),
   "user.password_changed": body("user_password_changed", {}).annotate({
     identifier: "UserPasswordChanged",
     description: "A user's password has changed. Sessions that end with it have their own events."
@@ -94,6 +100,8 @@ const contentOf = (event: DomainEvent): EventContent => {
       return content("user.registered", { email: event.email, username: event.username })
     case "UserUpdated":
       return content("user.updated", { updated_fields: Record.mapKeys(event.updatedFields, String.camelToSnake) })
+    case "UserDeleted":
+      return content("user.deleted", {})
     case "UserPasswordChanged":
       return content("user.password_changed", {})
     case "UserLoggedIn":

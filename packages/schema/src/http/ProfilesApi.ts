@@ -1,14 +1,15 @@
 import { Bio, Language, PersonName, ProfilePatch } from "@user-service/domain/Profile"
 import { AccountPatch, PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
-import { AvatarUrlInput, TimeZoneInput } from "../Input.ts"
+import { AvatarUrlInput, PasswordInput, TimeZoneInput } from "../Input.ts"
 import { UserBody } from "../User.ts"
 import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
 import { documented } from "./Documented.ts"
+import { HashesPassword } from "./RouteFacts.ts"
 import { Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
 
@@ -43,6 +44,11 @@ const updateOptions = {
   error: [Failures.UsernameTaken, Failures.UsernameNotAllowed, Failures.UserNotFound, Failures.ServiceUnavailable]
 } as const
 
+export const EraseInput = Schema.Struct({ password: PasswordInput }).annotate({
+  identifier: "EraseInput",
+  description: "The account's password."
+})
+
 /** A user's own account and profile. PUT and PATCH are the same partial update. */
 export class ProfilesApi extends HttpApiGroup.make("profiles")
   .add(
@@ -63,7 +69,24 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/profile/", updateOptions)
       .annotateMerge(documented({ id: "updateProfile", summary: "Update the profile", ...updateDocumentation }))
-      .middleware(WriteLimit)
+      .middleware(WriteLimit),
+    HttpApiEndpoint.delete("erase", "/profile/", {
+      payload: EraseInput,
+      success: HttpApiSchema.NoContent.annotate({ description: "The account is erased." }),
+      error: [Failures.IncorrectPassword, Failures.RateLimited, Failures.TokenInvalid, Failures.ServiceUnavailable]
+    })
+      .annotate(HashesPassword, true)
+      .annotateMerge(
+        documented({
+          id: "eraseAccount",
+          summary: "Erase the account",
+          description:
+            "Deletes the account with its profile, preferences, sessions and push tokens. This cannot be undone. All tokens " +
+            "are refused from then on, and the e-mail address and the username are free again. Attempts count with those to " +
+            "change the password.",
+          example: { password: "correct horse battery staple" }
+        })
+      )
   )
   .middleware(Validation)
   .middleware(Authentication)

@@ -68,6 +68,12 @@ const expected: ReadonlyArray<
     }
   ],
   [
+    "user.deleted",
+    undefined,
+    new Domain.UserDeleted({ userId, sessionIds: [SessionId.make(id(4))] }),
+    { event_type: "user_deleted" }
+  ],
+  [
     "user.password_changed",
     undefined,
     new Domain.UserPasswordChanged({ userId }),

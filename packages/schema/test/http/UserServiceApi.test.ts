@@ -75,7 +75,12 @@ describe("UserServiceApi", () => {
           ({ endpoint, isWriteLimited, needsToken }) => needsToken && endpoint.method !== "GET" && !isWriteLimited
         )
         .map(({ route }) => route),
-      ["POST /api/v1/users/change-password/", "POST /api/v1/users/logout-all/", "DELETE /api/v1/users/sessions/:id/"]
+      [
+        "POST /api/v1/users/change-password/",
+        "POST /api/v1/users/logout-all/",
+        "DELETE /api/v1/users/sessions/:id/",
+        "DELETE /api/v1/users/profile/"
+      ]
     )
     for (const { endpoint, failures, isWriteLimited, needsToken, route } of endpoints) {
       if (!isWriteLimited) continue

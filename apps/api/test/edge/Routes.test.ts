@@ -171,7 +171,7 @@ describe("routes", () => {
         for (const method of ["TRACE", "PROPFIND", "PURGE"]) {
           const answer = yield* RawHttp.request(url, [`${method} /api/v1/users/profile/ HTTP/1.1`, "Host: test"])
           assertFailure(answer, 405, "method_not_allowed", `Method ${method} is not allowed here`)
-          assert.strictEqual(answer.headers.get("allow"), "GET, PUT, PATCH, HEAD")
+          assert.strictEqual(answer.headers.get("allow"), "GET, DELETE, PUT, PATCH, HEAD")
         }
         const unknown = yield* RawHttp.request(url, ["FETCH /api/v1/users/profile/ HTTP/1.1", "Host: test"])
         assertFailure(unknown, 400, "malformed_json", "The request could not be read")

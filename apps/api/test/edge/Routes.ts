@@ -34,7 +34,7 @@ export const routes: ReadonlyArray<Route> = [
   users("/logout-all/", ["POST"]),
   users("/sessions/", ["GET"]),
   users(`/sessions/${absentId}/`, ["DELETE"]),
-  users("/profile/", ["GET", "PUT", "PATCH"]),
+  users("/profile/", ["GET", "PUT", "PATCH", "DELETE"]),
   users("/change-password/", ["POST"]),
   users("/preferences/", ["GET", "PUT", "PATCH"]),
   users("/preferences/history/", ["GET"]),

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 
 /** The texts by which an erased user is found in messages that no consumer could read. */
-export interface Identity {
+export interface IdentifyingTraits {
   readonly id: string
   /** The address as it was written, and its canonical form. */
   readonly emails: ReadonlyArray<string>
@@ -26,7 +26,7 @@ const messageWords = new Set(
  * The terms that identify the user. A username of less than four characters or that is a word of the messages, and a phone
  * number of less than seven digits, identify nobody.
  */
-export const termsOf = ({ deviceTokens, emails, id, phoneNumber, username }: Identity): ReadonlyArray<string> => {
+export const termsOf = ({ deviceTokens, emails, id, phoneNumber, username }: IdentifyingTraits): ReadonlyArray<string> => {
   const isDistinctive = username.length >= minUsernameLength && !messageWords.has(username.toLowerCase())
   const hasDigits = phoneNumber !== null && phoneNumber.replaceAll(/\D/g, "").length >= minPhoneDigits
   return [

@@ -108,7 +108,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
         for (const headers of [{}, { origin: ours }]) {
           const answer = yield* send("OPTIONS", profile, { headers })
           assertFailure(answer, 405, "method_not_allowed", "Method OPTIONS is not allowed here")
-          assert.strictEqual(answer.headers.get("allow"), "GET, PUT, PATCH, HEAD")
+          assert.strictEqual(answer.headers.get("allow"), "GET, DELETE, PUT, PATCH, HEAD")
         }
       })
     )

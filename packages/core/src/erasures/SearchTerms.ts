@@ -26,7 +26,13 @@ const messageWords = new Set(
  * The terms that identify the user. A username of less than four characters or that is a word of the messages, and a phone
  * number of less than seven digits, identify nobody.
  */
-export const termsOf = ({ deviceTokens, emails, id, phoneNumber, username }: IdentifyingTraits): ReadonlyArray<string> => {
+export const termsOf = ({
+  deviceTokens,
+  emails,
+  id,
+  phoneNumber,
+  username
+}: IdentifyingTraits): ReadonlyArray<string> => {
   const isDistinctive = username.length >= minUsernameLength && !messageWords.has(username.toLowerCase())
   const hasDigits = phoneNumber !== null && phoneNumber.replaceAll(/\D/g, "").length >= minPhoneDigits
   return [

@@ -39,6 +39,7 @@ describe("routes", () => {
     assert.sameMembers(hashing, [
       "POST /api/v1/users/register/",
       "POST /api/v1/users/login/",
+      "DELETE /api/v1/users/profile/",
       "POST /api/v1/users/change-password/"
     ])
   })

@@ -34,6 +34,7 @@ import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
 import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
 import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
 import { PushTokensHttp } from "./push-tokens/PushTokensHttp.ts"
+import { RecoveryHttp } from "./recovery/RecoveryHttp.ts"
 import { InternalHttp } from "./service-side/InternalHttp.ts"
 import { RpcHttp } from "./service-side/RpcHttp.ts"
 import { ServiceKeyHttp } from "./service-side/ServiceKeyHttp.ts"
@@ -52,6 +53,7 @@ const Routes = Layer.mergeAll(
       PreferencesHttp,
       ProfilesHttp,
       PushTokensHttp,
+      RecoveryHttp,
       SessionsHttp
     ]),
     Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp, WriteLimitHttp])

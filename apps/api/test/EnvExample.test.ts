@@ -16,7 +16,7 @@ interface Variable {
 }
 
 // What later features will read. One that is read, or is not in the file's last section, does not belong here.
-const notReadYet = ["RATE_LIMIT_PASSWORD_RESET", "RATE_LIMIT_VERIFY_EMAIL", "RATE_LIMIT_CONFIRM"]
+const notReadYet: ReadonlyArray<string> = []
 
 // What must be set for a variable to count.
 const onPostgres: Environment = { DB_HOST: "database.internal" }

@@ -66,6 +66,8 @@ export class TestApi extends Context.Service<
     readonly sql: SqlClient.SqlClient
     /** Advances the clock of the service. */
     readonly pass: (duration: Duration.Input) => Effect.Effect<void>
+    /** The clock of the service. */
+    readonly clock: Clock.Clock
     /** The log lines of the service so far. */
     readonly log: Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
   }
@@ -78,6 +80,10 @@ const withoutLimits = {
   RATE_LIMIT_LOGIN_IP: "off",
   RATE_LIMIT_REFRESH: "off",
   RATE_LIMIT_CHANGE_PASSWORD: "off",
+  RATE_LIMIT_PASSWORD_RESET: "off",
+  RATE_LIMIT_VERIFY_EMAIL: "off",
+  RATE_LIMIT_MAIL_IP: "off",
+  RATE_LIMIT_CONFIRM: "off",
   RATE_LIMIT_WRITE: "off",
   RATE_LIMIT_EXPORT: "off",
   RATE_LIMIT_SERVICE_KEY: "off",
@@ -124,7 +130,7 @@ const send =
       return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined }
     })
 
-const make = (settings: ApiSettings, pass: TestApi["Service"]["pass"], lines: ReadonlyArray<string>) =>
+const make = (settings: ApiSettings, { clock, pass }: ServiceClock.ServiceClock, lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer
     const sql = yield* SqlClient.SqlClient
@@ -145,7 +151,7 @@ const make = (settings: ApiSettings, pass: TestApi["Service"]["pass"], lines: Re
       return { access: body.data.tokens.access, refresh: body.data.tokens.refresh }
     })
     const log = Effect.sync(() => lines.map((line): Record<string, unknown> => JSON.parse(line)))
-    return { url, settings, send: request, person, login, sql, pass, log }
+    return { url, settings, send: request, person, login, sql, pass, clock, log }
   })
 
 type Database = Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>
@@ -153,17 +159,17 @@ type Caches = Layer.Layer<Cache | RateLimits | Quotas>
 
 const layerWith = (settings: ApiSettings, engines: { readonly database: Database; readonly caches: Caches }) =>
   Layer.unwrap(
-    Effect.map(ServiceClock.make, ({ clock, pass }) => {
+    Effect.map(ServiceClock.make, (serviceClock) => {
       const lines: Array<string> = []
       // Lines to a terminal are not buffered.
       const output = { isTTY: true, write: (text: string) => lines.push(text) }
-      return Layer.effect(TestApi, make(settings, pass, lines)).pipe(
+      return Layer.effect(TestApi, make(settings, serviceClock, lines)).pipe(
         Layer.provide(Server.layer(settings)),
         Layer.provide(Engines.layer(settings)),
         Layer.provide([engines.database, engines.caches]),
         Layer.provide(Logs.layer(settings.logs, output)),
         // Test files share a process, but not their metrics.
-        Layer.provide([Layer.succeed(Clock.Clock, clock), Layer.succeed(Metric.MetricRegistry, new Map())])
+        Layer.provide([Layer.succeed(Clock.Clock, serviceClock.clock), Layer.succeed(Metric.MetricRegistry, new Map())])
       )
     })
   )

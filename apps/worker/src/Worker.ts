@@ -12,6 +12,7 @@ import * as OutboxMetrics from "./outbox/OutboxMetrics.ts"
 import { OutboxNotices } from "./outbox/OutboxNotices.ts"
 import { publisherSettings } from "./outbox/Publications.ts"
 import * as Relay from "./outbox/Relay.ts"
+import * as PasswordResetLoop from "./recovery/PasswordResetLoop.ts"
 
 /** The settings of the broker, RabbitMQ or in memory: the topology and the timeouts of the publisher. */
 export const brokerSettings = { topology: userService, ...publisherSettings }
@@ -24,6 +25,7 @@ export const layer = Layer.mergeAll(
   MailMetrics.layer,
   MailRelay.layer,
   OutboxMetrics.layer,
+  PasswordResetLoop.layer,
   Relay.layer,
   StatusConsumer.layer
 ).pipe(Layer.provide([Digest.layerWebCrypto, OutboxNotices.layer, SecureRandom.layerWebCrypto, Storage.layer]))

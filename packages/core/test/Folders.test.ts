@@ -14,6 +14,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["audit", []],
   ["dead-letters", []],
   ["mails", []],
+  ["one-time-tokens", []],
   ["changes", ["cached", "mails"]],
   ["outbox", ["cached", "changes"]],
   ["erasures", ["changes", "dead-letters"]],
@@ -26,8 +27,20 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["exports", ["deliveries", "limits", "preferences", "profiles", "push-tokens"]],
   [
     "accounts",
-    ["cached", "changes", "erasures", "limits", "mails", "preferences", "push-tokens", "profiles", "sessions"]
-  ]
+    [
+      "cached",
+      "changes",
+      "erasures",
+      "limits",
+      "mails",
+      "one-time-tokens",
+      "preferences",
+      "push-tokens",
+      "profiles",
+      "sessions"
+    ]
+  ],
+  ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]]
 ]
 
 const folderOf = (path: string): string => {

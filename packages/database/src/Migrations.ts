@@ -18,6 +18,7 @@ import emailCanonical from "./migrations/0013_email_canonical.ts"
 import sessionReasons from "./migrations/0014_session_reasons.ts"
 import passwordSchemes from "./migrations/0015_password_schemes.ts"
 import mailOutbox from "./migrations/0016_mail_outbox.ts"
+import oneTimeTokens from "./migrations/0017_one_time_tokens.ts"
 import knownNetworks from "./migrations/0018_known_networks.ts"
 import failedLogins from "./migrations/0019_failed_logins.ts"
 import idempotencyKeys from "./migrations/0020_idempotency_keys.ts"
@@ -43,6 +44,7 @@ export const migrations = {
   "0014_session_reasons": sessionReasons,
   "0015_password_schemes": passwordSchemes,
   "0016_mail_outbox": mailOutbox,
+  "0017_one_time_tokens": oneTimeTokens,
   "0018_known_networks": knownNetworks,
   "0019_failed_logins": failedLogins,
   "0020_idempotency_keys": idempotencyKeys,

@@ -27,6 +27,14 @@ export class UserPasswordChanged extends Schema.TaggedClass<UserPasswordChanged>
   userId: UserId
 }) {}
 
+/** The account has another e-mail address, which its owner has proved. */
+export class UserEmailChanged extends Schema.TaggedClass<UserEmailChanged>()("UserEmailChanged", { userId: UserId }) {}
+
+/** The user has proved that they read the mail of their address. */
+export class UserEmailVerified extends Schema.TaggedClass<UserEmailVerified>()("UserEmailVerified", {
+  userId: UserId
+}) {}
+
 export class UserLoggedIn extends Schema.TaggedClass<UserLoggedIn>()("UserLoggedIn", { userId: UserId }) {}
 
 export class SessionRevoked extends Schema.TaggedClass<SessionRevoked>()("SessionRevoked", {
@@ -63,6 +71,8 @@ export const DomainEvent = Schema.Union([
   UserUpdated,
   UserDeleted,
   UserPasswordChanged,
+  UserEmailChanged,
+  UserEmailVerified,
   UserLoggedIn,
   SessionRevoked,
   PreferencesUpdated,

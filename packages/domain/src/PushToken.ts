@@ -65,6 +65,7 @@ export const TokenRemovalReason = Schema.Literals([
   "evicted",
   "unregistered",
   "stale",
+  "revoked",
   "erased"
 ])
 export type TokenRemovalReason = typeof TokenRemovalReason.Type

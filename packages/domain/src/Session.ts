@@ -9,6 +9,8 @@ export const RevocationReason = Schema.Literals([
   "logout_all",
   "revoked",
   "password_changed",
+  "password_reset",
+  "email_changed",
   "reuse_detected",
   "evicted",
   "disabled",

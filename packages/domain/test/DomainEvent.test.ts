@@ -14,6 +14,8 @@ describe("DomainEvent", () => {
         "UserUpdated",
         "UserDeleted",
         "UserPasswordChanged",
+        "UserEmailChanged",
+        "UserEmailVerified",
         "UserLoggedIn",
         "SessionRevoked",
         "PreferencesUpdated",

@@ -4,6 +4,7 @@ import {
   IdempotentRequestInProgress,
   RegistrationOutdated
 } from "@user-service/domain/IdempotencyKey"
+import { OneTimeTokenInvalid } from "@user-service/domain/OneTimeToken"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
@@ -238,6 +239,12 @@ export const Failures = {
       example: new IncorrectPassword({ field: "oldPassword" })
     }
   ),
+  OneTimeTokenInvalid: failure(OneTimeTokenInvalid, 422, (error) => invalidInput({ token: [error.message] }), {
+    description:
+      "The token is unknown, used, expired or replaced by a newer one, or its address can no longer be used. The response " +
+      "does not reveal which.",
+    example: new OneTimeTokenInvalid()
+  }),
   PreferencesContradictory: failure(
     PreferencesContradictory,
     422,

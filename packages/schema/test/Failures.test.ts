@@ -5,6 +5,7 @@ import {
   IdempotentRequestInProgress,
   RegistrationOutdated
 } from "@user-service/domain/IdempotencyKey"
+import { OneTimeTokenInvalid } from "@user-service/domain/OneTimeToken"
 import { IncorrectPassword, InvalidCredentials, PasswordRejected } from "@user-service/domain/Password"
 import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
@@ -177,6 +178,10 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   IncorrectPassword: [
     wire(Failures.IncorrectPassword, new IncorrectPassword({ field: "oldPassword" })),
     { status: 422, body: invalid({ old_password: ["The password is incorrect."] }) }
+  ],
+  OneTimeTokenInvalid: [
+    wire(Failures.OneTimeTokenInvalid, new OneTimeTokenInvalid()),
+    { status: 422, body: invalid({ token: ["This link is invalid or has expired."] }) }
   ],
   PreferencesContradictory: [
     wire(

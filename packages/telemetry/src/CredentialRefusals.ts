@@ -7,6 +7,8 @@ export type RefusalEvent =
   | "refresh_token_refused"
   /** The password with which a signed-in user confirms a change. */
   | "current_password_refused"
+  /** A token that was sent by mail. */
+  | "one_time_token_refused"
   | "service_key_refused"
   | "metrics_token_refused"
 

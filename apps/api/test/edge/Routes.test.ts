@@ -40,7 +40,9 @@ describe("routes", () => {
       "POST /api/v1/users/register/",
       "POST /api/v1/users/login/",
       "DELETE /api/v1/users/profile/",
-      "POST /api/v1/users/change-password/"
+      "POST /api/v1/users/change-password/",
+      "POST /api/v1/users/change-email/",
+      "POST /api/v1/users/password-reset/confirm/"
     ])
   })
 

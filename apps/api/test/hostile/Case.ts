@@ -29,6 +29,7 @@ const owned: Readonly<Record<string, Json>> = {
   registerUser: { email: "{{fresh}}" },
   login: { email: "{{email}}", password: "{{password}}" },
   changePassword: { old_password: "{{password}}" },
+  requestEmailChange: { new_email: "{{fresh}}", password: "{{password}}" },
   refreshTokens: { refresh: "{{refresh}}" },
   verifyToken: { token: "{{access}}" },
   logout: { refresh: "{{refresh}}" },

@@ -3,11 +3,15 @@ import type { PasswordRejected } from "@user-service/domain/Password"
 import type { FcmToken } from "@user-service/domain/DeviceTokenForm"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import * as Storage from "@user-service/database/Storage"
+import { EmailVerificationMail } from "@user-service/domain/Mail"
 import type { EmailTaken } from "@user-service/domain/Email"
 import type { UserId, UsernameTaken } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
+import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { Registrations, retryLockingHolder } from "../push-tokens/Registrations.ts"
@@ -39,9 +43,9 @@ export class NewAccounts extends Context.Service<
   NewAccounts,
   {
     /**
-     * Writes user, profile, preferences, push token, first session and events in one transaction, and the outcome of `request`
-     * if the client sent an idempotency key. Fails with `IdempotentRequestInProgress` if another transaction has stored an
-     * outcome of that key.
+     * Writes user, profile, preferences, push token, first session, events and the mail that verifies the address in one
+     * transaction, and the outcome of `request` if the client sent an idempotency key. Fails with
+     * `IdempotentRequestInProgress` if another transaction has stored an outcome of that key.
      */
     readonly register: (
       account: NewAccount,
@@ -55,6 +59,9 @@ export class NewAccounts extends Context.Service<
       const newUsers = yield* NewUsers
       const knownNetworks = yield* KnownNetworks
       const profiles = yield* ProfilesRepo
+      const storage = yield* Storage.Storage
+      const oneTimeTokens = yield* OneTimeTokens
+      const tokens = yield* OneTimeTokensRepo
       const passwords = yield* Passwords
       const changes = yield* Changes
       const registrations = yield* Registrations
@@ -71,7 +78,10 @@ export class NewAccounts extends Context.Service<
         yield* knownNetworks.record(id)
         // The first session of the user, so it evicts none and has no events to publish.
         const { session } = yield* sessionChanges.open(id, "")
-        return { id, session, event }
+        const { token, ...stored } = yield* oneTimeTokens.generate
+        // The mail below needs no column of the answer, so nothing waits for it.
+        yield* Effect.asVoid(storage.pipeline(tokens.insertEmailVerification({ userId: id, ...stored })))
+        return { id, session, event, verification: { token, expiresAt: stored.expiresAt } }
       })
 
       const recordOutcome = Effect.fnUntraced(function* (request: IdempotentRequest, userId: UserId) {
@@ -84,7 +94,7 @@ export class NewAccounts extends Context.Service<
           changes.changeLocking(
             holders,
             Effect.gen(function* () {
-              const { event, id, session } = yield* create(account, passwordHash)
+              const { event, id, session, verification } = yield* create(account, passwordHash)
               if (request !== undefined) yield* recordOutcome(request, id)
               const pushTokenEvents = Option.isNone(account.pushToken)
                 ? []
@@ -100,11 +110,13 @@ export class NewAccounts extends Context.Service<
                         DeviceTokenMalformed: Effect.die
                       })
                     )).events
-              const user = yield* profiles.find(id)
+              const user = Option.getOrThrow(yield* profiles.find(id))
+              const { language } = user.profile
               return {
-                result: { session, user: Option.getOrThrow(user) },
+                result: { session, user },
                 events: [event, ...pushTokenEvents],
-                audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }]
+                audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }],
+                mails: [new EmailVerificationMail({ userId: id, email: account.email, language, ...verification })]
               }
             })
           )
@@ -136,6 +148,8 @@ export class NewAccounts extends Context.Service<
       NewUsers.layer,
       KnownNetworks.layer,
       ProfilesRepo.layer,
+      OneTimeTokens.layer,
+      OneTimeTokensRepo.layer,
       Passwords.layer,
       Changes.layer,
       Registrations.layer,

@@ -11,6 +11,7 @@ import { Array, Context, type Duration, Effect, Layer, Option, type Redacted } f
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
+import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
@@ -52,6 +53,7 @@ export class PasswordChanges extends Context.Service<
       const policy = yield* PasswordPolicy
       const passwords = yield* Passwords
       const changes = yield* Changes
+      const tokens = yield* OneTimeTokensRepo
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
@@ -72,6 +74,8 @@ export class PasswordChanges extends Context.Service<
             const { sessionId, userId } = current
             const isReplaced = yield* repo.replacePassword(userId, from, to)
             if (!isReplaced) return yield* new CredentialsChanged()
+            // Whoever knew the old password may have requested them.
+            yield* tokens.remove(userId, ["password_reset", "email_change"])
             const { events, session, sessions } = yield* sessionChanges.replaceAll(
               userId,
               sessionId,
@@ -149,6 +153,7 @@ export class PasswordChanges extends Context.Service<
       PasswordPolicy.layer,
       Passwords.layer,
       Changes.layer,
+      OneTimeTokensRepo.layer,
       SessionChanges.layer,
       SessionTokens.layer,
       SecurityNotices.layer,

@@ -110,7 +110,9 @@ export class ChangesRepo extends Context.Service<
         { audit, events, mails = [] }: WrittenRows
       ) {
         const { ip, now, traceparent, userAgent } = yield* requestColumns
-        if (mails.length > 0) yield* mailOutbox.insert(mails, traceparent, DateTime.fromDateUnsafe(now))
+        if (mails.length > 0) {
+          yield* Effect.asVoid(storage.pipeline(mailOutbox.insert(mails, traceparent, DateTime.fromDateUnsafe(now))))
+        }
         const versions = new Map(locked.map((user) => [user.id, user.version]))
         const eventRows = yield* Effect.forEach(events, (event) =>
           Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({

@@ -10,6 +10,17 @@ export class LimitSettings extends Context.Service<
     readonly loginIp: Option.Option<RateLimit>
     readonly refresh: Option.Option<RateLimit>
     readonly changePassword: Option.Option<RateLimit>
+    /**
+     * Per address that a mail would go to: mails that reset a password. Counts in the same bucket as `verifyEmail`, each with its
+     * own maximum, so that nobody is sent more mails by mixing the two.
+     */
+    readonly passwordReset: Option.Option<RateLimit>
+    /** Per address that a mail would go to: mails that verify an address or confirm a change to it. */
+    readonly verifyEmail: Option.Option<RateLimit>
+    /** Per client address: requests for any of these mails. */
+    readonly mailIp: Option.Option<RateLimit>
+    /** Per client address: refused confirmations with a one-time token. */
+    readonly confirm: Option.Option<RateLimit>
     /** Per user: all writes that have no limit of their own. */
     readonly write: Option.Option<RateLimit>
     /** Per user: exports of the account. */
@@ -27,6 +38,10 @@ export class LimitSettings extends Context.Service<
     loginIp: rateLimitConfig("RATE_LIMIT_LOGIN_IP", "login-ip", "100/5m"),
     refresh: rateLimitConfig("RATE_LIMIT_REFRESH", "refresh", "30/1m"),
     changePassword: rateLimitConfig("RATE_LIMIT_CHANGE_PASSWORD", "change-password", "5/15m"),
+    passwordReset: rateLimitConfig("RATE_LIMIT_PASSWORD_RESET", "mail", "3/1h"),
+    verifyEmail: rateLimitConfig("RATE_LIMIT_VERIFY_EMAIL", "mail", "3/1h"),
+    mailIp: rateLimitConfig("RATE_LIMIT_MAIL_IP", "mail-ip", "20/1h"),
+    confirm: rateLimitConfig("RATE_LIMIT_CONFIRM", "confirm", "10/15m"),
     write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
     export: rateLimitConfig("RATE_LIMIT_EXPORT", "export", "5/1h"),
     serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),

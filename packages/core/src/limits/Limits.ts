@@ -22,6 +22,13 @@ export class Limits extends Context.Service<
       buckets: ReadonlyArray<Bucket>,
       uncounted?: ReadonlyArray<string>
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /**
+     * As `guard`, but counts only failures: the counts are given back if the attempt succeeds. Attempts in progress count too,
+     * so that concurrent ones cannot exceed the limit.
+     */
+    readonly guardFailures: (
+      buckets: ReadonlyArray<Bucket>
+    ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     readonly clear: (bucket: Bucket) => Effect.Effect<void>
   }
 >()("@user-service/core/limits/Limits") {
@@ -45,18 +52,22 @@ export class Limits extends Context.Service<
           { discard: true }
         )
 
+      const guard: Limits["Service"]["guard"] =
+        (buckets, uncounted = []) =>
+        (attempt) =>
+          Effect.andThen(
+            forEachBucket(buckets, limits.consume),
+            Effect.tapError(attempt, (error) =>
+              error instanceof ServiceUnavailable || uncounted.some((tag) => Predicate.isTagged(error, tag))
+                ? forEachBucket(buckets, limits.refund)
+                : Effect.void
+            )
+          )
+
       return {
-        guard:
-          (buckets, uncounted = []) =>
-          (attempt) =>
-            Effect.andThen(
-              forEachBucket(buckets, limits.consume),
-              Effect.tapError(attempt, (error) =>
-                error instanceof ServiceUnavailable || uncounted.some((tag) => Predicate.isTagged(error, tag))
-                  ? forEachBucket(buckets, limits.refund)
-                  : Effect.void
-              )
-            ),
+        guard,
+        guardFailures: (buckets) => (attempt) =>
+          guard(buckets)(Effect.tap(attempt, forEachBucket(buckets, limits.refund))),
         clear: (bucket) => forEachBucket([bucket], limits.clear)
       }
     })

@@ -34,6 +34,8 @@ const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
   "user.updated": new Domain.UserUpdated({ userId, updatedFields: { phoneNumber: null, timezone: "Europe/London" } }),
   "user.deleted": new Domain.UserDeleted({ userId, sessionIds: [] }),
   "user.password_changed": new Domain.UserPasswordChanged({ userId }),
+  "user.email_changed": new Domain.UserEmailChanged({ userId }),
+  "user.email_verified": new Domain.UserEmailVerified({ userId }),
   "user.logged_in": new Domain.UserLoggedIn({ userId }),
   "session.revoked": new Domain.SessionRevoked({
     userId,

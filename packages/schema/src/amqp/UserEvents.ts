@@ -41,6 +41,16 @@ export const bodies = {
     identifier: "UserPasswordChanged",
     description: "A user's password has changed. Sessions that end with it have their own events."
   }),
+  "user.email_changed": body("user_email_changed", {}).annotate({
+    identifier: "UserEmailChanged",
+    description:
+      "A user has another e-mail address, which is verified. The `user.updated` that follows has the new address. " +
+      "Sessions that end with it have their own events."
+  }),
+  "user.email_verified": body("user_email_verified", {}).annotate({
+    identifier: "UserEmailVerified",
+    description: "A user has proved that they read the mail of their e-mail address."
+  }),
   "user.logged_in": body("user_logged_in", {}).annotate({
     identifier: "UserLoggedIn",
     description: "A user has logged in, which created a session."
@@ -104,6 +114,10 @@ const contentOf = (event: DomainEvent): EventContent => {
       return content("user.deleted", {})
     case "UserPasswordChanged":
       return content("user.password_changed", {})
+    case "UserEmailChanged":
+      return content("user.email_changed", {})
+    case "UserEmailVerified":
+      return content("user.email_verified", {})
     case "UserLoggedIn":
       return content("user.logged_in", {})
     case "SessionRevoked":

@@ -7,6 +7,7 @@ import { InternalApi } from "./InternalApi.ts"
 import { PreferencesApi } from "./PreferencesApi.ts"
 import { ProfilesApi } from "./ProfilesApi.ts"
 import { PushTokensApi } from "./PushTokensApi.ts"
+import { RecoveryApi } from "./RecoveryApi.ts"
 import { SessionsApi } from "./SessionsApi.ts"
 
 const conventions = `Accounts, notification preferences and push tokens of users.
@@ -34,6 +35,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     ProfilesApi,
     PreferencesApi,
     PushTokensApi,
+    RecoveryApi,
     DeliveriesApi,
     ExportsApi,
     InternalApi,

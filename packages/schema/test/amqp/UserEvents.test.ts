@@ -79,6 +79,8 @@ const expected: ReadonlyArray<
     new Domain.UserPasswordChanged({ userId }),
     { event_type: "user_password_changed" }
   ],
+  ["user.email_changed", undefined, new Domain.UserEmailChanged({ userId }), { event_type: "user_email_changed" }],
+  ["user.email_verified", undefined, new Domain.UserEmailVerified({ userId }), { event_type: "user_email_verified" }],
   ["user.logged_in", undefined, new Domain.UserLoggedIn({ userId }), { event_type: "user_logged_in" }],
   [
     "session.revoked",

@@ -50,6 +50,11 @@ describe("UserServiceApi", () => {
         "POST /api/v1/users/token/verify/",
         // Ends the session of a bearer whose token has expired, or of a refresh token in the body.
         "POST /api/v1/users/logout/",
+        // For users who cannot log in. The confirmations are authenticated by their one-time token.
+        "POST /api/v1/users/password-reset/",
+        "POST /api/v1/users/password-reset/confirm/",
+        "POST /api/v1/users/verify-email/confirm/",
+        "POST /api/v1/users/change-email/confirm/",
         "GET /health",
         "GET /api/v1/users/health/",
         "GET /health/live",
@@ -79,7 +84,9 @@ describe("UserServiceApi", () => {
         "POST /api/v1/users/change-password/",
         "POST /api/v1/users/logout-all/",
         "DELETE /api/v1/users/sessions/:id/",
-        "DELETE /api/v1/users/profile/"
+        "DELETE /api/v1/users/profile/",
+        "POST /api/v1/users/verify-email/",
+        "POST /api/v1/users/change-email/"
       ]
     )
     for (const { endpoint, failures, isWriteLimited, needsToken, route } of endpoints) {

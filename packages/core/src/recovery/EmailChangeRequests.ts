@@ -1,0 +1,123 @@
+import * as Storage from "@user-service/database/Storage"
+import type { Email } from "@user-service/domain/Email"
+import { EmailChangeMail, EmailChangeRequestedMail } from "@user-service/domain/Mail"
+import { IncorrectPassword } from "@user-service/domain/Password"
+import type { RateLimited } from "@user-service/domain/RateLimit"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { TokenInvalid } from "@user-service/domain/Token"
+import type { UserId } from "@user-service/domain/User"
+import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
+import { Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
+import { AccountsRepo } from "../accounts/AccountsRepo.ts"
+import type { RequestingSession } from "../accounts/PasswordChanges.ts"
+import { PasswordRefused, Passwords } from "../accounts/Passwords.ts"
+import { Changes } from "../changes/Changes.ts"
+import { Limits } from "../limits/Limits.ts"
+import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
+import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
+import { CurrentOrigin } from "../Origin.ts"
+import { MailLimits } from "./MailLimits.ts"
+
+/** The address that a user wants, and their password. */
+export interface EmailChangeRequest {
+  readonly newEmail: Email
+  readonly password: Redacted.Redacted<string>
+}
+
+/** Takes requests for a change of address. `EmailChanges` makes the change when the new address confirms it. */
+export class EmailChangeRequests extends Context.Service<
+  EmailChangeRequests,
+  {
+    /**
+     * Sends a token to the new address, and a notice to the account's address. Sends nothing if the new address is taken, is the
+     * account's own, or had enough mails; the outcome does not reveal that. The password check counts as a password change.
+     */
+    readonly request: (
+      current: RequestingSession,
+      change: EmailChangeRequest
+    ) => Effect.Effect<void, IncorrectPassword | TokenInvalid | RateLimited | ServiceUnavailable>
+  }
+>()("@user-service/core/recovery/EmailChangeRequests") {
+  static readonly layerNoDeps = Layer.effect(
+    EmailChangeRequests,
+    Effect.gen(function* () {
+      const accounts = yield* AccountsRepo
+      const storage = yield* Storage.Storage
+      const passwords = yield* Passwords
+      const oneTimeTokens = yield* OneTimeTokens
+      const tokens = yield* OneTimeTokensRepo
+      const changes = yield* Changes
+      const limits = yield* Limits
+      const mailLimits = yield* MailLimits
+      const refusals = yield* CredentialRefusals
+
+      const refuse = Effect.fnUntraced(function* (userId: UserId, remaining: Duration.Duration) {
+        const { ip } = yield* CurrentOrigin
+        yield* refusals.record({ event: "current_password_refused", reason: "wrong_password", ip, userId })
+        return yield* new PasswordRefused({ remaining })
+      })
+
+      // Returns the hash that the password matches.
+      const checkPassword = Effect.fnUntraced(function* (userId: UserId, password: Redacted.Redacted<string>) {
+        const owner = yield* storage.read(accounts.owner(userId))
+        if (Option.isNone(owner)) return yield* new TokenInvalid()
+        const { passwordHash } = owner.value
+        const { matches, remaining } = yield* passwords.verify(password, Option.some(passwordHash))
+        return matches ? passwordHash : yield* refuse(userId, remaining)
+      })
+
+      // Writes no token if the password was changed after its check.
+      const send = ({ sessionId, userId }: RequestingSession, newEmail: Email, checkedHash: string) =>
+        changes.change(
+          userId,
+          Effect.gen(function* () {
+            const { token, ...stored } = yield* oneTimeTokens.generate
+            const requested = { newEmail, sessionId, checkedHash }
+            const recipient = yield* tokens.insertEmailChange({ userId, ...stored }, requested)
+            const audit = [{ userId, action: "user.email_change_requested" }]
+            if (Option.isNone(recipient)) return { result: undefined, events: [], audit }
+            const { currentEmail, email, language } = recipient.value
+            return {
+              result: undefined,
+              events: [],
+              audit,
+              mails: [
+                new EmailChangeMail({ userId, email, language, token, expiresAt: stored.expiresAt }),
+                new EmailChangeRequestedMail({ userId, email: currentEmail, language })
+              ]
+            }
+          })
+        )
+
+      const request = Effect.fn("EmailChangeRequests.request")(
+        (current: RequestingSession, { newEmail, password }: EmailChangeRequest) =>
+          passwords.withPlace(checkPassword(current.userId, password)).pipe(
+            Effect.flatMap((checkedHash) =>
+              mailLimits.guardAddress("verifyEmail", newEmail)(send(current, newEmail, checkedHash))
+            ),
+            Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid())),
+            limits.guard([{ limit: "changePassword", key: current.userId }]),
+            mailLimits.guardClient,
+            // Outside `withPlace`: a refusal gives its place back before it sleeps.
+            Effect.catchTag("PasswordRefused", ({ remaining }) =>
+              Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "password" })))
+            )
+          )
+      )
+
+      return { request }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([
+      AccountsRepo.layer,
+      Passwords.layer,
+      OneTimeTokens.layer,
+      OneTimeTokensRepo.layer,
+      Changes.layer,
+      Limits.layer,
+      MailLimits.layer
+    ])
+  )
+}

@@ -1,0 +1,98 @@
+import * as Storage from "@user-service/database/Storage"
+import { PasswordResetMail } from "@user-service/domain/Mail"
+import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
+import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { UserId } from "@user-service/domain/User"
+import { Cause, Context, DateTime, Effect, Layer, Option } from "effect"
+import { Changes } from "../changes/Changes.ts"
+import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
+import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
+import { CurrentOrigin } from "../Origin.ts"
+import { PasswordResetRequestsRepo, type ResetRequest } from "./PasswordResetRequestsRepo.ts"
+
+/** A request for a known account. */
+type AccountRequest = ResetRequest & { readonly userId: UserId }
+
+/** Turns requests for password resets into mails with a token. */
+export class PasswordResetMails extends Context.Service<
+  PasswordResetMails,
+  {
+    /**
+     * Handles at most `limit` requests, the oldest first, and returns their number. A request is deleted in the transaction that
+     * writes its mail, so each is handled once, however many workers run. Requests without an active account and requests
+     * older than an hour are deleted.
+     */
+    readonly send: (limit: number) => Effect.Effect<number, ServiceUnavailable>
+  }
+>()("@user-service/core/recovery/PasswordResetMails") {
+  static readonly layerNoDeps = Layer.effect(
+    PasswordResetMails,
+    Effect.gen(function* () {
+      const repo = yield* PasswordResetRequestsRepo
+      const storage = yield* Storage.Storage
+      const changes = yield* Changes
+      const oneTimeTokens = yield* OneTimeTokens
+      const tokensRepo = yield* OneTimeTokensRepo
+
+      const remove = (requests: ReadonlyArray<ResetRequest>) =>
+        requests.length === 0 ? Effect.void : storage.write(repo.remove(requests.map(({ id }) => id)))
+
+      const issue = Effect.fnUntraced(function* ({ id, userId }: AccountRequest) {
+        const isUnhandled = (yield* repo.remove([id])).length === 1
+        if (!isUnhandled) return unchanged
+        const { token, ...stored } = yield* oneTimeTokens.generate
+        const recipient = yield* tokensRepo.insertPasswordReset({ userId, ...stored })
+        if (Option.isNone(recipient)) return unchanged
+        const { email, language } = recipient.value
+        return {
+          result: undefined,
+          events: [],
+          audit: [{ userId, action: "user.password_reset_requested" }],
+          mails: [new PasswordResetMail({ userId, email, language, token, expiresAt: stored.expiresAt })]
+        }
+      })
+
+      // The audit entry is of the client who sent the request.
+      const handle = (request: AccountRequest) =>
+        changes.change(request.userId, issue(request)).pipe(
+          Effect.provideService(CurrentOrigin, {
+            ip: request.ip,
+            network: request.ip ?? "local",
+            userAgent: request.userAgent
+          }),
+          // The account was erased since.
+          Effect.catchTag("UserNotFound", () => remove([request])),
+          // A request that cannot be handled must not stop those behind it. Its user can send another.
+          Effect.catchCauseIf(
+            (cause) => !Cause.hasFails(cause) && !Cause.hasInterrupts(cause),
+            (cause) =>
+              Effect.andThen(
+                Effect.logError("Unexpected error while handling a password reset request, which is dropped", cause),
+                remove([request])
+              )
+          )
+        )
+
+      const send = Effect.fn("PasswordResetMails.send")(function* (limit: number) {
+        const requests = yield* storage.read(repo.oldest(limit))
+        const oldest = DateTime.subtractDuration(yield* DateTime.now, oneTimeTokenLifetime)
+        const pending = requests.filter(
+          (request) => isOfAccount(request) && DateTime.isGreaterThan(request.createdAt, oldest)
+        )
+        yield* remove(requests.filter((request) => !pending.includes(request)))
+        yield* Effect.forEach(pending.filter(isOfAccount), handle, { discard: true })
+        return requests.length
+      })
+
+      return { send }
+    })
+  )
+
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([PasswordResetRequestsRepo.layer, Changes.layer, OneTimeTokens.layer, OneTimeTokensRepo.layer])
+  )
+}
+
+const unchanged = { result: undefined, events: [], audit: [] }
+
+const isOfAccount = (request: ResetRequest): request is AccountRequest => request.userId !== null

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
 import { goodPassword } from "../TestApi.ts"
 import { repeatConcurrently, Fleet, countStatuses } from "./Fleet.ts"
@@ -33,6 +34,51 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("registrations at once", 
             (select count(*)::int from notification_preferences) as preferences,
             (select count(*)::int from sessions) as sessions, (select count(*)::int from outbox) as events`
         assert.deepStrictEqual(left, { users: 1, profiles: 1, preferences: 1, sessions: 1, events: 1 })
+        yield* assertTellsAll(sql)
+      })
+    )
+
+    it.effect("with one idempotency key, one has an effect, and the others are in progress or its repetition", () =>
+      Effect.gen(function* () {
+        const { nth, sql } = yield* Fleet
+        const headers = { "idempotency-key": randomUUID() }
+        const body = { email: "repeated@example.com", password: goodPassword, push_token: "repeated-token" }
+        const attempt = (index: number) => nth(index).send("POST", path, { body, headers })
+        const answers = [...(yield* repeatConcurrently(100, attempt)), yield* attempt(0), yield* attempt(1)]
+        const made = answers.filter(({ status }) => status === 201)
+        assert.isAtLeast(made.length, 3)
+        assert.strictEqual(new Set(made.map((answer) => answer.body.data.id)).size, 1)
+        assert.strictEqual(new Set(made.map((answer) => answer.body.data.tokens.refresh)).size, made.length)
+        for (const answer of answers.filter(({ status }) => status !== 201)) {
+          assert.deepStrictEqual([answer.status, answer.body.code], [409, "conflict"])
+        }
+        const [left] = yield* sql`
+          select count(*)::int as users, (select count(*)::int from sessions s where s.user_id = any(array_agg(u.id))) as sessions,
+            (select count(*)::int from outbox o where o.user_id = any(array_agg(u.id)) and event_type = 'UserRegistered') as events
+          from users u where email = ${body.email}`
+        assert.deepStrictEqual(left, { users: 1, sessions: made.length, events: 1 })
+        yield* assertTellsAll(sql)
+      })
+    )
+
+    it.effect("with one idempotency key and bodies of their own, one succeeds and leaves one user", () =>
+      Effect.gen(function* () {
+        const { nth, sql } = yield* Fleet
+        const headers = { "idempotency-key": randomUUID() }
+        const answers = yield* repeatConcurrently(40, (index) =>
+          nth(index).send("POST", path, {
+            body: { email: `reuser${index}@example.com`, password: goodPassword },
+            headers
+          })
+        )
+        assert.lengthOf(
+          answers.filter(({ status }) => status === 201),
+          1
+        )
+        for (const answer of answers.filter(({ status }) => status !== 201)) {
+          assert.include(["409 conflict", "422 idempotency_key_reused"], `${answer.status} ${answer.body.code}`)
+        }
+        assert.lengthOf(yield* sql`select 1 from users where email like 'reuser%'`, 1)
         yield* assertTellsAll(sql)
       })
     )

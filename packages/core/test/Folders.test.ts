@@ -24,7 +24,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["retention", ["cached", "changes", "push-tokens"]],
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
   ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],
-  ["exports", ["deliveries", "limits", "preferences", "profiles", "push-tokens"]],
+  ["exports", ["changes", "deliveries", "limits", "preferences", "profiles", "push-tokens"]],
   [
     "accounts",
     [

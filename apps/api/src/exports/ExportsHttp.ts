@@ -1,7 +1,7 @@
 import { Exports } from "@user-service/core/exports/Exports"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { Cause, Duration, Effect, Layer, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Metric, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
@@ -15,6 +15,22 @@ const options = {
   contentType: "application/json",
   headers: { "content-disposition": `attachment; filename="account.json"` }
 } as const
+
+const exportsTotal = Metric.counter("account_exports_total", {
+  description: "Exports whose head was sent with 200, by outcome; aborted: the client or the shutdown ended it",
+  incremental: true
+})
+
+const countOutcome = (outcome: "completed" | "failed" | "aborted") =>
+  Metric.update(Metric.withAttributes(exportsTotal, { outcome }), 1)
+
+// The access log has the status of the head, so an export that fails after it is logged here.
+const report = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  if (Exit.isSuccess(exit)) return countOutcome("completed")
+  return Cause.hasInterruptsOnly(exit.cause)
+    ? countOutcome("aborted")
+    : Effect.andThen(Effect.logWarning("An export was not completed", exit.cause), countOutcome("failed"))
+}
 
 /**
  * {@link ExportsApi} on the export service. The response is sent while it is read, so the deadline of requests (Edge.ts) ends
@@ -34,9 +50,7 @@ export const ExportsHttp = HttpApiBuilder.group(
         const exported = yield* exports.open(userId)
         closeWhenIdle(request, idleTimeout)
         const document = exportDocument(exported, sessionId).pipe(
-          Stream.tapCause((cause) =>
-            Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning("An export was not completed", cause)
-          ),
+          Stream.onExit(report),
           Stream.encodeText,
           // The request id of the log line, among others.
           Stream.provideContext(yield* Effect.context())

@@ -94,6 +94,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         assert.deepInclude(data.suppressions[0], { email: person.email, reason: "hard_bounce" })
         const actions = data.security_log.map(({ action }: { readonly action: string }) => action)
         assert.includeMembers(actions, ["user.registered", "user.logged_in", "preferences.updated"])
+        assert.strictEqual(actions[0], "user.exported")
         assert.strictEqual(data.security_log[0].ip, "127.0.0.1")
         assert.isString(data.security_log[0].user_agent)
 

@@ -7,6 +7,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { type User, type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Stream } from "effect"
+import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { PreferenceHistoryRepo } from "../preferences/PreferenceHistoryRepo.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
@@ -41,7 +42,10 @@ export interface AccountExport {
 export class Exports extends Context.Service<
   Exports,
   {
-    /** Counts the export in the user's limit and reads the user. The lists are read when they are consumed. */
+    /**
+     * Counts the export in the user's limit, records it in the audit log, and reads the user. The lists are read when they are
+     * consumed.
+     */
     readonly open: (userId: UserId) => Effect.Effect<AccountExport, UserNotFound | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/exports/Exports") {
@@ -52,6 +56,7 @@ export class Exports extends Context.Service<
       const history = yield* PreferenceHistoryRepo
       const profiles = yield* ProfilesRepo
       const limits = yield* Limits
+      const changes = yield* Changes
       const storage = yield* Storage.Storage
 
       const records = <A, Cursor>(read: (after?: Cursor) => Query<ExportPage<A, Cursor>>): Records<A> =>
@@ -75,6 +80,9 @@ export class Exports extends Context.Service<
 
       const read = Effect.fnUntraced(function* (userId: UserId) {
         const exportedAt = yield* DateTime.now
+        // So that the user sees an export by somebody who stole the session.
+        const audit = [{ userId, action: "user.exported" }]
+        yield* changes.change(userId, Effect.succeed({ result: undefined, events: [], audit }))
         const user = yield* storage.read(profiles.find(userId))
         if (Option.isNone(user)) return yield* new UserNotFound()
         return {
@@ -101,6 +109,6 @@ export class Exports extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([ExportsRepo.layer, PreferenceHistoryRepo.layer, ProfilesRepo.layer, Limits.layer])
+    Layer.provide([ExportsRepo.layer, PreferenceHistoryRepo.layer, ProfilesRepo.layer, Limits.layer, Changes.layer])
   )
 }

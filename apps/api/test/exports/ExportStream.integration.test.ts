@@ -1,0 +1,146 @@
+import { assert, describe, it } from "@effect/vitest"
+import { waitUntil } from "@user-service/database/testing/WaitUntil"
+import { Effect } from "effect"
+import { connect, type Socket } from "node:net"
+import { inject } from "vitest"
+import { layerReal, type Person, TestApi } from "../TestApi.ts"
+
+const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
+const path = "/api/v1/users/export/"
+
+// Ten megabytes, more than the buffers of a connection hold.
+const fill = ({ id }: Pick<Person, "id">) =>
+  Effect.flatMap(
+    TestApi,
+    ({ sql }) => sql`
+      insert into deliveries (id, notification_id, place, user_id, channel, category, status, error, created_at, updated_at)
+      select gen_random_uuid(), ${id} || '-' || n, 0, ${id}::uuid, 'email', 'system', 'failed', repeat('x', 2000),
+        now() - n * interval '1 second', now()
+      from generate_series(1, 5000) n`
+  )
+
+/** A client that asks for an export and reads as much as it is told to. */
+const client = Effect.fnUntraced(function* ({ access }: Person, requestId: string) {
+  const { hostname, port } = new URL((yield* TestApi).url)
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync((): Socket => connect({ host: hostname, port: Number(port) })),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  const received: Array<Buffer> = []
+  socket.on("error", () => socket.destroy())
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()))
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${access}\r\nX-Request-Id: ${requestId}\r\n` +
+      "Connection: close\r\n\r\n"
+  )
+  // Reads the first bytes, and then nothing.
+  yield* Effect.promise(
+    () =>
+      new Promise<void>((resolve) => {
+        socket.on("data", (data) => {
+          received.push(data)
+          if (received.length === 1) {
+            socket.pause()
+            resolve()
+          }
+        })
+      })
+  )
+  return {
+    leave: Effect.sync(() => socket.destroy()),
+    /** Everything that comes until the server closes the connection. */
+    rest: Effect.promise(async () => {
+      socket.resume()
+      await closed
+      return Buffer.concat(received).toString("utf8")
+    })
+  }
+})
+
+const outcomes = Effect.map(
+  Effect.flatMap(TestApi, ({ send }) => send("GET", "/metrics")),
+  ({ text }) =>
+    Object.fromEntries(
+      [...text.matchAll(/^account_exports_total\{outcome="(\w+)"\} (\d+)$/gm)].map(([, name, count]) => [
+        name,
+        Number(count)
+      ])
+    )
+)
+
+const lastChunk = "\r\n0\r\n\r\n"
+
+describe.skipIf(databaseUrl === "" || redisUrl === "")("an export whose client does not read", () => {
+  it.layer(layerReal(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
+    it.effect("occupies no connection of the database, and is completed when the client reads on", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        yield* fill(person)
+        const { rest } = yield* client(person, "slow")
+        // All but the one that asks.
+        const busy = api.sql`
+          select query from pg_stat_activity
+          where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`
+        yield* waitUntil(Effect.map(busy, (found) => found.length === 0))
+        assert.isUndefined((yield* outcomes)["completed"])
+        const text = yield* rest
+        assert.isTrue(text.endsWith(lastChunk))
+        assert.isTrue(text.includes(`"security_log":`))
+        assert.strictEqual((yield* outcomes)["completed"], 1)
+      })
+    )
+
+    it.effect("ends when the client leaves", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        yield* fill(person)
+        const { leave } = yield* client(person, "gone")
+        assert.isUndefined((yield* outcomes)["aborted"])
+        yield* leave
+        yield* waitUntil(Effect.map(outcomes, (counts) => counts["aborted"] === 1))
+        const lines = (yield* api.log).filter((line) => line["request_id"] === "gone")
+        assert.deepStrictEqual(
+          lines.map(({ level, status }) => [level, status]),
+          [["info", 200]]
+        )
+      })
+    )
+
+    it.effect("does not look complete if a read fails in the middle", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        yield* fill(person)
+        const { rest } = yield* client(person, "failed")
+        yield* api.sql`alter table audit_log rename to audit_log_away`
+        const text = yield* rest
+        yield* api.sql`alter table audit_log_away rename to audit_log`
+        assert.isTrue(text.startsWith("HTTP/1.1 200 OK\r\n"))
+        assert.isTrue(text.includes(`"suppressions":`))
+        assert.isFalse(text.endsWith(lastChunk))
+        assert.isFalse(text.includes(`"error":null,"meta"`))
+        assert.strictEqual((yield* outcomes)["failed"], 1)
+        const lines = (yield* api.log).filter((line) => line["request_id"] === "failed")
+        assert.includeMembers(
+          lines.map((line) => line["message"]),
+          ["An export was not completed"]
+        )
+      })
+    )
+
+    it.effect("does not look complete if the user is erased meanwhile", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        yield* fill(person)
+        const { rest } = yield* client(person, "erased")
+        yield* api.sql`delete from users where id = ${person.id}`
+        const text = yield* rest
+        assert.isFalse(text.endsWith(lastChunk))
+        assert.strictEqual((yield* outcomes)["failed"], 2)
+      })
+    )
+  })
+})

@@ -1,7 +1,7 @@
 import { Broker } from "@user-service/broker/Broker"
 import type { OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
-import { userEvents } from "@user-service/broker/Topology"
+import { userEvents, userMail } from "@user-service/broker/Topology"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { waitUntil } from "./WaitUntil.ts"
 
@@ -52,5 +52,30 @@ export const layerListener = (url: string) =>
     topology: {
       exchanges: [userEvents],
       queues: [{ name: queue, bindings: [{ exchange: userEvents.name, pattern: "#" }], deliveryLimit: 20 }]
+    }
+  }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(url) })))
+
+const mailQueue = "email-service"
+
+/** Collects the mails from now on, as the Email service receives them. */
+export const listenForMails = Effect.gen(function* () {
+  const { consume } = yield* Broker
+  const received: Array<Told> = []
+  yield* consume(mailQueue, { prefetch: 100 }).pipe(
+    Stream.runForEach(({ ackThrough, message }) => {
+      received.push({ routingKey: message.routingKey, body: JSON.parse(new TextDecoder().decode(message.body)) })
+      return ackThrough
+    }),
+    Effect.forkScoped
+  )
+  return received
+})
+
+/** The broker connection of the Email service, with its queue for mails of one type. */
+export const layerMailListener = (url: string, type: string) =>
+  Broker.layerRabbitMq({
+    topology: {
+      exchanges: [userMail],
+      queues: [{ name: mailQueue, bindings: [{ exchange: userMail.name, pattern: type }], deliveryLimit: 20 }]
     }
   }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(url) })))

@@ -16,6 +16,10 @@ const pollInterval = Duration.seconds(1)
 // Longer, as in the relay of events.
 const embeddedPollInterval = Duration.seconds(5)
 
+// Events wake this relay too. Nobody notices that a mail leaves a tenth of a second later, and a turn for each event would cost the
+// database more than the events do.
+const minInterval = Duration.millis(100)
+
 const backoff = Backoff.schedule({ initial: "100 millis", cap: "3 seconds" })
 
 const attempt = TurnAttempt.attempt({
@@ -33,7 +37,10 @@ export const layer = Layer.effectDiscard(
     const outbox = yield* MailOutbox
     const publish = publishWith(yield* Broker)
     const wakes = yield* Queue.sliding<void>(1)
-    const idle = Effect.timeoutOption(Queue.take(wakes), isEmbedded(sql) ? embeddedPollInterval : pollInterval)
+    const idle = Effect.andThen(
+      Effect.sleep(minInterval),
+      Effect.timeoutOption(Queue.take(wakes), isEmbedded(sql) ? embeddedPollInterval : pollInterval)
+    )
 
     const turn = Effect.gen(function* () {
       // First, since mails also expire while the broker is unavailable.

@@ -83,7 +83,7 @@ export class MailOutbox extends Context.Service<
       // As in `Outbox`: a transaction on the embedded database would make all other statements wait for the broker.
       const runTurn = isEmbedded(sql) ? storage.write : storage.transaction
 
-      const dropExpired = Effect.fn("MailOutbox.dropExpired")(function* (limit: number) {
+      const dropExpired = Effect.fnUntraced(function* (limit: number) {
         const now = yield* DateTime.now
         const dropped = yield* storage.transaction(repo.dropExpired(limit, now))
         yield* reportDropped(dropped)

@@ -10,6 +10,10 @@ import { KnownNetworksRepo } from "@user-service/core/accounts/KnownNetworksRepo
 import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
 import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
+import { ExpiredOneTimeTokens } from "@user-service/core/retention/ExpiredOneTimeTokens"
+import { OneTimeTokensRepo } from "@user-service/core/one-time-tokens/OneTimeTokensRepo"
+import { PasswordResetRequestsRepo } from "@user-service/core/recovery/PasswordResetRequestsRepo"
+import { RecoveryRepo } from "@user-service/core/recovery/RecoveryRepo"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { MailOutboxRepo } from "@user-service/core/mails/MailOutboxRepo"
@@ -84,6 +88,15 @@ const fill = Effect.gen(function* () {
       yield* sql`
         insert into failed_logins (email_hash, failures, last_failed_at)
         select sha256(n::text::bytea), n % 20, now() - random() * interval '60 days' from generate_series(1, 20000) n`
+      yield* sql`
+        insert into one_time_tokens (user_id, purpose, token_sha256, email, created_at, expires_at)
+        select id, purpose, sha256((username || purpose)::bytea), email, now(), now() + (random() - 0.5) * interval '2 hours'
+        from users, unnest('{password_reset,email_verification,email_change}'::text[]) purpose`
+      yield* sql`
+        insert into password_reset_requests (email, email_canonical, user_agent, created_at)
+        select email, email, '', now() from users`
+      yield* sql`
+        insert into suppressions (user_id, email, reason, created_at) select id, email, 'complaint', now() from users`
       // One in three each is live, ended and expired.
       yield* sql`
         insert into sessions (id, user_id, refresh_token_hash, created_at, refreshed_at, last_seen_at, expires_at, revoked_at,
@@ -135,6 +148,10 @@ const Repos = Layer.mergeAll(
   IdempotencyKeysRepo.layer,
   ExportsRepo.layer,
   ErasuresRepo.layer,
+  ExpiredOneTimeTokens.layer,
+  OneTimeTokensRepo.layer,
+  PasswordResetRequestsRepo.layer,
+  RecoveryRepo.layer,
   OldDeliveries.layer,
   OldIdempotencyKeys.layer,
   FailedLoginsRepo.layer,
@@ -266,6 +283,44 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           remove: [failedLogins.remove(emailHash)],
           emails: [failedLogins.emails(userId)]
         } satisfies OperationsOf<FailedLoginsRepo["Service"]>)
+      })
+    )
+
+    it.effect("of one-time tokens and of recovery", () =>
+      Effect.gen(function* () {
+        const tokens = yield* OneTimeTokensRepo
+        const token = { userId, tokenHash: sha256("a new token"), createdAt: now, expiresAt: later }
+        const newEmail = Email.make("another@example.org")
+        const presented = { purpose: "email_change", tokenHash: sha256("user777email_change"), now } as const
+        yield* assertIndexed({
+          insertPasswordReset: [tokens.insertPasswordReset(token)],
+          insertEmailVerification: [tokens.insertEmailVerification(token)],
+          insertEmailChange: [
+            tokens.insertEmailChange(token, { newEmail, sessionId, checkedHash: "bcrypt_sha256$778" })
+          ],
+          find: [tokens.find(presented)],
+          consume: [tokens.consume(UserId.make(idOf(777)), presented)],
+          remove: [tokens.remove(userId, ["password_reset", "email_change"])]
+        } satisfies OperationsOf<OneTimeTokensRepo["Service"]>)
+        const recovery = yield* RecoveryRepo
+        yield* assertIndexed({
+          unprovedEmail: [recovery.unprovedEmail(userId)],
+          verifyEmail: [recovery.verifyEmail(userId, now)],
+          setPassword: [recovery.setPassword(userId, "")],
+          removePhoneNumber: [recovery.removePhoneNumber(userId)],
+          removePushTokens: [recovery.removePushTokens(userId)],
+          changeEmail: [recovery.changeEmail(userId, newEmail, Username.make("another"))]
+        } satisfies OperationsOf<RecoveryRepo["Service"]>)
+        const requests = yield* PasswordResetRequestsRepo
+        const email = { spelling: "user777@example.org", canonical: "user777@example.org" }
+        yield* assertIndexed(
+          {
+            insert: [requests.insert(email, now)],
+            oldest: [requests.oldest(50)],
+            remove: [requests.remove([idOf(777)])]
+          } satisfies OperationsOf<PasswordResetRequestsRepo["Service"]>,
+          { batch: true }
+        )
       })
     )
 
@@ -529,6 +584,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const sql = yield* SqlClient.SqlClient
         const deliveries = yield* OldDeliveries
         const addresses = yield* OldLoginAddresses
+        const oneTimeTokens = yield* ExpiredOneTimeTokens
         const finishedMails = yield* FinishedMails
         const idempotencyKeys = yield* OldIdempotencyKeys
         const networks = yield* OldKnownNetworks
@@ -541,6 +597,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             "deliveries that may go": [deliveries.remove(now, 50)],
             "mails that may go": [finishedMails.remove(50)],
             "addresses that may go": [addresses.remove(50)],
+            "one-time tokens that may go": [oneTimeTokens.remove(50)],
             "idempotency keys that may go": [idempotencyKeys.remove(50)],
             "networks that may go": [networks.remove(50)],
             "failed logins that may go": [failedLogins.remove(50)],

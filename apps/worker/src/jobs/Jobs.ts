@@ -9,6 +9,7 @@ import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
 import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { StalePushTokens } from "@user-service/core/retention/StalePushTokens"
+import { ExpiredOneTimeTokens } from "@user-service/core/retention/ExpiredOneTimeTokens"
 import { ExpiredSessions } from "@user-service/core/retention/ExpiredSessions"
 import * as EmailCanonicals from "@user-service/database/EmailCanonicals"
 import { whileLeading } from "@user-service/database/Leadership"
@@ -41,6 +42,7 @@ const lockKey = 7_301_531
 const make = Effect.gen(function* () {
   const outbox = yield* Outbox
   const expiredSessions = yield* ExpiredSessions
+  const expiredOneTimeTokens = yield* ExpiredOneTimeTokens
   const stalePushTokens = yield* StalePushTokens
   const auditPartitions = yield* AuditPartitions
   const deliveries = yield* OldDeliveries
@@ -70,6 +72,7 @@ const make = Effect.gen(function* () {
     { name: "email_canonicals", batch: Effect.as(EmailCanonicals.fill(sql), 0) },
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
+    { name: "expired_one_time_tokens", batch: expiredOneTimeTokens.remove(batchLimit) },
     { name: "login_addresses", batch: loginAddresses.remove(batchLimit) },
     { name: "idempotency_keys", batch: idempotencyKeys.remove(batchLimit) },
     { name: "known_networks", batch: knownNetworks.remove(batchLimit) },
@@ -91,6 +94,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       AuditPartitions.layer,
       DeadLetters.layer,
       Erasures.layer,
+      ExpiredOneTimeTokens.layer,
       ExpiredSessions.layer,
       FinishedMails.layer,
       OldDeliveries.layer,

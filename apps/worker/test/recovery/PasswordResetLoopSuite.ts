@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Broker } from "@user-service/broker/Broker"
+import { outboxChannel } from "@user-service/core/changes/OutboxSignal"
+import { PasswordResetRequestsRepo } from "@user-service/core/recovery/PasswordResetRequestsRepo"
+import type { UserId } from "@user-service/domain/User"
+import * as Worker from "@user-service/worker/Worker"
+import { Array, DateTime, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { layerEngines, layerSettings, newUser, waitUntil } from "../TestWork.ts"
+
+const work = Worker.layer.pipe(Layer.provide([layerSettings, Broker.layerMemory(Worker.brokerSettings)]))
+
+/** What the API does for a request, up to the signal. */
+const request = Effect.fnUntraced(function* (email: string) {
+  const sql = yield* SqlClient.SqlClient
+  const repo = yield* PasswordResetRequestsRepo
+  yield* repo.insert({ spelling: email, canonical: email }, yield* DateTime.now)
+  yield* sql`select pg_notify(${outboxChannel}, '')`
+})
+
+const newReader = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const id = yield* newUser
+  yield* sql`
+    insert into profiles (id, user_id, language, created_at, updated_at) values (uuid_v7(), ${id}, 'de', now(), now())`
+  return id
+})
+
+const addressOf = (id: UserId) => `${id}@example.org`
+
+const waiting = SqlClient.SqlClient.use((sql) =>
+  Effect.map(sql`select 1 from password_reset_requests`, (rows) => rows.length)
+)
+
+const mailsTo = (id: UserId) =>
+  SqlClient.SqlClient.use((sql) =>
+    Effect.map(
+      sql`select 1 from mail_outbox where user_id = ${id} and mail_type = 'PasswordResetMail'`,
+      (rows) => rows.length
+    )
+  )
+
+/** The contract of the loop, over any database. */
+export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>, most: number) =>
+  describe(name, () => {
+    it.layer(PasswordResetRequestsRepo.layer.pipe(Layer.provideMerge(layerEngines(database))), {
+      excludeTestServices: true
+    })((it) => {
+      it.effect(
+        "each request of an active account gets one mail, however many workers run, and no other request does",
+        () =>
+          Effect.gen(function* () {
+            const sql = yield* SqlClient.SqlClient
+            const readers = yield* Effect.replicateEffect(newReader, 20)
+            const disabled = yield* newReader
+            yield* sql`update users set is_active = false where id = ${disabled}`
+            yield* Effect.forEach(readers.slice(0, 10), (id) => request(addressOf(id)))
+            yield* Effect.forEach(
+              Array.makeBy(most, () => Layer.fresh(work)),
+              (one) => Layer.build(one)
+            )
+            yield* Effect.forEach(readers.slice(10), (id) => request(addressOf(id)), { concurrency: 5 })
+            yield* request("nobody@example.org")
+            yield* request(addressOf(disabled))
+            yield* waitUntil(Effect.map(waiting, (count) => count === 0))
+            assert.deepStrictEqual(
+              yield* Effect.forEach(readers, mailsTo),
+              readers.map(() => 1)
+            )
+            assert.strictEqual(yield* mailsTo(disabled), 0)
+            const tokens = yield* sql`select email from one_time_tokens where purpose = 'password_reset'`
+            assert.sameMembers(
+              tokens.map((row) => row["email"]),
+              readers.map(addressOf)
+            )
+          })
+      )
+
+      it.effect("a request that fails is dropped, and those behind it are handled", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const [broken, reader] = [yield* newReader, yield* newReader]
+          // No code writes such an address, so its user cannot be sent a mail.
+          yield* sql`alter table one_time_tokens add constraint broken check (email not like ${sql.literal(`'${broken}%'`)})`
+          yield* request(addressOf(broken))
+          yield* request(addressOf(reader))
+          yield* Layer.build(Layer.fresh(work))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
+          yield* sql`alter table one_time_tokens drop constraint broken`
+          assert.deepStrictEqual([yield* mailsTo(broken), yield* mailsTo(reader)], [0, 1])
+        })
+      )
+    })
+  })

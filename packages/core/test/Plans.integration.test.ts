@@ -272,7 +272,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           recordLogin: [
             networks.recordLogin(userId, hashed, now),
             networks.recordLogin(userId, { ...hashed, origin: { ...origin, network: "192.0.2.1" } }, now)
-          ]
+          ],
+          remove: [networks.remove(userId)]
         } satisfies OperationsOf<KnownNetworksRepo["Service"]>)
         const failedLogins = yield* FailedLoginsRepo
         const emailHash = sha256("777")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { assertFailure } from "../Answers.ts"
+import { resetToken } from "../recovery/Mails.ts"
 import { type Answer, freshEmail, goodPassword, TestApi } from "../TestApi.ts"
 
 const home = "192.0.2.10"
@@ -83,6 +84,43 @@ export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
           const { email } = yield* personAt(home)
           const answers = yield* Effect.replicateEffect(login(stranger, email), 150, { concurrency: "unbounded" })
           assert.deepStrictEqual([countOf(answers, 401), countOf(answers, 429)], [101, 49])
+        })
+      )
+
+      it.effect("end with a password reset, which makes its network known and that of the registration unknown", () =>
+        Effect.gen(function* () {
+          const { send } = yield* TestApi
+          const [squatter, owner] = [home, "198.51.100.40"]
+          const person = yield* personAt(squatter)
+          yield* fail(stranger, person.email, 101)
+          const confirmed = yield* send("POST", "/api/v1/users/password-reset/confirm/", {
+            body: { token: yield* resetToken(person), new_password: "nine quiet otters" },
+            headers: { "x-forwarded-for": owner }
+          })
+          assert.strictEqual(confirmed.status, 200)
+          assert.strictEqual((yield* login(stranger, person.email)).status, 401)
+          yield* fail(stranger, person.email, 100)
+          assertLimited(yield* login(squatter, person.email))
+          assert.strictEqual((yield* login(owner, person.email, "nine quiet otters")).status, 200)
+        })
+      )
+
+      it.effect("are deleted when the account is erased", () =>
+        Effect.gen(function* () {
+          const { send, sql } = yield* TestApi
+          const count = Effect.map(sql`select count(*)::int as count from failed_logins`, ([row]) => row?.["count"])
+          const before = yield* count
+          const { email, id } = yield* personAt(home)
+          const { body } = yield* login(home, email, goodPassword)
+          yield* fail(stranger, email, 3)
+          assert.strictEqual(yield* count, Number(before) + 1)
+          const erased = yield* send("DELETE", "/api/v1/users/profile/", {
+            token: body.data.tokens.access,
+            body: { password: goodPassword }
+          })
+          assert.strictEqual(erased.status, 204)
+          assert.strictEqual(yield* count, before)
+          assert.lengthOf(yield* sql`select 1 from known_networks where user_id = ${id}`, 0)
         })
       )
 

@@ -30,6 +30,8 @@ export class KnownNetworks extends Context.Service<
      * never for the first network of an account, and at most once a day for a known user agent.
      */
     readonly recordLogin: (userId: UserId) => Query<boolean>
+    /** Makes all networks unknown, when the account turns out to be somebody else's. Runs in the caller's transaction. */
+    readonly forget: (userId: UserId) => Query<void>
   }
 >()("@user-service/core/accounts/KnownNetworks") {
   static readonly layerNoDeps = Layer.effect(
@@ -60,7 +62,7 @@ export class KnownNetworks extends Context.Service<
         return hashed.origin.ip !== null && (yield* repo.recordLogin(userId, hashed, yield* DateTime.now))
       })
 
-      return { addressHash, record, recordLogin }
+      return { addressHash, record, recordLogin, forget: repo.remove }
     })
   )
 

@@ -25,6 +25,7 @@ export class KnownNetworksRepo extends Context.Service<
      * so that concurrent logins from one network send one notice.
      */
     readonly recordLogin: (userId: UserId, hashed: HashedOrigin, now: DateTime.Utc) => Query<boolean>
+    readonly remove: (userId: UserId) => Query<void>
   }
 >()("@user-service/core/accounts/KnownNetworksRepo") {
   static readonly layer = Layer.effect(
@@ -78,7 +79,12 @@ export class KnownNetworksRepo extends Context.Service<
         return isNoticeDue
       })
 
-      return { record, recordLogin }
+      const remove = (userId: UserId) =>
+        Effect.asVoid(sql`
+          with old as (delete from login_addresses where user_id = ${userId})
+          delete from known_networks where user_id = ${userId}`)
+
+      return { record, recordLogin, remove }
     })
   )
 }

@@ -29,8 +29,8 @@ export class PasswordResets extends Context.Service<
   {
     /**
      * Sets the password, verifies the address, ends all sessions and voids the user's other one-time tokens in one transaction.
-     * The first reset of an account whose address was never verified also removes its phone number and push tokens, since a
-     * stranger may have registered it. A rejected password does not consume the token.
+     * The first reset of an account whose address was never verified also removes its phone number, push tokens and known
+     * networks, since a stranger may have registered it. A rejected password does not consume the token.
      */
     readonly confirm: (
       reset: PasswordReset
@@ -61,6 +61,7 @@ export class PasswordResets extends Context.Service<
 
       // Removes what a stranger who registered the address could have left to be notified of its owner's affairs.
       const clearUnproved = Effect.fnUntraced(function* (userId: UserId, { hasPhoneNumber }: ConsumedToken) {
+        yield* knownNetworks.forget(userId)
         const removed = yield* repo.removePushTokens(userId)
         if (hasPhoneNumber) yield* repo.removePhoneNumber(userId)
         return [
@@ -83,9 +84,9 @@ export class PasswordResets extends Context.Service<
             yield* tokens.remove(userId, OneTimeTokenPurpose.literals)
             yield* repo.setPassword(userId, passwordHash)
             yield* repo.verifyEmail(userId, now)
-            yield* knownNetworks.record(userId)
             yield* failedLogins.clearOf(userId)
             const proofEvents = consumed.isVerified ? [] : yield* clearUnproved(userId, consumed)
+            yield* knownNetworks.record(userId)
             const { events, sessions } = yield* sessionChanges.end(userId, "all", "password_reset")
             return {
               result: undefined,

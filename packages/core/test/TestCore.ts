@@ -8,6 +8,7 @@ import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { LiveSessions } from "@user-service/core/cached/LiveSessions"
 import { Representations } from "@user-service/core/cached/Representations"
 import { Changes } from "@user-service/core/changes/Changes"
+import { Erasures } from "@user-service/core/erasures/Erasures"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { Profiles } from "@user-service/core/profiles/Profiles"
@@ -55,6 +56,7 @@ const Engines = Layer.mergeAll(
 
 const Features = Layer.mergeAll(
   Changes.layer,
+  Erasures.layer,
   FailedLogins.layer,
   Invalidations.layer,
   LiveSessions.layer,

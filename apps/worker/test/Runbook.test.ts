@@ -39,7 +39,7 @@ describe("the runbook", () => {
 
   it("says of each alarm what it means, how to see it and what to do", () => {
     const sections = runbook.split(/^## /m).slice(1)
-    assert.lengthOf(sections, 11)
+    assert.lengthOf(sections, 12)
     for (const section of sections) {
       for (const part of ["Alarm:", "**Means**", "**See**", "**Do**"]) {
         assert.include(section, part, section.split("\n")[0])

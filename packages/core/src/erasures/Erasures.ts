@@ -21,7 +21,7 @@ const lockedRowsPause = Duration.millis(20)
 /**
  * Erases users. One transaction deletes the user with everything that belongs to them alone, their events, and the personal
  * parts of their newest deliveries and audit entries, and publishes `user.deleted`. What histories have beyond that, and dead
- * letters, are erased in batches afterwards, by whoever is first: the caller, or the worker (decision 0029).
+ * letters, are erased in batches afterwards, by whoever is first: the caller, or the worker (decision 0031).
  */
 export class Erasures extends Context.Service<
   Erasures,

@@ -26,7 +26,10 @@ const fill = (id: string, first: number) => `
     now() - n * interval '1 second', now()
   from generate_series(${first}, ${first + batch - 1}) n`
 
-/** Reads an export without keeping it: its size and the number of its deliveries, which end like no other object. */
+// The beginning of each delivery of `fill`.
+const mark = `"notification_id":"order-`
+
+/** Reads an export without keeping it: its size, the number of the deliveries of `fill`, and its end. */
 const measure = (url: string, token: string) =>
   Effect.promise(async () => {
     const answer = await fetch(`${url}/api/v1/users/export/`, { headers: { authorization: `Bearer ${token}` } })
@@ -36,9 +39,9 @@ const measure = (url: string, token: string) =>
     for await (const chunk of answer.body ?? []) {
       size += chunk.length
       const text = tail + decoder.decode(chunk, { stream: true })
-      const parts = text.split(`"notification_id":`)
+      const parts = text.split(mark)
       count += parts.length - 1
-      tail = (parts.at(-1) ?? "").slice(-17)
+      tail = (parts.at(-1) ?? "").slice(1 - mark.length)
     }
     return { size, count, tail }
   })

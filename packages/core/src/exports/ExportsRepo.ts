@@ -26,10 +26,15 @@ export interface ExportPage<A, Cursor = PageCursor> {
 /** Reads the page after the cursor, or the first one, the newest rows first. */
 type ReadPage<A> = (userId: UserId, after?: PageCursor) => Query<ExportPage<A>>
 
-/** The number of rows of a page. A page is all that an export holds in memory. */
+/** The largest number of rows of a page. A page is all that an export holds in memory. */
 export const pageSize = 500
 
-const cursorFields = { cursorId: Schema.String, cursorAt: Schema.String }
+// A page ends early after so many bytes of the texts whose length has no other limit, but has at least one row.
+const maxPageBytes = 1_048_576
+
+/** `rowsRead` is the number of rows of the page before it was cut to its size. */
+const pageFields = { cursorId: Schema.String, cursorAt: Schema.String, rowsRead: Schema.Int }
+type PageRow = Schema.Struct.Type<typeof pageFields>
 
 const SessionRecordRow = Schema.Struct({
   id: Columns.sessionId,
@@ -41,7 +46,7 @@ const SessionRecordRow = Schema.Struct({
   expiresAt: Columns.time,
   revokedAt: Schema.NullOr(Columns.time),
   revokedReason: Schema.NullOr(RevocationReason),
-  ...cursorFields
+  ...pageFields
 })
 
 const SuppressionRow = Schema.Struct({
@@ -50,10 +55,10 @@ const SuppressionRow = Schema.Struct({
   createdAt: Columns.time
 })
 
-const SecurityLogRow = Schema.Struct({ ...SecurityLogEntry.fields, at: Columns.time, ...cursorFields })
+const SecurityLogRow = Schema.Struct({ ...SecurityLogEntry.fields, at: Columns.time, ...pageFields })
 
-const ExportedTokenRow = Schema.Struct({ ...PushTokenRow.fields, ...cursorFields })
-const ExportedDeliveryRow = Schema.Struct({ ...DeliveryRow.fields, ...cursorFields })
+const ExportedTokenRow = Schema.Struct({ ...PushTokenRow.fields, ...pageFields })
+const ExportedDeliveryRow = Schema.Struct({ ...DeliveryRow.fields, ...pageFields })
 
 const withoutChecks = { disableChecks: true } as const
 
@@ -78,27 +83,36 @@ export class ExportsRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
 
-      const pages = <Row extends { readonly cursorId: string; readonly cursorAt: string }, Encoded, A>(source: {
+      const pages = <Row extends PageRow, Encoded, A>(source: {
         readonly table: string
         readonly columns: string
+        /** The bytes of the texts of a row that may be long. Default: none. */
+        readonly bytes?: string
         readonly row: Schema.Codec<Row, Encoded>
         readonly toItem: (row: Row) => A
       }): ReadPage<A> => {
         const read = rows(source.row)
-        const [columns, table] = [sql.literal(source.columns), sql.literal(source.table)]
+        const [columns, table, bytes] = [source.columns, source.table, source.bytes ?? "0"].map(sql.literal)
         return Effect.fnUntraced(function* (userId, after) {
           const found = yield* read(sql`
-            select ${columns}, id as "cursorId",
+            select ${columns}, id as "cursorId", rows_read as "rowsRead",
               to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "cursorAt"
-            from ${table} where user_id = ${userId}
-              ${after === undefined ? sql`` : sql`and (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)`}
-            order by created_at desc, id desc limit ${pageSize}`)
-          const last = found.length < pageSize ? undefined : found.at(-1)
-          const next = Option.map(Option.fromUndefinedOr(last), ({ cursorAt, cursorId }) => ({
-            at: cursorAt,
-            id: cursorId
-          }))
-          return { items: found.map(source.toItem), next }
+            from (
+              select *, count(*) over ()::int as rows_read,
+                sum(${bytes}) over (order by created_at desc, id desc) - ${bytes} as bytes_before
+              from (
+                select * from ${table} where user_id = ${userId}
+                  ${after === undefined ? sql`` : sql`and (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)`}
+                order by created_at desc, id desc limit ${pageSize}
+              ) as page
+            ) as sized
+            where bytes_before < ${maxPageBytes} order by created_at desc, id desc`)
+          const last = found.at(-1)
+          const isLastPage = last === undefined || (last.rowsRead < pageSize && found.length === last.rowsRead)
+          return {
+            items: found.map(source.toItem),
+            next: isLastPage ? Option.none() : Option.some({ at: last.cursorAt, id: last.cursorId })
+          }
         })
       }
 
@@ -120,6 +134,7 @@ export class ExportsRepo extends Context.Service<
         deliveries: pages({
           table: "deliveries",
           columns: deliveryColumns,
+          bytes: `(coalesce(octet_length(error), 0) + coalesce(octet_length(error_code), 0) + coalesce(octet_length(provider), 0))`,
           row: ExportedDeliveryRow,
           toItem: (row) => new Delivery(row, withoutChecks)
         }),

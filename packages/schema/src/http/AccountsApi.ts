@@ -146,7 +146,9 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
           summary: "Log in",
           description:
             "Opens a session. Attempts are counted per e-mail address and per client address before the password is " +
-            "checked. A successful login resets the count of the e-mail address.",
+            "checked. A successful login resets the count of the e-mail address. After 100 failed logins in a row, client " +
+            "addresses from which the account has not logged in within 30 days have one attempt an hour together, until a " +
+            "login from a known address or a password reset. A login from an unknown network sends the user a notice.",
           example: {
             email: "ada@example.com",
             password: "correct horse battery staple",

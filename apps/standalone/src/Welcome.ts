@@ -16,13 +16,17 @@ export const welcome = Effect.fnUntraced(function* (settings: StandaloneSettings
   }
   yield* Effect.logInfo("User Service is ready", { url, ...engines })
   // Not logged, since the logger would mask the password of the example.
-  if (settings.logs.format === "pretty") yield* Console.log(firstSteps(url))
+  if (settings.logs.format === "pretty") yield* Console.log(firstSteps(url, mailsOf(settings)))
 })
 
-const firstSteps = (url: string) => `
+const mailsOf = ({ dataDir, rabbitmqUrl }: StandaloneSettings) =>
+  Option.isSome(rabbitmqUrl) ? "to RabbitMQ, exchange user_mail" : `${dataDir}/mail`
+
+const firstSteps = (url: string, mails: string) => `
   API      ${url}/api/v1
   docs     ${url}/api/docs
   health   ${url}/health
+  mails    ${mails}
 
   Try:     curl -s ${url}/api/v1/users/register/ -H 'content-type: application/json' \\
              -d '{"email":"ada@example.com","password":"correct horse battery staple","name":"Ada Lovelace"}'

@@ -36,7 +36,11 @@ describe("the mails of the program", () => {
       Effect.gen(function* () {
         const program = yield* Program.start({})
         const folder = join(program.cwd, ".data/mail")
-        const person = yield* changePassword(sender(program.url))
+        const send = sender(program.url)
+        const person = yield* changePassword(send)
+        const [, verification = ""] = yield* program.says(/mail\/(\S+-email_verification-[0-9a-f-]{36}\.json)/)
+        const { token }: { readonly token: string } = JSON.parse(readFileSync(join(folder, verification), "utf8"))
+        yield* expectAnswer(send)(200, undefined, "POST", "/api/v1/users/verify-email/confirm/", { body: { token } })
         const [, name = ""] = yield* program.says(/mail\/(\S+-security_notice-[0-9a-f-]{36}\.json)/)
         assert.match(name, /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-security_notice-/)
         assert.deepInclude(JSON.parse(readFileSync(join(folder, name), "utf8")), {
@@ -45,6 +49,7 @@ describe("the mails of the program", () => {
         })
         for (const file of readdirSync(folder)) assert.strictEqual(statSync(join(folder, file)).mode & 0o077, 0, file)
         assert.notInclude(program.stdout(), person.email)
+        assert.notInclude(program.stdout(), token)
         const { code, stderr } = yield* program.stop
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       }),

@@ -11,6 +11,8 @@ import { freshEngines, goodPassword, layerOn, TestApi } from "../TestApi.ts"
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
 const users = "/api/v1/users"
 
+const newPassword = "another horse, another staple"
+
 // A part that nothing else in the engines contains.
 const mark = () => randomBytes(9).toString("hex")
 
@@ -66,19 +68,33 @@ const use = Effect.gen(function* () {
   const { sql, ...api } = yield* TestApi
   const headers = { "user-agent": `agent ${marks.userAgent}`, "x-forwarded-for": marks.address }
   const email = `Ada.${marks.email}@example.com`
-  const person = yield* api.person({
+  const account = {
     email,
+    password: goodPassword,
     username: `u${marks.username}`,
     first_name: marks.firstName,
     last_name: marks.lastName,
     phone_number: marks.phone,
     push_token: `web:${marks.webToken}${"x".repeat(100)}`
+  }
+  const registered = yield* api.send("POST", `${users}/register/`, {
+    headers: { ...headers, "idempotency-key": randomUUID() },
+    body: account
   })
+  assert.strictEqual(registered.status, 201, registered.text)
+  const person = { id: String(registered.body.data.id) }
   const login = yield* api.send("POST", `${users}/login/`, {
     headers,
     body: { email, password: goodPassword, device_name: marks.deviceName }
   })
-  const token: string = login.body.data.tokens.access
+  // Sends a notice with the address and the user agent.
+  const changed = yield* api.send("POST", `${users}/change-password/`, {
+    token: login.body.data.tokens.access,
+    headers,
+    body: { old_password: goodPassword, new_password: newPassword, new_password_confirm: newPassword }
+  })
+  assert.strictEqual(changed.status, 200, changed.text)
+  const token: string = changed.body.data.tokens.access
   const change = (method: string, path: string, body: unknown) =>
     api.send(method, `${users}${path}`, { token, headers, body })
   const device = { token: `fcm:${marks.pushToken}${"y".repeat(100)}`, platform: "android", device_id: marks.deviceId }
@@ -155,7 +171,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("nothing of an erased use
       const erased = yield* api.send("DELETE", `${users}/profile/`, {
         token: person.token,
         headers: { "user-agent": `agent ${marks.userAgent}`, "x-forwarded-for": marks.address },
-        body: { password: goodPassword }
+        body: { password: newPassword }
       })
       assert.strictEqual(erased.status, 204)
       assert.deepStrictEqual(findIn(yield* dumps), [])

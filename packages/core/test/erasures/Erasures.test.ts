@@ -140,6 +140,26 @@ describe("Erasures", () => {
       })
     )
 
+    // What is in these instead is emptied by the erasure itself.
+    it.effect("every table about users goes with the user, except for those that the erasure empties", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const kept = yield* sql`
+          select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+          where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
+            and a.attname = 'user_id' and not a.attisdropped
+            and not exists (
+              select from pg_constraint f
+              where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'users'::regclass and f.confdeltype = 'c'
+                and f.conkey = array[a.attnum])
+          order by name`
+        assert.deepStrictEqual(
+          kept.map(({ name }) => name),
+          ["audit_log", "deliveries", "erasures", "outbox"]
+        )
+      })
+    )
+
     it.effect("the e-mail is free at once", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register

@@ -113,7 +113,11 @@ export class Erasures extends Context.Service<
         )
         yield* complete(erasure).pipe(
           Effect.timeoutOption(patience),
-          Effect.catch((error) => Effect.logDebug("The worker completes an erasure", { error, userId: erasure.userId }))
+          Effect.catch((error) =>
+            Effect.logDebug("The worker completes an erasure", { error, userId: erasure.userId })
+          ),
+          // The account is gone, so the caller must not see a failure. The job of the worker meets the defect again.
+          Effect.catchDefect((defect) => Effect.logError("Unexpected error while completing an erasure", defect))
         )
       })
 

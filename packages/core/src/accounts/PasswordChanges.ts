@@ -74,8 +74,9 @@ export class PasswordChanges extends Context.Service<
             const { sessionId, userId } = current
             const isReplaced = yield* repo.replacePassword(userId, from, to)
             if (!isReplaced) return yield* new CredentialsChanged()
-            // Whoever knew the old password may have requested them.
-            yield* tokens.remove(userId, ["password_reset", "email_change"])
+            // Whoever knew the old password may have requested it. A reset stays possible: only the owner of the mailbox can
+            // have its token, and a stranger who knows the password must not be able to prevent it.
+            yield* tokens.remove(userId, ["email_change"])
             const { events, session, sessions } = yield* sessionChanges.replaceAll(
               userId,
               sessionId,

@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { assertFailure, assertInvalid, assertSuccess } from "../Answers.ts"
+import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
+import { handleResetRequests, mailsOf, resetToken } from "./Mails.ts"
+
+const users = "/api/v1/users"
+const next = "another horse, another staple"
+const refused = { token: ["This link is invalid or has expired."] }
+const accepted = "If an account has this email address, a link to reset its password will be sent to it"
+
+const ask = (email: unknown) => TestApi.use(({ send }) => send("POST", `${users}/password-reset/`, { body: { email } }))
+
+const confirm = (token: unknown, newPassword: unknown = next) =>
+  TestApi.use(({ send }) =>
+    send("POST", `${users}/password-reset/confirm/`, { body: { token, new_password: newPassword } })
+  )
+
+const resetMails = (id: string) =>
+  Effect.map(mailsOf(id), (mails) => mails.filter(({ type }) => type === "PasswordResetMail"))
+
+describe("the limits of recovery", () => {
+  const limits = { RATE_LIMIT_PASSWORD_RESET: "3/1h", RATE_LIMIT_VERIFY_EMAIL: "3/1h" }
+  it.layer(layerEmbedded(limits), { excludeTestServices: true })((it) => {
+    it.effect("send at most three mails an hour to an address, by whatever request, and answer 202 past that", () =>
+      Effect.gen(function* () {
+        const { pass, person, send } = yield* TestApi
+        const someone = yield* person()
+        yield* ask(someone.email)
+        const verify = send("POST", `${users}/verify-email/`, { token: someone.access })
+        assert.strictEqual((yield* verify).status, 202)
+        for (let request = 0; request < 3; request++) assertSuccess(yield* ask(someone.email), 202, accepted, {})
+        assert.strictEqual((yield* verify).status, 202)
+        yield* handleResetRequests
+        assert.lengthOf(yield* resetMails(someone.id), 2)
+        // The first one is of the registration.
+        assert.lengthOf(
+          (yield* mailsOf(someone.id)).filter(({ type }) => type === "EmailVerificationMail"),
+          2
+        )
+        yield* pass("1 hour")
+        yield* ask(someone.email)
+        yield* handleResetRequests
+        assert.lengthOf(yield* resetMails(someone.id), 3)
+      })
+    )
+  })
+
+  it.layer(layerEmbedded({ RATE_LIMIT_MAIL_IP: "3/1h", RATE_LIMIT_CONFIRM: "2/15m" }), { excludeTestServices: true })(
+    (it) => {
+      it.effect("refuse a client's further requests", () =>
+        Effect.gen(function* () {
+          const { person, send } = yield* TestApi
+          const { access } = yield* person()
+          yield* ask(freshEmail())
+          yield* ask(freshEmail())
+          assert.strictEqual((yield* send("POST", `${users}/verify-email/`, { token: access })).status, 202)
+          const answer = yield* ask(freshEmail())
+          assertFailure(answer, 429, "rate_limited", "Too many attempts. Try again in 3600 seconds.")
+          assert.strictEqual(answer.headers.get("ratelimit-policy"), `"mail-ip";q=3;w=3600`)
+          assert.strictEqual((yield* send("POST", `${users}/verify-email/`, { token: access })).status, 429)
+        })
+      )
+
+      it.effect("count refused confirmations only", () =>
+        Effect.gen(function* () {
+          const { pass, person } = yield* TestApi
+          yield* pass("1 hour")
+          const someone = yield* person()
+          const password = (index: number) => `another horse, staple number ${index}`
+          for (let index = 0; index < 3; index++) {
+            assert.strictEqual((yield* confirm(yield* resetToken(someone), password(index))).status, 200)
+            if (index === 0) yield* pass("61 minutes")
+          }
+          assertInvalid(yield* confirm("nothing"), refused)
+          assertInvalid(yield* confirm("nothing"), refused)
+          assert.strictEqual((yield* confirm("nothing")).status, 429)
+          yield* pass("15 minutes")
+          assertInvalid(yield* confirm("nothing"), refused)
+        })
+      )
+    }
+  )
+})

@@ -61,6 +61,15 @@ export const useAll = (canaries: Canaries) =>
       send("POST", `${users}${path}`, { body, ...(token === undefined ? {} : { token }) })
     const registered = yield* post("/register/", { email, password, push_token: secret("push").replaceAll(" ", "-") })
     assert.strictEqual(registered.status, 201)
+    const headers = { "idempotency-key": secret("an idempotency key") }
+    const repeated = { email: freshEmail(), password: secret("a repeated password") }
+    for (const [body, status] of [
+      [repeated, 201],
+      [repeated, 201],
+      [{ ...repeated, name: "Ada" }, 422]
+    ] as const) {
+      assert.strictEqual((yield* send("POST", `${users}/register/`, { body, headers })).status, status)
+    }
     yield* post("/register/", { email, password: secret("another's password") })
     yield* post("/register/", { email: freshEmail(), password, password_confirm: secret("another password") })
     yield* post("/login/", { email, password: secret("a wrong password") })

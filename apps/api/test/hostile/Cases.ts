@@ -1,6 +1,7 @@
 import { brokenBodies, brokenFields, randomBodies } from "./Bodies.ts"
 import { type Case, good, type Part } from "./Case.ts"
 import {
+  badIdempotencyKeys,
   entityTags,
   oddHeaders,
   oddIds,
@@ -103,6 +104,12 @@ const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
       name: `with ${JSON.stringify(headers).slice(0, 60)}`,
       headers: { ...part.headers, ...headers },
       expected: expectedWith(operation, headers, part.expected)
+    })),
+    ...(operation.headers.includes("Idempotency-Key") ? badIdempotencyKeys : []).map((key) => ({
+      ...part,
+      name: `with Idempotency-Key: ${key.slice(0, 40)}`,
+      headers: { ...part.headers, "idempotency-key": key },
+      expected: 422 as const
     })),
     ...["If-Match", "If-None-Match"]
       .filter((name) => operation.headers.includes(name))

@@ -287,6 +287,9 @@ export const oddHeaders: ReadonlyArray<Readonly<Record<string, string>>> = [
   { upgrade: "h2c", "http2-settings": "AAMAAABkAARAAAAAAAIAAAAA" }
 ]
 
+/** What is no `Idempotency-Key`. */
+export const badIdempotencyKeys = ["", '"', '""', '"open', '"a" b', "x".repeat(256), "\u00ff", "a\tb"]
+
 /** For `If-Match` and `If-None-Match`. */
 export const entityTags = [
   "*",

@@ -11,7 +11,8 @@ export interface PreferenceAuthor {
   readonly actor: UserId | null
 }
 
-const SettingValue = Schema.NullOr(Schema.Union([Schema.Boolean, Schema.Int, Schema.String]))
+/** The value of a setting. */
+export const SettingValue = Schema.NullOr(Schema.Union([Schema.Boolean, Schema.Int, Schema.String]))
 
 /** The changed settings by their domain names, each with its value before and after. */
 export const SettingChanges = Schema.Record(Schema.String, Schema.Tuple([SettingValue, SettingValue]))

@@ -1,7 +1,10 @@
-import { type PreferenceChange, PreferenceSource, SettingChanges } from "@user-service/domain/PreferenceHistory"
+import { type PreferenceChange, PreferenceSource, SettingValue } from "@user-service/domain/PreferenceHistory"
 import { Record, Schema, String } from "effect"
 import { Id } from "./Id.ts"
 import { Timestamp, timestamp } from "./Timestamp.ts"
+
+// An array and not a tuple, whose JSON Schema has no `items`, which OpenAPI's linters require.
+const BeforeAndAfter = Schema.Array(SettingValue).check(Schema.isMinLength(2), Schema.isMaxLength(2))
 
 /** A change of preferences, with settings under their wire names. */
 export const PreferenceChangeBody = Schema.Struct({
@@ -13,7 +16,9 @@ export const PreferenceChangeBody = Schema.Struct({
     description: "The account that made the change. Null if no account did, as with the link in an e-mail."
   }),
   version: Schema.Int.annotateKey({ description: "The version of the preferences after the change." }),
-  changes: SettingChanges.annotateKey({ description: "Each changed setting with its value before and after." })
+  changes: Schema.Record(Schema.String, BeforeAndAfter).annotateKey({
+    description: "Each changed setting with its value before and after."
+  })
 }).annotate({
   identifier: "PreferenceChange",
   description: "A change of a user's notification preferences.",

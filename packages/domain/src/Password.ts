@@ -52,8 +52,8 @@ const resembles = (password: string, attribute: string): boolean =>
 // A likely first guess.
 const serviceName = "user-service"
 
-// For comparison regardless of case and composition.
-const comparable = (text: string): string => normalisePassword(text).toLowerCase()
+// For comparison regardless of case and composition. Some letters have two in upper case, as ß has SS.
+const comparable = (text: string): string => normalisePassword(normalisePassword(text).toUpperCase().toLowerCase())
 
 /** A sentence for each rule that the password breaks. There are no rules about kinds of characters. */
 export const passwordProblems = (password: string, context: PasswordContext): ReadonlyArray<string> => {

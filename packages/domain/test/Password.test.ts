@@ -73,10 +73,16 @@ describe("passwordProblems", () => {
     }
   })
 
-  it.prop("no one's password is their own e-mail, username or name", [anyText], ([attribute]) => {
+  const assertOwnIsSimilar = (attribute: string): void => {
     const password = `${attribute}abc`
     assert.include(problems(password.toUpperCase(), [password]), similar)
-  })
+  }
+
+  it.prop("no one's password is their own e-mail, username or name", [anyText], ([attribute]) =>
+    assertOwnIsSimilar(attribute)
+  )
+
+  it.each(["ᾀ", "ß", "ﬃ", "İ"])("nor where %s, which has several letters in upper case, is in it", assertOwnIsSimilar)
 })
 
 describe("a password is too similar to", () => {

@@ -36,11 +36,19 @@ const deliver = Effect.fnUntraced(function* (
 const idsOf = (items: ReadonlyArray<{ readonly notification_id: string }>) =>
   items.map(({ notification_id }) => notification_id)
 
+/** A new user without the delivery of the mail that verifies their address. */
+const newPerson = Effect.gen(function* () {
+  const { person, sql } = yield* TestApi
+  const made = yield* person()
+  yield* sql`delete from deliveries where user_id = ${made.id}`
+  return made
+})
+
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the notifications of a user", () => {
     it.effect("are listed newest first, with all that is told of each", () =>
       Effect.gen(function* () {
-        const person = yield* (yield* TestApi).person()
+        const person = yield* newPerson
         const older = yield* deliver(person, 5)
         const id = randomUUID()
         const newer = yield* deliver(person, 1, {
@@ -72,7 +80,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
 
     it.effect("have no channel and no category where nobody said", () =>
       Effect.gen(function* () {
-        const person = yield* (yield* TestApi).person()
+        const person = yield* newPerson
         yield* deliver(person, 1, { channel: null, category: null })
         const [item] = pageOf(yield* list(person.access), message, { total: 1, total_pages: 1 })
         const { category, channel, error, error_code, provider } = item
@@ -80,10 +88,17 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are nobody else's, and none at first", () =>
+    it.effect("begin with the mail that verifies the address", () =>
       Effect.gen(function* () {
-        const api = yield* TestApi
-        const [person, stranger] = [yield* api.person(), yield* api.person()]
+        const { access } = yield* (yield* TestApi).person()
+        const [item] = pageOf(yield* list(access), message, { total: 1, total_pages: 1 })
+        assert.deepStrictEqual([item.channel, item.category, item.status], ["email", "security", "pending"])
+      })
+    )
+
+    it.effect("are nobody else's, and none without a delivery", () =>
+      Effect.gen(function* () {
+        const [person, stranger] = [yield* newPerson, yield* newPerson]
         const theirs = yield* deliver(stranger, 1)
         yield* deliver({ id: person.id }, 1, { user_id: null })
         for (const query of ["", "?channel=email", "?status=sent", "?channel=email&status=sent&limit=100"]) {
@@ -96,7 +111,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
 
     it.effect("are those of a channel and a status where these are named", () =>
       Effect.gen(function* () {
-        const person = yield* (yield* TestApi).person()
+        const person = yield* newPerson
         const mailed = yield* deliver(person, 4)
         const opened = yield* deliver(person, 3, { status: "opened" })
         const pushed = yield* deliver(person, 2, { channel: "push" })
@@ -120,7 +135,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
 
     it.effect("come in pages, filtered ones too; one past the end is empty", () =>
       Effect.gen(function* () {
-        const person = yield* (yield* TestApi).person()
+        const person = yield* newPerson
         const ids = yield* Effect.forEach([1, 2, 3, 4, 5], (minutes) => deliver(person, minutes))
         yield* deliver(person, 0, { channel: "push" })
         const counts = { total: 5, limit: 2, total_pages: 3 }

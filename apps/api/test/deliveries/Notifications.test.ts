@@ -179,7 +179,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("are the same without the slash at the end", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
-        const person = yield* api.person()
+        const person = yield* newPerson
         yield* deliver(person, 1)
         const without = yield* api.send("GET", "/api/v1/users/notifications?channel=email", { token: person.access })
         assert.strictEqual(without.text, (yield* list(person.access, "?channel=email")).text)

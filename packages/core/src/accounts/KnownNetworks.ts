@@ -26,8 +26,9 @@ export class KnownNetworks extends Context.Service<
      */
     readonly record: (userId: UserId) => Query<void>
     /**
-     * As `record`, for a login, in a transaction that has locked the user. Returns whether the user must be told of a new device:
-     * never for the first network of an account, and at most once a day for a known user agent.
+     * As `record`, for a login, in a transaction that has locked the user and before the time of the login is stored. Returns
+     * whether the user must be told of a new device: at most once a day for a known user agent, and never at the first login of
+     * an account without a known network, such as an imported one.
      */
     readonly recordLogin: (userId: UserId) => Query<boolean>
     /** Makes all networks unknown, when the account turns out to be somebody else's. Runs in the caller's transaction. */

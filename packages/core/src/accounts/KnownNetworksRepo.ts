@@ -22,7 +22,7 @@ export class KnownNetworksRepo extends Context.Service<
     readonly record: (userId: UserId, hashed: HashedOrigin, now: DateTime.Utc) => Query<void>
     /**
      * Also returns whether a notice of a new device is due, and stores that it was sent. The caller holds the lock of the user,
-     * so that concurrent logins from one network send one notice.
+     * so that concurrent logins from one network send one notice. `users.last_login_at` must still be that of the previous login.
      */
     readonly recordLogin: (userId: UserId, hashed: HashedOrigin, now: DateTime.Utc) => Query<boolean>
     readonly remove: (userId: UserId) => Query<void>
@@ -60,7 +60,9 @@ export class KnownNetworksRepo extends Context.Service<
           ), old as materialized (
             select ${isOldAddress(hashed.origin)} as is_same from login_addresses a where a.user_id = ${userId}
           ), notice as materialized (
-            select (exists (select from seen) or exists (select from old))
+            select (exists (select from seen) or exists (select from old) or exists (
+                select from users where id = ${userId} and last_login_at is not null
+              ))
               and not exists (select from seen where kind = 'network' and hash = ${hashed.network})
               and not exists (select from old where is_same)
               and not exists (

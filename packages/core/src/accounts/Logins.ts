@@ -96,11 +96,12 @@ export class Logins extends Context.Service<
         changes.change(
           userId,
           Effect.gen(function* () {
+            // First, because it reads the time of the previous login.
+            const isNewDevice = yield* knownNetworks.recordLogin(userId)
             const isRecorded = yield* repo.recordLogin(userId, checkedHash, yield* DateTime.now)
             if (!isRecorded) return yield* new CredentialsChanged()
             if (Option.isSome(newHash)) yield* repo.replacePassword(userId, checkedHash, newHash.value)
             yield* failedLogins.clear(target)
-            const isNewDevice = yield* knownNetworks.recordLogin(userId)
             const { audit, events, session } = yield* sessionChanges.open(userId, deviceName)
             const user = yield* profiles.find(userId)
             if (Option.isNone(user)) return yield* new CredentialsChanged()

@@ -84,7 +84,18 @@ describe("a login", () => {
       })
     )
 
-    it.effect("to an account without any known network sends none and makes its network known", () =>
+    it.effect("to an account whose networks were all deleted is from a new device", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register.pipe(origin(home))
+        yield* login(email).pipe(origin(home))
+        yield* sql`delete from known_networks where user_id = ${userId}`
+        yield* login(email).pipe(origin("203.0.113.1"))
+        assert.lengthOf(yield* noticesOf(userId), 1)
+      })
+    )
+
+    it.effect("to an imported account, the first of all, sends none and makes its network known", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin(home))

@@ -240,6 +240,29 @@ describe("a repeated registration", () => {
     )
   })
 
+  it.layer(layerEmbedded({ TRUSTED_PROXIES: "127.0.0.1" }), { excludeTestServices: true })((it) => {
+    it.effect("from a new device sends one notice, and makes its network known", () =>
+      Effect.gen(function* () {
+        const { send, sql } = yield* TestApi
+        const body = freshBody()
+        const headers = { "idempotency-key": randomUUID() }
+        const registerFrom = (from: string) =>
+          Effect.map(send("POST", path, { body, headers: { ...headers, "x-forwarded-for": from } }), (answer) =>
+            successData(answer, 201, message)
+          )
+        const { id } = yield* registerFrom("192.0.2.10")
+        const notices = sql`
+          select payload->>'kind' as kind, payload->>'ip' as ip
+          from mail_outbox where user_id = ${id} and mail_type = 'SecurityNoticeMail'`
+        yield* registerFrom("192.0.2.10")
+        assert.deepStrictEqual(yield* notices, [])
+        yield* registerFrom("203.0.113.1")
+        yield* registerFrom("203.0.113.1")
+        assert.deepStrictEqual(yield* notices, [{ kind: "new_device", ip: "203.0.113.1" }])
+      })
+    )
+  })
+
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("is the same user for 24 hours, then the key is free again", () =>
       Effect.gen(function* () {

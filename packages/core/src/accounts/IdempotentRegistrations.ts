@@ -12,11 +12,13 @@ import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import { Context, DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { IdempotencyKeysRepo, type IdempotentRequest } from "./IdempotencyKeysRepo.ts"
+import { KnownNetworks } from "./KnownNetworks.ts"
 import type { LoggedIn } from "./Logins.ts"
 import { type NewAccount, NewAccounts, type RegistrationFailure } from "./NewAccounts.ts"
 
@@ -46,7 +48,8 @@ export class IdempotentRegistrations extends Context.Service<
   {
     /**
      * Registers the account, or returns the user that the same request registered within the last 24 hours. A repetition counts
-     * as a login of its address instead of as a registration, and hashes no password.
+     * as a login of its address instead of as a registration, hashes no password, and sends the user a notice if it comes from a
+     * new device.
      */
     readonly register: (
       account: NewAccount,
@@ -64,6 +67,8 @@ export class IdempotentRegistrations extends Context.Service<
       const changes = yield* Changes
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
+      const knownNetworks = yield* KnownNetworks
+      const notices = yield* SecurityNotices
       const limits = yield* Limits
       const { hash } = yield* KeyedHashes
 
@@ -73,12 +78,14 @@ export class IdempotentRegistrations extends Context.Service<
           Effect.gen(function* () {
             // Under the lock of the user, so that no session opens after a password change.
             if (!(yield* repo.isCurrent(request, userId))) return yield* new RegistrationOutdated()
+            const isNewDevice = yield* knownNetworks.recordLogin(userId)
             const { audit, events, session } = yield* sessionChanges.open(userId, "")
             const user = yield* profiles.find(userId)
             return {
               result: { session, user: Option.getOrThrow(user) },
               events,
-              audit: [{ userId, action: "user.registration_repeated", details: { sessionId: session.id } }, ...audit]
+              audit: [{ userId, action: "user.registration_repeated", details: { sessionId: session.id } }, ...audit],
+              mails: isNewDevice ? yield* notices.compose(userId, "new_device") : []
             }
           })
         )
@@ -154,6 +161,8 @@ export class IdempotentRegistrations extends Context.Service<
       Changes.layer,
       SessionChanges.layer,
       SessionTokens.layer,
+      KnownNetworks.layer,
+      SecurityNotices.layer,
       Limits.layer
     ])
   )

@@ -4,7 +4,7 @@ import { outboxChannel } from "@user-service/core/changes/OutboxSignal"
 import { PasswordResetRequestsRepo } from "@user-service/core/recovery/PasswordResetRequestsRepo"
 import type { UserId } from "@user-service/domain/User"
 import * as Worker from "@user-service/worker/Worker"
-import { Array, DateTime, Effect, Layer } from "effect"
+import { Array, DateTime, Deferred, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { layerEngines, layerSettings, newUser, waitUntil } from "../TestWork.ts"
 
@@ -31,6 +31,22 @@ const addressOf = (id: UserId) => `${id}@example.org`
 const waiting = SqlClient.SqlClient.use((sql) =>
   Effect.map(sql`select 1 from password_reset_requests`, (rows) => rows.length)
 )
+
+/** Locks the users for other transactions until the scope closes. */
+const lock = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>) {
+  const sql = yield* SqlClient.SqlClient
+  const locked = yield* Deferred.make<void>()
+  yield* Effect.forkScoped(
+    sql.withTransaction(
+      sql`select 1 from users where id = any(${users}::uuid[]) for update`.pipe(
+        Effect.andThen(Deferred.succeed(locked, undefined)),
+        // Statements, because the server ends a transaction that is idle.
+        Effect.andThen(Effect.repeat(sql`select 1`, Schedule.spaced("1 second")))
+      )
+    )
+  )
+  yield* Deferred.await(locked)
+})
 
 const mailsTo = (id: UserId) =>
   SqlClient.SqlClient.use((sql) =>
@@ -88,6 +104,26 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           yield* waitUntil(Effect.map(waiting, (count) => count === 0))
           yield* sql`alter table one_time_tokens drop constraint broken`
           assert.deepStrictEqual([yield* mailsTo(broken), yield* mailsTo(reader)], [0, 1])
+        })
+      )
+
+      // A transaction holds the only connection of the embedded database, so nothing else could run there.
+      it.effect.skipIf(most === 1)("requests of users whose rows are locked wait, and those behind them do not", () =>
+        Effect.gen(function* () {
+          const locked = yield* Effect.replicateEffect(newReader, 5)
+          const reader = yield* newReader
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* lock(locked)
+              yield* Effect.forEach([...locked, reader], (id) => request(addressOf(id)))
+              yield* Layer.build(Layer.fresh(work))
+              yield* waitUntil(Effect.map(mailsTo(reader), (count) => count === 1))
+              assert.strictEqual(yield* waiting, 5)
+            })
+          )
+          yield* Layer.build(Layer.fresh(work))
+          yield* waitUntil(Effect.map(waiting, (count) => count === 0))
+          assert.deepStrictEqual(yield* Effect.forEach(locked, mailsTo), [1, 1, 1, 1, 1])
         })
       )
     })

@@ -3,7 +3,7 @@ import { PasswordResetMail } from "@user-service/domain/Mail"
 import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
-import { Cause, Context, DateTime, Effect, Layer, Option } from "effect"
+import { Cause, Context, DateTime, Effect, Layer, Option, Result } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
@@ -20,7 +20,8 @@ export class PasswordResetMails extends Context.Service<
     /**
      * Handles at most `limit` requests, the oldest first, and returns their number. A request is deleted in the transaction that
      * writes its mail, so each is handled once, however many workers run. Requests without an active account and requests
-     * older than an hour are deleted.
+     * older than an hour are deleted. A request that cannot be handled now does not delay the others: it stays, and `send` fails
+     * after it has handled the rest.
      */
     readonly send: (limit: number) => Effect.Effect<number, ServiceUnavailable>
   }
@@ -80,7 +81,14 @@ export class PasswordResetMails extends Context.Service<
           (request) => isOfAccount(request) && DateTime.isGreaterThan(request.createdAt, oldest)
         )
         yield* remove(requests.filter((request) => !pending.includes(request)))
-        yield* Effect.forEach(pending.filter(isOfAccount), handle, { discard: true })
+        const outcomes = yield* Effect.forEach(
+          pending.filter(isOfAccount),
+          (request) => Effect.result(handle(request)),
+          {
+            concurrency
+          }
+        )
+        yield* Effect.fromResult(Result.all(outcomes))
         return requests.length
       })
 
@@ -92,6 +100,9 @@ export class PasswordResetMails extends Context.Service<
     Layer.provide([PasswordResetRequestsRepo.layer, Changes.layer, OneTimeTokens.layer, OneTimeTokensRepo.layer])
   )
 }
+
+// Several, because a request waits for the lock of its user.
+const concurrency = 4
 
 const unchanged = { result: undefined, events: [], audit: [] }
 

@@ -126,7 +126,8 @@ const use = Effect.gen(function* () {
     [`{"to":"${email.replace("@", "\\u0040")}","status":7}`],
     [`not json ${email.toUpperCase()}, and more`],
     [`{"text":"{\\"push_token\\":\\"${device.token}\\"}"}`],
-    [`name=u${marks.username}&phone=${encodeURIComponent(marks.phone)}`],
+    [`{"username":"U${marks.username}","status":7}`],
+    [`{"message":{"phone_number":"${marks.phone}"}}`],
     ["{}", JSON.stringify({ "x-user": email })]
   ] as const) {
     yield* deadLetter(sql, Buffer.from(body), header)

@@ -7,7 +7,8 @@ import { Changes } from "../changes/Changes.ts"
 import { DeadLettersRepo } from "../dead-letters/DeadLettersRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ErasuresRepo, type ErasureTarget, type UnfinishedErasure } from "./ErasuresRepo.ts"
-import { finderOf, termsOf } from "./SearchTerms.ts"
+import { finderOf } from "./LetterSearch.ts"
+import { termsOf } from "./SearchTerms.ts"
 
 // The rows that the transaction of an erasure clears itself, and the size of a batch after it.
 const batchLimit = 2000
@@ -88,9 +89,7 @@ export class Erasures extends Context.Service<
         let last = Option.none<string>()
         for (;;) {
           const letters = yield* storage.read(deadLetters.after(last, maxLetterBytes))
-          const found = yield* Effect.filter(letters, ({ body, headers, messageId, routingKey }) =>
-            isOfUser(body, headers, messageId ?? "", routingKey)
-          )
+          const found = yield* Effect.filter(letters, isOfUser)
           if (found.length > 0) yield* storage.write(deadLetters.remove(found.map(({ id }) => id)))
           const latest = letters.at(-1)
           if (latest === undefined) return

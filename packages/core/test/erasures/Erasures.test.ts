@@ -4,6 +4,7 @@ import { preferencesKey, userKey } from "@user-service/core/cached/CacheKeys"
 import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { LiveSessions } from "@user-service/core/cached/LiveSessions"
 import { Erasures } from "@user-service/core/erasures/Erasures"
+import { termOf } from "@user-service/core/erasures/SearchTerms"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { UserDeleted } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
@@ -17,10 +18,10 @@ const erase = (userId: UserId, checkedHash: string | null = null) =>
 const resume = (limit = 10) => Erasures.use((erasures) => erasures.resume(limit))
 
 /** The rows that an erasure would have left if its process had died after its transaction. */
-const leaveRows = Effect.fnUntraced(function* (userId: UserId, terms: ReadonlyArray<string>) {
+const leaveRows = Effect.fnUntraced(function* (userId: UserId, email: string) {
   const sql = yield* SqlClient.SqlClient
   yield* sql`
-    update erasures set finished_at = null, search_terms = ${terms}::text[], erased_at = '2020-01-01' where user_id = ${userId}`
+    update erasures set finished_at = null, search_terms = ${[termOf("email", email)]}::text[], erased_at = '2020-01-01' where user_id = ${userId}`
   yield* sql`
     insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
     select ${userId}, ${userId}, 'test', '192.0.2.1', 'agent', '{"a":1}', now() from generate_series(1, 4100)`
@@ -37,7 +38,7 @@ const leaveRows = Effect.fnUntraced(function* (userId: UserId, terms: ReadonlyAr
   yield* sql`
     insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
     select uuid_v7(), sha256((${userId}::text || n)::bytea), 'q', 'undecodable', 'k', '{}',
-      case when n % 100 = 0 then convert_to('to ' || ${terms[0] ?? ""}, 'UTF8') else 'of others'::bytea end, 100, now()
+      case when n % 100 = 0 then convert_to('to ' || ${email}, 'UTF8') else 'of others'::bytea end, 100, now()
     from generate_series(1, 450) n`
 })
 
@@ -112,7 +113,7 @@ describe("Erasures", () => {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register
         yield* erase(userId)
-        yield* leaveRows(userId, [email])
+        yield* leaveRows(userId, email)
         assert.strictEqual(yield* resume(), 1)
         assert.deepStrictEqual(yield* rowsLeft(userId), {
           audit: 0,
@@ -130,11 +131,34 @@ describe("Erasures", () => {
       })
     )
 
+    it.effect(
+      "one of a user whose username and push tokens are texts of everybody's dead letters keeps the letters",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { userId } = yield* register
+          const { userId: other } = yield* register
+          yield* sql`update users set username = 'x-reason' where id = ${userId}`
+          for (const token of ["{", '"status":"delivered"', "user-service.notification-status", other]) {
+            yield* sql`
+            insert into push_tokens (id, user_id, token, token_sha256, platform, token_type, created_at, updated_at, last_used_at)
+            values (uuid_v7(), ${userId}, ${token}::text, sha256(convert_to(${token}::text, 'UTF8')), 'android', 'fcm', now(), now(), now())`
+          }
+          const body = `{"notification_id":"of ${other}","user_id":"${other}","status":"delivered"}`
+          yield* sql`
+          insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
+          values (uuid_v7(), sha256(convert_to(${body}, 'UTF8')), 'q', 'failed', 'user-service.notification-status',
+            '{"x-reason":"failed"}', convert_to(${body}, 'UTF8'), 1000, now())`
+          yield* erase(userId)
+          assert.lengthOf(yield* sql`select 1 from dead_letters where body = convert_to(${body}, 'UTF8')`, 1)
+        })
+    )
+
     it.effect("two that complete the same one at once do no harm", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register
         yield* erase(userId)
-        yield* leaveRows(userId, [email])
+        yield* leaveRows(userId, email)
         yield* Effect.all([resume(), resume()], { concurrency: 2 })
         assert.deepInclude(yield* rowsLeft(userId), { audit: 0, deliveries: 0, letters: 0, unfinished: 0 })
       })

@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, References } from "effect"
+import { tokenOf } from "../recovery/Mails.ts"
 import { call, frames, gatewayKey, inFile, payloadBytes, post } from "../service-side/Callers.ts"
 import * as Jwt from "../sessions/Jwt.ts"
 import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
@@ -77,6 +78,26 @@ describe("each refused credential is one line in the log, with its reason:", () 
         yield* api.sql`update users set is_active = false where id = ${id}`
         yield* isLogged(login({ email, password: wrong }), { ...of, reason: "wrong_password" })
         yield* isLogged(login({ email, password }), { ...of, reason: "account_disabled" })
+      })
+    )
+
+    it.effect("a token of a mail that is unknown or used, or whose account changed while it was used", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, id, password } = yield* api.person()
+        const confirm = (route: string, token: string) =>
+          api.send("POST", `/api/v1/users/${route}/confirm/`, { body: { token } })
+        const event = "one_time_token_refused"
+        yield* isLogged(confirm("verify-email", "CANARY"), { event, reason: "unknown" })
+        const verification = yield* tokenOf(id, "EmailVerificationMail")
+        yield* isLogged(confirm("verify-email", verification))
+        yield* isLogged(confirm("verify-email", verification), { event, reason: "unknown" })
+        const email = freshEmail()
+        yield* api.send("POST", "/api/v1/users/change-email/", { token: access, body: { new_email: email, password } })
+        // Another account takes the address before the change is confirmed.
+        yield* api.person({ email })
+        const change = yield* tokenOf(id, "EmailChangeMail")
+        yield* isLogged(confirm("change-email", change), { event, reason: "account_changed", user_id: id })
       })
     )
 

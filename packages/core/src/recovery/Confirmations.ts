@@ -2,6 +2,7 @@ import * as Storage from "@user-service/database/Storage"
 import { OneTimeTokenInvalid, type OneTimeTokenPurpose } from "@user-service/domain/OneTimeToken"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import type { SqlError } from "effect/sql"
@@ -17,13 +18,19 @@ export interface ValidToken {
   readonly consume: Effect.Effect<ConsumedToken, OneTimeTokenInvalid | SqlError.SqlError>
 }
 
+// `account_changed`: the token was valid when it was checked.
+interface RefusalCause {
+  readonly reason: "unknown" | "account_changed"
+  readonly userId?: UserId
+}
+
 /** Checks one-time tokens. */
 export class Confirmations extends Context.Service<
   Confirmations,
   {
     /**
      * Runs `use` if the token is valid for the purpose. Failures count towards the client's `RATE_LIMIT_CONFIRM`, and each
-     * refused token is logged.
+     * refused token is logged, with the account if the token was valid when it was checked.
      */
     readonly confirm: <A, E, R>(
       purpose: OneTimeTokenPurpose,
@@ -53,9 +60,10 @@ export class Confirmations extends Context.Service<
         return { holder: holder.value, consume }
       })
 
-      const recordRefusal = Effect.fnUntraced(function* (reason: OneTimeTokenPurpose) {
+      const recordRefusal = Effect.fnUntraced(function* (error: unknown, refusal: RefusalCause) {
+        if (!(error instanceof OneTimeTokenInvalid)) return
         const { ip } = yield* CurrentOrigin
-        yield* refusals.record({ event: "one_time_token_refused", reason, ip })
+        yield* refusals.record({ event: "one_time_token_refused", ip, ...refusal })
       })
 
       const confirm = <A, E, R>(
@@ -64,8 +72,12 @@ export class Confirmations extends Context.Service<
         use: (token: ValidToken) => Effect.Effect<A, E, R>
       ) =>
         Effect.flatMap(CurrentOrigin, ({ network }) =>
-          Effect.flatMap(validate(purpose, token), use).pipe(
-            Effect.tapError((error) => (error instanceof OneTimeTokenInvalid ? recordRefusal(purpose) : Effect.void)),
+          validate(purpose, token).pipe(
+            Effect.tapError((error) => recordRefusal(error, { reason: "unknown" })),
+            Effect.flatMap((valid) => {
+              const { userId } = valid.holder
+              return Effect.tapError(use(valid), (error) => recordRefusal(error, { reason: "account_changed", userId }))
+            }),
             limits.guardFailures([{ limit: "confirm", key: network }])
           )
         )

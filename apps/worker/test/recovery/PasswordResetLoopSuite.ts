@@ -107,6 +107,25 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
+      it.effect.skipIf(most === 1)("a worker has one connection that listens", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          // Statements on other connections are followed by others, so that only those that listen still show it.
+          const listening = Effect.map(
+            sql`select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen %'`,
+            (rows) => rows.length
+          )
+          yield* Layer.build(Layer.fresh(work))
+          yield* waitUntil(Effect.map(listening, (count) => count > 0))
+          const [user, reader] = [yield* newReader, yield* newReader]
+          yield* request(addressOf(user))
+          yield* waitUntil(Effect.map(mailsTo(user), (count) => count === 1))
+          yield* request(addressOf(reader))
+          yield* waitUntil(Effect.map(mailsTo(reader), (count) => count === 1))
+          assert.strictEqual(yield* listening, 1)
+        })
+      )
+
       // A transaction holds the only connection of the embedded database, so nothing else could run there.
       it.effect.skipIf(most === 1)("requests of users whose rows are locked wait, and those behind them do not", () =>
         Effect.gen(function* () {

@@ -8,6 +8,7 @@ import { Digest, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Changes } from "../changes/Changes.ts"
+import { CurrentOrigin } from "../Origin.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
@@ -31,7 +32,7 @@ export class DeliveryStatuses extends Context.Service<
      * Deactivates a device that its push service no longer knows and that was not registered since, if the notification was
      * resolved here for push or the report has the raw token. Suppresses an address after a hard bounce or a complaint, if the
      * notification was resolved here for e-mail. Otherwise the report is only recorded, because its sender may have got the
-     * address elsewhere.
+     * address elsewhere. The audit entries have no origin, because the client of the request is the sender, not the user.
      */
     readonly report: (
       reports: ReadonlyArray<StatusReport>
@@ -158,12 +159,16 @@ export class DeliveryStatuses extends Context.Service<
       })
 
       return {
-        report: Effect.fn("DeliveryStatuses.report")(function* (reports: ReadonlyArray<StatusReport>) {
-          if (reports.length === 0) return []
-          const now = yield* DateTime.now
-          const received = yield* Effect.forEach(reports, (report) => receive(report, now))
-          return yield* retryOnConflict(apply(received, now))
-        })
+        report: Effect.fn("DeliveryStatuses.report")(
+          function* (reports: ReadonlyArray<StatusReport>) {
+            if (reports.length === 0) return []
+            const now = yield* DateTime.now
+            const received = yield* Effect.forEach(reports, (report) => receive(report, now))
+            return yield* retryOnConflict(apply(received, now))
+          },
+          // The audit entries are the user's, and must not hold the address of the sender.
+          Effect.provideService(CurrentOrigin, { ip: null, network: "local", userAgent: "" })
+        )
       }
     })
   )

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { CurrentOrigin } from "@user-service/core/Origin"
 import { rows } from "@user-service/core/Rows"
 import type { Deliveries } from "@user-service/core/deliveries/Deliveries"
 import type { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
@@ -574,6 +575,26 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
     })
 
     describe("an address", () => {
+      it.effect("is suppressed in an audit entry without the origin of the sender, and so is a device", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const gateway = { ip: "203.0.113.1", network: "203.0.113.1", userAgent: "gateway" }
+          const { notificationId, user } = yield* sent()
+          const device = yield* registerDevice(user)
+          const push = yield* resolveOne(mail(user, { channel: "push" }))
+          yield* report(
+            { notificationId, status: "complained" },
+            told(push.notificationId, "failed", { errorCode: "unregistered", pushTokenId: device.id })
+          ).pipe(Effect.provideService(CurrentOrigin, gateway))
+          const audit = yield* sql`
+            select action, ip, user_agent as "userAgent" from audit_log where user_id = ${user} order by action`
+          assert.deepStrictEqual(audit, [
+            { action: "email.suppressed", ip: null, userAgent: "" },
+            { action: "push_token.unregistered", ip: null, userAgent: "" }
+          ])
+        })
+      )
+
       it.effect.each([
         ["a hard bounce", { status: "bounced", bounceType: "hard" }, "hard_bounce"],
         ["a complaint", { status: "complained" }, "complaint"]

@@ -301,7 +301,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           ],
           find: [tokens.find(presented)],
           consume: [tokens.consume(UserId.make(idOf(777)), presented)],
-          remove: [tokens.remove(userId, ["password_reset", "email_change"])]
+          remove: [tokens.remove(userId, ["password_reset", "email_change"])],
+          removeEmailChange: [tokens.removeEmailChange(userId, "bcrypt_sha256$778")]
         } satisfies OperationsOf<OneTimeTokensRepo["Service"]>)
         const recovery = yield* RecoveryRepo
         yield* assertIndexed({

@@ -114,6 +114,19 @@ export const suite = (name: string, layer: Engines) =>
           })
         )
 
+        it.effect("a request that sends nothing replaces an older one too, but not with a wrong password", () =>
+          Effect.gen(function* () {
+            const { person } = yield* TestApi
+            const [someone, taken] = [yield* person(), yield* person()]
+            const token = yield* changeToken(someone, freshEmail())
+            assert.strictEqual((yield* request(someone, taken.email, "a wrong password")).status, 422)
+            assert.strictEqual((yield* confirm(token)).status, 200)
+            const older = yield* changeToken(someone, freshEmail())
+            assertSuccess(yield* request(someone, taken.email), 202, accepted, {})
+            assertInvalid(yield* confirm(older), refused)
+          })
+        )
+
         it.effect("a confirmation that meets a taken address, and one that was replaced, are refused", () =>
           Effect.gen(function* () {
             const { person } = yield* TestApi
@@ -191,6 +204,18 @@ export const suite = (name: string, layer: Engines) =>
             assert.strictEqual((yield* request(someone, freshEmail(), "a wrong password")).status, 422)
             const limited = yield* request(someone, freshEmail())
             assertFailure(limited, 429, "rate_limited", "Too many attempts. Try again in 900 seconds.")
+          })
+        )
+
+        it.effect("a request past the limit of the new address replaces an older one", () =>
+          Effect.gen(function* () {
+            const { person } = yield* TestApi
+            const [someone, other] = [yield* person(), yield* person()]
+            const wanted = freshEmail()
+            yield* changeToken(other, wanted)
+            const older = yield* changeToken(someone, freshEmail())
+            assertSuccess(yield* request(someone, wanted), 202, accepted, {})
+            assertInvalid(yield* confirm(older), refused)
           })
         )
       })

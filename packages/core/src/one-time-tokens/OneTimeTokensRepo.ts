@@ -77,6 +77,8 @@ export class OneTimeTokensRepo extends Context.Service<
     /** Deletes the token if it is valid. Of concurrent transactions exactly one gets it. */
     readonly consume: (userId: UserId, presented: PresentedToken) => Query<Option.Option<ConsumedToken>>
     readonly remove: (userId: UserId, purposes: ReadonlyArray<OneTimeTokenPurpose>) => Query<void>
+    /** Deletes the token of a change of address if the account has this password hash, and returns whether it has. */
+    readonly removeEmailChange: (userId: UserId, checkedHash: string) => Query<boolean>
   }
 >()("@user-service/core/one-time-tokens/OneTimeTokensRepo") {
   static readonly layer = Layer.effect(
@@ -148,7 +150,19 @@ export class OneTimeTokensRepo extends Context.Service<
 
         remove: (userId, purposes) =>
           Effect.asVoid(sql`
-            delete from one_time_tokens where user_id = ${userId} and purpose = any(${purposes}::text[])`)
+            delete from one_time_tokens where user_id = ${userId} and purpose = any(${purposes}::text[])`),
+
+        removeEmailChange: (userId, checkedHash) =>
+          Effect.map(
+            sql`
+              with holder as (
+                select id from users where id = ${userId} and password_hash = ${checkedHash}
+              ), removed as (
+                delete from one_time_tokens t using holder where t.user_id = holder.id and t.purpose = 'email_change'
+              )
+              select 1 from holder`,
+            (holders) => holders.length === 1
+          )
       }
     })
   )

@@ -10,7 +10,7 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { AccountsRepo } from "../accounts/AccountsRepo.ts"
 import type { RequestingSession } from "../accounts/PasswordChanges.ts"
-import { PasswordRefused, Passwords } from "../accounts/Passwords.ts"
+import { CredentialsChanged, PasswordRefused, Passwords } from "../accounts/Passwords.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
@@ -30,7 +30,8 @@ export class EmailChangeRequests extends Context.Service<
   {
     /**
      * Sends a token to the new address, and a notice to the account's address. Sends nothing if the new address is taken, is the
-     * account's own, or had enough mails; the outcome does not reveal that. The password check counts as a password change.
+     * account's own, or had enough mails. The outcome is the same, but the user's notifications show whether mails were written.
+     * Once the password is right, voids the token of an older request in any case. The password check counts as a password change.
      */
     readonly request: (
       current: RequestingSession,
@@ -66,11 +67,21 @@ export class EmailChangeRequests extends Context.Service<
         return matches ? passwordHash : yield* refuse(userId, remaining)
       })
 
-      // Writes no token if the password was changed after its check.
+      // Removes the token of an older request, which this one replaces even if it sends nothing. Fails if the password was changed
+      // after its check.
+      const supersede = Effect.fnUntraced(function* (userId: UserId, checkedHash: string) {
+        const isCurrent = yield* tokens.removeEmailChange(userId, checkedHash)
+        if (!isCurrent) return yield* new CredentialsChanged()
+      })
+
+      const sendNothing = (userId: UserId, checkedHash: string) =>
+        changes.change(userId, Effect.as(supersede(userId, checkedHash), { result: undefined, events: [], audit: [] }))
+
       const send = ({ sessionId, userId }: RequestingSession, newEmail: Email, checkedHash: string) =>
         changes.change(
           userId,
           Effect.gen(function* () {
+            yield* supersede(userId, checkedHash)
             const { token, ...stored } = yield* oneTimeTokens.generate
             const requested = { newEmail, sessionId, checkedHash }
             const recipient = yield* tokens.insertEmailChange({ userId, ...stored }, requested)
@@ -89,13 +100,22 @@ export class EmailChangeRequests extends Context.Service<
           })
         )
 
+      const attempt = (current: RequestingSession, { newEmail, password }: EmailChangeRequest) =>
+        passwords.withPlace(checkPassword(current.userId, password)).pipe(
+          Effect.flatMap((checkedHash) =>
+            Effect.flatMap(
+              mailLimits.guardAddress("verifyEmail", newEmail)(send(current, newEmail, checkedHash)),
+              (isWithinLimit) => (isWithinLimit ? Effect.void : sendNothing(current.userId, checkedHash))
+            )
+          ),
+          // The hash was replaced during the check: check again.
+          Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
+          Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid()))
+        )
+
       const request = Effect.fn("EmailChangeRequests.request")(
-        (current: RequestingSession, { newEmail, password }: EmailChangeRequest) =>
-          passwords.withPlace(checkPassword(current.userId, password)).pipe(
-            Effect.flatMap((checkedHash) =>
-              mailLimits.guardAddress("verifyEmail", newEmail)(send(current, newEmail, checkedHash))
-            ),
-            Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid())),
+        (current: RequestingSession, change: EmailChangeRequest) =>
+          attempt(current, change).pipe(
             limits.guard([{ limit: "changePassword", key: current.userId }]),
             mailLimits.guardClient,
             // Outside `withPlace`: a refusal gives its place back before it sleeps.

@@ -10,11 +10,11 @@ export class MailLimits extends Context.Service<
   {
     /** Counts a request for a mail, whether one is sent or not. */
     readonly guardClient: <A, E, R>(request: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
-    /** Counts the mail to the address and runs `send`, or does nothing if the address had enough mails. */
+    /** Counts the mail to the address and runs `send`, or returns false if the address had enough mails. */
     readonly guardAddress: (
       limit: "passwordReset" | "verifyEmail",
       email: string
-    ) => <E, R>(send: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R>
+    ) => <E, R>(send: Effect.Effect<void, E, R>) => Effect.Effect<boolean, E, R>
   }
 >()("@user-service/core/recovery/MailLimits") {
   static readonly layerNoDeps = Layer.effect(
@@ -26,9 +26,9 @@ export class MailLimits extends Context.Service<
           Effect.flatMap(CurrentOrigin, ({ network }) => limits.guard([{ limit: "mailIp", key: network }])(request)),
         guardAddress: (limit, email) => (send) =>
           Effect.catchIf(
-            limits.guard([{ limit, key: canonicalEmail(normaliseEmail(email)) }])(send),
+            limits.guard([{ limit, key: canonicalEmail(normaliseEmail(email)) }])(Effect.as(send, true)),
             (error) => error instanceof RateLimited,
-            () => Effect.void
+            () => Effect.succeed(false)
           )
       }
     })

@@ -33,7 +33,7 @@ export class PasswordResetRequests extends Context.Service<
       })
 
       const submit = Effect.fn("PasswordResetRequests.submit")((email: EmailSpelling) =>
-        record(email).pipe(mailLimits.guardAddress("passwordReset", email), mailLimits.guardClient)
+        record(email).pipe(mailLimits.guardAddress("passwordReset", email), Effect.asVoid, mailLimits.guardClient)
       )
 
       return { submit }

@@ -22,7 +22,7 @@ export const ProfilesHttp = HttpApiBuilder.group(
     const erasures = yield* AccountErasures
     const update = ({ payload }: { readonly payload: typeof ProfileInput.Type }) =>
       CurrentSession.pipe(
-        Effect.flatMap(({ userId }) => profiles.update(userId, userPatch(payload))),
+        Effect.flatMap((current) => profiles.update(current, userPatch(payload))),
         Effect.map(userBody)
       )
     return handlers

@@ -2,6 +2,8 @@ import { Cache } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { UserUpdated } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { SessionId } from "@user-service/domain/Session"
+import { TokenInvalid } from "@user-service/domain/Token"
 import {
   type User,
   type UserId,
@@ -14,9 +16,16 @@ import {
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { userKey } from "../cached/CacheKeys.ts"
 import { CacheSettings } from "../cached/CacheSettings.ts"
+import { LiveSessionsRepo } from "../cached/LiveSessionsRepo.ts"
 import { Changes } from "../changes/Changes.ts"
 import { ProfilesRepo } from "./ProfilesRepo.ts"
 import { Representations } from "../cached/Representations.ts"
+
+/** The user to change, and the session that requests the change. */
+interface UpdatingSession {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
 
 /** Reads users with their profiles and changes them. */
 export class Profiles extends Context.Service<
@@ -26,11 +35,14 @@ export class Profiles extends Context.Service<
     readonly represent: (id: UserId) => Effect.Effect<string, UserNotFound | ServiceUnavailable>
     /** The texts of the users that exist, each once, in the order of their first occurrence in `ids`. */
     readonly representMany: (ids: ReadonlyArray<UserId>) => Effect.Effect<ReadonlyArray<string>, ServiceUnavailable>
-    /** Applies the patch and returns the changed user. */
+    /**
+     * Applies the patch and returns the changed user. Fails with `TokenInvalid` if the session has ended, so that nothing that
+     * a session requested applies after the change that ended it.
+     */
     readonly update: (
-      id: UserId,
+      current: UpdatingSession,
       patch: UserPatch
-    ) => Effect.Effect<User, UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
+    ) => Effect.Effect<User, TokenInvalid | UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/profiles/Profiles") {
   static readonly layerNoDeps = Layer.effect(
@@ -38,6 +50,7 @@ export class Profiles extends Context.Service<
     Effect.gen(function* () {
       const cache = yield* Cache
       const repo = yield* ProfilesRepo
+      const liveSessions = yield* LiveSessionsRepo
       const storage = yield* Storage.Storage
       const changes = yield* Changes
       const representations = yield* Representations
@@ -77,11 +90,14 @@ export class Profiles extends Context.Service<
         if (problem !== undefined) return yield* new UsernameNotAllowed({ problem })
       })
 
-      const update = Effect.fn("Profiles.update")((id: UserId, patch: UserPatch) =>
+      const update = Effect.fn("Profiles.update")(({ sessionId, userId: id }: UpdatingSession, patch: UserPatch) =>
         changes.change(
           id,
           Effect.gen(function* () {
             const now = yield* DateTime.now
+            // The session may have ended since its token was checked, for example by a reset that waited for the lock too.
+            const isAlive = yield* liveSessions.isAlive(id, sessionId, now)
+            if (!isAlive) return yield* new TokenInvalid()
             if (patch.username !== undefined) yield* checkUsername(id, patch.username)
             yield* repo
               .update(id, patch, now)
@@ -101,5 +117,7 @@ export class Profiles extends Context.Service<
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([ProfilesRepo.layer, Changes.layer]))
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([ProfilesRepo.layer, LiveSessionsRepo.layer, Changes.layer])
+  )
 }

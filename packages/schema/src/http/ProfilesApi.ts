@@ -41,7 +41,13 @@ const updateDocumentation = {
 const updateOptions = {
   payload: ProfileInput,
   success: success("Profile updated successfully", UserBody),
-  error: [Failures.UsernameTaken, Failures.UsernameNotAllowed, Failures.UserNotFound, Failures.ServiceUnavailable]
+  error: [
+    Failures.UsernameTaken,
+    Failures.UsernameNotAllowed,
+    Failures.TokenInvalid,
+    Failures.UserNotFound,
+    Failures.ServiceUnavailable
+  ]
 } as const
 
 export const EraseInput = Schema.Struct({ password: PasswordInput }).annotate({

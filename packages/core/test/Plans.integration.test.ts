@@ -617,6 +617,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           {
             identity: [repo.identity({ userId, checkedHash: "hash" }), repo.identity({ userId, checkedHash: null })],
             record: [repo.record(userId, ["term"], now)],
+            removeResetRequests: [repo.removeResetRequests(userId)],
             removeUser: [repo.removeUser(userId)],
             removeEvents: [repo.removeEvents(userId, 50)],
             clearAudit: [repo.clearAudit(userId, now, 50)],

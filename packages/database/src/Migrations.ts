@@ -25,6 +25,7 @@ import idempotencyKeys from "./migrations/0020_idempotency_keys.ts"
 import preferenceHistory from "./migrations/0021_preference_history.ts"
 import erasures from "./migrations/0022_erasures.ts"
 import mailOutboxTurns from "./migrations/0023_mail_outbox_turns.ts"
+import passwordResetRequestsByAddress from "./migrations/0024_password_reset_requests_by_address.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -50,7 +51,8 @@ export const migrations = {
   "0020_idempotency_keys": idempotencyKeys,
   "0021_preference_history": preferenceHistory,
   "0022_erasures": erasures,
-  "0023_mail_outbox_turns": mailOutboxTurns
+  "0023_mail_outbox_turns": mailOutboxTurns,
+  "0024_password_reset_requests_by_address": passwordResetRequestsByAddress
 }
 
 // A number that no other advisory lock in this database uses.

@@ -21,7 +21,7 @@ const lockedRowsPause = Duration.millis(20)
 
 /**
  * Erases users. One transaction deletes the user with everything that belongs to them alone, their events, and the personal
- * parts of their newest deliveries and audit entries, and publishes `user.deleted`. What histories have beyond that, and dead
+ * parts of their newest deliveries and oldest audit entries, and publishes `user.deleted`. What histories have beyond that, and dead
  * letters, are erased in batches afterwards, by whoever is first: the caller, or the worker (decision 0031).
  */
 export class Erasures extends Context.Service<
@@ -54,6 +54,7 @@ export class Erasures extends Context.Service<
         const { sessionIds, ...traits } = identity.value
         const searchTerms = termsOf(traits)
         yield* repo.record(userId, searchTerms, yield* DateTime.now)
+        yield* repo.removeResetRequests(userId)
         yield* repo.removeUser(userId)
         yield* repo.removeEvents(userId, batchLimit)
         yield* repo.clearAudit(userId, epoch, batchLimit)

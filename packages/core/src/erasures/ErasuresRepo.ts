@@ -30,8 +30,8 @@ export interface ErasureTarget {
 }
 
 /**
- * The statements of an erasure. `identity`, `record`, `removeEvents` and `removeUser` run in the transaction that locks the
- * user. The others are one statement and its own transaction, idempotent, and touch at most `limit` rows.
+ * The statements of an erasure. `identity`, `record`, `removeResetRequests`, `removeUser` and `removeEvents` run in the
+ * transaction that locks the user. The others are one statement and its own transaction, idempotent, and touch at most `limit` rows.
  */
 export class ErasuresRepo extends Context.Service<
   ErasuresRepo,
@@ -40,6 +40,8 @@ export class ErasuresRepo extends Context.Service<
     readonly identity: (target: ErasureTarget) => Query<Option.Option<typeof IdentityRow.Type>>
     /** Begins an erasure, or begins it again. */
     readonly record: (userId: UserId, searchTerms: ReadonlyArray<string>, now: DateTime.Utc) => Query<void>
+    /** Deletes the password resets that were requested for an address of the user and not handled yet. */
+    readonly removeResetRequests: (userId: UserId) => Query<void>
     /** Deletes the user with all rows that belong to them alone, and makes the newest deliveries nobody's. */
     readonly removeUser: (userId: UserId) => Query<void>
     /** Deletes events of the user, the waiting ones first, but not `UserDeleted`. Returns their number. */
@@ -77,6 +79,12 @@ export class ErasuresRepo extends Context.Service<
             values (${userId}, ${DateTime.toDate(now)}, ${searchTerms}::text[])
             on conflict (user_id) do update set
               erased_at = excluded.erased_at, finished_at = null, search_terms = excluded.search_terms`),
+
+        // They have an address and no user, so that they are written alike for unknown addresses.
+        removeResetRequests: (userId) =>
+          Effect.asVoid(sql`
+            delete from password_reset_requests r using users u
+            where u.id = ${userId} and (r.email = lower(u.email) or r.email_canonical = u.email_canonical)`),
 
         removeUser: (userId) => Effect.asVoid(sql`delete from users where id = ${userId}`),
 

@@ -42,7 +42,8 @@ const requestFailures = [Failures.RateLimited, Failures.ServiceUnavailable] as c
 const confirmFailures = [Failures.OneTimeTokenInvalid, ...requestFailures] as const
 
 const limits =
-  "A mailbox gets at most three mails an hour by these requests; further ones are accepted, but send nothing."
+  "A mailbox gets at most three mails an hour by these requests; further ones are accepted, but send nothing. The mail of " +
+  "a registration is not counted."
 
 /** Password reset, and verification and change of the e-mail address, each by a one-time token that is sent by mail. */
 export class RecoveryApi extends HttpApiGroup.make("recovery")
@@ -116,8 +117,9 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
           id: "requestEmailChange",
           summary: "Request a change of the e-mail address",
           description:
-            "Sends a token to the new address and a notice to the old one. Sends nothing if an account has the new address, " +
-            `without revealing that. A newer request replaces an older one. ${limits} Attempts also count as password changes.`,
+            "Sends a token to the new address and a notice to the old one. Sends nothing if an account has the new address. The " +
+            "response is the same, but the user's own notifications list the mails that were sent. A newer request replaces an " +
+            `older one, even if it sends nothing. ${limits} Attempts also count as password changes.`,
           example: { new_email: "ada.lovelace@example.com", password: "correct horse battery staple" }
         })
       )

@@ -3,6 +3,7 @@ import * as RedisUrl from "@user-service/cache/RedisUrl"
 import { PasswordPolicySettings } from "@user-service/core/accounts/PasswordPolicySettings"
 import { CacheSettings } from "@user-service/core/cached/CacheSettings"
 import { LimitSettings } from "@user-service/core/limits/LimitSettings"
+import { PublicUrl } from "@user-service/core/PublicUrl"
 import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
 import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as MigrateOnStart from "@user-service/database/MigrateOnStart"
@@ -69,6 +70,7 @@ export const parts = {
   limits: LimitSettings.config,
   cache: CacheSettings.config,
   pushTokens: PushTokenSettings.config,
+  publicUrl: PublicUrl.config,
   edge: EdgeSettings.config
 }
 
@@ -77,7 +79,17 @@ export type ApiSettings = Config.Success<ReturnType<typeof Config.all<typeof par
 
 // Production requires external engines, and no generated or well-known secrets. The rule needs several variables.
 const inProduction = Config.all(
-  Struct.pick(parts, ["environment", "database", "redisUrl", "rabbitmqUrl", "keys", "secretKey", "serviceKeys", "edge"])
+  Struct.pick(parts, [
+    "environment",
+    "database",
+    "redisUrl",
+    "rabbitmqUrl",
+    "keys",
+    "secretKey",
+    "serviceKeys",
+    "edge",
+    "publicUrl"
+  ])
 )
 
 const productionProblems = (settings: Config.Success<typeof inProduction>): ReadonlyArray<Environment.Problem> => {
@@ -92,11 +104,17 @@ const productionProblems = (settings: Config.Success<typeof inProduction>): Read
     ...missingProblem(Option.isNone(settings.redisUrl), "REDIS_URL"),
     ...missingProblem(Option.isNone(settings.rabbitmqUrl), "RABBITMQ_URL"),
     ...missingProblem(!settings.keys.named, "JWT_KEYS_FILE"),
+    ...publicUrlProblem(settings.publicUrl),
     ...(secret === undefined ? [] : [["SECRET_KEY", `SECRET_KEY: ${secret}`] satisfies Environment.Problem]),
     ...weaknessProblems("SERVICE_API_KEYS", ServiceKeys.weaknesses(settings.serviceKeys.named)),
     ...weaknessProblems("METRICS_TOKEN", MetricsToken.weaknesses(settings.edge.metricsToken))
   ]
 }
+
+const publicUrlProblem = ({ isSet, url }: ApiSettings["publicUrl"]): ReadonlyArray<Environment.Problem> =>
+  !isSet || url.startsWith("https:")
+    ? missingProblem(!isSet, "PUBLIC_URL")
+    : [["PUBLIC_URL", "PUBLIC_URL: must be an https:// URL in production"]]
 
 const missingProblem = (isMissing: boolean, variable: string, name = variable): ReadonlyArray<Environment.Problem> =>
   isMissing ? [[variable, `${name}: required in production`]] : []
@@ -127,6 +145,7 @@ export const layer = (settings: ApiSettings) => {
     Layer.succeed(LimitSettings, settings.limits),
     Layer.succeed(PasswordPolicySettings, settings.passwordPolicy),
     Layer.succeed(PasswordSettings, settings.passwords),
+    Layer.succeed(PublicUrl, settings.publicUrl.url),
     Layer.succeed(PushTokenSettings, settings.pushTokens),
     Layer.succeed(SessionSettings, settings.sessions),
     Layer.succeed(TokenSettings, settings.tokens),

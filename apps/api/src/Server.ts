@@ -12,6 +12,7 @@ import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import * as PooledRandom from "@user-service/security/PooledRandom"
 import { ServiceKeys } from "@user-service/security/ServiceKeys"
 import { TokenSigner } from "@user-service/security/TokenSigner"
+import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
@@ -40,6 +41,7 @@ import { RpcHttp } from "./service-side/RpcHttp.ts"
 import { ServiceKeyHttp } from "./service-side/ServiceKeyHttp.ts"
 import { JwksHttp } from "./sessions/JwksHttp.ts"
 import { SessionsHttp } from "./sessions/SessionsHttp.ts"
+import { UnsubscribeHttp } from "./unsubscribe/UnsubscribeHttp.ts"
 
 /** The routes of the HTTP API and of RPC. Each group of endpoints provides its own services. */
 const Routes = Layer.mergeAll(
@@ -62,7 +64,8 @@ const Routes = Layer.mergeAll(
   DocsHttp,
   Edge,
   JwksHttp,
-  MetricsHttp
+  MetricsHttp,
+  UnsubscribeHttp
 )
 
 /** The engines that only the API needs. The caller provides the database, the cache and the rate limits. */
@@ -75,7 +78,7 @@ const Engines = Layer.mergeAll(
   RepresentationsHttp,
   ServiceKeys.layer,
   Storage.layer,
-  Layer.provide(Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer), Keys.layerFile)
+  Layer.provide(Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer, UnsubscribeTokens.layer), Keys.layerFile)
 )
 
 /** The listening server. The caller provides the engines, embedded or real. */

@@ -39,7 +39,8 @@ const production: Environment = {
   DATABASE_URL: "postgres://database.internal/users",
   REDIS_URL: "redis://cache.internal",
   RABBITMQ_URL: "amqp://broker.internal",
-  JWT_KEYS_FILE: "/run/secrets/keys.json"
+  JWT_KEYS_FILE: "/run/secrets/keys.json",
+  PUBLIC_URL: "https://users.example.com"
 }
 
 const file = readFileSync(new URL("../../../.env.example", import.meta.url), "utf8")

@@ -42,7 +42,8 @@ const production: Environment = {
   DATABASE_URL: "postgres://database.internal/users",
   REDIS_URL: "redis://cache.internal",
   RABBITMQ_URL: "amqp://broker.internal",
-  JWT_KEYS_FILE: "/run/secrets/keys.json"
+  JWT_KEYS_FILE: "/run/secrets/keys.json",
+  PUBLIC_URL: "https://users.example.com"
 }
 
 describe("settings", () => {
@@ -98,6 +99,7 @@ describe("settings", () => {
           confirm: [10, 15],
           write: [300, 1],
           export: [5, 60],
+          unsubscribe: [30, 1],
           serviceKey: [60_000, 1],
           serviceKeyIp: [100, 5]
         }
@@ -350,14 +352,15 @@ describe("settings in production", () => {
         "DATABASE_URL (or DB_HOST): required in production",
         "REDIS_URL: required in production",
         "RABBITMQ_URL: required in production",
-        "JWT_KEYS_FILE: required in production"
+        "JWT_KEYS_FILE: required in production",
+        "PUBLIC_URL: required in production"
       ])
     })
   )
 
   it.effect("each missing one is told alone", () =>
     Effect.gen(function* () {
-      for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "JWT_KEYS_FILE"]) {
+      for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "JWT_KEYS_FILE", "PUBLIC_URL"]) {
         const { [name]: _, ...others } = production
         assert.deepStrictEqual(yield* namesOf(others), [name])
       }
@@ -399,6 +402,28 @@ describe("settings in production", () => {
     })
   )
 
+  it.effect("links in mails are over TLS, and lead to a server without more than a path", () =>
+    Effect.gen(function* () {
+      const refused = (PUBLIC_URL: string) => problemsOf({ ...production, PUBLIC_URL })
+      assert.deepStrictEqual(yield* refused("http://users.example.com"), [
+        "PUBLIC_URL: must be an https:// URL in production"
+      ])
+      for (const url of [
+        "users.example.com",
+        "ftp://x",
+        "https://a:b@x",
+        "https://x/?q",
+        "https://x/#f",
+        "https://x:0"
+      ]) {
+        assert.deepStrictEqual(yield* namesOf({ ...production, PUBLIC_URL: url }), ["PUBLIC_URL"], url)
+      }
+      const { publicUrl } = yield* settingsOf({ ...production, PUBLIC_URL: "https://Users.example.com/api/" })
+      assert.strictEqual(publicUrl.url, "https://users.example.com/api")
+      assert.strictEqual((yield* settingsOf({ PORT: "8123" })).publicUrl.url, "http://localhost:8123")
+    })
+  )
+
   it.effect("a weak metrics token is refused without being repeated", () =>
     Effect.gen(function* () {
       const refused = (METRICS_TOKEN: string) => problemsOf({ ...production, METRICS_TOKEN })
@@ -422,6 +447,7 @@ describe("settings in production", () => {
         "DATABASE_URL",
         "JWT_KEYS_FILE",
         "PORT",
+        "PUBLIC_URL",
         "RABBITMQ_URL",
         "REDIS_URL",
         "SECRET_KEY"

@@ -29,7 +29,12 @@ const production = Effect.gen(function* () {
   const JWT_KEYS_FILE = join(yield* Program.folder, "jwt-keys.json")
   const { code, stderr } = yield* Program.run({ JWT_KEYS_FILE }, Program.cli("keys", "rotate"))
   assert.strictEqual(code, 0, stderr)
-  return { NODE_ENV: "production", JWT_KEYS_FILE, SHUTDOWN_NOTICE_SECONDS: "0" }
+  return {
+    NODE_ENV: "production",
+    PUBLIC_URL: "https://users.example.com",
+    JWT_KEYS_FILE,
+    SHUTDOWN_NOTICE_SECONDS: "0"
+  }
 })
 
 describe.skipIf(!Engines.areAvailable)("the bundles of npm run bundle, without the clone, in production", () => {

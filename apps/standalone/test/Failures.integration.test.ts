@@ -83,6 +83,7 @@ describe.skipIf(!Engines.areAvailable)("in production", () => {
           const environment = {
             ...(yield* Engines.all),
             NODE_ENV: "production",
+            PUBLIC_URL: "https://users.example.com",
             JWT_KEYS_FILE,
             SERVICE_API_KEYS_FILE
           }

@@ -96,6 +96,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
           "  - REDIS_URL: required in production",
           "  - RABBITMQ_URL: required in production",
           "  - JWT_KEYS_FILE: required in production",
+          "  - PUBLIC_URL: required in production",
           "  - SECRET_KEY: must have at least 32 bytes"
         ].join("\n")
       ),

@@ -17,6 +17,7 @@ import { Registrations } from "@user-service/core/push-tokens/Registrations"
 import { rows } from "@user-service/core/Rows"
 import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import { Sessions } from "@user-service/core/sessions/Sessions"
+import { Unsubscriptions } from "@user-service/core/unsubscribe/Unsubscriptions"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
@@ -29,6 +30,7 @@ import { PasswordEstimator } from "@user-service/security/PasswordEstimator"
 import { PasswordHasher } from "@user-service/security/PasswordHasher"
 import type { PasswordSettings } from "@user-service/security/PasswordSettings"
 import { TokenSigner } from "@user-service/security/TokenSigner"
+import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -49,7 +51,7 @@ const Engines = Layer.mergeAll(
   RateLimits.layerMemory,
   CredentialRefusals.layer,
   Layer.succeed(Representations, { user: JSON.stringify, preferences: JSON.stringify }),
-  Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer).pipe(Layer.provide(Keys.layerMemory)),
+  Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer, UnsubscribeTokens.layer).pipe(Layer.provide(Keys.layerMemory)),
   Digest.layerWebCrypto,
   SecureRandom.layerWebCrypto
 )
@@ -69,7 +71,8 @@ const Features = Layer.mergeAll(
   PushTokens.layer,
   Registrations.layer,
   SessionActivity.layer,
-  Sessions.layer
+  Sessions.layer,
+  Unsubscriptions.layer
 )
 
 /** The services of core over the engines that need nothing but this process; hashes at the lowest cost. */

@@ -1,6 +1,7 @@
 import { PasswordPolicySettings } from "@user-service/core/accounts/PasswordPolicySettings"
 import { CacheSettings } from "@user-service/core/cached/CacheSettings"
 import { LimitSettings } from "@user-service/core/limits/LimitSettings"
+import { PublicUrl } from "@user-service/core/PublicUrl"
 import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
 import { SessionSettings } from "@user-service/core/SessionSettings"
 import { PasswordSettings } from "@user-service/security/PasswordSettings"
@@ -34,6 +35,7 @@ const unlimited: LimitSettings["Service"] = {
   confirm: Option.none(),
   write: Option.none(),
   export: Option.none(),
+  unsubscribe: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()
 }
@@ -45,6 +47,7 @@ export const layer = ({ limits, sessions }: Overrides = {}) =>
     Layer.succeed(LimitSettings, { ...unlimited, ...limits }),
     Layer.succeed(PasswordPolicySettings, { minLength: 8 }),
     Layer.succeed(PasswordSettings, { cost: 4, queueSize: 64 }),
+    Layer.succeed(PublicUrl, "https://users.example.com"),
     Layer.succeed(PushTokenSettings, { maxTokens: 20 }),
     Layer.succeed(SessionSettings, { ...sessionSettings, ...sessions }),
     Layer.succeed(TokenSettings, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" })

@@ -76,6 +76,9 @@ export const DeliveryRequestInput = Schema.Struct({
   category: Category.annotateKey(requiredField),
   at: Schema.optionalKey(TimeInput).annotateKey({
     description: "When the delivery is to be sent, within 30 days of now. Defaults to now."
+  }),
+  unsubscribe: Schema.optionalKey(Schema.Boolean).annotateKey({
+    description: "Whether to return unsubscribe links, if an e-mail of another category than `security` is allowed."
   })
 }).annotate({
   identifier: "DeliveryRequest",
@@ -86,6 +89,37 @@ export const DeliveryRequestInput = Schema.Struct({
 export const ResolveInput = Schema.Struct({
   deliveries: listUpTo(DeliveryRequestInput, maxResolved).annotateKey(requiredField)
 }).annotate({ identifier: "ResolveInput", description: "The deliveries to resolve, at most 1,000." })
+
+/** The links and headers with which the recipient of an e-mail unsubscribes. */
+export const UnsubscribeLinksBody = Schema.Struct({
+  url: Schema.String.annotate({ format: "uri" }).annotateKey({
+    description:
+      "Switches this category of this channel off. For the header, and for a link in the text. Does not expire."
+  }),
+  manage_url: Schema.String.annotate({ format: "uri" }).annotateKey({
+    description:
+      "Shows and changes all notification preferences of the user. Only for a link in the text. Good for 30 days."
+  }),
+  headers: Schema.Struct({
+    "List-Unsubscribe": Schema.String,
+    "List-Unsubscribe-Post": Schema.Literal("List-Unsubscribe=One-Click")
+  }).annotateKey({
+    description: "To be added to the e-mail as they are, and covered by its DKIM signature (RFC 8058)."
+  })
+}).annotate({
+  identifier: "UnsubscribeLinks",
+  description: "The links and headers with which the recipient of an e-mail unsubscribes (RFC 8058)."
+})
+
+/** The links in wire form. */
+export const unsubscribeLinksBody = (links: {
+  readonly url: string
+  readonly manageUrl: string
+}): typeof UnsubscribeLinksBody.Type => ({
+  url: links.url,
+  manage_url: links.manageUrl,
+  headers: { "List-Unsubscribe": `<${links.url}>`, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }
+})
 
 /** The decision on a delivery. */
 export const ResolvedDelivery = Schema.Struct({
@@ -103,7 +137,10 @@ export const ResolvedDelivery = Schema.Struct({
   push_tokens: Schema.Array(LivePushToken).annotateKey({
     description: "The devices to send to, if a push is allowed."
   }),
-  preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null if the user does not exist." })
+  preferences_version: Schema.NullOr(Schema.Int).annotateKey({ description: "Null if the user does not exist." }),
+  unsubscribe: Schema.optionalKey(UnsubscribeLinksBody).annotateKey({
+    description: "Only if the request asks for it, and an e-mail of another category than `security` is allowed."
+  })
 }).annotate({
   identifier: "ResolvedDelivery",
   description: "The decision on a delivery, and the recipient's address or devices.",

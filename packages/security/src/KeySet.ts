@@ -1,5 +1,5 @@
 import { Result, Schema } from "effect"
-import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, randomBytes } from "node:crypto"
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, hkdfSync, randomBytes } from "node:crypto"
 
 /** How long clients may cache the JWKS, in seconds. A new key starts to sign only after this time. */
 export const jwksMaxAgeSeconds = 300
@@ -32,12 +32,18 @@ export const AccessKey = Schema.Struct({
 }).pipe(Schema.encodeKeys({ publishedAt: "published_at", notBefore: "not_before", notAfter: "not_after" }))
 export type AccessKey = typeof AccessKey.Type
 
-/**
- * All secrets for tokens, as stored in the key file. Access keys are in the order in which they sign. The refresh key is not
- * published, so only this service can issue and verify refresh tokens. It is not rotated, because that would end every
- * session.
- */
-export const KeySet = Schema.Struct({
+/** A key for the links in mails. */
+export const LinkKey = Schema.Struct({
+  /** The first four bytes of the SHA-256 of the secret. */
+  kid: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{6}$/)),
+  /** 256 bits, from which the keys for signatures and encryption are derived. */
+  secret: Base64Url32,
+  /** When the key starts to sign. The next key replaces it. */
+  notBefore: EpochSeconds
+}).pipe(Schema.encodeKeys({ notBefore: "not_before" }))
+export type LinkKey = typeof LinkKey.Type
+
+const keys = {
   access: Schema.NonEmptyArray(AccessKey),
   refresh: Schema.Struct({
     kid: Base64Url32,
@@ -45,8 +51,18 @@ export const KeySet = Schema.Struct({
     /** 256 random bits from which the ids of refresh tokens are derived. */
     idSecret: Base64Url32
   }).pipe(Schema.encodeKeys({ idSecret: "id_secret" }))
-})
+}
+
+/**
+ * All secrets for tokens, as stored in the key file. Access and link keys are in the order in which they sign. The refresh key is
+ * not published, so only this service can issue and verify refresh tokens. It is not rotated, because that would end every
+ * session. Link keys are never removed, because the links in old mails must work.
+ */
+export const KeySet = Schema.Struct({ ...keys, links: Schema.NonEmptyArray(LinkKey) })
 export type KeySet = typeof KeySet.Type
+
+// Files that were written before there were link keys have none.
+const KeySetFile = Schema.Struct({ ...keys, links: Schema.optionalKey(Schema.NonEmptyArray(LinkKey)) })
 
 type KeyPair = Pick<AccessKey, "kid" | "jwk">
 
@@ -59,15 +75,29 @@ export const makeKeyPair = (): KeyPair => {
   return { kid: thumbprint(jwk), jwk }
 }
 
+const makeLinkKey = (secret: string, notBefore: number): LinkKey => ({ kid: linkKid(secret), secret, notBefore })
+
+const linkKid = (secret: string): string =>
+  hash("sha256", Buffer.from(secret, "base64url"), "buffer").subarray(0, 4).toString("base64url")
+
+const randomSecret = (): string => randomBytes(32).toString("base64url")
+
+// The link key of a file that has none: the same in every process, and kept by the next rotation.
+const derivedLinkKey = ({ idSecret }: KeySet["refresh"]): LinkKey => {
+  const secret = hkdfSync("sha256", Buffer.from(idSecret, "base64url"), "", "user-service link key", 32)
+  return makeLinkKey(Buffer.from(secret).toString("base64url"), 0)
+}
+
 /** The first key set of an installation. Its key signs immediately, because no client has cached an older JWKS. */
 export const generate = (now: number): KeySet => ({
   access: [{ ...makeKeyPair(), publishedAt: now, notBefore: now, notAfter: null }],
-  refresh: { ...makeKeyPair(), idSecret: randomBytes(32).toString("base64url") }
+  refresh: { ...makeKeyPair(), idSecret: randomSecret() },
+  links: [makeLinkKey(randomSecret(), now)]
 })
 
 /**
  * Adds `next`, which starts to sign after the max-age of the JWKS. Earlier keys sign until then, and stay published until their last
- * token has expired. Removes keys after their `notAfter`.
+ * token has expired. Removes keys after their `notAfter`. Also adds a new link key, which starts to sign at the same time.
  */
 export const rotate = (
   keys: KeySet,
@@ -79,7 +109,11 @@ export const rotate = (
   const successor: AccessKey = { ...next, publishedAt: options.now, notBefore, notAfter: null }
   const kept = publishedKeys(keys.access, options.now).map((key) => ({ ...key, notAfter: key.notAfter ?? last }))
   const [first, ...rest] = kept
-  return { ...keys, access: first === undefined ? [successor] : [first, ...rest, successor] }
+  return {
+    ...keys,
+    access: first === undefined ? [successor] : [first, ...rest, successor],
+    links: [...keys.links, makeLinkKey(randomSecret(), notBefore)]
+  }
 }
 
 /** The access keys whose tokens are accepted at `now`. */
@@ -88,19 +122,21 @@ export const publishedKeys = <K extends Pick<AccessKey, "notAfter">>(
   now: number
 ): ReadonlyArray<K> => keys.filter((key) => key.notAfter === null || key.notAfter > now)
 
-/** The access key that signs at `now`: the newest one after its `notBefore`, or the first key if there is none. */
+/** The key that signs at `now`: the newest one after its `notBefore`, or the first key if there is none. */
 export const signingKey = <K extends Pick<AccessKey, "notBefore">>(keys: readonly [K, ...Array<K>], now: number): K =>
   keys.findLast((key) => key.notBefore <= now) ?? keys[0]
 
 /** Parses the text of a key file. A failure describes the mistake and contains no key. */
 export const parse = (text: string): Result.Result<KeySet, string> => {
-  const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(KeySet))(text)
+  const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(KeySetFile))(text)
   // The schema issue is dropped, because it quotes key material.
   if (Result.isFailure(decoded)) return Result.fail("is not a key set")
-  const keys = decoded.success
-  const inconsistent = [...keys.access, keys.refresh].find((key) => thumbprint(key.jwk) !== key.kid || !isPair(key.jwk))
+  const { access, links = [derivedLinkKey(decoded.success.refresh)], refresh } = decoded.success
+  const inconsistent =
+    [...access, refresh].find((key) => thumbprint(key.jwk) !== key.kid || !isPair(key.jwk)) ??
+    links.find((key) => linkKid(key.secret) !== key.kid)
   return inconsistent === undefined
-    ? Result.succeed(keys)
+    ? Result.succeed({ access, refresh, links })
     : Result.fail(`has a key ${inconsistent.kid} that does not fit together`)
 }
 

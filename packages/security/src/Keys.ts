@@ -13,7 +13,14 @@ import {
   type Stream,
   SubscriptionRef
 } from "effect"
-import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject, type webcrypto } from "node:crypto"
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  type webcrypto
+} from "node:crypto"
 import { dirname, join } from "node:path"
 import {
   type ExposurePolicy,
@@ -35,12 +42,25 @@ export interface ReadyKey {
 
 type ReadyAccessKey = ReadyKey & Pick<KeySet.AccessKey, "notBefore" | "notAfter">
 
+/** An imported key for the links in mails. Each derived key has one purpose. */
+export interface ReadyLinkKey {
+  /** The four bytes of the key's id, as a number. */
+  readonly id: number
+  readonly notBefore: number
+  readonly signing: KeyObject
+  /** Makes the keyed hash of an address. */
+  readonly addresses: KeyObject
+  /** Encrypts the ids of users, with AES-256. */
+  readonly ids: KeyObject
+}
+
 /** A key set with imported keys. Every reload creates a new object, so rings can be compared by identity. */
 export interface KeyRing {
   readonly set: KeySet.KeySet
   readonly access: readonly [ReadyAccessKey, ...Array<ReadyAccessKey>]
   readonly refresh: ReadyKey
   readonly idSecret: KeyObject
+  readonly links: readonly [ReadyLinkKey, ...Array<ReadyLinkKey>]
 }
 
 /** The key file, and whether it may be created. */
@@ -56,7 +76,7 @@ export class KeyFileSettings extends Context.Service<
   }
 >()("@user-service/security/Keys/KeyFileSettings") {}
 
-/** The current keys for signing and verifying tokens. */
+/** The current keys for signing and verifying tokens and links. */
 export class Keys extends Context.Service<
   Keys,
   {
@@ -187,7 +207,22 @@ const importRing = (set: KeySet.KeySet): KeyRing => {
     set,
     access: [importAccessKey(first), ...rest.map(importAccessKey)],
     refresh: importKey(set.refresh),
-    idSecret: createSecretKey(set.refresh.idSecret, "base64url")
+    idSecret: createSecretKey(set.refresh.idSecret, "base64url"),
+    links: [importLinkKey(set.links[0]), ...set.links.slice(1).map(importLinkKey)]
+  }
+}
+
+const importLinkKey = ({ kid, notBefore, secret }: KeySet.LinkKey): ReadyLinkKey => {
+  const derive = (purpose: string) =>
+    createSecretKey(
+      Buffer.from(hkdfSync("sha256", Buffer.from(secret, "base64url"), "", `user-service link ${purpose}`, 32))
+    )
+  return {
+    id: Buffer.from(kid, "base64url").readUInt32BE(0),
+    notBefore,
+    signing: derive("signature"),
+    addresses: derive("address"),
+    ids: derive("id")
   }
 }
 

@@ -21,8 +21,13 @@ describe("generate", () => {
 
   it("no two sets share a secret", () => {
     const other = KeySet.generate(1000)
-    const secrets = [first, other].flatMap(({ access, refresh }) => [access[0].jwk.d, refresh.jwk.d, refresh.idSecret])
-    assert.strictEqual(new Set(secrets).size, 6)
+    const secrets = [first, other].flatMap(({ access, links, refresh }) => [
+      access[0].jwk.d,
+      refresh.jwk.d,
+      refresh.idSecret,
+      links[0].secret
+    ])
+    assert.strictEqual(new Set(secrets).size, 8)
   })
 })
 
@@ -59,6 +64,14 @@ describe("rotate", () => {
   it("the refresh key and the secret for ids stay, or every session would end", () => {
     assert.deepStrictEqual(rotated.refresh, first.refresh)
   })
+
+  it("the next link key signs 300 s later, and no link key is ever dropped", () => {
+    const later = KeySet.rotate(rotated, KeySet.makeKeyPair(), { now: 900_000_000, ...lifetime })
+    assert.lengthOf(later.links, 3)
+    assert.deepStrictEqual(later.links.slice(0, 2), [...rotated.links])
+    assert.strictEqual(KeySet.signingKey(rotated.links, 5299), rotated.links[0])
+    assert.strictEqual(KeySet.signingKey(rotated.links, 5300), rotated.links[1])
+  })
 })
 
 describe("parse", () => {
@@ -82,6 +95,22 @@ describe("parse", () => {
     assert.isDefined(problem(JSON.stringify({ ...JSON.parse(text), access: [] })))
   })
 
+  it("a file from before there were link keys has one that every process derives, and a rotation keeps it", () => {
+    const { links: _, ...older } = JSON.parse(KeySet.format(first))
+    const parsed = [1, 2].map(() => Result.getOrThrow(KeySet.parse(JSON.stringify(older))))
+    assert.deepStrictEqual(parsed[0]?.links, parsed[1]?.links)
+    const [derived] = parsed
+    assert.isDefined(derived)
+    const next = KeySet.rotate(derived, KeySet.makeKeyPair(), { now: 5000, ...lifetime })
+    assert.deepStrictEqual(Result.getOrThrow(KeySet.parse(KeySet.format(next))).links[0], derived.links[0])
+    const { links: _none, ...other } = JSON.parse(KeySet.format(KeySet.generate(1000)))
+    assert.notDeepEqual(Result.getOrThrow(KeySet.parse(JSON.stringify(other))).links, derived.links)
+  })
+
+  it("a link key that is not its id's is refused", () => {
+    assert.match(problem(edited(first.links[0].secret, "A".repeat(43))) ?? "", /does not fit together/)
+  })
+
   it("a kid that is not its key's is refused", () => {
     assert.match(problem(edited(kid, next.kid)) ?? "", /does not fit together/)
   })
@@ -94,7 +123,12 @@ describe("parse", () => {
     for (const text of [edited('"not_before": 1000', '"not_before": "soon"'), edited(rotated.refresh.kid, next.kid)]) {
       const message = problem(text) ?? ""
       assert.isNotEmpty(message)
-      for (const secret of [first.access[0].jwk.d, first.refresh.jwk.d, first.refresh.idSecret]) {
+      for (const secret of [
+        first.access[0].jwk.d,
+        first.refresh.jwk.d,
+        first.refresh.idSecret,
+        first.links[0].secret
+      ]) {
         assert.notInclude(message, secret)
       }
     }

@@ -26,6 +26,7 @@ import { withCheckedBody } from "../node/RequestBody.ts"
 import { CurrentFacts, type RequestFacts } from "./RequestFacts.ts"
 import { routeOf } from "./Routes.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
+import { isPageUrl, pageFailure } from "../unsubscribe/PageFailures.ts"
 import * as OnePerTick from "../node/OnePerTick.ts"
 
 // Longer than a full queue of password hashes takes.
@@ -133,9 +134,12 @@ export const Edge = HttpRouter.middleware(
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
         const refusal = gate.refusal(rawRequest, route)
-        const handler = cors(request, withEnvelope(app))
+        const respondFailure = isPageUrl(rawRequest.url) ? pageFailure : failure
+        const handler = cors(request, withEnvelope(app, respondFailure))
         const queued = route?.hashesPassword === true ? Effect.andThen(onePerTick, handler) : handler
-        const response = yield* (refusal === undefined ? withDeadline(queued, tooLong) : Effect.succeed(refusal)).pipe(
+        const response = yield* (
+          refusal === undefined ? withDeadline(queued, tooLong(respondFailure)) : Effect.succeed(refusal)
+        ).pipe(
           // The client closed the connection before the response.
           Effect.onInterrupt(() => Effect.map(monotonicMillis, (ended) => record(request, facts, 499, started, ended))),
           Effect.updateContext(contextOf({ request, facts, span, maxBody: route?.maxBody ?? noRouteMaxBody }))
@@ -156,7 +160,8 @@ export const Edge = HttpRouter.middleware(
 
 const noRouteMaxBody = MaxBody.defaultValue()
 
-const tooLong = failure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
+const tooLong = (respondFailure: typeof failure) =>
+  respondFailure(503, "service_unavailable", "The request took too long", { "retry-after": "1" })
 
 type RequestContext = Context.Context<HttpServerRequest.HttpServerRequest>
 

@@ -3,7 +3,7 @@ import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
 import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
 import { routerConfig } from "@user-service/schema/http/Paths"
-import { HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
+import { formMaxBody, HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 
 /** A route and its declared facts. */
@@ -28,6 +28,9 @@ const pages = [
   "/api/docs/assets/:file"
 ] as const
 
+/** The path of the pages behind links in mails. */
+export const unsubscribePath = "/u/:token"
+
 /** The path of RPC. */
 export const rpcPath = "/rpc"
 
@@ -47,6 +50,8 @@ HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
     add(endpoint.method, endpoint.path as `/${string}`, mergedAnnotations)
 })
 for (const path of pages) add("GET", path, Context.empty())
+add("GET", unsubscribePath, Context.empty())
+add("POST", unsubscribePath, Context.make(MaxBody, formMaxBody))
 add("POST", rpcPath, Context.make(MaxBody, serviceMaxBody))
 
 /** The route that matches a request, if any. */

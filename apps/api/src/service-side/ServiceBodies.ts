@@ -2,11 +2,12 @@ import type { DeliveryRequest, Resolution } from "@user-service/core/deliveries/
 import type { LiveToken } from "@user-service/core/push-tokens/PushTokenRows"
 import type { IntrospectionResult } from "@user-service/core/sessions/Introspection"
 import type { StatusOutcome } from "@user-service/domain/Delivery"
-import type {
-  DeliveryRequestInput,
-  ResolvedDelivery,
-  StatusReportInput,
-  StatusResult
+import {
+  type DeliveryRequestInput,
+  type ResolvedDelivery,
+  type StatusReportInput,
+  type StatusResult,
+  unsubscribeLinksBody
 } from "@user-service/schema/Delivery"
 import type { TokenIntrospection } from "@user-service/schema/Introspection"
 import type { LivePushToken } from "@user-service/schema/PushToken"
@@ -56,7 +57,8 @@ export const resolvedDelivery = (resolution: Resolution): ResolvedDelivery => ({
   email: resolution.email,
   is_verified: resolution.isVerified,
   push_tokens: resolution.pushTokens.map(livePushToken),
-  preferences_version: resolution.preferencesVersion
+  preferences_version: resolution.preferencesVersion,
+  ...(resolution.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeLinksBody(resolution.unsubscribe) })
 })
 
 /** The outcome of each status report in wire form, in order. */

@@ -46,6 +46,8 @@ export interface StatementChange<A> {
   /** A query with one row per event: the event as `jsonb`. */
   readonly events: Statement.Fragment
   readonly action: AuditEntry["action"]
+  /** The account that makes the change, for the audit entry. Null where no account acts. */
+  readonly actor: UserId | null
   /** A `jsonb` expression over `changed`: the details of the audit entry. */
   readonly details: Statement.Fragment
   /** The stale cached copies besides that of the user. */
@@ -154,7 +156,7 @@ export class ChangesRepo extends Context.Service<
             update users u set version = locked.version from locked, changed where u.id = locked.id
           ), audit_rows as (
             insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
-            select locked.id, locked.id, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
+            select locked.id, ${change.actor}::uuid, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
               ${now}::timestamptz
             from locked, changed
           ), event_rows as (

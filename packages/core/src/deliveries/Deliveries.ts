@@ -19,6 +19,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
+import { type UnsubscribeLinks, UnsubscribeUrls } from "../unsubscribe/UnsubscribeUrls.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
 import { DeliveriesRepo, type DeliveryFilter, type RecipientRow, type RecipientToken } from "./DeliveriesRepo.ts"
 import { claimQuota } from "./QuotaClaims.ts"
@@ -32,6 +33,8 @@ export interface DeliveryRequest {
   readonly category: Category
   /** When it will be sent. Default: now. */
   readonly at?: DateTime.Utc
+  /** Whether to make unsubscribe links, for e-mails of all categories but security. */
+  readonly unsubscribe?: boolean
 }
 
 /** The decision on a delivery. An allowed one has the e-mail address or the push tokens, depending on its channel. */
@@ -48,6 +51,8 @@ export interface Resolution {
   readonly pushTokens: ReadonlyArray<RecipientToken>
   /** Null if the user does not exist. */
   readonly preferencesVersion: number | null
+  /** Of an allowed e-mail, if they were requested. */
+  readonly unsubscribe?: UnsubscribeLinks
 }
 
 /**
@@ -80,6 +85,7 @@ export class Deliveries extends Context.Service<
       const storage = yield* Storage.Storage
       const users = yield* ChangesRepo
       const random = yield* SecureRandom.SecureRandom
+      const unsubscribeUrls = yield* UnsubscribeUrls
 
       const withIds = Effect.fnUntraced(function* (
         request: DeliveryRequest,
@@ -169,7 +175,14 @@ export class Deliveries extends Context.Service<
         const undecided = identified.filter((request) => !resolved.has(request.id))
         if (undecided.length > 0)
           collect(yield* storage.transaction(resolveExclusively(undecided, now)).pipe(retryOnConflict))
-        return yield* Effect.forEach(identified, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
+        const resolutions = yield* Effect.forEach(identified, ({ id }) =>
+          Effect.orDie(Effect.fromNullishOr(resolved.get(id)))
+        )
+        if (!requests.some(({ unsubscribe }) => unsubscribe === true)) return resolutions
+        const linksOf = unsubscribeUrls.maker(now)
+        return resolutions.map((resolution, index) =>
+          requests[index]?.unsubscribe === true ? withLinks(resolution, linksOf) : resolution
+        )
       })
 
       return {
@@ -181,7 +194,9 @@ export class Deliveries extends Context.Service<
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([DeliveriesRepo.layer, ChangesRepo.layer]))
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([DeliveriesRepo.layer, ChangesRepo.layer, UnsubscribeUrls.layer])
+  )
 }
 
 interface Facts extends DeliveryPlan.Facts {
@@ -202,6 +217,12 @@ const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
   const indexes = [...requests.keys()].filter((index) => !isWithin(requests[index]?.at ?? now))
   return Array.isArrayNonEmpty(indexes) ? Effect.fail(new DeliveryTimeOutOfReach({ indexes })) : Effect.void
 }
+
+// Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
+const withLinks = (resolution: Resolution, linksOf: ReturnType<UnsubscribeUrls["Service"]["maker"]>): Resolution =>
+  resolution.email === null || resolution.category === "security"
+    ? resolution
+    : { ...resolution, unsubscribe: linksOf({ ...resolution, email: resolution.email }) }
 
 // The resolutions of the decided requests, by delivery id.
 const resolutionsOf = (

@@ -25,6 +25,8 @@ export class LimitSettings extends Context.Service<
     readonly write: Option.Option<RateLimit>
     /** Per user: exports of the account. */
     readonly export: Option.Option<RateLimit>
+    /** Per address: links that are not valid. Per user: changes by links. */
+    readonly unsubscribe: Option.Option<RateLimit>
     /** Per service key: calls. */
     readonly serviceKey: Option.Option<RateLimit>
     /** Per address: calls with an invalid service key. */
@@ -44,6 +46,7 @@ export class LimitSettings extends Context.Service<
     confirm: rateLimitConfig("RATE_LIMIT_CONFIRM", "confirm", "10/15m"),
     write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
     export: rateLimitConfig("RATE_LIMIT_EXPORT", "export", "5/1h"),
+    unsubscribe: rateLimitConfig("RATE_LIMIT_UNSUBSCRIBE", "unsubscribe", "30/1m"),
     serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
     serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")
   })

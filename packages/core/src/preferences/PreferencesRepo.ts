@@ -114,6 +114,7 @@ export class PreferencesRepo extends Context.Service<
           events: sql`
             select ${eventJson(sql, PreferencesUpdated, { userId: sql`${userId}::uuid`, preferences })} from changed`,
           action: "preferences.updated",
+          actor: author.actor,
           details: sql`jsonb_build_object('version', changed.version, 'source', ${author.source}::text)`,
           stale: ({ version }) => [{ key: preferencesKey(userId), version }]
         })

@@ -99,6 +99,7 @@ export const makeRegisterStatement = (sql: SqlClient.SqlClient) => {
         union all
         select ${evictedEvent} from evicted`,
       action: "push_token.registered",
+      actor: owner.userId,
       details: sql`jsonb_build_object('tokenId', changed.id)`,
       stale: () => []
     }

@@ -7,6 +7,8 @@ import { Storage } from "@user-service/database/Storage"
 import { NotificationId, type StatusReport } from "@user-service/domain/Delivery"
 import { DeviceToken, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
 import { UserId } from "@user-service/domain/User"
+import { Keys } from "@user-service/security/Keys"
+import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { Array, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
@@ -17,6 +19,7 @@ import * as TestSettings from "../TestSettings.ts"
 export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A, E>, quotas: Layer.Layer<Quotas, F>) =>
   Layer.mergeAll(Deliveries.layer, DeliveriesRepo.layer, DeliveryStatuses.layer).pipe(
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
+    Layer.provideMerge(Layer.provide(UnsubscribeTokens.layer, Keys.layerMemory)),
     Layer.provide(TestSettings.layer()),
     Layer.provideMerge([database, quotas])
   )

@@ -40,9 +40,11 @@ const defer = (rule: DeliveryRule, until: number): Decision => ({
 /** Whether quiet hours and the daily quota apply to the category. They do not apply to security notifications. */
 export const isCounted = (category: Category): boolean => category !== "security"
 
-const channelSwitches = { email: "emailEnabled", push: "pushEnabled" } as const
+/** The switch of each channel. */
+export const channelSwitches = { email: "emailEnabled", push: "pushEnabled" } as const
 
-const categorySwitches = {
+/** The switch of each category of each channel. */
+export const categorySwitches = {
   email: {
     marketing: "emailMarketing",
     transactional: "emailTransactional",

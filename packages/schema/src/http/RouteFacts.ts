@@ -22,3 +22,6 @@ export const MaxBody = Context.Reference<ByteSize.ByteSize>("@user-service/schem
 
 /** The {@link MaxBody} of the service side: a thousand recipients, or a thousand statuses, in one call. */
 export const serviceMaxBody = ByteSize.fromInputUnsafe("2 MiB")
+
+/** The {@link MaxBody} of a form of a page. */
+export const formMaxBody = ByteSize.fromInputUnsafe("16 KiB")

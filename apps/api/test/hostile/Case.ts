@@ -5,8 +5,8 @@ type Json = any
 
 /**
  * A request to make of an operation. What only the moment knows stands in it in braces: `{{access}}`, `{{refresh}}`,
- * `{{email}}`, `{{password}}` and `{{id}}` of whoever sends it, `{{key}}` of a service, `{{fresh}}` for an address that
- * nobody has.
+ * `{{email}}`, `{{password}}` and `{{id}}` of whoever sends it, `{{oneTimeToken}}` for a new one of theirs that fits the
+ * operation, `{{key}}` of a service, `{{fresh}}` for an address that nobody has.
  */
 export interface Case {
   readonly operation: Operation
@@ -30,6 +30,10 @@ const owned: Readonly<Record<string, Json>> = {
   login: { email: "{{email}}", password: "{{password}}" },
   changePassword: { old_password: "{{password}}" },
   requestEmailChange: { new_email: "{{fresh}}", password: "{{password}}" },
+  confirmPasswordReset: { token: "{{oneTimeToken}}" },
+  confirmEmailVerification: { token: "{{oneTimeToken}}" },
+  confirmEmailChange: { token: "{{oneTimeToken}}" },
+  eraseAccount: { password: "{{password}}" },
   refreshTokens: { refresh: "{{refresh}}" },
   verifyToken: { token: "{{access}}" },
   logout: { refresh: "{{refresh}}" },

@@ -1,8 +1,10 @@
 import { Effect } from "effect"
 import { freshEmail, type Person, TestApi } from "../TestApi.ts"
 import { gatewayKey } from "../service-side/Callers.ts"
+import { createHash, randomBytes } from "node:crypto"
 import type { Case } from "./Case.ts"
 import type { Request, TimedAnswer } from "./Client.ts"
+import type { Operation } from "./OpenApi.ts"
 
 /** Makes what a route with an id is about, and answers the id. */
 const makers: Readonly<Record<string, (person: Person) => Effect.Effect<string, never, TestApi>>> = {
@@ -22,6 +24,28 @@ const makers: Readonly<Record<string, (person: Person) => Effect.Effect<string, 
       return body.data.id
     })
 }
+
+/** The purposes of the one-time tokens that operations take. */
+const purposes: Readonly<Record<string, string>> = {
+  confirmPasswordReset: "password_reset",
+  confirmEmailVerification: "email_verification",
+  confirmEmailChange: "email_change"
+}
+
+/** Makes a one-time token of the person that fits the operation, in place of an older one. Empty where none fits. */
+const oneTimeTokenFor = Effect.fnUntraced(function* ({ id }: Operation, { email, id: userId }: Person) {
+  const purpose = purposes[id]
+  if (purpose === undefined) return ""
+  const { sql } = yield* TestApi
+  const token = randomBytes(32).toString("base64url")
+  yield* Effect.orDie(sql`
+    insert into one_time_tokens (user_id, purpose, token_sha256, email, created_at, expires_at)
+    values (${userId}, ${purpose}, ${createHash("sha256").update(token).digest()},
+      ${purpose === "email_change" ? freshEmail() : email}, now(), now() + interval '1 hour')
+    on conflict (user_id, purpose) do update
+    set token_sha256 = excluded.token_sha256, email = excluded.email, expires_at = excluded.expires_at`)
+  return token
+})
 
 /** The id of something of the person's that the path is about; none where it is about nothing of the kind. */
 export const idFor = (path: string, person: Person): Effect.Effect<string, never, TestApi> => {
@@ -50,6 +74,7 @@ export const make = (send: (request: Request) => Effect.Effect<TimedAnswer>) =>
       const id = yield* idOf(operation.path, person)
       const values: Readonly<Record<string, string>> = {
         ...person,
+        oneTimeToken: yield* oneTimeTokenFor(operation, person),
         id,
         ID: id.toUpperCase(),
         fresh: freshEmail(),

@@ -85,5 +85,140 @@ describe("unsubscribe links", () => {
         assert.deepStrictEqual(yield* preferencesOf(person), before)
       })
     )
+
+    it.effect("a change is in the history with its source and without an actor, and repeating it changes nothing", () =>
+      Effect.gen(function* () {
+        const { send, sql } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).url)
+        yield* send("POST", path, oneClick)
+        const { etag } = yield* preferencesOf(person)
+        assertPage(yield* send("POST", path, oneClick), 200, "You are unsubscribed")
+        assert.strictEqual((yield* preferencesOf(person)).etag, etag)
+        const { body } = yield* send("GET", "/api/v1/users/preferences/history/", { token: person.access })
+        assert.lengthOf(body.data, 1)
+        const [{ actor, changes, source }] = body.data
+        assert.deepStrictEqual([source, actor, changes], ["unsubscribe", null, { email_marketing: [true, false] }])
+        const audit = yield* sql`
+          select actor_id, details->>'source' as source from audit_log
+          where user_id = ${person.id} and action = 'preferences.updated'`
+        assert.deepStrictEqual(audit, [{ actor_id: null, source: "unsubscribe" }])
+      })
+    )
+
+    it.effect("undo switches the category on again", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).url)
+        yield* send("POST", path, oneClick)
+        const undone = yield* send("POST", path, { headers: form, body: "action=undo" })
+        assert.strictEqual(undone.status, 200)
+        assert.isTrue((yield* preferencesOf(person)).email_marketing)
+      })
+    )
+
+    it.effect("forms of mail providers are read in both media types, with a line break at the end", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const parts = [
+          "--b1\r\n",
+          'content-disposition: form-data; name="List-Unsubscribe"\r\n\r\n',
+          "One-Click\r\n--b1--\r\n"
+        ]
+        const multipart = { headers: { "content-type": "multipart/form-data; boundary=b1" }, body: parts.join("") }
+        for (const request of [multipart, { ...oneClick, body: `${oneClick.body}\r\n` }]) {
+          const person = yield* (yield* TestApi).person()
+          const answer = yield* send("POST", pathOf((yield* linksTo(person)).url), request)
+          assertPage(answer, 200, "You are unsubscribed")
+          assert.isFalse((yield* preferencesOf(person)).email_marketing)
+        }
+      })
+    )
+
+    it.effect("what is no form, chooses nothing or has another method changes nothing", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).url)
+        const before = yield* preferencesOf(person)
+        const json = yield* send("POST", path, { body: { "List-Unsubscribe": "One-Click" } })
+        assert.strictEqual(json.status, 415)
+        assert.strictEqual((yield* send("POST", path, { headers: form, body: "a=b" })).status, 422)
+        const put = yield* send("PUT", path, oneClick)
+        assert.deepStrictEqual([put.status, put.headers.get("allow")], [405, "POST, GET, HEAD"])
+        assert.deepStrictEqual(yield* preferencesOf(person), before)
+      })
+    )
+
+    it.effect("a forged, cut or lengthened link is a page that was not found", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).url)
+        const last = path.endsWith("A") ? "B" : "A"
+        for (const forged of [`${path.slice(0, -1)}${last}`, path.slice(0, -4), `${path}AAAA`, "/u/x"]) {
+          assert.strictEqual((yield* send("GET", forged)).status, 404, forged)
+          assert.strictEqual((yield* send("POST", forged, oneClick)).status, 404, forged)
+        }
+        assert.isTrue((yield* preferencesOf(person)).email_marketing)
+      })
+    )
+
+    it.effect("the page shows neither address nor name; the one for all preferences masks the address", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person({ name: "Canary Surname" })
+        const { manage_url, url } = yield* linksTo(person)
+        for (const link of [url, manage_url]) {
+          const { text } = yield* send("GET", pathOf(link))
+          for (const secret of [person.email, "Canary", "Surname", person.id]) assert.notInclude(text, secret)
+        }
+      })
+    )
+
+    it.effect("the link of an erased user leads to the same pages, and does nothing", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const { manage_url, url } = yield* linksTo(person)
+        const before = yield* send("GET", pathOf(url))
+        const { status } = yield* send("DELETE", "/api/v1/users/profile/", {
+          token: person.access,
+          body: { password: person.password }
+        })
+        assert.strictEqual(status, 204)
+        assert.strictEqual((yield* send("GET", pathOf(url))).text, before.text)
+        assertPage(yield* send("POST", pathOf(url), oneClick), 200, "You are unsubscribed")
+        const managed = yield* send("GET", pathOf(manage_url))
+        assert.strictEqual(managed.status, 200)
+        assert.notInclude(managed.text, "<input")
+      })
+    )
+
+    it.effect("the form for all preferences saves switches and quiet hours, but not those of security", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).manage_url)
+        const save = (fields: string) => send("POST", path, { headers: form, body: `action=save&${fields}` })
+        const quiet = "do_not_disturb_start=22:00&do_not_disturb_end=07:00"
+        const saved = yield* save(`version=1&email_enabled=on&push_enabled=on&email_system=on&${quiet}`)
+        assert.strictEqual(saved.status, 200, saved.text)
+        const after = yield* preferencesOf(person)
+        assert.deepStrictEqual(
+          [after.email_system, after.email_marketing, after.email_security, after.push_security],
+          [true, false, true, true]
+        )
+        assert.deepStrictEqual([after.do_not_disturb_start, after.do_not_disturb_end], ["22:00:00", "07:00:00"])
+        // The page was open while something else changed the preferences.
+        yield* save("version=1&email_enabled=on")
+        assert.strictEqual((yield* preferencesOf(person)).etag, after.etag)
+        // One end of the quiet hours alone.
+        const invalid = yield* save("version=2&email_enabled=on&do_not_disturb_start=22:00")
+        assert.strictEqual(invalid.status, 422)
+        assert.strictEqual((yield* preferencesOf(person)).etag, after.etag)
+      })
+    )
   })
 })

@@ -1,6 +1,6 @@
 import type { UnsubscribeLink } from "@user-service/security/UnsubscribeTokens"
 import { escape } from "../docs/Html.ts"
-import { noticeHtml, type Page } from "./Layout.ts"
+import { type HtmlPage, noticeHtml } from "./Layout.ts"
 import type { Texts } from "./Texts.ts"
 
 type Target = Pick<UnsubscribeLink, "channel" | "category">
@@ -13,13 +13,13 @@ const form = (action: string, label: string, style = ""): string =>
 </form>`
 
 /** Asks whether to switch the category off. */
-export const confirmPage = (texts: Texts, { category, channel }: Target): Page => {
+export const confirmPage = (texts: Texts, { category, channel }: Target): HtmlPage => {
   const notice = texts.confirm(channel, category)
   return { title: notice.heading, body: `${noticeHtml(notice)}\n${form("unsubscribe", texts.unsubscribe)}` }
 }
 
 /** Says that the category is off. */
-export const offPage = (texts: Texts, { category, channel }: Target): Page => {
+export const offPage = (texts: Texts, { category, channel }: Target): HtmlPage => {
   const notice = texts.off(channel, category)
   return {
     title: notice.heading,
@@ -28,7 +28,7 @@ export const offPage = (texts: Texts, { category, channel }: Target): Page => {
 }
 
 /** Says that the category is on again. */
-export const onPage = (texts: Texts, { category, channel }: Target): Page => {
+export const onPage = (texts: Texts, { category, channel }: Target): HtmlPage => {
   const notice = texts.on(channel, category)
   return {
     title: notice.heading,

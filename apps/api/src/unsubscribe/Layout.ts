@@ -59,7 +59,7 @@ const policy = [
 ].join("; ")
 
 /** A page and its status. */
-export interface Page {
+export interface HtmlPage {
   readonly status?: number
   readonly title: string
   /** HTML inside of `main`. */
@@ -74,7 +74,7 @@ export const noticeHtml = ({ heading, text }: Notice, attributes = ""): string =
 <p${attributes}>${escape(text)}</p>`
 
 /** A page that consists of a notice. */
-export const noticePage = (notice: Notice, status: number, headers: Page["headers"] = {}): Page => ({
+export const noticePage = (notice: Notice, status: number, headers: HtmlPage["headers"] = {}): HtmlPage => ({
   status,
   title: notice.heading,
   body: noticeHtml(notice),
@@ -82,7 +82,7 @@ export const noticePage = (notice: Notice, status: number, headers: Page["header
 })
 
 /** The response with a page. Search engines, caches and the next page get no copy of it and of its address. */
-export const respondPage = ({ language }: Texts, page: Page): HttpServerResponse.HttpServerResponse =>
+export const respondPage = ({ language }: Texts, page: HtmlPage): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(
     `<!doctype html>
 <html lang="${escape(language)}">

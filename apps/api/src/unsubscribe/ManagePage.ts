@@ -5,7 +5,7 @@ import type { Problems } from "@user-service/schema/Envelope"
 import { Predicate, String } from "effect"
 import { escape } from "../docs/Html.ts"
 import type { FormFields } from "./FormFields.ts"
-import type { Page } from "./Layout.ts"
+import type { HtmlPage } from "./Layout.ts"
 import type { Texts } from "./Texts.ts"
 
 /** The outcome of the form that the page shows again. */
@@ -26,7 +26,7 @@ export const maskEmail = (email: string): string => {
 const statuses = { none: 200, saved: 200, changed: 409, invalid: 422 } as const
 
 /** The form with all preferences of a user. The security switches are shown and cannot be changed. */
-export const managePage = (texts: Texts, user: LinkedUser, outcome: ManageOutcome): Page => ({
+export const managePage = (texts: Texts, user: LinkedUser, outcome: ManageOutcome): HtmlPage => ({
   status: statuses[outcome.kind],
   title: texts.manage.heading,
   isWide: true,

@@ -11,7 +11,7 @@ import { HttpRouter, type HttpServerError, type HttpServerResponse } from "effec
 import { unsubscribePath } from "../edge/Routes.ts"
 import { confirmPage, offPage, onPage } from "./CategoryPages.ts"
 import { formFields, type FormFields, type FormUnreadable } from "./FormFields.ts"
-import { noticePage, type Page, respondPage } from "./Layout.ts"
+import { type HtmlPage, noticePage, respondPage } from "./Layout.ts"
 import { type ManageOutcome, managePage } from "./ManagePage.ts"
 import { preferencesPatch } from "./PreferencesForm.ts"
 import { type Notice, type Texts, textsIn } from "./Texts.ts"
@@ -46,7 +46,7 @@ const make = Effect.gen(function* () {
 
   const guardChange = (userId: UserId) => limits.guard([{ limit: "unsubscribe", key: userId }])
 
-  const show = (page: Effect.Effect<readonly [Texts, Page], ServiceUnavailable>) =>
+  const show = (page: Effect.Effect<readonly [Texts, HtmlPage], ServiceUnavailable>) =>
     Effect.map(page, ([texts, page]) => respondPage(texts, page))
 
   const categoryPage = Effect.fnUntraced(function* (link: UnsubscribeLink) {
@@ -70,7 +70,7 @@ const make = Effect.gen(function* () {
     return Option.filter(yield* unsubscriptions.find(link.userId), ({ email }) => link.isFor(email))
   })
 
-  const showManaged = (user: Option.Option<LinkedUser>, outcome: ManageOutcome): readonly [Texts, Page] => {
+  const showManaged = (user: Option.Option<LinkedUser>, outcome: ManageOutcome): readonly [Texts, HtmlPage] => {
     const texts = textsOf(user)
     return [texts, Option.isSome(user) ? managePage(texts, user.value, outcome) : noticePage(texts.expired, 200)]
   }

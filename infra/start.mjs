@@ -6,13 +6,9 @@ import { join } from "node:path"
 import process from "node:process"
 import { fail, install, root } from "./Installation.mjs"
 
-// Nearly all objects that a program allocates while it loads stay alive. V8 starts with one megabyte for new objects, so it
-// collects garbage a dozen times before `npm start` is ready, which takes 160 ms. Under load it grows to 16 megabytes anyway.
-const flags = ["--min-semi-space-size=16"]
-
 // Runs the same program with the Node of the install.
 const handOver = (node) => {
-  const child = spawn(node, [...flags, join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
+  const child = spawn(node, [join(root, "infra/run.mjs"), ...process.argv.slice(2)], { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the parent and to the child, so the parent must not send it again.
     process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))

@@ -15,7 +15,7 @@ import { requirePostgres } from "@user-service/database/PostgresCheck"
 import { requireEngines } from "@user-service/runtime/EngineHealth"
 import * as Worker from "@user-service/worker/Worker"
 import * as WorkerSettings from "@user-service/worker/WorkerSettings"
-import { Duration, Effect, Layer, Option } from "effect"
+import { Duration, Effect, Layer, Option, Scope } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import * as MailFolder from "./MailFolder.ts"
 import type { StandaloneSettings } from "./StandaloneSettings.ts"
@@ -53,16 +53,28 @@ const splitGrace = ({ shutdownGrace }: StandaloneSettings) => ({
   finishWithin: Duration.times(shutdownGrace, 0.25)
 })
 
+// Builds `later` after `first`, and closes it after `first` too.
+const inTurn = <E1, R1, E2, R2>(first: Layer.Layer<never, E1, R1>, later: Layer.Layer<never, E2, R2>) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const laterScope = yield* Scope.fork(scope)
+      yield* Layer.buildWithScope(first, yield* Scope.fork(scope))
+      yield* Layer.buildWithScope(later, laterScope)
+    })
+  )
+
 /**
- * The API and the worker in one process. An engine without a URL is embedded. On a stop it first completes its requests, then
- * the work of the worker, and disconnects from the engines last.
+ * The API and the worker in one process. An engine without a URL is embedded. On a start it first serves requests, because
+ * the worker's statements would delay it. On a stop it completes its requests, then the work of the worker, and disconnects
+ * from the engines last.
  */
 export const layer = (settings: StandaloneSettings) => {
   const { finishWithin, shutdownGrace } = splitGrace(settings)
-  return Layer.effectDiscard(welcome(settings)).pipe(
-    Layer.provide(Server.layer({ ...settings, shutdownGrace })),
-    // One turn, since each holds a connection that requests need too.
-    Layer.provide(Worker.layer.pipe(Layer.provide(WorkerSettings.layer({ ...settings.work, finishWithin, turns: 1 })))),
+  const api = Layer.effectDiscard(welcome(settings)).pipe(Layer.provide(Server.layer({ ...settings, shutdownGrace })))
+  // One turn, since each holds a connection that requests need too.
+  const work = Worker.layer.pipe(Layer.provide(WorkerSettings.layer({ ...settings.work, finishWithin, turns: 1 })))
+  return inTurn(api, work).pipe(
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     // The start fails if a configured engine does not answer.
     Layer.provide(Layer.effectDiscard(Effect.andThen(requirePostgres, requireEngines(["cache", "broker"])))),

@@ -62,6 +62,7 @@ const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillO
     Effect.gen(function* () {
       const { holders, missing } = accounts(sql)
       const batch = yield* missing(after)
+      if (!Array.isReadonlyArrayNonEmpty(batch)) return Option.none<Account>()
       const groups = Object.entries(Array.groupBy(batch, canonicalOf))
       const holderOf = new Map(
         (yield* holders(groups.map(([canonical]) => canonical))).map((row) => [row.canonical, row])
@@ -81,7 +82,7 @@ const fillBatch = (sql: SqlClient.SqlClient, after: string, { displaces }: FillO
         from unnest(${chosen.map(({ id }) => id)}::uuid[], ${chosen.map(({ canonical }) => canonical)}::text[])
           as chosen (id, canonical)
         where u.id = chosen.id`
-      return Array.last(batch)
+      return Option.some(Array.lastNonEmpty(batch))
     })
   )
 

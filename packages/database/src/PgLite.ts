@@ -62,12 +62,15 @@ const layerClient = (database: PGlite): Layer.Layer<SqlClient.SqlClient> =>
     )
   ).pipe(Layer.provide(Reactivity.layer))
 
+// PostgreSQL's default of 128 MB takes 150 ms to initialise, and an embedded database is a trial with few rows.
+const startParams = [...PGlite.defaultStartParams, "-c", "shared_buffers=16MB"]
+
 const open = async ({ dataDir, loadDataDir }: PgLiteSettings) => {
-  const parsers = PgLiteValues.parsers
-  if (dataDir === undefined) return await PGlite.create({ ...(loadDataDir && { loadDataDir }), parsers })
+  const options = { parsers: PgLiteValues.parsers, startParams }
+  if (dataDir === undefined) return await PGlite.create({ ...(loadDataDir && { loadDataDir }), ...options })
   if (!existsSync(join(dataDir, "PG_VERSION"))) await create(dataDir, loadDataDir)
   await makePrivate(dataDir)
-  return await PGlite.create({ fs: new PrivateFiles(dataDir), parsers })
+  return await PGlite.create({ fs: new PrivateFiles(dataDir), ...options })
 }
 
 // Creates the database in a temporary folder and renames it, because an unfinished database of a killed process might never open.
@@ -76,7 +79,11 @@ const create = async (dataDir: string, loadDataDir: Blob | undefined) => {
   await rm(temporary, { recursive: true, force: true })
   // PGlite does not create the parent folders.
   await mkdir(temporary, { recursive: true, mode: 0o700 })
-  const database = await PGlite.create({ fs: new PrivateFiles(temporary), ...(loadDataDir && { loadDataDir }) })
+  const database = await PGlite.create({
+    fs: new PrivateFiles(temporary),
+    ...(loadDataDir && { loadDataDir }),
+    startParams
+  })
   await database.close()
   await rename(temporary, dataDir)
 }

@@ -71,7 +71,8 @@ export const Language = textUpTo(35)
   .pipe(Schema.brand("Language"))
 export type Language = typeof Language.Type
 
-export const defaultTimeZone = TimeZone.make("UTC")
+// Unchecked, since the check loads the names of all zones, which takes 30 ms at every start.
+export const defaultTimeZone = TimeZone.make("UTC", { disableChecks: true })
 export const defaultLanguage = Language.make("en")
 
 const changeable = {

@@ -30,6 +30,9 @@ export const batchLimit = 500
 
 const monthsAhead = 2
 
+// The time from the start of a process to its first round.
+const startPause = Duration.seconds(3)
+
 // About 200 MB.
 const keptFailedLogins = 1_000_000
 
@@ -135,6 +138,8 @@ export const layerOf = (jobs: ReadonlyArray<Job>, interval = Duration.minutes(1)
           Effect.catch((error) => Effect.logDebug("No round of jobs", error))
         )
       const loop = Effect.fnUntraced(function* ({ isStopping, orStop }: Stopping.StopSignal) {
+        // A start with requests waiting comes before maintenance, which can take all of the embedded database's only connection.
+        yield* orStop(Effect.sleep(Duration.min(interval, startPause)))
         while (!isStopping()) {
           yield* lead(isStopping)
           yield* orStop(pause)

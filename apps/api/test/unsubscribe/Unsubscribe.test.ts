@@ -1,35 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Answer, layerEmbedded, type Person, TestApi } from "../TestApi.ts"
-import { gatewayKey, withGateway } from "../service-side/Callers.ts"
-
-const publicUrl = "https://users.example.com"
-
-type Links = { readonly url: string; readonly manage_url: string; readonly headers: Readonly<Record<string, string>> }
-
-const resolve = Effect.fnUntraced(function* (delivery: object) {
-  const api = yield* TestApi
-  const { body } = yield* api.send("POST", "/internal/v1/deliveries/resolve", {
-    headers: { "x-api-key": gatewayKey },
-    body: { deliveries: [delivery] }
-  })
-  return body.data[0]
-})
-
-/** The links of an e-mail of this category to the person. */
-const linksTo = (person: Person, category = "marketing"): Effect.Effect<Links, never, TestApi> =>
-  Effect.map(
-    resolve({ user_id: person.id, channel: "email", category, unsubscribe: true }),
-    ({ unsubscribe }) => unsubscribe
-  )
-
-const pathOf = (url: string) => {
-  assert.isTrue(url.startsWith(`${publicUrl}/u/`), url)
-  return url.slice(publicUrl.length)
-}
-
-const form = { "content-type": "application/x-www-form-urlencoded" }
-const oneClick = { headers: form, body: "List-Unsubscribe=One-Click" }
+import { form, linksTo, oneClick, pathOf, resolve, withLinks } from "./Links.ts"
 
 const preferencesOf = (person: Person) =>
   Effect.map(
@@ -50,7 +22,7 @@ const assertPage = (answer: Answer, status: number, heading: string): void => {
 }
 
 describe("unsubscribe links", () => {
-  it.layer(layerEmbedded({ ...withGateway, PUBLIC_URL: `${publicUrl}/` }), { excludeTestServices: true })((it) => {
+  it.layer(layerEmbedded(withLinks), { excludeTestServices: true })((it) => {
     it.effect("a mail provider's one click switches the category of the channel off, and nothing else", () =>
       Effect.gen(function* () {
         const api = yield* TestApi

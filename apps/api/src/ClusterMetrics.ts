@@ -7,7 +7,7 @@ import process from "node:process"
 import { MetricsText } from "./health/MetricsText.ts"
 
 // A process asks the primary for all metrics. The primary collects them from each process and answers. All other messages between
-// the processes are Node's.
+// the processes are Node's (decision 0023).
 const Message = Schema.Struct({
   metrics: Schema.Literals(["ask", "collect", "collected", "answer"]),
   id: Schema.Int,

@@ -49,4 +49,22 @@ describe("the documents", () => {
       rows
     )
   })
+
+  it("name modules whose first comment names the decision", () => {
+    const index = readFileSync(join(root, "infra/decisions/README.md"), "utf8")
+    const modules = Array.from(
+      index.matchAll(/^\| (\d{4}) \| [^|]* \| [^|]* \| ([^|]*) \|/gm),
+      ([, decision = "", cost = ""]) =>
+        Array.from(cost.matchAll(/`([A-Z][a-z]\w*)`/g), ([, name = ""]) => ({ decision, name }))
+    ).flat()
+    assert.isAtLeast(modules.length, 30)
+    const sources = globSync("{apps,packages}/*/src/**/*.ts", { cwd: root })
+    const unnamed = modules.filter(({ decision, name }) => {
+      const path = sources.find((source) => basename(source) === `${name}.ts`)
+      if (path === undefined) return true
+      const [comment = ""] = /\/\*\*[^]*?\*\/|(?:^ *\/\/.*\n)+/m.exec(readFileSync(join(root, path), "utf8")) ?? []
+      return !comment.replaceAll(/\s+(?:\*|\/\/)?\s*/g, " ").includes(`decision ${decision}`)
+    })
+    assert.deepStrictEqual(unnamed, [])
+  })
 })

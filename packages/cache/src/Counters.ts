@@ -1,3 +1,4 @@
+// The counters of fixed-window limits (decision 0008).
 import { Effect } from "effect"
 import * as ExpiringMap from "./ExpiringMap.ts"
 

@@ -1,3 +1,4 @@
+// Fixed-window limits, which Effect's RateLimiter does not have (decision 0008).
 import { type RateLimit, RateLimited } from "@user-service/domain/RateLimit"
 import { Context, Duration, Effect, Layer, Metric } from "effect"
 import { Redis } from "effect/persistence"

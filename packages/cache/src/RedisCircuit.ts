@@ -1,3 +1,4 @@
+// A circuit breaker that a background probe closes, not a request (decision 0006).
 import { Duration, Effect } from "effect"
 import { Redis } from "effect/persistence"
 import { Redis as Client } from "ioredis"

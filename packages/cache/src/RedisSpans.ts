@@ -5,7 +5,7 @@ type Send = Redis.Redis["Service"]["send"]
 
 /**
  * Adds a span to every command within a trace (OpenTelemetry, "Database client spans"). The span has the name of the command,
- * without its arguments. Commands outside a trace, such as the probes, start none.
+ * without its arguments. Commands outside a trace, such as the probes, start none (decision 0013).
  */
 export const withSpans =
   (send: Send): Send =>

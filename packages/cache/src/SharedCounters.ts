@@ -1,3 +1,4 @@
+// The counters of fixed-window limits in Redis (decision 0008).
 import { Effect, Metric } from "effect"
 import { Redis } from "effect/persistence"
 import { capacity, type Counters, type Hit } from "./Counters.ts"

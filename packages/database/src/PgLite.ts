@@ -1,3 +1,4 @@
+// PGlite as the embedded database (decision 0002).
 import { PGlite } from "@electric-sql/pglite"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"

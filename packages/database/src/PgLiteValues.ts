@@ -4,7 +4,7 @@ const { OID } = PgTypes
 
 /**
  * Parsers that make PGlite return the same values as the PostgreSQL client, so that one set of row schemas fits both. `interval`,
- * `timetz` and `float4` still differ; the schema has no such columns.
+ * `timetz` and `float4` still differ; the schema has no such columns (decision 0002).
  */
 export const parsers: Record<number, (text: string) => unknown> = {
   [OID.int8]: BigInt,

@@ -1,3 +1,4 @@
+// The address of PostgreSQL, parsed as libpq does (decision 0022).
 import { Duration, Redacted, Result } from "effect"
 import { isIP } from "node:net"
 import { userInfo } from "node:os"

@@ -9,7 +9,7 @@ import type { PostgresSettings } from "./PostgresSettings.ts"
 
 /**
  * Checks at the start of a program that PostgreSQL, and a pooler in front of it, can be used with these settings. A failure
- * explains the reason to the operator.
+ * explains the reason to the operator (decision 0022).
  */
 export class PostgresCheck extends Context.Service<
   PostgresCheck,

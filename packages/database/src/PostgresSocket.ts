@@ -7,7 +7,8 @@ import { watchedSockets } from "./WatchedSockets.ts"
 
 /**
  * Opens sockets to the address. With `silenceLimit` a socket is destroyed when an answer takes longer than that, see
- * {@link watchedSockets}. `keepAlive` is the idle time before TCP keepalive probes.
+ * {@link watchedSockets}. `keepAlive` is the idle time before TCP keepalive probes (decision
+ * 0022).
  */
 export const openerOf = (
   address: PostgresAddress,

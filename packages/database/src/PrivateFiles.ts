@@ -1,3 +1,4 @@
+// The files of the embedded database (decision 0002), readable only by their owner (decision 0026).
 import type { PGlite } from "@electric-sql/pglite"
 import { NodeFS } from "@electric-sql/pglite/nodefs"
 import { chmod, readdir, stat } from "node:fs/promises"

@@ -1,3 +1,4 @@
+// Request batching by Effect's RequestResolver; a batch is closed in a microtask (decision 0016).
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import type { DeliveryRequestInput, ResolvedDelivery } from "@user-service/schema/Delivery"

@@ -1,3 +1,4 @@
+// Calls by Effect's RpcClient, with a protocol that reads a response as a whole (decision 0016).
 import { maxCalls, UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
 import { Cause, Context, Duration, Effect, Layer, Predicate, Redacted } from "effect"

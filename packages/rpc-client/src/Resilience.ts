@@ -1,3 +1,4 @@
+// Retries and a circuit breaker by Effect's means; only outages are reported to the breaker (decision 0016).
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Predicate, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { RpcClientError } from "effect/rpc/RpcClientError"

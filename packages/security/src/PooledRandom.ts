@@ -1,3 +1,4 @@
+// Random bytes in blocks (decision 0013).
 import { Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { randomFillSync } from "node:crypto"
@@ -22,7 +23,7 @@ const makeRandomBytes = () => {
   }
 }
 
-/** `SecureRandom` over the system's generator, from which it reads blocks of 4 KiB (decision 0013). */
+/** `SecureRandom` over the system's generator, from which it reads blocks of 4 KiB. */
 export const layer: Layer.Layer<SecureRandom.SecureRandom> = Layer.sync(SecureRandom.SecureRandom, () =>
   SecureRandom.make(makeRandomBytes())
 )

@@ -1,3 +1,4 @@
+// The tokens of unsubscribe links (decision 0030).
 import { type Category, Channel } from "@user-service/domain/Delivery"
 import { canonicalEmail } from "@user-service/domain/Email"
 import { UserId } from "@user-service/domain/User"

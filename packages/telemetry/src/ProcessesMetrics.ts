@@ -1,3 +1,4 @@
+// The metrics of several processes as those of one (decision 0023).
 /** A metric in Prometheus's text format. */
 interface Family {
   /** The HELP and TYPE lines. */
@@ -9,7 +10,7 @@ interface Family {
 
 type Families = ReadonlyMap<string, Family>
 
-/** Aggregates the metrics of several processes (decision 0023). */
+/** Aggregates the metrics of several processes. */
 export interface ProcessesMetrics {
   /** Stores the metrics of a process. */
   readonly record: (process: number, text: string) => void

@@ -7,7 +7,7 @@ import { Effect, Metric } from "effect"
 
 /**
  * Publishes mails and returns the ids of the confirmed ones. Logs once when no queue takes the mails of a type, and once when one
- * does again. Fails if the broker is unavailable: then no mail was published.
+ * does again. Fails if the broker is unavailable: then no mail was published (decision 0027).
  */
 export const publishWith = (broker: Broker["Service"]) => {
   const unroutableTypes = new Set<string>()

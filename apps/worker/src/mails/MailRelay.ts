@@ -1,3 +1,4 @@
+// The relay of the outbox of mails (decision 0027).
 import { Broker } from "@user-service/broker/Broker"
 import { MailOutbox } from "@user-service/core/mails/MailOutbox"
 import { isEmbedded } from "@user-service/database/Embedded"

@@ -1,3 +1,4 @@
+// Counts of failed logins for each account (decision 0028).
 import * as Storage from "@user-service/database/Storage"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"

@@ -1,3 +1,4 @@
+// The stored outcomes of requests with an `Idempotency-Key` (decision 0029).
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,3 +1,4 @@
+// Registrations with an `Idempotency-Key` (decision 0029).
 import * as Storage from "@user-service/database/Storage"
 import {
   type IdempotencyKey,

@@ -1,3 +1,4 @@
+// Known networks as keyed hashes instead of addresses (decision 0028).
 import type { UserId } from "@user-service/domain/User"
 import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import { Context, DateTime, Effect, Layer } from "effect"

@@ -1,3 +1,4 @@
+// Changes in a transaction, and in a single statement (decision 0015).
 import type { Invalidation } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"

@@ -1,3 +1,4 @@
+// The erasure of a user: one short transaction, and batches after it (decision 0031).
 import * as Storage from "@user-service/database/Storage"
 import { UserDeleted } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
@@ -22,7 +23,7 @@ const lockedRowsPause = Duration.millis(20)
 /**
  * Erases users. One transaction deletes the user with everything that belongs to them alone, their events, and the personal
  * parts of their newest deliveries and oldest audit entries, and publishes `user.deleted`. What histories have beyond that, and dead
- * letters, are erased in batches afterwards, by whoever is first: the caller, or the worker (decision 0031).
+ * letters, are erased in batches afterwards, by whoever is first: the caller, or the worker.
  */
 export class Erasures extends Context.Service<
   Erasures,

@@ -1,3 +1,4 @@
+// The statements of the erasure of a user (decision 0031).
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"

@@ -1,3 +1,4 @@
+// The search for an erased user in dead letters (decision 0031).
 /** The texts by which an erased user is found in messages that no consumer could read. */
 export interface IdentifyingTraits {
   readonly id: string

@@ -1,3 +1,4 @@
+// An outbox for mails, apart from that of events (decision 0027).
 import { isEmbedded } from "@user-service/database/Embedded"
 import * as Storage from "@user-service/database/Storage"
 import * as Backoff from "@user-service/domain/Backoff"

@@ -1,3 +1,4 @@
+// The statements of the outbox of mails (decision 0027).
 import { Mail } from "@user-service/domain/Mail"
 import { Context, DateTime, Duration, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"

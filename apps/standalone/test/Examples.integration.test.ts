@@ -4,6 +4,12 @@ import { Broker } from "@user-service/broker/Broker"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import { notificationStatus } from "@user-service/broker/Topology"
 import { UserId, UserServiceClient } from "@user-service/rpc-client"
+import {
+  MailBounced,
+  MailTransport,
+  type OutgoingMail,
+  sendNewsletter
+} from "@user-service/rpc-client/examples/email-sender"
 import { Routes } from "@user-service/rpc-client/examples/gateway"
 import { PushRefused, sendPush, Statuses, Transport } from "@user-service/rpc-client/examples/sender"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -17,6 +23,8 @@ import * as Program from "./Program.ts"
 import { waitUntil } from "./WaitUntil.ts"
 
 const key = "examples-Vq3uYp7xK2mT9wZ5rN8cB1dF6gH4jL0s"
+
+const publicUrl = "https://users.example.com"
 
 const pushTokens = "/api/v1/users/push-tokens/"
 
@@ -56,6 +64,26 @@ const layerTransport = (removed: ReadonlySet<string>, sent: Array<string>) =>
         ? Effect.fail(new PushRefused({ code: "UNREGISTERED" }))
         : Effect.sync(() => void sent.push(String(token)))
   })
+
+/** An e-mail provider for which one address does not exist. */
+const layerMailTransport = (unknownAddress: string, sent: Array<OutgoingMail>) =>
+  Layer.succeed(MailTransport, {
+    send: (mail) =>
+      mail.to === unknownAddress
+        ? Effect.fail(new MailBounced({ bounceType: "hard", reply: "550 5.1.1 User unknown" }))
+        : Effect.sync(() => void sent.push(mail))
+  })
+
+/** Sends the request that a mail provider sends for a click on "unsubscribe" (RFC 8058, section 3.2). */
+const clickOnce = Effect.fnUntraced(function* (service: string, { headers }: OutgoingMail) {
+  const [, url = ""] = /^<(https:[^<>]+)>$/.exec(headers["List-Unsubscribe"] ?? "") ?? []
+  assert.isTrue(url.startsWith(`${publicUrl}/u/`), url)
+  // A proxy at PUBLIC_URL would forward it there.
+  return yield* sender(service)("POST", url.slice(publicUrl.length), {
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: headers["List-Unsubscribe-Post"]
+  })
+})
 
 const layerGateway = HttpRouter.serve(Routes, { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
@@ -114,6 +142,78 @@ describe.skipIf(!Engines.areAvailable)("the examples of the client", () => {
           Effect.map(me(person.access), ({ status }) => status === 401)
         )
         assert.deepStrictEqual(yield* send("order-3"), [{ userId, outcome: "not wanted" }])
+      }),
+    120_000
+  )
+
+  it.live(
+    "a newsletter carries the headers for one click, after which it is sent to this user no more, nor to a bounced address",
+    () =>
+      Effect.gen(function* () {
+        const engines = yield* Engines.all
+        const environment = { ...engines, SERVICE_API_KEYS: `examples:${key}`, PUBLIC_URL: publicUrl }
+        const program = yield* Program.start(environment)
+        const send = sender(program.url)
+        const [reader, gone] = [yield* register(send), yield* register(send)]
+        const sent: Array<OutgoingMail> = []
+        const context = yield* Layer.build(
+          Layer.mergeAll(
+            layerStatuses(engines.RABBITMQ_URL),
+            layerMailTransport(gone.email, sent),
+            UserServiceClient.layerHttp({ url: program.url, apiKey: Redacted.make(key) })
+          )
+        )
+        const [readerId, goneId] = [UserId.make(reader.id), UserId.make(gone.id)]
+        const publish = (issue: string) =>
+          Effect.provideContext(sendNewsletter(issue, [readerId, goneId], "What is new"), context)
+        assert.deepStrictEqual(yield* publish("issue-1"), [
+          { userId: readerId, outcome: "sent" },
+          { userId: goneId, outcome: "failed" }
+        ])
+        const [mail] = sent
+        if (mail === undefined) return yield* Effect.die("No mail was sent")
+        assert.strictEqual(mail.to, reader.email)
+        assert.include(mail.text, `Unsubscribe: ${mail.headers["List-Unsubscribe"]?.slice(1, -1)}\n`)
+        assert.match(mail.text, /All preferences: https:\/\/users\.example\.com\/u\/\S+\n$/)
+
+        const statusOf = ({ access }: { readonly access: string }, id: string) =>
+          Effect.map(send("GET", "/api/v1/users/notifications/?channel=email", { token: access }), ({ body }) =>
+            body.data.find(
+              ({ notification_id }: { readonly notification_id: string }) => notification_id === `issue-1-${id}`
+            )
+          )
+        yield* waitUntil(
+          "Both statuses are stored",
+          Effect.gen(function* () {
+            const [toReader, toGone] = [yield* statusOf(reader, reader.id), yield* statusOf(gone, gone.id)]
+            return toReader.status === "sent" && toGone.status === "bounced"
+          })
+        )
+        const { resolveDeliveries } = Context.get(context, UserServiceClient)
+        const rules = Effect.map(
+          resolveDeliveries(
+            [readerId, goneId].map((user_id) => ({
+              user_id,
+              channel: "email" as const,
+              category: "marketing" as const
+            }))
+          ),
+          (resolved) => resolved.map(({ decision, rule }) => [decision, rule])
+        )
+        assert.deepStrictEqual(yield* rules, [
+          ["allow", null],
+          ["deny", "suppressed"]
+        ])
+        assert.strictEqual((yield* clickOnce(program.url, mail)).status, 200)
+        assert.deepStrictEqual(yield* rules, [
+          ["deny", "category_disabled"],
+          ["deny", "suppressed"]
+        ])
+        assert.deepStrictEqual(yield* publish("issue-2"), [
+          { userId: readerId, outcome: "not wanted" },
+          { userId: goneId, outcome: "not wanted" }
+        ])
+        assert.deepStrictEqual(sent, [mail])
       }),
     120_000
   )

@@ -121,6 +121,18 @@ export const reportExamples: ReadonlyArray<AsyncApiExample> = [
       error_code: "Unregistered",
       provider: "apns"
     }
+  },
+  {
+    name: "bounced",
+    summary: "An e-mail that bounced permanently. If this service resolved it, the address is suppressed.",
+    payload: {
+      notification_id: "newsletter-1815",
+      status: "bounced",
+      channel: "email",
+      bounce_type: "hard",
+      error: "550 5.1.1 User unknown",
+      provider: "ses"
+    }
   }
 ]
 

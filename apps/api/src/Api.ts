@@ -11,7 +11,7 @@ import * as Engines from "./health/Engines.ts"
 import * as RedisEngines from "./RedisEngines.ts"
 import * as Server from "./Server.ts"
 
-const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
+const requiredProblem = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /**
  * One process of the API. All shared state is in PostgreSQL and Redis, so any number of processes can run. A process starts while
@@ -24,8 +24,8 @@ const make = Effect.fnUntraced(function* (settings: ApiSettings) {
   if (Option.isNone(database) || Option.isNone(redisUrl)) {
     return yield* new SettingsInvalid({
       problems: [
-        ...(Option.isNone(database) ? [required("DATABASE_URL (or DB_HOST)")] : []),
-        ...(Option.isNone(redisUrl) ? [required("REDIS_URL")] : [])
+        ...(Option.isNone(database) ? [requiredProblem("DATABASE_URL (or DB_HOST)")] : []),
+        ...(Option.isNone(redisUrl) ? [requiredProblem("REDIS_URL")] : [])
       ]
     })
   }

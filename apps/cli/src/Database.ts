@@ -23,7 +23,7 @@ export class EmbeddedDatabaseUnusable extends Schema.TaggedError<EmbeddedDatabas
   }
 }
 
-const embedded = (dataDir: string) => {
+const embeddedDatabase = (dataDir: string) => {
   const folder = `${dataDir}/pglite`
   return Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1`)).pipe(
     Layer.provideMerge(PgLite.layer({ dataDir: folder })),
@@ -41,7 +41,7 @@ const embedded = (dataDir: string) => {
 const postgres = (settings: PostgresSettings.PostgresSettings) =>
   Layer.provideMerge(Layer.effectDiscard(requirePostgres), Postgres.layer(settings))
 
-type Engine = ReturnType<typeof embedded> | ReturnType<typeof postgres>
+type Engine = ReturnType<typeof embeddedDatabase> | ReturnType<typeof postgres>
 
 /**
  * The configured database, or without one, except in production, the embedded database of `npm start`, locked for this
@@ -60,7 +60,7 @@ export const layer = Layer.unwrap(
     const engine: Layer.Layer<SqlClient.SqlClient, Layer.Error<Engine>, Layer.Services<Engine>> = Option.match(
       database,
       {
-        onNone: () => embedded(dataDir),
+        onNone: () => embeddedDatabase(dataDir),
         onSome: postgres
       }
     )

@@ -54,7 +54,7 @@ const splitGrace = ({ shutdownGrace }: StandaloneSettings) => ({
 })
 
 // Builds `later` after `first`, and closes it after `first` too.
-const inTurn = <E1, R1, E2, R2>(first: Layer.Layer<never, E1, R1>, later: Layer.Layer<never, E2, R2>) =>
+const buildInOrder = <E1, R1, E2, R2>(first: Layer.Layer<never, E1, R1>, later: Layer.Layer<never, E2, R2>) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const scope = yield* Effect.scope
@@ -74,7 +74,7 @@ export const layer = (settings: StandaloneSettings) => {
   const api = Layer.effectDiscard(welcome(settings)).pipe(Layer.provide(Server.layer({ ...settings, shutdownGrace })))
   // One turn, since each holds a connection that requests need too.
   const work = Worker.layer.pipe(Layer.provide(WorkerSettings.layer({ ...settings.work, finishWithin, turns: 1 })))
-  return inTurn(api, work).pipe(
+  return buildInOrder(api, work).pipe(
     Layer.provide(MigrateOnStart.layer(settings.migrateOnStart)),
     // The start fails if a configured engine does not answer.
     Layer.provide(Layer.effectDiscard(Effect.andThen(requirePostgres, requireEngines(["cache", "broker"])))),

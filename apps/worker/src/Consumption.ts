@@ -7,7 +7,7 @@ import { Array, Cause, Data, Duration, Effect, Metric, Option, Schedule, Stream 
 import type * as Stopping from "./Stopping.ts"
 
 /** The messages of a batch were not processed and will be redelivered: the process stops, or an engine is away for too long. */
-export class Abandoned extends Data.TaggedError("Abandoned")<{}> {}
+export class WorkAbandoned extends Data.TaggedError("WorkAbandoned")<{}> {}
 
 /**
  * Retries with backoff and keeps the messages of the batch unacknowledged: each requeue would count towards their delivery
@@ -15,7 +15,7 @@ export class Abandoned extends Data.TaggedError("Abandoned")<{}> {}
  */
 export type RetryUntilStopped = <A, E extends { readonly message: string }, R>(
   effect: Effect.Effect<A, E, R>
-) => Effect.Effect<A, Abandoned, R>
+) => Effect.Effect<A, WorkAbandoned, R>
 
 export interface Consumption {
   readonly queue: string
@@ -27,7 +27,7 @@ export interface Consumption {
   readonly handle: (
     batch: Array.NonEmptyReadonlyArray<Delivery>,
     retryUntilStopped: RetryUntilStopped
-  ) => Effect.Effect<void, Abandoned>
+  ) => Effect.Effect<void, WorkAbandoned>
 }
 
 const cap = Duration.seconds(3)
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
   const broker = yield* Broker
   const storage = yield* Storage
   const batchSize = Metric.withAttributes(batchSizes, { queue })
-  const isPaused = Metric.withAttributes(paused, { queue })
+  const isPaused = Metric.withAttributes(pausedConsumers, { queue })
   const withQueue = Effect.annotateLogs({ queue })
 
   const pause = Effect.fnUntraced(function* ({ message: reason }: { readonly message: string }) {
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* ({ batchLimit, handle, prefetch,
         Effect.tap(resume),
         Effect.tapError(pause),
         Effect.retry(schedule),
-        Effect.mapError(() => new Abandoned()),
+        Effect.mapError(() => new WorkAbandoned()),
         Effect.ensuring(Metric.update(isPaused, 0))
       )
   }
@@ -108,6 +108,6 @@ const batchSizes = Metric.histogram("worker_consumer_batch_size", {
   description: "Messages in a batch, by queue",
   boundaries: [1, 10, 50, 100, 200, 500, 1000]
 })
-const paused = Metric.gauge("worker_consumer_paused", {
+const pausedConsumers = Metric.gauge("worker_consumer_paused", {
   description: "1 while received messages wait for an engine, else 0"
 })

@@ -31,7 +31,7 @@ const observeEngines = Layer.effectDiscard(
   })
 )
 
-const required = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
+const requiredProblem = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /** The engines. None may be embedded, since other processes share them. */
 const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl }: WorkerSettings.WorkerSettings) {
@@ -40,9 +40,9 @@ const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl
   }
   return yield* new SettingsInvalid({
     problems: [
-      ...(Option.isNone(database) ? [required("DATABASE_URL (or DB_HOST)")] : []),
-      ...(Option.isNone(redisUrl) ? [required("REDIS_URL")] : []),
-      ...(Option.isNone(rabbitmqUrl) ? [required("RABBITMQ_URL")] : [])
+      ...(Option.isNone(database) ? [requiredProblem("DATABASE_URL (or DB_HOST)")] : []),
+      ...(Option.isNone(redisUrl) ? [requiredProblem("REDIS_URL")] : []),
+      ...(Option.isNone(rabbitmqUrl) ? [requiredProblem("RABBITMQ_URL")] : [])
     ]
   })
 })

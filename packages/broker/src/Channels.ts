@@ -1,6 +1,6 @@
 import type { Channel } from "amqplib"
 import { Effect, type Scope } from "effect"
-import type { Link, Lost, OpenChannel } from "./Link.ts"
+import type { Link, LinkLost, OpenChannel } from "./Link.ts"
 import type { Connection } from "./RabbitMq.ts"
 import * as Restart from "./Restart.ts"
 
@@ -17,9 +17,9 @@ export const keepOpen = <C extends Channel>(
     use
   }: {
     readonly declare: (link: Link) => Effect.Effect<void>
-    readonly open: (link: Link) => Effect.Effect<OpenChannel<C>, Lost, Scope.Scope>
+    readonly open: (link: Link) => Effect.Effect<OpenChannel<C>, LinkLost, Scope.Scope>
     readonly purpose: string
-    readonly use: (opened: OpenChannel<C>, link: Link) => Effect.Effect<void, Lost, Scope.Scope>
+    readonly use: (opened: OpenChannel<C>, link: Link) => Effect.Effect<void, LinkLost, Scope.Scope>
   }
 ): Effect.Effect<never> => {
   const run = Effect.fnUntraced(function* (link: Link) {
@@ -29,9 +29,9 @@ export const keepOpen = <C extends Channel>(
     return yield* opened.lost
   })
   // RabbitMq.layer logs the loss of a connection.
-  const logLoss = ({ reason }: Lost) =>
+  const logLoss = ({ reason }: LinkLost) =>
     Effect.annotateLogs(Effect.logWarning("A channel was closed"), { purpose, reason })
-  return Restart.forever(
+  return Restart.restartOnFailure(
     Effect.flatMap(connection.link, (link) =>
       Effect.tapError(run(link), (lost) => (link.isOpen() ? logLoss(lost) : Effect.void))
     ).pipe(Effect.scoped),

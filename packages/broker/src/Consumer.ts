@@ -42,7 +42,7 @@ const acknowledgementsOver = (channel: Channel) => {
     if (message === undefined) return
     unacknowledged.delete(tag)
     // Not nack: since RabbitMQ 4.3 it does not count towards the delivery limit.
-    unlessClosed(() => channel.reject(message, requeue))
+    ignoreClosedChannel(() => channel.reject(message, requeue))
   }
   const acknowledgements: Delivery.Acknowledgements = {
     ackThrough: (through) => {
@@ -54,7 +54,7 @@ const acknowledgementsOver = (channel: Channel) => {
         last = message
       }
       const message = last
-      if (message !== undefined) unlessClosed(() => channel.ack(message, true))
+      if (message !== undefined) ignoreClosedChannel(() => channel.ack(message, true))
     },
     requeue: (tag) => rejectMessage(tag, true),
     reject: (tag) => rejectMessage(tag, false)
@@ -80,7 +80,7 @@ const acknowledgementsOver = (channel: Channel) => {
 }
 
 // A closing channel accepts no acknowledgements. The broker redelivers its messages.
-const unlessClosed = (send: () => void) => {
+const ignoreClosedChannel = (send: () => void) => {
   try {
     send()
   } catch (cause) {

@@ -5,7 +5,7 @@ import { problemOf } from "./RabbitMqProblem.ts"
 import { loginOf } from "./RabbitMqUrl.ts"
 
 /** A connection or channel was lost or could not be opened. The reason is the broker's text, never the content of a message. */
-export class Lost extends Schema.TaggedError<Lost>()("Lost", { reason: Schema.String }) {
+export class LinkLost extends Schema.TaggedError<LinkLost>()("LinkLost", { reason: Schema.String }) {
   override get message() {
     return this.reason
   }
@@ -16,7 +16,7 @@ export interface OpenChannel<C extends Channel> {
   readonly channel: C
   readonly isOpen: () => boolean
   /** Fails when the channel is lost. */
-  readonly lost: Effect.Effect<never, Lost>
+  readonly lost: Effect.Effect<never, LinkLost>
   /** Calls the listener synchronously when the channel is lost, or immediately if it is lost already. */
   readonly onLoss: (listener: () => void) => void
   /** Reports the channel as lost, so that a new one is opened. */
@@ -25,11 +25,11 @@ export interface OpenChannel<C extends Channel> {
 
 /** One AMQP connection, until either side closes it. `RabbitMq.Connection` is a series of these. */
 export interface Link {
-  readonly openChannel: Effect.Effect<OpenChannel<Channel>, Lost, Scope.Scope>
-  readonly openConfirmChannel: Effect.Effect<OpenChannel<ConfirmChannel>, Lost, Scope.Scope>
+  readonly openChannel: Effect.Effect<OpenChannel<Channel>, LinkLost, Scope.Scope>
+  readonly openConfirmChannel: Effect.Effect<OpenChannel<ConfirmChannel>, LinkLost, Scope.Scope>
   readonly isOpen: () => boolean
   /** Fails when the connection is lost. */
-  readonly lost: Effect.Effect<never, Lost>
+  readonly lost: Effect.Effect<never, LinkLost>
   /** Closed while the broker is short of memory or disk and reads nothing from this connection. */
   readonly unblocked: Latch.Latch
 }
@@ -40,7 +40,7 @@ const heartbeatSeconds = 10
 const closeTimeout = "500 millis"
 
 /** Opens a connection for the scope. RabbitMQ's management tools show `purpose` in its name. */
-export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Link, Lost, Scope.Scope> =>
+export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Link, LinkLost, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       attempt(
@@ -61,10 +61,10 @@ export const open = (url: Redacted.Redacted, purpose: string): Effect.Effect<Lin
     })
   )
 
-/** Runs a promise of amqplib and maps its errors to `Lost`. A result that arrives after an interruption goes to `discard`. */
-export const attempt = <A>(run: () => Promise<A>, discard: (late: A) => void = () => {}): Effect.Effect<A, Lost> =>
+/** Runs a promise of amqplib and maps its errors to `LinkLost`. A result that arrives after an interruption goes to `discard`. */
+export const attempt = <A>(run: () => Promise<A>, discard: (late: A) => void = () => {}): Effect.Effect<A, LinkLost> =>
   Effect.callback((resume, signal) => {
-    const failed = (cause: unknown) => resume(Effect.fail(new Lost({ reason: problemOf(cause) })))
+    const failed = (cause: unknown) => resume(Effect.fail(new LinkLost({ reason: problemOf(cause) })))
     const succeeded = (value: A) => (signal.aborted ? discard(value) : resume(Effect.succeed(value)))
     run().then(succeeded, failed)
   })
@@ -84,7 +84,7 @@ const dial = async (url: Redacted.Redacted, purpose: string): Promise<ChannelMod
 }
 
 const watch = (model: ChannelModel) => {
-  const gone = Deferred.makeUnsafe<never, Lost>()
+  const gone = Deferred.makeUnsafe<never, LinkLost>()
   const unblocked = Latch.makeUnsafe(true)
   let reason = "closed"
   let open = true
@@ -101,8 +101,8 @@ const watch = (model: ChannelModel) => {
 }
 
 // In a microtask, because waiting fibers resume immediately: all `close` listeners must have run by then.
-const lose = (gone: Deferred.Deferred<never, Lost>, reason: string) =>
-  queueMicrotask(() => Deferred.doneUnsafe(gone, Effect.fail(new Lost({ reason }))))
+const lose = (gone: Deferred.Deferred<never, LinkLost>, reason: string) =>
+  queueMicrotask(() => Deferred.doneUnsafe(gone, Effect.fail(new LinkLost({ reason }))))
 
 // The promise of amqplib never settles if the other side does not answer, and rejects if it closed first.
 const closeGracefully = (isOpen: () => boolean, close: () => Promise<void>) =>
@@ -121,7 +121,7 @@ const destroySocket = (model: ChannelModel) =>
     stream.once("close", () => resume(Effect.void))
   }).pipe(Effect.timeoutOption(closeTimeout), Effect.ensuring(Effect.sync(() => streamOf(model)?.destroy())))
 
-const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<OpenChannel<C>, Lost, Scope.Scope> =>
+const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<OpenChannel<C>, LinkLost, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(
       () => create().then(watchChannel),
@@ -133,7 +133,7 @@ const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect
   )
 
 const watchChannel = <C extends Channel>(channel: C): OpenChannel<C> => {
-  const gone = Deferred.makeUnsafe<never, Lost>()
+  const gone = Deferred.makeUnsafe<never, LinkLost>()
   let reason = "closed"
   let open = true
   // Runs before amqplib's own listener, which reports each message as unconfirmed: a publisher that retries immediately must not

@@ -56,7 +56,7 @@ export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | Brok
 const firstAttemptTimeout = "2 seconds"
 
 const keepConnected = Effect.fnUntraced(function* (
-  open: Effect.Effect<Link.Link, Link.Lost, Scope.Scope>,
+  open: Effect.Effect<Link.Link, Link.LinkLost, Scope.Scope>,
   outage: Outage
 ) {
   const slot = Slot.make<Link.Link>()
@@ -73,7 +73,7 @@ const keepConnected = Effect.fnUntraced(function* (
   }).pipe(Effect.ensuring(Effect.sync(slot.empty)), Effect.scoped)
   yield* Effect.addFinalizer(() => Effect.sync(() => outage.forget(slot)))
   yield* Effect.forkScoped(
-    Restart.forever(run, ({ reason }) => Effect.andThen(firstAttempt.open, outage.begin(slot, reason)))
+    Restart.restartOnFailure(run, ({ reason }) => Effect.andThen(firstAttempt.open, outage.begin(slot, reason)))
   )
   // Waits for the first attempt, successful or not, so that the users of the connection usually find it open.
   yield* Effect.timeoutOption(firstAttempt.await, firstAttemptTimeout)
@@ -114,7 +114,7 @@ const makeOutage = (): Outage => {
   }
 }
 
-const notConnected = Effect.fail(new Link.Lost({ reason: "not connected" }))
+const notConnected = Effect.fail(new Link.LinkLost({ reason: "not connected" }))
 
 // Closing the channel may take another 500 ms.
 const pingTimeout = "500 millis"

@@ -16,7 +16,7 @@ const waits = Effect.fnUntraced(function* (held: ReadonlyArray<number>) {
     last = yield* Clock.currentTimeMillis
     return yield* Effect.fail(`after ${hold}`)
   })
-  yield* Effect.forkChild(Restart.forever(run, (error) => Effect.sync(() => void told.push(error))))
+  yield* Effect.forkChild(Restart.restartOnFailure(run, (error) => Effect.sync(() => void told.push(error))))
   yield* TestClock.adjust("10 minutes")
   return { waits: starts.slice(1), told }
 })

@@ -45,7 +45,7 @@ export class RateLimits extends Context.Service<
   )
 }
 
-const refused = Metric.counter("rate_limits_refused_total", {
+const refusals = Metric.counter("rate_limits_refused_total", {
   description: "Attempts refused by a rate limit",
   incremental: true
 })
@@ -54,7 +54,7 @@ const make = (counters: Counters.Counters): RateLimits["Service"] => ({
     const [count, millisLeft] = yield* counters.hit(bucket(limit, key), limit.limit, Duration.toMillis(limit.window))
     const resetAfterSeconds = Math.max(1, Math.ceil(millisLeft / 1000))
     if (count <= limit.limit) return { limit: limit.limit, remaining: limit.limit - count, resetAfterSeconds }
-    yield* Metric.update(Metric.withAttributes(refused, { policy: limit.name }), 1)
+    yield* Metric.update(Metric.withAttributes(refusals, { policy: limit.name }), 1)
     return yield* new RateLimited({
       policy: limit.name,
       limit: limit.limit,

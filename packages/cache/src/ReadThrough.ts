@@ -15,7 +15,7 @@ interface Loading<E, R> {
   readonly load: Effect.Effect<Option.Option<Entry>, E, R>
 }
 
-type Found = Option.Option<Entry>
+type CachedEntry = Option.Option<Entry>
 
 /** The cache over a store. Counts hits and misses, and makes concurrent misses of a key share one load (single flight). */
 export const make = Effect.fnUntraced(function* (store: Store) {
@@ -23,16 +23,16 @@ export const make = Effect.fnUntraced(function* (store: Store) {
   const context = yield* Effect.context<never>()
   const sharedLoads = new Map<string, Latch.Latch>()
 
-  const count = (found: Found): Found => {
+  const count = (found: CachedEntry): CachedEntry => {
     ;(Option.isSome(found) ? hits : misses).updateUnsafe(1, context)
     return found
   }
-  const get = (key: string): Effect.Effect<Found> => Effect.map(store.get(key), count)
+  const get = (key: string): Effect.Effect<CachedEntry> => Effect.map(store.get(key), count)
 
-  const fill = (epoch: number | undefined, key: string, found: Found, timeToLive: Duration.Duration) =>
+  const fill = (epoch: number | undefined, key: string, found: CachedEntry, timeToLive: Duration.Duration) =>
     epoch === undefined || Option.isNone(found) ? Effect.void : store.fill(epoch, key, found.value, timeToLive)
 
-  const loadUnshared = <E, R>(key: string, { load, timeToLive }: Loading<E, R>): Effect.Effect<Found, E, R> =>
+  const loadUnshared = <E, R>(key: string, { load, timeToLive }: Loading<E, R>): Effect.Effect<CachedEntry, E, R> =>
     Effect.suspend(() => {
       // Read before the load begins, so that the result is not stored in a later epoch.
       const epoch = store.epoch()
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
           yield* release
           return Option.some(stored)
         }
-        if (Option.isNone(acquired)) return Option.none<Found>()
+        if (Option.isNone(acquired)) return Option.none<CachedEntry>()
         const epoch = store.epoch()
         const exit = yield* Effect.exit(restore(load))
         const storeResult = Exit.isSuccess(exit) ? fill(epoch, key, exit.value, timeToLive) : Effect.void
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       })
     )
 
-  const loadOnce = <E, R>(key: string, loading: Loading<E, R>, until: number): Effect.Effect<Found, E, R> =>
+  const loadOnce = <E, R>(key: string, loading: Loading<E, R>, until: number): Effect.Effect<CachedEntry, E, R> =>
     Effect.gen(function* () {
       const found = yield* tryLoad(key, loading)
       if (Option.isSome(found)) return found.value
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       return yield* loadOnce(key, loading, until)
     })
 
-  const startSharedLoad = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<Found, E, R> =>
+  const startSharedLoad = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<CachedEntry, E, R> =>
     Effect.uninterruptibleMask((restore) => {
       const latch = Latch.makeUnsafe()
       sharedLoads.set(key, latch)
@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
       )
     })
 
-  const miss = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<Found, E, R> =>
+  const miss = <E, R>(key: string, loading: Loading<E, R>): Effect.Effect<CachedEntry, E, R> =>
     Effect.suspend(() => {
       if (store.epoch() === undefined) return loading.load
       const sharedLoad = sharedLoads.get(key)

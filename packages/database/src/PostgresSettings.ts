@@ -27,7 +27,7 @@ const configError = (variable: string, message: string): Effect.Effect<never, Co
     )
   )
 
-const parsed =
+const parseSetting =
   <A>(variable: string, parse: (text: string) => Result.Result<A, string>) =>
   (text: string): Effect.Effect<A, Config.ConfigError> =>
     Result.match(parse(text), {
@@ -36,10 +36,10 @@ const parsed =
     })
 
 const url = (variable: string): Config.Config<PostgresAddress> =>
-  Config.String(variable).pipe(Config.mapEffect(parsed(variable, (text) => parseUrl(variable, text))))
+  Config.String(variable).pipe(Config.mapEffect(parseSetting(variable, (text) => parseUrl(variable, text))))
 
 const fromParts: Config.Config<PostgresAddress> = Config.all({
-  host: Config.String("DB_HOST").pipe(Config.mapEffect(parsed("DB_HOST", parseHost))),
+  host: Config.String("DB_HOST").pipe(Config.mapEffect(parseSetting("DB_HOST", parseHost))),
   port: Config.Port("DB_PORT").pipe(Config.withDefault(5432)),
   database: Config.NonEmptyString("DB_NAME").pipe(Config.withDefault("user_service")),
   user: Config.NonEmptyString("DB_USER").pipe(Config.withDefault("postgres")),

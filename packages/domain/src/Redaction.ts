@@ -35,8 +35,8 @@ const urlPassword =
 const scheme = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi
 const value = String.raw`(?:\\{1,8}["'][^"'\\]{0,4096}|"(?:[^"\\]|\\.){0,4096}"?|'[^']{0,4096}'?|[^\s"'&,;)}\]]{1,4096})`
 const name = String.raw`[\w-]{0,64}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|jti)[\w-]{0,64}`
-const assigned = new RegExp(String.raw`(?<![\w-])(${name}\s?=\s?)${value}`, "gi")
-const inspected = new RegExp(
+const assignment = new RegExp(String.raw`(?<![\w-])(${name}\s?=\s?)${value}`, "gi")
+const inspectedProperty = new RegExp(
   String.raw`(?<![\w-])(${name}\s?:\s?)(?:"(?:[^"\\]|\\.){0,4096}"?|'(?:[^'\\]|\\.){0,4096}'?)`,
   "gi"
 )
@@ -58,9 +58,9 @@ export const maskText = (text: string): string => {
   if (/[\s=:]/.test(masked)) {
     masked = masked
       .replace(scheme, `$1 ${mark}`)
-      .replace(assigned, `$1${mark}`)
+      .replace(assignment, `$1${mark}`)
       .replace(member, `$1"${mark}"`)
-      .replace(inspected, `$1"${mark}"`)
+      .replace(inspectedProperty, `$1"${mark}"`)
       .replace(header, `$1$2${mark}`)
   }
   return masked.length > longest ? `${masked.slice(0, longest)}... (${text.length} characters)` : masked

@@ -60,7 +60,7 @@ const claimsOf = (token: Struct.Simplify<Omit<typeof ActiveToken.Type, "active">
   tokenType: token.token_type
 })
 
-const unexpired = Effect.fnUntraced(function* (claims: AccessClaims) {
+const refuseExpired = Effect.fnUntraced(function* (claims: AccessClaims) {
   const now = yield* Clock.currentTimeMillis
   return claims.expiresAt * 1000 > now ? claims : yield* new TokenExpired()
 })
@@ -75,7 +75,7 @@ const makeIntrospecting = Effect.gen(function* () {
   return TokenVerifier.of({
     verify: Effect.fn("TokenVerifier.verify")(function* (token) {
       const answer = yield* Cache.get(answers, token)
-      return answer.active ? yield* unexpired(claimsOf(answer)) : yield* new TokenInvalid()
+      return answer.active ? yield* refuseExpired(claimsOf(answer)) : yield* new TokenInvalid()
     })
   })
 })
@@ -109,14 +109,14 @@ const decodePart = (part: string): Option.Option<Uint8Array> =>
 const decodeText = (part: string): Option.Option<string> =>
   Option.map(decodePart(part), (bytes) => new TextDecoder().decode(bytes))
 
-interface Parsed {
+interface ParsedToken {
   readonly kid: string
   readonly payload: typeof Payload.Type
   readonly signature: Uint8Array
   readonly signed: Uint8Array
 }
 
-const parse = (token: string): Option.Option<Parsed> =>
+const parse = (token: string): Option.Option<ParsedToken> =>
   Option.gen(function* () {
     const [header = "", body = "", signature = "", ...more] = token.length > maxTokenLength ? [] : token.split(".")
     if (more.length > 0) return yield* Option.none()
@@ -146,7 +146,7 @@ const makeLocal = Effect.fnUntraced(function* ({ audience = "user-service", issu
       if (Option.isNone(key)) return yield* new TokenInvalid()
       const isSigned = yield* Effect.orDie(signatures.verify(key.value, signature, signed))
       if (!isSigned || !isMeant(payload, now)) return yield* new TokenInvalid()
-      return yield* unexpired(claimsOf(payload))
+      return yield* refuseExpired(claimsOf(payload))
     })
   })
 })

@@ -16,13 +16,13 @@ import { Schema, SchemaTransformation } from "effect"
 
 export const requiredField = { messageMissingKey: "This field is required." }
 
-// Text that is normalised and then checked. `documented` describes it in JSON Schema.
-const normalised = <Normalised extends string>(
+// Text that is normalised and then checked. `jsonSchema` describes it in JSON Schema.
+const normaliseText = <Normalised extends string>(
   schema: Schema.Codec<Normalised, string>,
   normalise: (text: string) => string,
-  documented: { readonly maxLength: number; readonly format?: string }
+  jsonSchema: { readonly maxLength: number; readonly format?: string }
 ) =>
-  Text.check(Schema.makeFilter(() => true, { toJsonSchema: () => [documented, true] })).pipe(
+  Text.check(Schema.makeFilter(() => true, { toJsonSchema: () => [jsonSchema, true] })).pipe(
     Schema.decodeTo(schema, SchemaTransformation.transform({ decode: normalise, encode: (text) => text }))
   )
 
@@ -35,19 +35,19 @@ export const EmailBody = Schema.String.check(
 )
 
 /** The e-mail address of a new account, in any spelling. Decoded to the normalised spelling. */
-export const EmailInput = normalised(Email, normaliseEmail, documentedEmail)
+export const EmailInput = normaliseText(Email, normaliseEmail, documentedEmail)
 
 /** The e-mail address of a login. It may have a form that new accounts do not accept. */
-export const LoginEmailInput = normalised(EmailSpelling, (text) => text.trim().toLowerCase(), documentedEmail)
+export const LoginEmailInput = normaliseText(EmailSpelling, (text) => text.trim().toLowerCase(), documentedEmail)
 
 /** The URL of a picture, in any spelling. */
-export const AvatarUrlInput = normalised(AvatarUrl, normaliseAvatarUrl, {
+export const AvatarUrlInput = normaliseText(AvatarUrl, normaliseAvatarUrl, {
   maxLength: maxAvatarUrlLength,
   format: "uri"
 })
 
 /** The name of a time zone in any case. */
-export const TimeZoneInput = normalised(TimeZone, normaliseTimeZone, { maxLength: maxTimeZoneLength })
+export const TimeZoneInput = normaliseText(TimeZone, normaliseTimeZone, { maxLength: maxTimeZoneLength })
 
 /** Checks that a text is not empty. */
 export const notBlank = Schema.isMinLength(1, { message: "This field may not be blank." })

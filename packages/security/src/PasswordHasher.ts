@@ -12,7 +12,7 @@ const hashes = Metric.counter("password_hashes_total", {
   description: "Password hashes made or checked",
   incremental: true
 })
-const performed = {
+const hashesByOperation = {
   hash: Metric.withAttributes(hashes, { operation: "hash" }),
   verify: Metric.withAttributes(hashes, { operation: "verify" })
 }
@@ -117,7 +117,7 @@ const make = (
   const perform = (job: PasswordHash.HashJob) => withPlace(Effect.catch(pool.run(job), refuse))
   const performWithMetrics = Effect.fnUntraced(function* (job: PasswordHash.HashJob) {
     const answer = yield* perform(job)
-    yield* Metric.update(performed[job.operation], 1)
+    yield* Metric.update(hashesByOperation[job.operation], 1)
     yield* Metric.update(duration, answer.milliseconds / 1000)
     return answer
   })

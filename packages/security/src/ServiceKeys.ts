@@ -117,7 +117,7 @@ const toStoredKey = ({ key, name }: NamedKey): StoredKey => ({
 
 const Name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/))
 
-const InFile = Schema.Array(
+const KeyFileEntries = Schema.Array(
   Schema.Struct({
     name: Name,
     sha256: Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{64}$/)),
@@ -137,7 +137,7 @@ const placeOf = ({ issue }: Schema.SchemaError): string => {
 
 // The file contains only hashes. Messages still do not quote it, because an operator may have put keys in it by mistake.
 const parse = (text: string, named: ReadonlyArray<StoredKey>): Result.Result<ReadonlyArray<StoredKey>, string> => {
-  const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(InFile))(text)
+  const decoded = Schema.decodeUnknownResult(Schema.fromJsonString(KeyFileEntries))(text)
   if (Result.isFailure(decoded)) return Result.fail(`is not a list of service keys${placeOf(decoded.failure)}`)
   const keys = [
     ...named,

@@ -36,7 +36,7 @@ export interface WorkerPool<Job, Answer> {
   readonly run: (job: Job) => Effect.Effect<Answer, PoolRefusal>
 }
 
-const ended: PoolRefusal = { _tag: "WorkerDied", cause: "the pool has ended" }
+const poolEnded: PoolRefusal = { _tag: "WorkerDied", cause: "the pool has ended" }
 
 // In the folder of this module, both in the sources and in a bundle with an entry per worker.
 const entryOf = (worker: string): URL => {
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   yield* Effect.addFinalizer(() =>
     Effect.promise(() => {
       closed = true
-      for (const { resume } of waiting) resume(Effect.fail(ended))
+      for (const { resume } of waiting) resume(Effect.fail(poolEnded))
       waiting.clear()
       return Promise.all([...threads].map((worker) => worker.terminate()))
     })
@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
     }),
     run: (job) =>
       Effect.callback((resume) => {
-        if (closed) return resume(Effect.fail(ended))
+        if (closed) return resume(Effect.fail(poolEnded))
         const entry: Waiting<Job, Answer> = { job, resume }
         waiting.add(entry)
         options.onDepth(waiting.size)

@@ -2,7 +2,7 @@ import { IdempotentRegistrations } from "@user-service/core/accounts/IdempotentR
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
-import type { LoggedIn } from "@user-service/core/accounts/Logins"
+import type { LoginResult } from "@user-service/core/accounts/Logins"
 import { splitName } from "@user-service/domain/Profile"
 import { InvalidInput } from "@user-service/schema/Failures"
 import type { RegisterInput } from "@user-service/schema/http/AccountsApi"
@@ -15,7 +15,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { tokensBody } from "../sessions/TokensBody.ts"
 import { narrowContext } from "../endpoints/GroupContext.ts"
 
-const loggedInBody = ({ tokens, user }: LoggedIn) => ({ ...userBody(user), tokens: tokensBody(tokens) })
+const loggedInBody = ({ tokens, user }: LoginResult) => ({ ...userBody(user), tokens: tokensBody(tokens) })
 
 // `first_name` and `last_name` override the parts of `name`.
 const newAccount = (input: typeof RegisterInput.Type) => {

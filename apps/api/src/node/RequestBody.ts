@@ -2,7 +2,7 @@ import { NodeHttpServerRequest } from "@effect/platform-node"
 import { Effect, Schema } from "effect"
 import { HttpServerError, type HttpServerRequest } from "effect/http"
 
-type Read<A> = Effect.Effect<A, HttpServerError.HttpServerError>
+type BodyRead<A> = Effect.Effect<A, HttpServerError.HttpServerError>
 
 /** A request header declares a compressed body, or a charset other than UTF-8. */
 export class UnsupportedBodyEncoding extends Schema.TaggedError<UnsupportedBodyEncoding>()("UnsupportedBodyEncoding", {
@@ -66,7 +66,7 @@ const isUtf8Charset = (contentType: string | undefined): boolean =>
 // Ignores a byte order mark, which RFC 8259, section 8.1, allows.
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-const decode = (request: HttpServerRequest.HttpServerRequest, body: Uint8Array): Read<string> =>
+const decode = (request: HttpServerRequest.HttpServerRequest, body: Uint8Array): BodyRead<string> =>
   Effect.try({ try: () => utf8.decode(body), catch: () => unreadable(request, new BodyNotUtf8()) })
 
 const unreadable = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>
@@ -77,4 +77,4 @@ const unreadable = (request: HttpServerRequest.HttpServerRequest, cause: unknown
 const unsupported = (
   request: HttpServerRequest.HttpServerRequest,
   header: UnsupportedBodyEncoding["header"]
-): Read<never> => Effect.fail(unreadable(request, new UnsupportedBodyEncoding({ header })))
+): BodyRead<never> => Effect.fail(unreadable(request, new UnsupportedBodyEncoding({ header })))

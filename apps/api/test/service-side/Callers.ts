@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Unauthenticated } from "@user-service/domain/ServiceAccess"
-import { RequestExample } from "@user-service/schema/http/Documented"
+import { RequestExample } from "@user-service/schema/http/OperationDescription"
 import { UserServiceRpc } from "@user-service/schema/rpc/UserServiceRpc"
 import { apiKeyHeader } from "@user-service/schema/ServiceScopes"
 import { Context, Effect, Exit, Layer, Redacted, Schema } from "effect"

@@ -41,7 +41,7 @@ export const layerNoDeps = Layer.effectDiscard(
     const apply = (
       decoded: ReadonlyArray<DecodedStatus>,
       retryUntilStopped: Consumption.RetryUntilStopped
-    ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.Abandoned> =>
+    ): Effect.Effect<ReadonlyArray<Outcome>, Consumption.WorkAbandoned> =>
       retryUntilStopped(statuses.report(decoded.map(({ report }) => report))).pipe(
         Effect.catchCauseIf(
           (cause) => Cause.hasDies(cause) && !Cause.hasInterrupts(cause),

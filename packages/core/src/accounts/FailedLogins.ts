@@ -11,7 +11,7 @@ import type { Query } from "../Rows.ts"
 import { allowedFailures, FailedLoginsRepo } from "./FailedLoginsRepo.ts"
 
 const hourSeconds = 3600
-const limited = new RateLimited({
+const tooManyFailures = new RateLimited({
   policy: "failed-logins",
   limit: 1,
   windowSeconds: hourSeconds,
@@ -69,7 +69,7 @@ export class FailedLogins extends Context.Service<
       const refuse = Effect.fnUntraced(function* ({ userId }: LoginTarget) {
         const { ip } = yield* CurrentOrigin
         yield* refusals.record({ event: "login_refused", reason: "too_many_failures", ip, userId })
-        return yield* limited
+        return yield* tooManyFailures
       })
 
       const count = Effect.fnUntraced(function* (target: LoginTarget) {

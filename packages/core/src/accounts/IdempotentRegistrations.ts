@@ -20,7 +20,7 @@ import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { IdempotencyKeysRepo, type IdempotentRequest } from "./IdempotencyKeysRepo.ts"
 import { KnownNetworks } from "./KnownNetworks.ts"
-import type { LoggedIn } from "./Logins.ts"
+import type { LoginResult } from "./Logins.ts"
 import { type NewAccount, NewAccounts, type RegistrationFailure } from "./NewAccounts.ts"
 
 /** Why a request with an idempotency key is refused. */
@@ -55,7 +55,7 @@ export class IdempotentRegistrations extends Context.Service<
     readonly register: (
       account: NewAccount,
       key: IdempotencyKey
-    ) => Effect.Effect<LoggedIn, RegistrationFailure | IdempotencyFailure>
+    ) => Effect.Effect<LoginResult, RegistrationFailure | IdempotencyFailure>
   }
 >()("@user-service/core/accounts/IdempotentRegistrations") {
   static readonly layerNoDeps = Layer.effect(
@@ -95,7 +95,7 @@ export class IdempotentRegistrations extends Context.Service<
       const repeat = Effect.fnUntraced(function* (
         request: IdempotentRequest
       ): Effect.fn.Return<
-        Option.Option<LoggedIn>,
+        Option.Option<LoginResult>,
         IdempotencyKeyReused | RegistrationOutdated | RateLimited | ServiceUnavailable
       > {
         const { network } = yield* CurrentOrigin

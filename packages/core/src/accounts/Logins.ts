@@ -26,7 +26,7 @@ export interface Login {
 }
 
 /** A user and the tokens of their new session. */
-export interface LoggedIn {
+export interface LoginResult {
   readonly user: User
   readonly tokens: Tokens
 }
@@ -48,7 +48,7 @@ export class Logins extends Context.Service<
      * counted before the password is checked. A successful login clears the account's count. A login from a new device sends
      * the user a notice.
      */
-    readonly login: (login: Login) => Effect.Effect<LoggedIn, InvalidCredentials | RateLimited | ServiceUnavailable>
+    readonly login: (login: Login) => Effect.Effect<LoginResult, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/Logins") {
   static readonly layerNoDeps = Layer.effect(

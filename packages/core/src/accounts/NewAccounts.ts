@@ -19,7 +19,7 @@ import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { IdempotencyKeysRepo, type IdempotentRequest } from "./IdempotencyKeysRepo.ts"
 import { KnownNetworks } from "./KnownNetworks.ts"
-import type { LoggedIn } from "./Logins.ts"
+import type { LoginResult } from "./Logins.ts"
 import { type NewUser, NewUsers } from "./NewUsers.ts"
 import { Passwords } from "./Passwords.ts"
 
@@ -29,7 +29,7 @@ export interface NewAccount extends NewUser {
 }
 
 /** A registration whose password is hashed. */
-interface Hashed {
+interface HashedAccount {
   readonly account: NewAccount
   readonly passwordHash: string
   readonly request: IdempotentRequest | undefined
@@ -50,7 +50,7 @@ export class NewAccounts extends Context.Service<
     readonly register: (
       account: NewAccount,
       request?: IdempotentRequest
-    ) => Effect.Effect<LoggedIn, RegistrationFailure | IdempotentRequestInProgress>
+    ) => Effect.Effect<LoginResult, RegistrationFailure | IdempotentRequestInProgress>
   }
 >()("@user-service/core/accounts/NewAccounts") {
   static readonly layerNoDeps = Layer.effect(
@@ -89,7 +89,7 @@ export class NewAccounts extends Context.Service<
         if (!isRecorded) return yield* new IdempotentRequestInProgress()
       })
 
-      const open = ({ account, passwordHash, request }: Hashed) =>
+      const open = ({ account, passwordHash, request }: HashedAccount) =>
         retryLockingHolder((holders) =>
           changes.changeLocking(
             holders,

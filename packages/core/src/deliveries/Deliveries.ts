@@ -90,7 +90,7 @@ export class Deliveries extends Context.Service<
       const withIds = Effect.fnUntraced(function* (
         request: DeliveryRequest,
         now: DateTime.Utc
-      ): Effect.fn.Return<Identified> {
+      ): Effect.fn.Return<IdentifiedRequest> {
         const { at = now, category, channel, notificationId, userId } = request
         const uuid = yield* random.uuidV7()
         return {
@@ -104,7 +104,7 @@ export class Deliveries extends Context.Service<
         }
       })
 
-      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<Identified>) {
+      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<IdentifiedRequest>) {
         const pushRequests = requests.filter((request) => request.channel === "push")
         const repeatable = requests.filter((request) => !request.isNew)
         const [recipients, tokens, known] = yield* Effect.all(
@@ -128,7 +128,7 @@ export class Deliveries extends Context.Service<
       // would change a stored row. `missed` are the requests that could not be recorded, because another transaction wrote
       // the same rows first.
       const resolveOptimistically = Effect.fnUntraced(function* (
-        requests: ReadonlyArray<Identified>,
+        requests: ReadonlyArray<IdentifiedRequest>,
         now: DateTime.Utc
       ) {
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
@@ -143,7 +143,7 @@ export class Deliveries extends Context.Service<
       })
 
       // With locks, so that no other transaction charges these users.
-      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<Identified>, now: DateTime.Utc) {
+      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<IdentifiedRequest>, now: DateTime.Utc) {
         const userIds = usersOf(requests)
         yield* users.lock(userIds)
         yield* repo.lockCounts(userIds)
@@ -165,7 +165,7 @@ export class Deliveries extends Context.Service<
           for (const [id, resolution] of resolutions) resolved.set(id, resolution)
         }
 
-        let pending: ReadonlyArray<Identified> = identified
+        let pending: ReadonlyArray<IdentifiedRequest> = identified
         // The next attempt reads what another transaction wrote. Three are enough: a notification has at most two rows.
         for (let attempt = 0; attempt < 3 && pending.length > 0; attempt++) {
           const optimistic = yield* resolveOptimistically(pending, now)
@@ -204,12 +204,12 @@ interface Facts extends DeliveryPlan.Facts {
   readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
 }
 
-interface Identified extends DeliveryPlan.Request {
+interface IdentifiedRequest extends DeliveryPlan.Request {
   /** The notification id was generated for this request, so no row has it yet. */
   readonly isNew: boolean
 }
 
-const usersOf = (requests: ReadonlyArray<Identified>) => [...new Set(requests.map((request) => request.userId))]
+const usersOf = (requests: ReadonlyArray<IdentifiedRequest>) => [...new Set(requests.map((request) => request.userId))]
 
 const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
   const isWithin = (at: DateTime.Utc) =>

@@ -47,7 +47,7 @@ const fill = Effect.flatMap(SqlClient.SqlClient, EmailCanonicals.fill)
 /** Makes `fill` run as for the first time. */
 const resetStep = SqlClient.SqlClient.use((sql) => sql`delete from data_steps`)
 
-const violated = <A, R>(effect: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, R>) =>
+const violatedConstraint = <A, R>(effect: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => "constraint" in reason && reason.constraint)
 
 const fresh = () => randomUUID().slice(0, 8)
@@ -150,8 +150,8 @@ export const suite = <E>(name: string, migrated: Layer.Layer<SqlClient.SqlClient
           const name = fresh()
           yield* insert(`${name}@bücher.example`)
           yield* fill
-          assert.strictEqual(yield* violated(insert(`${name}@xn--bcher-kva.example`)), "users_email_key")
-          assert.strictEqual(yield* violated(insert(`${name}@BÜCHER.example`)), "users_email_key")
+          assert.strictEqual(yield* violatedConstraint(insert(`${name}@xn--bcher-kva.example`)), "users_email_key")
+          assert.strictEqual(yield* violatedConstraint(insert(`${name}@BÜCHER.example`)), "users_email_key")
         })
       )
 

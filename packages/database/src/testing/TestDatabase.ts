@@ -40,12 +40,12 @@ const onServer = (url: string, statement: string) =>
     Effect.orDie
   )
 
-const migrated = Layer.effectDiscard(Effect.orDie(Migrations.run))
+const layerMigrations = Layer.effectDiscard(Effect.orDie(Migrations.run))
 
 /** PostgreSQL with the schema, in a fresh database. */
 export const layerPostgres = (url: string) =>
   Layer.unwrap(
-    Effect.map(freshDatabase(url), (own) => migrated.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10)))))
+    Effect.map(freshDatabase(url), (own) => layerMigrations.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10)))))
   )
 
 /** PGlite with the schema, in memory. */
@@ -63,7 +63,7 @@ const migratedDump = async (): Promise<Blob> => {
   const cached = await readFile(path).catch(() => undefined)
   if (cached !== undefined) return new Blob([cached])
   const database = await PGlite.create()
-  await Effect.runPromise(Effect.scoped(Layer.build(Layer.provide(migrated, PgLite.layerOver(database)))))
+  await Effect.runPromise(Effect.scoped(Layer.build(Layer.provide(layerMigrations, PgLite.layerOver(database)))))
   const dump = await database.dumpDataDir("none")
   await database.close()
   // Renamed when complete, because other processes read it too.

@@ -66,13 +66,13 @@ export const layerTest: Layer.Layer<UserServiceClient | TestUsers> = Layer.effec
 
 const decodePreferences = Schema.decodeUnknownEffect(PreferencesInput)
 
-interface Known extends TestDeliveries.TestRecipient {
+interface KnownUser extends TestDeliveries.TestRecipient {
   readonly user: User
 }
 
 const make = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
-  const users = new Map<UserId, Known>()
+  const users = new Map<UserId, KnownUser>()
   const tokens = new Map<string, TokenIntrospection>()
   const deliveries = TestDeliveries.make(users)
 
@@ -132,7 +132,7 @@ const make = Effect.gen(function* () {
   })
 
   const getUsers = (userIds: ReadonlyArray<UserId>) =>
-    Effect.sync(() => Array.dedupe(userIds.flatMap((userId) => find(userId) ?? [])).map(shown))
+    Effect.sync(() => Array.dedupe(userIds.flatMap((userId) => find(userId) ?? [])).map(toUser))
 
   const resolveDeliveries = Effect.fnUntraced(function* (requests: ReadonlyArray<DeliveryRequest>) {
     const now = yield* DateTime.now
@@ -186,7 +186,7 @@ const make = Effect.gen(function* () {
         const isLive = claims?.active === true && claims.exp > now && users.get(claims.sub)?.isActive === true
         return isLive ? claims : { active: false }
       }),
-      getUser: (userId) => Effect.map(known(userId), shown),
+      getUser: (userId) => Effect.map(known(userId), toUser),
       getUsers,
       getPreferences: (userId) => Effect.map(known(userId), ({ user }) => user.notification_preferences),
       getPushTokens: (userId) => Effect.map(known(userId), ({ pushTokens }) => pushTokens),
@@ -218,4 +218,4 @@ const userOf = (userId: UserId, input: NewTestUser, preferences: User["notificat
   }
 }
 
-const shown = ({ pushTokens, user }: Known): User => ({ ...user, push_tokens_count: pushTokens.length })
+const toUser = ({ pushTokens, user }: KnownUser): User => ({ ...user, push_tokens_count: pushTokens.length })

@@ -11,7 +11,7 @@ import { EmailInput, LoginEmailInput, PasswordInput } from "../Input.ts"
 import { TokensBody, tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { idempotencyKeyHeader, idempotencyKeyProblems } from "./IdempotencyKeyHeader.ts"
 import { HashesPassword } from "./RouteFacts.ts"
 import { HeaderProblems, NewPasswordField, Validation } from "./Validation.ts"
@@ -115,7 +115,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .annotate(NewPasswordField, "password")
       .annotate(HeaderProblems, idempotencyKeyProblems)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "registerUser",
           summary: "Register",
           description:
@@ -141,7 +141,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
     })
       .annotate(HashesPassword, true)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "login",
           summary: "Log in",
           description:
@@ -170,7 +170,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .annotate(HashesPassword, true)
       .annotate(NewPasswordField, "new_password")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "changePassword",
           summary: "Change the password",
           description:

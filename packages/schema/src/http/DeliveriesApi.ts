@@ -5,7 +5,7 @@ import { DeliveryBody } from "../Delivery.ts"
 import { successPage } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
@@ -23,7 +23,7 @@ export class DeliveriesApi extends HttpApiGroup.make("deliveries")
       success: successPage("Notifications retrieved successfully", DeliveryBody),
       error: Failures.ServiceUnavailable
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "listNotifications",
         summary: "List the notifications",
         description:

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Failures } from "../Failures.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { IsProbe } from "./RouteFacts.ts"
 
 const Jwks = Schema.Struct({
@@ -48,7 +48,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     HttpApiEndpoint.get("jwks", "/.well-known/jwks.json", {
       success: HttpApiSchema.WithHeaders(Jwks, { "cache-control": Schema.String })
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getJwks",
         summary: "Read the public keys of access tokens",
         description:
@@ -68,7 +68,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
       .annotate(OpenApi.Override, { security: [{ metrics: [] }, {}] })
       .annotate(IsProbe, true)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "getMetrics",
           summary: "Metrics for Prometheus",
           description:
@@ -79,7 +79,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     HttpApiEndpoint.get("openApiJson", "/api/schema", {
       success: jsonDocument("This document.", { openapi: "3.1.0", info, paths: {} })
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getOpenApiJson",
         summary: "This document, as JSON",
         description:
@@ -90,7 +90,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     HttpApiEndpoint.get("openApiYaml", "/api/schema.yml", {
       success: text("application/yaml; charset=utf-8", "This document.", "openapi: 3.1.0\n")
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getOpenApiYaml",
         summary: "This document, as YAML",
         description: "The same document as `/api/schema`, for people and for tools that read YAML."
@@ -99,7 +99,7 @@ export class DocumentsApi extends HttpApiGroup.make("documents")
     HttpApiEndpoint.get("asyncApiJson", "/api/asyncapi", {
       success: jsonDocument("The AsyncAPI document.", { asyncapi: "3.0.0", info, channels: {}, operations: {} })
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getAsyncApiJson",
         summary: "The AsyncAPI document, as JSON",
         description:

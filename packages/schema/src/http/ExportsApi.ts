@@ -3,7 +3,7 @@ import { AccountExportBody, exportedMessage } from "../AccountExport.ts"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { Validation } from "./Validation.ts"
 
 /** The export of a user's data. */
@@ -13,7 +13,7 @@ export class ExportsApi extends HttpApiGroup.make("exports")
       success: success(exportedMessage, AccountExportBody),
       error: [Failures.UserNotFound, Failures.RateLimited, Failures.ServiceUnavailable]
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "exportAccount",
         summary: "Export everything that is stored of the user",
         description:

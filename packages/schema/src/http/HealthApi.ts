@@ -3,7 +3,7 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { Timestamp } from "../Timestamp.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { IsProbe } from "./RouteFacts.ts"
 
 const Check = Schema.Struct({
@@ -58,12 +58,12 @@ const report = {
 /** Health checks and probes. */
 export class HealthApi extends HttpApiGroup.make("health")
   .add(
-    HttpApiEndpoint.get("health", "/health", health).annotateMerge(documented({ id: "getHealth", ...report })),
+    HttpApiEndpoint.get("health", "/health", health).annotateMerge(describeOperation({ id: "getHealth", ...report })),
     HttpApiEndpoint.get("usersHealth", "/api/v1/users/health/", health).annotateMerge(
-      documented({ id: "getUsersHealth", ...report })
+      describeOperation({ id: "getUsersHealth", ...report })
     ),
     HttpApiEndpoint.get("live", "/health/live", { success: success("The process answers", ProbeBody) }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getLiveness",
         summary: "Whether the process answers",
         description:
@@ -75,7 +75,7 @@ export class HealthApi extends HttpApiGroup.make("health")
       success: success("Ready for requests", ProbeBody),
       error: Failures.ServiceUnavailable
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getReadiness",
         summary: "Whether to send requests here",
         description:

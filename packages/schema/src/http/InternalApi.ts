@@ -11,7 +11,7 @@ import { RequiredScope } from "../ServiceScopes.ts"
 import { tokensExample } from "../Session.ts"
 import { UserBody, userExample } from "../User.ts"
 import { UsersInput } from "../UserBatch.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { MaxBody, serviceMaxBody } from "./RouteFacts.ts"
 import { ServiceKey } from "./ServiceKey.ts"
 import { Validation } from "./Validation.ts"
@@ -32,7 +32,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "introspect")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "introspectToken",
           summary: "Introspect an access token",
           description:
@@ -48,7 +48,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "users")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "getUser",
           summary: "Read a user",
           description:
@@ -63,7 +63,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "users")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "getUsers",
           summary: "Read many users",
           description: "Returns each existing user once, in the order of the request. Scope: `users`.",
@@ -77,7 +77,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "users")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "getUserPreferences",
           summary: "Read a user's preferences",
           description:
@@ -92,7 +92,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "tokens")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "getUserPushTokens",
           summary: "Read a user's active push tokens",
           description: "Includes the tokens themselves. The most recently used is first. Scope: `tokens`."
@@ -105,7 +105,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "deliveries")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "resolveDeliveries",
           summary: "Decide which deliveries to send",
           description:
@@ -126,7 +126,7 @@ export class InternalApi extends HttpApiGroup.make("internal")
     })
       .annotate(RequiredScope, "deliveries")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "reportDeliveryStatus",
           summary: "Report delivery statuses",
           description:

@@ -1,6 +1,6 @@
 import { Context, type JsonSchema, Predicate, Record, type Schema } from "effect"
 import { HttpApi, OpenApi } from "effect/http-api"
-import { RequestExample } from "./Documented.ts"
+import { RequestExample } from "./OperationDescription.ts"
 import { DocumentsApi } from "./DocumentsApi.ts"
 import { headerRefs, headers, parameterRef, parameters, type Ref, securitySchemes } from "./OpenApiComponents.ts"
 import { failureRef, type FailureResponse, failureResponses, failuresOf, type Fallible } from "./OpenApiFailures.ts"

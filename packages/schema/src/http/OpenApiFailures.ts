@@ -87,7 +87,7 @@ export interface Fallible {
 const byName = (a: DocumentedFailure, b: DocumentedFailure): number => (a.name < b.name ? -1 : 1)
 
 // Removes duplicates: endpoints declare some failures of the server too.
-const merged = (failures: ReadonlyArray<DocumentedFailure>): ReadonlyArray<DocumentedFailure> =>
+const distinctByName = (failures: ReadonlyArray<DocumentedFailure>): ReadonlyArray<DocumentedFailure> =>
   [...new Map(failures.map((failure) => [failure.name, failure])).values()].toSorted(byName)
 
 /** The failures of an operation by status: those that it declares, and those of the server. */
@@ -111,7 +111,7 @@ export const failuresOf = (
   ]
   return Array.from(
     Map.groupBy(all, ({ status }) => status),
-    ([status, alike]) => ({ status, failures: merged(alike.flatMap(({ failures }) => failures)) })
+    ([status, alike]) => ({ status, failures: distinctByName(alike.flatMap(({ failures }) => failures)) })
   )
     .filter(({ failures }) => failures.length > 0)
     .toSorted((a, b) => a.status - b.status)

@@ -5,7 +5,7 @@ import { Failures } from "../Failures.ts"
 import { PreferenceChangeBody } from "../PreferenceHistory.ts"
 import { PreferencesBody, PreferencesInput } from "../Preferences.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
@@ -48,7 +48,7 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
       ],
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getPreferences",
         summary: "Read the preferences",
         description: "With `If-None-Match`, the body is omitted if the current version matches."
@@ -56,7 +56,7 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
     ),
     HttpApiEndpoint.put("replace", "/preferences/", updateOptions)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "replacePreferences",
           summary: "Update the preferences, as PATCH does",
           ...updateDocumentation
@@ -64,14 +64,14 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/preferences/", updateOptions)
-      .annotateMerge(documented({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation }))
+      .annotateMerge(describeOperation({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation }))
       .middleware(WriteLimit),
     HttpApiEndpoint.get("history", "/preferences/history/", {
       query: PagingQuery,
       success: successPage("Preferences history retrieved successfully", PreferenceChangeBody),
       error: Failures.ServiceUnavailable
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "listPreferenceChanges",
         summary: "List the changes of the preferences",
         description:

@@ -8,7 +8,7 @@ import { AvatarUrlInput, PasswordInput, TimeZoneInput } from "../Input.ts"
 import { UserBody } from "../User.ts"
 import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { HashesPassword } from "./RouteFacts.ts"
 import { Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
@@ -62,7 +62,7 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
       success: success("User profile retrieved successfully", UserBody),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getProfile",
         summary: "Read the profile",
         description: "The user's account, profile, notification preferences and number of active push tokens."
@@ -70,11 +70,11 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     ),
     HttpApiEndpoint.put("replace", "/profile/", updateOptions)
       .annotateMerge(
-        documented({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...updateDocumentation })
+        describeOperation({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...updateDocumentation })
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/profile/", updateOptions)
-      .annotateMerge(documented({ id: "updateProfile", summary: "Update the profile", ...updateDocumentation }))
+      .annotateMerge(describeOperation({ id: "updateProfile", summary: "Update the profile", ...updateDocumentation }))
       .middleware(WriteLimit),
     HttpApiEndpoint.delete("erase", "/profile/", {
       payload: EraseInput,
@@ -83,7 +83,7 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     })
       .annotate(HashesPassword, true)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "eraseAccount",
           summary: "Erase the account",
           description:

@@ -17,7 +17,7 @@ import { requiredField } from "../Input.ts"
 import { PushTokenBody } from "../PushToken.ts"
 import { decodeToDomain } from "../WireNames.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { PagingQuery } from "./Paging.ts"
 import { DependentProblems, Validation } from "./Validation.ts"
 import { WriteLimit } from "./WriteLimit.ts"
@@ -104,7 +104,7 @@ const refreshedBody = registeredBody
   )
   .annotate({ description: "The token existed, or replaced the previous token of its device." })
 
-const Deactivated = Schema.Struct({ deactivated_count: Count }).annotate({
+const DeactivationCount = Schema.Struct({ deactivated_count: Count }).annotate({
   description: "The number of push tokens that were deactivated.",
   examples: [{ deactivated_count: 2 }]
 })
@@ -134,7 +134,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       success: successPage("Push tokens retrieved successfully", PushTokenBody),
       error: Failures.ServiceUnavailable
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "listPushTokens",
         summary: "List the push tokens",
         description: "The user's push tokens, active and inactive, newest first, in pages."
@@ -147,7 +147,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
     })
       .annotate(DependentProblems, tokenProblems)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "registerPushToken",
           summary: "Register a push token",
           description:
@@ -165,11 +165,11 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.post("deactivateAll", "/push-tokens/deactivate_all/", {
-      success: success("Push tokens deactivated successfully", Deactivated),
+      success: success("Push tokens deactivated successfully", DeactivationCount),
       error: [Failures.UserNotFound, Failures.ServiceUnavailable]
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "deactivateAllPushTokens",
           summary: "Deactivate all push tokens",
           description: "No device of the user receives push notifications until it registers again."
@@ -181,7 +181,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       success: success("Push token retrieved successfully", PushTokenBody),
       error: failures
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "getPushToken",
         summary: "Read a push token",
         description: "One push token of the user, active or inactive. The token itself is write-only."
@@ -189,11 +189,11 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
     ),
     HttpApiEndpoint.put("replace", "/push-tokens/:id/", updateOptions)
       .annotateMerge(
-        documented({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...updateDocumentation })
+        describeOperation({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...updateDocumentation })
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/push-tokens/:id/", updateOptions)
-      .annotateMerge(documented({ id: "updatePushToken", summary: "Update a push token", ...updateDocumentation }))
+      .annotateMerge(describeOperation({ id: "updatePushToken", summary: "Update a push token", ...updateDocumentation }))
       .middleware(WriteLimit),
     HttpApiEndpoint.delete("remove", "/push-tokens/:id/", {
       params,
@@ -201,7 +201,7 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
       error: failures
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "deletePushToken",
           summary: "Delete a push token",
           description: "The device no longer receives push notifications through this token."

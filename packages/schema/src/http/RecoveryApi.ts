@@ -4,7 +4,7 @@ import { success } from "../Envelope.ts"
 import { Failures } from "../Failures.ts"
 import { EmailInput, LoginEmailInput, PasswordInput, TokenInput } from "../Input.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { HashesPassword } from "./RouteFacts.ts"
 import { NewPasswordField, Validation } from "./Validation.ts"
 
@@ -36,7 +36,7 @@ export const ChangeEmailInput = Schema.Struct({ new_email: EmailInput, password:
 
 const Empty = Schema.Record(Schema.String, Schema.Never).annotate({ examples: [{}] })
 
-const accepted = (message: string) => success(message, Empty).pipe(HttpApiSchema.status(202))
+const acceptance = (message: string) => success(message, Empty).pipe(HttpApiSchema.status(202))
 
 const requestFailures = [Failures.RateLimited, Failures.ServiceUnavailable] as const
 const confirmFailures = [Failures.OneTimeTokenInvalid, ...requestFailures] as const
@@ -50,10 +50,10 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
   .add(
     HttpApiEndpoint.post("requestPasswordReset", "/password-reset/", {
       payload: PasswordResetInput,
-      success: accepted("If an account has this email address, a link to reset its password will be sent to it"),
+      success: acceptance("If an account has this email address, a link to reset its password will be sent to it"),
       error: requestFailures
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "requestPasswordReset",
         summary: "Request a password reset",
         description:
@@ -70,7 +70,7 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
       .annotate(HashesPassword, true)
       .annotate(NewPasswordField, "new_password")
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "confirmPasswordReset",
           summary: "Reset the password",
           description:
@@ -81,11 +81,11 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
         })
       ),
     HttpApiEndpoint.post("requestEmailVerification", "/verify-email/", {
-      success: accepted("If your email address is not verified yet, a link to verify it will be sent to it"),
+      success: acceptance("If your email address is not verified yet, a link to verify it will be sent to it"),
       error: [...requestFailures, Failures.TokenInvalid]
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "requestEmailVerification",
           summary: "Request a verification of the e-mail address",
           description:
@@ -99,7 +99,7 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
       success: success("Email verified successfully", Empty),
       error: confirmFailures
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "confirmEmailVerification",
         summary: "Verify the e-mail address",
         description: "Marks the address as verified, and as usable again if mail to it bounced.",
@@ -108,12 +108,12 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
     ),
     HttpApiEndpoint.post("requestEmailChange", "/change-email/", {
       payload: ChangeEmailInput,
-      success: accepted("A link to confirm the change will be sent to the new email address"),
+      success: acceptance("A link to confirm the change will be sent to the new email address"),
       error: [Failures.IncorrectPassword, ...requestFailures, Failures.TokenInvalid]
     })
       .annotate(HashesPassword, true)
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "requestEmailChange",
           summary: "Request a change of the e-mail address",
           description:
@@ -129,7 +129,7 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
       success: success("Email changed successfully", Empty),
       error: confirmFailures
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "confirmEmailChange",
         summary: "Change the e-mail address",
         description:

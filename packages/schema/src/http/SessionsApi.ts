@@ -7,7 +7,7 @@ import { Id } from "../Id.ts"
 import { requiredField, TokenInput } from "../Input.ts"
 import { SessionBody, TokensBody, tokensExample } from "../Session.ts"
 import { Authentication } from "./Authentication.ts"
-import { documented } from "./Documented.ts"
+import { describeOperation } from "./OperationDescription.ts"
 import { PagingQuery } from "./Paging.ts"
 import { Validation } from "./Validation.ts"
 
@@ -56,7 +56,7 @@ const RefreshBody = Schema.Struct({
 }).annotate({ identifier: "RefreshAnswer", description: refreshedMessage, examples: [refreshBody(tokensExample)] })
 
 const Empty = Schema.Record(Schema.String, Schema.Never).annotate({ examples: [{}] })
-const Revoked = Schema.Struct({ revoked_count: Count }).annotate({
+const RevocationCount = Schema.Struct({ revoked_count: Count }).annotate({
   description: "The number of sessions that were ended.",
   examples: [{ revoked_count: 3 }]
 })
@@ -69,7 +69,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       success: RefreshBody,
       error: [Failures.TokenInvalid, Failures.TokenExpired, Failures.RateLimited, Failures.ServiceUnavailable]
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "refreshTokens",
         summary: "Get the next pair of tokens",
         description:
@@ -87,7 +87,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       success: success("Token is valid", Empty),
       error: [Failures.TokenInvalid, Failures.TokenExpired, Failures.ServiceUnavailable]
     }).annotateMerge(
-      documented({
+      describeOperation({
         id: "verifyToken",
         summary: "Check a token",
         description:
@@ -112,7 +112,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
     })
       .annotate(OpenApi.Override, { security: [{ bearer: [] }, {}] })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "logout",
           summary: "Log out",
           description:
@@ -122,11 +122,11 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         })
       ),
     HttpApiEndpoint.post("logoutAll", "/logout-all/", {
-      success: success("Logged out of all sessions", Revoked),
+      success: success("Logged out of all sessions", RevocationCount),
       error: Failures.ServiceUnavailable
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "logoutAll",
           summary: "Log out everywhere",
           description: "Ends every session of the user, including this one."
@@ -139,7 +139,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       error: Failures.ServiceUnavailable
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "listSessions",
           summary: "List the sessions",
           description:
@@ -153,7 +153,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       error: [Failures.SessionNotFound, Failures.ServiceUnavailable]
     })
       .annotateMerge(
-        documented({
+        describeOperation({
           id: "revokeSession",
           summary: "End a session",
           description: "Its tokens are refused from then on, and its push tokens are deactivated."

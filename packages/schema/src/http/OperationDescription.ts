@@ -3,12 +3,12 @@ import { OpenApi } from "effect/http-api"
 
 /** An example of the endpoint's request body, as JSON. */
 export const RequestExample = Context.Reference<Schema.Json | undefined>(
-  "@user-service/schema/http/Documented/RequestExample",
+  "@user-service/schema/http/OperationDescription/RequestExample",
   { defaultValue: () => undefined }
 )
 
 /** The documentation of an endpoint in OpenAPI. Generated clients name the operation by `id`. */
-export const documented = (operation: {
+export const describeOperation = (operation: {
   readonly id: string
   readonly summary: string
   readonly description: string

@@ -4,7 +4,7 @@ import { IpNetwork, NetAddress } from "effect/net"
 import { failure } from "../endpoints/Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
 import { hostName, isAllowed } from "./Hosts.ts"
-import type { Route } from "./Routes.ts"
+import type { Route } from "../endpoints/Routes.ts"
 
 // HTTP/1.1 requires a Host header, HTTP/1.0 does not (RFC 9112, section 3.2).
 const lacksHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean =>

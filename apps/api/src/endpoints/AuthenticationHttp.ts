@@ -2,7 +2,7 @@ import { Sessions } from "@user-service/core/sessions/Sessions"
 import { AuthenticationRequired } from "@user-service/schema/Failures"
 import { Authentication, CurrentSession } from "@user-service/schema/http/Authentication"
 import { Effect, Layer, Redacted } from "effect"
-import { CurrentFacts } from "../edge/RequestFacts.ts"
+import { CurrentFacts } from "./RequestFacts.ts"
 
 /** {@link Authentication} by access tokens. */
 export const AuthenticationHttp = Layer.effect(

@@ -3,7 +3,7 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { EdgeSettings } from "../edge/EdgeSettings.ts"
-import { CurrentFacts } from "../edge/RequestFacts.ts"
+import { CurrentFacts } from "../endpoints/RequestFacts.ts"
 import { failure } from "../endpoints/Answers.ts"
 import { MetricsText } from "./MetricsText.ts"
 

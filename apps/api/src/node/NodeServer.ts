@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { securityHeaders } from "../edge/SecurityHeaders.ts"
+import { securityHeaders } from "./SecurityHeaders.ts"
 
 const responses: Readonly<
   Record<string, { readonly status: number; readonly code: FailureCode; readonly message: string }>

@@ -5,7 +5,7 @@ import { type ServiceCaller, ServiceKeys } from "@user-service/security/ServiceK
 import { RequiredScope } from "@user-service/schema/ServiceScopes"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, Effect, Layer } from "effect"
-import { CurrentFacts } from "../edge/RequestFacts.ts"
+import { CurrentFacts } from "../endpoints/RequestFacts.ts"
 
 /** The scope in the annotations of a procedure or an endpoint. Throws if there is none, since it must not be served then. */
 export const scopeOf = (annotations: Context.Context<never>): ServiceScope => {

@@ -1,4 +1,4 @@
-import { securityHeaders } from "@user-service/api/edge/SecurityHeaders"
+import { securityHeaders } from "@user-service/api/node/SecurityHeaders"
 import type { Answer } from "../TestApi.ts"
 import { conforms, declaredBeforeOperations, declaredOf, type Operation } from "./OpenApi.ts"
 

@@ -1,4 +1,4 @@
-import { CurrentFacts } from "@user-service/api/edge/RequestFacts"
+import { CurrentFacts } from "@user-service/api/endpoints/RequestFacts"
 import { Cache } from "@user-service/cache/Cache"
 import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"

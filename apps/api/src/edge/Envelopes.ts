@@ -1,8 +1,8 @@
 import { Cause, Effect } from "effect"
 import { HttpServerError, type HttpServerRequest, type HttpServerResponse } from "effect/http"
-import { failure } from "./Answers.ts"
+import { failure } from "../endpoints/Answers.ts"
 import { BodyNotUtf8, UnsupportedBodyEncoding } from "../node/RequestBody.ts"
-import { allowedMethods } from "../edge/Routes.ts"
+import { allowedMethods } from "../endpoints/Routes.ts"
 
 type Respond = typeof failure
 

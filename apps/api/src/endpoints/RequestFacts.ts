@@ -19,6 +19,6 @@ export interface RequestFacts {
 }
 
 /** The facts of the current request. */
-export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/edge/RequestFacts", {
+export const CurrentFacts = Context.Reference<RequestFacts>("@user-service/api/endpoints/RequestFacts", {
   defaultValue: () => ({ requestId: "", origin: { ip: null, network: "local", userAgent: "" } })
 })

@@ -11,7 +11,8 @@ import * as Engines from "./health/Engines.ts"
 import * as RedisEngines from "./RedisEngines.ts"
 import * as Server from "./Server.ts"
 
-const requiredProblem = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
+const requiredProblem = (variable: string) =>
+  `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /**
  * One process of the API. All shared state is in PostgreSQL and Redis, so any number of processes can run. A process starts while

@@ -38,3 +38,27 @@ describe("the exported types", () => {
     )
   })
 })
+
+// Single words only: `PushTokenRemoved` is the name of an event, and `isPooled` a question.
+const participleOrAdverb =
+  /^[A-Za-z][a-z]*(?:ed|ly|ever)$|^(?:lost|held|told|said|sent|kept|left|found|seen|known|gone|given)$/
+const wireNames = new Set(["Unauthenticated"]) // The client's users and the wire know the error by this name.
+
+describe("the exported names", () => {
+  it("are neither a bare participle nor an adverb", () => {
+    const files = globSync("{packages,apps}/*/src/**/*.ts", { cwd: root })
+    const names = files.flatMap((path) =>
+      Array.from(
+        readFileSync(`${root}${path}`, "utf8").matchAll(
+          /^export (?:declare )?(?:abstract )?(?:const|function\*?|async function|interface|type|class) (\w+)/gm
+        ),
+        ([, name = ""]) => ({ name, path })
+      )
+    )
+    assert.isAtLeast(names.length, 900)
+    assert.deepStrictEqual(
+      names.filter(({ name }) => participleOrAdverb.test(name) && !wireNames.has(name)),
+      []
+    )
+  })
+})

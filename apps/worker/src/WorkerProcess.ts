@@ -31,7 +31,8 @@ const observeEngines = Layer.effectDiscard(
   })
 )
 
-const requiredProblem = (variable: string) => `${variable}: required, as other processes share it; \`npm start\` needs none`
+const requiredProblem = (variable: string) =>
+  `${variable}: required, as other processes share it; \`npm start\` needs none`
 
 /** The engines. None may be embedded, since other processes share them. */
 const enginesOf = Effect.fnUntraced(function* ({ database, rabbitmqUrl, redisUrl }: WorkerSettings.WorkerSettings) {

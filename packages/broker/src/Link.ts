@@ -121,7 +121,9 @@ const destroySocket = (model: ChannelModel) =>
     stream.once("close", () => resume(Effect.void))
   }).pipe(Effect.timeoutOption(closeTimeout), Effect.ensuring(Effect.sync(() => streamOf(model)?.destroy())))
 
-const openChannel = <C extends Channel>(create: () => Promise<C>): Effect.Effect<OpenChannel<C>, LinkLost, Scope.Scope> =>
+const openChannel = <C extends Channel>(
+  create: () => Promise<C>
+): Effect.Effect<OpenChannel<C>, LinkLost, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(
       () => create().then(watchChannel),

@@ -143,7 +143,10 @@ export class Deliveries extends Context.Service<
       })
 
       // With locks, so that no other transaction charges these users.
-      const resolveExclusively = Effect.fnUntraced(function* (requests: ReadonlyArray<IdentifiedRequest>, now: DateTime.Utc) {
+      const resolveExclusively = Effect.fnUntraced(function* (
+        requests: ReadonlyArray<IdentifiedRequest>,
+        now: DateTime.Utc
+      ) {
         const userIds = usersOf(requests)
         yield* users.lock(userIds)
         yield* repo.lockCounts(userIds)

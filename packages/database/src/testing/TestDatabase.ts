@@ -45,7 +45,9 @@ const layerMigrations = Layer.effectDiscard(Effect.orDie(Migrations.run))
 /** PostgreSQL with the schema, in a fresh database. */
 export const layerPostgres = (url: string) =>
   Layer.unwrap(
-    Effect.map(freshDatabase(url), (own) => layerMigrations.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10)))))
+    Effect.map(freshDatabase(url), (own) =>
+      layerMigrations.pipe(Layer.provideMerge(Postgres.layer(settingsOf(own, 10))))
+    )
   )
 
 /** PGlite with the schema, in memory. */

@@ -64,7 +64,9 @@ export class PreferencesApi extends HttpApiGroup.make("preferences")
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/preferences/", updateOptions)
-      .annotateMerge(describeOperation({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation }))
+      .annotateMerge(
+        describeOperation({ id: "updatePreferences", summary: "Update the preferences", ...updateDocumentation })
+      )
       .middleware(WriteLimit),
     HttpApiEndpoint.get("history", "/preferences/history/", {
       query: PagingQuery,

@@ -70,7 +70,11 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     ),
     HttpApiEndpoint.put("replace", "/profile/", updateOptions)
       .annotateMerge(
-        describeOperation({ id: "replaceProfile", summary: "Update the profile, as PATCH does", ...updateDocumentation })
+        describeOperation({
+          id: "replaceProfile",
+          summary: "Update the profile, as PATCH does",
+          ...updateDocumentation
+        })
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/profile/", updateOptions)

@@ -189,11 +189,17 @@ export class PushTokensApi extends HttpApiGroup.make("push-tokens")
     ),
     HttpApiEndpoint.put("replace", "/push-tokens/:id/", updateOptions)
       .annotateMerge(
-        describeOperation({ id: "replacePushToken", summary: "Update a push token, as PATCH does", ...updateDocumentation })
+        describeOperation({
+          id: "replacePushToken",
+          summary: "Update a push token, as PATCH does",
+          ...updateDocumentation
+        })
       )
       .middleware(WriteLimit),
     HttpApiEndpoint.patch("update", "/push-tokens/:id/", updateOptions)
-      .annotateMerge(describeOperation({ id: "updatePushToken", summary: "Update a push token", ...updateDocumentation }))
+      .annotateMerge(
+        describeOperation({ id: "updatePushToken", summary: "Update a push token", ...updateDocumentation })
+      )
       .middleware(WriteLimit),
     HttpApiEndpoint.delete("remove", "/push-tokens/:id/", {
       params,

@@ -7,12 +7,15 @@ import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from "n
 import { type KeyRing, Keys, type ReadyLinkKey } from "./Keys.ts"
 import * as KeySet from "./KeySet.ts"
 
+/** The categories that a link can switch off. Nobody may silence security notifications without a session. */
+export type UnsubscribeCategory = Exclude<Category, "security">
+
 /** The link that switches one category of a channel off. It does not expire. */
 export interface UnsubscribeLink {
   readonly kind: "unsubscribe"
   readonly userId: UserId
   readonly channel: Channel
-  readonly category: Category
+  readonly category: UnsubscribeCategory
 }
 
 /** The link to all preferences of a user, for the owner of an address. */
@@ -63,14 +66,17 @@ const manageLength = 33
 
 const manageKind = 0
 
-// The kinds of unsubscribe links, from 1. The order must not change: old links depend on it.
+// The kinds of unsubscribe links, from 1. The order must not change: old links depend on it. The kinds of security are not in use.
 const targets = Channel.literals.flatMap((channel) =>
-  (["marketing", "transactional", "security", "system"] satisfies ReadonlyArray<Category>).map((category) => ({
-    channel,
-    category
-  }))
+  (["marketing", "transactional", undefined, "system"] satisfies ReadonlyArray<UnsubscribeCategory | undefined>).map(
+    (category) => (category === undefined ? undefined : { channel, category })
+  )
 )
-const kinds = new Map(targets.map(({ category, channel }, index) => [`${channel} ${category}`, index + 1]))
+const kinds = new Map(
+  targets.flatMap((target, index) =>
+    target === undefined ? [] : [[`${target.channel} ${target.category}`, index + 1] as const]
+  )
+)
 
 const macOf = (key: ReadyLinkKey, data: Uint8Array): Buffer =>
   createHmac("sha256", key.signing).update(data).digest().subarray(0, macLength)

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Category, Channel } from "@user-service/domain/Delivery"
+import type { Channel } from "@user-service/domain/Delivery"
 import { UserId } from "@user-service/domain/User"
 import { Keys } from "@user-service/security/Keys"
-import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
+import { type UnsubscribeCategory, UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { DateTime, Effect, Layer, Option } from "effect"
 import { randomUUID } from "node:crypto"
 
@@ -21,7 +21,7 @@ const unsubscribeToken = UnsubscribeTokens.use(({ signer }) =>
 describe("UnsubscribeTokens", () => {
   it.layer(layer)((it) => {
     for (const channel of ["email", "push"] satisfies ReadonlyArray<Channel>) {
-      for (const category of ["marketing", "transactional", "security", "system"] satisfies ReadonlyArray<Category>) {
+      for (const category of ["marketing", "transactional", "system"] satisfies ReadonlyArray<UnsubscribeCategory>) {
         it.effect(`a link names user, channel and category: ${channel}, ${category}`, () =>
           Effect.gen(function* () {
             const { signer, verify } = yield* UnsubscribeTokens

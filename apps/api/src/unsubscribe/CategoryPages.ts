@@ -1,6 +1,6 @@
 import type { UnsubscribeLink } from "@user-service/security/UnsubscribeTokens"
 import { escape } from "../docs/Html.ts"
-import { type HtmlPage, noticeHtml } from "./Layout.ts"
+import { type HtmlPage, noticeHtml, noticePage } from "./Layout.ts"
 import type { Texts } from "./Texts.ts"
 
 type Target = Pick<UnsubscribeLink, "channel" | "category">
@@ -19,15 +19,19 @@ export const confirmPage = (texts: Texts, { category, channel }: Target): HtmlPa
 }
 
 /** Says that the category is off. */
-export const offPage = (texts: Texts, { category, channel }: Target): HtmlPage => {
+export const offPage = (texts: Texts, { category, channel }: Target, isUndoable: boolean): HtmlPage => {
   const notice = texts.off(channel, category)
   return {
     title: notice.heading,
-    body: `${noticeHtml(notice, ` role="status"`)}\n${form("undo", texts.undo, ` class="quiet"`)}`
+    body: noticeHtml(notice, ` role="status"`) + (isUndoable ? `\n${form("undo", texts.undo, ` class="quiet"`)}` : "")
   }
 }
 
-/** Says that the category is on again. */
+/** Says that the category was not switched on, because the link did not switch it off. */
+export const notUndonePage = (texts: Texts, { category, channel }: Target): HtmlPage =>
+  noticePage(texts.notUndone(channel, category), 200)
+
+/** Says that the category is on. */
 export const onPage = (texts: Texts, { category, channel }: Target): HtmlPage => {
   const notice = texts.on(channel, category)
   return {

@@ -10,7 +10,7 @@ import type { Texts } from "./Texts.ts"
 
 /** The outcome of the form that the page shows again. */
 export type ManageOutcome =
-  | { readonly kind: "none" | "saved" | "changed" }
+  | { readonly kind: "none" | "saved" | "changed" | "protected" }
   /** The fields as they were sent, and the problems by field. */
   | { readonly kind: "invalid"; readonly fields: FormFields; readonly problems: Problems }
 
@@ -23,9 +23,9 @@ export const maskEmail = (email: string): string => {
   return `${first}•••@${letter}•••${domain.slice(domain.lastIndexOf("."))}`
 }
 
-const statuses = { none: 200, saved: 200, changed: 409, invalid: 422 } as const
+const statuses = { none: 200, saved: 200, changed: 409, invalid: 422, protected: 422 } as const
 
-/** The form with all preferences of a user. The security switches are shown and cannot be changed. */
+/** The form with all preferences of a user. The switches that security notifications obey are shown and cannot be changed. */
 export const managePage = (texts: Texts, user: LinkedUser, outcome: ManageOutcome): HtmlPage => ({
   status: statuses[outcome.kind],
   title: texts.manage.heading,
@@ -51,7 +51,8 @@ const statusHtml = ({ manage }: Texts, { kind }: ManageOutcome): string => {
     case "changed":
       return `<p class="status bad" role="alert">${escape(manage.changedMeanwhile)}</p>`
     case "invalid":
-      return `<p class="status bad" role="alert">${escape(manage.invalid)}</p>`
+    case "protected":
+      return `<p class="status bad" role="alert">${escape(manage[kind])}</p>`
   }
 }
 
@@ -66,17 +67,18 @@ const channelHtml = ({ manage }: Texts, channel: Channel, user: LinkedUser, outc
       isChecked(name, user, outcome) ? " checked" : ""
     }></label>`
   const fixedRow = (name: Switch, label: string, hint: string) =>
-    `<label class="row fixed"><span>${escape(label)}${small(`${hint}. ${manage.readOnly}`)}</span><input type="checkbox" disabled${
+    `<label class="row fixed"><span>${escape(label)}${small(`${hint} ${manage.readOnly}`.trim())}</span><input type="checkbox" disabled${
       user.preferences[name] === true ? " checked" : ""
     }></label>`
   const categories = Category.literals.map((category) => {
     const { hint, name } = manage.categories[category]
     const field = categorySwitches[channel][category]
-    return category === "security" ? fixedRow(field, name, hint) : row(field, name, hint)
+    return category === "security" ? fixedRow(field, name, `${hint}.`) : row(field, name, hint)
   })
+  const { enabled, name, off } = manage.channels[channel]
   return `<fieldset>
-<legend>${escape(manage.channels[channel].name)}</legend>
-${row(channelSwitches[channel], manage.channels[channel].enabled)}
+<legend>${escape(name)}</legend>
+${fixedRow(channelSwitches[channel], enabled, user.preferences[channelSwitches[channel]] ? "" : off)}
 ${categories.join("\n")}
 </fieldset>`
 }

@@ -1,3 +1,4 @@
+import { securitySwitches } from "@user-service/domain/deliveries/DeliveryRules"
 import { contradiction, type Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { Problems } from "@user-service/schema/Envelope"
 import { PreferencesInput } from "@user-service/schema/Preferences"
@@ -7,8 +8,11 @@ import type { FormFields } from "./FormFields.ts"
 
 const decode = Schema.decodeUnknownEffect(PreferencesInput, { errors: "all" })
 
-// A browser sends nothing for a switch that is off. Those of security are not part of the form.
-const formSwitches = switches.filter((name) => !name.endsWith("Security")).map(String.camelToSnake)
+// The form does not send these. A request that sends one of them anyway gets a refusal instead of a false "saved".
+const fixedSwitches: ReadonlyArray<string> = securitySwitches.map(String.camelToSnake)
+
+// A browser sends nothing for a switch that is off.
+const formSwitches = switches.map(String.camelToSnake).filter((name) => !fixedSwitches.includes(name))
 
 const quietTimes = ["do_not_disturb_start", "do_not_disturb_end"] as const
 
@@ -16,6 +20,7 @@ const quietTimes = ["do_not_disturb_start", "do_not_disturb_end"] as const
 export const preferencesPatch = Effect.fnUntraced(function* (fields: FormFields, preferences: Preferences) {
   const input = Object.fromEntries<string | boolean | null>([
     ...formSwitches.map((name) => [name, fields.has(name)] as const),
+    ...fixedSwitches.flatMap((name) => (fields.has(name) ? [[name, isOn(fields.get(name))] as const] : [])),
     ...quietTimes.map((name) => [name, fields.get(name) || null] as const)
   ])
   return yield* Effect.match(decode(input), {
@@ -28,6 +33,8 @@ export const preferencesPatch = Effect.fnUntraced(function* (fields: FormFields,
     }
   })
 })
+
+const isOn = (value = ""): boolean => !/^(?:off|false|0|)$/i.test(value)
 
 const changesOf = (patch: PreferencesPatch, preferences: Preferences): PreferencesPatch =>
   Struct.omit(

@@ -1,4 +1,6 @@
 import type { Category, Channel } from "@user-service/domain/Delivery"
+import type { UnsubscribeCategory } from "@user-service/security/UnsubscribeTokens"
+import { String } from "effect"
 
 /** A heading and the text below it. */
 export interface Notice {
@@ -10,15 +12,18 @@ export interface Notice {
 export interface Texts {
   /** The BCP 47 tag, for the `lang` attribute. */
   readonly language: string
-  readonly confirm: (channel: Channel, category: Category) => Notice
-  readonly off: (channel: Channel, category: Category) => Notice
-  readonly on: (channel: Channel, category: Category) => Notice
+  readonly confirm: (channel: Channel, category: UnsubscribeCategory) => Notice
+  readonly off: (channel: Channel, category: UnsubscribeCategory) => Notice
+  readonly on: (channel: Channel, category: UnsubscribeCategory) => Notice
+  readonly notUndone: (channel: Channel, category: UnsubscribeCategory) => Notice
   readonly unsubscribe: string
   readonly undo: string
   readonly manage: {
     readonly heading: string
     readonly account: (maskedEmail: string) => string
-    readonly channels: { readonly [channel in Channel]: { readonly name: string; readonly enabled: string } }
+    readonly channels: {
+      readonly [channel in Channel]: { readonly name: string; readonly enabled: string; readonly off: string }
+    }
     readonly categories: { readonly [category in Category]: { readonly name: string; readonly hint: string } }
     readonly readOnly: string
     readonly quietHours: string
@@ -29,6 +34,7 @@ export interface Texts {
     readonly saved: string
     readonly changedMeanwhile: string
     readonly invalid: string
+    readonly protected: string
   }
   readonly expired: Notice
   readonly notFound: Notice
@@ -39,19 +45,19 @@ export interface Texts {
 }
 
 /** The statuses of failures that any page may answer with. */
-export type FailureStatus = 400 | 405 | 413 | 415 | 500
+export type FailureStatus = 400 | 403 | 405 | 413 | 415 | 500
 
 const kinds = {
   email: {
+    all: "emails",
     marketing: "marketing emails",
     transactional: "transactional emails",
-    security: "security emails",
     system: "system emails"
   },
   push: {
+    all: "push notifications",
     marketing: "marketing push notifications",
     transactional: "transactional push notifications",
-    security: "security push notifications",
     system: "system push notifications"
   }
 } as const
@@ -68,7 +74,12 @@ const english: Texts = {
   }),
   on: (channel, category) => ({
     heading: "You are subscribed again",
-    text: `Nothing has changed: you will get ${kinds[channel][category]} as before.`
+    // Does not tell whether the whole channel is off: the link shows only its own category.
+    text: `${String.capitalize(kinds[channel][category])} are switched on. You will get them unless all ${kinds[channel].all} are switched off for your account.`
+  }),
+  notUndone: (channel, category) => ({
+    heading: "Nothing was changed",
+    text: `Your choice about ${kinds[channel][category]} was last made somewhere else, so this link does not undo it. To change it, sign in to your account.`
   }),
   unsubscribe: "Unsubscribe",
   undo: "Undo",
@@ -76,8 +87,12 @@ const english: Texts = {
     heading: "Notification preferences",
     account: (maskedEmail) => `For ${maskedEmail}`,
     channels: {
-      email: { name: "Email", enabled: "Get emails" },
-      push: { name: "Push notifications", enabled: "Get push notifications" }
+      email: { name: "Email", enabled: "Get emails", off: "You get no emails while this is off." },
+      push: {
+        name: "Push notifications",
+        enabled: "Get push notifications",
+        off: "You get no push notifications while this is off."
+      }
     },
     categories: {
       marketing: { name: "Marketing", hint: "News and offers" },
@@ -95,7 +110,9 @@ const english: Texts = {
     saved: "Your preferences are saved.",
     changedMeanwhile:
       "Nothing was saved, because your preferences were changed somewhere else in the meantime. These are the current ones.",
-    invalid: "Nothing was saved. Please correct the marked fields."
+    invalid: "Nothing was saved. Please correct the marked fields.",
+    protected:
+      "Nothing was saved. Switches that security notifications depend on can only be changed after you sign in."
   },
   expired: {
     heading: "This link is no longer valid",
@@ -111,7 +128,7 @@ const english: Texts = {
   }),
   unavailable: {
     heading: "Please try again soon",
-    text: "We cannot reach your preferences at the moment. Nothing was changed."
+    text: "We cannot reach your preferences at the moment. If you made a choice, it may not be saved: please make it again soon."
   },
   noChoice: {
     heading: "Nothing was changed",
@@ -119,8 +136,12 @@ const english: Texts = {
   },
   failures: {
     400: {
-      heading: "The form could not be read",
+      heading: "The request could not be read",
       text: "Nothing was changed. Please open the link from the email again."
+    },
+    403: {
+      heading: "This address is not the right one",
+      text: "Nothing was changed. Please open the link as it is in the email, with https."
     },
     405: { heading: "This is not possible here", text: "Please open the link from the email again." },
     413: { heading: "The form is too large", text: "Nothing was changed. Please open the link from the email again." },

@@ -1,7 +1,6 @@
 import { Limits } from "@user-service/core/limits/Limits"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { type LinkedUser, Unsubscriptions } from "@user-service/core/unsubscribe/Unsubscriptions"
-import { categorySwitches } from "@user-service/domain/deliveries/DeliveryRules"
 import { type RateLimited, rateLimitedHeaders } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
@@ -9,7 +8,7 @@ import { type ManageLink, type UnsubscribeLink, UnsubscribeTokens } from "@user-
 import { Data, DateTime, Effect, Layer, Option, Record, Struct } from "effect"
 import { HttpRouter, type HttpServerError, type HttpServerResponse } from "effect/http"
 import { unsubscribePath } from "../endpoints/Routes.ts"
-import { confirmPage, offPage, onPage } from "./CategoryPages.ts"
+import { confirmPage, notUndonePage, offPage, onPage } from "./CategoryPages.ts"
 import { formFields, type FormFields, type FormUnreadable } from "./FormFields.ts"
 import { type HtmlPage, noticePage, respondPage } from "./Layout.ts"
 import { type ManageOutcome, managePage } from "./ManagePage.ts"
@@ -19,15 +18,15 @@ import { type Notice, type Texts, textsIn } from "./Texts.ts"
 /** The link was not made by this service, or is not complete. */
 class LinkInvalid extends Data.TaggedError("LinkInvalid") {}
 
-const textsOf = (user: Option.Option<LinkedUser>): Texts =>
+const textsOf = (user: Option.Option<Pick<LinkedUser, "language">>): Texts =>
   textsIn(Option.getOrUndefined(Option.map(user, ({ language }) => language)))
 
 // The choice in a form: the page's own, or the one that a mail provider sends (RFC 8058, section 3.1).
-const choiceIn = (fields: FormFields): "on" | "off" | undefined => {
+const choiceIn = (fields: FormFields): "unsubscribe" | "undo" | undefined => {
   const action = fields.get("action")
-  if (action === "undo") return "on"
+  if (action === "undo") return action
   const isOneClick = fields.get("List-Unsubscribe")?.toLowerCase() === "one-click"
-  return action === "unsubscribe" || isOneClick ? "off" : undefined
+  return action === "unsubscribe" || isOneClick ? "unsubscribe" : undefined
 }
 
 const make = Effect.gen(function* () {
@@ -50,18 +49,24 @@ const make = Effect.gen(function* () {
     Effect.map(page, ([texts, page]) => respondPage(texts, page))
 
   const categoryPage = Effect.fnUntraced(function* (link: UnsubscribeLink) {
-    const user = yield* unsubscriptions.find(link.userId)
-    const texts = textsOf(user)
-    const isOff = Option.isSome(user) && !user.value.preferences[categorySwitches[link.channel][link.category]]
-    return [texts, isOff ? offPage(texts, link) : confirmPage(texts, link)] as const
+    const found = yield* unsubscriptions.findSwitch(link)
+    const texts = textsOf(found)
+    const isOff = Option.isSome(found) && !found.value.isOn
+    return [texts, isOff ? offPage(texts, link, found.value.isUndoable) : confirmPage(texts, link)] as const
   })
 
   const changeCategory = Effect.fnUntraced(function* (link: UnsubscribeLink, fields: FormFields) {
     const choice = choiceIn(fields)
     if (choice === undefined) return respondPage(textsIn(), noticePage(textsIn().noChoice, 422))
-    yield* guardChange(link.userId)(unsubscriptions.setSwitch({ ...link, isOn: choice === "on" }))
-    const texts = textsOf(yield* unsubscriptions.find(link.userId))
-    return respondPage(texts, choice === "on" ? onPage(texts, link) : offPage(texts, link))
+    const { switchOff, undo } = unsubscriptions
+    const found = yield* guardChange(link.userId)(choice === "undo" ? undo(link) : switchOff(link))
+    const texts = textsOf(found)
+    if (choice === "unsubscribe") {
+      // The page of an erased user is the same as that of another one after a change.
+      return respondPage(texts, offPage(texts, link, Option.isNone(found) || found.value.isUndoable))
+    }
+    const isOn = Option.isSome(found) && found.value.isOn
+    return respondPage(texts, isOn ? onPage(texts, link) : notUndonePage(texts, link))
   })
 
   // None for a link that has expired, of an erased user, or for an address that the user does not have any more.
@@ -79,24 +84,25 @@ const make = Effect.gen(function* () {
     const user = yield* managedUser(link)
     if (Option.isNone(user)) return showManaged(user, { kind: "none" })
     if (fields.get("action") !== "save") return [textsOf(user), noticePage(textsOf(user).noChoice, 422)] as const
-    const { preferences } = user.value
+    const linked = user.value
+    const { preferences } = linked
     const form = yield* preferencesPatch(fields, preferences)
     if ("problems" in form) return showManaged(user, { kind: "invalid", fields, problems: form.problems })
     if (fields.get("version") !== `${preferences.version}`) return showManaged(user, { kind: "changed" })
     if (Struct.keys(form.patch).length === 0) return showManaged(user, { kind: "saved" })
-    const outcome = yield* guardChange(link.userId)(
-      unsubscriptions.save(link.userId, form.patch, preferences.version)
-    ).pipe(
-      Effect.as<ManageOutcome>({ kind: "saved" }),
+    return yield* guardChange(link.userId)(unsubscriptions.save(link.userId, form.patch, preferences.version)).pipe(
+      // Without another read: if it failed, the page would deny a change that was made.
+      Effect.map((saved) => showManaged(Option.some({ ...linked, preferences: saved }), { kind: "saved" })),
       Effect.catchTags({
-        PreferencesVersionMismatch: () => Effect.succeed<ManageOutcome>({ kind: "changed" }),
-        // Erased just now: the page without state follows.
-        UserNotFound: () => Effect.succeed<ManageOutcome>({ kind: "none" }),
+        PreferencesVersionMismatch: () =>
+          Effect.map(managedUser(link), (current) => showManaged(current, { kind: "changed" })),
+        SwitchesProtected: () => Effect.succeed(showManaged(user, { kind: "protected" })),
+        // Erased just now: the page without state.
+        UserNotFound: () => Effect.succeed(showManaged(Option.none(), { kind: "none" })),
         // Checked together with the form, on the same version.
         PreferencesContradictory: Effect.die
       })
     )
-    return showManaged(yield* managedUser(link), outcome)
   })
 
   const get = Effect.flatMap(linkOf, (link) =>

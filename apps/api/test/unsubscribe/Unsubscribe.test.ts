@@ -3,6 +3,11 @@ import { Effect } from "effect"
 import { type Answer, layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 import { form, linksTo, oneClick, pathOf, resolve, withLinks } from "./Links.ts"
 
+const undo = { headers: form, body: "action=undo" }
+
+const choose = (person: Person, body: object) =>
+  TestApi.use(({ send }) => send("PATCH", "/api/v1/users/preferences/", { token: person.access, body }))
+
 const preferencesOf = (person: Person) =>
   Effect.map(
     TestApi.use(({ send }) => send("GET", "/api/v1/users/preferences/", { token: person.access })),
@@ -84,9 +89,40 @@ describe("unsubscribe links", () => {
         const person = yield* (yield* TestApi).person()
         const path = pathOf((yield* linksTo(person)).url)
         yield* send("POST", path, oneClick)
-        const undone = yield* send("POST", path, { headers: form, body: "action=undo" })
-        assert.strictEqual(undone.status, 200)
+        assertPage(yield* send("POST", path, undo), 200, "You are subscribed again")
         assert.isTrue((yield* preferencesOf(person)).email_marketing)
+      })
+    )
+
+    it.effect("undo changes nothing where the user chose in the app, and says so", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).url)
+        assert.include((yield* send("POST", path, oneClick)).text, `value="undo"`)
+        for (const email_marketing of [true, false]) yield* choose(person, { email_marketing })
+        const before = yield* preferencesOf(person)
+        assert.notInclude((yield* send("GET", path)).text, `value="undo"`)
+        const refused = yield* send("POST", path, undo)
+        assertPage(refused, 200, "Nothing was changed")
+        assert.include(refused.text, "Your choice about marketing emails was last made somewhere else")
+        assert.deepStrictEqual(yield* preferencesOf(person), before)
+      })
+    )
+
+    it.effect("every page says what is true while the whole channel is off", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const { manage_url, url } = yield* linksTo(person)
+        yield* choose(person, { email_enabled: false })
+        const off = yield* send("POST", pathOf(url), oneClick)
+        assert.include(off.text, "You will no longer get marketing emails from us.")
+        const on = yield* send("POST", pathOf(url), undo)
+        assert.include(on.text, "You will get them unless all emails are switched off for your account.")
+        const managed = yield* send("GET", pathOf(manage_url))
+        assert.include(managed.text, "You get no emails while this is off.")
+        assert.notInclude(managed.text, "You get no push notifications while this is off.")
       })
     )
 
@@ -162,9 +198,33 @@ describe("unsubscribe links", () => {
         assert.strictEqual(status, 204)
         assert.strictEqual((yield* send("GET", pathOf(url))).text, before.text)
         assertPage(yield* send("POST", pathOf(url), oneClick), 200, "You are unsubscribed")
+        assertPage(yield* send("POST", pathOf(url), undo), 200, "Nothing was changed")
         const managed = yield* send("GET", pathOf(manage_url))
         assert.strictEqual(managed.status, 200)
         assert.notInclude(managed.text, "<input")
+      })
+    )
+
+    it.effect("no request without a session silences security notifications", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).manage_url)
+        const { text } = yield* send("GET", path)
+        for (const name of ["email_enabled", "email_security", "push_enabled", "push_security"]) {
+          assert.notInclude(text, `name="${name}"`)
+          const body = `action=save&version=1&${name}=off`
+          const refused = yield* send("POST", path, { headers: form, body })
+          assertPage(refused, 422, "Notification preferences")
+          assert.include(refused.text, "Nothing was saved.")
+        }
+        assert.strictEqual((yield* preferencesOf(person)).etag, `"1"`)
+        // All that the form can switch off.
+        assert.strictEqual((yield* send("POST", path, { headers: form, body: "action=save&version=1" })).status, 200)
+        const { decision } = yield* resolve({ user_id: person.id, channel: "email", category: "security" })
+        assert.strictEqual(decision, "allow")
+        const { rule } = yield* resolve({ user_id: person.id, channel: "email", category: "system" })
+        assert.strictEqual(rule, "category_disabled")
       })
     )
 

@@ -222,10 +222,12 @@ const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
 }
 
 // Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
-const withLinks = (resolution: Resolution, linksOf: ReturnType<UnsubscribeUrls["Service"]["maker"]>): Resolution =>
-  resolution.email === null || resolution.category === "security"
+const withLinks = (resolution: Resolution, linksOf: ReturnType<UnsubscribeUrls["Service"]["maker"]>): Resolution => {
+  const { category, channel, email, userId } = resolution
+  return email === null || category === "security"
     ? resolution
-    : { ...resolution, unsubscribe: linksOf({ ...resolution, email: resolution.email }) }
+    : { ...resolution, unsubscribe: linksOf({ userId, channel, category, email }) }
+}
 
 // The resolutions of the decided requests, by delivery id.
 const resolutionsOf = (

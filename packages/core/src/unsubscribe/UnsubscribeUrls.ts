@@ -1,6 +1,6 @@
-import type { Category, Channel } from "@user-service/domain/Delivery"
+import type { Channel } from "@user-service/domain/Delivery"
 import type { UserId } from "@user-service/domain/User"
-import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
+import { type UnsubscribeCategory, UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { Context, DateTime, Duration, Effect, Layer } from "effect"
 import { PublicUrl } from "../PublicUrl.ts"
 
@@ -16,7 +16,7 @@ export interface UnsubscribeLinks {
 export interface LinkedMail {
   readonly userId: UserId
   readonly channel: Channel
-  readonly category: Category
+  readonly category: UnsubscribeCategory
   readonly email: string
 }
 

@@ -1,5 +1,7 @@
+import { PreferenceSource } from "@user-service/domain/PreferenceHistory"
+import type { switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
-import { Context, Effect, Layer, type Option, Schema } from "effect"
+import { Context, Effect, Layer, type Option, Schema, String } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { preferencesColumns, PreferencesRow } from "../preferences/PreferencesRepo.ts"
@@ -15,10 +17,28 @@ const LinkedUserRow = Schema.Struct({
 /** The preferences of a user, with the facts that pages behind links show. */
 export type LinkedUserRow = typeof LinkedUserRow.Type
 
+const SwitchRow = Schema.Struct({
+  language: Columns.language,
+  version: Schema.Int,
+  isOn: Schema.Boolean,
+  /** Through what the switch was last changed. Null if it never was. */
+  source: Schema.NullOr(PreferenceSource)
+})
+
+/** One switch of a user. */
+export type SwitchRow = typeof SwitchRow.Type
+
+/** The name of a switch. */
+export type SwitchName = (typeof switches)[number]
+
 /** Reads the users that links name. */
 export class UnsubscriptionsRepo extends Context.Service<
   UnsubscriptionsRepo,
-  { readonly find: (userId: UserId) => Query<Option.Option<LinkedUserRow>> }
+  {
+    readonly find: (userId: UserId) => Query<Option.Option<LinkedUserRow>>
+    /** One switch and its newest change, both as of `version`. */
+    readonly findSwitch: (userId: UserId, name: SwitchName) => Query<Option.Option<SwitchRow>>
+  }
 >()("@user-service/core/unsubscribe/UnsubscriptionsRepo") {
   static readonly layer = Layer.effect(
     UnsubscriptionsRepo,
@@ -32,7 +52,17 @@ export class UnsubscriptionsRepo extends Context.Service<
             from users u
             join profiles p on p.user_id = u.id
             join notification_preferences n on n.user_id = u.id
-            where u.id = ${userId}`)
+            where u.id = ${userId}`),
+
+        findSwitch: (userId, name) =>
+          firstRow(SwitchRow)(sql`
+            select p.language, n.version::int as version, ${sql.literal(`n.${String.camelToSnake(name)}`)} as "isOn", (
+              select h.source from preference_history h
+              where h.user_id = n.user_id and h.changes -> ${name}::text is not null
+              order by h.version desc limit 1
+            ) as source
+            from notification_preferences n join profiles p on p.user_id = n.user_id
+            where n.user_id = ${userId}`)
       }
     })
   )

@@ -59,6 +59,14 @@ export const categorySwitches = {
   }
 } as const
 
+/** The switches that security notifications obey. Without a session nobody may change them. */
+export const securitySwitches = [
+  channelSwitches.email,
+  categorySwitches.email.security,
+  channelSwitches.push,
+  categorySwitches.push.security
+] as const
+
 /**
  * Applies the rules; the first one that matches decides. `isFull` is whether the daily quota of the user's local day is exhausted without
  * this notification.

@@ -20,6 +20,7 @@ import * as Logs from "@user-service/telemetry/Logs"
 import * as Tracing from "@user-service/telemetry/Tracing"
 import { Config, Duration, Effect, Layer, Option, Redacted, Schema, Struct } from "effect"
 import { EdgeSettings } from "./edge/EdgeSettings.ts"
+import { hostName, isServed } from "./edge/Hosts.ts"
 
 const shutdownGrace = Config.schema(
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400 })),
@@ -125,8 +126,26 @@ const weaknessProblems = (variable: string, problems: ReadonlyArray<string>): Re
 /** The problems of combinations of settings. */
 export const judge: Effect.Effect<ReadonlyArray<Environment.Problem>, Config.ConfigError> = Effect.map(
   Config.all({ inProduction, shutdownNotice }),
-  (settings) => [...productionProblems(settings.inProduction), ...noticeProblems(settings.shutdownNotice)]
+  (settings) => [
+    ...productionProblems(settings.inProduction),
+    ...linkHostProblems(settings.inProduction),
+    ...noticeProblems(settings.shutdownNotice)
+  ]
 )
+
+// The default PUBLIC_URL is only for a browser on this machine.
+const linkHostProblems = ({
+  edge,
+  publicUrl
+}: Pick<ApiSettings, "edge" | "publicUrl">): ReadonlyArray<Environment.Problem> =>
+  !publicUrl.isSet || isServed(hostName(new URL(publicUrl.url).host), edge.allowedHosts)
+    ? []
+    : [
+        [
+          "PUBLIC_URL",
+          "PUBLIC_URL: ALLOWED_HOSTS does not name its host, so this service would refuse every link in a mail"
+        ]
+      ]
 
 const noticeProblems = ({ grace, notice }: Config.Success<typeof shutdownNotice>): ReadonlyArray<Environment.Problem> =>
   notice <= grace / 2

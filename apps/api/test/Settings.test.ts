@@ -424,6 +424,26 @@ describe("settings in production", () => {
     })
   )
 
+  it.effect("links in mails lead to a host that is served", () =>
+    Effect.gen(function* () {
+      const refused = (ALLOWED_HOSTS: string, PUBLIC_URL = "https://users.example.com/api") =>
+        problemsOf({ PUBLIC_URL, ALLOWED_HOSTS })
+      const problem =
+        "PUBLIC_URL: ALLOWED_HOSTS does not name its host, so this service would refuse every link in a mail"
+      for (const hosts of ["api.example.com", "example.com,127.0.0.1", ".users.example.org"]) {
+        assert.deepStrictEqual(yield* refused(hosts), [problem], hosts)
+      }
+      assert.deepStrictEqual(yield* problemsOf({ ...production, ALLOWED_HOSTS: "api.example.com" }), [problem])
+      for (const hosts of ["USERS.example.com:8443", "a.example,.example.com", "*", ""]) {
+        yield* settingsOf({ PUBLIC_URL: "https://users.example.com/api", ALLOWED_HOSTS: hosts })
+      }
+      yield* settingsOf({ PUBLIC_URL: "https://b\u00fccher.example", ALLOWED_HOSTS: "b\u00fccher.example" })
+      yield* settingsOf({ PUBLIC_URL: "http://[::1]:8000", ALLOWED_HOSTS: "[::1]" })
+      // Without PUBLIC_URL, links lead to this machine.
+      yield* settingsOf({ ALLOWED_HOSTS: "api.example.com" })
+    })
+  )
+
   it.effect("a weak metrics token is refused without being repeated", () =>
     Effect.gen(function* () {
       const refused = (METRICS_TOKEN: string) => problemsOf({ ...production, METRICS_TOKEN })

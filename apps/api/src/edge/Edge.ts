@@ -133,8 +133,8 @@ export const Edge = HttpRouter.middleware(
         }
         const warning = gate.warningOf(request)
         if (warning !== undefined) yield* Effect.annotateLogs(warning, "request_id", facts.requestId)
-        const refusal = gate.refusal(rawRequest, route)
         const respondFailure = isPageUrl(rawRequest.url) ? pageFailure : failure
+        const refusal = gate.refusal(rawRequest, route, respondFailure)
         const handler = cors(request, withEnvelope(app, respondFailure))
         const queued = route?.hashesPassword === true ? Effect.andThen(onePerTick, handler) : handler
         const response = yield* (

@@ -1,9 +1,9 @@
 import { Effect, Option, Predicate, Result } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import { failure } from "../endpoints/Answers.ts"
+import type { failure } from "../endpoints/Answers.ts"
 import { EdgeSettings } from "./EdgeSettings.ts"
-import { hostName, isAllowed } from "./Hosts.ts"
+import { hostName, isServed } from "./Hosts.ts"
 import type { Route } from "../endpoints/Routes.ts"
 
 // HTTP/1.1 requires a Host header, HTTP/1.0 does not (RFC 9112, section 3.2).
@@ -48,27 +48,25 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
   /** The response to a request that is refused, or `undefined`. */
   const refusal = (
     request: HttpServerRequest.HttpServerRequest,
-    route: Route | undefined
+    route: Route | undefined,
+    respond: typeof failure
   ): HttpServerResponse.HttpServerResponse | undefined => {
-    if (lacksHost(request)) return failure(400, "malformed_json", "The Host header is required")
+    if (lacksHost(request)) return respond(400, "malformed_json", "The Host header is required")
     if (hasTwoHosts(request)) {
-      return failure(400, "malformed_json", "The Host header is there twice", { connection: "close" })
+      return respond(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
     if (route?.isProbe === true) return undefined
     const host = request.headers["host"] ?? ""
     const name = hostName(host)
-    const { allowedHosts } = settings
-    if (allowedHosts.length > 0 && (name === undefined || !allowedHosts.some((allowed) => isAllowed(name, allowed)))) {
-      return failure(403, "forbidden", "This host is not served here")
-    }
+    if (!isServed(name, settings.allowedHosts)) return respond(403, "forbidden", "This host is not served here")
     // It may be empty (RFC 9112, section 3.2).
-    if (name === undefined && host !== "") return failure(400, "malformed_json", "The Host header is not valid")
+    if (name === undefined && host !== "") return respond(400, "malformed_json", "The Host header is not valid")
     if (!settings.forceHttps || isHttps(request)) return undefined
     // A client whose writes are redirected would keep sending its credentials unencrypted first. The port is left out: it is that
     // of plain HTTP.
     return name !== undefined && request.url.startsWith("/") && (request.method === "GET" || request.method === "HEAD")
       ? HttpServerResponse.redirect(`https://${name}${request.url}`, { status: 308 })
-      : failure(403, "forbidden", "HTTPS is required")
+      : respond(403, "forbidden", "HTTPS is required")
   }
 
   let hasWarned = false

@@ -13,6 +13,10 @@ export const isAllowed = (name: string, allowed: string): boolean =>
   name === allowed ||
   (allowed.startsWith(".") && (name.endsWith(allowed) || name === allowed.slice(1)))
 
+/** Whether the host `name` is served: `allowedHosts` covers it, or is empty. `undefined` is a name that is not valid. */
+export const isServed = (name: string | undefined, allowedHosts: ReadonlyArray<string>): boolean =>
+  allowedHosts.length === 0 || (name !== undefined && allowedHosts.some((allowed) => isAllowed(name, allowed)))
+
 /**
  * Normalises an item of `ALLOWED_HOSTS` for {@link isAllowed}: lower case, A-labels, no scheme, port, trailing slash or trailing
  * dot. `undefined` if it is not a host name.

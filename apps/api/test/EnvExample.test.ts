@@ -125,7 +125,7 @@ const readByCommands = globSync("../../cli/src/**/*.ts", { cwd: import.meta.dirn
 const namesOf = (some: ReadonlyArray<Variable>): ReadonlyArray<string> => some.map(({ name }) => name).toSorted()
 
 describe(".env.example", () => {
-  it.effect("names every variable that is read, and no other but those kept for later", () =>
+  it.effect("names exactly the variables that the code reads, and the reserved ones", () =>
     Effect.gen(function* () {
       const worlds = yield* Effect.forEach([{}, { JWT_ALGORITHM: "HS256" }], settingsOf)
       const asked = new Set(worlds.flatMap((world) => [...world.asked]))
@@ -139,7 +139,7 @@ describe(".env.example", () => {
     assert.deepStrictEqual({ ...parseEnv(file) }, {})
   })
 
-  it("can be sourced by a shell: what a shell would take apart is quoted", () => {
+  it("can be sourced by a shell, because values with special characters are quoted", () => {
     const lines = file.split("\n").filter((line) => /^#?[A-Z]/.test(line))
     assert.strictEqual(lines.length, variables.length)
     assert.deepStrictEqual(
@@ -148,11 +148,11 @@ describe(".env.example", () => {
     )
   })
 
-  it("says of every variable what it does", () => {
+  it("describes every variable", () => {
     assert.deepStrictEqual(namesOf(variables.filter(({ comment }) => comment.trim() === "")), [])
   })
 
-  it.effect("states the defaults that the code has", () =>
+  it.effect("states the defaults of the code", () =>
     Effect.gen(function* () {
       for (const variable of current.filter(({ hasDefault }) => hasDefault)) {
         assert.isNotEmpty(variable.value, `${variable.name} has a default, which is not stated`)
@@ -163,7 +163,7 @@ describe(".env.example", () => {
     })
   )
 
-  it.effect("gives a valid example of what has no default, and the code has none", () =>
+  it.effect("gives a valid example for each variable without a default", () =>
     Effect.gen(function* () {
       for (const variable of current.filter(({ hasDefault }) => !hasDefault)) {
         const { differs, isValid } = yield* alone(variable)
@@ -176,7 +176,7 @@ describe(".env.example", () => {
     })
   )
 
-  it.effect("states what production has instead", () =>
+  it.effect("states the values that production needs instead", () =>
     Effect.gen(function* () {
       const stated = current.flatMap((variable) => {
         const [, value] = /In production: (.+?)\. *$/.exec(variable.comment) ?? []
@@ -191,7 +191,7 @@ describe(".env.example", () => {
     })
   )
 
-  it.effect("is valid with all of it uncommented", () =>
+  it.effect("is valid if every line is uncommented", () =>
     Effect.gen(function* () {
       const all = Object.fromEntries(variables.map(({ name, value }) => [name, value]))
       const { settings } = yield* settingsOf(all)

@@ -13,7 +13,7 @@ describe("the settings of PostgreSQL", () => {
       )
     )
 
-  it.effect("take every kind of host by DB_HOST, and refuse what is none under its name", () =>
+  it.effect("accept every kind of host in DB_HOST, and name DB_HOST when they refuse a value", () =>
     Effect.gen(function* () {
       const hosts = [
         ["::1", "::1"],
@@ -37,7 +37,7 @@ describe("the settings of PostgreSQL", () => {
     })
   )
 
-  it.effect("name the variable of a URL that is refused, and nothing of the URL", () =>
+  it.effect("name the variable of a refused URL, and show no part of the URL", () =>
     Effect.gen(function* () {
       const DATABASE_URL = "postgres://u:50%off@h/db"
       const found = yield* read({ DATABASE_URL, DATABASE_DIRECT_URL: "postgres://u@h1,h2/db" })
@@ -48,7 +48,7 @@ describe("the settings of PostgreSQL", () => {
     })
   )
 
-  it.effect("take on and off for DATABASE_PREPARED_STATEMENTS", () =>
+  it.effect("accept on and off for DATABASE_PREPARED_STATEMENTS", () =>
     Effect.gen(function* () {
       for (const [DATABASE_PREPARED_STATEMENTS, expected] of [
         ["on", true],

@@ -47,7 +47,7 @@ const production: Environment = {
 }
 
 describe("settings", () => {
-  it.effect("an empty environment is a good one", () =>
+  it.effect("an empty environment is valid", () =>
     Effect.gen(function* () {
       const settings = yield* settingsOf({})
       assert.strictEqual(settings.environment, "development")
@@ -80,7 +80,7 @@ describe("settings", () => {
     })
   )
 
-  it.effect("the limits are those of the contract, by default", () =>
+  it.effect("the default limits are those of the contract", () =>
     Effect.gen(function* () {
       const { limits } = yield* settingsOf({})
       const written = (limit: Option.Option<RateLimit>) =>
@@ -107,7 +107,7 @@ describe("settings", () => {
     })
   )
 
-  it.effect("a limit is obeyed in each unit, and can be off", () =>
+  it.effect("a limit may have any unit, and can be off", () =>
     Effect.gen(function* () {
       const { limits } = yield* settingsOf({
         RATE_LIMIT_REGISTER: "7/30s",
@@ -122,7 +122,7 @@ describe("settings", () => {
     })
   )
 
-  it.effect("lists are parted by commas; an address alone is a network of its own", () =>
+  it.effect("commas separate the items of a list, and a single address is a network", () =>
     Effect.gen(function* () {
       const { edge } = yield* settingsOf({
         ALLOWED_HOSTS: "a.example, .b.example,",
@@ -140,7 +140,7 @@ describe("settings", () => {
     })
   )
 
-  it.effect("hosts, origins and networks are taken as they are meant, however they are written", () =>
+  it.effect("hosts, origins and networks are accepted in any spelling", () =>
     Effect.gen(function* () {
       const { edge, host } = yield* settingsOf({
         ALLOWED_HOSTS: "API2.Example.COM, https://api3.example.com:8443/",
@@ -161,7 +161,7 @@ describe("settings", () => {
     })
   )
 
-  it.effect("a database is named whole or in parts", () =>
+  it.effect("a database is configured by a URL or by its parts", () =>
     Effect.gen(function* () {
       const addressOf = (environment: Environment) =>
         Effect.map(settingsOf(environment), ({ database }) => {
@@ -222,14 +222,14 @@ describe("settings that are wrong", () => {
     METRICS_TOKEN: "CANARY\nX"
   }
 
-  it.effect("are all named in one message, each once, and no secret with them", () =>
+  it.effect("are all named once in one message, without any secret", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* namesOf(wrong), Object.keys(wrong).toSorted())
       assert.notInclude(yield* refusalOf(wrong), "CANARY")
     })
   )
 
-  it.effect("are each named alone", () =>
+  it.effect("are named one by one if only one is wrong", () =>
     Effect.gen(function* () {
       for (const [name, value] of Object.entries(wrong)) {
         assert.deepStrictEqual(yield* namesOf({ [name]: value }), [name])
@@ -237,7 +237,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("say what is expected instead", () =>
+  it.effect("are reported with the expected form", () =>
     Effect.gen(function* () {
       const lines = yield* problemsOf({
         PORT: "70000",
@@ -262,7 +262,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("too large for what is done with it is refused", () =>
+  it.effect("are refused if they are too large for their use", () =>
     Effect.gen(function* () {
       const largest = {
         ACCESS_TOKEN_LIFETIME_MINUTES: 36_500 * 1440,
@@ -300,7 +300,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("a direct way to the database without the usual one is told so", () =>
+  it.effect("DATABASE_DIRECT_URL without DATABASE_URL is refused", () =>
     Effect.gen(function* () {
       const DATABASE_DIRECT_URL = "postgres://u@h/n"
       assert.deepStrictEqual(yield* problemsOf({ DATABASE_DIRECT_URL }), [
@@ -310,13 +310,13 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("a part of the database's address is named by its own name", () =>
+  it.effect("a wrong part of the database's address is named by its variable", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* namesOf({ DB_HOST: "h", DB_PORT: "x" }), ["DB_PORT"])
     })
   )
 
-  it.effect("a secret that HS256 needs and that is not set is required", () =>
+  it.effect("HS256 requires its secret", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf({ JWT_ALGORITHM: "HS256" }), ["SECRET_KEY: required"])
       assert.deepStrictEqual(yield* problemsOf({ JWT_ALGORITHM: "HS256", SECRET_KEY: "", BCRYPT_COST: "x" }), [
@@ -326,7 +326,7 @@ describe("settings that are wrong", () => {
     })
   )
 
-  it.effect("an empty variable is an absent one", () =>
+  it.effect("an empty variable counts as absent", () =>
     Effect.gen(function* () {
       const empty = Object.fromEntries(Object.keys(wrong).map((name) => [name, ""]))
       const settings = yield* settingsOf(empty)
@@ -337,7 +337,7 @@ describe("settings that are wrong", () => {
 })
 
 describe("settings in production", () => {
-  it.effect("are good with every engine and a key file", () =>
+  it.effect("are valid with every engine and a key file", () =>
     Effect.gen(function* () {
       const settings = yield* settingsOf(production)
       assert.strictEqual(settings.environment, "production")
@@ -346,7 +346,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("run on nothing embedded or generated: all that is missing is told at once", () =>
+  it.effect("accept nothing embedded or generated, and name all missing settings at once", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf({ NODE_ENV: "production" }), [
         "DATABASE_URL (or DB_HOST): required in production",
@@ -358,7 +358,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("each missing one is told alone", () =>
+  it.effect("each missing one is named", () =>
     Effect.gen(function* () {
       for (const name of ["DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "JWT_KEYS_FILE", "PUBLIC_URL"]) {
         const { [name]: _, ...others } = production
@@ -369,7 +369,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("a weak or known secret is refused, for its reason and without being repeated", () =>
+  it.effect("a weak or known secret is refused with the reason, and not repeated", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [secret: string, reason: string]> = [
         ["short-CANARY", "must have at least 32 bytes"],
@@ -388,7 +388,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("a weak service key is refused under its name and without being repeated", () =>
+  it.effect("a weak service key is refused by its name, and not repeated", () =>
     Effect.gen(function* () {
       const environment = {
         ...production,
@@ -402,7 +402,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("links in mails are over TLS, and lead to a server without more than a path", () =>
+  it.effect("links in mails require TLS, and consist of a server and a path", () =>
     Effect.gen(function* () {
       const refused = (PUBLIC_URL: string) => problemsOf({ ...production, PUBLIC_URL })
       assert.deepStrictEqual(yield* refused("http://users.example.com"), [
@@ -444,7 +444,7 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("a weak metrics token is refused without being repeated", () =>
+  it.effect("a weak metrics token is refused, and not repeated", () =>
     Effect.gen(function* () {
       const refused = (METRICS_TOKEN: string) => problemsOf({ ...production, METRICS_TOKEN })
       assert.deepStrictEqual(yield* refused("short"), ["METRICS_TOKEN: must have at least 32 bytes"])
@@ -454,13 +454,13 @@ describe("settings in production", () => {
     })
   )
 
-  it.effect("a weak secret is a developer's own affair elsewhere", () =>
+  it.effect("a weak secret is accepted outside production", () =>
     Effect.gen(function* () {
       yield* settingsOf({ JWT_ALGORITHM: "HS256", SECRET_KEY: "short" })
     })
   )
 
-  it.effect("what is wrong and what is missing are told together", () =>
+  it.effect("wrong and missing settings are reported together", () =>
     Effect.gen(function* () {
       const environment = { NODE_ENV: "production", PORT: "x", REDIS_URL: "x", SECRET_KEY: "x", JWT_ALGORITHM: "HS256" }
       assert.deepStrictEqual(yield* namesOf(environment), [

@@ -118,7 +118,7 @@ const write = Effect.fnUntraced(function* (measured: ReadonlyArray<Figure>, roun
   const files = yield* FileSystem.FileSystem
   const figures = yield* mergeFigures(join(folder, "figures.json"), measured)
   const conditions =
-    `LoadResult with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
+    `Measured with \`npm run bench\` on ${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), ` +
     `Node ${process.version}, ${rounds} rounds of ${seconds} s a side by turns; the engines, the load and the service ` +
     "share the machine."
   const readme = join(folder, "README.md")

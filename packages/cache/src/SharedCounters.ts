@@ -16,7 +16,7 @@ interface LocalBucket {
 }
 
 const fallbacks = Metric.counter("rate_limits_fallbacks_total", {
-  description: "Attempts counted in the process, Redis being out of reach",
+  description: "Attempts counted in the process because Redis was out of reach",
   incremental: true
 })
 

@@ -23,6 +23,6 @@ export const hits = counter("cache_hits_total", "Entries found")
 export const misses = counter("cache_misses_total", "Entries not found")
 export const refusals = counter(
   "cache_refused_total",
-  "Entries not kept, since a newer version or an invalidation stands"
+  "Entries refused because a newer version or an invalidation is stored"
 )
 export const failures = counter("cache_failures_total", "Reads and writes of the cache that failed")

@@ -28,7 +28,7 @@ export const ServiceAuthenticationRpc = Layer.effect(
           ),
           Cause.hasDies,
           Effect.fnUntraced(function* (cause) {
-            yield* Effect.logError("A call failed for a reason of ours", cause)
+            yield* Effect.logError("Unexpected error in a call", cause)
             return yield* new InternalError()
           })
         )

@@ -24,25 +24,23 @@ const change = (token: string, input: Readonly<Record<string, unknown>> = {}) =>
 
 describe("changing the password", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect(
-      "answers new tokens that are good, and from then on the new password logs in and the old one does not",
-      () =>
-        Effect.gen(function* () {
-          const api = yield* TestApi
-          const { access, email } = yield* api.person()
-          const { tokens, ...others } = successData(yield* change(access), 200, "Password changed successfully")
-          assert.deepStrictEqual(others, {})
-          assertTokens(tokens)
-          assert.strictEqual((yield* api.send("GET", "/api/v1/users/profile/", { token: tokens.access })).status, 200)
-          const refresh = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: tokens.refresh } })
-          assert.strictEqual(refresh.status, 200)
-          yield* api.login({ email, password: next })
-          const old = yield* api.send("POST", "/api/v1/users/login/", { body: { email, password: goodPassword } })
-          assertFailure(old, 401, "invalid_credentials", "Invalid email or password")
-        })
+    it.effect("returns valid tokens, after which only the new password logs in", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, email } = yield* api.person()
+        const { tokens, ...others } = successData(yield* change(access), 200, "Password changed successfully")
+        assert.deepStrictEqual(others, {})
+        assertTokens(tokens)
+        assert.strictEqual((yield* api.send("GET", "/api/v1/users/profile/", { token: tokens.access })).status, 200)
+        const refresh = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: tokens.refresh } })
+        assert.strictEqual(refresh.status, 200)
+        yield* api.login({ email, password: next })
+        const old = yield* api.send("POST", "/api/v1/users/login/", { body: { email, password: goodPassword } })
+        assertFailure(old, 401, "invalid_credentials", "Invalid email or password")
+      })
     )
 
-    it.effect("ends every session, the present one too: access on the very next request, refresh at once", () =>
+    it.effect("ends every session, including the current one, from the next request on", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -60,7 +58,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("the new session takes the place of the present one, with its name and its push tokens", () =>
+    it.effect("replaces the current session by one with its name and its push tokens", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -96,7 +94,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("a wrong old password is 422 on its field, and nothing has changed", () =>
+    it.effect("refuses a wrong old password with 422 on its field, and changes nothing", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -108,7 +106,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("the new password obeys the rules, and is not like the account", () =>
+    it.effect("refuses a new password that breaks the rules or resembles the account", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person({ first_name: "Augusta" })
@@ -128,7 +126,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("a new password that is easy to guess is refused, and costs no hash", () =>
+    it.effect("refuses a new password that is easy to guess without hashing it", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person({ first_name: "Quillfeather" })
@@ -146,7 +144,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("names every bad field at once", () =>
+    it.effect("names every invalid field at once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -170,7 +168,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("is for who is logged in", () =>
+    it.effect("requires an access token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const body = { old_password: goodPassword, new_password: next, new_password_confirm: next }
@@ -180,7 +178,7 @@ describe("changing the password", () => {
       })
     )
 
-    it.effect("is told: the change first, then each session that ended", () =>
+    it.effect("publishes the change first, then each ended session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()

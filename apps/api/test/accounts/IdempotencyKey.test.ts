@@ -30,7 +30,7 @@ const assertOutdated = (answer: Answer) => assertFailure(answer, 409, "conflict"
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("a registration with an idempotency key", () => {
-    it.effect("is repeated as the same user with a fresh session, and has one effect", () =>
+    it.effect("is repeated with the same user and a new session, and takes effect once", () =>
       Effect.gen(function* () {
         const { sql } = yield* TestApi
         const key = randomUUID()
@@ -50,7 +50,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is the same in another spelling of the same account", () =>
+    it.effect("is the same if the account is spelled differently", () =>
       Effect.gen(function* () {
         const key = randomUUID()
         const email = freshEmail()
@@ -67,7 +67,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is 422 with another body, whatever differs, and changes nothing", () =>
+    it.effect("with a different body is 422 and changes nothing", () =>
       Effect.gen(function* () {
         const { sql } = yield* TestApi
         const key = randomUUID()
@@ -91,7 +91,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("has a key of its own: another key with the same body is a taken address", () =>
+    it.effect("with another key and the same body is refused because the address is taken", () =>
       Effect.gen(function* () {
         const body = freshBody()
         yield* registered(randomUUID(), body)
@@ -102,7 +102,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("stores no refusal: the key is free for the next request", () =>
+    it.effect("that is refused leaves the key free for the next request", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const key = randomUUID()
@@ -117,7 +117,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("opens no session once the password was changed or the account disabled", () =>
+    it.effect("opens no session after the password was changed or the account was disabled", () =>
       Effect.gen(function* () {
         const { send, sql } = yield* TestApi
         const change = randomUUID()
@@ -162,7 +162,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("stores neither key nor password, and the key goes with the user", () =>
+    it.effect("stores neither the key nor the password, and the key is deleted with the user", () =>
       Effect.gen(function* () {
         const { sql } = yield* TestApi
         const key = randomUUID()
@@ -181,7 +181,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("an idempotency key", () => {
-    it.effect("is the same bare and quoted", () =>
+    it.effect("is the same with and without quotes", () =>
       Effect.gen(function* () {
         const key = `a "key\\" ${randomUUID()}`
         const body = freshBody()
@@ -206,7 +206,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is judged with the fields, after the JSON", () =>
+    it.effect("is validated together with the fields, after the JSON", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertInvalid(yield* register("", { email: freshEmail() }), {
@@ -264,7 +264,7 @@ describe("a repeated registration", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is the same user for 24 hours, then the key is free again", () =>
+    it.effect("returns the same user for 24 hours, then the key is free again", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const key = randomUUID()
@@ -282,7 +282,7 @@ describe("a repeated registration", () => {
   })
 
   it.layer(layerEmbedded({ BCRYPT_COST: "10" }), { excludeTestServices: true })((it) => {
-    it.effect("at the same moment is 409 until the first is answered", () =>
+    it.effect("that is concurrent is 409 until the first one is answered", () =>
       Effect.gen(function* () {
         const key = randomUUID()
         const body = freshBody()

@@ -19,7 +19,7 @@ const disable = ({ id }: Person) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("logging in", () => {
-    it.effect("answers the whole user with tokens, and when it was", () =>
+    it.effect("returns the whole user with tokens and the time of the login", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, id, password } = yield* api.person({ name: "Ada Lovelace" })
@@ -31,7 +31,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("shows in the profile at once, which never shows tokens", () =>
+    it.effect("appears in the profile at once, which contains no tokens", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -45,7 +45,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes the address however it is written", () =>
+    it.effect("accepts any spelling of the address", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, password } = yield* api.person()
@@ -53,7 +53,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an unknown address, a wrong password and a disabled account are one answer, byte for byte", () =>
+    it.effect("answers an unknown address, a wrong password and a disabled account with the same bytes", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const known = yield* api.person()
@@ -76,7 +76,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a disabled account's sessions are not kept up", () =>
+    it.effect("does not refresh the sessions of a disabled account", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -86,7 +86,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a password is compared as it is, with its case and its spaces", () =>
+    it.effect("compares a password with its case and its spaces", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         for (const password of [goodPassword.toUpperCase(), ` ${goodPassword}`, `${goodPassword} `, "x"]) {
@@ -95,14 +95,14 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a password longer than any that is stored is a wrong one", () =>
+    it.effect("refuses a password that is longer than any stored one", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         assertRefused(yield* login({ email, password: "x".repeat(5000) }))
       })
     )
 
-    it.effect("says what is missing, blank or of another kind, all at once", () =>
+    it.effect("reports all missing, blank and mistyped fields at once", () =>
       Effect.gen(function* () {
         const blank = "This field may not be blank."
         assertInvalid(yield* login({}), { email: [required], password: [required] })
@@ -119,7 +119,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("opens a session under the device's name, with the client and the address it came from", () =>
+    it.effect("opens a session with the device's name, the client and the address", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, password } = yield* api.person()
@@ -137,7 +137,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("leaves the other sessions as they are", () =>
+    it.effect("does not affect other sessions", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -146,7 +146,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("tells of itself in an event and an audit row, and of a refused try in neither", () =>
+    it.effect("writes an event and an audit entry, and neither for a refused attempt", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -173,7 +173,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     const password = "correct horse battery staple"
     const pbkdf2 = "pbkdf2_sha256$1000$c2FsdHlzYWx0$jylwx6HlDZ43KzzChTJ2K9g+e4vy9ZyHigwBNIXYbO8="
 
-    it.effect("let their owner in, and are replaced by one of ours", () =>
+    it.effect("let their owner log in, and are replaced by a current hash", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, id } = yield* api.person()
@@ -190,7 +190,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an unusable one lets nobody in", () =>
+    it.effect("an unusable hash matches no password", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, id } = yield* api.person()

@@ -24,7 +24,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is refused in a profile, and so is such a username and language", () =>
+    it.effect("is refused in a profile, also in the username and the language", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -61,7 +61,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("what a client says of itself", () => {
-    it.effect("a control character in a user agent is kept as a space", () =>
+    it.effect("a control character in a user agent is stored as a space", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, password } = yield* api.person()
@@ -84,7 +84,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an avatar's address is answered as the URL standard writes it, and never with a password", () =>
+    it.effect("the URL of an avatar is returned in the URL standard's form, and without a password", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -104,7 +104,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("a reserved username", () => {
     const reserved = { username: ["This username is reserved."] }
 
-    it.effect("is refused at registration, whatever its case, together with what else is wrong", () =>
+    it.effect("is refused at registration in any case, together with other problems", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const username of ["admin", "ADMIN", "Root", "support"]) {
@@ -118,7 +118,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is refused in a profile, but stays with who had it before", () =>
+    it.effect("is refused in a profile, but a user who has it keeps it", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()
@@ -138,7 +138,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is not made of an address: a number comes behind it", () =>
+    it.effect("is never generated from an address: a number is appended", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const usernames: Array<string> = []
@@ -155,7 +155,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("a username with an @", () => {
     const notOwn = { username: ["A username with an @ must be the account's own email address."] }
 
-    it.effect("is the account's own address, in any spelling", () =>
+    it.effect("may be the account's own address, in any spelling", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const email = freshEmail()
@@ -177,7 +177,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is refused at registration where it is not, whether it is somebody's or not", () =>
+    it.effect("is refused at registration if it is another address, whether an account has it or not", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email: somebody } = yield* api.person()

@@ -23,7 +23,7 @@ const registered = (input: Readonly<Record<string, unknown>>) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("registering", () => {
-    it.effect("answers the whole user with tokens", () =>
+    it.effect("returns the whole user with tokens", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         const user = yield* registered({ email })
@@ -80,7 +80,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the tokens are good at once, and the profile is the user that was answered", () =>
+    it.effect("returns tokens that are valid at once, and the user of the profile", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { tokens, ...user } = yield* registered({ name: "Ada Lovelace" })
@@ -91,7 +91,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes every field the route has", () =>
+    it.effect("accepts every field of the route", () =>
       Effect.gen(function* () {
         const username = `Ada.${fresh()}+-_`
         const user = yield* registered({
@@ -115,7 +115,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a name splits at its first space, and parts of their own win over it", () =>
+    it.effect("splits a name at its first space, unless the parts are given", () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [input: object, first: string, last: string]> = [
           [{ name: "Ada Lovelace" }, "Ada", "Lovelace"],
@@ -133,7 +133,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("one preference may be named alone, and a phone number be null", () =>
+    it.effect("accepts a single preference, and null as the phone number", () =>
       Effect.gen(function* () {
         const user = yield* registered({ preferences: { push: false }, phone_number: null })
         assert.isTrue(user.notification_preferences.email_enabled)
@@ -144,7 +144,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an address is trimmed and lower-cased, and is one address however it is written", () =>
+    it.effect("trims and lower-cases an address, and accepts any spelling as the same address", () =>
       Effect.gen(function* () {
         const name = fresh()
         const user = yield* registered({ email: `  ${name.toUpperCase()}@Example.COM ` })
@@ -153,7 +153,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the username is the local part, with 1, 2, ... behind it on a clash, whatever the case", () =>
+    it.effect("uses the local part as the username, and appends 1, 2, ... if it is taken in any case", () =>
       Effect.gen(function* () {
         const name = fresh()
         const usernames: Array<string> = []
@@ -169,7 +169,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a local part of full length still gets its number", () =>
+    it.effect("appends the number also to a local part of full length", () =>
       Effect.gen(function* () {
         const local = fresh().padEnd(64, "x")
         const first = yield* registered({ email: `${local}@a.example.com`, username: local })
@@ -178,7 +178,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a taken address and a taken username are 422 on their field", () =>
+    it.effect("refuses a taken address and a taken username with 422 on their field", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const username = fresh()
@@ -188,7 +188,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a refusal leaves nothing behind: neither user nor event nor a moved push token", () =>
+    it.effect("leaves no user, no event and no moved push token after a refusal", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const token = fresh()
@@ -209,7 +209,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a push token is stored for the web and Firebase, and moves here from whoever held it", () =>
+    it.effect("stores a push token of the web or Firebase, and moves it from another user", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const token = fresh()
@@ -231,7 +231,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a push token that Firebase cannot have made is 422, and nobody is registered", () =>
+    it.effect("refuses a push token that Firebase cannot have made with 422, and registers nobody", () =>
       Effect.gen(function* () {
         const email = `${fresh()}@example.com`
         assertInvalid(yield* register({ email, push_token: "not a token" }), {
@@ -242,7 +242,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("names every bad field at once, the password among them", () =>
+    it.effect("names every invalid field at once, including the password", () =>
       Effect.gen(function* () {
         const answer = yield* register({
           email: "not an address",
@@ -273,7 +273,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("says what is missing, blank or of another kind", () =>
+    it.effect("reports missing, blank and mistyped fields", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const post = (body: object) => send("POST", path, { body })
@@ -302,7 +302,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("two passwords that differ are 422 on the second", () =>
+    it.effect("refuses two different passwords with 422 on the second", () =>
       Effect.gen(function* () {
         assertInvalid(yield* register({ password_confirm: `${goodPassword}!` }), {
           password_confirm: ["The two passwords do not match."]
@@ -310,7 +310,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an address has at most 254 characters and is of the usual form", () =>
+    it.effect("refuses an address of more than 254 characters or of an unusual form", () =>
       Effect.gen(function* () {
         const domain = `${"d".repeat(60)}.${"e".repeat(60)}.${"f".repeat(59)}.example`
         const longest = `${fresh()}${"x".repeat(254 - 12 - 1 - domain.length)}@${domain}`
@@ -336,7 +336,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     const guessable =
       "This password is too easy to guess. Choose a longer one, such as several words that do not belong together."
 
-    it.effect("each is told in words", () =>
+    it.effect("each has a message", () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [password: string, problems: ReadonlyArray<string>]> = [
           ["zq7kfwx", [short]],
@@ -355,7 +355,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("it must not be like the address, the username or the name", () =>
+    it.effect("a password must not resemble the address, the username or the name", () =>
       Effect.gen(function* () {
         const cases = [
           { email: `ada.lovelace.${fresh()}@example.com`, password: "lovelace1" },
@@ -368,7 +368,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("it must not be guessed by who knows the address, the username or the name", () =>
+    it.effect("a password must not be guessable from the address, the username or the name", () =>
       Effect.gen(function* () {
         const password = `quillfeather${"1".repeat(13)}`
         for (const given of [
@@ -383,7 +383,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("one that is easy to guess costs no hash", () =>
+    it.effect("a password that is easy to guess is not hashed", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const hashed = Effect.map(send("GET", "/metrics"), ({ text }) => text.match(/^password_hashes_total.*$/gm))
@@ -394,7 +394,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a body with other bad fields costs no estimate, and is told the rules that need none", () =>
+    it.effect("a body with other invalid fields is not estimated, and the remaining rules are reported", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const estimated = Effect.map(send("GET", "/metrics"), ({ text }) =>
@@ -413,7 +413,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("no composition is asked for, and every byte counts up to 1,024", () =>
+    it.effect("a password needs no mix of characters, and all bytes up to 1,024 count", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const password of [
@@ -434,7 +434,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("it is the same password however its accents are composed", () =>
+    it.effect("composed and decomposed accents are the same password", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person({ password: "se\u0301same ouvre-toi" })
@@ -444,7 +444,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("what is told of a registration", () => {
-    it.effect("the event and the audit row stand beside the user, without a credential in either", () =>
+    it.effect("the event and the audit entry are written with the user, without a credential", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const token = fresh()
@@ -465,7 +465,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the password is kept as a hash of Django's form alone", () =>
+    it.effect("the password is stored only as a hash in Django's format", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { id } = yield* api.person()
@@ -479,7 +479,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
 
 describe("PASSWORD_MIN_LENGTH", () => {
   it.layer(layerEmbedded({ PASSWORD_MIN_LENGTH: "15" }), { excludeTestServices: true })((it) => {
-    it.effect("asks for more characters", () =>
+    it.effect("requires more characters", () =>
       Effect.gen(function* () {
         assertInvalid(yield* register({ password: "fourteen chars" }), {
           password: ["This password is too short. It must contain at least 15 characters."]

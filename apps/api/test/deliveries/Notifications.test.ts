@@ -46,7 +46,7 @@ const newPerson = Effect.gen(function* () {
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the notifications of a user", () => {
-    it.effect("are listed newest first, with all that is told of each", () =>
+    it.effect("are listed newest first, with all fields", () =>
       Effect.gen(function* () {
         const person = yield* newPerson
         const older = yield* deliver(person, 5)
@@ -78,7 +78,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("have no channel and no category where nobody said", () =>
+    it.effect("have no channel and no category if no sender named them", () =>
       Effect.gen(function* () {
         const person = yield* newPerson
         yield* deliver(person, 1, { channel: null, category: null })
@@ -96,7 +96,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are nobody else's, and none without a delivery", () =>
+    it.effect("are only those of this user, and none without a delivery", () =>
       Effect.gen(function* () {
         const [person, stranger] = [yield* newPerson, yield* newPerson]
         const theirs = yield* deliver(stranger, 1)
@@ -109,7 +109,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are those of a channel and a status where these are named", () =>
+    it.effect("are filtered by channel and status", () =>
       Effect.gen(function* () {
         const person = yield* newPerson
         const mailed = yield* deliver(person, 4)
@@ -133,7 +133,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("come in pages, filtered ones too; one past the end is empty", () =>
+    it.effect("are paged, also when filtered; a page past the end is empty", () =>
       Effect.gen(function* () {
         const person = yield* newPerson
         const ids = yield* Effect.forEach([1, 2, 3, 4, 5], (minutes) => deliver(person, minutes))
@@ -150,7 +150,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a filter that is none is 422, with every other bad field", () =>
+    it.effect("an invalid filter is 422, together with all other invalid fields", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const channel = ["Must be one of: email, push."]
@@ -168,7 +168,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a filter that comes twice is 422", () =>
+    it.effect("a repeated filter is 422", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const { body, status } = yield* list(access, "?channel=email&channel=push")
@@ -176,7 +176,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are the same without the slash at the end", () =>
+    it.effect("are the same without the trailing slash", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* newPerson
@@ -187,7 +187,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are for who is logged in", () =>
+    it.effect("require an access token", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertUnauthenticated(yield* send("GET", path))

@@ -39,7 +39,7 @@ const directives = (header: string | null) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the OpenAPI document", () => {
-    it.effect("is OpenAPI 3.1, as JSON and as YAML the same", () =>
+    it.effect("is OpenAPI 3.1, with the same content as JSON and as YAML", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const json = yield* send("GET", "/api/schema")
@@ -53,7 +53,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("has every route of the API with its methods, and says which need a token", () =>
+    it.effect("has every route of the API with its methods, and states which need a token", () =>
       Effect.gen(function* () {
         const { body } = yield* (yield* TestApi).send("GET", "/api/schema")
         for (const { methods, open, path } of routes) {
@@ -75,7 +75,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("the AsyncAPI document", () => {
-    it.effect("is served as the code has it, outside the envelope", () =>
+    it.effect("is served unchanged, without the envelope", () =>
       Effect.gen(function* () {
         const { headers, status, text } = yield* (yield* TestApi).send("GET", "/api/asyncapi")
         assert.strictEqual(status, 200)
@@ -84,7 +84,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it("names the exchanges, keys and queues that the service declares", () => {
+    it("has the exchanges, keys and queues that the service declares", () => {
       const channels = Object.values(asyncApiDocument.channels)
       const declared = { ...Object.groupBy(userService.exchanges, ({ name }) => name) }
       for (const { address, bindings } of channels) {
@@ -117,7 +117,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the pages without a script", () => {
     const pages = ["/api/docs", "/api/docs/asyncapi"]
 
-    it.effect("show under a policy that lets them be styled and nothing else", () =>
+    it.effect("have a policy that permits styles and nothing else", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const page of pages) {
@@ -131,7 +131,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("link only to what is there", () =>
+    it.effect("have no broken links", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const page of pages) {
@@ -149,7 +149,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the page of the messages has every one of them, its fields and an example", () =>
+    it.effect("include a page with every message, its fields and an example", () =>
       Effect.gen(function* () {
         const { text } = yield* (yield* TestApi).send("GET", "/api/docs/asyncapi")
         for (const [key, { address }] of Object.entries(asyncApiDocument.channels)) {
@@ -168,7 +168,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("the documentation pages", () => {
-    it.effect("show under a policy that lets them reach this server alone", () =>
+    it.effect("have a policy that permits requests to this server only", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const name of ["swagger", "redoc"]) {
@@ -183,7 +183,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("load only what is there, as what it is", () =>
+    it.effect("load only existing files, with their media types", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const name of ["swagger", "redoc"]) {
@@ -208,7 +208,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("no other file is to be had", () =>
+    it.effect("do not serve other files", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const answerTo = (name: string) => send("GET", `/api/docs/assets/${name}`)

@@ -111,7 +111,7 @@ describe.skipIf(missing !== "")(`the documentation pages in a browser${missing}`
       })
     )
 
-    it.effect("ReDoc shows every operation, and finds one", () =>
+    it.effect("ReDoc shows every operation, and its search finds one", () =>
       onPage("redoc", async (page) => {
         await page.locator("h2", { hasText: "Register" }).first().waitFor()
         assert.strictEqual(await page.title(), "User Service: ReDoc")
@@ -141,7 +141,7 @@ describe.skipIf(missing !== "")(`the documentation pages in a browser${missing}`
       )
     }
 
-    it.effect("the pages without a script are read by keyboard, and lead to each other", () =>
+    it.effect("the pages without a script can be used by keyboard, and link to each other", () =>
       onPage("", async (page) => {
         await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")

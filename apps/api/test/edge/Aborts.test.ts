@@ -52,7 +52,7 @@ const logged = Effect.map(
 
 describe("a client that goes away before its answer", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("has no password hashed, and its request is on record as 499", () =>
+    it.effect("causes no password hash, and is logged as 499", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email } = yield* api.person()

@@ -56,7 +56,7 @@ const everyKind = Effect.gen(function* () {
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the headers of every answer", () => {
-    it.effect("keep a browser from guessing, framing and sharing, on answers of every kind", () =>
+    it.effect("prevent content sniffing, framing and sharing in every response", () =>
       Effect.gen(function* () {
         const answers = yield* everyKind
         for (const [kind, { headers, status }] of Object.entries(answers)) {
@@ -76,7 +76,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("carry an X-Request-Id, another one each time", () =>
+    it.effect("contain a new X-Request-Id each time", () =>
       Effect.gen(function* () {
         const answers = yield* everyKind
         const ids = Object.entries(answers).map(([kind, { headers }]) => {
@@ -88,7 +88,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("of a 401 say how to authenticate, and no other's do", () =>
+    it.effect("contain a challenge in a 401 and in no other response", () =>
       Effect.gen(function* () {
         const answers = yield* everyKind
         for (const [kind, { headers, status }] of Object.entries(answers)) {
@@ -100,7 +100,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("X-Request-Id", () => {
-    it.effect("is the client's where it is 1 to 128 printable ASCII characters", () =>
+    it.effect("is the client's if it has 1 to 128 printable ASCII characters", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const id of ["a", "x".repeat(128), `with "spaces" and ~!@#$%^&*(){}<>,;`, "01JD3V6Q2H-0"]) {
@@ -110,7 +110,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is made anew where it is not", () =>
+    it.effect("is generated otherwise", () =>
       Effect.gen(function* () {
         const { send, url } = yield* TestApi
         for (const id of ["", "x".repeat(129), "a\tb"]) {
@@ -129,7 +129,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("stands on the request's line of the log, beside the route, the user and the address, but no path", () =>
+    it.effect("is in the access log line, with the route, the user and the address, but without the path", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()
@@ -157,7 +157,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("traceparent", () => {
-    it.effect("is nothing to go by where it is no traceparent", () =>
+    it.effect("is ignored if it is malformed", () =>
       Effect.gen(function* () {
         const { log, send } = yield* TestApi
         const broken = ["", "x", "00-0-0-01", `00-${"0".repeat(32)}-b7ad6b7169203331-01`]
@@ -170,7 +170,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("goes on into what a request has to tell others, and into the log", () =>
+    it.effect("continues in events and in the log", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()

@@ -20,13 +20,13 @@ describe("the client's address", () => {
   it.layer(layerEmbedded({ TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8, 2001:db8:ffff::/48" }), {
     excludeTestServices: true
   })((it) => {
-    it.effect("is the peer's where nothing was forwarded", () =>
+    it.effect("is the peer's if nothing was forwarded", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* addressOf(), "127.0.0.1")
       })
     )
 
-    it.effect("behind trusted proxies is the first from the right that is none of them", () =>
+    it.effect("is the rightmost address that is not a trusted proxy", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* forwarded("203.0.113.7"), "203.0.113.7")
         assert.strictEqual(yield* forwarded("203.0.113.7, 10.1.2.3"), "203.0.113.7")
@@ -34,7 +34,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("is not what the client put there itself", () =>
+    it.effect("is not an entry that the client added", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* forwarded("6.6.6.6, 203.0.113.7"), "203.0.113.7")
         assert.strictEqual(yield* forwarded("127.0.0.1, 203.0.113.7"), "203.0.113.7")
@@ -42,7 +42,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("is looked for in all lines of the header", () =>
+    it.effect("is read from all lines of the header", () =>
       Effect.gen(function* () {
         assert.strictEqual(
           yield* addressOf(
@@ -59,7 +59,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("is the leftmost where all are trusted, and the proxy's where an entry is no address", () =>
+    it.effect("is the leftmost if all are trusted, and the proxy's if an entry is no address", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* forwarded("10.0.0.1, 10.0.0.2"), "10.0.0.1")
         for (const value of ["unknown", "", "203.0.113.7, unknown", "203.0.113.300"]) {
@@ -68,7 +68,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("has one form, whatever the port and the spelling", () =>
+    it.effect("has one form, without the port", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* forwarded("203.0.113.7:5000"), "203.0.113.7")
         assert.strictEqual(yield* forwarded("::ffff:203.0.113.7"), "203.0.113.7")
@@ -77,7 +77,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("stands in the session that was opened from there", () =>
+    it.effect("is stored in the session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -93,7 +93,7 @@ describe("the client's address", () => {
       })
     )
 
-    it.effect("a trusted proxy is no cause for a warning", () =>
+    it.effect("a trusted proxy causes no warning", () =>
       Effect.gen(function* () {
         yield* forwarded("203.0.113.7")
         const warnings = (yield* (yield* TestApi).log).filter((line) => line["level"] === "warn")
@@ -103,7 +103,7 @@ describe("the client's address", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is the peer's where the peer is not trusted, whatever it says, and that is warned of once", () =>
+    it.effect("is the peer's if the peer is not trusted, which is logged once as a warning", () =>
       Effect.gen(function* () {
         for (const value of ["203.0.113.7", "127.0.0.1", "10.0.0.1, 10.0.0.2", "unknown"]) {
           assert.strictEqual(yield* forwarded(value), "127.0.0.1", value)
@@ -121,7 +121,7 @@ describe("the client's address", () => {
   })
 
   it.layer(layerEmbedded({ TRUSTED_PROXIES: "10.0.0.0/8" }), { excludeTestServices: true })((it) => {
-    it.effect("is the peer's where others are trusted", () =>
+    it.effect("is the peer's if only other proxies are trusted", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* forwarded("203.0.113.7"), "127.0.0.1")
         assert.strictEqual(yield* forwarded("203.0.113.7, 10.0.0.1"), "127.0.0.1")

@@ -25,7 +25,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
   it.layer(layerEmbedded({ CORS_ALLOWED_ORIGINS: `${ours}/, HTTPS://Admin.Example.com:443` }), {
     excludeTestServices: true
   })((it) => {
-    it.effect("a preflight of each of them says what they may send", () =>
+    it.effect("a preflight from each of them is answered with the permitted methods and headers", () =>
       Effect.gen(function* () {
         for (const origin of [ours, alsoOurs]) {
           const { headers, status, text } = yield* preflight(origin)
@@ -57,7 +57,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
       })
     )
 
-    it.effect("answers to them can be read, with the headers a client needs, failures too", () =>
+    it.effect("they can read responses, including failures, and the headers that a client needs", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -84,7 +84,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
       })
     )
 
-    it.effect("no other origin is let in", () =>
+    it.effect("no other origin is permitted", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const origin of [
@@ -102,7 +102,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
       })
     )
 
-    it.effect("an OPTIONS that is no preflight is a method like any other", () =>
+    it.effect("an OPTIONS request that is no preflight is treated as any other method", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const headers of [{}, { origin: ours }]) {
@@ -115,7 +115,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
   })
 
   it.layer(layerEmbedded({ CORS_ALLOWED_ORIGINS: ours }), { excludeTestServices: true })((it) => {
-    it.effect("a single one is the only one", () =>
+    it.effect("a single origin is the only permitted one", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const allowed = yield* send("GET", profile, { headers: { origin: ours } })
@@ -129,7 +129,7 @@ describe("CORS_ALLOWED_ORIGINS", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("absent, no origin is let in and OPTIONS is no method", () =>
+    it.effect("without it no origin is permitted, and OPTIONS is no method", () =>
       Effect.gen(function* () {
         const answer = yield* preflight(ours)
         assertFailure(answer, 405, "method_not_allowed", "Method OPTIONS is not allowed here")

@@ -24,7 +24,7 @@ describe("ALLOWED_HOSTS", () => {
     ALLOWED_HOSTS: "api.example.com, .users.example, 127.0.0.1,[::1], API2.Example.COM, https://api3.example.com:8443"
   }
   it.layer(layerEmbedded(environment), { excludeTestServices: true })((it) => {
-    it.effect("names who is served: in any case, on any port, a leading dot with all below it", () =>
+    it.effect("permits hosts in any case, on any port, and with a leading dot all subdomains", () =>
       Effect.gen(function* () {
         for (const host of [
           "api.example.com",
@@ -73,7 +73,7 @@ describe("ALLOWED_HOSTS", () => {
       })
     )
 
-    it.effect("the host of an absolute form counts, not the header beside it", () =>
+    it.effect("applies to the host of an absolute form instead of the header", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const answer = yield* RawHttp.request(url, [`GET http://evil.test${profile} HTTP/1.1`, "Host: api.example.com"])
@@ -81,7 +81,7 @@ describe("ALLOWED_HOSTS", () => {
       })
     )
 
-    it.effect("probes are answered whatever the host", () =>
+    it.effect("does not apply to probes", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const path of probes) {
@@ -93,7 +93,7 @@ describe("ALLOWED_HOSTS", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("absent, every host is served, and what cannot be one is 400", () =>
+    it.effect("without it every host is served, and a malformed one is 400", () =>
       Effect.gen(function* () {
         for (const host of ["anything.test", "user_service:8000", ""]) assertUnauthenticated(yield* from(host))
         for (const host of ["a/b", "a@b", "a b", "a:b", "[::1", "a?b"]) {
@@ -106,7 +106,7 @@ describe("ALLOWED_HOSTS", () => {
 
 describe("two Host headers", () => {
   it.layer(layerEmbedded({ ALLOWED_HOSTS: "a" }), { excludeTestServices: true })((it) => {
-    it.effect("are refused wherever they go to, be they the same or not, and the connection is over", () =>
+    it.effect("are refused on every route, even if they are equal, and the connection is closed", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const path of [profile, ...probes]) {
@@ -129,7 +129,7 @@ describe("FORCE_HTTPS", () => {
   it.layer(layerEmbedded({ FORCE_HTTPS: "true", TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8" }), {
     excludeTestServices: true
   })((it) => {
-    it.effect("sends reads over plain HTTP to HTTPS, on its own port", () =>
+    it.effect("redirects reads over plain HTTP to HTTPS, on its own port", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const method of ["GET", "HEAD"]) {
@@ -144,7 +144,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("sends nobody to another host, nor to another path", () =>
+    it.effect("never redirects to another host or path", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const ask = (target: string, host: string) => RawHttp.request(url, [`GET ${target} HTTP/1.1`, `Host: ${host}`])
@@ -163,7 +163,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("refuses writes, whose credentials are in the open already", () =>
+    it.effect("refuses writes, because their credentials were already sent in the clear", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
@@ -174,7 +174,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("refuses a read that does not say where to go instead", () =>
+    it.effect("refuses a read without a usable host", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const answer = RawHttp.parse(yield* RawHttp.exchange(url, `GET ${profile} HTTP/1.0\r\n\r\n`))
@@ -182,7 +182,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("is content with the word of a trusted proxy, and then asks browsers to stay with HTTPS", () =>
+    it.effect("trusts the header of a trusted proxy, and then sends Strict-Transport-Security", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const headers of [
@@ -203,7 +203,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("takes two header lines for one", () =>
+    it.effect("treats two header lines as one", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const ask = (...protocols: ReadonlyArray<string>) =>
@@ -223,7 +223,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("takes nothing else for HTTPS", () =>
+    it.effect("treats no other value as HTTPS", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const headers of [
@@ -246,7 +246,7 @@ describe("FORCE_HTTPS", () => {
       })
     )
 
-    it.effect("leaves probes and metrics alone", () =>
+    it.effect("does not apply to probes and metrics", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const path of probes) assert.strictEqual((yield* send("GET", path)).status, 200, path)
@@ -257,7 +257,7 @@ describe("FORCE_HTTPS", () => {
   })
 
   it.layer(layerEmbedded({ FORCE_HTTPS: "true" }), { excludeTestServices: true })((it) => {
-    it.effect("does not believe a peer that is no trusted proxy", () =>
+    it.effect("ignores the header of a peer that is no trusted proxy", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const answer = yield* send("POST", login, { headers: { ...https, "x-forwarded-for": "203.0.113.7" } })

@@ -46,7 +46,7 @@ describe("a Host header", () => {
     assert.isUndefined(hostName(host))
   })
 
-  it("is allowed by its name, by a name that it is below of, and by an asterisk", () => {
+  it("is allowed by its name, by a parent domain, and by an asterisk", () => {
     assert.isTrue(isAllowed("a.example.com", "a.example.com"))
     assert.isTrue(isAllowed("a.example.com", ".example.com"))
     assert.isTrue(isAllowed("example.com", ".example.com"))

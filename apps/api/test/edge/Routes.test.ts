@@ -16,7 +16,7 @@ const bodyless = new Set(["GET", "HEAD", "DELETE", "OPTIONS"])
 const withoutSlash = (path: string) => path.replace(/\/$/, "")
 
 describe("routes", () => {
-  it("all endpoints of the API stand in the list of the tests", () => {
+  it("all endpoints of the API are in the list of the tests", () => {
     const declared: Array<string> = []
     HttpApi.reflect(UserServiceApi, {
       onGroup: () => undefined,
@@ -32,7 +32,7 @@ describe("routes", () => {
     )
   })
 
-  it("those that hash a password are known by their routes, and no others", () => {
+  it("exactly those that hash a password are marked", () => {
     const hashing = routes.flatMap(({ methods, path }) =>
       methods.filter((method) => routeOf(method, path)?.hashesPassword === true).map((method) => `${method} ${path}`)
     )
@@ -47,7 +47,7 @@ describe("routes", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("every path answers with and without its trailing slash, the same and with no redirect", () =>
+    it.effect("every path gives the same answer with and without a trailing slash, without a redirect", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const { methods, open, path } of routes) {
@@ -69,7 +69,7 @@ describe("routes", () => {
 
     const asked = (url: string, path: string) => RawHttp.request(url, [`GET ${path} HTTP/1.1`, "Host: a"])
 
-    it.effect("no path has another spelling with more slashes in it, for a proxy's rules not to know", () =>
+    it.effect("a path with additional slashes is not found, so that no proxy rule is bypassed", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const path of routes.map((route) => withoutSlash(route.path))) {
@@ -80,7 +80,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("no path has another spelling in other letters, encoded or not, or with dots", () =>
+    it.effect("a path in another case, encoded or with dots is not found", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const notFound = (answer: Answer) => assertFailure(answer, 404, "not_found", "No such route")
@@ -118,7 +118,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("a semicolon is a character of a path like any other: nothing is passed over", () =>
+    it.effect("a semicolon in a path has no special meaning", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const path of routes.map((route) => withoutSlash(route.path))) {
@@ -134,7 +134,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("no more than the listed paths are open; all others ask for a token or a key before anything else", () =>
+    it.effect("all paths but the listed ones check a token or a key first", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const { methods, open, path } of routes) {
@@ -149,7 +149,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("a method the path does not have is 405, with those it has in Allow", () =>
+    it.effect("an unsupported method is 405, with the supported ones in Allow", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const route of routes) {
@@ -168,7 +168,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("methods of other protocols are 405 as well, or no HTTP at all", () =>
+    it.effect("methods of other protocols are 405 or malformed", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const method of ["TRACE", "PROPFIND", "PURGE"]) {
@@ -197,7 +197,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("the root leads to the documentation, by GET and HEAD alone", () =>
+    it.effect("the root redirects GET and HEAD to the documentation", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const method of methods) {
@@ -218,7 +218,7 @@ describe("routes", () => {
       })
     )
 
-    it.effect("what is no route is 404, whatever the method", () =>
+    it.effect("an unknown path is 404 with every method", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const paths = ["/nowhere", "/api/v1", "/api/v1/users/", "/api/v1/users/profile/x/", "/api/v2/users/profile/"]

@@ -26,7 +26,7 @@ const spansOf = Effect.fnUntraced(function* (isSampled: boolean) {
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("the trace of a request", () => {
   it.layer(Layer.provideMerge(layerReal(databaseUrl, redisUrl), Spans.layer), { excludeTestServices: true })((it) => {
-    it.effect("goes from HTTP down to the statements and the commands", () =>
+    it.effect("continues from HTTP to the statements and the commands", () =>
       Effect.gen(function* () {
         const [server, ...below] = yield* spansOf(true)
         assert.strictEqual(server, "server GET < the client's")
@@ -35,7 +35,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("the trace of a request",
       })
     )
 
-    it.effect("is one span where the client does not sample it", () =>
+    it.effect("is a single span if the client does not sample it", () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* spansOf(false), ["server GET < the client's"])
       })

@@ -12,7 +12,7 @@ const profileBy = (authorization: string) =>
 
 describe("access tokens", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("open the API under their scheme, however it is written", () =>
+    it.effect("are accepted under their scheme in any case", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const scheme of ["Bearer ", "bearer ", "BEARER ", "Bearer   "]) {
@@ -21,7 +21,7 @@ describe("access tokens", () => {
       })
     )
 
-    it.effect("no credential, and one of another scheme or place, is none", () =>
+    it.effect("are missing if they come under another scheme or in another place", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -34,7 +34,7 @@ describe("access tokens", () => {
       })
     )
 
-    it.effect("carry the claims that others check", () =>
+    it.effect("contain the claims that others check", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id, refresh } = yield* api.person()
@@ -67,7 +67,7 @@ describe("access tokens", () => {
       })
     )
 
-    it.effect("are refused when anything in them is not ours", () =>
+    it.effect("are refused if any part is not from this service", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, refresh } = yield* api.person()
@@ -109,7 +109,7 @@ describe("access tokens", () => {
       })
     )
 
-    it.effect("are expired when their time is over, to the second", () =>
+    it.effect("expire to the second", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()

@@ -185,7 +185,7 @@ describe("each refused credential is one line in the log, with its reason:", () 
       })
     )
 
-    it.effect("a service key that nobody has, that is over, or that lacks the scope, by HTTP and by RPC", () =>
+    it.effect("a service key that is unknown, expired or lacks the scope, by HTTP and by RPC", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const event = "service_key_refused"
@@ -216,7 +216,7 @@ describe("each refused credential is one line in the log, with its reason:", () 
       })
     )
 
-    it.effect("and where none was sent there is no line", () =>
+    it.effect("a missing credential has no line", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const path of [profile, "/metrics", `/internal/v1/users/${absentId}`]) {
@@ -228,7 +228,7 @@ describe("each refused credential is one line in the log, with its reason:", () 
       })
     )
 
-    it.effect("is counted by event and reason, and no line has a secret or an e-mail address", () =>
+    it.effect("each is counted by event and reason, and no line has a secret or an e-mail address", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { text } = yield* api.send("GET", "/metrics", { token: metricsToken })

@@ -40,7 +40,7 @@ const post = (path: string, ...headers: ReadonlyArray<string>) => [
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the envelope", () => {
-    it.effect("meta of what is no list is the one the contract shows", () =>
+    it.effect("has the contract's meta in responses that are no lists", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -54,7 +54,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a success has the five keys and no code", () =>
+    it.effect("has five keys and no code on success", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const live = yield* send("GET", "/health/live")
@@ -63,7 +63,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("what is no JSON is 400", () =>
+    it.effect("is 400 for a body that is not JSON", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const { access } = yield* (yield* TestApi).person()
@@ -74,7 +74,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("no body, and one that is no object, is 422 under error", () =>
+    it.effect("is 422 under error for no body and for a body that is no object", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -88,7 +88,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an object without its fields is 422 on each, an object with others is none the worse", () =>
+    it.effect("is 422 on each missing field, and unknown fields are ignored", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         assertInvalid(yield* api.send("POST", login, { body: {} }), { email: [required], password: [required] })
@@ -101,7 +101,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a NUL and half a surrogate pair in a text are 422 where they stand", () =>
+    it.effect("is 422 on the field for a NUL or a lone surrogate in a text", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -142,7 +142,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("text beyond the basic plane, and a lone surrogate's number spelled out, are text like any other", () =>
+    it.effect("accepts text beyond the basic plane, and an escaped backslash before a surrogate's number", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -152,7 +152,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a body of 100 KiB is read, one byte more is 413 and ends the connection", () =>
+    it.effect("accepts a body of 100 KiB; one byte more is 413 and closes the connection", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const fits = yield* send("POST", login, { body: loginOf(limit) })
@@ -163,7 +163,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a chunked body has the same limit", () =>
+    it.effect("applies the same limit to a chunked body", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const head = post(login, "Transfer-Encoding: chunked")
@@ -175,7 +175,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a body without end is cut off", () =>
+    it.effect("cuts off an endless body", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const answer = yield* RawHttp.request(url, post(login, "Content-Length: 1000000000"), "x".repeat(2 * limit))
@@ -183,7 +183,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a type that is not JSON is 415, JSON with parameters and no type at all are JSON", () =>
+    it.effect("is 415 for another media type; parameters and a missing type are accepted", () =>
       Effect.gen(function* () {
         const { send, url } = yield* TestApi
         const message = "The request body must be application/json"
@@ -213,7 +213,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     )
 
     it.effect(
-      "judged are the route, the method, the credentials, media type and size, JSON, fields, in this order",
+      "checks the route, the method, the credentials, the media type and size, JSON and fields in this order",
       () =>
         Effect.gen(function* () {
           const api = yield* TestApi
@@ -255,7 +255,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         })
     )
 
-    it.effect("an answer to a refused body leaves the connection in order", () =>
+    it.effect("leaves the connection usable after a refused body", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const body = "[]"
@@ -267,7 +267,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("what is hardly HTTP", () => {
-    it.effect("gets an answer in the envelope too, and the connection ends", () =>
+    it.effect("is answered with the envelope, and the connection is closed", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const text of [
@@ -298,7 +298,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a chunked body that breaks off its form is refused", () =>
+    it.effect("a malformed chunked body is refused", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const text = yield* RawHttp.exchange(
@@ -319,7 +319,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an expectation that is none of HTTP's, and an upgrade to what is not spoken here, change nothing", () =>
+    it.effect("an unknown expectation and an unsupported upgrade are ignored", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const head = ["GET /health/live HTTP/1.1", "Host: test"]
@@ -337,7 +337,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("CONNECT is refused: this is no proxy", () =>
+    it.effect("CONNECT is refused", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const text = yield* RawHttp.exchange(
@@ -348,7 +348,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the absolute form of a path is that path", () =>
+    it.effect("the absolute form of a path reaches that path", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const answer = yield* RawHttp.request(url, [`GET http://elsewhere.example${profile} HTTP/1.1`, "Host: test"])
@@ -356,7 +356,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a client that goes away in the middle of its request leaves the service as it was", () =>
+    it.effect("a client that disconnects during its request does no harm", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         yield* Effect.raceFirst(
@@ -371,36 +371,34 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
 
 describe("our own mistakes", () => {
   it.layer(layerEmbedded({ LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
-    it.effect(
-      "a failure that nobody foresaw is 500 and tells the client nothing, the log tells all but credentials",
-      () =>
-        Effect.gen(function* () {
-          const api = yield* TestApi
-          const { access, password, refresh } = yield* api.person()
-          yield* api.sql`alter table push_tokens rename to push_tokens_elsewhere`
-          const token = "a-device's-own-secret"
-          const answer = yield* api.send("POST", "/api/v1/users/push-tokens/", {
-            token: access,
-            headers: { "x-request-id": "the-lost-table" },
-            body: { token, platform: "web" }
-          })
-          assertFailure(answer, 500, "internal_error", "An internal error occurred")
-          assert.strictEqual(answer.headers.get("x-request-id"), "the-lost-table")
-          for (const word of ["push_tokens", "select", "Error", "    at ", ".ts"]) assert.notInclude(answer.text, word)
-
-          const lines = (yield* api.log).filter((line) => line["request_id"] === "the-lost-table")
-          const said = JSON.stringify(lines)
-          assert.include(said, "Unexpected error while handling a request")
-          assert.include(said, "push_tokens")
-          for (const secret of [access, refresh, password, token]) assert.notInclude(said, secret)
-
-          yield* api.sql`alter table push_tokens_elsewhere rename to push_tokens`
-          const again = yield* api.send("POST", "/api/v1/users/push-tokens/", {
-            token: access,
-            body: { token, platform: "web" }
-          })
-          assert.strictEqual(again.status, 201)
+    it.effect("an unexpected failure is 500 without details, which are in the log without credentials", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const { access, password, refresh } = yield* api.person()
+        yield* api.sql`alter table push_tokens rename to push_tokens_elsewhere`
+        const token = "a-device's-own-secret"
+        const answer = yield* api.send("POST", "/api/v1/users/push-tokens/", {
+          token: access,
+          headers: { "x-request-id": "the-lost-table" },
+          body: { token, platform: "web" }
         })
+        assertFailure(answer, 500, "internal_error", "An internal error occurred")
+        assert.strictEqual(answer.headers.get("x-request-id"), "the-lost-table")
+        for (const word of ["push_tokens", "select", "Error", "    at ", ".ts"]) assert.notInclude(answer.text, word)
+
+        const lines = (yield* api.log).filter((line) => line["request_id"] === "the-lost-table")
+        const said = JSON.stringify(lines)
+        assert.include(said, "Unexpected error while handling a request")
+        assert.include(said, "push_tokens")
+        for (const secret of [access, refresh, password, token]) assert.notInclude(said, secret)
+
+        yield* api.sql`alter table push_tokens_elsewhere rename to push_tokens`
+        const again = yield* api.send("POST", "/api/v1/users/push-tokens/", {
+          token: access,
+          body: { token, platform: "web" }
+        })
+        assert.strictEqual(again.status, 201)
+      })
     )
   })
 })
@@ -408,7 +406,7 @@ describe("our own mistakes", () => {
 describe("a request that takes too long", () => {
   // One hash takes seconds.
   it.layer(layerEmbedded({ BCRYPT_COST: "15" }), { excludeTestServices: true })((it) => {
-    it.effect("is 503 with Retry-After, and the service goes on", () =>
+    it.effect("is 503 with Retry-After, and the service continues", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const attempt = yield* Effect.forkChild(

@@ -78,7 +78,7 @@ const processes = (state: string) => `user_service_api_processes{state="${state}
 
 describe("the metrics of two processes on one port", () => {
   it.live(
-    "are one answer for both, whichever is asked, and go on where one is killed or hangs",
+    "are combined by either process, and available when the other one is killed or hangs",
     () =>
       Effect.gen(function* () {
         const cluster = yield* start

@@ -8,7 +8,7 @@ const ok = { status: "ok" }
 
 describe("health", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("tells how the service and each engine is doing, under three addresses", () =>
+    it.effect("reports the service and each engine at three paths", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         for (const path of ["/health", "/health/", "/api/v1/users/health/"]) {
@@ -48,7 +48,7 @@ describe("health", () => {
       })
     )
 
-    it.effect("live says that the process answers, ready that it takes requests", () =>
+    it.effect("live states that the process answers, ready that it accepts requests", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertSuccess(yield* send("GET", "/health/live"), 200, "The process answers", ok)
@@ -61,7 +61,7 @@ describe("health", () => {
 describe("a broker that nobody answers for", () => {
   it.layer(layerEmbedded({ RABBITMQ_URL: "amqp://guest:a-secret@127.0.0.1:1" }), { excludeTestServices: true })(
     (it) => {
-      it.effect("degrades the service, which stays ready, and is told without its address", () =>
+      it.effect("degrades the service, which stays ready, and is reported without its address", () =>
         Effect.gen(function* () {
           const { send } = yield* TestApi
           const answer = yield* send("GET", "/health")
@@ -81,7 +81,7 @@ describe("draining", () => {
   // Dear hashes, so that a login is under way for a while.
   const environment = { SHUTDOWN_GRACE_SECONDS: "20", SHUTDOWN_NOTICE_SECONDS: "2", BCRYPT_COST: "13" }
 
-  it.live("first the service is not ready but answers, then it finishes what is under way and closes", () =>
+  it.live("makes the service unready while it answers, then completes the requests in progress and closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const api = Context.get(yield* Layer.buildWithScope(layerEmbedded(environment), scope), TestApi)

@@ -18,7 +18,7 @@ const requests = (text: string) =>
 
 describe("metrics", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("are Prometheus text, open to all where no token is set", () =>
+    it.effect("are Prometheus text, and public if no token is set", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const answer = yield* send("GET", path)
@@ -33,7 +33,7 @@ describe("metrics", () => {
       })
     )
 
-    it.effect("count requests by route, method and status, never by an id or by what is no route", () =>
+    it.effect("count requests by route, method and status, never by an id or an unknown path", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()
@@ -52,7 +52,7 @@ describe("metrics", () => {
       })
     )
 
-    it.effect("know how many requests are under way: this one", () =>
+    it.effect("have the number of requests in progress", () =>
       Effect.gen(function* () {
         const { text } = yield* (yield* TestApi).send("GET", path)
         assert.match(text, /^http_server_active_requests 1$/m)
@@ -61,7 +61,7 @@ describe("metrics", () => {
   })
 
   it.layer(layerEmbedded({ METRICS_TOKEN: "scrape me" }), { excludeTestServices: true })((it) => {
-    it.effect("are for who knows METRICS_TOKEN", () =>
+    it.effect("require METRICS_TOKEN if it is set", () =>
       Effect.gen(function* () {
         const { person, send } = yield* TestApi
         const { access } = yield* person()
@@ -80,7 +80,7 @@ describe("metrics", () => {
       })
     )
 
-    it.effect("and that token opens nothing else", () =>
+    it.effect("METRICS_TOKEN is refused on other routes", () =>
       Effect.gen(function* () {
         const answer = yield* (yield* TestApi).send("GET", "/api/v1/users/profile/", { token: "scrape me" })
         assert.strictEqual(answer.status, 401)

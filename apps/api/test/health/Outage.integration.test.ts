@@ -15,7 +15,7 @@ const assertNoDatabase = (answer: Answer): void => {
 }
 
 describe.skipIf([databaseUrl, redisUrl, rabbitmqUrl].includes(""))("engines out of reach", () => {
-  it.live("degrade the service one by one; without the database it is not ready, and comes back by itself", () =>
+  it.live("degrade the service; without the database it is not ready, and it recovers by itself", () =>
     Effect.gen(function* () {
       const shared = yield* freshEngines(databaseUrl, redisUrl)
       const database = yield* Relay.make(shared.databaseUrl)

@@ -27,7 +27,7 @@ const monitored = Effect.fnUntraced(function* (url: string) {
 })
 
 describe.skipIf(!isThere)("secrets, on PostgreSQL and Redis", { timeout: 240_000 }, () => {
-  it.live("never come to Redis, in a key or a value, nor to an answer or the log", () =>
+  it.live("are in no key or value of Redis, in no response and not in the log", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       yield* server.start

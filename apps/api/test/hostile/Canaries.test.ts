@@ -40,7 +40,7 @@ const tracing = Layer.unwrap(
 const talkative = layerEmbedded({ ...withGateway, LOG_LEVEL: "debug" }).pipe(Layer.provide(tracing))
 
 describe("secrets", { timeout: 240_000 }, () => {
-  it.live("are in no answer, log, metric, trace or row, wherever they were sent and whatever became of it", () =>
+  it.live("are in no response, log, metric, trace or row, wherever they were sent", () =>
     Effect.gen(function* () {
       const collector = yield* Collector
       const canaries = new Canaries()

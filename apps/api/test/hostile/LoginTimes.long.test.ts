@@ -89,7 +89,7 @@ describe("where hashes of several schemes and costs are stored", { timeout: 600_
       })
     )
 
-    it.effect("so does a refused change of the password", () =>
+    it.effect("a refused change of the password takes the same time for each", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const tokens = new Map<string, string>()

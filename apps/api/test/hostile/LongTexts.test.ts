@@ -85,7 +85,7 @@ const tooDear = (cases: ReadonlyArray<Case>) =>
 
 describe("100 kB of text in any field", { timeout: 300_000 }, () => {
   it.layer(layerEmbedded({ ...withGateway, LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
-    it.effect("costs the thread that answers milliseconds", () =>
+    it.effect("takes milliseconds of the main thread", () =>
       Effect.gen(function* () {
         const cases = casesWith(texts)
         assert.isAbove(cases.length, 500)
@@ -93,7 +93,7 @@ describe("100 kB of text in any field", { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("costs no more when it is of combining marks in disorder", () =>
+    it.effect("takes no longer if it consists of unordered combining marks", () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* tooDear(casesWith([disordered])), [])
       })

@@ -11,12 +11,12 @@ const absent = "01890000-0000-7000-8000-000000000000"
 const malformed = ["x", "1", `${absent}0`, "%00", "%F0%9D%84%9E", "'", "__proto__"]
 
 describe("what is another user's", () => {
-  it("can be asked for on every route that takes an id", () => {
+  it("is requested here on every route with an id", () => {
     assert.isAtLeast(withId.length, 5)
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect.each(withId)("is no more there than what never was: $method $path", ({ body, method, path }) =>
+    it.effect.each(withId)("is answered as if it did not exist: $method $path", ({ body, method, path }) =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [owner, stranger] = [yield* api.person(), yield* api.person()]

@@ -87,7 +87,7 @@ const sendAll = (streams: ReadonlyArray<Stream>) =>
 
 describe(`streams of bytes, by seed ${seed}`, { timeout: 300_000 }, () => {
   it.layer(layerEmbedded({ LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
-    it.effect("a thousand break nothing, are answered in the envelope and leave nothing behind", () =>
+    it.effect("a thousand are answered with the envelope, break nothing and leave no connection open", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const server = yield* impatient
@@ -108,7 +108,7 @@ describe(`streams of bytes, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("no request hides in the body of another", () =>
+    it.effect("no request is smuggled in the body of another", () =>
       Effect.gen(function* () {
         for (const { outcome, stream } of yield* sendAll(smugglers)) {
           assert.deepStrictEqual(statusesIn(outcome), [400], stream.name)
@@ -117,7 +117,7 @@ describe(`streams of bytes, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("those that never come to an end are told so, and ended", () =>
+    it.effect("those that never end are answered and closed", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         yield* impatient

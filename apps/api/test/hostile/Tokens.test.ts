@@ -77,7 +77,7 @@ const assertGood = Effect.fnUntraced(function* ({ access, refresh }: Tokens) {
 
 describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
   it.layer(layerEmbedded({ LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
-    it.effect("none is taken for one of ours, wherever it is shown", () =>
+    it.effect("none is accepted, wherever it is sent", () =>
       Effect.gen(function* () {
         const known = yield* genuine
         const forgeries = Forgeries.make(known, Random.make(seed))
@@ -87,7 +87,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
       })
     )
 
-    it.effect("a signature has one spelling", () =>
+    it.effect("only one spelling of a signature is accepted", () =>
       Effect.gen(function* () {
         const {
           tokens: [one]
@@ -100,7 +100,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
       })
     )
 
-    it.effect("one that is not good yet is no good", () =>
+    it.effect("a token that is not valid yet is refused", () =>
       Effect.gen(function* () {
         const known = yield* genuine
         assert.deepStrictEqual(yield* problemsOf(Forgeries.prematureTokens(known)), [])
@@ -108,7 +108,7 @@ describe(`forged tokens, by seed ${seed}`, { timeout: 120_000 }, () => {
       })
     )
 
-    it.effect("a session is good for its own user alone", () =>
+    it.effect("a session of another user is refused", () =>
       Effect.gen(function* () {
         const known = yield* genuine
         assert.deepStrictEqual(yield* problemsOf(Forgeries.swappedTokens(known)), [])
@@ -173,7 +173,7 @@ describe("tokens of a session", () => {
       })
     )
 
-    it.effect("refresh nothing once the user is disabled, be the session ended or not", () =>
+    it.effect("are refused after the user is disabled, whether the session has ended or not", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { id, refresh } = yield* api.person()

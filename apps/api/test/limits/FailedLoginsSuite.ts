@@ -49,7 +49,7 @@ export const environment = { TRUSTED_PROXIES: "127.0.0.1", HASH_QUEUE_SIZE: "100
 export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
   describe(`a hundred failed logins in a row, ${name}`, () => {
     it.layer(api, { excludeTestServices: true })((it) => {
-      it.effect("leave unknown addresses one try an hour, and the owner's address all of its own", () =>
+      it.effect("leave unknown addresses one attempt an hour, and do not limit the owner's address", () =>
         Effect.gen(function* () {
           const { pass } = yield* TestApi
           const { email } = yield* personAt(home)
@@ -66,7 +66,7 @@ export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
         })
       )
 
-      it.effect("are counted for an e-mail without an account too, with the same answers", () =>
+      it.effect("are counted and answered in the same way for an e-mail without an account", () =>
         Effect.gen(function* () {
           const { email } = yield* personAt(home)
           const ofKnown = yield* fail(stranger, email, 103)
@@ -79,7 +79,7 @@ export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
         })
       )
 
-      it.effect("are exactly a hundred and one, however many come at once", () =>
+      it.effect("are exactly a hundred and one of any number of concurrent attempts", () =>
         Effect.gen(function* () {
           const { email } = yield* personAt(home)
           const answers = yield* Effect.replicateEffect(login(stranger, email), 150, { concurrency: "unbounded" })
@@ -87,7 +87,7 @@ export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
         })
       )
 
-      it.effect("end with a password reset, which makes its network known and that of the registration unknown", () =>
+      it.effect("end with a password reset, after which only the network of the reset is known", () =>
         Effect.gen(function* () {
           const { send } = yield* TestApi
           const [squatter, owner] = [home, "198.51.100.40"]
@@ -139,7 +139,7 @@ export const suite = <E>(name: string, api: Layer.Layer<TestApi, E>) =>
     })
 
     it.layer(api, { excludeTestServices: true })("a login from a new network", (it) => {
-      it.effect("is told to the user once, as a security notification of theirs", () =>
+      it.effect("is reported to the user once, as a security notification", () =>
         Effect.gen(function* () {
           const { send, sql } = yield* TestApi
           const { email, id } = yield* personAt(home)

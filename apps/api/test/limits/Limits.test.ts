@@ -65,7 +65,7 @@ describe("RATE_LIMIT_REGISTER", () => {
         })
       )
 
-    it.effect("counts valid bodies of an address, those of a taken e-mail included", () =>
+    it.effect("counts valid bodies of an address, including those with a taken e-mail", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         for (const input of [{ email: "none" }, { password: "12345678" }, { username: "a b" }]) {
@@ -80,7 +80,7 @@ describe("RATE_LIMIT_REGISTER", () => {
       })
     )
 
-    it.effect("opens again when the window of the first attempt is over, whatever came in it", () =>
+    it.effect("permits attempts again when the window of the first attempt ends", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const from = "203.0.113.4"
@@ -96,7 +96,7 @@ describe("RATE_LIMIT_REGISTER", () => {
       })
     )
 
-    it.effect("counts an IPv6 client by its /64, of which it has every address", () =>
+    it.effect("counts an IPv6 client by its /64 network", () =>
       Effect.gen(function* () {
         for (const from of ["2001:db8:1:1::1", "2001:db8:1:1:ffff::2", "[2001:0DB8:1:1:0:0:0:3]:5000"]) {
           assert.strictEqual((yield* register(from)).status, 201, from)
@@ -106,7 +106,7 @@ describe("RATE_LIMIT_REGISTER", () => {
       })
     )
 
-    it.effect("counts an IPv4 address as itself, also where it is written as one of IPv6", () =>
+    it.effect("counts an IPv4 address as itself, also in its IPv6 form", () =>
       Effect.gen(function* () {
         yield* times(3, register("203.0.113.5"))
         assertLimited(yield* register("::ffff:203.0.113.5"), policy)
@@ -114,14 +114,14 @@ describe("RATE_LIMIT_REGISTER", () => {
       })
     )
 
-    it.effect("is not escaped by entries that the client made up", () =>
+    it.effect("is not evaded by forged entries of the header", () =>
       Effect.gen(function* () {
         for (const made of ["1.1.1.1", "2.2.2.2", "3.3.3.3"]) yield* register(`${made}, 203.0.113.7`)
         assertLimited(yield* register("4.4.4.4, 5.5.5.5, 203.0.113.7"), policy)
       })
     )
 
-    it.effect("lets exactly as many pass when many come at once", () =>
+    it.effect("permits exactly the limit of concurrent attempts", () =>
       Effect.gen(function* () {
         const answers = yield* repeatConcurrently(20, register("203.0.113.8"))
         assert.deepStrictEqual(answers.filter(({ status }) => status === 201).length, 3)
@@ -135,7 +135,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
   it.layer(layerEmbedded({ ...proxied, RATE_LIMIT_LOGIN_ACCOUNT: "3/5m" }), { excludeTestServices: true })((it) => {
     const policy = { name: "login-account", limit: 3, seconds: 300 }
 
-    it.effect("once it is used up the right password is refused as well", () =>
+    it.effect("refuses the right password too when it is used up", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         for (const answer of yield* times(3, login(email, "wrong"))) assertRefused(answer)
@@ -144,7 +144,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("counts before the hash: of many at once no more are hashed than may pass", () =>
+    it.effect("counts before the hash, so that concurrent attempts cause no more hashes than permitted", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         const before = yield* comparisons
@@ -155,7 +155,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("counts an address nobody has just the same", () =>
+    it.effect("counts an address without an account in the same way", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         for (const answer of yield* times(3, login(email, "wrong"))) assertRefused(answer)
@@ -163,7 +163,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("counts one address however it is written, and from wherever", () =>
+    it.effect("counts every spelling of an address together, from any network", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         yield* login(email, "wrong", "198.51.100.2")
@@ -173,7 +173,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("does not count what is no login", () =>
+    it.effect("does not count invalid bodies", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const { email, password } = yield* (yield* TestApi).person()
@@ -182,7 +182,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("begins anew after a success", () =>
+    it.effect("starts over after a success", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         for (const _ of [1, 2, 3]) {
@@ -194,7 +194,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("opens again after its window", () =>
+    it.effect("permits attempts again after its window", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, password } = yield* api.person()
@@ -204,7 +204,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("a stranger cannot lock the owner out from where they have logged in", () =>
+    it.effect("does not let a stranger lock the owner out of a network where they have logged in", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         assert.strictEqual((yield* login(email, password, here)).status, 200)
@@ -217,7 +217,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("nor from where they registered, though they have never logged in", () =>
+    it.effect("does not let a stranger lock the owner out of the network of the registration", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const account = { email: freshEmail(), password: goodPassword }
@@ -227,7 +227,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("the owner's success does not give the stranger new attempts", () =>
+    it.effect("gives a stranger no new attempts when the owner logs in", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         yield* login(email, password, here)
@@ -237,7 +237,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("a known address is a /64 for IPv6", () =>
+    it.effect("treats a /64 as the known address for IPv6", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         assert.strictEqual((yield* login(email, password, "2001:db8:7:1::1")).status, 200)
@@ -252,7 +252,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("a known address of IPv4 is known where it is written as one of IPv6", () =>
+    it.effect("treats a known IPv4 address as known in its IPv6 form", () =>
       Effect.gen(function* () {
         const { email, password } = yield* (yield* TestApi).person()
         assert.strictEqual((yield* login(email, password, here)).status, 200)
@@ -261,7 +261,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("an address that an older version stored whole makes its /64 known", () =>
+    it.effect("treats the /64 of an address as known that an older release stored whole", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, id, password } = yield* api.person()
@@ -274,7 +274,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("an address where they logged in more than 30 days ago is a stranger's", () =>
+    it.effect("treats an address as unknown 30 days after its last login", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { email, password } = yield* api.person()
@@ -285,7 +285,7 @@ describe("RATE_LIMIT_LOGIN_ACCOUNT", () => {
       })
     )
 
-    it.effect("whether there is such a user does not show in who is limited", () =>
+    it.effect("does not reveal whether an account exists", () =>
       Effect.gen(function* () {
         const known = yield* (yield* TestApi).person()
         const unknown = freshEmail()
@@ -301,7 +301,7 @@ describe("RATE_LIMIT_LOGIN_IP", () => {
   it.layer(layerEmbedded({ ...proxied, RATE_LIMIT_LOGIN_IP: "4/5m" }), { excludeTestServices: true })((it) => {
     const policy = { name: "login-ip", limit: 4, seconds: 300 }
 
-    it.effect("counts all attempts of an address, whoever they are for and however they end", () =>
+    it.effect("counts all attempts of an address, for any account and with any outcome", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         assert.strictEqual((yield* login(person.email, person.password)).status, 200)
@@ -328,7 +328,7 @@ describe("RATE_LIMIT_REFRESH", () => {
     const refresh = (token: string) =>
       Effect.flatMap(TestApi, ({ send }) => send("POST", "/api/v1/users/token/refresh/", { body: { refresh: token } }))
 
-    it.effect("counts the refreshes of a session, whichever of its tokens they use", () =>
+    it.effect("counts the refreshes of a session with any of its tokens", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -342,7 +342,7 @@ describe("RATE_LIMIT_REFRESH", () => {
       })
     )
 
-    it.effect("a token that was replaced before ends the session, whatever the limit says", () =>
+    it.effect("a reused token ends the session also beyond the limit", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -359,7 +359,7 @@ describe("RATE_LIMIT_REFRESH", () => {
     )
 
     it.effect(
-      "the token just replaced is refused beyond the limit within its grace, and ends the session after it",
+      "beyond the limit a replaced token is refused within the grace period, and ends the session after it",
       () =>
         Effect.gen(function* () {
           const api = yield* TestApi
@@ -377,7 +377,7 @@ describe("RATE_LIMIT_REFRESH", () => {
         })
     )
 
-    it.effect("however often a token comes beyond the limit, its session is looked up once a second", () =>
+    it.effect("beyond the limit the session of a token is looked up once a second", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { id, refresh: token } = yield* api.person()
@@ -392,7 +392,7 @@ describe("RATE_LIMIT_REFRESH", () => {
       })
     )
 
-    it.effect("a refused one costs nothing: the token is good once the window is over", () =>
+    it.effect("a refused token remains valid after the window", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         let { refresh: token } = yield* api.person()
@@ -403,7 +403,7 @@ describe("RATE_LIMIT_REFRESH", () => {
       })
     )
 
-    it.effect("does not count what is no token of ours", () =>
+    it.effect("does not count invalid tokens", () =>
       Effect.gen(function* () {
         const { refresh: token } = yield* (yield* TestApi).person()
         for (const answer of yield* times(5, refresh(`${token}x`))) assert.strictEqual(answer.status, 401)
@@ -424,7 +424,7 @@ describe("RATE_LIMIT_CHANGE_PASSWORD", () => {
         })
       )
 
-    it.effect("counts a user's attempts over all of their sessions, before the password is looked at", () =>
+    it.effect("counts a user's attempts in all of their sessions, before the password is checked", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -439,7 +439,7 @@ describe("RATE_LIMIT_CHANGE_PASSWORD", () => {
       })
     )
 
-    it.effect("does not count a body that is none", () =>
+    it.effect("does not count an invalid body", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const answer of yield* times(4, change(access, "wrong", "different"))) {
@@ -459,7 +459,7 @@ describe("RATE_LIMIT_WRITE", () => {
       Effect.flatMap(TestApi, ({ send }) => send(method, `${users}/${path}/`, { token, body }))
     const put = (token: string) => write(token, "PUT", "preferences", { frequency_limit: 7 })
 
-    it.effect("counts all writes of a user together, over all sessions, and those of nobody else", () =>
+    it.effect("counts all writes of a user in all of their sessions", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -486,7 +486,7 @@ describe("RATE_LIMIT_WRITE", () => {
       })
     )
 
-    it.effect("of many at once exactly as many are made as may pass", () =>
+    it.effect("permits exactly the limit of concurrent writes", () =>
       Effect.gen(function* () {
         const { access, id } = yield* (yield* TestApi).person()
         const answers = yield* repeatConcurrently(40, put(access))
@@ -497,7 +497,7 @@ describe("RATE_LIMIT_WRITE", () => {
       })
     )
 
-    it.effect("keeps nobody from reading, from changing the password and from ending sessions", () =>
+    it.effect("does not apply to reads, password changes and ends of sessions", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -521,7 +521,7 @@ describe("RATE_LIMIT_WRITE", () => {
       })
     )
 
-    it.effect("is not used up by whoever has no good token", () =>
+    it.effect("does not count requests without a valid token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -536,7 +536,7 @@ describe("RATE_LIMIT_WRITE", () => {
 
 describe("limits that are off", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("let everything pass", () =>
+    it.effect("permit every attempt", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -558,7 +558,7 @@ describe("a full queue of password hashes", () => {
   const environment = { HASH_QUEUE_SIZE: "1", BCRYPT_COST: "12", RATE_LIMIT_LOGIN_ACCOUNT: "12/1h" }
   it.layer(layerEmbedded(environment), { excludeTestServices: true })((it) => {
     it.effect(
-      "is 503 at once with Retry-After, and no attempt: it is given back",
+      "is answered by 503 with Retry-After at once, and the attempt is refunded",
       () =>
         Effect.gen(function* () {
           const { email } = yield* (yield* TestApi).person()
@@ -580,7 +580,7 @@ describe("a full queue of password hashes", () => {
       120_000
     )
 
-    it.effect("so is a full queue of estimates of new passwords, in which no login waits", () =>
+    it.effect("a full queue of estimates of new passwords is answered in the same way, and delays no login", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -598,7 +598,7 @@ describe("a full queue of password hashes", () => {
       })
     )
 
-    it.effect("keeps no one who reads waiting behind those who are refused", () =>
+    it.effect("does not delay reads behind refused requests", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()

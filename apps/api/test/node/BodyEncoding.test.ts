@@ -54,7 +54,7 @@ describe("the bytes of a body", () => {
       ({ access }) => [`Authorization: Bearer ${access}`, `X-Api-Key: ${gatewayKey}`]
     )
 
-    it.effect("that are not UTF-8 are 400 on every route that reads JSON, sent whole or in chunks", () =>
+    it.effect("that are not UTF-8 are 400 on every route that reads JSON, also in chunks", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const head = [json, ...(yield* credentials)]
@@ -71,7 +71,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("are refused wherever they are wrong: cut off, too long a form, half a surrogate pair, UTF-16", () =>
+    it.effect("are refused if they are truncated, overlong, a lone surrogate or UTF-16", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const wrong = [
@@ -93,7 +93,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("are judged after the credentials, and a password that is not UTF-8 opens nothing", () =>
+    it.effect("are checked after the credentials, and a password that is not UTF-8 matches nothing", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         assertUnauthenticated(yield* send({ method: "PATCH", path: preferences }, latin1, [json]))
@@ -122,7 +122,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("in another charset than UTF-8 are 415, whatever they are", () =>
+    it.effect("in another charset than UTF-8 are 415", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         const body = loginOf(email, goodPassword)
@@ -157,7 +157,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("with a Content-Encoding other than identity are 415, with what would be read", () =>
+    it.effect("with a Content-Encoding other than identity are 415, with the supported ones", () =>
       Effect.gen(function* () {
         const { email } = yield* (yield* TestApi).person()
         const head = [json, ...(yield* credentials)]
@@ -184,7 +184,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("are judged by their charset and coding before their size, by their size before their bytes", () =>
+    it.effect("are checked by charset and coding, then by size, then by content", () =>
       Effect.gen(function* () {
         const route = { method: "POST", path: login }
         const tooLarge = Buffer.alloc(102_401, 0xe4)
@@ -197,7 +197,7 @@ describe("the bytes of a body", () => {
       })
     )
 
-    it.effect("of a path or a query that are not UTF-8 become no other text", () =>
+    it.effect("of a path or a query are never replaced by other text", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         const head = ["Host: a", "Connection: close", ...(yield* credentials)].join("\r\n")

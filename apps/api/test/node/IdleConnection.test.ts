@@ -45,7 +45,7 @@ describe("an idle timeout of a response", () => {
     })
   )
 
-  it.live("is none for a client that reads", () =>
+  it.live("does not affect a client that reads", () =>
     Effect.gen(function* () {
       const { outcome, url } = yield* serve("1 minute")
       const answer = yield* Effect.promise(async () => await (await fetch(url)).arrayBuffer())

@@ -14,7 +14,7 @@ const countTurns = () => {
 }
 
 describe("OnePerTick", () => {
-  it.live("one a turn of the event loop, in the order they came, now and later", () =>
+  it.live("resumes one fiber per turn of the event loop, in order", () =>
     Effect.gen(function* () {
       const onePerTick = yield* OnePerTick.make
       const { stop, turns } = countTurns()
@@ -31,7 +31,7 @@ describe("OnePerTick", () => {
     })
   )
 
-  it.live("who leaves the queue holds no one up", () =>
+  it.live("an interrupted fiber delays no other", () =>
     Effect.gen(function* () {
       const onePerTick = yield* OnePerTick.make
       const [first, second] = [yield* Effect.forkChild(onePerTick), yield* Effect.forkChild(onePerTick)]

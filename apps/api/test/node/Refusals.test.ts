@@ -12,7 +12,7 @@ const refused = [
 describe("what the server refuses by itself", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect.each(refused)(
-      "$name is in the access log and counted, under the id that was answered",
+      "$name is in the access log and the metrics, with the id of the response",
       ({ status, text }) =>
         Effect.gen(function* () {
           const api = yield* TestApi

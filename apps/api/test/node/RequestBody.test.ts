@@ -22,7 +22,7 @@ const headOf = (length: number, ...lines: ReadonlyArray<string>) =>
 
 describe("a body of a told length", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is read whole, in however many parts it comes", () =>
+    it.effect("is read as a whole, in any number of parts", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         // More than is read from a socket at once; some parts begin within a character.
@@ -36,14 +36,14 @@ describe("a body of a told length", () => {
       })
     )
 
-    it.effect("may be of none", () =>
+    it.effect("may be empty", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         assert.strictEqual(parse(yield* exchange(api.url, headOf(0))).status, 422)
       })
     )
 
-    it.effect("that never comes ends with its sender, who is on record once", () =>
+    it.effect("that never arrives ends when its sender disconnects, with one access log line", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { hostname, port } = new URL(api.url)
@@ -66,7 +66,7 @@ describe("a body of a told length", () => {
       })
     )
 
-    it.effect("that breaks off while its reader is interrupted raises no error that nobody listens to", () =>
+    it.effect("that ends early while its reader is interrupted raises no unhandled error", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { hostname, port } = new URL(api.url)

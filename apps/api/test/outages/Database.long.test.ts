@@ -37,7 +37,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
   `two processes whose PostgreSQL is killed ${PostgresServer.skipReason}`,
   () => {
     it.live(
-      "answer 503 within a second each, and are ready again by themselves within five when it is back",
+      "answer 503 within a second, and are ready again within five seconds of its return",
       () =>
         Effect.gen(function* () {
           const server = yield* PostgresServer.make()
@@ -77,7 +77,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("two processes on a bad link to PostgreSQL", () => {
   it.live(
-    "answer every request before its deadline, be the link slow, silent or cut, and go on after it",
+    "answer every request before its deadline over a slow, silent or broken link, and recover",
     () =>
       Effect.gen(function* () {
         const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))

@@ -36,30 +36,32 @@ const relayAll = (shared: SharedEngines, { settings }: Process) =>
   )
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("of two processes", () => {
-  it.live("one that ends between a commit and its invalidation leaves nothing stale once its event goes out", () =>
-    Effect.gen(function* () {
-      const { process, shared } = yield* make(databaseUrl, redisUrl)
-      const link = yield* Relay.make(redisUrl)
-      const life = yield* Scope.make()
-      const a = yield* Scope.provide(process({ redisUrl: link.url }), life)
-      const b = yield* process()
-      const { access } = yield* a.person()
-      const change = (bio: string) => a.send("PATCH", profile, { token: access, body: { profile: { bio } } })
-      yield* change("before")
-      yield* relayAll(shared, b)
-      assert.strictEqual(yield* bioOf(b, access), "before")
+  it.live(
+    "a process that ends between a commit and its invalidation leaves nothing stale after its event is published",
+    () =>
+      Effect.gen(function* () {
+        const { process, shared } = yield* make(databaseUrl, redisUrl)
+        const link = yield* Relay.make(redisUrl)
+        const life = yield* Scope.make()
+        const a = yield* Scope.provide(process({ redisUrl: link.url }), life)
+        const b = yield* process()
+        const { access } = yield* a.person()
+        const change = (bio: string) => a.send("PATCH", profile, { token: access, body: { profile: { bio } } })
+        yield* change("before")
+        yield* relayAll(shared, b)
+        assert.strictEqual(yield* bioOf(b, access), "before")
 
-      // Its commit goes through, and what it would tell Redis does not.
-      yield* link.cut
-      assert.strictEqual((yield* change("after")).status, 200)
-      yield* Scope.close(life, Exit.void)
-      assert.strictEqual(yield* bioOf(b, access), "before")
-      yield* relayAll(shared, b)
-      assert.strictEqual(yield* bioOf(b, access), "after")
-    })
+        // Its commit goes through, and what it would tell Redis does not.
+        yield* link.cut
+        assert.strictEqual((yield* change("after")).status, 200)
+        yield* Scope.close(life, Exit.void)
+        assert.strictEqual(yield* bioOf(b, access), "before")
+        yield* relayAll(shared, b)
+        assert.strictEqual(yield* bioOf(b, access), "after")
+      })
   )
 
-  it.live("both take a key up that is published, sign with it at the same time and take each other's tokens", () =>
+  it.live("both load a published key, sign with it from the same time on and accept each other's tokens", () =>
     Effect.gen(function* () {
       const { process } = yield* make(databaseUrl, redisUrl)
       const both = [yield* process(), yield* process()]

@@ -51,7 +51,7 @@ const guesses = (process: Process, email: string) =>
 
 describe.skipIf(databaseUrl === "" || isMissing)("two processes whose Redis is", () => {
   it.live.each(outages)(
-    "$name answer all the same: nothing that was ended lives again, nothing is unlimited, nothing is stale",
+    "$name still answer: ended sessions stay ended, limits apply, and no copy is stale",
     ({ begin, end, seconds }) =>
       Effect.gen(function* () {
         const server = yield* RedisServer.make()

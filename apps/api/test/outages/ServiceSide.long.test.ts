@@ -29,7 +29,7 @@ const emailTo = (user_id: UserId) => ({ user_id, channel: "email", category: "tr
 
 describe.skipIf(databaseUrl === "" || isRedisMissing)("two processes whose Redis is killed", () => {
   it.live(
-    "answer other services all the same: who is there, whose token is live, and no more than the cap",
+    "still answer other services: users, live tokens, and no more deliveries than the daily limit",
     () =>
       Effect.gen(function* () {
         const server = yield* RedisServer.make()
@@ -80,7 +80,7 @@ describe.skipIf(redisUrl === "" || PostgresServer.skipReason !== "")(
   `a process whose PostgreSQL is killed ${PostgresServer.skipReason}`,
   () => {
     it.live(
-      "says so to other services within a second, and decides again when it is back",
+      "answers other services with 503 within a second, and recovers when it is back",
       () =>
         Effect.gen(function* () {
           const server = yield* PostgresServer.make()

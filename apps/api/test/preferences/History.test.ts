@@ -15,7 +15,7 @@ const versionsOf = (items: ReadonlyArray<{ readonly version: number }>) => items
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the history of the preferences", () => {
-    it.effect("has each change of a setting with its value before and after, newest first", () =>
+    it.effect("has the old and the new value of each changed setting, newest first", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         assert.deepStrictEqual(pageOf(yield* list(person.access), message, {}), [])
@@ -36,7 +36,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("has nothing of an update that changes no setting, or that was refused", () =>
+    it.effect("has no entry for an update that changes no setting or is refused", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         for (const body of [{}, { email_enabled: true }, { do_not_disturb_start: "22:00" }, { frequency_limit: -1 }]) {
@@ -46,7 +46,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("comes in pages, and is nobody else's", () =>
+    it.effect("is paged, and is only that of this user", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [person, stranger] = [yield* api.person(), yield* api.person()]
@@ -63,7 +63,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is for who is logged in; a page that is none is 422", () =>
+    it.effect("requires an access token; an invalid page is 422", () =>
       Effect.gen(function* () {
         const { person, send } = yield* TestApi
         assertUnauthenticated(yield* send("GET", path))

@@ -36,7 +36,7 @@ const switches = [
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("preferences", () => {
-    it.effect("a new user is reached by all but marketing pushes", () =>
+    it.effect("of a new user permit everything but marketing pushes", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const answer = yield* find(access)
@@ -56,7 +56,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("PUT and PATCH are the same partial update, answered whole with the next tag", () =>
+    it.effect("are updated in part by PUT and PATCH alike, which return all of them with the next tag", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const method of ["PUT", "PATCH"]) {
@@ -85,7 +85,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("each switch can be turned", () =>
+    it.effect("have switches that can all be changed", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const name of switches) {
@@ -96,7 +96,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("show in the profile at once", () =>
+    it.effect("appear in the profile at once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -107,7 +107,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("an empty change is one: the tag moves, the settings do not", () =>
+    it.effect("get a new tag by an empty change", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const { updated_at, ...before } = found(yield* find(access))
@@ -119,7 +119,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are for who is logged in", () =>
+    it.effect("require an access token", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertUnauthenticated(yield* send("GET", path))
@@ -127,7 +127,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("names every bad field at once; a text is no boolean and no number", () =>
+    it.effect("are refused with all invalid fields at once; a text is no boolean and no number", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const boolean = ["Must be a valid boolean."]
@@ -155,7 +155,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a frequency limit is an integer from 0 to 10,000", () =>
+    it.effect("have a frequency limit from 0 to 10,000, a whole number", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const frequency_limit of [0, 1, 10_000]) {
@@ -187,7 +187,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       preferences["do_not_disturb_end"]
     ]
 
-    it.effect("is two times of day, with or without seconds, answered with them; it may wrap midnight", () =>
+    it.effect("has two times of day, with or without seconds, and may include midnight", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const cases = [
@@ -207,7 +207,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes nothing else for a time", () =>
+    it.effect("accepts no other form of a time", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const problem = ["Enter a valid time: HH:MM or HH:MM:SS."]
@@ -220,7 +220,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("has both ends or neither, in the row as it would then be", () =>
+    it.effect("has both ends or neither after the update", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const noEnd = { do_not_disturb_end: ["Required when a start is set."] }
@@ -239,7 +239,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is never empty, in the row as it would then be, and a refusal changes nothing", () =>
+    it.effect("is never empty after the update, and a refusal changes nothing", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const equal = { do_not_disturb_end: ["Must differ from the start."] }
@@ -254,7 +254,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("If-Match on preferences", () => {
-    it.effect("a stale tag is 412 with the tag that stands, and nothing changes", () =>
+    it.effect("a stale tag is 412 with the current tag, and nothing changes", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         changed(yield* update(access, { frequency_limit: 1 }, `"1"`))
@@ -265,7 +265,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("any of a list will do, and * for whatever stands", () =>
+    it.effect("one matching tag of a list is enough, and * matches any", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const tags of [`"1"`, `"7", "2"`, `"3" , W/"1","x"`, "*", ` * `, `"6","6"`]) {
@@ -275,7 +275,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("what is no strong tag of ours matches nothing", () =>
+    it.effect("anything but a strong tag of this service matches nothing", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const tag of [`W/"1"`, "1", `"x"`, `""`, `"01x"`, `"01"`, `"-1"`, `"1`, `"99999999999999999999"`, "**"]) {
@@ -284,7 +284,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("of many at once with the same tag exactly one is carried out", () =>
+    it.effect("of concurrent updates with the same tag exactly one succeeds", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const answers = yield* Effect.all(
@@ -300,7 +300,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a change is told whole with its version, a refused one is not", () =>
+    it.effect("a change is published with all settings and the version, a refused one is not", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()
@@ -324,7 +324,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         })
       )
 
-    it.effect("a read of a known version is 304, with the tag and no body", () =>
+    it.effect("a read of the same version is 304, with the tag and without a body", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         changed(yield* update(access, { frequency_limit: 1 }))
@@ -341,7 +341,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a read of another version is the whole, and nobody learns of one without a token", () =>
+    it.effect("a read of another version returns everything, and a token is required first", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const tags of [`"2"`, `"01"`, "1", `"1`, `w/"1"`, `"x"`, `""`, `"*"`, "**"]) {
@@ -353,7 +353,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a write is 412 where it names the version that stands, or any, and else is made", () =>
+    it.effect("a write is 412 if it names the current version or any, and is executed otherwise", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const method of ["PUT", "PATCH"]) {

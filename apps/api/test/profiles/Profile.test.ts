@@ -49,7 +49,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("PUT and PATCH are the same partial update, and answer the whole user as it now is", () =>
+    it.effect("is updated in part by PUT and PATCH alike, which return the whole user", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const method of ["PUT", "PATCH"]) {
@@ -82,7 +82,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("a change shows in the very next read, which had been cached", () =>
+    it.effect("shows a change in the next read, although it was cached", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const bio of ["a", "b", "c"]) {
@@ -93,7 +93,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("null takes the phone number and the picture away, and an empty text a name", () =>
+    it.effect("loses the phone number and the picture by null, and a name by an empty text", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person({ phone_number: "+1 (2) 3-4", name: "Ada Lovelace" })
@@ -108,7 +108,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("an empty update, and one of unknown fields alone, changes nothing that is shown", () =>
+    it.effect("does not change by an empty update or by unknown fields", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const before = yield* find(access)
@@ -125,7 +125,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("a username is unique whatever its case, and one's own may change its case", () =>
+    it.effect("has a username that is unique regardless of case, and whose case may change", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const username = fresh()
@@ -141,7 +141,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("takes each field to its full length", () =>
+    it.effect("accepts each field up to its full length", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const url = `https://a.example/${"x".repeat(482)}`
@@ -156,7 +156,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("names every bad field at once, in the shape of the input", () =>
+    it.effect("names every invalid field at once, in the form of the input", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const over = (max: number) => [`Ensure this field has no more than ${max} characters.`]
@@ -187,7 +187,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("says what is of another kind", () =>
+    it.effect("reports mistyped fields", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const text = ["Must be a string."]
@@ -208,7 +208,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("a picture is at an http or https address", () =>
+    it.effect("has a picture with an http or https URL", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const bad = [
@@ -228,7 +228,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("a time zone has a name, a language a tag", () =>
+    it.effect("has a time zone by name, and a language by tag", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const timezone of ["UTC", "America/Argentina/Buenos_Aires", "Asia/Kolkata"]) {
@@ -256,7 +256,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("is for who is logged in", () =>
+    it.effect("requires an access token", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertUnauthenticated(yield* send("GET", path))
@@ -264,7 +264,7 @@ describe("a user's profile", () => {
       })
     )
 
-    it.effect("a change is told with the new value of each field that was set, once", () =>
+    it.effect("publishes a change once, with the new value of each field", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()

@@ -29,7 +29,7 @@ const namesOf = ({ access }: Pick<Person, "access">) =>
 
 describe("inactive push tokens", () => {
   it.layer(layerEmbedded({ MAX_PUSH_TOKENS: "3" }), { excludeTestServices: true })((it) => {
-    it.effect("registered as such are as many as active ones at most, beside them: the oldest goes", () =>
+    it.effect("have the same limit as active ones: the oldest is deleted", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         for (const name of ["a", "b", "c"]) yield* register(person.access, name)
@@ -40,7 +40,7 @@ describe("inactive push tokens", () => {
       })
     )
 
-    it.effect("are those that were deactivated last, one by one or all at once", () =>
+    it.effect("that are kept are those that were deactivated last, one by one or all at once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -61,7 +61,7 @@ describe("inactive push tokens", () => {
       })
     )
 
-    it.effect("of sessions that ended are bounded too, and each that was live is told of once", () =>
+    it.effect("of ended sessions are limited too, and the removal of each active one is published once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -81,7 +81,7 @@ describe("inactive push tokens", () => {
       })
     )
 
-    it.effect("of one user leave no less room for another's", () =>
+    it.effect("of one user do not count for another", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [person, stranger] = [yield* api.person(), yield* api.person()]

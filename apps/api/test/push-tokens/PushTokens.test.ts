@@ -87,7 +87,7 @@ const told = ({ id }: Person) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("registering a push token", () => {
-    it.effect("that is new is 201, and shows all but the token itself", () =>
+    it.effect("that is new is 201, and returns all but the token itself", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh()
@@ -111,7 +111,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes every field the route has, of every platform and kind", () =>
+    it.effect("accepts every field, platform and type", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const platform of ["web", "android", "ios"]) {
@@ -130,7 +130,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("that is known is 200: the same row, reactivated, used just now", () =>
+    it.effect("that is known is 200, and reactivates the same row", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -158,7 +158,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("that is known and live is told of no more", () =>
+    it.effect("that is known and active publishes no event", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const token = fresh()
@@ -168,7 +168,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("re-binds it to this session: it falls silent with this one, not with the last", () =>
+    it.effect("binds it to this session: it is deactivated with this one, not with the previous one", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -185,7 +185,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("of another user moves it here, without what they called their device", () =>
+    it.effect("of another user moves it here, without the other user's device name", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [before, after] = [yield* api.person(), yield* api.person()]
@@ -219,7 +219,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a new one for a known device takes the old one's place: same id, 200", () =>
+    it.effect("that is new for a known device replaces the old one under the same id, with 200", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const [old, next] = [fresh(), fresh()]
@@ -238,7 +238,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a device is one of its user, on one platform, and has a name", () =>
+    it.effect("distinguishes devices by user and platform", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -251,7 +251,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a known token for another known device leaves one row, the device's", () =>
+    it.effect("that is known, for another known device, leaves only the row of the device", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh()
@@ -266,7 +266,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("past 20 live ones the longest unused is deleted", () =>
+    it.effect("beyond 20 active ones deletes the one unused for the longest time", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -320,7 +320,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("what can be no token of its type is 422 on the token, beside what else is wrong", () =>
+    it.effect("that is invalid for its type is 422 on the token, together with other problems", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const problems = {
@@ -357,7 +357,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("names every bad field at once", () =>
+    it.effect("names every invalid field at once", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -399,7 +399,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes texts to their full length, in any script", () =>
+    it.effect("accepts texts up to their full length, in any script", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh().padEnd(4096, "x")
@@ -409,7 +409,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("many at once of the same one make one row", () =>
+    it.effect("in many concurrent requests makes one row", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh()
@@ -427,7 +427,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("push tokens", () => {
-    it.effect("are listed in pages, newest first, a user's own alone", () =>
+    it.effect("are listed in pages, newest first, for their own user only", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -454,7 +454,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a page or limit that is none is 422", () =>
+    it.effect("an invalid page or limit is 422", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const bad of ["abc", "0", "-1", "1.5", "", "+1", " 1", "1 "]) {
@@ -471,7 +471,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("one is found by its id, however that is written", () =>
+    it.effect("are found by their id in any spelling", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = yield* created(access, { device_name: "n" })
@@ -480,7 +480,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the audit log names it in lower case, however the path writes its id", () =>
+    it.effect("are named in lower case by the audit log, whatever the spelling of the path", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, id } = yield* api.person()
@@ -492,7 +492,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("PUT and PATCH are the same partial update", () =>
+    it.effect("are updated in part by PUT and PATCH alike", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const method of ["PUT", "PATCH"]) {
@@ -508,7 +508,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("the token and its platform cannot be changed, not even to what they are", () =>
+    it.effect("refuse a change of the token or its platform, even to the same value", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const token = fresh()
@@ -528,7 +528,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a device has one token of a platform: another cannot be made it", () =>
+    it.effect("refuse the device of another token", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         yield* created(access, { device_id: "d" })
@@ -541,7 +541,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("one is deleted with 204 and no body, and is gone", () =>
+    it.effect("are deleted with 204 and no body", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const [live, silent] = [fresh(), fresh()]
@@ -561,7 +561,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("all are silenced at once, and counted as far as they were live", () =>
+    it.effect("are all deactivated at once; the active ones are counted", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -578,7 +578,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a stranger's, an absent and a malformed id are the same 404, byte for byte, for every method", () =>
+    it.effect("answer another user's, an absent and a malformed id with the same bytes of 404, for every method", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()
@@ -631,7 +631,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("no answer ever holds a token", () =>
+    it.effect("are never shown in a response", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()

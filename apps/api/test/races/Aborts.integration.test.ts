@@ -30,7 +30,7 @@ const registerAndLeave = (url: string, email: string, afterMillis: number) =>
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("clients that go away", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("at any moment of a registration leave all of it or nothing", () =>
+    it.effect("at any moment of a registration leave either all of it or nothing", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         yield* a.person()

@@ -55,7 +55,7 @@ const make = Effect.gen(function* () {
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("the cap of a day over two processes", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl, withGateway), { excludeTestServices: true })((it) => {
-    it.effect("of a hundred notifications at once, as many are allowed as the user wants", () =>
+    it.effect("of a hundred concurrent notifications, exactly the user's limit is allowed", () =>
       Effect.gen(function* () {
         const { allowed } = yield* make
         assert.lengthOf(yield* allowed(Array.from({ length: 100 }, freshId)), limit)
@@ -63,7 +63,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("the cap of a day over tw
       })
     )
 
-    it.effect("of one notification asked about a hundred times at once, each is allowed and one is counted", () =>
+    it.effect("of a hundred concurrent requests for one notification, all are allowed and one is counted", () =>
       Effect.gen(function* () {
         const { allowed } = yield* make
         const id = freshId()
@@ -72,7 +72,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("the cap of a day over tw
       })
     )
 
-    it.effect("what fails is given back once, however often and from wherever it is told", () =>
+    it.effect("a failure is refunded once, however often it is reported", () =>
       Effect.gen(function* () {
         const { allowed, fail } = yield* make
         const sent = yield* allowed(Array.from({ length: 50 }, freshId))

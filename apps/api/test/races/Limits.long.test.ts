@@ -11,7 +11,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("a limit over two process
   it.layer(Fleet.layer(databaseUrl, redisUrl, { RATE_LIMIT_LOGIN_ACCOUNT: "10/5m" }), {
     excludeTestServices: true
   })((it) => {
-    it.effect("of a thousand attempts on an e-mail nobody has, exactly ten pass", () =>
+    it.effect("of a thousand attempts on an e-mail without an account, exactly ten pass", () =>
       Effect.gen(function* () {
         const { nth } = yield* Fleet
         const email = freshEmail()

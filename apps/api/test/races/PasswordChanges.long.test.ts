@@ -83,7 +83,7 @@ const sorted = (answers: ReadonlyArray<Answer>, code: string) => {
 describe.skipIf(databaseUrl === "" || redisUrl === "")("a password change", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
     it.effect(
-      "leaves no session that a login opened with the old password, nor the old password",
+      "leaves no session that was opened with the old password",
       () =>
         Effect.gen(function* () {
           const { a, nth, sql } = yield* Fleet
@@ -118,7 +118,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("a password change", () =
     )
 
     it.effect(
-      "leaves no refresh token of before",
+      "leaves no earlier refresh token valid",
       () =>
         Effect.gen(function* () {
           const { a, b, nth, sql } = yield* Fleet

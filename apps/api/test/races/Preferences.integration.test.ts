@@ -9,7 +9,7 @@ const path = "/api/v1/users/preferences/"
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version of the preferences at once", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("one of twenty wins each version, the others are told which stands", () =>
+    it.effect("one of twenty succeeds for each version, and the others get the current one", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const { access, id } = yield* a.person()
@@ -37,7 +37,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("changes of one version o
       })
     )
 
-    it.effect("without a condition all win, one after the other, and each is told of", () =>
+    it.effect("without a condition all succeed, one after the other, and each is published", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const { access, id } = yield* a.person()

@@ -17,7 +17,7 @@ const untilWaiting = (sql: SqlClient.SqlClient, count: number) =>
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("a change of the profile", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("that waited behind a reset of the password is refused, as its session has ended", () =>
+    it.effect("that waited for a reset of the password is refused, because its session has ended", () =>
       Effect.gen(function* () {
         const { a, b, sql } = yield* Fleet
         const { access, email, id } = yield* a.person()

@@ -33,7 +33,7 @@ const told = (sql: SqlClient.SqlClient, token: string) =>
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered at once", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("one token fifty times by one user is one row, new to one of them", () =>
+    it.effect("one token fifty times by one user makes one row, and one 201", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const person = yield* a.person()
@@ -49,7 +49,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
       })
     )
 
-    it.effect("one device's tokens, fifty of them, are one row with the last of them", () =>
+    it.effect("fifty tokens of one device make one row with the last of them", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const person = yield* a.person()
@@ -64,7 +64,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
       })
     )
 
-    it.effect("one token by forty users goes from hand to hand and stays with one of them", () =>
+    it.effect("one token by forty users moves between them and stays with one", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const people = yield* Effect.forEach(Array.from({ length: 40 }), () => a.person(), { concurrency: 8 })
@@ -94,7 +94,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
       })
     )
 
-    it.effect("sixty tokens of one user leave twenty, and tell of the others' end", () =>
+    it.effect("sixty tokens of one user leave twenty, and the removal of the others is published", () =>
       Effect.gen(function* () {
         const { a, b, nth, sql } = yield* Fleet
         const person = yield* a.person()
@@ -113,7 +113,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("push tokens registered a
     )
 
     it.effect(
-      "two users who take each other's tokens over never stand in each other's way",
+      "two users who take over each other's tokens never deadlock",
       () =>
         Effect.gen(function* () {
           const { a, b, sql } = yield* Fleet

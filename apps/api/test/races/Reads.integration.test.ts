@@ -42,7 +42,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("reads through the cache"
   it.layer(Fleet.layer(databaseUrl, redisUrl).pipe(Layer.provide(counter.layer)), { excludeTestServices: true })(
     (it) => {
       it.effect(
-        "that begin after a write's answer never see what was before it, on whichever process",
+        "that begin after the response to a write never see the state before it, in any process",
         () =>
           Effect.gen(function* () {
             const { a, b, nth, sql } = yield* Fleet

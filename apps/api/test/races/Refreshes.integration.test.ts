@@ -23,7 +23,7 @@ const standing = (sql: SqlClient.SqlClient, userId: string) =>
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("refreshes of one token at once", () => {
   it.layer(Fleet.layer(databaseUrl, redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("all get the same successor, one generation on", () =>
+    it.effect("all get the same successor", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         const { id, refresh } = yield* a.person()
@@ -43,7 +43,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("refreshes of one token a
       })
     )
 
-    it.effect("past the grace, the session is revoked once and nothing of it works any more", () =>
+    it.effect("after the grace period, the session is revoked once and none of its tokens is valid", () =>
       Effect.gen(function* () {
         const { a, b, sql, start } = yield* Fleet
         const strict = yield* start({ REFRESH_GRACE_SECONDS: "0" })
@@ -72,7 +72,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("refreshes of one token a
       })
     )
 
-    it.effect("the oldest token beside the newest: the theft wins, whichever comes first", () =>
+    it.effect("with the oldest token and the newest, the session is revoked in either order", () =>
       Effect.gen(function* () {
         const { a, nth, sql } = yield* Fleet
         for (let round = 0; round < 20; round++) {

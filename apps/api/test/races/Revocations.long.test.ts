@@ -77,7 +77,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("across processes", () =>
         })
       )
 
-      it.effect(`${name} leaves no live push token with a session that is over, whoever registers one meanwhile`, () =>
+      it.effect(`${name} leaves no active push token with an ended session, also with a concurrent registration`, () =>
         Effect.gen(function* () {
           const { a, b, sql } = yield* Fleet
           for (let round = 0; round < 20; round++) {

@@ -13,7 +13,7 @@ const verifierOf = (layer: Layer.Layer<TokenVerifier>) =>
 it.layer(layerClient.pipe(Layer.provideMerge(TestApi.layerEmbedded(withGateway))), { excludeTestServices: true })(
   "tokens of the service",
   (it) => {
-    it.effect("are good by its public keys, also for an hour after the logout, and no others are", () =>
+    it.effect("are verified by the public keys, also for an hour after the logout, and no others are", () =>
       Effect.gen(function* () {
         const { person, send, url } = yield* Api
         const { access, id, refresh } = yield* person()
@@ -33,7 +33,7 @@ it.layer(layerClient.pipe(Layer.provideMerge(TestApi.layerEmbedded(withGateway))
       })
     )
 
-    it.effect("and a call of the client's show the key nowhere, and one trace everywhere", () =>
+    it.effect("and calls of the client show the key nowhere, and have one trace", () =>
       Effect.gen(function* () {
         const { log, person } = yield* Api
         const { access } = yield* person()

@@ -185,7 +185,7 @@ const ask = Effect.fnUntraced(function* (odd: Odd) {
 
 describe(`bodies posted to /rpc, by seed ${seed}`, { timeout: 300_000 }, () => {
   it.layer(layerEmbedded({ ...withGateway, LOG_LEVEL: "error" }), { excludeTestServices: true })((it) => {
-    it.effect("none is a fault of ours, hangs or tells how the service is made", () =>
+    it.effect("none causes a 5xx, hangs or reveals internals", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const bytes = yield* oddBytes(Random.make(seed), 1100)
@@ -216,7 +216,7 @@ describe(`bodies posted to /rpc, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("what is no call in the binary form is 415, whatever is in it", () =>
+    it.effect("a body in another format is 415", () =>
       Effect.gen(function* () {
         const good = yield* frames([call("GetUser", yield* payloadBytes("GetUser"))])
         for (const type of ["application/json", "text/plain", "application/octet-stream"]) {
@@ -227,7 +227,7 @@ describe(`bodies posted to /rpc, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("a call that waits for no answer is refused, and is not made", () =>
+    it.effect("a call that expects no response is refused and not executed", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const good = call("GetUser", yield* payloadBytes("GetUser"))
@@ -242,7 +242,7 @@ describe(`bodies posted to /rpc, by seed ${seed}`, { timeout: 300_000 }, () => {
       })
     )
 
-    it.effect("many calls in one body are each answered, the bad ones apart from the good ones", () =>
+    it.effect("each of many calls in one body is answered, and invalid ones do not affect the others", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { id } = yield* api.person()

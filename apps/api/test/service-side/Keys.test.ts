@@ -91,13 +91,13 @@ const withKeys = Layer.unwrap(
 const key = (text: string) => ({ "x-api-key": text })
 
 describe("service keys", () => {
-  it("every procedure has its route, and the same scope there", () => {
+  it("every procedure has a route with the same scope", () => {
     assert.lengthOf(routes, 7)
     assert.deepStrictEqual(procedures.map(({ scope }) => scope).toSorted(), routes.map(({ scope }) => scope).toSorted())
   })
 
   it.layer(withKeys, { excludeTestServices: true })((it) => {
-    it.effect("a key is asked for before what a call carries is read", () =>
+    it.effect("the key is checked before the call is read", () =>
       Effect.gen(function* () {
         for (const { name } of procedures) {
           const { bytes, status } = yield* post(yield* frames([call(name, Uint8Array.from([9]))]))
@@ -107,7 +107,7 @@ describe("service keys", () => {
       })
     )
 
-    it.effect("every route and procedure lets a good key in, and refuses everything else for its reason", () =>
+    it.effect("every route and procedure accepts a valid key, and refuses others with the reason", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, refresh } = yield* api.person()
@@ -132,7 +132,7 @@ describe("service keys", () => {
       })
     )
 
-    it.effect("a key opens no route of users", () =>
+    it.effect("a key is refused on the routes of users", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const headers of [key(gatewayKey), { authorization: `Bearer ${gatewayKey}` }]) {
@@ -142,7 +142,7 @@ describe("service keys", () => {
       })
     )
 
-    it.effect("the access log names whose key it was, also where it lacks the scope, and never has the key", () =>
+    it.effect("the access log has the name of the key, also if it lacks the scope, and never the key", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const { ask } of parts) {
@@ -162,7 +162,7 @@ describe("service keys", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })("where none is configured", (it) => {
-    it.effect("none is good", () =>
+    it.effect("every key is refused", () =>
       Effect.gen(function* () {
         for (const { ask, name } of parts) {
           assert.strictEqual(yield* ask({}), "missing", name)
@@ -182,7 +182,7 @@ describe("limits of service keys", () => {
 
   it.layer(limited, { excludeTestServices: true })((it) => {
     it.effect(
-      "a key has so many calls, over HTTP and RPC together; what is no good counts by address, and shuts out nobody",
+      "count the calls of a key over HTTP and RPC together; invalid keys count by address and lock out no valid key",
       () =>
         Effect.gen(function* () {
           const api = yield* TestApi

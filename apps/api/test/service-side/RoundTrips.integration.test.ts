@@ -88,7 +88,7 @@ const costOf = Effect.fnUntraced(function* <A, E>(request: Effect.Effect<A, E>) 
 
 describe.skipIf(databaseUrl === "" || redisUrl === "")("a call over /rpc", () => {
   it.layer(layer, { excludeTestServices: true })((it) => {
-    it.effect("resolves 1, 10 and 1,000 recipients by as many statements and round trips", () =>
+    it.effect("resolves 1, 10 and 1,000 recipients with the same number of statements and round trips", () =>
       Effect.gen(function* () {
         const rpc = yield* client()
         for (const count of [1, 10, 1000]) {
@@ -114,7 +114,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("a call over /rpc", () =>
       })
     )
 
-    it.effect("reads 1, 10 and 1,000 users by one statement, and by none once they are cached", () =>
+    it.effect("reads 1, 10 and 1,000 users with one statement, and without any when they are cached", () =>
       Effect.gen(function* () {
         const rpc = yield* client()
         for (const count of [1, 10, 1000]) {

@@ -40,7 +40,7 @@ const underWay = (count: number) =>
 
 describe("a request to /rpc", () => {
   it.layer(layerEmbedded(withGateway), { excludeTestServices: true })((it) => {
-    it.effect("without a good key in the HTTP header is answered before its body has come", () =>
+    it.effect("without a valid key in the HTTP header is answered before its body has arrived", () =>
       Effect.gen(function* () {
         const { url } = yield* TestApi
         for (const [headers, code, message] of [
@@ -56,7 +56,7 @@ describe("a request to /rpc", () => {
       })
     )
 
-    it.effect("counts for its calls by the key in its own header alone", () =>
+    it.effect("counts its calls for the key in the HTTP header", () =>
       Effect.gen(function* () {
         const payload = yield* payloadBytes("IntrospectToken")
         const keyed = (id: string, text: string) =>
@@ -70,7 +70,7 @@ describe("a request to /rpc", () => {
       })
     )
 
-    it.effect("is not told the name of a procedure that there is not", () =>
+    it.effect("gets no unknown procedure's name back", () =>
       Effect.gen(function* () {
         const name = "x".repeat(1_000_000)
         const answer = yield* post(yield* frames([call(name, new Uint8Array())]), key)
@@ -100,7 +100,7 @@ describe("a request to /rpc", () => {
       })
     )
 
-    it.effect("makes its calls at once, and is answered in one body when all are made", () =>
+    it.effect("executes its calls concurrently, and is answered in one body after the last", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { id } = yield* api.person()
@@ -124,7 +124,7 @@ describe("a request to /rpc", () => {
       })
     )
 
-    it.effect("takes its calls along when whoever made it goes away", () =>
+    it.effect("interrupts its calls when the client disconnects", () =>
       Effect.gen(function* () {
         const { sql, ...api } = yield* TestApi
         const { id } = yield* api.person()

@@ -36,7 +36,7 @@ const invalidOf = (data: unknown) =>
 
 describe("the service side, over RPC and over HTTP", () => {
   it.layer(layerEmbedded(withGateway), { excludeTestServices: true })((it) => {
-    it.effect("an access token that is good is told of; of anything else only that it is not active", () =>
+    it.effect("describes a valid access token, and any other only as inactive", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -63,7 +63,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("a user is told as they see themselves, at once after each change", () =>
+    it.effect("returns a user as in the profile, also immediately after a change", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -78,7 +78,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("who is nobody is not found, whatever is asked of them", () =>
+    it.effect("answers every request for an unknown user with not found", () =>
       Effect.gen(function* () {
         const rpc = yield* client()
         const user = { user_id: absent }
@@ -93,7 +93,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("many users come each once, in the order they are named, without those who are nobody", () =>
+    it.effect("returns each of many users once, in the requested order, without unknown ones", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -122,7 +122,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("preferences and live push tokens are told, these with the tokens themselves", () =>
+    it.effect("returns preferences and active push tokens, including the tokens themselves", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -146,7 +146,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("deliveries are resolved in order, and recorded under one id however they are asked for", () =>
+    it.effect("resolves deliveries in order, and records them under one id over both protocols", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -188,7 +188,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("what is deferred says until when, and a time beyond reach is told by its place", () =>
+    it.effect("returns until when a delivery is deferred, and the index of a time out of reach", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -219,7 +219,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("everything that is wrong with deliveries and statuses is told at once, each at its place", () =>
+    it.effect("reports all problems of deliveries and statuses at once, each by its index", () =>
       Effect.gen(function* () {
         const resolve = yield* post("/deliveries/resolve", {
           deliveries: [
@@ -271,7 +271,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("each status has its own outcome, and a failed one silences the device and gives the day back", () =>
+    it.effect("returns an outcome for each status; a failure deactivates the device and refunds the daily limit", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -316,7 +316,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("a status of what was not resolved here ends no address and no token, by HTTP and by RPC", () =>
+    it.effect("suppresses no address and no token for a delivery that was not resolved here", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -346,7 +346,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("a client that does not speak the schema is told before anything is sent", () =>
+    it.effect("fails a call that does not fit the schema before it is sent", () =>
       Effect.gen(function* () {
         const rpc = yield* client()
         const wrong = "x" as UserId
@@ -355,7 +355,7 @@ describe("the service side, over RPC and over HTTP", () => {
       })
     )
 
-    it.effect("a defect is told as one of ours, and nothing of what it was", () =>
+    it.effect("answers a defect as an internal error without details", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const rpc = yield* client()
@@ -368,7 +368,7 @@ describe("the service side, over RPC and over HTTP", () => {
         assertFailure(answer, 500, "internal_error", "An internal error occurred")
         yield* Effect.orDie(api.sql`alter table elsewhere rename to deliveries`)
         const told = (yield* api.log).filter((line) => line["level"] === "error" && line["request_id"] !== undefined)
-        assert.isTrue(told.some((line) => line["message"] === "A call failed for a reason of ours"))
+        assert.isTrue(told.some((line) => line["message"] === "Unexpected error in a call"))
       })
     )
   })

@@ -5,7 +5,7 @@ import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { clientAt, gatewayKey, withGateway } from "./Callers.ts"
 
 describe("a service that stops", () => {
-  it.live("answers the calls over /rpc that are under way, and closes", () =>
+  it.live("completes the calls over /rpc in progress, and closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const layer = layerEmbedded({ ...withGateway, SHUTDOWN_GRACE_SECONDS: "20", SHUTDOWN_NOTICE_SECONDS: "2" })

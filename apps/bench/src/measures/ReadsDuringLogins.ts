@@ -74,7 +74,7 @@ export const loginStorm = Effect.gen(function* () {
     },
     {
       id: "P6",
-      measure: "profile p99 meanwhile, over the quiet profile p99",
+      measure: "profile p99 while 200 clients log in, over the quiet profile p99",
       unit: "ms",
       goal: { must: 10, aim: 4, better: "lower" },
       ...over(duringStorm)

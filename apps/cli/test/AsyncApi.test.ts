@@ -9,7 +9,7 @@ import { cli, folder, patient } from "./Program.ts"
 const document: unknown = JSON.parse(JSON.stringify(asyncApiDocument))
 
 describe("asyncapi", patient, () => {
-  it.live("writes the document to the file as YAML where its name says so", () =>
+  it.live("writes the document as YAML to a file with that extension", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { code, stderr } = yield* cli(["asyncapi", "--file", "messages.yml"], { cwd })
@@ -20,7 +20,7 @@ describe("asyncapi", patient, () => {
     })
   )
 
-  it.live("without a file writes JSON alone to standard output", () =>
+  it.live("writes only JSON to standard output without a file", () =>
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* cli(["asyncapi"], { cwd: yield* folder })
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })

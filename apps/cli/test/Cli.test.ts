@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url))
 const said = (args: ReadonlyArray<string>) => Effect.flatMap(folder, (cwd) => cli(args, { cwd }))
 
 describe("the program", patient, () => {
-  it.live("without a command shows them all", () =>
+  it.live("shows all commands if none is given", () =>
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* said([])
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
@@ -16,7 +16,7 @@ describe("the program", patient, () => {
     })
   )
 
-  it.live("every command has a help of its own", () =>
+  it.live("has a help for every command", () =>
     Effect.gen(function* () {
       const helps = {
         migrate: "DATABASE_URL",
@@ -33,7 +33,7 @@ describe("the program", patient, () => {
     })
   )
 
-  it.live("a wrong call is one line on standard error and nothing on standard output", () =>
+  it.live("reports a wrong call in one line on standard error, with nothing on standard output", () =>
     Effect.gen(function* () {
       const wrong = [
         [["migrat"], `Unknown subcommand "migrat" for "cli", did you mean migrate? (see cli --help)`],
@@ -55,7 +55,7 @@ describe("the program", patient, () => {
     })
   )
 
-  it.live("runs by the root's script, and tells the version of its package", () =>
+  it.live("runs by the script of the root, and prints the version of its package", () =>
     Effect.gen(function* () {
       const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
       const outcome = yield* launch(["npm", "run", "--silent", "cli", "--", "--version"], { cwd: root })

@@ -22,7 +22,7 @@ const verify = (stored: unknown) =>
   )
 
 describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, () => {
-  it.live("makes a whole user with staff rights, an event and an audit entry, and no session", () =>
+  it.live("creates a complete user with staff rights, an event and an audit entry, but no session", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), NODE_ENV: "production" }
@@ -69,7 +69,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
     })
   )
 
-  it.live("of several at once with one e-mail one is made, and a refusal leaves nothing behind", () =>
+  it.live("creates one user of several concurrent calls with one e-mail, and a refusal leaves nothing behind", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), SUPERUSER_PASSWORD: goodPassword }
@@ -89,7 +89,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
     })
   )
 
-  it.live("without the schema of this release, all of it or a part, it is told to migrate first", () =>
+  it.live("asks for a migration if the database lacks any part of this release's schema", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), SUPERUSER_PASSWORD: goodPassword }
@@ -103,7 +103,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
     })
   )
 
-  it.live("what no operator can mend is logged with its cause, and without the password", () =>
+  it.live("logs an unexpected failure with its cause, without the password", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), SUPERUSER_PASSWORD: goodPassword }

@@ -40,22 +40,24 @@ const hasPassword = Effect.fnUntraced(function* (email: string, password: string
 }, Effect.scoped)
 
 describe("create-superuser", patient, () => {
-  it.live("makes a superuser of the password on standard input; a second one of the same e-mail is refused", () =>
-    Effect.gen(function* () {
-      const email = freshEmail()
-      const made = yield* createSuperuser(["--email", ` ${email.toUpperCase()}`], { input: `${goodPassword}\n` })
-      assert.deepStrictEqual({ code: made.code, stderr: made.stderr }, { code: 0, stderr: "" })
-      assert.match(
-        made.stdout.slice(embedded.length),
-        new RegExp(`^Created superuser ${email} with id [0-9a-f-]{36}\n$`)
-      )
-      const again = yield* createSuperuser(["--email", email], { input: "another long enough password" })
-      assert.deepStrictEqual(again, { stdout: embedded, ...failure("A user with this email already exists.") })
-      assert.isTrue(yield* hasPassword(email, goodPassword))
-    })
+  it.live(
+    "creates a superuser with the password from standard input; a second one with the same e-mail is refused",
+    () =>
+      Effect.gen(function* () {
+        const email = freshEmail()
+        const made = yield* createSuperuser(["--email", ` ${email.toUpperCase()}`], { input: `${goodPassword}\n` })
+        assert.deepStrictEqual({ code: made.code, stderr: made.stderr }, { code: 0, stderr: "" })
+        assert.match(
+          made.stdout.slice(embedded.length),
+          new RegExp(`^Created superuser ${email} with id [0-9a-f-]{36}\n$`)
+        )
+        const again = yield* createSuperuser(["--email", email], { input: "another long enough password" })
+        assert.deepStrictEqual(again, { stdout: embedded, ...failure("A user with this email already exists.") })
+        assert.isTrue(yield* hasPassword(email, goodPassword))
+      })
   )
 
-  it.live("a password that breaks the rules is refused with every reason, and never shown", () =>
+  it.live("refuses a password that breaks the rules with all reasons, and never shows it", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* createSuperuser(["--email", freshEmail()], {
         env: { SUPERUSER_PASSWORD: "1234567", PASSWORD_MIN_LENGTH: "40" }
@@ -79,7 +81,7 @@ describe("create-superuser", patient, () => {
       })
   )
 
-  it.live("no password at all is told how to give one", () =>
+  it.live("explains how to provide a password if there is none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* createSuperuser(["--email", freshEmail()]), {
         stdout: embedded,
@@ -93,7 +95,7 @@ describe.skipIf(hasTerminals !== true)(
   "create-superuser at a terminal (where util-linux has script to make one)",
   patient,
   () => {
-    it.live("asks twice, and shows nothing of what is typed", () =>
+    it.live("asks twice, and echoes nothing", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         const { code, stdout } = yield* runAtTerminal(["create-superuser", "--email", email], { cwd }, [
@@ -107,7 +109,7 @@ describe.skipIf(hasTerminals !== true)(
       })
     )
 
-    it.live("two that differ are refused", () =>
+    it.live("refuses two different passwords", () =>
       Effect.gen(function* () {
         const { code, stdout } = yield* runAtTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
           ["Password", `${goodPassword}\r`],
@@ -118,7 +120,7 @@ describe.skipIf(hasTerminals !== true)(
       })
     )
 
-    it.live("Ctrl+C ends it, and lets go of the embedded database", () =>
+    it.live("ends at Ctrl+C, and releases the embedded database", () =>
       Effect.gen(function* () {
         const { code } = yield* runAtTerminal(["create-superuser", "--email", freshEmail()], { cwd }, [
           ["Password", "\u0003"]

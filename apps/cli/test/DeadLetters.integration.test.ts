@@ -55,7 +55,7 @@ const setUp = Effect.gen(function* () {
 const said = (stdout: string) => ({ code: 0, stderr: "", stdout })
 
 describe.skipIf(databaseUrl === "" || rabbitmqUrl === "")("dead-letters on PostgreSQL and RabbitMQ", patient, () => {
-  it.live("are listed for a person, without what they say unless that is asked for", () =>
+  it.live("are listed as a table, with their content only on request", () =>
     Effect.gen(function* () {
       const { run } = yield* setUp
       const all = yield* run(["list"])
@@ -76,7 +76,7 @@ describe.skipIf(databaseUrl === "" || rabbitmqUrl === "")("dead-letters on Postg
     })
   )
 
-  it.live("replayed, they come to the queue they died in as they were, and are gone; again, nothing comes of it", () =>
+  it.live("are replayed unchanged to their queue and deleted; a second replay finds none", () =>
     Effect.gen(function* () {
       const { broker, left, run } = yield* setUp
       assert.deepStrictEqual(yield* run(["replay", id(1), id(2)]), said("2 dead letters replayed\n"))
@@ -98,7 +98,7 @@ describe.skipIf(databaseUrl === "" || rabbitmqUrl === "")("dead-letters on Postg
     })
   )
 
-  it.live("discarded, they are gone, and nobody hears of them", () =>
+  it.live("are deleted by a discard, and published nowhere", () =>
     Effect.gen(function* () {
       const { left, run } = yield* setUp
       assert.deepStrictEqual(
@@ -111,7 +111,7 @@ describe.skipIf(databaseUrl === "" || rabbitmqUrl === "")("dead-letters on Postg
     })
   )
 
-  it.live("are not touched by a call that names none, nor while the broker is away", () =>
+  it.live("are not changed by a call without a selection, nor while the broker is unavailable", () =>
     Effect.gen(function* () {
       const { left, run } = yield* setUp
       for (const command of ["replay", "discard"]) {

@@ -10,7 +10,7 @@ import { cli, failure, folder, patient } from "./Program.ts"
 const databaseUrl = inject("databaseUrl")
 
 describe.skipIf(databaseUrl === "")("events replay on PostgreSQL", patient, () => {
-  it.live("what happened since waits again, published or set aside, and what happened before does not", () =>
+  it.live("makes events since the time due again, whether published or set aside, and no earlier ones", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl) }
@@ -39,7 +39,7 @@ describe.skipIf(databaseUrl === "")("events replay on PostgreSQL", patient, () =
     })
   )
 
-  it.live("wants a time, and a database that has the schema", () =>
+  it.live("requires a time, and a migrated database", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl) }

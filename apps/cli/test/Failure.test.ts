@@ -9,14 +9,14 @@ const sqlError = (cause: unknown) =>
   new SqlError.SqlError({ reason: new SqlError.UnknownError({ cause, message: "Query failed" }) })
 
 describe("describe", () => {
-  it("an error says what its message says, on one line", () => {
+  it("returns the message of an error in one line", () => {
     assert.strictEqual(
       describeFailure(new Refused({ message: "Not here:\n  - and not now\n" })),
       "Not here: - and not now"
     )
   })
 
-  it("a migration that failed is named with the reason", () => {
+  it("names a failed migration with the reason", () => {
     const error = new Migrator.MigrationError({
       kind: "Failed",
       message: `Migration "1_users" failed`,
@@ -27,11 +27,11 @@ describe("describe", () => {
 })
 
 describe("oneLine", () => {
-  it("leaves no control character, whatever stands around it", () => {
+  it("removes every control character", () => {
     assert.strictEqual(oneLine(" a \r\n\tb\u001b[2Kc\u0000d\u0085e "), "a b [2Kc d e")
   })
 
-  it("leaves nothing that shows the text in another order", () => {
+  it("removes every character that changes the order of the text", () => {
     assert.strictEqual(oneLine("a\u202eb\u2066c\u2028d"), "a b c d")
   })
 })

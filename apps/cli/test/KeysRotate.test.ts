@@ -37,7 +37,7 @@ const claims = Effect.map(Clock.currentTimeMillis, (millis): AccessClaims => ({
 }))
 
 describe("keys rotate", patient, () => {
-  it.live("makes the file where there is none, for its owner only, and says so", () =>
+  it.live("creates a missing file, readable only by its owner, and reports it", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const outcome = yield* cli(["keys", "rotate"], { cwd })
@@ -52,7 +52,7 @@ describe("keys rotate", patient, () => {
     })
   )
 
-  it.live("publishes a next key; what the old one signed stays good, and the old one signs on", () =>
+  it.live("publishes the next key, while the old one continues to sign and verify", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const path = join(cwd, "keys.json")
@@ -83,7 +83,7 @@ describe("keys rotate", patient, () => {
     })
   )
 
-  it.live("a file that is no key set is left as it is, and not shown", () =>
+  it.live("leaves a file unchanged that is no key set, and does not show it", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const path = join(cwd, "keys.json")
@@ -97,7 +97,7 @@ describe("keys rotate", patient, () => {
     })
   )
 
-  it.live("production must name the file", () =>
+  it.live("requires the name of the file in production", () =>
     Effect.gen(function* () {
       const outcome = yield* cli(["keys", "rotate"], { cwd: yield* folder, env: { NODE_ENV: "production" } })
       assert.deepStrictEqual(outcome, {

@@ -18,7 +18,7 @@ const sqlOf = (url: string) =>
   Effect.map(Layer.build(Postgres.layer(settingsOf(url, 2))), (context) => Context.get(context, SqlClient.SqlClient))
 
 describe.skipIf(databaseUrl === "")("migrate on PostgreSQL", patient, () => {
-  it.live("of two at once on an empty database one migrates, the other finds nothing left", () =>
+  it.live("two concurrent calls on an empty database migrate it once", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), NODE_ENV: "production" }
@@ -63,29 +63,31 @@ describe.skipIf(databaseUrl === "")("migrate on PostgreSQL", patient, () => {
     })
   )
 
-  it.live("takes the parts of the address too; a migration that fails leaves nothing behind and is one line", () =>
-    Effect.gen(function* () {
-      const url = yield* freshDatabase(databaseUrl)
-      const { hostname, password, pathname, port, username } = new URL(url)
-      const sql = yield* sqlOf(url)
-      yield* sql`create table sessions (id int)`
-      const outcome = yield* cli(["migrate"], {
-        cwd: yield* folder,
-        env: {
-          DB_HOST: hostname,
-          DB_PORT: port === "" ? "5432" : port,
-          DB_NAME: pathname.slice(1),
-          DB_USER: username,
-          DB_PASSWORD: password
-        }
+  it.live(
+    "accepts the parts of the address; a failed migration leaves nothing behind and is reported in one line",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* freshDatabase(databaseUrl)
+        const { hostname, password, pathname, port, username } = new URL(url)
+        const sql = yield* sqlOf(url)
+        yield* sql`create table sessions (id int)`
+        const outcome = yield* cli(["migrate"], {
+          cwd: yield* folder,
+          env: {
+            DB_HOST: hostname,
+            DB_PORT: port === "" ? "5432" : port,
+            DB_NAME: pathname.slice(1),
+            DB_USER: username,
+            DB_PASSWORD: password
+          }
+        })
+        assert.deepStrictEqual(outcome, {
+          stdout: "",
+          ...failure(`Migration "2_sessions" failed: relation "sessions" already exists`)
+        })
+        const tables = yield* sql`select relname from pg_class where relname in ('users', 'migrations')`
+        assert.deepStrictEqual(tables, [])
       })
-      assert.deepStrictEqual(outcome, {
-        stdout: "",
-        ...failure(`Migration "2_sessions" failed: relation "sessions" already exists`)
-      })
-      const tables = yield* sql`select relname from pg_class where relname in ('users', 'migrations')`
-      assert.deepStrictEqual(tables, [])
-    })
   )
 
   it.live("a database that does not exist is named", () =>

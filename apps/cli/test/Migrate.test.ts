@@ -36,7 +36,7 @@ const runningProcess = Effect.acquireRelease(
 )
 
 describe("migrate", patient, () => {
-  it.live("with no database named brings the embedded one up to date, once, and lets go of it", () =>
+  it.live("migrates the embedded database once if none is configured, and releases it", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const first = yield* cli(["migrate"], { cwd })
@@ -47,7 +47,7 @@ describe("migrate", patient, () => {
     })
   )
 
-  it.live("leaves a folder alone that a running process holds", () =>
+  it.live("refuses a folder that a running process holds", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { pid } = yield* runningProcess
@@ -59,7 +59,7 @@ describe("migrate", patient, () => {
     })
   )
 
-  it.live("a database that refuses connections, or takes them and says nothing, is one line", () =>
+  it.live("reports a database that refuses connections or never answers in one line", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const unusable = (variable: string) => `PostgreSQL cannot be used as ${variable} says:`
@@ -84,7 +84,7 @@ describe("migrate", patient, () => {
     })
   )
 
-  it.live("production must name the database", () =>
+  it.live("requires the name of the database in production", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const outcome = yield* cli(["migrate"], { cwd, env: { NODE_ENV: "production" } })
@@ -96,7 +96,7 @@ describe("migrate", patient, () => {
     })
   )
 
-  it.live("every wrong variable is named in one line, without its value", () =>
+  it.live("names every wrong variable in one line, without its value", () =>
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* cli(["migrate"], {
         cwd: yield* folder,

@@ -24,7 +24,7 @@ const problem = (input: string | Uint8Array, env?: Record<string, string>) =>
   Effect.map(Effect.flip(read(input, env)), (error) => error.message)
 
 describe("read", () => {
-  it.effect("is all of standard input but one last line end", () =>
+  it.effect("is all of standard input without the last line break", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* password("päss wörd 🔑"), "päss wörd 🔑")
       assert.strictEqual(yield* password(" a b \n"), " a b ")
@@ -33,14 +33,14 @@ describe("read", () => {
     })
   )
 
-  it.effect("SUPERUSER_PASSWORD goes before standard input, unless it is empty", () =>
+  it.effect("is SUPERUSER_PASSWORD rather than standard input, unless it is empty", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* password("piped", { SUPERUSER_PASSWORD: "named\n" }), "named\n")
       assert.strictEqual(yield* password("piped", { SUPERUSER_PASSWORD: "" }), "piped")
     })
   )
 
-  it.effect("what nobody could type at a login is refused", () =>
+  it.effect("is refused if nobody could type it at a login", () =>
     Effect.gen(function* () {
       const none = "The password cannot be used: none was given; type it, pipe it in or set SUPERUSER_PASSWORD"
       assert.strictEqual(yield* problem(""), none)
@@ -50,7 +50,7 @@ describe("read", () => {
     })
   )
 
-  it.effect("a refusal does not show it", () =>
+  it.effect("is not shown by a refusal", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(read("d4-secret\0"))
       assert.notInclude(JSON.stringify(error) + String(error) + String(error.stack), "d4-secret")

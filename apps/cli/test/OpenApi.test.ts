@@ -7,7 +7,7 @@ import * as Yaml from "yaml"
 import { cli, failure, folder, patient } from "./Program.ts"
 
 describe("openapi", patient, () => {
-  it.live("writes the document to the file as YAML where its name says so", () =>
+  it.live("writes the document as YAML to a file with that extension", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { code, stderr } = yield* cli(["openapi", "--file", "schema.YML"], { cwd })
@@ -19,7 +19,7 @@ describe("openapi", patient, () => {
     })
   )
 
-  it.live("writes it as JSON under any other name, over what was there", () =>
+  it.live("writes it as JSON to any other file, and overwrites it", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const path = join(cwd, "schema")
@@ -30,7 +30,7 @@ describe("openapi", patient, () => {
     })
   )
 
-  it.live("without a file writes JSON alone to standard output; needs no setting and keeps nothing", () =>
+  it.live("writes only JSON to standard output without a file, needs no settings and leaves no files", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { DATABASE_URL: "nowhere", NODE_ENV: "production" }
@@ -41,7 +41,7 @@ describe("openapi", patient, () => {
     })
   )
 
-  it.live("a file that cannot be written is named", () =>
+  it.live("names a file that cannot be written", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "absent", "schema.yml")
       const outcome = yield* cli(["openapi", "--file", path], { cwd: yield* folder })

@@ -41,7 +41,7 @@ const write = Effect.fnUntraced(function* (send: Send, people: ReadonlyArray<Per
 
 describe.skipIf(!Engines.areAvailable || !RabbitMqServer.isInstalled)("while RabbitMQ is down", () => {
   it.live(
-    "no write fails, and within half a minute of its return all events are out",
+    "no write fails, and all events are published within half a minute of its return",
     () =>
       Effect.gen(function* () {
         const rabbitmq = yield* RabbitMqServer.make

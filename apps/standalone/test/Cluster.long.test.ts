@@ -60,7 +60,7 @@ const refusalAt = (url: string) =>
 
 describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   it.live(
-    "in one process everything works, and a stop ends it with 0",
+    "works in one process, and a stop ends it with 0",
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start(yield* Engines.all, "api")
@@ -73,7 +73,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "in two processes on one port everything works, and a stop ends both and itself with 0",
+    "works in two processes on one port, and a stop ends all of them with 0",
     () =>
       Effect.gen(function* () {
         const program = yield* startTwo(yield* Engines.all)
@@ -86,7 +86,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "a process that is killed is replaced, while the other serves",
+    "replaces a killed process, while the other one serves",
     () =>
       Effect.gen(function* () {
         const program = yield* startTwo(yield* Engines.all)
@@ -108,7 +108,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "one that cannot be replaced yet takes nobody with it, and is tried again",
+    "retries a process that cannot be replaced yet, without ending the others",
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
@@ -128,7 +128,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "processes do not outlive the one that watches over them",
+    "ends its processes with the primary",
     () =>
       Effect.gen(function* () {
         const program = yield* startTwo(yield* Engines.all)
@@ -141,7 +141,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "Ctrl-C, which reaches every process at once, is a stop like any other",
+    "stops at Ctrl-C, which reaches every process at once",
     () =>
       Effect.gen(function* () {
         const program = yield* startTwo(yield* Engines.all)
@@ -155,7 +155,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "what keeps a process from starting is said once, however many were to start",
+    "reports once why its processes cannot start",
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
@@ -172,7 +172,7 @@ describe.skipIf(!Engines.areAvailable)("the API by itself", () => {
   )
 
   it.live(
-    "a SIGHUP to the one that watches makes all of them open the log file anew",
+    "reopens the log file in all processes at a SIGHUP to the primary",
     () =>
       Effect.gen(function* () {
         const path = join(yield* Program.folder, "service.log")

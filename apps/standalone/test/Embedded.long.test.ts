@@ -77,7 +77,7 @@ describe("the program on nothing but itself", () => {
 
   it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
     it.effect(
-      "what was answered survives the kill of the process",
+      "acknowledged changes survive a kill of the process",
       () =>
         Effect.gen(function* () {
           const environment = { DATA_DIR: yield* UsedFolder }
@@ -92,7 +92,7 @@ describe("the program on nothing but itself", () => {
     )
 
     it.effect(
-      "events are published within the process, and marked so",
+      "events are published within the process, and marked as published",
       () =>
         Effect.gen(function* () {
           const DATA_DIR = yield* UsedFolder
@@ -124,7 +124,7 @@ describe("the program on nothing but itself", () => {
     )
 
     it.effect(
-      "listening on every address, it names one that can be called",
+      "a program that listens on every address prints one that can be called",
       () =>
         Effect.gen(function* () {
           const program = yield* Program.start({ DATA_DIR: yield* UsedFolder, HOST: "0.0.0.0" })
@@ -135,7 +135,7 @@ describe("the program on nothing but itself", () => {
     )
 
     it.effect.skipIf(spawnSync("curl", ["--version"]).status !== 0)(
-      "the command that it prints works as it stands, where there is a curl",
+      "the printed curl command works (skipped without curl)",
       () =>
         Effect.gen(function* () {
           const program = yield* Program.start({ DATA_DIR: yield* UsedFolder })

@@ -15,7 +15,7 @@ const loggedEngines = (program: Program.Service) =>
 
 describe.skipIf(!Engines.areAvailable)("the program on real engines, each for itself", () => {
   it.live(
-    "with all three named, everything works and nothing of the embedded ones is made",
+    "with all three configured, everything works and nothing embedded is created",
     () =>
       Effect.gen(function* () {
         const program = yield* Program.start(yield* Engines.all)

@@ -54,7 +54,7 @@ const timeout = 60_000
 
 describe("a program that cannot start says why in one message and ends with 1", () => {
   it.live(
-    "every wrong variable is named at once, none with its value",
+    "names all wrong variables at once, without their values",
     () =>
       Effect.gen(function* () {
         const wrong = {
@@ -86,7 +86,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
   )
 
   it.live(
-    "production refuses embedded engines, keys of its own making and a weak secret",
+    "refuses embedded engines, generated keys and a weak secret in production",
     () =>
       refuses(
         { NODE_ENV: "production", SECRET_KEY: secret.slice(0, 20) },
@@ -104,7 +104,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
   )
 
   it.live(
-    "the API alone asks for the engines that its processes share",
+    "requires the engines that its processes share, for the API",
     () =>
       Effect.gen(function* () {
         const required = (...variables: ReadonlyArray<string>) =>
@@ -119,7 +119,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
   )
 
   it.live(
-    "a database out of reach is named",
+    "names an unreachable database",
     () =>
       Effect.gen(function* () {
         const nobody = `nothing listens there (connect ECONNREFUSED ${closed})`
@@ -136,7 +136,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
   )
 
   it.live(
-    "so is one that takes the connection and never answers",
+    "names a database that accepts the connection and never answers",
     () =>
       Effect.gen(function* () {
         const port = yield* silentPort
@@ -149,7 +149,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
   )
 
   it.live(
-    "a DATA_DIR that is no folder is named, with the system's reason",
+    "names a DATA_DIR that is no folder, with the system's reason",
     () =>
       Effect.gen(function* () {
         const path = join(yield* Program.folder, "file")
@@ -164,7 +164,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
 
   it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
     it.effect(
-      "a Redis or a RabbitMQ out of reach is named, with the reason",
+      "names an unreachable Redis or RabbitMQ, with the reason",
       () =>
         Effect.gen(function* () {
           const refused = `nothing listens there (connect ECONNREFUSED ${closed})`
@@ -177,7 +177,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
     )
 
     it.effect(
-      "a port in use is named",
+      "names a port in use",
       () =>
         Effect.gen(function* () {
           const port = yield* silentPort
@@ -190,7 +190,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
     )
 
     it.effect(
-      "an address that is not this machine's is named",
+      "names an address of another machine",
       () =>
         refusesOnUsed(
           { HOST: "192.0.2.1" },
@@ -200,7 +200,7 @@ describe("a program that cannot start says why in one message and ends with 1", 
     )
 
     it.effect(
-      "a key file that is none is named, and nothing of it is shown",
+      "names an invalid key file, without its content",
       () =>
         Effect.gen(function* () {
           const path = join(yield* Program.folder, "keys.json")

@@ -42,7 +42,7 @@ describe("a stop", () => {
   it.layer(UsedFolder.layer, { excludeTestServices: true, timeout: 90_000 })((it) => {
     for (const name of stops) {
       it.effect(
-        `by ${name} says not ready, still answers, finishes what is under way and ends with 0`,
+        `by ${name} becomes unready, still answers, completes the requests in progress and ends with 0`,
         () =>
           Effect.gen(function* () {
             const program = yield* Program.start(yield* environment)
@@ -83,7 +83,7 @@ describe("a stop", () => {
 
     for (const name of stops) {
       it.effect(
-        `by ${name} that is asked for again a second later ends at once`,
+        `by ${name} that is repeated a second later ends at once`,
         () =>
           Effect.gen(function* () {
             const program = yield* Program.start({ ...(yield* environment), SHUTDOWN_GRACE_SECONDS: "60" })
@@ -122,7 +122,7 @@ describe("a stop", () => {
     })
 
     it.effect(
-      "is not held up past the grace by a request that never comes to its end",
+      "is not delayed beyond the grace period by an endless request",
       () =>
         Effect.gen(function* () {
           const elapsed = yield* stopBeside([endless])
@@ -134,7 +134,7 @@ describe("a stop", () => {
     const head = "GET /health/live HTTP/1.1\r\nHost: test\r\n"
 
     it.effect(
-      "is not held up by connections on which no request is under way",
+      "is not delayed by idle connections",
       () =>
         Effect.gen(function* () {
           const unused = ["", "G", head, `${head}\r\n`, `${head}\r\n${head}`]
@@ -148,7 +148,7 @@ describe("a stop", () => {
 
 describe("an end in the middle of a first start", () => {
   it.live(
-    "is a stop like any other when it was asked for, and the next start is none the worse",
+    "is a normal stop if it was requested, and the next start works",
     () =>
       Effect.gen(function* () {
         const DATA_DIR = yield* Program.folder

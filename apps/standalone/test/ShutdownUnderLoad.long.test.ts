@@ -29,7 +29,7 @@ const programs = [
 describe.skipIf(!Engines.areAvailable)("a stop under load", () => {
   for (const { app, name, workers } of programs) {
     it.live(
-      `costs nobody a request who leaves when ${name} is not ready any more`,
+      `fails no request of a client that leaves when ${name} becomes unready`,
       () =>
         Effect.gen(function* () {
           const program = yield* Program.start(

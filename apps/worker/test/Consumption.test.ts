@@ -28,7 +28,7 @@ const away = Effect.fail({ message: "away" })
 
 describe("what comes into a queue", () => {
   it.layer(Layer.fresh(engines))((it) => {
-    it.effect("is dealt with in its order, never more at once than is said", () =>
+    it.effect("is handled in order, with a limited number at once", () =>
       Effect.gen(function* () {
         const batches: Array<ReadonlyArray<string>> = []
         const done = yield* Latch.make()
@@ -43,7 +43,7 @@ describe("what comes into a queue", () => {
       })
     )
 
-    it.effect("is held while an engine is away, and let go after twenty minutes, to come again when it answers", () =>
+    it.effect("is kept while an engine is unavailable, and requeued after twenty minutes", () =>
       Effect.gen(function* () {
         const tries = yield* Ref.make(0)
         const counts: Array<number> = []
@@ -71,7 +71,7 @@ describe("what comes into a queue", () => {
       })
     )
 
-    it.effect("is taken again after a mistake of ours", () =>
+    it.effect("is handled again after an unexpected failure", () =>
       Effect.gen(function* () {
         const counts: Array<number> = []
         const again = yield* Latch.make()

@@ -14,7 +14,7 @@ const setUp = Effect.fnUntraced(function* (capacity: number) {
 })
 
 describe("a broker in memory", () => {
-  it.effect("a queue that is full refuses what it is sent, until something in it is answered", () =>
+  it.effect("refuses messages to a full queue until one of them is acknowledged", () =>
     Effect.gen(function* () {
       const { broker, order, orders } = yield* setUp(2)
       const outcomes = yield* broker.publishAll(["1", "2", "3"].map(order))
@@ -28,7 +28,7 @@ describe("a broker in memory", () => {
     })
   )
 
-  it.effect("a dead letter that finds no room stays in its queue, counts there, and goes when there is", () =>
+  it.effect("keeps a dead letter in its queue until the dead-letter queue has room", () =>
     Effect.gen(function* () {
       const { broker, dead, order, orders } = yield* setUp(2)
       const living = yield* consumer(broker, orders)
@@ -46,7 +46,7 @@ describe("a broker in memory", () => {
     })
   )
 
-  it.effect("it holds nothing for a queue that is not there", () =>
+  it.effect("stores nothing for a missing queue", () =>
     Effect.gen(function* () {
       const { broker } = yield* setUp(1)
       const toNobody = { ...outgoingMessage("", "missing", "1"), mandatory: true }

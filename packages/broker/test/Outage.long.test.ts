@@ -79,7 +79,7 @@ const journal = (broker: Broker["Service"], queue: string) =>
 
 describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout: 60_000 }, () => {
   it.layer(Server.layer, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
-    it.effect("killed while messages go out, it has all that were confirmed, and the rest is reported", () => {
+    it.effect("a kill during publications loses no confirmed message, and the others are reported", () => {
       const { lines, collect } = logs()
       return Effect.gen(function* () {
         const { broker, order, orders, server } = yield* setUp()
@@ -111,7 +111,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       }).pipe(Effect.provide(collect))
     })
 
-    it.effect("what was in hand when it was killed comes again, and late answers touch nothing", () =>
+    it.effect("unacknowledged messages are redelivered after a kill, and late acknowledgements do nothing", () =>
       Effect.gen(function* () {
         const { broker, order, orders, server } = yield* setUp()
         yield* insist(broker, order("1"))
@@ -140,7 +140,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("a process that starts while it is down says so in bounded time, and finds it when it comes", () =>
+    it.effect("a process that starts during the outage reports it in bounded time, and connects afterwards", () =>
       Effect.gen(function* () {
         const server = yield* Server
         yield* server.kill
@@ -157,7 +157,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("frozen, it holds up nobody for longer than was said", () =>
+    it.effect("a frozen broker delays callers no longer than the timeout", () =>
       Effect.gen(function* () {
         const { broker, health, order, orders, server } = yield* setUp({ confirmTimeout: Duration.millis(500) })
         yield* insist(broker, order("1"))
@@ -181,7 +181,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("frozen for longer than its heartbeat, it is left and found again", () =>
+    it.effect("a broker that is frozen for longer than the heartbeat is disconnected and connected again", () =>
       Effect.gen(function* () {
         const { broker, health, order, orders, server } = yield* setUp({ heartbeat: 1 })
         const received = yield* journal(broker, orders)
@@ -196,7 +196,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("frozen, it does not hold up who leaves", () =>
+    it.effect("a frozen broker does not delay a stop", () =>
       Effect.gen(function* () {
         const server = yield* Server
         const fresh = freshTopology()
@@ -211,7 +211,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("short of memory, it takes nothing and says so, and consumers go on meanwhile", () =>
+    it.effect("a broker without memory refuses messages with the reason, while consumers continue", () =>
       Effect.gen(function* () {
         const { broker, health, order, orders, server } = yield* setUp({ confirmTimeout: Duration.millis(500) })
         yield* broker.publishAll(["1", "2", "3"].map(order))
@@ -235,7 +235,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("a queue deleted under its consumer is declared again, and consumed", () =>
+    it.effect("a deleted queue is declared again, and consumed", () =>
       Effect.gen(function* () {
         const { broker, order, orders, server } = yield* setUp()
         const received = yield* journal(broker, orders)
@@ -251,7 +251,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("an exchange that is deleted is declared again, bound as it was", () =>
+    it.effect("a deleted exchange is declared again, with its bindings", () =>
       Effect.gen(function* () {
         const { broker, order, orders, server, topic } = yield* setUp()
         const received = yield* journal(broker, orders)
@@ -262,26 +262,24 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect(
-      "a dead letter waits for a queue that is not there, which is declared again though nobody consumes it",
-      () =>
-        Effect.gen(function* () {
-          const { control } = yield* Server
-          // How soon it tries again, by a worker that begins with the queue.
-          yield* control("eval", "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 500).")
-          const { broker, dead, order, orders, server } = yield* setUp({ declareInterval: Duration.millis(500) })
-          yield* insist(broker, order("1"))
-          const { take } = yield* consumer(broker, orders)
-          const [delivery] = yield* take(1)
-          yield* asStranger(server.url, (channel) => channel.deleteQueue(dead))
-          yield* answer(delivery, "reject")
-          yield* waitUntil(Effect.map(control("list_queues", "name"), (names) => names.split("\n").includes(dead)))
-          const [letter] = yield* (yield* consumer(broker, dead)).take(1)
-          assert.strictEqual(letter && textOf(letter), "1")
-        })
+    it.effect("a dead letter waits for a missing queue, which is declared again without a consumer", () =>
+      Effect.gen(function* () {
+        const { control } = yield* Server
+        // How soon it tries again, by a worker that begins with the queue.
+        yield* control("eval", "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 500).")
+        const { broker, dead, order, orders, server } = yield* setUp({ declareInterval: Duration.millis(500) })
+        yield* insist(broker, order("1"))
+        const { take } = yield* consumer(broker, orders)
+        const [delivery] = yield* take(1)
+        yield* asStranger(server.url, (channel) => channel.deleteQueue(dead))
+        yield* answer(delivery, "reject")
+        yield* waitUntil(Effect.map(control("list_queues", "name"), (names) => names.split("\n").includes(dead)))
+        const [letter] = yield* (yield* consumer(broker, dead)).take(1)
+        assert.strictEqual(letter && textOf(letter), "1")
+      })
     )
 
-    it.effect("connections that are cut are made again, and it is told why they went", () => {
+    it.effect("closed connections are opened again, and the reason is logged", () => {
       const { lines, collect } = logs()
       return Effect.gen(function* () {
         const { broker, order, orders, server } = yield* setUp()
@@ -298,7 +296,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       }).pipe(Effect.provide(collect))
     })
 
-    it.effect("an outage is one warning, and no line and no error has the password in it", () => {
+    it.effect("an outage is logged as one warning, and the password is in no line and no error", () => {
       const { lines, collect } = logs()
       return Effect.gen(function* () {
         const server = yield* Server
@@ -317,7 +315,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       }).pipe(Effect.provide(collect))
     })
 
-    it.effect("what is there in another form is used as it is, and told once", () => {
+    it.effect("an exchange or queue with other properties is used as it is, with one warning", () => {
       const { lines, collect } = logs()
       return Effect.gen(function* () {
         const server = yield* Server
@@ -343,7 +341,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       }).pipe(Effect.provide(collect))
     })
 
-    it.effect("what cannot be put on the wire is refused alone", () =>
+    it.effect("a message that cannot be encoded is refused without the others", () =>
       Effect.gen(function* () {
         const { broker, order, orders, topic } = yield* setUp()
         const outcomes = yield* broker.publishAll([
@@ -357,7 +355,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("a queue that is full refuses what it is sent", () =>
+    it.effect("a full queue refuses messages", () =>
       Effect.gen(function* () {
         const { broker, order, orders, server } = yield* setUp()
         yield* server.control("set_policy", "--apply-to", "queues", "full", `^${orders}$`, '{"max-length":2}')
@@ -372,7 +370,7 @@ describe.skipIf(!RabbitMqServer.isInstalled)("an outage of RabbitMQ", { timeout:
       })
     )
 
-    it.effect("confirms in flight together go many times faster than one by one", () =>
+    it.effect("concurrent confirms are many times faster than sequential ones", () =>
       Effect.gen(function* () {
         const { broker, order, orders } = yield* setUp()
         const received = yield* journal(broker, orders)

@@ -22,7 +22,7 @@ const waits = Effect.fnUntraced(function* (held: ReadonlyArray<number>) {
 })
 
 describe("Restart", () => {
-  it.effect("the wait grows with each failure, up to three seconds", () =>
+  it.effect("waits longer after each failure, up to three seconds", () =>
     Effect.gen(function* () {
       const { told, waits: found } = yield* waits([0, 0, 0, 0, 0, 0, 0, 0, 0])
       const most = [50, 100, 200, 400, 800, 1600, 3000, 3000, 3000]
@@ -34,14 +34,14 @@ describe("Restart", () => {
     }).pipe(Random.withSeed("a"))
   )
 
-  it.effect("it differs from process to process", () =>
+  it.effect("waits differently in each process", () =>
     Effect.gen(function* () {
       const of = (seed: string) => Random.withSeed(waits([0, 0, 0]), seed)
       assert.notDeepEqual(yield* of("a"), yield* of("b"))
     })
   )
 
-  it.effect("what held for ten seconds begins anew with the shortest wait", () =>
+  it.effect("starts over with the shortest wait after a run of ten seconds", () =>
     Effect.gen(function* () {
       const { told, waits: found } = yield* waits([0, 0, 0, 0, 9000, 10_000, 0])
       assert.isAbove(found[4] ?? 0, 300)

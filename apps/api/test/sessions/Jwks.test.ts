@@ -20,7 +20,7 @@ const profileOf = (token: string) =>
 
 describe("the JWKS", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is the public half of the key that access tokens are signed with, to be kept for five minutes", () =>
+    it.effect("has the public key of the access tokens, cacheable for five minutes", () =>
       Effect.gen(function* () {
         const { send, settings } = yield* TestApi
         const answer = yield* send("GET", path)
@@ -35,7 +35,7 @@ describe("the JWKS", () => {
       })
     )
 
-    it.effect("is all that others need to check an access token, and does not open a refresh token", () =>
+    it.effect("is sufficient to verify an access token, and verifies no refresh token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, refresh } = yield* api.person()
@@ -53,50 +53,56 @@ describe("the JWKS", () => {
 
 describe("a rotated key", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is published at once, signs when every JWKS has it, and the old one goes after its last token", () =>
-      Effect.gen(function* () {
-        const api = yield* TestApi
-        const person = yield* api.person()
-        const kids = Effect.map(api.send("GET", path), ({ body }) => body.keys.map((key: { kid: string }) => key.kid))
-        const [old] = yield* kids
-        const { kid: next } = yield* Keys.rotateFile(api.settings.keys.path, 3600).pipe(
-          Effect.provide(NodeServices.layer)
-        )
-        // The file is looked at every second.
-        yield* api.pass("2 seconds")
-        yield* kids.pipe(
-          Effect.repeat({ until: (found) => found.length === 2, schedule: Schedule.spaced("10 millis") })
-        )
-        assert.deepStrictEqual(yield* kids, [old, next])
-        const before = yield* api.login(person)
-        assert.strictEqual(Jwt.headerOf(before.access).kid, old)
-        yield* api.pass("5 minutes")
-        const after = yield* api.login(person)
-        assert.strictEqual(Jwt.headerOf(after.access).kid, next)
-        for (const { access } of [person, before, after]) assert.strictEqual((yield* profileOf(access)).status, 200)
-        yield* api.pass("61 minutes")
-        assert.deepStrictEqual(yield* kids, [next])
-        // Refresh tokens have a key of their own, which stays.
-        const refreshed = yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: person.refresh } })
-        assert.strictEqual((yield* profileOf(refreshed.body.access)).status, 200)
-      })
+    it.effect(
+      "is published at once, and signs when every cached JWKS has it; the old one is removed after its last token",
+      () =>
+        Effect.gen(function* () {
+          const api = yield* TestApi
+          const person = yield* api.person()
+          const kids = Effect.map(api.send("GET", path), ({ body }) => body.keys.map((key: { kid: string }) => key.kid))
+          const [old] = yield* kids
+          const { kid: next } = yield* Keys.rotateFile(api.settings.keys.path, 3600).pipe(
+            Effect.provide(NodeServices.layer)
+          )
+          // The file is looked at every second.
+          yield* api.pass("2 seconds")
+          yield* kids.pipe(
+            Effect.repeat({ until: (found) => found.length === 2, schedule: Schedule.spaced("10 millis") })
+          )
+          assert.deepStrictEqual(yield* kids, [old, next])
+          const before = yield* api.login(person)
+          assert.strictEqual(Jwt.headerOf(before.access).kid, old)
+          yield* api.pass("5 minutes")
+          const after = yield* api.login(person)
+          assert.strictEqual(Jwt.headerOf(after.access).kid, next)
+          for (const { access } of [person, before, after]) assert.strictEqual((yield* profileOf(access)).status, 200)
+          yield* api.pass("61 minutes")
+          assert.deepStrictEqual(yield* kids, [next])
+          // Refresh tokens have a key of their own, which stays.
+          const refreshed = yield* api.send("POST", "/api/v1/users/token/refresh/", {
+            body: { refresh: person.refresh }
+          })
+          assert.strictEqual((yield* profileOf(refreshed.body.access)).status, 200)
+        })
     )
   })
 })
 
 describe("JWT_ALGORITHM=HS256", () => {
   it.layer(layerEmbedded({ JWT_ALGORITHM: "HS256", SECRET_KEY: secret }), { excludeTestServices: true })((it) => {
-    it.effect("signs access tokens with the shared secret, publishes no key, and keeps refresh tokens to itself", () =>
-      Effect.gen(function* () {
-        const api = yield* TestApi
-        const { access, refresh } = yield* api.person()
-        assert.deepStrictEqual((yield* api.send("GET", path)).body, { keys: [] })
-        assert.deepStrictEqual(Jwt.headerOf(access), { alg: "HS256", typ: "JWT" })
-        const of = (token: string) => createHmac("sha256", secret).update(parts(token).data).digest("base64url")
-        assert.strictEqual(of(access), access.split(".")[2])
-        assert.strictEqual(Jwt.headerOf(refresh).alg, "EdDSA")
-        assert.strictEqual((yield* profileOf(access)).status, 200)
-      })
+    it.effect(
+      "signs access tokens with the shared secret, publishes no key, and uses another key for refresh tokens",
+      () =>
+        Effect.gen(function* () {
+          const api = yield* TestApi
+          const { access, refresh } = yield* api.person()
+          assert.deepStrictEqual((yield* api.send("GET", path)).body, { keys: [] })
+          assert.deepStrictEqual(Jwt.headerOf(access), { alg: "HS256", typ: "JWT" })
+          const of = (token: string) => createHmac("sha256", secret).update(parts(token).data).digest("base64url")
+          assert.strictEqual(of(access), access.split(".")[2])
+          assert.strictEqual(Jwt.headerOf(refresh).alg, "EdDSA")
+          assert.strictEqual((yield* profileOf(access)).status, 200)
+        })
     )
 
     it.effect("still refreshes and logs out", () =>
@@ -110,7 +116,7 @@ describe("JWT_ALGORITHM=HS256", () => {
       })
     )
 
-    it.effect("whoever shares the secret can make access tokens of live sessions, but no refresh token", () =>
+    it.effect("lets an owner of the secret sign access tokens of live sessions, but no refresh token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, refresh } = yield* api.person()
@@ -120,7 +126,7 @@ describe("JWT_ALGORITHM=HS256", () => {
       })
     )
 
-    it.effect("pins the algorithm: a token of the key file's own key is refused", () =>
+    it.effect("refuses a token that is signed with the key of the key file", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()

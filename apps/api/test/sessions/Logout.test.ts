@@ -47,7 +47,7 @@ const liveTokens = ({ id }: Person) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("logging out", () => {
-    it.effect("by the bearer ends its session: access on the very next request, refresh at once", () =>
+    it.effect("by the access token ends its session from the next request on", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -59,7 +59,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("ends the session however a rightly signed token spells its ids", () =>
+    it.effect("ends the session also if a validly signed token spells its ids differently", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [key] = Jwt.keysOf(api.settings).access
@@ -88,7 +88,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("by a refresh token, under either name, ends its session", () =>
+    it.effect("by a refresh token, in either field, ends its session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const name of ["refresh", "refresh_token"]) {
@@ -100,7 +100,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("silences the push tokens of that session, and of no other", () =>
+    it.effect("deactivates the push tokens of that session only", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -116,7 +116,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is what silences push tokens: a session that merely expires silences none", () =>
+    it.effect("deactivates push tokens, and the expiry of a session does not", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -127,7 +127,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("again is no error, by either token", () =>
+    it.effect("twice is no error, by either token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -155,7 +155,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     )
 
     it.effect(
-      "the bearer's session goes before the refresh token's, the body's counts where the bearer is none of ours",
+      "prefers the session of the access token, and uses the refresh token if the access token is invalid",
       () =>
         Effect.gen(function* () {
           const api = yield* TestApi
@@ -173,7 +173,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
         })
     )
 
-    it.effect("another user's refresh token beside the bearer is ignored", () =>
+    it.effect("ignores another user's refresh token next to an access token", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -184,7 +184,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("takes no body, an empty one, null and an empty object", () =>
+    it.effect("accepts no body, an empty one, null and an empty object", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         for (const body of [undefined, "", "null", "{}", '{"unknown":1}']) {
@@ -194,7 +194,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("by nothing is 401 authentication_required, by nothing valid 401 token_invalid", () =>
+    it.effect("without a token is 401 authentication_required, without a valid one 401 token_invalid", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access, refresh } = yield* api.person()
@@ -214,7 +214,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("judges its body like any other", () =>
+    it.effect("validates its body like other routes", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access: token } = yield* api.person()
@@ -236,7 +236,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("logging out everywhere", () => {
-    it.effect("ends all of the user's sessions and counts them, and nobody else's", () =>
+    it.effect("ends and counts all sessions of the user, and no other", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -261,7 +261,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("counts sessions that are alive only", () =>
+    it.effect("counts live sessions only", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -272,7 +272,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is for who is logged in, and not for who has just logged out", () =>
+    it.effect("requires an access token of a live session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const { access } = yield* api.person()

@@ -24,42 +24,44 @@ const eventsOf = ({ id }: Person) =>
 
 describe("MAX_SESSIONS", () => {
   it.layer(layerEmbedded({ MAX_SESSIONS: "3" }), { excludeTestServices: true })((it) => {
-    it.effect("a login past it ends the session longest unseen, with its event, and silences its push tokens", () =>
-      Effect.gen(function* () {
-        const api = yield* TestApi
-        const person = yield* api.person()
-        yield* api.pass("5 minutes")
-        const second = yield* api.login(person, "second")
-        yield* api.send("POST", `${users}/push-tokens/`, {
-          token: second.access,
-          body: { token: `of-${person.id}`, platform: "web" }
-        })
-        yield* api.pass("5 minutes")
-        yield* api.login(person, "third")
-        yield* api.pass("5 minutes")
-        // The oldest is not the one that was not seen for the longest time.
-        assert.strictEqual((yield* profileOf(person.access)).status, 200)
-        yield* api.sql`update sessions set last_seen_at = created_at + interval '15 minutes'
+    it.effect(
+      "a login beyond it ends the session unused for the longest time, with an event, and deactivates its push tokens",
+      () =>
+        Effect.gen(function* () {
+          const api = yield* TestApi
+          const person = yield* api.person()
+          yield* api.pass("5 minutes")
+          const second = yield* api.login(person, "second")
+          yield* api.send("POST", `${users}/push-tokens/`, {
+            token: second.access,
+            body: { token: `of-${person.id}`, platform: "web" }
+          })
+          yield* api.pass("5 minutes")
+          yield* api.login(person, "third")
+          yield* api.pass("5 minutes")
+          // The oldest is not the one that was not seen for the longest time.
+          assert.strictEqual((yield* profileOf(person.access)).status, 200)
+          yield* api.sql`update sessions set last_seen_at = created_at + interval '15 minutes'
           where user_id = ${person.id} and device_name = ''`
-        const fourth = yield* api.login(person, "fourth")
-        assert.deepStrictEqual(yield* sessionsOf(fourth.access), ["fourth", "third", ""])
-        assertTokenInvalid(yield* profileOf(second.access))
-        assertTokenInvalid(yield* api.send("POST", `${users}/token/refresh/`, { body: { refresh: second.refresh } }))
-        assert.strictEqual((yield* profileOf(fourth.access)).body.data.push_tokens_count, 0)
-        assert.deepStrictEqual(yield* eventsOf(person), [
-          { type: "UserLoggedIn", reason: null },
-          { type: "UserLoggedIn", reason: null },
-          { type: "UserLoggedIn", reason: null },
-          { type: "SessionRevoked", reason: "evicted" },
-          { type: "PushTokenRemoved", reason: "logged_out" }
-        ])
-        const audit = yield* api.sql`
+          const fourth = yield* api.login(person, "fourth")
+          assert.deepStrictEqual(yield* sessionsOf(fourth.access), ["fourth", "third", ""])
+          assertTokenInvalid(yield* profileOf(second.access))
+          assertTokenInvalid(yield* api.send("POST", `${users}/token/refresh/`, { body: { refresh: second.refresh } }))
+          assert.strictEqual((yield* profileOf(fourth.access)).body.data.push_tokens_count, 0)
+          assert.deepStrictEqual(yield* eventsOf(person), [
+            { type: "UserLoggedIn", reason: null },
+            { type: "UserLoggedIn", reason: null },
+            { type: "UserLoggedIn", reason: null },
+            { type: "SessionRevoked", reason: "evicted" },
+            { type: "PushTokenRemoved", reason: "logged_out" }
+          ])
+          const audit = yield* api.sql`
           select count(*)::int as count from audit_log where user_id = ${person.id} and action = 'session.evicted'`
-        assert.deepStrictEqual(audit, [{ count: 1 }])
-      })
+          assert.deepStrictEqual(audit, [{ count: 1 }])
+        })
     )
 
-    it.effect("many logins at once leave as many sessions as there may be", () =>
+    it.effect("concurrent logins leave exactly that many sessions", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -77,7 +79,7 @@ describe("MAX_SESSIONS", () => {
       })
     )
 
-    it.effect("sessions that are over do not count, and those of others neither", () =>
+    it.effect("ended sessions and those of other users do not count", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const [person, stranger] = [yield* api.person(), yield* api.person()]
@@ -89,7 +91,7 @@ describe("MAX_SESSIONS", () => {
       })
     )
 
-    it.effect("a password change ends all others for itself, and evicts none", () =>
+    it.effect("a password change ends all other sessions by itself, and evicts none", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -107,7 +109,7 @@ describe("MAX_SESSIONS", () => {
   })
 
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("is fifty where nothing is said", () =>
+    it.effect("is fifty by default", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()

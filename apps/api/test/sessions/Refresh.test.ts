@@ -20,7 +20,7 @@ const profileOf = (token: string) =>
 
 describe("refreshing", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("answers new tokens in the envelope, and the pair beside it for clients of SimpleJWT", () =>
+    it.effect("returns new tokens in the envelope, and the pair next to it for clients of SimpleJWT", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -45,7 +45,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("takes the token under either name, and refresh where there are both", () =>
+    it.effect("accepts the token in either field, and prefers `refresh`", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -54,7 +54,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("goes on and on, in the same session", () =>
+    it.effect("can be repeated in the same session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -66,7 +66,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("the access token from before stays good until its own end", () =>
+    it.effect("leaves the previous access token valid until it expires", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         tokensOf(yield* refresh(person.refresh))
@@ -74,7 +74,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("the token just replaced gets the same successor again while answers may be on their way", () =>
+    it.effect("returns the same successor for the replaced token within the grace period", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -86,7 +86,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("many at once with one token end with one successor", () =>
+    it.effect("with one token in concurrent requests results in one successor", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const answers = yield* Effect.all(
@@ -97,7 +97,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("later it is theft: the session ends, for the thief and for the owner", () =>
+    it.effect("with a replaced token after the grace period ends the session, for thief and owner", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -129,7 +129,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("an older one than the last is theft at once", () =>
+    it.effect("with a token older than the replaced one ends the session at once", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const first = tokensOf(yield* refresh(person.refresh))
@@ -139,7 +139,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("theft in one session leaves the others alone", () =>
+    it.effect("with a stolen token does not end other sessions", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -151,7 +151,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("slides the end of the session on, but not beyond 90 days from its login", () =>
+    it.effect("extends the session, but not beyond 90 days after its login", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         let tokens: Tokens = yield* api.person()
@@ -177,7 +177,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("an expired token is a plain 401, and its session is none the worse for it", () =>
+    it.effect("with an expired token is 401 and does not affect the session", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -196,7 +196,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("a token of an ended session is a plain 401, and not taken for theft", () =>
+    it.effect("with a token of an ended session is 401, and not treated as theft", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -211,7 +211,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("an access token, a forged one and nonsense are 401", () =>
+    it.effect("with an access token, a forged one or other text is 401", () =>
       Effect.gen(function* () {
         const person = yield* (yield* TestApi).person()
         const [head, payload, signature = ""] = person.refresh.split(".")
@@ -222,7 +222,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("no token, a blank one and one that is no text are 422", () =>
+    it.effect("without a token, with a blank one or one that is no text is 422", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const required = "This field is required."
@@ -238,7 +238,7 @@ describe("refreshing", () => {
       })
     )
 
-    it.effect("needs no access token, and minds none that is bad", () =>
+    it.effect("needs no access token, and ignores an invalid one", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -253,7 +253,7 @@ describe("refreshing", () => {
       excludeTestServices: true
     }
   )((it) => {
-    it.effect("REFRESH_GRACE_SECONDS and the lifetimes are obeyed", () =>
+    it.effect("follows REFRESH_GRACE_SECONDS and the lifetimes", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()

@@ -23,7 +23,7 @@ const revoke = (token: string, id: string) =>
 
 it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   describe("the sessions of a user", () => {
-    it.effect("are listed newest first, the present one marked", () =>
+    it.effect("are listed newest first, with the current one marked", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -53,7 +53,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are the live ones alone, and nobody else's", () =>
+    it.effect("are only live sessions of this user", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -70,7 +70,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("come in pages", () =>
+    it.effect("are paged", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -99,7 +99,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a page or limit that is none is 422", () =>
+    it.effect("with an invalid page or limit are 422", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         const page = ["Must be an integer of at least 1."]
@@ -112,14 +112,14 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("are for who is logged in", () =>
+    it.effect("require an access token", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertUnauthenticated(yield* send("GET", path))
       })
     )
 
-    it.effect("say when each was last used, at most a minute late", () =>
+    it.effect("have the time of the last use, at most a minute late", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -142,36 +142,34 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
   })
 
   describe("revoking a session", () => {
-    it.effect(
-      "is 204 without a body, and ends it: access on the next request, refresh at once, its push tokens silent",
-      () =>
-        Effect.gen(function* () {
-          const api = yield* TestApi
-          const person = yield* api.person()
-          const other = yield* api.login(person)
-          const profile = (token: string) => api.send("GET", "/api/v1/users/profile/", { token })
-          assert.strictEqual((yield* profile(other.access)).status, 200)
-          yield* api.send("POST", "/api/v1/users/push-tokens/", {
-            token: other.access,
-            body: { token: `other-${person.id}`, platform: "web" }
-          })
-          const answer = yield* revoke(person.access, claimsOf(other.access).sid)
-          assert.deepStrictEqual([answer.status, answer.text, answer.headers.get("content-type")], [204, "", null])
-          assertTokenInvalid(yield* profile(other.access))
-          assertTokenInvalid(
-            yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: other.refresh } })
-          )
-          assert.strictEqual((yield* profile(person.access)).body.data.push_tokens_count, 0)
-          const told = yield* api.sql<{ readonly reason: string }>`
-          select payload->>'reason' as reason from outbox where user_id = ${person.id} and event_type = 'SessionRevoked'`
-          assert.deepStrictEqual(
-            told.map(({ reason }) => reason),
-            ["revoked"]
-          )
+    it.effect("is 204 without a body, ends it from the next request on, and deactivates its push tokens", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const other = yield* api.login(person)
+        const profile = (token: string) => api.send("GET", "/api/v1/users/profile/", { token })
+        assert.strictEqual((yield* profile(other.access)).status, 200)
+        yield* api.send("POST", "/api/v1/users/push-tokens/", {
+          token: other.access,
+          body: { token: `other-${person.id}`, platform: "web" }
         })
+        const answer = yield* revoke(person.access, claimsOf(other.access).sid)
+        assert.deepStrictEqual([answer.status, answer.text, answer.headers.get("content-type")], [204, "", null])
+        assertTokenInvalid(yield* profile(other.access))
+        assertTokenInvalid(
+          yield* api.send("POST", "/api/v1/users/token/refresh/", { body: { refresh: other.refresh } })
+        )
+        assert.strictEqual((yield* profile(person.access)).body.data.push_tokens_count, 0)
+        const told = yield* api.sql<{ readonly reason: string }>`
+          select payload->>'reason' as reason from outbox where user_id = ${person.id} and event_type = 'SessionRevoked'`
+        assert.deepStrictEqual(
+          told.map(({ reason }) => reason),
+          ["revoked"]
+        )
+      })
     )
 
-    it.effect("also of the present one", () =>
+    it.effect("also works for the current one", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         assert.strictEqual((yield* revoke(access, claimsOf(access).sid)).status, 204)
@@ -179,7 +177,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("a stranger's, an ended, an absent and a malformed id are the same 404, byte for byte", () =>
+    it.effect("answers another user's, an ended, an absent and a malformed id with the same bytes of 404", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -199,7 +197,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
       })
     )
 
-    it.effect("is for who is logged in", () =>
+    it.effect("requires an access token", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertUnauthenticated(yield* send("DELETE", `${path}${randomUUID()}/`))

@@ -9,7 +9,7 @@ const verify = (token: unknown) => Effect.flatMap(TestApi, ({ send }) => send("P
 
 describe("verifying a token", () => {
   it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
-    it.effect("a good one of either type is 200, and says no more", () =>
+    it.effect("a valid one of either type is 200, without data", () =>
       Effect.gen(function* () {
         const { access, refresh } = yield* (yield* TestApi).person()
         for (const token of [access, refresh]) assertSuccess(yield* verify(token), 200, "Token is valid", {})
@@ -37,7 +37,7 @@ describe("verifying a token", () => {
       })
     )
 
-    it.effect("a replaced refresh token is good for as long as it is exchanged, and ends no session afterwards", () =>
+    it.effect("a replaced refresh token is valid during its grace period, and ends no session afterwards", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
         const person = yield* api.person()
@@ -56,7 +56,7 @@ describe("verifying a token", () => {
       })
     )
 
-    it.effect("one that is none of ours is 401 token_invalid", () =>
+    it.effect("one of another issuer is 401 token_invalid", () =>
       Effect.gen(function* () {
         const { access } = yield* (yield* TestApi).person()
         for (const token of ["x", "a.b.c", `${access}x`, access.slice(0, -10), "x".repeat(10_000)]) {
@@ -65,7 +65,7 @@ describe("verifying a token", () => {
       })
     )
 
-    it.effect("none, a blank one and one that is no text are 422", () =>
+    it.effect("no token, a blank one and one that is no text are 422", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         assertInvalid(yield* send("POST", path, { body: {} }), { token: ["This field is required."] })

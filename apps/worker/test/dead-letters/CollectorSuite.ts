@@ -59,7 +59,7 @@ export const suite = <E, F>(
   describe(name, () => {
     const engines = layerDeadLetters.pipe(Layer.provideMerge(layerEngines(database)), Layer.provideMerge(broker))
     it.layer(engines, { excludeTestServices: true })((it) => {
-      it.effect("they are kept with our reason, else the broker's, else none", () =>
+      it.effect("stores them with the service's reason, else the broker's, else none", () =>
         Effect.gen(function* () {
           const { find } = yield* DeadLetters
           const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()]
@@ -78,7 +78,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("what comes twice, or is kept but not acknowledged, is there once", () =>
+      it.effect("stores a message once that arrives twice or is not acknowledged", () =>
         Effect.gen(function* () {
           const { find } = yield* DeadLetters
           const reason = randomUUID()
@@ -106,7 +106,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect(`${largest} bytes are kept whole, among others`, () =>
+      it.effect(`stores a message of ${largest} bytes unchanged, among others`, () =>
         Effect.gen(function* () {
           const { find } = yield* DeadLetters
           const reason = randomUUID()
@@ -125,7 +125,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("none goes back to where it died", () =>
+      it.effect("returns none to its original queue", () =>
         Effect.gen(function* () {
           yield* publish(messageOf("sentinel"))
           const left = yield* (yield* remainingStatuses).take(1)

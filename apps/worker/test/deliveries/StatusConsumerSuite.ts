@@ -71,7 +71,7 @@ export const suite = <E, F>(
     const engines = layerChanges.pipe(Layer.provideMerge(layerEngines(database)), Layer.provideMerge(broker))
 
     it.layer(engines, { excludeTestServices: true })((it) => {
-      it.effect("told twice, and in any order, they come to the highest; by several consumers at once too", () =>
+      it.effect("in any order and repeated they result in the highest, also with several consumers", () =>
         Effect.gen(function* () {
           yield* Effect.replicateEffect(start, most)
           const user = yield* newUser
@@ -93,35 +93,37 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("a device that is gone is deactivated, but not one registered since; an address is suppressed", () =>
-        Effect.gen(function* () {
-          const sql = yield* SqlClient.SqlClient
-          yield* start
-          const user = yield* newUser
-          const gone = yield* newDevice(user, "2026-01-01T00:00:00Z")
-          const back = yield* newDevice(user, "2026-03-01T00:00:00Z")
-          const failed = { status: "failed", error_code: "UNREGISTERED", timestamp: "2026-02-01T00:00:00Z" }
-          const mail = yield* resolvedMail(user)
-          const complained = { ...mail, channel: "email", status: "complained" }
-          yield* reportStatuses(
-            { ...notificationOf(user), ...failed, push_token: gone.token },
-            { ...notificationOf(user), ...failed, push_token_id: back.id.toUpperCase() },
-            complained,
-            complained
-          )
-          yield* waitUntil(isStatus(mail.notification_id, "complained"))
-          assert.deepStrictEqual([yield* isLive(gone.id), yield* isLive(back.id)], [false, true])
-          assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [
-            { reason: "complaint" }
-          ])
-          const events = yield* sql`
+      it.effect(
+        "a failed device is deactivated unless it was registered again, and a bounced address is suppressed",
+        () =>
+          Effect.gen(function* () {
+            const sql = yield* SqlClient.SqlClient
+            yield* start
+            const user = yield* newUser
+            const gone = yield* newDevice(user, "2026-01-01T00:00:00Z")
+            const back = yield* newDevice(user, "2026-03-01T00:00:00Z")
+            const failed = { status: "failed", error_code: "UNREGISTERED", timestamp: "2026-02-01T00:00:00Z" }
+            const mail = yield* resolvedMail(user)
+            const complained = { ...mail, channel: "email", status: "complained" }
+            yield* reportStatuses(
+              { ...notificationOf(user), ...failed, push_token: gone.token },
+              { ...notificationOf(user), ...failed, push_token_id: back.id.toUpperCase() },
+              complained,
+              complained
+            )
+            yield* waitUntil(isStatus(mail.notification_id, "complained"))
+            assert.deepStrictEqual([yield* isLive(gone.id), yield* isLive(back.id)], [false, true])
+            assert.deepStrictEqual(yield* sql`select reason from suppressions where user_id = ${user}`, [
+              { reason: "complaint" }
+            ])
+            const events = yield* sql`
             select payload->>'tokenId' as id, payload->>'reason' as reason from outbox where user_id = ${user}`
-          assert.deepStrictEqual(events, [{ id: gone.id, reason: "unregistered" }])
-        }).pipe(Effect.scoped)
+            assert.deepStrictEqual(events, [{ id: gone.id, reason: "unregistered" }])
+          }).pipe(Effect.scoped)
       )
 
       it.effect(
-        "a status of a notification that nobody resolved here is recorded, and ends no address and no token",
+        "a status of a notification that was not resolved here is recorded, and suppresses no address and no token",
         () =>
           Effect.gen(function* () {
             const sql = yield* SqlClient.SqlClient
@@ -141,66 +143,70 @@ export const suite = <E, F>(
           }).pipe(Effect.scoped)
       )
 
-      it.effect("what cannot be read is a dead letter as it was, with its reason, and the others are applied", () =>
-        Effect.gen(function* () {
-          const user = yield* newUser
-          const [first, last] = [notificationOf(user), notificationOf(user)]
-          const malformed = messageOf("{", { traceparent: "x", own: "a" })
-          const large = messageOf(new Uint8Array(10 * 1024 * 1024))
-          yield* publish(
-            messageOf(JSON.stringify({ ...first, status: "sent" })),
-            malformed,
-            messageOf(new Uint8Array([0xff])),
-            messageOf(JSON.stringify({ ...first, status: "read" })),
-            large,
-            messageOf(JSON.stringify({ ...last, status: "delivered" }))
-          )
-          yield* start
-          yield* waitUntil(isStatus(last.notification_id, "delivered"))
-          assert.strictEqual(yield* statusOf(first.notification_id), "sent")
-          const letters = yield* (yield* deadLetters).take(4)
-          assert.deepStrictEqual(
-            letters.map(({ message }) => message.headers["x-reason"]),
-            ["undecodable", "undecodable", "undecodable", "too_large"]
-          )
-          const { mandatory: _, ...sent } = malformed
-          assert.deepStrictEqual(letters[0]?.message, {
-            ...sent,
-            exchange: deadStatuses.name,
-            headers: { ...sent.headers, "x-reason": "undecodable" }
-          })
-          assert.deepStrictEqual(
-            [letters[3]?.message.body.length, letters[3]?.message.messageId],
-            [large.body.length, large.messageId]
-          )
-          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
-        }).pipe(Effect.scoped)
+      it.effect(
+        "an unreadable message becomes a dead letter, unchanged and with the reason, and the others are applied",
+        () =>
+          Effect.gen(function* () {
+            const user = yield* newUser
+            const [first, last] = [notificationOf(user), notificationOf(user)]
+            const malformed = messageOf("{", { traceparent: "x", own: "a" })
+            const large = messageOf(new Uint8Array(10 * 1024 * 1024))
+            yield* publish(
+              messageOf(JSON.stringify({ ...first, status: "sent" })),
+              malformed,
+              messageOf(new Uint8Array([0xff])),
+              messageOf(JSON.stringify({ ...first, status: "read" })),
+              large,
+              messageOf(JSON.stringify({ ...last, status: "delivered" }))
+            )
+            yield* start
+            yield* waitUntil(isStatus(last.notification_id, "delivered"))
+            assert.strictEqual(yield* statusOf(first.notification_id), "sent")
+            const letters = yield* (yield* deadLetters).take(4)
+            assert.deepStrictEqual(
+              letters.map(({ message }) => message.headers["x-reason"]),
+              ["undecodable", "undecodable", "undecodable", "too_large"]
+            )
+            const { mandatory: _, ...sent } = malformed
+            assert.deepStrictEqual(letters[0]?.message, {
+              ...sent,
+              exchange: deadStatuses.name,
+              headers: { ...sent.headers, "x-reason": "undecodable" }
+            })
+            assert.deepStrictEqual(
+              [letters[3]?.message.body.length, letters[3]?.message.messageId],
+              [large.body.length, large.messageId]
+            )
+            yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+          }).pipe(Effect.scoped)
       )
 
-      it.effect("what belongs to nobody known is dead, or to another; what belonged to an erased user is dropped", () =>
-        Effect.gen(function* () {
-          yield* start
-          const [owner, other] = [yield* newUser, yield* newUser]
-          const notification = notificationOf(owner)
-          const unknown = { notification_id: randomUUID(), status: "sent" }
-          const mismatched = { ...notification, user_id: other, status: "opened" }
-          yield* reportStatuses(
-            { ...notification, status: "sent" },
-            { ...notificationOf(owner), user_id: randomUUID(), status: "sent" },
-            unknown,
-            mismatched
-          )
-          const letters = yield* (yield* deadLetters).take(2)
-          assert.deepStrictEqual(letters.map(reasonOf), [
-            [JSON.stringify(unknown), "unknown_notification"],
-            [JSON.stringify(mismatched), "user_mismatch"]
-          ])
-          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
-          assert.strictEqual(yield* statusOf(notification.notification_id), "sent")
-        }).pipe(Effect.scoped)
+      it.effect(
+        "a status of an unknown or another user becomes a dead letter, and one of an erased user is dropped",
+        () =>
+          Effect.gen(function* () {
+            yield* start
+            const [owner, other] = [yield* newUser, yield* newUser]
+            const notification = notificationOf(owner)
+            const unknown = { notification_id: randomUUID(), status: "sent" }
+            const mismatched = { ...notification, user_id: other, status: "opened" }
+            yield* reportStatuses(
+              { ...notification, status: "sent" },
+              { ...notificationOf(owner), user_id: randomUUID(), status: "sent" },
+              unknown,
+              mismatched
+            )
+            const letters = yield* (yield* deadLetters).take(2)
+            assert.deepStrictEqual(letters.map(reasonOf), [
+              [JSON.stringify(unknown), "unknown_notification"],
+              [JSON.stringify(mismatched), "user_mismatch"]
+            ])
+            yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+            assert.strictEqual(yield* statusOf(notification.notification_id), "sent")
+          }).pipe(Effect.scoped)
       )
 
-      it.effect("one that dies takes no other with it, and is a dead letter", () =>
+      it.effect("a message that causes a defect becomes a dead letter, and does not affect others", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const user = yield* newUser
@@ -224,7 +230,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("while the database is away they stay in hand, and lose no life by it", () =>
+      it.effect("while the database is unavailable they stay unacknowledged, and no delivery is counted", () =>
         Effect.gen(function* () {
           const real = yield* Broker
           const tries = yield* Ref.make(0)
@@ -261,7 +267,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("told to stop while the database is away, it gives back what it has", () =>
+      it.effect("a consumer that stops while the database is unavailable requeues its messages", () =>
         Effect.gen(function* () {
           const tried = yield* Deferred.make<void>()
           const user = yield* newUser
@@ -277,7 +283,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("told to stop, it finishes and acknowledges what it has in hand, and the rest goes back", () =>
+      it.effect("a consumer that stops completes and acknowledges its batch, and requeues the rest", () =>
         Effect.gen(function* () {
           const reporting = yield* Deferred.make<void>()
           const goOn = yield* Deferred.make<void>()
@@ -331,7 +337,7 @@ export const suite = <E, F>(
         }).pipe(Effect.scoped)
       )
 
-      it.effect("a message of a sampled trace is a span of it, and one of none, or not sampled, is not", () =>
+      it.effect("a message of a sampled trace has a span, and other messages have none", () =>
         Effect.gen(function* () {
           const spans: Array<Tracer.Span> = []
           const native = yield* Effect.tracer

@@ -88,7 +88,7 @@ describe("publishing events", () => {
     })
   )
 
-  it.effect("different users' go together, one user's one after the other", () =>
+  it.effect("events of different users are sent together, those of one user one after the other", () =>
     Effect.gen(function* () {
       const batches: Array<ReadonlyArray<string | undefined>> = []
       const between = layerWithPublisher(
@@ -106,7 +106,7 @@ describe("publishing events", () => {
     })
   )
 
-  it.effect("what is refused holds back its user's later ones only, and goes out before them in the end", () =>
+  it.effect("a refused event delays only later events of its user, and is published before them", () =>
     Effect.gen(function* () {
       const { broker, userBackoff, publish } = yield* setUp(Broker.layerMemory({ topology, capacity: 2 }))
       const [a, b] = [newUser(), newUser()]
@@ -125,7 +125,7 @@ describe("publishing events", () => {
     })
   )
 
-  it.effect("after a second no more is begun, so that what was confirmed is marked", () =>
+  it.effect("begins no publication after a second, so that confirmed ones are marked", () =>
     Effect.gen(function* () {
       const slow = layerWithPublisher(
         (publishAll) => (messages) => Effect.delay(publishAll(messages), "600 millis"),
@@ -140,7 +140,7 @@ describe("publishing events", () => {
     })
   )
 
-  it.effect("fails where the broker takes nothing, and keeps what it took before it went away", () =>
+  it.effect("fails if the broker is unavailable, and keeps earlier confirmations", () =>
     Effect.gen(function* () {
       let left = 0
       const leaving = layerWithPublisher(
@@ -157,7 +157,7 @@ describe("publishing events", () => {
     })
   )
 
-  it.effect("where there is no exchange none is confirmed, and the users are held back", () =>
+  it.effect("without the exchange no event is confirmed, and the users wait", () =>
     Effect.gen(function* () {
       const { userBackoff, publish } = yield* setUp(Broker.layerMemory({ topology: { exchanges: [], queues: [] } }))
       const event = login(newUser())

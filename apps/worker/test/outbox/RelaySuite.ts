@@ -46,7 +46,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
 
   describe(name, () => {
     it.layer(layerChanges.pipe(Layer.provideMerge(layerEngines(database))), { excludeTestServices: true })((it) => {
-      it.effect("what is committed is told, each user's changes in their order, and by several workers only once", () =>
+      it.effect("committed changes are published in each user's order, and once by several workers", () =>
         Effect.gen(function* () {
           const received = yield* listen()
           const users = yield* Effect.replicateEffect(newUser, 10)
@@ -62,7 +62,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         }).pipe(withBroker(memory, most))
       )
 
-      it.effect("while the broker is away events wait, and go out when it is back", () => {
+      it.effect("while the broker is unavailable events wait, and are published when it is back", () => {
         let isAway = true
         const broker = layerWithPublisher(
           (publishAll) => (messages) =>
@@ -80,7 +80,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         }).pipe(withBroker(broker))
       })
 
-      it.effect("what is published but not confirmed is told again under the same id", () => {
+      it.effect("an unconfirmed event is published again under the same id", () => {
         let isLost = true
         const broker = layerWithPublisher(
           (publishAll) => (messages) =>
@@ -101,7 +101,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         }).pipe(withBroker(broker))
       })
 
-      it.effect("a user whose event is refused waits, with all that follows it, and no one else does", () => {
+      it.effect("a refused event delays only later events of its user", () => {
         // The queue has no consumer.
         const full = {
           name: "full",
@@ -131,7 +131,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         }).pipe(withBroker(Broker.layerMemory({ topology: narrow, capacity: 1 })))
       })
 
-      it.effect("told to stop, a worker finishes the turn it is in, and begins no other", () =>
+      it.effect("a worker that stops completes its turn, and begins no other", () =>
         Effect.gen(function* () {
           yield* empty
           const publishing = yield* Deferred.make<void>()

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto"
 const user = () => UserId.make(randomUUID())
 
 describe("UserBackoff", () => {
-  it.effect("a user is held for a quarter of a second at most, then one more failure holds them for longer", () =>
+  it.effect("delays a user by at most a quarter of a second, and by more after another failure", () =>
     Effect.gen(function* () {
       const { hold, users } = UserBackoff.make(10)
       const [a, b] = [user(), user()]
@@ -25,7 +25,7 @@ describe("UserBackoff", () => {
     })
   )
 
-  it.effect("however often it failed, it is tried again every fifteen seconds", () =>
+  it.effect("retries every fifteen seconds after any number of failures", () =>
     Effect.gen(function* () {
       const { hold, users } = UserBackoff.make(10)
       const a = user()
@@ -37,7 +37,7 @@ describe("UserBackoff", () => {
     })
   )
 
-  it.effect("who is released begins anew", () =>
+  it.effect("starts over for a user after a success", () =>
     Effect.gen(function* () {
       const { hold, release, users } = UserBackoff.make(10)
       const a = user()
@@ -50,7 +50,7 @@ describe("UserBackoff", () => {
     })
   )
 
-  it.effect("no more are held than it has room for", () =>
+  it.effect("delays a limited number of users", () =>
     Effect.gen(function* () {
       const { hold, release, users } = UserBackoff.make(2)
       const [a, b, c] = [user(), user(), user()]

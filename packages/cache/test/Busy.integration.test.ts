@@ -14,7 +14,7 @@ const beBusy = (millis: number) =>
 
 describe.skipIf(redisUrl === "")("a busy process", () => {
   it.layer(TestRedis.layer(redisUrl), { excludeTestServices: true })((it) => {
-    it.effect("does not take Redis for gone when the answer came while nobody listened", () =>
+    it.effect("does not treat Redis as unavailable when a blocked event loop delays its answer", () =>
       Effect.gen(function* () {
         const redis = yield* Redis.Redis
         for (let round = 0; round < 10; round++) {

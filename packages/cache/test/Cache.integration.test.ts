@@ -31,7 +31,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
     })
   )
 
-  it.live("an invalidation by a process that has not heard of the new epoch yet holds in it", () =>
+  it.live("an invalidation by a process that has not noticed the new epoch yet applies in it", () =>
     Effect.gen(function* () {
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
       const late = yield* Layer.build(oneProcess(redisUrl, prefix))
@@ -43,7 +43,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
     })
   )
 
-  it.live("a read that began before the epoch moved is not kept in the next", () =>
+  it.live("a read that began before the epoch rose is not stored in the next one", () =>
     Effect.gen(function* () {
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
       const context = yield* Layer.build(oneProcess(redisUrl, prefix))

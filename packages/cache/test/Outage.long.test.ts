@@ -47,7 +47,7 @@ const milliseconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.timed(effect), ([duration]) => Duration.toMillis(duration))
 
 describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outage of Redis", () => {
-  it.live("a process that starts with Redis down loads for itself, and finds Redis when it comes", () =>
+  it.live("a process that starts without Redis loads from the database, and uses Redis when it is available", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const { cache, health } = yield* connect(server.url)
@@ -62,7 +62,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("nothing that stood before a crash is believed after it, though Redis still has it", () =>
+  it.live("no entry from before a crash is used after it, although Redis still has it", () =>
     Effect.gen(function* () {
       const { cache, redis, server } = yield* setUp
       yield* cache.set(key, { ...old, timeToLive })
@@ -79,7 +79,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("a Redis that comes back empty begins a new epoch", () =>
+  it.live("a Redis that restarts empty begins a new epoch", () =>
     Effect.gen(function* () {
       const { cache, redis, server } = yield* setUp
       const before = Number(yield* redis.send<string>("get", "epoch"))
@@ -106,7 +106,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("a Redis that answers nothing costs one short timeout, then nothing, and loses what it was not told", () =>
+  it.live("a Redis that never answers costs one short timeout, and its entries are not used afterwards", () =>
     Effect.gen(function* () {
       const { cache, server } = yield* setUp
       yield* cache.set(key, { ...old, timeToLive })
@@ -123,7 +123,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("a Redis frozen for longer than a connection is kept is found again", () =>
+  it.live("a Redis that was frozen for longer than a connection lasts is used again", () =>
     Effect.gen(function* () {
       const { cache, server } = yield* setUp
       yield* server.freeze
@@ -133,7 +133,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("a process cut off alone moves the epoch for the others too", () =>
+  it.live("a process that alone loses Redis raises the epoch for the others too", () =>
     Effect.gen(function* () {
       const { cache, redis, server } = yield* setUp
       const other = yield* connect(server.url)
@@ -147,7 +147,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("limits go on in the process, exact as ever, and are shared again afterwards", () =>
+  it.live("limits remain exact in the process, and are shared again afterwards", () =>
     Effect.gen(function* () {
       const { limits, server } = yield* setUp
       yield* server.kill
@@ -169,7 +169,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("an outage gives no attempt back: a limit goes on from the last count Redis answered", () =>
+  it.live("an outage refunds no attempt: a limit continues from the last count of Redis", () =>
     Effect.gen(function* () {
       const { limits, server } = yield* setUp
       for (const remaining of [2, 1]) assert.strictEqual((yield* limits.consume(three, "a")).remaining, remaining)
@@ -182,7 +182,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("what was counted without Redis counts when it is back, in every process and but once", () =>
+  it.live("attempts that were counted without Redis are added to it once, and count in every process", () =>
     Effect.gen(function* () {
       const { limits, redis, server } = yield* setUp
       const seven = { ...three, limit: 7 }
@@ -200,7 +200,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("a Redis that comes back empty gives no attempt back", () =>
+  it.live("a Redis that restarts empty refunds no attempt", () =>
     Effect.gen(function* () {
       const { limits, redis, server } = yield* setUp
       yield* Effect.repeat(limits.consume(three, "a"), { times: 1 })
@@ -212,7 +212,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("what another process cleared is cleared here", () =>
+  it.live("a bucket that another process cleared is empty in this one", () =>
     Effect.gen(function* () {
       const { limits, server } = yield* setUp
       const other = yield* connect(server.url)
@@ -260,7 +260,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("no lock is given while Redis is away, and soon said so", () =>
+  it.live("no lock is granted while Redis is unavailable, and callers learn it soon", () =>
     Effect.gen(function* () {
       const { lock, server } = yield* setUp
       yield* server.freeze
@@ -270,7 +270,7 @@ describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outag
     })
   )
 
-  it.live("one outage is one warning, and no line has the password in it", () => {
+  it.live("an outage is logged as one warning, and no line has the password", () => {
     const lines: Array<string> = []
     const collect = Logger.layer([Logger.map(Logger.formatJson, (line) => void lines.push(line))])
     return Effect.gen(function* () {

@@ -42,7 +42,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
     })
   )
 
-  it.live("1,000 claims are one round trip: all are sent before the first is answered", () =>
+  it.live("1,000 claims take one round trip: all are sent before the first answer", () =>
     Effect.gen(function* () {
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
       const redis = Context.get(yield* oneProcess(redisUrl, prefix), RedisService.Redis)
@@ -67,7 +67,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
     })
   )
 
-  it.live("no member stands in Redis, and a set of 500 takes little more than 8 bytes of it each", () =>
+  it.live("no member is stored in the clear, and a set of 500 takes little more than 8 bytes for each", () =>
     Effect.gen(function* () {
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
       const context = yield* oneProcess(redisUrl, prefix)
@@ -83,7 +83,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
 })
 
 describe.skipIf(spawnSync("redis-server", ["--version"]).status !== 0)("an outage of Redis", () => {
-  it.live("is told at once, and over when Redis is back", () =>
+  it.live("fails claims at once, until Redis is back", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       yield* server.start

@@ -24,7 +24,7 @@ describe.skipIf(redisUrl === "")("spans of Redis commands", () => {
       Effect.andThen(redis.send("set", "key-1", "value-1"), redis.send("get", "key-1"))
     )
 
-    it.effect("stand below the one that asks, and name the command alone", () =>
+    it.effect("are children of the caller's span, and contain only the name of the command", () =>
       Effect.gen(function* () {
         const [request, ...commands] = yield* spansOf(Effect.withSpan(ask, "request"))
         assert.deepStrictEqual(
@@ -39,7 +39,7 @@ describe.skipIf(redisUrl === "")("spans of Redis commands", () => {
       })
     )
 
-    it.effect("are not made outside of a trace, nor where nothing is traced", () =>
+    it.effect("are not created outside a trace or without tracing", () =>
       Effect.gen(function* () {
         assert.lengthOf(yield* spansOf(ask), 0)
         const untraced = Effect.provideService(Effect.withSpan(ask, "request"), References.TracerEnabled, false)
@@ -48,7 +48,7 @@ describe.skipIf(redisUrl === "")("spans of Redis commands", () => {
     )
 
     // The last, for Redis is taken for gone after it.
-    it.effect("fail with the command, and do not show it", () =>
+    it.effect("fail with the command, and do not show its arguments", () =>
       Effect.gen(function* () {
         const redis = yield* Redis.Redis
         const wrong = Effect.exit(redis.send("incr", "key-2", "value-2"))

@@ -32,7 +32,7 @@ const limited = "RateLimited"
 
 describe("after a hundred failed logins in a row", () => {
   it.layer(layer())((it) => {
-    it.effect("unknown addresses have one try an hour together", () =>
+    it.effect("unknown addresses share one attempt an hour", () =>
       Effect.gen(function* () {
         const { email } = yield* registerFrom(home)
         assert.deepStrictEqual(new Set(yield* failFrom(stranger, email, 100)), new Set([failed]))
@@ -59,7 +59,7 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
-    it.effect("a login by the try of the hour makes its address known, and ends the refusals only from there", () =>
+    it.effect("a login by that attempt makes its address known, and ends the refusals only from there", () =>
       Effect.gen(function* () {
         const { email } = yield* registerFrom(home)
         const hotel = "198.51.100.20"
@@ -71,7 +71,7 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
-    it.effect("an e-mail without an account is refused alike", () =>
+    it.effect("an e-mail without an account is refused in the same way", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         assert.deepStrictEqual(new Set(yield* failFrom(stranger, email, 101)), new Set([failed]))
@@ -90,7 +90,7 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
-    it.effect("a reset of the password lets all try again", () =>
+    it.effect("a reset of the password permits attempts from all addresses", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* registerFrom(home)
         yield* failFrom(stranger, email, 101)
@@ -117,7 +117,7 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
-    it.effect("an attempt that the service could not judge does not count, and is not the try of the hour", () =>
+    it.effect("an attempt that the service could not check does not count, and does not use up the hour", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         const { guard } = yield* FailedLogins
@@ -133,7 +133,7 @@ describe("after a hundred failed logins in a row", () => {
       })
     )
 
-    it.effect("of any number at once, exactly a hundred and one are tried", () =>
+    it.effect("of any number of concurrent attempts, exactly a hundred and one are checked", () =>
       Effect.gen(function* () {
         const email = freshEmail()
         const { guard } = yield* FailedLogins

@@ -35,7 +35,7 @@ const preferencesAt = Effect.fnUntraced(function* (userId: UserId, version: numb
 
 describe("Invalidations", () => {
   it.layer(layer())((it) => {
-    it.effect("any change takes the cached user, and leaves the preferences", () =>
+    it.effect("any change invalidates the cached user, and not the preferences", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const { userId } = yield* cachedUser
@@ -44,7 +44,7 @@ describe("Invalidations", () => {
       })
     )
 
-    it.effect("a change of the preferences takes both", () =>
+    it.effect("a change of the preferences invalidates both", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const { userId } = yield* cachedUser
@@ -54,7 +54,7 @@ describe("Invalidations", () => {
       })
     )
 
-    it.effect("the ended sessions are refused, and no other", () =>
+    it.effect("exactly the ended sessions are refused", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const { isAlive } = yield* LiveSessions
@@ -66,7 +66,7 @@ describe("Invalidations", () => {
       })
     )
 
-    it.effect("applied again, as the relay does, it leaves what was read since", () =>
+    it.effect("a repeated invalidation, as by the relay, keeps later copies", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const { userId } = yield* cachedUser
@@ -77,7 +77,7 @@ describe("Invalidations", () => {
       })
     )
 
-    it.effect("a copy of before the change is refused after it", () =>
+    it.effect("a copy from before the change is refused after it", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const { userId } = yield* register
@@ -88,7 +88,7 @@ describe("Invalidations", () => {
       })
     )
 
-    it.effect("every user a change locked is touched, and one it did not is not", () =>
+    it.effect("exactly the users that a change locked are invalidated", () =>
       Effect.gen(function* () {
         const { apply } = yield* Invalidations
         const [first, second, third] = [yield* cachedUser, yield* cachedUser, yield* cachedUser]

@@ -35,7 +35,7 @@ const holdDatabase = Effect.gen(function* () {
 
 describe("LiveSessions", () => {
   it.layer(layer())((it) => {
-    it.effect("a live session is alive, one that is not there is not", () =>
+    it.effect("a live session is alive, and a missing one is not", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
         const { sessionId, userId } = yield* register
@@ -44,7 +44,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("a session is alive for its own user alone, whoever asks first", () =>
+    it.effect("a session is alive only for its own user", () =>
       Effect.gen(function* () {
         const [process, other] = [yield* LiveSessions, yield* anotherProcess]
         const [one, another] = [yield* register, yield* register]
@@ -56,7 +56,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("a process that knows nothing of a session asks the database", () =>
+    it.effect("a process reads an unknown session from the database", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
         const sql = yield* SqlClient.SqlClient
@@ -72,7 +72,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("what another process ended is believed alive for less than 900 ms more", () =>
+    it.effect("a session that another process ended is accepted for less than 900 ms", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
         const { end } = yield* anotherProcess
@@ -86,26 +86,24 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect(
-      "an end that neither the process nor the cache was told of is seen within a minute, however often it is asked",
-      () =>
-        Effect.gen(function* () {
-          const processes = [yield* LiveSessions, yield* anotherProcess]
-          const { sessionId, userId } = yield* register
-          const alive = Effect.forEach(processes, ({ isAlive }) => isAlive(userId, sessionId))
-          assert.deepStrictEqual(yield* alive, [true, true])
-          yield* revokeInDatabase(sessionId)
-          assert.deepStrictEqual(yield* alive, [true, true])
-          for (let second = 0; second < 59; second++) {
-            yield* TestClock.adjust("1 second")
-            yield* alive
-          }
+    it.effect("an end that reached neither the process nor the cache is noticed within a minute", () =>
+      Effect.gen(function* () {
+        const processes = [yield* LiveSessions, yield* anotherProcess]
+        const { sessionId, userId } = yield* register
+        const alive = Effect.forEach(processes, ({ isAlive }) => isAlive(userId, sessionId))
+        assert.deepStrictEqual(yield* alive, [true, true])
+        yield* revokeInDatabase(sessionId)
+        assert.deepStrictEqual(yield* alive, [true, true])
+        for (let second = 0; second < 59; second++) {
           yield* TestClock.adjust("1 second")
-          assert.deepStrictEqual(yield* alive, [false, false])
-        })
+          yield* alive
+        }
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* alive, [false, false])
+      })
     )
 
-    it.effect("a belief counts from when it was asked for, not from when it was answered", () =>
+    it.effect("a positive answer is trusted from the time of the question, not of the answer", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
         const { sessionId, userId } = yield* register
@@ -120,7 +118,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("what was ended here is refused at once and stays ended, whatever the database says", () =>
+    it.effect("a session that this process ended is refused at once, whatever the database answers", () =>
       Effect.gen(function* () {
         const { end, isAlive } = yield* LiveSessions
         const { sessionId, userId } = yield* register
@@ -133,7 +131,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("a read that began before the end and answers alive after it is not believed", () =>
+    it.effect("a read that began before the end of a session does not make it alive", () =>
       Effect.gen(function* () {
         const { end, isAlive } = yield* LiveSessions
         const other = yield* anotherProcess
@@ -148,7 +146,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("many that ask at once ask the database once", () =>
+    it.effect("concurrent questions cause one query", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { isAlive } = yield* LiveSessions
@@ -186,7 +184,7 @@ describe("LiveSessions", () => {
   it.layer(away, { excludeTestServices: true })("with the database out of reach", (it) => {
     const userId = UserId.make(randomUUID())
 
-    it.effect("a session that is not known is neither alive nor ended, every time it is asked for", () =>
+    it.effect("an unknown session is neither alive nor ended", () =>
       Effect.gen(function* () {
         const { isAlive } = yield* LiveSessions
         const sessionId = SessionId.make(randomUUID())
@@ -198,7 +196,7 @@ describe("LiveSessions", () => {
       })
     )
 
-    it.effect("one that was ended is refused", () =>
+    it.effect("an ended session is refused", () =>
       Effect.gen(function* () {
         const { end, isAlive } = yield* LiveSessions
         const sessionId = SessionId.make(randomUUID())

@@ -27,7 +27,7 @@ const changedUnder = (traced: boolean) =>
 
 describe("Changes", () => {
   it.layer(layer())((it) => {
-    it.effect("an event carries on the trace of its change, from the span that there is outside of this process", () =>
+    it.effect("an event continues the trace of its change", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* changedUnder(false), `00-${traceId}-b7ad6b7169203331-01`)
         const own = String(yield* changedUnder(true))
@@ -36,7 +36,7 @@ describe("Changes", () => {
       })
     )
 
-    it.effect("of a user who does not exist nothing is made, whatever the change came to", () =>
+    it.effect("a change to a user who does not exist writes nothing", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const changes = yield* Changes
@@ -77,7 +77,7 @@ describe("Changes", () => {
       })
     )
 
-    it.effect("one statement raises the user's version, tells of it and is on record, or leaves no trace", () =>
+    it.effect("a single-statement change writes the version, the event and the audit entry, or nothing", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const preferences = yield* Preferences
@@ -120,7 +120,7 @@ describe("Changes", () => {
       })
     )
 
-    it.effect("nor does one statement make anything of a user who does not exist", () =>
+    it.effect("a single-statement change to a user who does not exist writes nothing", () =>
       Effect.gen(function* () {
         const preferences = yield* Preferences
         const nobody = UserId.make("01890a5d-ac96-774b-bcce-b302099a8057")

@@ -43,7 +43,7 @@ const left = (...buckets: ReadonlyArray<Bucket>): Effect.Effect<number, never, L
 
 describe("Limits", () => {
   it.layer(layer)((it) => {
-    it.effect("the attempt past the limit is not made, until the window is over", () =>
+    it.effect("an attempt beyond the limit is not executed until the window ends", () =>
       Effect.gen(function* () {
         const limits = yield* Limits
         const spent = bucket()
@@ -57,7 +57,7 @@ describe("Limits", () => {
       })
     )
 
-    it.effect("an attempt is counted before it is made: of many at once only so many begin", () =>
+    it.effect("an attempt is counted before it is executed, so that the limit applies to concurrent ones", () =>
       Effect.gen(function* () {
         const limits = yield* Limits
         const gate = yield* Deferred.make<void>()
@@ -83,7 +83,7 @@ describe("Limits", () => {
       })
     )
 
-    it.effect("what fails for want of an engine is given back, in every bucket it was counted in", () =>
+    it.effect("an attempt that fails because an engine is unavailable is refunded in every bucket", () =>
       Effect.gen(function* () {
         const limits = yield* Limits
         const [account, address] = [bucket("loginAccount"), bucket("loginIp")]
@@ -96,7 +96,7 @@ describe("Limits", () => {
       })
     )
 
-    it.effect("what fails for any other reason counts, and so does what succeeds", () =>
+    it.effect("an attempt that succeeds or fails for another reason counts", () =>
       Effect.gen(function* () {
         const limits = yield* Limits
         const tried = bucket()
@@ -116,7 +116,7 @@ describe("Limits", () => {
       })
     )
 
-    it.effect("a bucket that is cleared is empty, and another key's is not touched", () =>
+    it.effect("a cleared bucket is empty, and another key's is unchanged", () =>
       Effect.gen(function* () {
         const limits = yield* Limits
         const [cleared, other] = [bucket(), bucket()]
@@ -163,7 +163,7 @@ describe("config", () => {
     })
   )
 
-  it.effect("each is read from its own variable, and off is none", () =>
+  it.effect("each limit has its own variable, and can be off", () =>
     Effect.gen(function* () {
       const limits = yield* read({ RATE_LIMIT_LOGIN_IP: "off", RATE_LIMIT_REFRESH: "2/10s" })
       assert.deepStrictEqual(limits.loginIp, Option.none())

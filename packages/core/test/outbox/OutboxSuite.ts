@@ -91,7 +91,7 @@ const halfAnHourAgo = Effect.map(DateTime.now, DateTime.subtract({ minutes: 30 }
 export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>) =>
   describe(name, () => {
     it.layer(layerOver(database), { excludeTestServices: true })((it) => {
-      it.effect("what waits is handed out with what the change knew, and waits on where it is not published", () =>
+      it.effect("a waiting event is handed out with the facts of its change, and waits until it is published", () =>
         Effect.gen(function* () {
           const user = yield* newUser
           const before = DateTime.toEpochMillis(yield* DateTime.now)
@@ -108,7 +108,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("what is published is not handed out again", () =>
+      it.effect("a published event is not handed out again", () =>
         Effect.gen(function* () {
           const [a, b] = [yield* newUser, yield* newUser]
           yield* rename(a, "1")
@@ -126,7 +126,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a user's events come in the order of their changes, whatever else comes between", () =>
+      it.effect("a user's events are handed out in the order of their changes", () =>
         Effect.gen(function* () {
           const users = yield* Effect.replicateEffect(newUser, 5)
           const counts = Array.range(1, 20).map(String)
@@ -140,7 +140,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("no more is taken out than is asked for, the oldest of a user first, and what is excepted stays", () =>
+      it.effect("a turn takes at most the requested number, a user's oldest first, and no excluded user", () =>
         Effect.gen(function* () {
           yield* publishAll()
           const [user, other] = [yield* newUser, yield* newUser]
@@ -152,7 +152,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a turn keeps to so many shards, and sooner or later comes by all of them", () =>
+      it.effect("a turn uses a limited number of shards, and reaches all of them eventually", () =>
         Effect.gen(function* () {
           yield* publishAll()
           const users = yield* Effect.replicateEffect(newUser, 64)
@@ -168,7 +168,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("the cached copies are gone before anything is published", () =>
+      it.effect("cached copies are invalidated before events are published", () =>
         Effect.gen(function* () {
           const cache = yield* Cache
           const { relay } = yield* Outbox
@@ -193,7 +193,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("what cannot be read is set aside, holds up nothing, and a replay tries it again", () =>
+      it.effect("an unreadable event is set aside and delays no other, and a replay retries it", () =>
         Effect.gen(function* () {
           const { lag } = yield* Outbox
           yield* publishAll()
@@ -218,7 +218,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a replay publishes again what happened since, under the same ids, in the same order", () =>
+      it.effect("a replay publishes later events again, with the same ids and in the same order", () =>
         Effect.gen(function* () {
           yield* publishAll()
           const [user, earlier] = [yield* newUser, yield* newUser]
@@ -234,7 +234,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("what was published before goes in batches, what waits and what is set aside stays", () =>
+      it.effect("old published events are deleted in batches, waiting ones and those set aside are kept", () =>
         Effect.gen(function* () {
           const { lag, removePublished } = yield* Outbox
           const sql = yield* SqlClient.SqlClient
@@ -259,7 +259,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("the lag is how many wait, and for how long the oldest has", () =>
+      it.effect("the lag is the number of waiting events and the age of the oldest", () =>
         Effect.gen(function* () {
           const { lag } = yield* Outbox
           const sql = yield* SqlClient.SqlClient
@@ -275,7 +275,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         })
       )
 
-      it.effect("a turn that dies on the way has marked nothing", () =>
+      it.effect("a turn that ends early has marked nothing", () =>
         Effect.gen(function* () {
           const { relay } = yield* Outbox
           yield* publishAll()

@@ -216,7 +216,7 @@ describe("a token's spelling", () => {
       })
     )
 
-    it.effect("is the same token across users: another spelling moves it", () =>
+    it.effect("identifies the token across users: another spelling moves it", () =>
       Effect.gen(function* () {
         const [before, after] = [yield* register, yield* register]
         const token = hex()
@@ -227,7 +227,7 @@ describe("a token's spelling", () => {
       })
     )
 
-    it.effect("that an earlier version stored is upgraded when it is registered again, and others of it go", () =>
+    it.effect("that an earlier release stored is replaced by the normal form at the next registration", () =>
       Effect.gen(function* () {
         const [owner, other] = [yield* register, yield* register]
         const token = hex()
@@ -246,7 +246,7 @@ describe("a token's spelling", () => {
       })
     )
 
-    it.effect("is that of the type it is known by, where none is given", () =>
+    it.effect("is that of its stored type, if none is given", () =>
       Effect.gen(function* () {
         const owner = yield* register
         const [first, next] = [hex(), hex()]
@@ -260,7 +260,7 @@ describe("a token's spelling", () => {
       })
     )
 
-    it.effect("that is none of its type's is refused, and nothing is stored", () =>
+    it.effect("that is invalid for its type is refused, and nothing is stored", () =>
       Effect.gen(function* () {
         const owner = yield* register
         const cases = [
@@ -282,7 +282,7 @@ describe("a token's spelling", () => {
       })
     )
 
-    it.effect("follows a change of its type, which is refused where there is no such form or it is taken", () =>
+    it.effect("changes with its type, unless the new form is invalid or taken", () =>
       Effect.gen(function* () {
         const { update } = yield* PushTokens
         const owner = yield* register

@@ -22,7 +22,7 @@ const use = Effect.fnUntraced(function* (id: SessionId) {
 
 describe("SessionActivity", () => {
   it.layer(layer())((it) => {
-    it.effect("goes on after a batch that could not be written for a reason of ours", () =>
+    it.effect("continues after an unexpected failure of a batch", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { sessionId } = yield* register

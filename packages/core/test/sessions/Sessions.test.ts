@@ -13,14 +13,14 @@ const minutes = (count: number) => count * 60
 
 describe("lifetimes of ten minutes, an hour and two and a half", () => {
   it.layer(layer())((it) => {
-    it.effect("a new session's tokens live as long as each may", () =>
+    it.effect("the tokens of a new session have their full lifetimes", () =>
       Effect.gen(function* () {
         const { tokens } = yield* register
         assert.deepStrictEqual(lifetimes(tokens), [minutes(10), minutes(60)])
       })
     )
 
-    it.effect("an access token ends with its time, and the session goes on", () =>
+    it.effect("an access token expires, and the session continues", () =>
       Effect.gen(function* () {
         const { sessionId, tokens } = yield* register
         yield* TestClock.adjust("599 seconds")
@@ -32,7 +32,7 @@ describe("lifetimes of ten minutes, an hour and two and a half", () => {
       })
     )
 
-    it.effect("a refresh token that was not used in its time is expired, which is no theft", () =>
+    it.effect("an unused refresh token expires, which is no theft", () =>
       Effect.gen(function* () {
         const { tokens, userId } = yield* register
         yield* TestClock.adjust("1 hour")
@@ -41,7 +41,7 @@ describe("lifetimes of ten minutes, an hour and two and a half", () => {
       })
     )
 
-    it.effect("each refresh moves the end on, up to the session's last; both tokens end with it", () =>
+    it.effect("each refresh extends the session up to its longest lifetime, with which both tokens end", () =>
       Effect.gen(function* () {
         const { tokens: first } = yield* register
         yield* TestClock.adjust("50 minutes")
@@ -63,7 +63,7 @@ describe("lifetimes of ten minutes, an hour and two and a half", () => {
   })
 
   it.layer(layer({ sessions: { maxLifetime: Duration.minutes(8) } }))((it) => {
-    it.effect("a session that may last less than its tokens cuts both short", () =>
+    it.effect("a session with a shorter lifetime than its tokens shortens both", () =>
       Effect.gen(function* () {
         const { tokens } = yield* register
         assert.deepStrictEqual(lifetimes(tokens), [minutes(8), minutes(8)])
@@ -74,7 +74,7 @@ describe("lifetimes of ten minutes, an hour and two and a half", () => {
 
 describe("a refresh token used again", () => {
   it.layer(layer())((it) => {
-    it.effect("within the grace answers with the same successor, counted from the exchange", () =>
+    it.effect("within the grace period, which starts with the exchange, returns the same successor", () =>
       Effect.gen(function* () {
         const { tokens } = yield* register
         const { refresh: successor } = yield* refresh(tokens.refresh)
@@ -87,7 +87,7 @@ describe("a refresh token used again", () => {
       })
     )
 
-    it.effect("past the grace ends the session, with one event and one line in the audit log", () =>
+    it.effect("after the grace period ends the session, with one event and one audit entry", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { sessionId, tokens, userId } = yield* register
@@ -110,7 +110,7 @@ describe("a refresh token used again", () => {
       })
     )
 
-    it.effect("that is two generations old is theft however soon it comes", () =>
+    it.effect("that is two generations old is treated as theft at any time", () =>
       Effect.gen(function* () {
         const { tokens } = yield* register
         const second = yield* refresh(tokens.refresh)
@@ -121,7 +121,7 @@ describe("a refresh token used again", () => {
       })
     )
 
-    it.effect("after a logout is refused and no theft", () =>
+    it.effect("after a logout is refused, and not treated as theft", () =>
       Effect.gen(function* () {
         const { tokens, userId } = yield* register
         yield* Sessions.use((sessions) =>
@@ -135,7 +135,7 @@ describe("a refresh token used again", () => {
       })
     )
 
-    it.effect("of a disabled user is refused, and good again when the user is enabled", () =>
+    it.effect("of a disabled user is refused, and valid again when the user is enabled", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { tokens, userId } = yield* register
@@ -148,7 +148,7 @@ describe("a refresh token used again", () => {
   })
 
   it.layer(layer({ sessions: { refreshGrace: Duration.zero } }))((it) => {
-    it.effect("without a grace is theft from the next millisecond on", () =>
+    it.effect("without a grace period is treated as theft from the next millisecond on", () =>
       Effect.gen(function* () {
         const { tokens } = yield* register
         yield* refresh(tokens.refresh)

@@ -1,88 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { openApiDocument } from "@user-service/schema/http/OpenApiDocument"
-import { Context, Effect, Layer } from "effect"
-import { existsSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
+import { Effect, Layer } from "effect"
+import type { Page } from "playwright-core"
+import { Chromium, missingBrowser, withPage } from "../Chromium.ts"
 import { layerEmbedded, type Person, TestApi } from "../TestApi.ts"
-
-const executablePath = "/usr/bin/chromium"
-const missing = existsSync(executablePath) ? "" : `: ${executablePath} is not installed`
-if (missing !== "" && process.env["REQUIRE_SERVICES"] === "1")
-  throw new Error(`REQUIRE_SERVICES=1, but${missing.slice(1)}`)
-
-// As a page is read from elsewhere: a browser treats the names of its own machine otherwise, and so do libraries.
-const host = "user-service.example"
-
-const options = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  `--host-resolver-rules=MAP ${host} 127.0.0.1, MAP * ~NOTFOUND`
-]
 
 const viewport = { width: 1280, height: 900 }
 
-/** A browser that nobody has used yet, without a window. */
-class Browser extends Context.Service<Browser, BrowserContext>()("@user-service/api/test/docs/Browser") {
-  static readonly layer = Layer.effect(
-    Browser,
-    Effect.gen(function* () {
-      const profile = yield* Effect.acquireRelease(
-        Effect.promise(() => mkdtemp(join(tmpdir(), "chromium-"))),
-        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-      )
-      return yield* Effect.acquireRelease(
-        Effect.promise(() =>
-          chromium.launchPersistentContext(profile, { executablePath, headless: true, args: options, viewport })
-        ),
-        (context) => Effect.promise(() => context.close())
-      )
-    })
-  )
-}
-
-/** What goes wrong on the page from now on: what a reader's console says, and what it asks of other hosts, in vain. */
-const watch = async (page: Page, origin: string): Promise<ReadonlyArray<string>> => {
-  const troubles: Array<string> = []
-  const isOwn = (url: string) => url.startsWith("data:") || new URL(url).origin === origin
-  await page.route(
-    (url) => !isOwn(url.href),
-    (route) => route.abort()
-  )
-  page.on("request", (request) => {
-    if (!isOwn(request.url())) troubles.push(`asked for ${request.url()}`)
-  })
-  page.on("console", (message) => {
-    if (message.type() === "error") troubles.push(`said ${message.text()}`)
-  })
-  page.on("pageerror", (error) => troubles.push(`threw ${error.message}`))
-  return troubles
-}
-
-/** Does something on the page of this name, for a person who has an account, and finds nothing wrong with it. */
+/** Opens the documentation page of this name. */
 const onPage = (name: string, use: (page: Page, person: Person) => Promise<void>) =>
   Effect.gen(function* () {
-    const api = yield* TestApi
-    const browser = yield* Browser
-    const person = yield* api.person()
-    const origin = `http://${host}:${new URL(api.url).port}`
-    const troubles = yield* Effect.promise(async () => {
-      const page = await browser.newPage()
-      const troubles = await watch(page, origin)
-      await page.goto(`${origin}/api/docs${name === "" ? "" : `/${name}`}`)
+    const person = yield* (yield* TestApi).person()
+    yield* withPage({ viewport }, async (page) => {
+      await page.goto(`/api/docs${name === "" ? "" : `/${name}`}`)
       await use(page, person)
       await page.waitForLoadState("networkidle")
-      await page.close()
-      return troubles
     })
-    assert.deepStrictEqual(troubles, [])
   })
 
 const operations = Object.values(openApiDocument.paths).flatMap((item) => Object.values(item))
@@ -101,8 +34,8 @@ const tryOut = async (page: Page, id: string, body?: unknown) => {
   }
 }
 
-describe.skipIf(missing !== "")(`the documentation pages in a browser${missing}`, { timeout: 90_000 }, () => {
-  it.layer(Layer.merge(layerEmbedded(), Browser.layer), { excludeTestServices: true })((it) => {
+describe.skipIf(missingBrowser !== "")(`the documentation pages${missingBrowser}`, { timeout: 90_000 }, () => {
+  it.layer(Layer.merge(layerEmbedded(), Chromium.layer), { excludeTestServices: true })((it) => {
     it.effect("Swagger UI shows every operation", () =>
       onPage("swagger", async (page) => {
         await page.getByText("/api/v1/users/register/").waitFor()

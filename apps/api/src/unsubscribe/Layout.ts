@@ -20,8 +20,8 @@ button { width: 100%; min-height: 3rem; margin-top: 0.5rem; padding: 0.625rem 1.
 button:hover { background: var(--accent-strong); border-color: var(--accent-strong); }
 button.quiet { background: transparent; border-color: var(--edge); color: var(--ink); }
 button.quiet:hover { border-color: var(--ink); }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
-fieldset { margin: 0; padding: 1.25rem 0 0.25rem; border: 0; border-top: 1px solid var(--line); min-width: 0; }
+:focus-visible, input[type=time]:focus-within { outline: 3px solid var(--accent); outline-offset: 3px; }
+fieldset { margin: 0; padding: 1.25rem 0 0.75rem; border: 0; border-top: 1px solid var(--line); min-width: 0; }
 legend { float: left; width: 100%; margin: 0 0 0.25rem; padding: 0; font-size: 1.0625rem; font-weight: 600; }
 legend + * { clear: both; }
 .row { display: flex; align-items: center; gap: 1rem; padding: 0.5rem 0; min-height: 2.75rem; cursor: pointer; }
@@ -35,13 +35,13 @@ input[type=checkbox]:checked::before { left: auto; right: 3px; background: var(-
 input[type=checkbox]:disabled { opacity: 0.55; }
 .times { display: flex; flex-wrap: wrap; gap: 0 1rem; }
 .times > div { flex: 1 1 9rem; margin-bottom: 1rem; }
-.times label { display: block; margin-bottom: 0.25rem; font-weight: 600; }
+.times label { display: block; margin-bottom: 0.5rem; font-weight: 600; }
 input[type=time] { width: 100%; min-height: 2.75rem; padding: 0.375rem 0.75rem; border: 1px solid var(--edge); border-radius: 8px; background: var(--card); color: var(--ink); font: inherit; }
 input[aria-invalid=true] { border: 2px solid var(--bad); }
 .status { padding: 0.75rem 1rem; border: 1px solid currentColor; border-radius: 8px; font-weight: 600; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
-.error { margin: 0.25rem 0 0; color: var(--bad); font-weight: 600; }
+.error { margin: 0.5rem 0 0; color: var(--bad); font-weight: 600; }
 @media (forced-colors: active) {
   input[type=checkbox] { appearance: auto; width: 1.5rem; }
   input[type=checkbox]::before { content: none; }

@@ -42,14 +42,15 @@ ${quietHoursHtml(texts, user, outcome)}
 </form>`
 })
 
+// The focus goes to what a user has to read or to correct first, so that a screen reader says it.
 const statusHtml = ({ manage }: Texts, { kind }: ManageOutcome): string => {
   switch (kind) {
     case "none":
       return ""
     case "saved":
-      return `<p class="status good" role="status">${escape(manage.saved)}</p>`
+      return `<p class="status good" role="status" tabindex="-1" autofocus>${escape(manage.saved)}</p>`
     case "changed":
-      return `<p class="status bad" role="alert">${escape(manage.changedMeanwhile)}</p>`
+      return `<p class="status bad" role="alert" tabindex="-1" autofocus>${escape(manage.changedMeanwhile)}</p>`
     case "invalid":
     case "protected":
       return `<p class="status bad" role="alert">${escape(manage[kind])}</p>`
@@ -89,7 +90,8 @@ const quietHoursHtml = ({ manage }: Texts, user: LinkedUser, outcome: ManageOutc
   const field = (name: "do_not_disturb_start" | "do_not_disturb_end", label: string, stored: string | null) => {
     const text = outcome.kind === "invalid" ? (outcome.fields.get(name) ?? "") : (stored ?? "").replace(/:00$/, "")
     const problem = outcome.kind === "invalid" ? problemOf(outcome.problems, name) : undefined
-    const invalid = problem === undefined ? "" : ` aria-invalid="true" aria-describedby="${name}-error quiet-hint"`
+    const invalid =
+      problem === undefined ? "" : ` autofocus aria-invalid="true" aria-describedby="${name}-error quiet-hint"`
     return `<div>
 <label for="${name}">${escape(label)}</label>
 <input type="time" id="${name}" name="${name}" value="${escape(text)}"${

@@ -55,10 +55,14 @@ describe("unsubscribe links", () => {
         const person = yield* api.person()
         const { manage_url, url } = yield* linksTo(person)
         const before = yield* preferencesOf(person)
-        assertPage(yield* api.send("GET", pathOf(url)), 200, "Unsubscribe from marketing emails?")
-        assertPage(yield* api.send("GET", pathOf(manage_url)), 200, "Notification preferences")
-        const head = yield* api.send("HEAD", pathOf(url))
-        assert.deepStrictEqual([head.status, head.text], [200, ""])
+        for (const headers of [{}, { "sec-purpose": "prefetch" }, { "sec-purpose": "prefetch;prerender" }]) {
+          assertPage(yield* api.send("GET", pathOf(url), { headers }), 200, "Unsubscribe from marketing emails?")
+          assertPage(yield* api.send("GET", pathOf(manage_url), { headers }), 200, "Notification preferences")
+          for (const link of [url, manage_url]) {
+            const head = yield* api.send("HEAD", pathOf(link), { headers })
+            assert.deepStrictEqual([head.status, head.text], [200, ""])
+          }
+        }
         assert.deepStrictEqual(yield* preferencesOf(person), before)
       })
     )

@@ -1,10 +1,9 @@
 import { type ByteSize, Context } from "effect"
 import { FindMyWay, HttpMethod } from "effect/http"
 import { HttpApi } from "effect/http-api"
-import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
+import { AllRoutesApi } from "@user-service/schema/http/AllRoutesApi"
 import { routerConfig } from "@user-service/schema/http/Paths"
-import { formMaxBody, HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
-import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { HashesPassword, IsProbe, MaxBody, serviceMaxBody } from "@user-service/schema/http/RouteFacts"
 
 /** A route and its declared facts. */
 export interface Route {
@@ -44,14 +43,12 @@ const add = (method: HttpMethod.HttpMethod, path: `/${string}`, facts: Context.C
   })
 }
 
-HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
+HttpApi.reflect(AllRoutesApi, {
   onGroup: () => undefined,
   onEndpoint: ({ endpoint, mergedAnnotations }) =>
     add(endpoint.method, endpoint.path as `/${string}`, mergedAnnotations)
 })
 for (const path of pages) add("GET", path, Context.empty())
-add("GET", unsubscribePath, Context.empty())
-add("POST", unsubscribePath, Context.make(MaxBody, formMaxBody))
 add("POST", rpcPath, Context.make(MaxBody, serviceMaxBody))
 
 /** The route that matches a request, if any. */

@@ -143,7 +143,7 @@ export const spread = (canaries: Canaries) =>
     for (const operation of operations) {
       const { access, id } = yield* api.person()
       canaries.secrets.add(access)
-      const path = operation.path.replace("{id}", id)
+      const path = operation.path.replace(/\{\w+\}/, id)
       const named = (names: ReadonlyArray<string>) =>
         names.map((name) => `${name}=${encodeURIComponent(secret(`?${name}`).replaceAll(" ", "-"))}`).join("&")
       const own = operation.body === undefined ? {} : { body: operation.body.example }
@@ -160,7 +160,7 @@ export const spread = (canaries: Canaries) =>
         `${path}?${named(["password", "token", "access_token", "refresh_token", "api_key"])}`,
         own
       )
-      yield* send(operation.method, operation.path.replace("{id}", access), { ...own, token: access })
+      yield* send(operation.method, operation.path.replace(/\{\w+\}/, access), { ...own, token: access })
     }
     yield* send("GET", `/nowhere/${[...canaries.secrets].find((text) => text.includes("."))}`)
   })

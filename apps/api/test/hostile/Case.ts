@@ -43,9 +43,12 @@ const owned: Readonly<Record<string, Json>> = {
 /** The example of the operation's body, made fit for whoever sends it. */
 export const bodyOf = ({ body, id }: Operation): Json => ({ ...body?.example, ...owned[id] })
 
-const pathOf = ({ path }: Operation): string => path.replace("{id}", "{{id}}")
+const pathOf = ({ path }: Operation): string => path.replace(/\{(?:id|token)\}/, "{{id}}")
 
 const isJson = { "content-type": "application/json" }
+/** The header of a form. */
+export const isForm = { "content-type": "application/x-www-form-urlencoded" }
+
 const bearer = { authorization: "Bearer {{access}}" }
 
 /** A request that succeeds. */
@@ -55,8 +58,10 @@ export const good = (operation: Operation): Part => ({
   headers: {
     ...(operation.needsToken ? bearer : {}),
     ...(operation.needsKey ? { "x-api-key": "{{key}}" } : {}),
-    ...(operation.body === undefined ? {} : isJson)
+    ...(operation.body === undefined ? {} : isJson),
+    ...(operation.form === undefined ? {} : isForm)
   },
   ...(operation.body === undefined ? {} : { body: JSON.stringify(bodyOf(operation)) }),
+  ...(operation.form === undefined ? {} : { body: new URLSearchParams(operation.form).toString() }),
   expected: "success"
 })

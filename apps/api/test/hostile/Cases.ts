@@ -1,5 +1,5 @@
 import { brokenBodies, brokenFields, randomBodies } from "./Bodies.ts"
-import { type Case, good, type Part } from "./Case.ts"
+import { type Case, good, isForm, type Part } from "./Case.ts"
 import {
   badIdempotencyKeys,
   entityTags,
@@ -124,6 +124,32 @@ const withHeaders = (operation: Operation): ReadonlyArray<Part> => {
   ]
 }
 
+/** What is no form, and forms that choose nothing. */
+const brokenForms = (operation: Operation): ReadonlyArray<Part> => {
+  const part = good(operation)
+  const sending = (name: string, type: string, body: string | Uint8Array, expected: Part["expected"]): Part => ({
+    ...part,
+    name: `a form ${name}`,
+    headers: { ...part.headers, "content-type": type },
+    body,
+    expected
+  })
+  const urlEncoded = isForm["content-type"]
+  const broken = "multipart/form-data; boundary=b"
+  return [
+    sending("without a choice", urlEncoded, "a=b", 422),
+    sending("without fields", urlEncoded, "", 422),
+    sending("with a strange choice", urlEncoded, "action=%00&List-Unsubscribe=%F0%9D%84%9E", 422),
+    sending("with a choice twice", urlEncoded, "List-Unsubscribe=x&List-Unsubscribe=One-Click", "success"),
+    sending("of bytes that are no text", urlEncoded, new Uint8Array([0xff, 0xfe, 0x00]), 422),
+    sending("that is too large", urlEncoded, "x".repeat(20_000), 413),
+    sending("as JSON", "application/json", "{}", 415),
+    sending("as text", "text/plain", "List-Unsubscribe=One-Click", 415),
+    sending("without its boundary", broken, "List-Unsubscribe=One-Click", 400),
+    sending("with a cut part", broken, '--b\r\ncontent-disposition: form-data; name="a', 400)
+  ]
+}
+
 // PUT does what PATCH does, which is tried with everything.
 const someOf = (operation: Operation, random: Random, parts: ReadonlyArray<Part>): ReadonlyArray<Part> =>
   operation.method === "PUT" ? parts.filter(() => random.below(4) === 0) : parts
@@ -136,6 +162,7 @@ export const casesOf = (operation: Operation, random: Random): ReadonlyArray<Cas
     ...ids(operation),
     ...unauthenticated(operation),
     ...withHeaders(operation),
+    ...(operation.form === undefined ? [] : brokenForms(operation)),
     ...(operation.body === undefined
       ? []
       : [

@@ -9,7 +9,9 @@ const successKeys = failureKeys.filter((key) => key !== "code")
 const topLevel: Readonly<Record<string, ReadonlyArray<string>>> = { refreshTokens: ["access", "refresh"] }
 
 // What has a format of its own, or may be kept.
-const ownFormats = ["/api/", "/.well-known/", "/metrics"]
+const ownFormats = ["/api/", "/.well-known/", "/metrics", "/u/"]
+const isPage = ({ path }: Operation): boolean => path.startsWith("/u/")
+
 const isEnveloped = ({ path }: Operation): boolean =>
   path.startsWith("/api/v1/") || !ownFormats.some((start) => path.startsWith(start))
 
@@ -26,10 +28,14 @@ export const failureProblems = ({ body, status, text }: Answer): ReadonlyArray<s
     ? [`${status} is not in the envelope: ${text.slice(0, 200)}`]
     : []
 
+// The request may have come out at no page, whose failures are in the envelope.
+const isHtml = (operation: Operation, { headers }: Answer): boolean =>
+  isPage(operation) && headers.get("content-type") === "text/html; charset=utf-8"
+
 const bodyless = new Set([204, 304])
 
 const envelopeProblems = (operation: Operation, answer: Answer): ReadonlyArray<string> => {
-  if (answer.status >= 400) return failureProblems(answer)
+  if (answer.status >= 400 && !isHtml(operation, answer)) return failureProblems(answer)
   if (!isEnveloped(operation) || bodyless.has(answer.status)) return []
   const keys = [...successKeys, ...(topLevel[operation.id] ?? [])].toSorted()
   return answer.body !== undefined &&
@@ -47,7 +53,9 @@ export const problemsOf = async (
   mayMiss: boolean
 ): Promise<ReadonlyArray<string>> => {
   const { body, headers, status, text } = answer
-  const declared = declaredOf(operation, status) ?? (mayMiss ? declaredBeforeOperations(status) : undefined)
+  const isMiss = mayMiss && isPage(operation) && !isHtml(operation, answer)
+  const declared =
+    (isMiss ? undefined : declaredOf(operation, status)) ?? (mayMiss ? declaredBeforeOperations(status) : undefined)
   if (declared === undefined || status >= 500) return [`${status} is not to be: ${text.slice(0, 300)}`]
   const { content = {}, headers: declaredHeaders = {} } = declared.response
   const missing = Object.keys(declaredHeaders).filter((name) => headers.get(name) === null)

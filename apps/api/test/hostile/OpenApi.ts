@@ -27,6 +27,8 @@ export interface Operation {
   readonly needsKey: boolean
   /** The schema and an example of the body; undefined where it takes none. */
   readonly body: { readonly schema: Json; readonly example: Json; readonly required: boolean } | undefined
+  /** An example of the fields of the form; undefined where it takes none. */
+  readonly form: Readonly<Record<string, string>> | undefined
   readonly responses: Json
 }
 
@@ -61,6 +63,7 @@ export const operations: ReadonlyArray<Operation> = Object.entries<Json>(documen
         example: body.example,
         required: operation.requestBody.required
       },
+      form: operation.requestBody?.content["application/x-www-form-urlencoded"]?.example,
       responses: operation.responses
     }
   })

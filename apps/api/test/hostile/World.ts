@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { freshEmail, type Person, TestApi } from "../TestApi.ts"
 import { gatewayKey } from "../service-side/Callers.ts"
+import { linksTo } from "../unsubscribe/Links.ts"
 import { createHash, randomBytes } from "node:crypto"
 import type { Case } from "./Case.ts"
 import type { Request, TimedAnswer } from "./Client.ts"
@@ -22,7 +23,8 @@ const makers: Readonly<Record<string, (person: Person) => Effect.Effect<string, 
         body: { token: `token-of-${person.id}`, platform: "web", device_id: person.id }
       })
       return body.data.id
-    })
+    }),
+  "/u/{token}": (person) => Effect.map(linksTo(person), ({ url }) => url.slice(url.lastIndexOf("/") + 1))
 }
 
 /** The purposes of the one-time tokens that operations take. */

@@ -1,16 +1,22 @@
 import { Context, type JsonSchema, Predicate, Record, type Schema } from "effect"
 import { HttpApi, OpenApi } from "effect/http-api"
 import { RequestExample } from "./OperationDescription.ts"
-import { DocumentsApi } from "./DocumentsApi.ts"
+import { AllRoutesApi } from "./AllRoutesApi.ts"
 import { headerRefs, headers, parameterRef, parameters, type Ref, securitySchemes } from "./OpenApiComponents.ts"
-import { failureRef, type FailureResponse, failureResponses, failuresOf, type Fallible } from "./OpenApiFailures.ts"
+import {
+  failureHeaders,
+  failureRef,
+  type FailureResponse,
+  failureResponses,
+  failuresOf,
+  type Fallible
+} from "./OpenApiFailures.ts"
 import { simplify } from "./OpenApiSchemas.ts"
 import { IsProbe } from "./RouteFacts.ts"
-import { UserServiceApi } from "./UserServiceApi.ts"
 
 type Content = Readonly<Record<string, { readonly schema: JsonSchema.JsonSchema; readonly example: unknown }>>
 
-interface Success {
+interface InlineResponse {
   readonly description: string
   readonly headers: Readonly<Record<string, Ref>>
   readonly content?: Content
@@ -24,7 +30,7 @@ interface RequestBody {
 interface Operation extends Omit<OpenApi.OpenAPISpecOperation, "parameters" | "requestBody" | "responses"> {
   readonly parameters: ReadonlyArray<OpenApi.OpenAPISpecParameter | Ref>
   readonly requestBody?: RequestBody
-  readonly responses: Readonly<Record<string, Success | Ref>>
+  readonly responses: Readonly<Record<string, InlineResponse | Ref>>
 }
 
 /** The library's document, with shared headers, parameters and responses under `components`. */
@@ -45,11 +51,9 @@ interface EndpointFacts extends Fallible {
 
 const noFacts: EndpointFacts = { errors: new Map(), isProbe: false, example: undefined }
 
-const DocumentedApi = UserServiceApi.add(DocumentsApi)
-
 const factsByOperation = (): ReadonlyMap<string, EndpointFacts> => {
   const facts = new Map<string, EndpointFacts>()
-  HttpApi.reflect(DocumentedApi, {
+  HttpApi.reflect(AllRoutesApi, {
     onGroup: () => undefined,
     onEndpoint: ({ endpoint, errors, mergedAnnotations }) => {
       const id = Context.getOrElse(endpoint.annotations, OpenApi.Identifier, () => endpoint.identifier)
@@ -70,8 +74,14 @@ const firstExample = (schema: JsonSchema.JsonSchema | undefined): unknown =>
 
 const nameOfRef = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1)
 
-// A body that may be null is optional.
+// A JSON body that may be null is optional.
 const requestBody = ({ content }: OpenApi.OpenAPISpecRequestBody, example: Schema.Json | undefined): RequestBody => {
+  const form = content["application/x-www-form-urlencoded"]
+  if (form !== undefined) {
+    const body = { schema: form.schema, example }
+    // Every form is read in both media types.
+    return { content: { "application/x-www-form-urlencoded": body, "multipart/form-data": body }, required: true }
+  }
   const schema = content["application/json"]?.schema ?? {}
   const [some = schema, none]: ReadonlyArray<JsonSchema.JsonSchema> = Array.isArray(schema["anyOf"])
     ? schema["anyOf"]
@@ -79,13 +89,18 @@ const requestBody = ({ content }: OpenApi.OpenAPISpecRequestBody, example: Schem
   return { content: { "application/json": { schema: some, example } }, required: none === undefined }
 }
 
+// A page declares all of its failures, because they are HTML too.
+const isPage = ({ responses }: OpenApi.OpenAPISpecOperation): boolean =>
+  Object.keys(responses["200"]?.content ?? {}).some((type) => type.startsWith("text/html"))
+
 // Moves the example of a schema next to it, where all tools find it.
-const success = (
+const response = (
+  status: string,
   { content, description, headers }: OpenApi.OpenApiSpecResponse,
   schemas: JsonSchema.Definitions
-): Success => ({
+): InlineResponse => ({
   description,
-  headers: headerRefs([...Object.keys(headers ?? {}), "X-Request-Id"]),
+  headers: headerRefs([...Object.keys(headers ?? {}), ...failureHeaders(status), "X-Request-Id"]),
   ...(content === undefined
     ? {}
     : {
@@ -110,7 +125,8 @@ const completeDocument = (spec: OpenApi.OpenAPISpec): Document => {
   simplify(spec)
   const endpointFacts = factsByOperation()
   const factsOf = (operation: OpenApi.OpenAPISpecOperation) => endpointFacts.get(operation.operationId) ?? noFacts
-  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) => failuresOf(operation, factsOf(operation))
+  const failuresBy = (operation: OpenApi.OpenAPISpecOperation) =>
+    isPage(operation) ? [] : failuresOf(operation, factsOf(operation))
 
   const completeOperation = (operation: OpenApi.OpenAPISpecOperation): Operation => {
     const { requestBody: body, responses, ...rest } = operation
@@ -123,8 +139,8 @@ const completeDocument = (spec: OpenApi.OpenAPISpec): Document => {
       ...(body === undefined ? {} : { requestBody: requestBody(body, factsOf(operation).example) }),
       responses: Object.fromEntries([
         ...Object.entries(responses)
-          .filter(([status]) => Number(status) < 400)
-          .map(([status, response]) => [status, success(response, spec.components.schemas)]),
+          .filter(([status]) => Number(status) < 400 || isPage(operation))
+          .map(([status, declared]) => [status, response(status, declared, spec.components.schemas)]),
         ...failuresBy(operation).map((failures) => [failures.status, failureRef(failures)])
       ])
     }
@@ -150,7 +166,7 @@ const completeDocument = (spec: OpenApi.OpenAPISpec): Document => {
 
 /** The HTTP API as an OpenAPI 3.1 document. */
 export const openApiDocument = completeDocument(
-  OpenApi.fromApi(DocumentedApi, {
+  OpenApi.fromApi(AllRoutesApi, {
     // Envelopes are inlined; the schemas of their data are components.
     referencePolicy: ({ identifier }) => (identifier?.endsWith("Encoded") === true ? undefined : identifier)
   })

@@ -136,6 +136,9 @@ const headersOf: Readonly<Record<number, ReadonlyArray<string>>> = {
   503: ["Retry-After"]
 }
 
+/** The names of the headers of a response with this status, besides those of all responses. */
+export const failureHeaders = (status: number | string): ReadonlyArray<string> => headersOf[Number(status)] ?? []
+
 // The name of a response lists its failures.
 const nameOf = ({ failures }: DocumentedFailures): string => failures.map(({ name }) => name).join("Or")
 
@@ -148,7 +151,7 @@ const failureResponse = ({ failures, status }: DocumentedFailures): FailureRespo
   description: Object.entries(Object.groupBy(failures, ({ body }) => body.code))
     .map(([code, alike]) => `\`${code}\`: ${alike.map(({ description }) => description).join(" ")}`)
     .join("\n\n"),
-  headers: headerRefs([...(headersOf[status] ?? []), "X-Request-Id"]),
+  headers: headerRefs([...failureHeaders(status), "X-Request-Id"]),
   content: {
     "application/json": {
       schema: { $ref: "#/components/schemas/Failure" },

@@ -17,7 +17,8 @@ failure also has \`code\`, which does not change between versions. If fields of 
 
 A request is checked in this order: route, method, credentials, media type and size, JSON, fields. An unknown path answers 404
 \`not_found\`, and a method that the path does not support answers 405 \`method_not_allowed\` with \`Allow\`. A request whose headers
-are too large answers 431, and one that takes too long to arrive 408. All of these responses have the envelope of a failure.
+are too large answers 431, and one that takes too long to arrive 408. All of these responses have the envelope of a failure. Under
+\`/u/\`, where people follow links, unknown paths and methods answer with a page.
 
 Every path answers with and without the slash at its end, in the same way and without a redirect, whichever of the two this
 document shows. Paths are case-sensitive, and a path with percent-encoded letters or digits does not exist.

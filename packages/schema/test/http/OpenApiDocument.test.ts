@@ -5,8 +5,7 @@ import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/js
 import { Authentication } from "@user-service/schema/http/Authentication"
 import { IsProbe } from "@user-service/schema/http/RouteFacts"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
-import { DocumentsApi } from "@user-service/schema/http/DocumentsApi"
-import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
+import { AllRoutesApi } from "@user-service/schema/http/AllRoutesApi"
 import { Context, Exit, Predicate, Schema } from "effect"
 import { HttpApi, HttpApiSchema, OpenApi } from "effect/http-api"
 import { document, type Operation, operations, pointer, resolve, responseOf, walk } from "./document.ts"
@@ -22,7 +21,7 @@ interface Endpoint {
 }
 
 const endpoints: Array<Endpoint> = []
-HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
+HttpApi.reflect(AllRoutesApi, {
   onGroup: () => undefined,
   onEndpoint: ({ endpoint, errors, mergedAnnotations, middleware, successes }) => {
     endpoints.push({
@@ -44,6 +43,9 @@ HttpApi.reflect(UserServiceApi.add(DocumentsApi), {
 // Whether the schema takes the value. A reflected schema does not say what decoding it needs; none of ours needs anything.
 const takes = (schema: Schema.Top, value: unknown): boolean =>
   Exit.isSuccess(Schema.decodeUnknownExit(schema as Schema.Codec<unknown, unknown>)(value))
+
+// All of their responses are HTML.
+const pages = new Set(["showUnsubscribePage", "changeByLink"])
 
 const address = "https://user-service.example/openapi"
 setShouldValidateFormat(true)
@@ -162,10 +164,13 @@ describe.each(operations)("$id", (one) => {
   it("shows a body that it takes, where it takes one", async () => {
     assert.strictEqual(operation.requestBody !== undefined, endpoint?.payloads.length !== 0)
     if (operation.requestBody === undefined) return
-    assert.deepStrictEqual(Object.keys(operation.requestBody.content), ["application/json"])
-    const body = operation.requestBody.content["application/json"]
-    await assertExample([...path, "requestBody", "content", "application/json"], body)
-    assert.isTrue(endpoint?.payloads.some((schema) => takes(schema, body.example)))
+    const types = pages.has(id) ? ["application/x-www-form-urlencoded", "multipart/form-data"] : ["application/json"]
+    assert.deepStrictEqual(Object.keys(operation.requestBody.content), types)
+    for (const type of types) {
+      const body = operation.requestBody.content[type]
+      await assertExample([...path, "requestBody", "content", type], body)
+      assert.isTrue(endpoint?.payloads.some((schema) => takes(schema, body.example)))
+    }
     assert.strictEqual(operation.requestBody.required, id !== "logout")
   })
 
@@ -186,6 +191,15 @@ describe.each(operations)("$id", (one) => {
 
   it("shows each of its failures, and what the server answers by itself", async () => {
     const takesBody = operation.requestBody !== undefined
+    if (pages.has(id)) {
+      assert.deepStrictEqual(failures, endpoint?.errors.map(([status]) => `${status}`).toSorted())
+      const ofServer = ["400", "403", ...(takesBody ? ["413", "415"] : []), "500", "503"]
+      assert.includeMembers(failures, ofServer)
+      for (const status of failures) {
+        assert.deepStrictEqual(Object.keys(responseOf(one, status).content), ["text/html; charset=utf-8"])
+      }
+      return
+    }
     const takesInput =
       takesBody ||
       operation.parameters.some(

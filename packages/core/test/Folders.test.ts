@@ -17,7 +17,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["one-time-tokens", []],
   ["changes", ["cached", "mails"]],
   ["outbox", ["cached", "changes"]],
-  ["erasures", ["changes", "dead-letters"]],
+  ["erasures", ["changes", "dead-letters", "limits"]],
   ["preferences", ["cached", "changes"]],
   ["push-tokens", ["cached", "changes"]],
   ["unsubscribe", ["cached", "changes", "preferences"]],
@@ -25,7 +25,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["retention", ["cached", "changes", "push-tokens"]],
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
   ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],
-  ["exports", ["changes", "deliveries", "limits", "preferences", "profiles", "push-tokens"]],
+  ["exports", ["cached", "changes", "deliveries", "limits", "preferences", "profiles", "push-tokens"]],
   [
     "accounts",
     [

@@ -1,6 +1,6 @@
 import { Cache } from "@user-service/cache/Cache"
 import { RateLimits } from "@user-service/cache/RateLimits"
-import { FailedLogins } from "@user-service/core/accounts/FailedLogins"
+import { FailedLogins } from "@user-service/core/limits/FailedLogins"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { NewAccounts } from "@user-service/core/accounts/NewAccounts"
 import { PasswordChanges } from "@user-service/core/accounts/PasswordChanges"
@@ -8,6 +8,7 @@ import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { LiveSessions } from "@user-service/core/cached/LiveSessions"
 import { Representations } from "@user-service/core/cached/Representations"
 import { Changes } from "@user-service/core/changes/Changes"
+import { ErasureBatches } from "@user-service/core/erasures/ErasureBatches"
 import { Erasures } from "@user-service/core/erasures/Erasures"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
@@ -58,6 +59,7 @@ const Engines = Layer.mergeAll(
 
 const Features = Layer.mergeAll(
   Changes.layer,
+  ErasureBatches.layer,
   Erasures.layer,
   FailedLogins.layer,
   Invalidations.layer,

@@ -2,7 +2,7 @@ import { FinishedMails } from "@user-service/core/retention/FinishedMails"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
-import { Erasures } from "@user-service/core/erasures/Erasures"
+import { ErasureBatches } from "@user-service/core/erasures/ErasureBatches"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
@@ -55,7 +55,7 @@ const make = Effect.gen(function* () {
   const idempotencyKeys = yield* OldIdempotencyKeys
   const knownNetworks = yield* OldKnownNetworks
   const failedLogins = yield* OldFailedLogins
-  const erasures = yield* Erasures
+  const erasures = yield* ErasureBatches
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
 
@@ -96,7 +96,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
     Layer.provide([
       AuditPartitions.layer,
       DeadLetters.layer,
-      Erasures.layer,
+      ErasureBatches.layer,
       ExpiredOneTimeTokens.layer,
       ExpiredSessions.layer,
       FinishedMails.layer,

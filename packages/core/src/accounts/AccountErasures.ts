@@ -10,7 +10,6 @@ import { Erasures } from "../erasures/Erasures.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
-import { FailedLogins } from "./FailedLogins.ts"
 import { PasswordRefused, Passwords } from "./Passwords.ts"
 
 /** Erases the account of a user who knows its password. */
@@ -34,7 +33,6 @@ export class AccountErasures extends Context.Service<
       const storage = yield* Storage.Storage
       const passwords = yield* Passwords
       const erasures = yield* Erasures
-      const failedLogins = yield* FailedLogins
       const limits = yield* Limits
       const refusals = yield* CredentialRefusals
 
@@ -53,14 +51,8 @@ export class AccountErasures extends Context.Service<
         return matches ? passwordHash : yield* refuse(userId, remaining)
       }, passwords.withPlace)
 
-      // The count of failed logins is stored by the e-mail, so it goes while the account still has that.
-      const erase = Effect.fnUntraced(function* (userId: UserId, checkedHash: string) {
-        yield* storage.transaction(failedLogins.clearOf(userId))
-        yield* erasures.erase({ userId, checkedHash })
-      })
-
       const attempt = (userId: UserId, password: Redacted.Redacted<string>) =>
-        Effect.flatMap(check(userId, password), (checkedHash) => erase(userId, checkedHash)).pipe(
+        Effect.flatMap(check(userId, password), (checkedHash) => erasures.erase({ userId, checkedHash })).pipe(
           // The hash was replaced during the check, or the account erased: check again.
           Effect.retry({ while: (error) => error._tag === "UserNotFound", times: 3 }),
           Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid({ reason: "revoked", userId })))
@@ -81,6 +73,6 @@ export class AccountErasures extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([AccountsRepo.layer, Passwords.layer, Erasures.layer, FailedLogins.layer, Limits.layer])
+    Layer.provide([AccountsRepo.layer, Passwords.layer, Erasures.layer, Limits.layer])
   )
 }

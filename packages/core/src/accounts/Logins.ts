@@ -15,7 +15,7 @@ import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import { SessionChanges } from "../sessions/SessionChanges.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo, type Credentials, type EmailLookup } from "./AccountsRepo.ts"
-import { accountKey, FailedLogins, type LoginTarget } from "./FailedLogins.ts"
+import { accountKey, FailedLogins, type LoginTarget } from "../limits/FailedLogins.ts"
 import { KnownNetworks } from "./KnownNetworks.ts"
 import { CredentialsChanged, PasswordRefused, Passwords } from "./Passwords.ts"
 

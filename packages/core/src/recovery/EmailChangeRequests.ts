@@ -16,7 +16,7 @@ import { Limits } from "../limits/Limits.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
-import { MailLimits } from "./MailLimits.ts"
+import { MailLimits } from "../limits/MailLimits.ts"
 
 /** The address that a user wants, and their password. */
 export interface EmailChangeRequest {

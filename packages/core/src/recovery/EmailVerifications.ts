@@ -12,7 +12,7 @@ import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { Confirmations, type ValidToken } from "./Confirmations.ts"
-import { MailLimits } from "./MailLimits.ts"
+import { MailLimits } from "../limits/MailLimits.ts"
 import { RecoveryRepo } from "./RecoveryRepo.ts"
 
 /** Verifies that users read the mail of their addresses. Registration sends the first mail by itself. */

@@ -4,7 +4,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { OutboxSignal } from "../changes/OutboxSignal.ts"
-import { MailLimits } from "./MailLimits.ts"
+import { MailLimits } from "../limits/MailLimits.ts"
 import { PasswordResetRequestsRepo } from "./PasswordResetRequestsRepo.ts"
 
 /** Takes requests for password resets. `PasswordResetMails` handles them in the background. */

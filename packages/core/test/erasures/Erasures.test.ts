@@ -1,21 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache } from "@user-service/cache/Cache"
 import { preferencesKey, userKey } from "@user-service/core/cached/CacheKeys"
+import { Logins } from "@user-service/core/accounts/Logins"
 import { Invalidations } from "@user-service/core/cached/Invalidations"
 import { LiveSessions } from "@user-service/core/cached/LiveSessions"
+import { ErasureBatches } from "@user-service/core/erasures/ErasureBatches"
 import { Erasures } from "@user-service/core/erasures/Erasures"
 import { termOf } from "@user-service/core/erasures/SearchTerms"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { UserDeleted } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
-import { Duration, Effect, Option } from "effect"
+import { Duration, Effect, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { eventsOf, layer, register, registerWith, password, storedHash, tagOf } from "../TestCore.ts"
 
 const erase = (userId: UserId, checkedHash: string | null = null) =>
   Erasures.use((erasures) => erasures.erase({ userId, checkedHash }))
 
-const resume = (limit = 10) => Erasures.use((erasures) => erasures.resume(limit))
+const resume = (limit = 10) => ErasureBatches.use((batches) => batches.resume(limit))
 
 /** The rows that an erasure would have left if its process had died after its transaction. */
 const leaveRows = Effect.fnUntraced(function* (userId: UserId, email: string) {
@@ -181,6 +183,18 @@ describe("Erasures", () => {
           kept.map(({ name }) => name),
           ["audit_log", "deliveries", "erasures", "outbox"]
         )
+      })
+    )
+
+    it.effect("the count of failed logins of the e-mail goes with the user", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        const login = { email, password: Redacted.make("not the password"), deviceName: "" }
+        yield* tagOf(Logins.use((logins) => logins.login(login)))
+        assert.lengthOf(yield* sql`select 1 from failed_logins`, 1)
+        yield* erase(userId)
+        assert.lengthOf(yield* sql`select 1 from failed_logins`, 0)
       })
     )
 

@@ -51,10 +51,10 @@ export class FailedLogins extends Context.Service<
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited | ServiceUnavailable, R>
     /** Ends the row of failures after a login, in its transaction. A full count ends only from a known address. */
     readonly clear: (target: LoginTarget) => Query<void>
-    /** Deletes the count of the user's e-mail, full or not: after a password reset and before an erasure, in a transaction. */
+    /** Deletes the count of the user's e-mail, full or not: after a password reset and at an erasure, in its transaction. */
     readonly clearOf: (userId: UserId) => Query<void>
   }
->()("@user-service/core/accounts/FailedLogins") {
+>()("@user-service/core/limits/FailedLogins") {
   static readonly layerNoDeps = Layer.effect(
     FailedLogins,
     Effect.gen(function* () {

@@ -1,8 +1,11 @@
 import { canonicalEmail, normaliseEmail } from "@user-service/domain/Email"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import { Context, Effect, Layer } from "effect"
-import { Limits } from "../limits/Limits.ts"
+import { Limits } from "./Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
+
+// Nothing is sent by a registration that is refused for one of these.
+const refusals = ["EmailTaken", "UsernameTaken", "PasswordRejected", "IdempotentRequestInProgress"]
 
 /** The limits on mails with one-time tokens, against flooding a mailbox. */
 export class MailLimits extends Context.Service<
@@ -15,20 +18,36 @@ export class MailLimits extends Context.Service<
       limit: "passwordReset" | "verifyEmail",
       email: string
     ) => <E, R>(send: Effect.Effect<void, E, R>) => Effect.Effect<boolean, E, R>
+    /**
+     * Counts the mail of a registration and runs `register` with whether it may send one. A registration that is refused does not
+     * count. In a bucket of its own: others must not lose their resets by it.
+     */
+    readonly guardRegistration: (
+      email: string
+    ) => <A, E, R>(register: (isMailed: boolean) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
->()("@user-service/core/recovery/MailLimits") {
+>()("@user-service/core/limits/MailLimits") {
   static readonly layerNoDeps = Layer.effect(
     MailLimits,
     Effect.gen(function* () {
       const limits = yield* Limits
+
+      const keyOf = (email: string) => canonicalEmail(normaliseEmail(email))
+
       return {
         guardClient: (request) =>
           Effect.flatMap(CurrentOrigin, ({ network }) => limits.guard([{ limit: "mailIp", key: network }])(request)),
         guardAddress: (limit, email) => (send) =>
           Effect.catchIf(
-            limits.guard([{ limit, key: canonicalEmail(normaliseEmail(email)) }])(Effect.as(send, true)),
+            limits.guard([{ limit, key: keyOf(email) }])(Effect.as(send, true)),
             (error) => error instanceof RateLimited,
             () => Effect.succeed(false)
+          ),
+        guardRegistration: (email) => (register) =>
+          Effect.catchIf(
+            limits.guard([{ limit: "verifyEmail", key: `registration ${keyOf(email)}` }], refusals)(register(true)),
+            (error) => error instanceof RateLimited,
+            () => register(false)
           )
       }
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FailedLogins } from "@user-service/core/accounts/FailedLogins"
+import { FailedLogins } from "@user-service/core/limits/FailedLogins"
 import { Logins } from "@user-service/core/accounts/Logins"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { Storage } from "@user-service/database/Storage"

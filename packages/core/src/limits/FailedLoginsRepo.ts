@@ -32,7 +32,7 @@ export class FailedLoginsRepo extends Context.Service<
     /** The spelling of the user's address, and its canonical form unless another account has that. */
     readonly emails: (userId: UserId) => Query<Option.Option<typeof EmailsRow.Type>>
   }
->()("@user-service/core/accounts/FailedLoginsRepo") {
+>()("@user-service/core/limits/FailedLoginsRepo") {
   static readonly layer = Layer.effect(
     FailedLoginsRepo,
     Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { statusQueue } from "@user-service/broker/Topology"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import type { StatusOutcome, StatusReport } from "@user-service/domain/Delivery"
 import type { DeadLetterReason } from "@user-service/schema/amqp/DeadLetters"
-import { readNotificationStatus } from "@user-service/schema/amqp/NotificationStatus"
+import { readNotificationStatus, withoutPersonalTexts } from "@user-service/schema/amqp/NotificationStatus"
 import { Cause, Effect, Layer, Metric, Option } from "effect"
 import * as Consumption from "../Consumption.ts"
 import * as DeadLetterPublisher from "../dead-letters/DeadLetterPublisher.ts"
@@ -74,7 +74,7 @@ export const layerNoDeps = Layer.effectDiscard(
       const applied = yield* apply(decoded, retryUntilStopped)
       for (const [index, { delivery }] of decoded.entries()) outcomes.set(delivery, applied[index] ?? "failed")
       const dead = [...outcomes].flatMap(([delivery, reason]) =>
-        isDeadLetterReason(reason) ? [{ delivery, reason }] : []
+        isDeadLetterReason(reason) ? [deadDelivery(delivery, reason)] : []
       )
       if (dead.length > 0) yield* retryUntilStopped(publishDead(dead))
       yield* count([...outcomes.values()])
@@ -94,6 +94,16 @@ export const layer = layerNoDeps.pipe(Layer.provide(DeliveryStatuses.layer))
 
 const readStatus = ({ message: { body } }: Delivery): StatusReport | "undecodable" | "too_large" =>
   body.length > maxBytes ? "too_large" : Option.getOrElse(readNotificationStatus(body), () => "undecodable" as const)
+
+// Reports of these reasons are read and understood, so nobody needs their texts, and an erasure of the user they belong to would not
+// find them: this service does not know to whom they belong. A report that failed keeps all, since a replay may apply it.
+const anonymousReasons: ReadonlySet<DeadLetterReason> = new Set(["unknown_notification", "user_mismatch"])
+
+const deadDelivery = (delivery: Delivery, reason: DeadLetterReason): DeadLetterPublisher.DeadDelivery => {
+  if (!anonymousReasons.has(reason)) return { delivery, reason }
+  const { message } = delivery
+  return { delivery: { ...delivery, message: { ...message, body: withoutPersonalTexts(message.body) } }, reason }
+}
 
 const count = (outcomes: ReadonlyArray<Outcome>) =>
   Effect.forEach(

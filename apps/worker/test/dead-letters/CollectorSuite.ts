@@ -9,7 +9,7 @@ import * as Collector from "@user-service/worker/dead-letters/Collector"
 import { StoppingSettings } from "@user-service/worker/Stopping"
 import { Duration, Effect, Exit, Layer, Ref, Scope } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
-import type { SqlClient } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { messageOf, publish, remainingStatuses } from "../deliveries/TestStatuses.ts"
 import { waitUntil, layerEngines } from "../TestWork.ts"
@@ -103,6 +103,25 @@ export const suite = <E, F>(
           yield* waitUntil(Effect.map(Ref.get(tries), (n) => n >= 3))
           yield* worker.close
           assert.lengthOf(yield* find({ reason }, 10), 1)
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("does not keep a dead letter that contains the id of an erased user", () =>
+        Effect.gen(function* () {
+          const { find } = yield* DeadLetters
+          const sql = yield* SqlClient.SqlClient
+          const [erased, other, reason] = [randomUUID(), randomUUID(), randomUUID()]
+          yield* sql`insert into erasures (user_id, erased_at, finished_at) values (${erased}, now(), now())`
+          yield* start
+          yield* publish(
+            letterOf(`{"user_id":"${erased.toUpperCase()}","email":"ada@example.org"}`, { "x-reason": reason }),
+            letterOf("", { "x-reason": reason, subject: erased }),
+            letterOf(`{"user_id":"${other}"}`, { "x-reason": reason }),
+            letterOf("last", { "x-reason": `last ${reason}` })
+          )
+          yield* waitUntil(Effect.map(find({ reason: `last ${reason}` }, 1), ({ length }) => length === 1))
+          yield* waitUntil(Effect.map(find({ reason }, 10), ({ length }) => length === 1))
+          assert.isTrue(yield* isKept([`{"user_id":"${other}"}`, reason]))
         }).pipe(Effect.scoped)
       )
 

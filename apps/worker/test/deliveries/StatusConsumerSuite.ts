@@ -206,6 +206,29 @@ export const suite = <E, F>(
           }).pipe(Effect.scoped)
       )
 
+      it.effect("a status of nobody known becomes a dead letter without push token and texts of its sender", () =>
+        Effect.gen(function* () {
+          yield* start
+          const [owner, other] = [yield* newUser, yield* newUser]
+          const token = `gone-${randomUUID()}`
+          const texts = { push_token: token, error: `no device ${token}`, recipient: "ada@example.org" }
+          const unknown = { notification_id: randomUUID(), status: "failed", error_code: "UNREGISTERED" }
+          const notification = notificationOf(owner)
+          const mismatched = { ...notification, user_id: other, status: "opened" }
+          yield* reportStatuses(
+            { ...notification, status: "sent" },
+            { ...unknown, ...texts },
+            { ...texts, ...mismatched }
+          )
+          const letters = yield* (yield* deadLetters).take(2)
+          assert.deepStrictEqual(letters.map(reasonOf), [
+            [JSON.stringify(unknown), "unknown_notification"],
+            [JSON.stringify(mismatched), "user_mismatch"]
+          ])
+          yield* Effect.forEach(letters, (letter) => answer(letter, "ackThrough"))
+        }).pipe(Effect.scoped)
+      )
+
       it.effect("a message that causes a defect becomes a dead letter, and does not affect others", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient

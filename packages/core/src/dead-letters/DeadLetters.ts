@@ -40,7 +40,10 @@ const maxReason = 100
 export class DeadLetters extends Context.Service<
   DeadLetters,
   {
-    /** Stores the messages in one transaction. A redelivered message, or an equal one with the same id, is stored once. */
+    /**
+     * Stores the messages in one transaction. A redelivered message, or an equal one with the same id, is stored once. One that
+     * contains the id of an erased user is not kept: the erasure has already searched the letters.
+     */
     readonly keep: (dead: ReadonlyArray<NewDeadLetter>) => Effect.Effect<void, ServiceUnavailable>
     /** The oldest dead letters first. */
     readonly find: (
@@ -84,11 +87,23 @@ export class DeadLetters extends Context.Service<
         return letter
       })
 
+      // After they are stored, so that an erasure at the same moment is seen here, or sees them.
+      const removeOfErased = Effect.fnUntraced(function* (letters: ReadonlyArray<DeadLetterRow>) {
+        const named = letters.map((letter) => ({ id: letter.id, uuids: uuidsIn(letter) }))
+        const uuids = [...new Set(named.flatMap((letter) => [...letter.uuids]))]
+        if (uuids.length === 0) return
+        const erased = yield* storage.read(repo.erasedAmong(uuids))
+        const found = named.filter((letter) => erased.some((userId) => letter.uuids.has(userId)))
+        if (found.length > 0) yield* storage.write(repo.remove(found.map(({ id }) => id)))
+      })
+
       return {
         keep: Effect.fn("DeadLetters.keep")(function* (dead: ReadonlyArray<NewDeadLetter>) {
           const letters = yield* Effect.forEach(dead, letterOf)
           const unique = [...new Map(letters.map((letter) => [Hex.encode(letter.digest), letter])).values()]
-          if (Array.isArrayNonEmpty(unique)) yield* storage.write(repo.insert(unique, yield* DateTime.now))
+          if (!Array.isArrayNonEmpty(unique)) return
+          yield* storage.write(repo.insert(unique, yield* DateTime.now))
+          yield* removeOfErased(unique)
         }),
         find: Effect.fn("DeadLetters.find")(function* (filter: DeadLetterFilter, limit: number) {
           return yield* storage.read(repo.find(filter, limit))
@@ -116,6 +131,15 @@ export class DeadLetters extends Context.Service<
 }
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
+
+// Without NULs, so that ASCII is found in UTF-16 too.
+const uuidsIn = ({ body, headers, messageId, routingKey }: DeadLetterRow): ReadonlySet<string> => {
+  const text = [decoder.decode(body).replaceAll("\0", ""), headers, messageId ?? "", routingKey].join("\n")
+  return new Set(Array.fromIterable(text.matchAll(uuid)).map(([found]) => found.toLowerCase()))
+}
 
 // Without the headers, because the broker changes some of them.
 const identityOf = ({ body, messageId = "", queue, routingKey }: NewDeadLetter): Uint8Array => {

@@ -71,6 +71,8 @@ export class DeadLettersRepo extends Context.Service<
     /** The next letters in the order of their ids: at most 200, and of at most `maxBytes` together, but at least one. */
     readonly after: (last: Option.Option<string>, maxBytes: number) => Query<ReadonlyArray<DeadLetterText>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
+    /** The ids of erased users among the UUIDs. */
+    readonly erasedAmong: (uuids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>
     /** The number of letters, counted to `maxCount`, and when the oldest came. */
     readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
     /** Deletes at most `limit` letters received before `before` and returns their number. */
@@ -142,6 +144,13 @@ export class DeadLettersRepo extends Context.Service<
             order by d.id`),
 
         remove: (ids) => rowCount(sql`delete from dead_letters where id = any(${ids}::uuid[]) returning 1`),
+
+        erasedAmong: (uuids) =>
+          Effect.map(
+            rows(Schema.Struct({ userId: Columns.userId }))(sql`
+              select user_id as "userId" from erasures where user_id = any(${uuids}::uuid[])`),
+            (erased) => erased.map(({ userId }) => userId)
+          ),
 
         waiting: (maxCount) =>
           onlyRow(WaitingRow)(sql`

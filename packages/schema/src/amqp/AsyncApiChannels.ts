@@ -207,9 +207,13 @@ const deadLetterChannel: ChannelEntry = channelEntry({
   message: {
     name: "notification.status.dead",
     title: "Dead notification status",
-    summary: "The unchanged message that can never be applied, and the reason.",
+    summary: "The message that can never be applied, and the reason.",
     headers: schemaRef(annotationsOf(DeadLetterHeaders).name),
-    payload: { description: "The unchanged body: any bytes, not necessarily JSON." },
+    payload: {
+      description:
+        "The unchanged body: any bytes, not necessarily JSON. For `unknown_notification` and `user_mismatch` without `push_token`, " +
+        "`error` and unknown fields, which may be personal data."
+    },
     examples: [deadLetterExample]
   },
   description:

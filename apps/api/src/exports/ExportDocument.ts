@@ -1,7 +1,7 @@
 import type { AccountExport } from "@user-service/core/exports/Exports"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { SessionId } from "@user-service/domain/Session"
-import type { UserNotFound } from "@user-service/domain/User"
+import type { TokenInvalid } from "@user-service/domain/Token"
 import {
   type AccountExportBody,
   exportedMessage,
@@ -17,12 +17,13 @@ import { userBody } from "@user-service/schema/User"
 import { Stream } from "effect"
 import { successParts } from "../endpoints/Answers.ts"
 
-type Text = Stream.Stream<string, ServiceUnavailable>
+type Failure = TokenInvalid | ServiceUnavailable
+type Text = Stream.Stream<string, Failure>
 
 const value = (json: unknown): Text => Stream.sync(() => JSON.stringify(json))
 
 // One text for each page that was read.
-const list = <A>(items: Stream.Stream<A, ServiceUnavailable>, toBody: (item: A) => unknown): Text =>
+const list = <A>(items: Stream.Stream<A, Failure>, toBody: (item: A) => unknown): Text =>
   Stream.make("[").pipe(
     Stream.concat(
       Stream.mapArray(items, (page, index) => [
@@ -33,10 +34,7 @@ const list = <A>(items: Stream.Stream<A, ServiceUnavailable>, toBody: (item: A) 
   )
 
 /** The response with an export, as JSON text in the envelope. It fails instead of ending if the export is not complete. */
-export const exportDocument = (
-  exported: AccountExport,
-  current: SessionId
-): Stream.Stream<string, UserNotFound | ServiceUnavailable> => {
+export const exportDocument = (exported: AccountExport, current: SessionId): Text => {
   const fields: { readonly [Name in keyof typeof AccountExportBody.Type]: Text } = {
     exported_at: value(timestamp(exported.exportedAt)),
     user: value(userBody(exported.user)),

@@ -1,4 +1,5 @@
 import { Exports } from "@user-service/core/exports/Exports"
+import { TokenInvalid } from "@user-service/domain/Token"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Cause, Duration, Effect, Exit, Layer, Metric, Stream } from "effect"
@@ -17,7 +18,8 @@ const options = {
 } as const
 
 const exportsTotal = Metric.counter("account_exports_total", {
-  description: "Exports whose head was sent with 200, by outcome; aborted: the client or the shutdown ended it",
+  description:
+    "Exports whose head was sent with 200, by outcome; aborted: the client, the end of its session or the shutdown ended it",
   incremental: true
 })
 
@@ -27,7 +29,8 @@ const countOutcome = (outcome: "completed" | "failed" | "aborted") =>
 // The access log has the status of the head, so an export that fails after it is logged here.
 const report = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (Exit.isSuccess(exit)) return countOutcome("completed")
-  return Cause.hasInterruptsOnly(exit.cause)
+  const isAborted = Cause.hasInterruptsOnly(exit.cause) || Cause.squash(exit.cause) instanceof TokenInvalid
+  return isAborted
     ? countOutcome("aborted")
     : Effect.andThen(Effect.logWarning("An export was not completed", exit.cause), countOutcome("failed"))
 }
@@ -44,12 +47,12 @@ export const ExportsHttp = HttpApiBuilder.group(
     return handlers.handleRaw(
       "export",
       Effect.fnUntraced(function* ({ request }) {
-        const { sessionId, userId } = yield* CurrentSession
+        const current = yield* CurrentSession
         // The server sends no body, so nothing is read and nothing counted.
         if (request.method === "HEAD") return HttpServerResponse.stream(Stream.empty, options)
-        const exported = yield* exports.open(userId)
+        const exported = yield* exports.open(current)
         closeWhenIdle(request, idleTimeout)
-        const document = exportDocument(exported, sessionId).pipe(
+        const document = exportDocument(exported, current.sessionId).pipe(
           Stream.onExit(report),
           Stream.encodeText,
           // The request id of the log line, among others.

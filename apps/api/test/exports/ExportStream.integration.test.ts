@@ -130,6 +130,22 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("an export whose client d
       })
     )
 
+    it.effect("stops if its session ends meanwhile, and does not look complete", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const person = yield* api.person()
+        const owner = yield* api.login(person)
+        yield* fill(person)
+        const { rest } = yield* client(person, "revoked")
+        const { status } = yield* api.send("POST", "/api/v1/users/logout-all/", { token: owner.access })
+        assert.strictEqual(status, 200)
+        const text = yield* rest
+        assert.isFalse(text.includes(`"suppressions":`))
+        assert.isFalse(text.endsWith(lastChunk))
+        yield* waitUntil(Effect.map(outcomes, (counts) => counts["aborted"] === 2))
+      })
+    )
+
     it.effect("does not look complete if the user is erased meanwhile", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
@@ -139,7 +155,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("an export whose client d
         yield* api.sql`delete from users where id = ${person.id}`
         const text = yield* rest
         assert.isFalse(text.endsWith(lastChunk))
-        assert.strictEqual((yield* outcomes)["failed"], 2)
+        yield* waitUntil(Effect.map(outcomes, (counts) => counts["aborted"] === 3))
+        assert.strictEqual((yield* outcomes)["failed"], 1)
       })
     )
   })

@@ -5,8 +5,12 @@ import type { PreferenceChange } from "@user-service/domain/PreferenceHistory"
 import type { PushToken } from "@user-service/domain/PushToken"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { SessionId } from "@user-service/domain/Session"
+import { TokenInvalid } from "@user-service/domain/Token"
 import { type User, type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Stream } from "effect"
+import { LiveSessions } from "../cached/LiveSessions.ts"
+import { LiveSessionsRepo } from "../cached/LiveSessionsRepo.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { PreferenceHistoryRepo } from "../preferences/PreferenceHistoryRepo.ts"
@@ -14,8 +18,14 @@ import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import type { Query } from "../Rows.ts"
 import { type ExportPage, ExportsRepo, type PageCursor, pageSize } from "./ExportsRepo.ts"
 
-/** A list of the export, read page by page as it is consumed. */
-type Records<A> = Stream.Stream<A, ServiceUnavailable>
+/** The session that asks for an export. */
+export interface ExportingSession {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
+/** A list of the export, read page by page as it is consumed. Fails at the next page after the session ended. */
+type Records<A> = Stream.Stream<A, TokenInvalid | ServiceUnavailable>
 
 /** Everything that is stored of a user. The lists are the newest first. */
 export interface AccountExport {
@@ -27,8 +37,8 @@ export interface AccountExport {
   readonly deliveries: Records<Delivery>
   readonly suppressions: Records<SuppressedAddress>
   readonly securityLog: Records<SecurityLogEntry>
-  /** To run after the lists: fails if the user was erased meanwhile, since the lists may then lack rows. */
-  readonly verify: Effect.Effect<void, UserNotFound | ServiceUnavailable>
+  /** To run after the lists: fails if the session ended, as all do when the user is erased: the lists may then lack rows. */
+  readonly verify: Effect.Effect<void, TokenInvalid | ServiceUnavailable>
 }
 
 /**
@@ -46,7 +56,9 @@ export class Exports extends Context.Service<
      * Counts the export in the user's limit, records it in the audit log, and reads the user. The lists are read when they are
      * consumed.
      */
-    readonly open: (userId: UserId) => Effect.Effect<AccountExport, UserNotFound | RateLimited | ServiceUnavailable>
+    readonly open: (
+      current: ExportingSession
+    ) => Effect.Effect<AccountExport, UserNotFound | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/exports/Exports") {
   static readonly layerNoDeps = Layer.effect(
@@ -58,13 +70,25 @@ export class Exports extends Context.Service<
       const limits = yield* Limits
       const changes = yield* Changes
       const storage = yield* Storage.Storage
+      const liveSessions = yield* LiveSessions
+      const liveSessionsRepo = yield* LiveSessionsRepo
 
-      const records = <A, Cursor>(read: (after?: Cursor) => Query<ExportPage<A, Cursor>>): Records<A> =>
-        Stream.paginate(Option.none<Cursor>(), (after) =>
-          Effect.map(storage.read(read(Option.getOrUndefined(after))), ({ items, next }) => [
-            items,
-            Option.map(next, Option.some)
-          ])
+      const requireAlive = ({ userId }: ExportingSession, isAlive: Effect.Effect<boolean, ServiceUnavailable>) =>
+        Effect.flatMap(isAlive, (alive) =>
+          alive ? Effect.void : Effect.fail(new TokenInvalid({ reason: "revoked", userId }))
+        )
+
+      // As a request is authenticated: an ended session reads on for less than a second.
+      const authenticate = (current: ExportingSession) =>
+        requireAlive(current, liveSessions.isAlive(current.userId, current.sessionId))
+
+      // In the database: an erasure in another process is not overlooked for that second.
+      const verify = (current: ExportingSession) =>
+        requireAlive(
+          current,
+          storage.read(
+            Effect.flatMap(DateTime.now, (now) => liveSessionsRepo.isAlive(current.userId, current.sessionId, now))
+          )
         )
 
       const changesBefore =
@@ -78,7 +102,15 @@ export class Exports extends Context.Service<
             )
           }))
 
-      const read = Effect.fnUntraced(function* (userId: UserId) {
+      const read = Effect.fnUntraced(function* (current: ExportingSession) {
+        const { userId } = current
+        const records = <A, Cursor>(page: (after?: Cursor) => Query<ExportPage<A, Cursor>>): Records<A> =>
+          Stream.paginate(Option.none<Cursor>(), (after) =>
+            Effect.map(
+              Effect.andThen(authenticate(current), storage.read(page(Option.getOrUndefined(after)))),
+              ({ items, next }) => [items, Option.map(next, Option.some)]
+            )
+          )
         const exportedAt = yield* DateTime.now
         // So that the user sees an export by somebody who stole the session.
         const audit = [{ userId, action: "user.exported" }]
@@ -92,23 +124,31 @@ export class Exports extends Context.Service<
           sessions: records((after?: PageCursor) => repo.sessions(userId, after)),
           pushTokens: records((after?: PageCursor) => repo.pushTokens(userId, after)),
           deliveries: records((after?: PageCursor) => repo.deliveries(userId, after)),
-          suppressions: Stream.fromIterableEffect(storage.read(repo.suppressions(userId))),
+          suppressions: Stream.fromIterableEffect(
+            Effect.andThen(authenticate(current), storage.read(repo.suppressions(userId)))
+          ),
           securityLog: records((after?: PageCursor) => repo.securityLog(userId, after)),
-          verify: Effect.flatMap(storage.read(repo.exists(userId)), (exists) =>
-            exists ? Effect.void : Effect.fail(new UserNotFound())
-          )
+          verify: verify(current)
         }
       })
 
       return {
-        open: Effect.fn("Exports.open")((userId: UserId) =>
-          limits.guard([{ limit: "export", key: userId }])(read(userId))
+        open: Effect.fn("Exports.open")((current: ExportingSession) =>
+          limits.guard([{ limit: "export", key: current.userId }])(read(current))
         )
       }
     })
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([ExportsRepo.layer, PreferenceHistoryRepo.layer, ProfilesRepo.layer, Limits.layer, Changes.layer])
+    Layer.provide([
+      ExportsRepo.layer,
+      PreferenceHistoryRepo.layer,
+      ProfilesRepo.layer,
+      Limits.layer,
+      LiveSessions.layer,
+      LiveSessionsRepo.layer,
+      Changes.layer
+    ])
   )
 }

@@ -75,7 +75,6 @@ export class ExportsRepo extends Context.Service<
     readonly deliveries: ReadPage<Delivery>
     readonly securityLog: ReadPage<SecurityLogEntry>
     readonly suppressions: (userId: UserId) => Query<ReadonlyArray<SuppressedAddress>>
-    readonly exists: (userId: UserId) => Query<boolean>
   }
 >()("@user-service/core/exports/ExportsRepo") {
   static readonly layer = Layer.effect(
@@ -151,10 +150,7 @@ export class ExportsRepo extends Context.Service<
             rows(SuppressionRow)(sql`
               select email, reason, created_at as "createdAt" from suppressions where user_id = ${userId}`),
             (found) => found.map((row) => new SuppressedAddress(row, withoutChecks))
-          ),
-
-        exists: (userId) =>
-          Effect.map(sql`select 1 from users where id = ${userId}`, (found: ReadonlyArray<unknown>) => found.length > 0)
+          )
       }
     })
   )

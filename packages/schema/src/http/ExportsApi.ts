@@ -19,7 +19,7 @@ export class ExportsApi extends HttpApiGroup.make("exports")
         description:
           "One document, sent in chunks while it is read. If it cannot be completed, the connection is closed before the last " +
           "chunk: a document that parses as JSON is complete. Rows that are added during the export are not part of it. The " +
-          "connection is also closed if the client reads nothing for a minute."
+          "connection is also closed if the client reads nothing for a minute, and when its session ends."
       })
     )
   )

@@ -171,6 +171,27 @@ export const suite = (name: string, layer: Engines) =>
           })
         )
 
+        it.effect("the token is void once the session that requested it was ended, but not with another one", () =>
+          Effect.gen(function* () {
+            const { login, person, send } = yield* TestApi
+            const someone = yield* person()
+            const first = yield* changeToken(someone, freshEmail())
+            const thief = { ...someone, ...(yield* login(someone)) }
+            assert.strictEqual((yield* send("POST", `${users}/logout/`, { token: thief.access })).status, 200)
+            assert.strictEqual((yield* confirm(first)).status, 200)
+
+            const owner = yield* person()
+            const stolen = { ...owner, ...(yield* login(owner)) }
+            for (const end of ["logout", "logout-all"]) {
+              const token = yield* changeToken(stolen, freshEmail())
+              const { access } = end === "logout" ? stolen : owner
+              assert.strictEqual((yield* send("POST", `${users}/${end}/`, { token: access })).status, 200)
+              assertInvalid(yield* confirm(token), refused)
+              Object.assign(stolen, yield* login(owner))
+            }
+          })
+        )
+
         it.effect("a change of the password voids the token, but not that of a reset", () =>
           Effect.gen(function* () {
             const { person, send } = yield* TestApi

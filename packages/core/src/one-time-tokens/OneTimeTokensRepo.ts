@@ -112,10 +112,13 @@ export class OneTimeTokensRepo extends Context.Service<
           )
           select email, current_email as "currentEmail", language from recipient`)
 
-      // For a change, the token is bound to the new address. For any other purpose, to the account's own.
+      // For a change of address, the token is bound to the new address and to the session that requested it. For any other purpose, to
+      // the account's own address.
       const isValid = ({ now, purpose, tokenHash }: PresentedToken) => sql`
         t.token_sha256 = ${tokenHash} and t.purpose = ${purpose} and t.expires_at > ${DateTime.toDate(now)}
-          and u.is_active and (t.purpose = 'email_change' or t.email = u.email)`
+          and u.is_active and (t.purpose = 'email_change' or t.email = u.email)
+          and (t.session_id is null or exists (
+            select 1 from sessions s where s.id = t.session_id and s.revoked_at is null))`
 
       return {
         insertPasswordReset: (token) => insert("password_reset", token, {}),

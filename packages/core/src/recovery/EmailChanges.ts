@@ -22,7 +22,8 @@ export class EmailChanges extends Context.Service<
     /**
      * Replaces and verifies the address, ends all sessions but the one that requested the change, lifts a suppression and voids
      * the user's one-time tokens in one transaction. A username that is the old address becomes the new one, or, if the new
-     * one is no valid username, a name made of it. Refused if another account has the address by now.
+     * one is no valid username, a name made of it. Refused if another account has the address by now, or if the session that
+     * requested the change was ended.
      */
     readonly confirm: (
       token: Redacted.Redacted<string>

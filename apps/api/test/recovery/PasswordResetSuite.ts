@@ -166,6 +166,36 @@ export const suite = (name: string, layer: Engines) =>
             })
         )
 
+        it.effect(
+          "of an account that was never verified removes the origins of what was done before, that time only",
+          () =>
+            Effect.gen(function* () {
+              const { login, person, sql } = yield* TestApi
+              const someone = yield* person()
+              yield* login(someone)
+              const token = yield* resetToken(someone)
+              const sessions = sql`
+              select id from sessions
+              where user_id = ${someone.id} and (ip is not null or user_agent <> '' or device_name <> '')`
+              const entries = sql`
+              select action from audit_log where user_id = ${someone.id} and (ip is not null or user_agent <> '') order by id`
+              assert.isAbove((yield* sessions).length, 0)
+              assert.strictEqual((yield* confirm(token)).status, 200)
+              assert.deepStrictEqual(yield* sessions, [])
+              assert.deepStrictEqual(yield* entries, [{ action: "user.password_reset" }])
+
+              yield* login({ ...someone, password: next })
+              const before = yield* entries
+              assert.strictEqual((yield* confirm(yield* resetToken(someone), goodPassword)).status, 200)
+              assert.lengthOf(yield* sessions, 1)
+              assert.deepStrictEqual(yield* entries, [
+                ...before,
+                { action: "user.password_reset_requested" },
+                { action: "user.password_reset" }
+              ])
+            })
+        )
+
         it.effect("works once, until a newer token is sent, for an hour, and voids the user's other tokens", () =>
           Effect.gen(function* () {
             const { pass, person, sql } = yield* TestApi

@@ -5,7 +5,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, type Redacted } from "effect"
-import { FailedLogins } from "../accounts/FailedLogins.ts"
+import { FailedLogins } from "../limits/FailedLogins.ts"
 import { KnownNetworks } from "../accounts/KnownNetworks.ts"
 import { PasswordPolicy } from "../accounts/PasswordPolicy.ts"
 import { Passwords } from "../accounts/Passwords.ts"
@@ -30,7 +30,7 @@ export class PasswordResets extends Context.Service<
     /**
      * Sets the password, verifies the address, ends all sessions and voids the user's other one-time tokens in one transaction.
      * The first reset of an account whose address was never verified also removes its phone number, push tokens and known
-     * networks, since a stranger may have registered it. A rejected password does not consume the token.
+     * networks, and the origins of its sessions and audit entries, since a stranger may have registered it. A rejected password does not consume the token.
      */
     readonly confirm: (
       reset: PasswordReset
@@ -59,9 +59,11 @@ export class PasswordResets extends Context.Service<
         }
       })
 
-      // Removes what a stranger who registered the address could have left to be notified of its owner's affairs.
+      // Removes what a stranger who registered the address could have left to be notified of its owner's affairs, and what would tell the
+      // owner where the stranger was.
       const clearUnproved = Effect.fnUntraced(function* (userId: UserId, { hasPhoneNumber }: ConsumedToken) {
         yield* knownNetworks.forget(userId)
+        yield* repo.removeOrigins(userId)
         const removed = yield* repo.removePushTokens(userId)
         if (hasPhoneNumber) yield* repo.removePhoneNumber(userId)
         return [

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { assertFailure, assertInvalid, assertSuccess } from "../Answers.ts"
-import { freshEmail, layerEmbedded, TestApi } from "../TestApi.ts"
+import { freshEmail, goodPassword, layerEmbedded, TestApi } from "../TestApi.ts"
 import { handleResetRequests, mailsOf, resetToken } from "./Mails.ts"
 
 const users = "/api/v1/users"
@@ -42,6 +42,39 @@ describe("the limits of recovery", () => {
         yield* ask(someone.email)
         yield* handleResetRequests
         assert.lengthOf(yield* resetMails(someone.id), 3)
+      })
+    )
+  })
+
+  it.layer(layerEmbedded({ RATE_LIMIT_VERIFY_EMAIL: "2/1h", RATE_LIMIT_REGISTER: "off" }), {
+    excludeTestServices: true
+  })((it) => {
+    it.effect("send at most so many mails of registrations to an address, and register past that", () =>
+      Effect.gen(function* () {
+        const { pass, person, send, sql } = yield* TestApi
+        const email = freshEmail()
+        const registration = Effect.gen(function* () {
+          const { access, id } = yield* person({ email })
+          const mails = (yield* mailsOf(id)).length
+          const tokens = yield* sql`select 1 from one_time_tokens where user_id = ${id}`
+          // A refused registration sends no mail, so it does not count.
+          const body = { email, password: goodPassword }
+          assert.strictEqual((yield* send("POST", `${users}/register/`, { body })).status, 422)
+          const { status } = yield* send("DELETE", `${users}/profile/`, {
+            token: access,
+            body: { password: goodPassword }
+          })
+          assert.strictEqual(status, 204)
+          return [mails, tokens.length]
+        })
+        const counts = [yield* registration, yield* registration, yield* registration]
+        assert.deepStrictEqual(counts, [
+          [1, 1],
+          [1, 1],
+          [0, 0]
+        ])
+        yield* pass("1 hour")
+        assert.deepStrictEqual(yield* registration, [1, 1])
       })
     )
   })

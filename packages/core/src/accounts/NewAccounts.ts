@@ -10,6 +10,7 @@ import type { UserId, UsernameTaken } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
+import { MailLimits } from "../limits/MailLimits.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -33,6 +34,8 @@ interface HashedAccount {
   readonly account: NewAccount
   readonly passwordHash: string
   readonly request: IdempotentRequest | undefined
+  /** False if the address had enough mails of registrations. */
+  readonly isMailed: boolean
 }
 
 /** Why a registration is refused. */
@@ -44,7 +47,7 @@ export class NewAccounts extends Context.Service<
   {
     /**
      * Writes user, profile, preferences, push token, first session, events and the mail that verifies the address in one
-     * transaction, and the outcome of `request` if the client sent an idempotency key. Fails with
+     * transaction, and the outcome of `request` if the client sent an idempotency key. No mail if the address had enough of them. Fails with
      * `IdempotentRequestInProgress` if another transaction has stored an outcome of that key.
      */
     readonly register: (
@@ -68,6 +71,7 @@ export class NewAccounts extends Context.Service<
       const sessionChanges = yield* SessionChanges
       const sessionTokens = yield* SessionTokens
       const limits = yield* Limits
+      const mailLimits = yield* MailLimits
       const idempotencyKeys = yield* IdempotencyKeysRepo
 
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
@@ -78,10 +82,14 @@ export class NewAccounts extends Context.Service<
         yield* knownNetworks.record(id)
         // The first session of the user, so it evicts none and has no events to publish.
         const { session } = yield* sessionChanges.open(id, "")
+        return { id, session, event }
+      })
+
+      const issueVerification = Effect.fnUntraced(function* (userId: UserId) {
         const { token, ...stored } = yield* oneTimeTokens.generate
-        // The mail below needs no column of the answer, so nothing waits for it.
-        yield* Effect.asVoid(storage.pipeline(tokens.insertEmailVerification({ userId: id, ...stored })))
-        return { id, session, event, verification: { token, expiresAt: stored.expiresAt } }
+        // The mail needs no column of the answer, so nothing waits for it.
+        yield* Effect.asVoid(storage.pipeline(tokens.insertEmailVerification({ userId, ...stored })))
+        return { token, expiresAt: stored.expiresAt }
       })
 
       const recordOutcome = Effect.fnUntraced(function* (request: IdempotentRequest, userId: UserId) {
@@ -89,12 +97,13 @@ export class NewAccounts extends Context.Service<
         if (!isRecorded) return yield* new IdempotentRequestInProgress()
       })
 
-      const open = ({ account, passwordHash, request }: HashedAccount) =>
+      const open = ({ account, isMailed, passwordHash, request }: HashedAccount) =>
         retryLockingHolder((holders) =>
           changes.changeLocking(
             holders,
             Effect.gen(function* () {
-              const { event, id, session, verification } = yield* create(account, passwordHash)
+              const { event, id, session } = yield* create(account, passwordHash)
+              const verifications = isMailed ? [yield* issueVerification(id)] : []
               if (request !== undefined) yield* recordOutcome(request, id)
               const pushTokenEvents = Option.isNone(account.pushToken)
                 ? []
@@ -116,7 +125,10 @@ export class NewAccounts extends Context.Service<
                 result: { session, user },
                 events: [event, ...pushTokenEvents],
                 audit: [{ userId: id, action: "user.registered", details: { sessionId: session.id } }],
-                mails: [new EmailVerificationMail({ userId: id, email: account.email, language, ...verification })]
+                mails: verifications.map(
+                  (verification) =>
+                    new EmailVerificationMail({ userId: id, email: account.email, language, ...verification })
+                )
               }
             })
           )
@@ -126,7 +138,11 @@ export class NewAccounts extends Context.Service<
       const attempt = Effect.fnUntraced(function* (account: NewAccount, request: IdempotentRequest | undefined) {
         yield* newUsers.checkPassword(account)
         return yield* passwords.withPlace(
-          Effect.flatMap(passwords.hash(account.password), (passwordHash) => open({ account, passwordHash, request }))
+          Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
+            mailLimits.guardRegistration(account.email)((isMailed) =>
+              open({ account, passwordHash, request, isMailed })
+            )
+          )
         )
       })
 
@@ -156,6 +172,7 @@ export class NewAccounts extends Context.Service<
       SessionChanges.layer,
       SessionTokens.layer,
       Limits.layer,
+      MailLimits.layer,
       IdempotencyKeysRepo.layer
     ])
   )

@@ -13,6 +13,7 @@ import { OutboxNotices } from "./outbox/OutboxNotices.ts"
 import { publisherSettings } from "./outbox/Publications.ts"
 import * as Relay from "./outbox/Relay.ts"
 import * as PasswordResetLoop from "./recovery/PasswordResetLoop.ts"
+import * as PasswordResetMetrics from "./recovery/PasswordResetMetrics.ts"
 
 /** The settings of the broker, RabbitMQ or in memory: the topology and the timeouts of the publisher. */
 export const brokerSettings = { topology: userService, ...publisherSettings }
@@ -26,6 +27,7 @@ export const layer = Layer.mergeAll(
   MailRelay.layer,
   OutboxMetrics.layer,
   PasswordResetLoop.layer,
+  PasswordResetMetrics.layer,
   Relay.layer,
   StatusConsumer.layer
 ).pipe(Layer.provide([Digest.layerWebCrypto, OutboxNotices.layer, SecureRandom.layerWebCrypto, Storage.layer]))

@@ -64,7 +64,9 @@ describe.skipIf(!Engines.areAvailable)(
             "outbox_lag_seconds",
             "outbox_set_aside_events",
             "mails_waiting",
-            "mails_oldest_seconds"
+            "mails_oldest_seconds",
+            "password_resets_waiting",
+            "password_resets_oldest_seconds"
           ]) {
             assert.strictEqual(valueIn(text, name), 0, name)
           }

@@ -5,7 +5,7 @@ import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { ExportsRepo } from "@user-service/core/exports/ExportsRepo"
-import { FailedLoginsRepo } from "@user-service/core/accounts/FailedLoginsRepo"
+import { FailedLoginsRepo } from "@user-service/core/limits/FailedLoginsRepo"
 import { KnownNetworksRepo } from "@user-service/core/accounts/KnownNetworksRepo"
 import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
 import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
@@ -311,6 +311,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           setPassword: [recovery.setPassword(userId, "")],
           removePhoneNumber: [recovery.removePhoneNumber(userId)],
           removePushTokens: [recovery.removePushTokens(userId)],
+          removeOrigins: [recovery.removeOrigins(userId)],
           changeEmail: [recovery.changeEmail(userId, newEmail, Username.make("another"))]
         } satisfies OperationsOf<RecoveryRepo["Service"]>)
         const requests = yield* PasswordResetRequestsRepo
@@ -318,8 +319,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed(
           {
             insert: [requests.insert(email, now)],
-            oldest: [requests.oldest(50)],
-            remove: [requests.remove([idOf(777)])]
+            pending: [requests.pending(now, 50)],
+            removeMoot: [requests.removeMoot(now, 50)],
+            remove: [requests.remove([idOf(777)])],
+            waiting: [requests.waiting(100)]
           } satisfies OperationsOf<PasswordResetRequestsRepo["Service"]>,
           { batch: true }
         )
@@ -503,8 +506,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           pushTokens: pages(exports.pushTokens),
           deliveries: pages(exports.deliveries),
           securityLog: pages(exports.securityLog),
-          suppressions: [exports.suppressions(userId)],
-          exists: [exports.exists(userId)]
+          suppressions: [exports.suppressions(userId)]
         } satisfies OperationsOf<ExportsRepo["Service"]>)
       })
     )
@@ -560,6 +562,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             find: [repo.find({}, 50), repo.find({ ids }, 50), repo.find({ reason: "reason7" }, 50)],
             contents: [repo.contents(ids, 100)],
             remove: [repo.remove(ids)],
+            erasedAmong: [repo.erasedAmong(ids)],
             after: [repo.after(Option.none(), 1000), repo.after(Option.some(idOf(777)), 1000)],
             waiting: [repo.waiting(100)],
             removeReceived: [repo.removeReceived(now, 50)]

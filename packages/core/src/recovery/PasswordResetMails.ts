@@ -2,7 +2,6 @@ import * as Storage from "@user-service/database/Storage"
 import { PasswordResetMail } from "@user-service/domain/Mail"
 import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import type { UserId } from "@user-service/domain/User"
 import { Cause, Context, DateTime, Effect, Layer, Option, Result } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
@@ -10,8 +9,13 @@ import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { PasswordResetRequestsRepo, type ResetRequest } from "./PasswordResetRequestsRepo.ts"
 
-/** A request for a known account. */
-type AccountRequest = ResetRequest & { readonly userId: UserId }
+/** The requests that wait to be handled. */
+export interface ResetRequestBacklog {
+  /** At most a million: the count stops there. */
+  readonly waiting: number
+  /** The age of the oldest. */
+  readonly seconds: number
+}
 
 /** Turns requests for password resets into mails with a token. */
 export class PasswordResetMails extends Context.Service<
@@ -20,10 +24,11 @@ export class PasswordResetMails extends Context.Service<
     /**
      * Handles at most `limit` requests, the oldest first, and returns their number. A request is deleted in the transaction that
      * writes its mail, so each is handled once, however many workers run. Requests without an active account and requests
-     * older than an hour are deleted. A request that cannot be handled now does not delay the others: it stays, and `send` fails
-     * after it has handled the rest.
+     * older than an hour are deleted. A request that cannot be handled now does not delay the others: one whose account is locked is
+     * left for a later call, and for another failure `send` fails after it has handled the rest.
      */
     readonly send: (limit: number) => Effect.Effect<number, ServiceUnavailable>
+    readonly backlog: Effect.Effect<ResetRequestBacklog, ServiceUnavailable>
   }
 >()("@user-service/core/recovery/PasswordResetMails") {
   static readonly layerNoDeps = Layer.effect(
@@ -35,10 +40,9 @@ export class PasswordResetMails extends Context.Service<
       const oneTimeTokens = yield* OneTimeTokens
       const tokensRepo = yield* OneTimeTokensRepo
 
-      const remove = (requests: ReadonlyArray<ResetRequest>) =>
-        requests.length === 0 ? Effect.void : storage.write(repo.remove(requests.map(({ id }) => id)))
+      const remove = ({ id }: ResetRequest) => Effect.asVoid(storage.write(repo.remove([id])))
 
-      const issue = Effect.fnUntraced(function* ({ id, userId }: AccountRequest) {
+      const issue = Effect.fnUntraced(function* ({ id, userId }: ResetRequest) {
         const isUnhandled = (yield* repo.remove([id])).length === 1
         if (!isUnhandled) return unchanged
         const { token, ...stored } = yield* oneTimeTokens.generate
@@ -54,7 +58,7 @@ export class PasswordResetMails extends Context.Service<
       })
 
       // The audit entry is of the client who sent the request.
-      const handle = (request: AccountRequest) =>
+      const handle = (request: ResetRequest) =>
         changes.change(request.userId, issue(request)).pipe(
           Effect.provideService(CurrentOrigin, {
             ip: request.ip,
@@ -62,37 +66,35 @@ export class PasswordResetMails extends Context.Service<
             userAgent: request.userAgent
           }),
           // The account was erased since.
-          Effect.catchTag("UserNotFound", () => remove([request])),
+          Effect.catchTag("UserNotFound", () => remove(request)),
           // A request that cannot be handled must not stop those behind it. Its user can send another.
           Effect.catchCauseIf(
             (cause) => !Cause.hasFails(cause) && !Cause.hasInterrupts(cause),
             (cause) =>
               Effect.andThen(
                 Effect.logError("Unexpected error while handling a password reset request, which is dropped", cause),
-                remove([request])
+                remove(request)
               )
           )
         )
 
       const send = Effect.fn("PasswordResetMails.send")(function* (limit: number) {
-        const requests = yield* storage.read(repo.oldest(limit))
         const oldest = DateTime.subtractDuration(yield* DateTime.now, oneTimeTokenLifetime)
-        const pending = requests.filter(
-          (request) => isOfAccount(request) && DateTime.isGreaterThan(request.createdAt, oldest)
-        )
-        yield* remove(requests.filter((request) => !pending.includes(request)))
-        const outcomes = yield* Effect.forEach(
-          pending.filter(isOfAccount),
-          (request) => Effect.result(handle(request)),
-          {
-            concurrency
-          }
-        )
+        const pending = yield* storage.write(repo.pending(oldest, limit))
+        const outcomes = yield* Effect.forEach(pending, (request) => Effect.result(handle(request)), { concurrency })
+        // Only the last batch reads the rows of all others.
+        const removed = pending.length < limit ? yield* storage.write(repo.removeMoot(oldest, limit)) : 0
         yield* Effect.fromResult(Result.all(outcomes))
-        return requests.length
+        return pending.length + removed
       })
 
-      return { send }
+      const backlog = Effect.gen(function* () {
+        const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
+        const { epochMilliseconds: now } = yield* DateTime.now
+        return { waiting, seconds: oldest === null ? 0 : Math.max(0, (now - oldest.epochMilliseconds) / 1000) }
+      })
+
+      return { send, backlog }
     })
   )
 
@@ -103,7 +105,6 @@ export class PasswordResetMails extends Context.Service<
 
 // Several, because a request waits for the lock of its user.
 const concurrency = 4
+const maxCount = 1_000_000
 
 const unchanged = { result: undefined, events: [], audit: [] }
-
-const isOfAccount = (request: ResetRequest): request is AccountRequest => request.userId !== null

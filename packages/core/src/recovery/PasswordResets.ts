@@ -5,11 +5,11 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, type Redacted } from "effect"
-import { FailedLogins } from "../limits/FailedLogins.ts"
 import { KnownNetworks } from "../accounts/KnownNetworks.ts"
 import { PasswordPolicy } from "../accounts/PasswordPolicy.ts"
 import { Passwords } from "../accounts/Passwords.ts"
 import { Changes } from "../changes/Changes.ts"
+import { FailedLogins } from "../limits/FailedLogins.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { type ConsumedToken, OneTimeTokensRepo, type TokenHolder } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
@@ -30,7 +30,8 @@ export class PasswordResets extends Context.Service<
     /**
      * Sets the password, verifies the address, ends all sessions and voids the user's other one-time tokens in one transaction.
      * The first reset of an account whose address was never verified also removes its phone number, push tokens and known
-     * networks, and the origins of its sessions and audit entries, since a stranger may have registered it. A rejected password does not consume the token.
+     * networks, and the origins of its sessions and audit entries, since a stranger may have registered it. A rejected password
+     * does not consume the token.
      */
     readonly confirm: (
       reset: PasswordReset

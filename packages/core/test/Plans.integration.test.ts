@@ -319,7 +319,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed(
           {
             insert: [requests.insert(email, now)],
-            pending: [requests.pending(now, 50)],
+            pending: [requests.pending(DateTime.subtract(now, { hours: 1 }), 50)],
             removeMoot: [requests.removeMoot(now, 50)],
             remove: [requests.remove([idOf(777)])],
             waiting: [requests.waiting(100)]

@@ -562,7 +562,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             find: [repo.find({}, 50), repo.find({ ids }, 50), repo.find({ reason: "reason7" }, 50)],
             contents: [repo.contents(ids, 100)],
             remove: [repo.remove(ids)],
-            erasedAmong: [repo.erasedAmong(ids)],
+            findErased: [repo.findErased(ids)],
             after: [repo.after(Option.none(), 1000), repo.after(Option.some(idOf(777)), 1000)],
             waiting: [repo.waiting(100)],
             removeReceived: [repo.removeReceived(now, 50)]

@@ -4,7 +4,7 @@ import { statusQueue } from "@user-service/broker/Topology"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import type { StatusOutcome, StatusReport } from "@user-service/domain/Delivery"
 import type { DeadLetterReason } from "@user-service/schema/amqp/DeadLetters"
-import { readNotificationStatus, withoutPersonalTexts } from "@user-service/schema/amqp/NotificationStatus"
+import { readNotificationStatus, removePersonalTexts } from "@user-service/schema/amqp/NotificationStatus"
 import { Cause, Effect, Layer, Metric, Option } from "effect"
 import * as Consumption from "../Consumption.ts"
 import * as DeadLetterPublisher from "../dead-letters/DeadLetterPublisher.ts"
@@ -102,7 +102,7 @@ const anonymousReasons: ReadonlySet<DeadLetterReason> = new Set(["unknown_notifi
 const deadDelivery = (delivery: Delivery, reason: DeadLetterReason): DeadLetterPublisher.DeadDelivery => {
   if (!anonymousReasons.has(reason)) return { delivery, reason }
   const { message } = delivery
-  return { delivery: { ...delivery, message: { ...message, body: withoutPersonalTexts(message.body) } }, reason }
+  return { delivery: { ...delivery, message: { ...message, body: removePersonalTexts(message.body) } }, reason }
 }
 
 const count = (outcomes: ReadonlyArray<Outcome>) =>

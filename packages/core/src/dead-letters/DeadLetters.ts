@@ -92,7 +92,7 @@ export class DeadLetters extends Context.Service<
         const named = letters.map((letter) => ({ id: letter.id, uuids: uuidsIn(letter) }))
         const uuids = [...new Set(named.flatMap((letter) => [...letter.uuids]))]
         if (uuids.length === 0) return
-        const erased = yield* storage.read(repo.erasedAmong(uuids))
+        const erased = yield* storage.read(repo.findErased(uuids))
         const found = named.filter((letter) => erased.some((userId) => letter.uuids.has(userId)))
         if (found.length > 0) yield* storage.write(repo.remove(found.map(({ id }) => id)))
       })

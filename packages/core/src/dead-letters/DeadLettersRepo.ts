@@ -72,7 +72,7 @@ export class DeadLettersRepo extends Context.Service<
     readonly after: (last: Option.Option<string>, maxBytes: number) => Query<ReadonlyArray<DeadLetterText>>
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
     /** The ids of erased users among the UUIDs. */
-    readonly erasedAmong: (uuids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>
+    readonly findErased: (uuids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>
     /** The number of letters, counted to `maxCount`, and when the oldest came. */
     readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
     /** Deletes at most `limit` letters received before `before` and returns their number. */
@@ -145,7 +145,7 @@ export class DeadLettersRepo extends Context.Service<
 
         remove: (ids) => rowCount(sql`delete from dead_letters where id = any(${ids}::uuid[]) returning 1`),
 
-        erasedAmong: (uuids) =>
+        findErased: (uuids) =>
           Effect.map(
             rows(Schema.Struct({ userId: Columns.userId }))(sql`
               select user_id as "userId" from erasures where user_id = any(${uuids}::uuid[])`),

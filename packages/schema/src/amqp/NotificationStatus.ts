@@ -15,7 +15,7 @@ const fields = new Set(Object.keys(StatusReportInput.fields).filter((field) => !
  * A status report in which only ids, states, times and codes identify its recipient: without the push token, the sender's words and
  * fields of no meaning here, any of which may be personal data. The same bytes if it has none of them.
  */
-export const withoutPersonalTexts = (body: Uint8Array): Uint8Array =>
+export const removePersonalTexts = (body: Uint8Array): Uint8Array =>
   Option.match(Option.flatMap(decodeText(body), decodeObject), {
     onNone: () => body,
     onSome: (report) => {

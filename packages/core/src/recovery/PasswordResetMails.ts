@@ -80,12 +80,12 @@ export class PasswordResetMails extends Context.Service<
 
       const send = Effect.fn("PasswordResetMails.send")(function* (limit: number) {
         const oldest = DateTime.subtractDuration(yield* DateTime.now, oneTimeTokenLifetime)
+        // First, so that no number of them hides the others.
+        const removed = yield* storage.write(repo.removeMoot(oldest, limit))
         const pending = yield* storage.write(repo.pending(oldest, limit))
         const outcomes = yield* Effect.forEach(pending, (request) => Effect.result(handle(request)), { concurrency })
-        // Only the last batch reads the rows of all others.
-        const removed = pending.length < limit ? yield* storage.write(repo.removeMoot(oldest, limit)) : 0
         yield* Effect.fromResult(Result.all(outcomes))
-        return pending.length + removed
+        return removed + pending.length
       })
 
       const backlog = Effect.gen(function* () {

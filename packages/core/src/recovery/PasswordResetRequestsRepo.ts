@@ -26,11 +26,12 @@ export class PasswordResetRequestsRepo extends Context.Service<
       now: DateTime.Utc
     ) => Query<void>
     /**
-     * The oldest requests of active accounts since `since`, at most `limit`, without those of accounts that another transaction has
-     * locked: they would keep the others waiting. Addresses are looked up as at a login.
+     * Requests of active accounts since `since`, the oldest first and at most `limit`, without those of accounts that another
+     * transaction has locked: they would keep the others waiting. Looks at no more than the oldest `10 * limit` requests. Addresses are
+     * looked up as at a login.
      */
     readonly pending: (since: DateTime.Utc, limit: number) => Query<ReadonlyArray<ResetRequest>>
-    /** Deletes requests made before `before` or without an active account, at most `limit`, and returns their number. */
+    /** Deletes those of the oldest `limit` requests that were made before `before` or have no active account. Returns their number. */
     readonly removeMoot: (before: DateTime.Utc, limit: number) => Query<number>
     /** Deletes the requests and returns the ids of those that existed. */
     readonly remove: (ids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>
@@ -65,7 +66,7 @@ export class PasswordResetRequestsRepo extends Context.Service<
         pending: (since, limit) =>
           rows(RequestRow)(sql`
             select r.id, u.id as "userId", r.ip, r.user_agent as "userAgent"
-            from password_reset_requests r
+            from (select * from password_reset_requests order by id limit ${10 * limit}) r
             cross join lateral ${account} found
             join users u on u.id = found.id and u.is_active
             where r.created_at >= ${DateTime.toDate(since)}
@@ -74,10 +75,10 @@ export class PasswordResetRequestsRepo extends Context.Service<
         removeMoot: (before, limit) =>
           Effect.map(
             sql`
-              delete from password_reset_requests where id in (
-                select r.id from password_reset_requests r left join lateral ${account} found on true
-                where r.created_at < ${DateTime.toDate(before)} or found.is_active is not true
-                order by r.id limit ${limit})
+              delete from password_reset_requests where id = any(array(
+                select r.id from (select * from password_reset_requests order by id limit ${limit}) r
+                left join lateral ${account} found on true
+                where r.created_at < ${DateTime.toDate(before)} or found.is_active is not true))
               returning 1`,
             (removed: ReadonlyArray<unknown>) => removed.length
           ),

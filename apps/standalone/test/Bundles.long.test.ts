@@ -4,10 +4,12 @@ import { Effect, Layer } from "effect"
 import { existsSync } from "node:fs"
 import { cp } from "node:fs/promises"
 import { join } from "node:path"
+import { accountJourney, environment as journeyEnvironment } from "./AccountJourney.ts"
 import * as Engines from "./Engines.ts"
 import { expectAnswer, sender } from "./Http.ts"
 import { journey, register } from "./Journey.ts"
 import { layerListener, listen, message, publish } from "./Listener.ts"
+import * as Mailbox from "./Mailbox.ts"
 import * as Program from "./Program.ts"
 import { waitUntil } from "./WaitUntil.ts"
 
@@ -43,14 +45,16 @@ describe.skipIf(!Engines.areAvailable)("the bundles of npm run bundle, without t
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
-        const environment = { ...engines, ...(yield* production) }
+        const environment = { ...engines, ...(yield* production), ...journeyEnvironment }
         const listener = yield* Layer.build(layerListener(engines.RABBITMQ_URL))
         const events = yield* Effect.provide(listen(), listener)
+        const mailbox = yield* Mailbox.ofQueue(engines.RABBITMQ_URL)
         const api = yield* Program.start(environment, yield* bundleOf("api"))
         const worker = yield* Program.start({ ...environment, WORKER_PORT: "0" }, yield* bundleOf("worker"))
         yield* expectAnswer(sender(worker.url))(200, undefined, "GET", "/health/ready")
         const send = sender(api.url)
         yield* journey(send)
+        yield* accountJourney(send, { mailbox, events })
 
         const person = yield* register(send)
         yield* waitUntil(

@@ -5,8 +5,10 @@ import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { accountJourney, environment as journeyEnvironment } from "./AccountJourney.ts"
 import { expectAnswer, sender } from "./Http.ts"
 import { goodPassword, journey, login, register } from "./Journey.ts"
+import * as Mailbox from "./Mailbox.ts"
 import * as Program from "./Program.ts"
 import { UsedFolder } from "./UsedFolder.ts"
 import { waitUntil } from "./WaitUntil.ts"
@@ -35,15 +37,16 @@ describe("the program on nothing but itself", () => {
     "a first start takes less than half a minute, and everything works",
     () =>
       Effect.gen(function* () {
-        const program = yield* Program.start({})
+        const program = yield* Program.start(journeyEnvironment)
         assertWithin(30, program)
         yield* journey(sender(program.url))
+        yield* accountJourney(sender(program.url), { mailbox: Mailbox.ofFolder(program) })
         assert.isTrue(existsSync(join(program.cwd, ".data/pglite")), "what it keeps is in .data where it was started")
         assert.deepStrictEqual(openToOthers(join(program.cwd, ".data")), [])
         const { code, stderr } = yield* program.stop
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       }),
-    120_000
+    180_000
   )
 
   it.live(

@@ -71,11 +71,17 @@ export const listenForMails = Effect.gen(function* () {
   return received
 })
 
-/** The broker connection of the Email service, with its queue for mails of one type. */
-export const layerMailListener = (url: string, type: string) =>
+/** The broker connection of the Email service, with its queue for mails of these types. */
+export const layerMailListener = (url: string, ...types: ReadonlyArray<string>) =>
   Broker.layerRabbitMq({
     topology: {
       exchanges: [userMail],
-      queues: [{ name: mailQueue, bindings: [{ exchange: userMail.name, pattern: type }], deliveryLimit: 20 }]
+      queues: [
+        {
+          name: mailQueue,
+          bindings: types.map((pattern) => ({ exchange: userMail.name, pattern })),
+          deliveryLimit: 20
+        }
+      ]
     }
   }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(url) })))

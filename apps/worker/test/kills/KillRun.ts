@@ -1,20 +1,23 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { OutgoingMessage } from "@user-service/broker/Message"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import * as RabbitMqServer from "@user-service/broker/testing/RabbitMqServer"
-import { deadStatusQueue, statusQueue } from "@user-service/broker/Topology"
+import { deadStatusQueue, statusQueue, userMail } from "@user-service/broker/Topology"
 import { Cache } from "@user-service/cache/Cache"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import type { UserId } from "@user-service/domain/User"
-import { Array, Effect, Fiber, Layer, Random, Redacted, Schedule } from "effect"
+import { Array, Effect, Fiber, Layer, Random, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { listenForMails, mailQueue, mailRows, type ReceivedMail } from "../mails/ReceivedMails.ts"
 import { listen, type ReceivedEvent, topology } from "../outbox/ReceivedEvents.ts"
 import * as Program from "../Program.ts"
 import { layerChanges, newUser, rename } from "../TestWork.ts"
+import * as AccountActions from "./AccountActions.ts"
+import * as AccountVerdict from "./AccountVerdict.ts"
 import * as Population from "./Population.ts"
+import { publishAll, retryForAMinute, until } from "./Retries.ts"
 import * as Verdict from "./Verdict.ts"
 
 export interface KillRunSettings {
@@ -37,22 +40,6 @@ export const canRun = RabbitMqServer.isInstalled && PostgresServer.skipReason ==
 
 const userCount = 100
 
-/** Retries for at most a minute, since engines are unavailable at times. */
-const retryForAMinute = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  effect.pipe(
-    Effect.retry(Schedule.spaced("50 millis")),
-    Effect.timeoutOrElse({
-      duration: "1 minute",
-      orElse: () => Effect.die("The effect did not succeed within a minute")
-    })
-  )
-
-/** Repeats the condition until it holds, for at most three minutes. */
-const until = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
-  Effect.repeat(retryForAMinute(condition), { until: (holds) => holds, schedule: Schedule.spaced("50 millis") }).pipe(
-    Effect.timeoutOrElse({ duration: "3 minutes", orElse: () => Effect.die(`${what}: not in three minutes`) })
-  )
-
 const numberOf = (statement: Effect.Effect<ReadonlyArray<{ readonly count: number }>, unknown>) =>
   Effect.map(statement, ([row]) => row?.count ?? 0)
 
@@ -61,21 +48,6 @@ const progress = SqlClient.SqlClient.use((sql) =>
   numberOf(sql<{ count: number }>`
     select ((select count(*) from deliveries) + (select count(*) from outbox where published_at is not null))::int as count`)
 )
-
-/** Publishes each message until it is confirmed. */
-const publishAll = Effect.fnUntraced(function* (messages: ReadonlyArray<OutgoingMessage>) {
-  const broker = yield* Broker
-  for (const batch of Array.chunksOf(messages, 50)) {
-    let left: ReadonlyArray<OutgoingMessage> = batch
-    yield* retryForAMinute(
-      Effect.gen(function* () {
-        const outcomes = yield* broker.publishAll(left)
-        left = left.filter((_, index) => outcomes[index] !== "confirmed")
-        return left.length === 0 ? undefined : yield* Effect.fail("not confirmed")
-      })
-    )
-  }
-})
 
 /**
  * Makes the named changes of each user, those of one user one after the other. Each attempt has its own name, since a failed
@@ -95,6 +67,19 @@ const changeAll = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, nam
   return changed
 })
 
+/** The queues of the test: one for all events, and one for the mails of a reset. */
+const testTopology = {
+  exchanges: [...topology.exchanges, userMail],
+  queues: [
+    ...topology.queues,
+    {
+      name: mailQueue,
+      bindings: ["password_reset", "security_notice"].map((pattern) => ({ exchange: userMail.name, pattern })),
+      deliveryLimit: 20
+    }
+  ]
+}
+
 /** Starts the engines of the run, and provides the services of the test on them. */
 const startEngines = Effect.gen(function* () {
   const postgres = yield* PostgresServer.make()
@@ -102,18 +87,19 @@ const startEngines = Effect.gen(function* () {
   const rabbitmq = yield* RabbitMqServer.make
   yield* Effect.all([postgres.start, redis.start, rabbitmq.start], { concurrency: 3 })
   const environment = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, RABBITMQ_URL: rabbitmq.url }
-  const layer = layerChanges.pipe(
-    Layer.merge(
-      Broker.layerRabbitMq({ topology }).pipe(Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmq.url) })))
-    ),
-    Layer.provideMerge([Postgres.layer(settingsOf(postgres.url, 6)), Cache.layerMemory])
-  )
+  const layer = Layer.mergeAll(
+    layerChanges,
+    AccountActions.layer,
+    Broker.layerRabbitMq({ topology: testTopology }).pipe(
+      Layer.provide(RabbitMq.layer({ url: Redacted.make(rabbitmq.url) }))
+    )
+  ).pipe(Layer.provideMerge([Postgres.layer(settingsOf(postgres.url, 6)), Cache.layerMemory]))
   return { postgres, rabbitmq, environment, layer }
 })
 
 /**
- * Lets workers process the population while they and their engines are killed, then compares the acknowledged changes and the
- * received events with the stored rows.
+ * Lets workers process the population while they and their engines are killed, and users reset passwords, unsubscribe and erase
+ * their accounts. Then compares what was acknowledged, and the received events and mails, with the stored rows.
  */
 export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
   const { log } = settings
@@ -144,17 +130,23 @@ export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
 
   return yield* Effect.gen(function* () {
     const received = yield* listen()
+    const mails = yield* listenForMails
     const users = yield* Effect.replicateEffect(newUser, userCount)
     const population = yield* Population.make(users, settings.statuses, settings.largeOnes)
     const parts = Array.split(population.messages, settings.kills)
     const names = Array.split(Array.makeBy(settings.changes / userCount, String), settings.kills)
+    const accounts = yield* Effect.replicateEffect(AccountActions.make, settings.kills)
     const changed: Array<Verdict.AcknowledgedChanges[number]> = []
+    const acted: Array<AccountActions.Acknowledged> = []
     yield* log(`${population.messages.length} statuses and ${settings.changes} changes for ${workers.length} workers`)
 
-    for (const [kill, messages] of parts.entries()) {
+    for (const [kill, ofKill] of accounts.entries()) {
+      const messages = parts[kill] ?? []
       const before = yield* retryForAMinute(progress)
       const working = yield* Effect.forkChild(
-        Effect.all([publishAll(messages), changeAll(users, names[kill] ?? [])], { concurrency: 2 })
+        Effect.all([publishAll(messages), changeAll(users, names[kill] ?? []), AccountActions.act(ofKill, mails)], {
+          concurrency: 3
+        })
       )
       const more = yield* Random.nextIntBetween(1, messages.length / 5)
       yield* until(
@@ -162,35 +154,59 @@ export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
         Effect.map(progress, (count) => count >= before + more)
       )
       yield* Effect.all([replace, outages(kill)], { concurrency: 2 })
-      changed.push(...(yield* Fiber.join(working))[1])
+      const [, renamed, acknowledged] = yield* Fiber.join(working)
+      changed.push(...renamed)
+      acted.push(acknowledged)
       yield* log(`Worker ${kill + 1} of ${settings.kills} was killed ${more} in`)
     }
+    const acknowledged = {
+      resets: acted.flatMap(({ resets }) => resets),
+      unsubscribed: acted.flatMap(({ unsubscribed }) => unsubscribed),
+      erased: acted.flatMap(({ erased }) => erased)
+    }
+    const erased = new Set<string>(acknowledged.erased.map(({ userId }) => userId))
+    // An erasure deletes the rows of the user's other events.
+    const kept = () =>
+      received.filter(({ body, routingKey }) => routingKey === "user.deleted" || !erased.has(body.user_id))
     // The verdict reports what is not done after this time.
     const waitingIn = Effect.map(rabbitmq.control("list_queues", "name", "messages"), countMessages)
-    const isDone = Effect.andThen(
-      until("All events are received", allReceived(received)),
+    const isDone = Effect.all([
+      until("All erasures are finished", noUnfinishedErasure),
+      until("All events are received", allReceived(kept)),
+      until("All mails are received", allMailsReceived(mails)),
       until(
         "The queues are empty",
         Effect.map(waitingIn, (left) => left === 0)
       )
-    )
+    ])
     yield* Effect.timeoutOption(isDone, "3 minutes")
-    const verdict = { ...(yield* Verdict.of(population, received, changed)), left: yield* waitingIn }
+    const verdict = { ...(yield* Verdict.of(population, kept(), changed)), left: yield* waitingIn }
+    const differences = yield* AccountVerdict.of(acknowledged, { events: received, mails })
     yield* Effect.forEach(workers, (worker) => worker.signal("SIGTERM"), { discard: true })
     const codes = yield* Effect.forEach(workers, (worker) => Effect.map(worker.ended, ({ code }) => code))
-    return { verdict, codes, dead: yield* deadByReason, received: received.length }
+    return { verdict, differences, codes, dead: yield* deadByReason, received: received.length }
   }).pipe(Effect.provide(layer))
 })
 
 /** Whether no event waits and all published events were received. */
-const allReceived = (received: ReadonlyArray<ReceivedEvent>) =>
+const allReceived = (received: () => ReadonlyArray<ReceivedEvent>) =>
   SqlClient.SqlClient.use((sql) =>
     Effect.map(
       sql<{ count: number; waiting: number }>`
         select count(*)::int as count, (count(*) filter (where published_at is null))::int as waiting from outbox`,
-      ([row]) => row?.waiting === 0 && new Set(received.map(({ id }) => id)).size >= row.count
+      ([row]) => row?.waiting === 0 && new Set(received().map(({ id }) => id)).size >= row.count
     )
   )
+
+const noUnfinishedErasure = SqlClient.SqlClient.use((sql) =>
+  Effect.map(sql`select 1 from erasures where finished_at is null`, (rows) => rows.length === 0)
+)
+
+const allMailsReceived = (mails: ReadonlyArray<ReceivedMail>) =>
+  Effect.map(mailRows, (rows) => {
+    const received = new Set(mails.map(({ id }) => id))
+    return rows.every(({ finished, id }) => finished && received.has(id))
+  })
 
 /** The number of messages in the queues of the service, from the output of `rabbitmqctl`. */
 const countMessages = (printed: string): number =>

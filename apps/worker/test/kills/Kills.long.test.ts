@@ -8,7 +8,7 @@ describe.skipIf(!KillRun.canRun)(
   () => {
     it.live("nothing is lost, nothing doubled, no event without its row nor row without its event, all in order", () =>
       Effect.gen(function* () {
-        const { codes, verdict } = yield* KillRun.run({
+        const { codes, differences, verdict } = yield* KillRun.run({
           statuses: 2000,
           changes: 1000,
           largeOnes: 1,
@@ -26,6 +26,7 @@ describe.skipIf(!KillRun.canRun)(
           rowsWithoutEvent: 0,
           left: 0
         })
+        assert.deepStrictEqual(differences, [])
         assert.deepStrictEqual(codes, [0, 0, 0])
       })
     )

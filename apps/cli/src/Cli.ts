@@ -8,6 +8,7 @@ import { createSuperuser } from "./commands/CreateSuperuser.ts"
 import { deadLettersDiscard, deadLettersList, deadLettersReplay } from "./commands/DeadLetters.ts"
 import { eventsReplay } from "./commands/EventsReplay.ts"
 import { describe, oneLine } from "./Failure.ts"
+import { importDjango } from "./commands/ImportDjango.ts"
 import { keysRotate } from "./commands/KeysRotate.ts"
 import { migrate } from "./commands/Migrate.ts"
 import { asyncApi, openApi } from "./commands/Documents.ts"
@@ -30,7 +31,7 @@ const deadLetters = Command.make("dead-letters").pipe(
 
 const cli = Command.make("cli").pipe(
   Command.withDescription("The commands of the User Service for operators. Settings are read from the environment."),
-  Command.withSubcommands([migrate, createSuperuser, openApi, asyncApi, keys, events, deadLetters])
+  Command.withSubcommands([migrate, createSuperuser, openApi, asyncApi, keys, events, deadLetters, importDjango])
 )
 
 // Shortens a message of several paragraphs to a line.

@@ -5,6 +5,7 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
 import { makeSessionPool } from "./SessionPool.ts"
 import { withPipelining } from "./Pipelining.ts"
+import type { PostgresAddress } from "./PostgresAddress.ts"
 import { PostgresCheck } from "./PostgresCheck.ts"
 import { directSession, pooledSession, serverLimits } from "./PostgresSession.ts"
 import { isPooled, type PostgresSettings } from "./PostgresSettings.ts"
@@ -21,6 +22,13 @@ export const layer = (
   )
 
 const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process holds to PostgreSQL" })
+
+/** One connection to a database that is not the service's, without deadlines. It closes with the scope. */
+export const connectTo = (address: PostgresAddress) =>
+  PgClient.make({
+    ...directSession({ address, direct: undefined, preparedStatements: true, poolSize: 1 }),
+    maxConnections: 1
+  }).pipe(Effect.provide(Reactivity.layer))
 
 // Opened on demand: for LISTEN, leader locks and migrations.
 const directClient = (settings: PostgresSettings) =>

@@ -32,6 +32,10 @@ export class KnownNetworks extends Context.Service<
      * an account without a known network, such as an imported one.
      */
     readonly recordLogin: (userId: UserId) => Query<boolean>
+    /** The hashes that make a network known, by kind. For accounts that are imported. */
+    readonly hashesOf: (
+      network: string
+    ) => ReadonlyArray<{ readonly kind: "address" | "network"; readonly hash: Uint8Array }>
     /** Makes all networks unknown, when the account turns out to be somebody else's. Runs in the caller's transaction. */
     readonly forget: (userId: UserId) => Query<void>
   }
@@ -42,13 +46,21 @@ export class KnownNetworks extends Context.Service<
       const repo = yield* KnownNetworksRepo
       const hashes = yield* KeyedHashes
 
-      const addressHash = Effect.map(CurrentOrigin, ({ network }) => hashes.hash(purpose, `address ${network}`))
+      const addressHashOf = (network: string) => hashes.hash(purpose, `address ${network}`)
+      const networkHashOf = (network: string) => hashes.hash(purpose, `network ${deviceNetwork(network)}`)
+
+      const hashesOf = (network: string) => [
+        { kind: "address" as const, hash: addressHashOf(network) },
+        { kind: "network" as const, hash: networkHashOf(network) }
+      ]
+
+      const addressHash = Effect.map(CurrentOrigin, ({ network }) => addressHashOf(network))
 
       const hashedOrigin = Effect.gen(function* () {
         const origin = yield* CurrentOrigin
         return {
           address: yield* addressHash,
-          network: hashes.hash(purpose, `network ${deviceNetwork(origin.network)}`),
+          network: networkHashOf(origin.network),
           userAgent: hashes.hash(purpose, `user_agent ${origin.userAgent}`),
           origin
         }
@@ -64,7 +76,7 @@ export class KnownNetworks extends Context.Service<
         return hashed.origin.ip !== null && (yield* repo.recordLogin(userId, hashed, yield* DateTime.now))
       })
 
-      return { addressHash, record, recordLogin, forget: repo.remove }
+      return { addressHash, record, recordLogin, hashesOf, forget: repo.remove }
     })
   )
 

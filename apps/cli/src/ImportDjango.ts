@@ -1,0 +1,136 @@
+import { NodeCrypto } from "@effect/platform-node"
+import type { BadRow } from "@user-service/core/imports/DjangoUser"
+import { type ImportedBatch, Imports } from "@user-service/core/imports/Imports"
+import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
+import { requireMigrated } from "@user-service/database/MigrateOnStart"
+import { parseUrl } from "@user-service/database/PostgresAddress"
+import * as Environment from "@user-service/runtime/Environment"
+import { KeyedHashes } from "@user-service/security/KeyedHashes"
+import * as Keys from "@user-service/security/Keys"
+import { Console, Effect, Layer, Result, Schema, Stream } from "effect"
+import { SecureRandom } from "effect/crypto"
+import * as Database from "./Database.ts"
+import * as DjangoDatabase from "./DjangoDatabase.ts"
+import { oneLine } from "./Failure.ts"
+import * as ImportProgress from "./ImportProgress.ts"
+import * as Settings from "./Settings.ts"
+
+/** Rows were left out. */
+export class RowsLeftOut extends Schema.TaggedError<RowsLeftOut>()("RowsLeftOut", { count: Schema.Int }) {
+  override get message() {
+    return `${this.count} rows were not imported, as listed: correct them in the Django service's database and repeat the import`
+  }
+}
+
+/** The URL of the source is not valid. The message does not quote it, because it contains a password. */
+export class SourceUrlInvalid extends Schema.TaggedError<SourceUrlInvalid>()("SourceUrlInvalid", {
+  problem: Schema.String
+}) {
+  override get message() {
+    return `--from ${this.problem}`
+  }
+}
+
+// The keys of the API, because the networks of last logins are stored as keyed hashes.
+const layerKeys = Layer.unwrap(
+  Effect.gen(function* () {
+    const { environment, keys } = yield* Environment.read({ environment: Settings.environment, keys: Keys.config })
+    if (environment === "production" && !keys.named) {
+      return yield* new Environment.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
+    }
+    const isProduction = environment === "production"
+    return Keys.Keys.layerFile.pipe(
+      Layer.provide(
+        Layer.succeed(Keys.KeyFileSettings, {
+          path: keys.path,
+          create: !isProduction,
+          exposed: isProduction ? "refuse" : "warn"
+        })
+      )
+    )
+  })
+)
+
+const layerPushTokens = Layer.effect(
+  PushTokenSettings,
+  Effect.map(Environment.read({ pushTokens: PushTokenSettings.config }), ({ pushTokens }) => pushTokens)
+)
+
+/** {@link Imports} into the configured database. */
+export const layer = Imports.layer.pipe(
+  Layer.provide([
+    NodeCrypto.layerDigest,
+    Layer.provide(KeyedHashes.layer, layerKeys),
+    layerPushTokens,
+    SecureRandom.layerWebCrypto
+  ]),
+  Layer.provideMerge(Database.layer)
+)
+
+// Some 10 MB of rows.
+const batchSize = 500
+
+type Totals = Omit<ImportedBatch, "bad"> & { readonly read: number; readonly bad: number }
+
+const none: Totals = {
+  read: 0,
+  imported: 0,
+  existing: 0,
+  erased: 0,
+  pushTokens: 0,
+  surplusPushTokens: 0,
+  withoutPassword: 0,
+  bad: 0
+}
+
+const add = (totals: Totals, read: number, batch: ImportedBatch): Totals => ({
+  read: totals.read + read,
+  imported: totals.imported + batch.imported,
+  existing: totals.existing + batch.existing,
+  erased: totals.erased + batch.erased,
+  pushTokens: totals.pushTokens + batch.pushTokens,
+  surplusPushTokens: totals.surplusPushTokens + batch.surplusPushTokens,
+  withoutPassword: totals.withoutPassword + batch.withoutPassword,
+  bad: totals.bad + batch.bad.length
+})
+
+const describeBadRow = ({ id, problem, table }: BadRow): string => oneLine(`${table} ${id}: ${problem}`)
+
+const report = (totals: Totals): ReadonlyArray<string> => [
+  `Users read:                 ${totals.read}`,
+  `  imported:                 ${totals.imported}`,
+  `  here already, unchanged:  ${totals.existing}`,
+  `  erased here, left out:    ${totals.erased}`,
+  `Push tokens imported:       ${totals.pushTokens}`,
+  `  left out as surplus:      ${totals.surplusPushTokens}`,
+  `Passwords to be reset:      ${totals.withoutPassword}`,
+  `Bad rows:                   ${totals.bad}`
+]
+
+/** Imports the users of a Django service's database. Safe to repeat, and to end at any time. */
+export const run = Effect.fnUntraced(function* ({ from }: { readonly from: string }) {
+  const address = parseUrl("--from", from)
+  if (Result.isFailure(address)) return yield* new SourceUrlInvalid({ problem: address.failure })
+  yield* requireMigrated
+  const imports = yield* Imports
+  const source = yield* DjangoDatabase.connect(address.success)
+  const progress = yield* ImportProgress.make(source.count)
+  const totals = yield* source.users.pipe(
+    Stream.grouped(batchSize),
+    // The next batches are read while one is written.
+    Stream.buffer({ capacity: 2 }),
+    Stream.runFoldEffect(
+      () => none,
+      Effect.fnUntraced(function* (totals, users) {
+        const batch = yield* imports.importBatch(users)
+        const next = add(totals, users.length, batch)
+        for (const row of batch.bad) yield* Console.log(describeBadRow(row))
+        yield* progress.update(next.read, next.bad)
+        return next
+      })
+    ),
+    Effect.ensuring(progress.end)
+  )
+  for (const line of report(totals)) yield* Console.log(line)
+  if (totals.bad > 0) return yield* new RowsLeftOut({ count: totals.bad })
+}, Effect.scoped)

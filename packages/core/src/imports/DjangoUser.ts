@@ -1,0 +1,249 @@
+import { formOf } from "@user-service/domain/DeviceTokenForm"
+import { canonicalEmail, Email, normaliseEmail } from "@user-service/domain/Email"
+import { contradiction, defaultSettings, PreferenceSettings, switches } from "@user-service/domain/Preferences"
+import {
+  AvatarUrl,
+  Bio,
+  defaultLanguage,
+  defaultTimeZone,
+  Language,
+  normaliseAvatarUrl,
+  normaliseTimeZone,
+  PersonName,
+  TimeZone
+} from "@user-service/domain/Profile"
+import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
+import { PhoneNumber, UserId, Username, usernameFromEmail } from "@user-service/domain/User"
+import { type DateTime, Option, Result, Schema, SchemaIssue } from "effect"
+
+/** A row of a table of the Django service as JSON, with the names of its columns. Columns that a deployment lacks are absent. */
+export type DjangoRow = Readonly<Record<string, unknown>>
+
+/** A user of the Django service, with the rows that belong to the user. Rows that do not exist are null. */
+export interface DjangoUser {
+  readonly user: DjangoRow
+  readonly profile: DjangoRow | null
+  readonly preferences: DjangoRow | null
+  readonly pushTokens: ReadonlyArray<DjangoRow>
+}
+
+/** A row that cannot be imported. It names no value, because values are personal data. */
+export interface BadRow {
+  readonly table: "users" | "user_profiles" | "notification_preferences" | "push_tokens"
+  /** The id of the row in the Django service. */
+  readonly id: string
+  readonly problem: string
+}
+
+/** A role of staff, by which an account may administer others. */
+export type StaffRole = "viewer" | "admin"
+
+const time = Schema.DateTimeUtcFromString
+
+const Account = Schema.Struct({
+  id: UserId,
+  email: Email,
+  username: Username,
+  passwordHash: Schema.String,
+  phoneNumber: Schema.NullOr(PhoneNumber),
+  isActive: Schema.Boolean,
+  isVerified: Schema.Boolean,
+  createdAt: time,
+  updatedAt: time,
+  lastLoginAt: Schema.NullOr(time)
+})
+
+const Profile = Schema.Struct({
+  id: Schema.String.check(Schema.isUUID()),
+  firstName: PersonName,
+  lastName: PersonName,
+  avatarUrl: Schema.NullOr(AvatarUrl),
+  timezone: TimeZone,
+  language: Language,
+  bio: Bio
+})
+
+const Preferences = Schema.Struct({ id: Schema.String.check(Schema.isUUID()), ...PreferenceSettings.fields })
+
+const PushToken = Schema.Struct({
+  id: Schema.String.check(Schema.isUUID()),
+  token: DeviceToken,
+  platform: Platform,
+  tokenType: TokenType,
+  deviceId: DeviceLabel,
+  deviceName: DeviceLabel,
+  isActive: Schema.Boolean,
+  lastUsedAt: time,
+  createdAt: time,
+  updatedAt: time
+})
+
+/** A push token of an imported user, in the form in which this service stores it. */
+export type ImportedPushToken = typeof PushToken.Type
+
+/** A user as this service stores it, with the ids and times of the Django service. */
+export interface ImportedUser {
+  readonly account: typeof Account.Type & {
+    readonly emailCanonical: string
+    readonly role: StaffRole | null
+    /** The address of the last login, as text that need not be an address. */
+    readonly lastLoginIp: string | null
+  }
+  /** Null where the Django service has no row: the user gets the defaults of a new one. */
+  readonly profile: typeof Profile.Type | null
+  readonly preferences: typeof Preferences.Type | null
+  readonly pushTokens: ReadonlyArray<ImportedPushToken>
+  /** The push tokens that are left out. */
+  readonly badPushTokens: ReadonlyArray<BadRow>
+}
+
+const text = (value: unknown): unknown => (typeof value === "string" ? value.trim() : value)
+const orNull = (value: unknown): unknown => (value === "" || value === undefined ? null : value)
+const or = (value: unknown, fallback: unknown): unknown => (value === "" ? fallback : (value ?? fallback))
+const mapText = (value: unknown, map: (text: string) => string): unknown =>
+  typeof value === "string" ? map(value) : value
+
+// Without USE_TZ Django stores UTC without an offset.
+const utc = (value: unknown): unknown =>
+  mapText(value, (moment) => (/(?:Z|[+-]\d\d(?::?\d\d)?)$/i.test(moment) ? moment : `${moment}Z`))
+
+// PostgreSQL shows a time of day with its fraction of a second, if it has one.
+const localTime = (value: unknown): unknown => mapText(orNull(value), (moment) => moment.replace(/\.\d+$/, ""))
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const problemOf = ({ issue }: Schema.SchemaError): string => {
+  const [first] = issuesOf(issue).issues
+  const path = (first?.path ?? []).map(String).join(".")
+  return `${path}: ${first?.message ?? "is not valid"}`
+}
+
+const decoder = <A, I>(schema: Schema.Codec<A, I>, table: BadRow["table"]) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (row: DjangoRow, value: unknown): Result.Result<A, BadRow> =>
+    Result.mapError(decode(value), (error) => ({ table, id: String(row["id"]), problem: problemOf(error) }))
+}
+
+const decodeAccount = decoder(Account, "users")
+const decodeProfile = decoder(Profile, "user_profiles")
+const decodePreferences = decoder(Preferences, "notification_preferences")
+const decodePushToken = decoder(PushToken, "push_tokens")
+
+// Some deployments have no usernames. This one is unique, because it contains a part of the id.
+const defaultUsername = (email: unknown, id: unknown): unknown =>
+  Schema.is(Email)(email) ? `${usernameFromEmail(email).slice(0, 100)}-${String(id).slice(-12)}` : email
+
+const accountOf = (user: DjangoRow): Result.Result<ImportedUser["account"], BadRow> => {
+  const email = mapText(user["email"], normaliseEmail)
+  const created = user["date_joined"] ?? user["created_at"]
+  return Result.map(
+    decodeAccount(user, {
+      id: mapText(user["id"], (id) => id.toLowerCase()),
+      email,
+      username: or(text(user["username"]), defaultUsername(email, user["id"])),
+      passwordHash: user["password"],
+      phoneNumber: orNull(text(user["phone_number"])),
+      isActive: user["is_active"] ?? true,
+      isVerified: user["is_verified"] ?? false,
+      createdAt: utc(created),
+      updatedAt: utc(user["updated_at"] ?? created),
+      lastLoginAt: utc(orNull(user["last_login"]))
+    }),
+    (account) => ({
+      ...account,
+      emailCanonical: canonicalEmail(account.email),
+      role: user["is_superuser"] === true ? "admin" : user["is_staff"] === true ? "viewer" : null,
+      lastLoginIp: typeof user["last_login_ip"] === "string" ? user["last_login_ip"].replace(/\/\d+$/, "") : null
+    })
+  )
+}
+
+const profileOf = (row: DjangoRow) =>
+  decodeProfile(row, {
+    id: row["id"],
+    firstName: or(text(row["first_name"]), ""),
+    lastName: or(text(row["last_name"]), ""),
+    avatarUrl: mapText(orNull(text(row["avatar_url"])), normaliseAvatarUrl),
+    timezone: mapText(or(text(row["timezone"]), defaultTimeZone), normaliseTimeZone),
+    language: or(text(row["language"]), defaultLanguage),
+    bio: row["bio"] ?? ""
+  })
+
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const preferencesOf = (row: DjangoRow) =>
+  Result.flatMap(
+    decodePreferences(row, {
+      id: row["id"],
+      ...Object.fromEntries(switches.map((name) => [name, row[snakeCase(name)] ?? defaultSettings[name]])),
+      doNotDisturbStart: localTime(row["do_not_disturb_start"]),
+      doNotDisturbEnd: localTime(row["do_not_disturb_end"]),
+      frequencyLimit: row["frequency_limit"] ?? defaultSettings.frequencyLimit
+    }),
+    (settings) => {
+      const contradictory = contradiction(settings)
+      return contradictory === undefined
+        ? Result.succeed(settings)
+        : Result.fail<BadRow>({
+            table: "notification_preferences",
+            id: String(row["id"]),
+            problem: `${contradictory.field}: ${contradictory.problem}`
+          })
+    }
+  )
+
+const pushTokenOf = (row: DjangoRow): Result.Result<ImportedPushToken, BadRow> => {
+  const created = row["created_at"]
+  return Result.flatMap(
+    decodePushToken(row, {
+      id: row["id"],
+      token: row["token"],
+      platform: mapText(row["platform"] ?? row["device_type"], (platform) => platform.toLowerCase()),
+      tokenType: or(row["token_type"], "fcm"),
+      deviceId: row["device_id"] ?? "",
+      deviceName: row["device_name"] ?? "",
+      isActive: row["is_active"] ?? true,
+      lastUsedAt: utc(row["last_used_at"] ?? row["last_used"] ?? row["updated_at"] ?? created),
+      createdAt: utc(created),
+      updatedAt: utc(row["updated_at"] ?? created)
+    }),
+    (pushToken) =>
+      Option.match(formOf(pushToken.tokenType, pushToken.token), {
+        onNone: () =>
+          Result.fail<BadRow>({
+            table: "push_tokens",
+            id: pushToken.id,
+            problem: `token: This is not a token of type ${pushToken.tokenType}.`
+          }),
+        onSome: (token) => Result.succeed({ ...pushToken, token })
+      })
+  )
+}
+
+/**
+ * Converts a user of the Django service, or names the row because of which the user cannot be imported. A profile or
+ * preferences that cannot be converted exclude the whole user: with the defaults in their place, the user would receive what
+ * they had switched off. A push token that cannot be converted is only left out.
+ */
+export const importedUser = (source: DjangoUser): Result.Result<ImportedUser, BadRow> =>
+  Result.gen(function* () {
+    const account = yield* accountOf(source.user)
+    const profile = source.profile === null ? null : yield* profileOf(source.profile)
+    const preferences = source.preferences === null ? null : yield* preferencesOf(source.preferences)
+    const pushTokens = source.pushTokens.map(pushTokenOf)
+    return {
+      account,
+      profile,
+      preferences,
+      pushTokens: pushTokens.flatMap((token) => (Result.isSuccess(token) ? [token.success] : [])),
+      badPushTokens: pushTokens.flatMap((token) => (Result.isFailure(token) ? [token.failure] : []))
+    }
+  })
+
+/** Whether this service can check a password against the hash. If not, the user needs a reset. */
+export const isCheckable = (passwordHash: string): boolean =>
+  /^(?:pbkdf2_sha256|bcrypt|bcrypt_sha256)\$/.test(passwordHash)
+
+/** How long ago a login must be for its address to count as known: the retention of known networks. */
+export const isRecent = (at: DateTime.Utc, now: DateTime.Utc): boolean =>
+  now.epochMilliseconds - at.epochMilliseconds < 90 * 24 * 60 * 60 * 1000

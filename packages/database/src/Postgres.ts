@@ -28,7 +28,7 @@ export const connectTo = (address: PostgresAddress) =>
   PgClient.make({
     ...directSession({ address, direct: undefined, preparedStatements: true, poolSize: 1 }),
     maxConnections: 1
-  }).pipe(Effect.provide(Reactivity.layer))
+  }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
 
 // Opened on demand: for LISTEN, leader locks and migrations.
 const directClient = (settings: PostgresSettings) =>

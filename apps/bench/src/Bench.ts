@@ -67,8 +67,8 @@ const onServer = async (url: string, statement: string): Promise<void> => {
   await client.end()
 }
 
-// Creates a database and drops it when the scope closes.
-const freshDatabase = (url: string) => {
+/** Creates a database and drops it when the scope closes. */
+export const freshDatabase = (url: string) => {
   const name = `bench_${randomUUID().replaceAll("-", "")}`
   const own = new URL(url)
   own.pathname = `/${name}`

@@ -9,6 +9,7 @@ import { against, type NoOtherBuild } from "./measures/Against.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commands } from "./measures/Commands.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
+import { imports } from "./measures/Imports.ts"
 import { idle } from "./measures/Idle.ts"
 import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
@@ -41,6 +42,7 @@ const measures = {
   P12: () => starts,
   P13: (minutes: number) => memory(minutes),
   P15: () => idle,
+  P17: () => imports,
   commands: () => commands,
   outage: () => brokerOutage,
   telemetry: () => telemetry

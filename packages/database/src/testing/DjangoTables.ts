@@ -1,9 +1,8 @@
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 
-// The tables of the Django service, as its migrations create them.
-
-const tables = [
+/** The statements that create the tables of the Django service, as its migrations do. */
+export const djangoTables = [
   `create table users (
     id uuid primary key, password varchar(128) not null, last_login timestamptz, is_superuser boolean not null,
     email varchar(254) not null unique, username varchar(150) not null unique, phone_number varchar(20),
@@ -38,36 +37,32 @@ const id = (kind: number) => `('0193a5c2-7b1b-7d3e-8c0${kind}-' || lpad(to_hex(n
 export const djangoUserId = (n: number): string => `0193a5c2-7b1b-7d3e-8c01-${n.toString(16).padStart(12, "0")}`
 
 /**
- * Creates the tables of the Django service with `count` users, each with a profile, preferences and two push tokens. User `n`
- * has the address `user{n}@example.com` and the password hash of the parameter.
+ * The statements that insert `count` users, each with a profile, preferences and two push tokens. User `n` has the address
+ * `user{n}@example.com` and the given hash of a password.
  */
-export const makeDjangoTables = Effect.fnUntraced(function* (
-  sql: SqlClient.SqlClient,
-  count: number,
-  passwordHash: string
-) {
-  for (const table of tables) yield* sql`${sql.literal(table)}`
-  yield* sql`
-    insert into users
-    select ${sql.literal(id(1))}, ${passwordHash}, now() - n * interval '1 minute', false, 'user' || n || '@example.com',
-      'user' || n, '+49 30 ' || n, n % 2 = 0, true, false, ('198.51.' || n / 256 % 256 || '.' || n % 256)::inet,
+export const djangoUsers = (count: number, passwordHash: string) => [
+  `insert into users
+    select ${id(1)}, '${passwordHash}', now() - n * interval '1 minute', false, 'user' || n || '@example.com', 'user' || n,
+      '+49 30 ' || n, n % 2 = 0, true, false, ('198.51.' || n / 256 % 256 || '.' || n % 256)::inet,
       now() - interval '1 year', now() - interval '1 day'
-    from generate_series(1, ${count}::int) n`
-  yield* sql`
-    insert into user_profiles
-    select ${sql.literal(id(2))}, ${sql.literal(id(1))}, 'First ' || n, 'Last ' || n, 'https://example.com/' || n || '.png',
-      'Europe/Berlin', 'de', 'About ' || n, now(), now()
-    from generate_series(1, ${count}::int) n`
-  yield* sql`
-    insert into notification_preferences
-    select ${sql.literal(id(3))}, ${sql.literal(id(1))}, true, false, true, true, true, true, false, true, true, true,
-      '22:00', '07:30', 20, now(), now()
-    from generate_series(1, ${count}::int) n`
-  yield* sql`
-    insert into push_tokens
-    select ${sql.literal(`('0193a5c2-7b1b-7d3e-8c04-' || lpad(to_hex(n * 2 + k), 12, '0'))::uuid`)}, ${sql.literal(id(1))},
+    from generate_series(1, ${count}) n`,
+  `insert into user_profiles
+    select ${id(2)}, ${id(1)}, 'First ' || n, 'Last ' || n, 'https://example.com/' || n || '.png', 'Europe/Berlin', 'de',
+      'About ' || n, now(), now()
+    from generate_series(1, ${count}) n`,
+  `insert into notification_preferences
+    select ${id(3)}, ${id(1)}, true, false, true, true, true, true, false, true, true, true, '22:00', '07:30', 20, now(), now()
+    from generate_series(1, ${count}) n`,
+  `insert into push_tokens
+    select ('0193a5c2-7b1b-7d3e-8c04-' || lpad(to_hex(n * 2 + k), 12, '0'))::uuid, ${id(1)},
       'fcm-' || n || '-' || k || '-' || md5(n::text), 'android', 'fcm', 'device-' || k, 'Phone ' || k, true,
       now() - k * interval '1 day', now(), now()
-    from generate_series(1, ${count}::int) n, generate_series(0, 1) k`
-  yield* sql`analyze`
-})
+    from generate_series(1, ${count}) n, generate_series(0, 1) k`,
+  "analyze"
+]
+
+/** Creates the tables of the Django service with users, see {@link djangoUsers}. */
+export const makeDjangoTables = (sql: SqlClient.SqlClient, count: number, passwordHash: string) =>
+  Effect.forEach([...djangoTables, ...djangoUsers(count, passwordHash)], (statement) => sql.unsafe(statement), {
+    discard: true
+  })

@@ -86,9 +86,10 @@ const make = Effect.gen(function* () {
     if (fields.get("action") !== "save") return [textsOf(user), noticePage(textsOf(user).noChoice, 422)] as const
     const linked = user.value
     const { preferences } = linked
+    // Before the problems: the form that shows them has the current version, so it would save what an old form said.
+    if (fields.get("version") !== `${preferences.version}`) return showManaged(user, { kind: "changed" })
     const form = yield* preferencesPatch(fields, preferences)
     if ("problems" in form) return showManaged(user, { kind: "invalid", fields, problems: form.problems })
-    if (fields.get("version") !== `${preferences.version}`) return showManaged(user, { kind: "changed" })
     if (Struct.keys(form.patch).length === 0) return showManaged(user, { kind: "saved" })
     return yield* guardChange(link.userId)(unsubscriptions.save(link.userId, form.patch, preferences.version)).pipe(
       // Without another read: if it failed, the page would deny a change that was made.

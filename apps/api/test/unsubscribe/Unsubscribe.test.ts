@@ -256,5 +256,20 @@ describe("unsubscribe links", () => {
         assert.strictEqual((yield* preferencesOf(person)).etag, after.etag)
       })
     )
+
+    it.effect("a form that is both out of date and wrong is shown again with the current preferences", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const person = yield* (yield* TestApi).person()
+        const path = pathOf((yield* linksTo(person)).manage_url)
+        yield* choose(person, { email_system: false })
+        const body = "action=save&version=1&email_system=on&do_not_disturb_start=22:00"
+        const answer = yield* send("POST", path, { headers: form, body })
+        assertPage(answer, 409, "Notification preferences")
+        assert.match(answer.text, /name="version" value="2"/)
+        // Sent again, the form must not switch on what was switched off elsewhere.
+        assert.notMatch(answer.text, /name="email_system"[^>]* checked/)
+      })
+    )
   })
 })

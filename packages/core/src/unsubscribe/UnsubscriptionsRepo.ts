@@ -21,7 +21,7 @@ const SwitchRow = Schema.Struct({
   language: Columns.language,
   version: Schema.Int,
   isOn: Schema.Boolean,
-  /** Through what the switch was last changed. Null if it never was. */
+  /** Through what the switch was switched off. Null if it is on, or was never changed. */
   source: Schema.NullOr(PreferenceSource)
 })
 
@@ -54,15 +54,17 @@ export class UnsubscriptionsRepo extends Context.Service<
             join notification_preferences n on n.user_id = u.id
             where u.id = ${userId}`),
 
-        findSwitch: (userId, name) =>
-          firstRow(SwitchRow)(sql`
-            select p.language, n.version::int as version, ${sql.literal(`n.${String.camelToSnake(name)}`)} as "isOn", (
+        findSwitch: (userId, name) => {
+          const column = sql.literal(`n.${String.camelToSnake(name)}`)
+          return firstRow(SwitchRow)(sql`
+            select p.language, n.version::int as version, ${column} as "isOn", case when not ${column} then (
               select h.source from preference_history h
               where h.user_id = n.user_id and h.changes -> ${name}::text is not null
               order by h.version desc limit 1
-            ) as source
+            ) end as source
             from notification_preferences n join profiles p on p.user_id = n.user_id
             where n.user_id = ${userId}`)
+        }
       }
     })
   )

@@ -61,7 +61,7 @@ const UnsubscribeForm = Schema.Struct({
   action: Schema.optionalKey(
     Schema.Literals(["unsubscribe", "undo", "save"]).annotate({
       description:
-        "`unsubscribe` does what `One-Click` does, and `undo` takes it back unless the user chose elsewhere since. A link to all " +
+        "`unsubscribe` does what `One-Click` does, and `undo` takes it back unless a later choice was made with a login. A link to all " +
         "preferences takes only `save`, which applies the fields below."
     })
   ),

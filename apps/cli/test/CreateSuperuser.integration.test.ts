@@ -35,7 +35,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
 
       const sql = yield* sqlOf(env.DATABASE_URL)
       const [user, ...others] = yield* sql`
-        select users.id, email, username, is_staff, is_active, password_hash,
+        select users.id, email, username, is_staff, role, is_active, password_hash,
           (select count(*)::int from profiles where user_id = users.id) as profiles,
           (select count(*)::int from notification_preferences where user_id = users.id) as preferences,
           (select count(*)::int from sessions) as sessions
@@ -46,6 +46,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
         email: "ada@example.com",
         username: "Ada",
         is_staff: true,
+        role: "admin",
         is_active: true,
         profiles: 1,
         preferences: 1,
@@ -109,7 +110,7 @@ describe.skipIf(databaseUrl === "")("create-superuser on PostgreSQL", patient, (
       const env = { DATABASE_URL: yield* freshDatabase(databaseUrl), SUPERUSER_PASSWORD: goodPassword }
       yield* cli(["migrate"], { cwd, env })
       const sql = yield* sqlOf(env.DATABASE_URL)
-      yield* sql`alter table users drop column is_staff`
+      yield* sql`alter table users drop column is_staff cascade`
       const { code, stderr, stdout } = yield* cli(["create-superuser", "--email", "ada@example.com"], { cwd, env })
       assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
       assert.include(stderr, "FATAL The command failed, because of a defect in it")

@@ -134,6 +134,7 @@ export class AccountsRepo extends Context.Service<
               password_hash: user.passwordHash,
               phone_number: user.phoneNumber,
               is_staff: user.isStaff,
+              role: user.isStaff ? "admin" : null,
               ...stamps
             })} on conflict (lower(username)) do nothing returning id`
           if (inserted.length === 0) return false

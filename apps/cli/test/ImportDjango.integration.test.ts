@@ -3,7 +3,7 @@ import * as Migrations from "@user-service/database/Migrations"
 import * as Postgres from "@user-service/database/Postgres"
 import { djangoUserId, makeDjangoTables } from "@user-service/database/testing/DjangoTables"
 import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
-import { Context, Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { inject } from "vitest"
 import { cli, failure, folder, patient } from "./Program.ts"
@@ -12,8 +12,8 @@ const databaseUrl = inject("databaseUrl")
 
 const hash = "pbkdf2_sha256$260000$c2FsdHNhbHQ$Zm9vYmFyYmF6"
 
-const sqlOf = (url: string) =>
-  Effect.map(Layer.build(Postgres.layer(settingsOf(url, 2))), (context) => Context.get(context, SqlClient.SqlClient))
+// Without deadlines, since a busy server takes long to create tables.
+const sqlOf = (url: string) => Postgres.connectTo(settingsOf(url, 2).address)
 
 // A migrated database of this service, and one of the Django service with so many users.
 const databases = Effect.fnUntraced(function* (users: number) {

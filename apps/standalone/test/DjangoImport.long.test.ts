@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Postgres from "@user-service/database/Postgres"
 import { djangoUserId, makeDjangoTables } from "@user-service/database/testing/DjangoTables"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
-import { Context, Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
+import { Effect } from "effect"
 import { pbkdf2Sync } from "node:crypto"
 import { inject } from "vitest"
 import * as Engines from "./Engines.ts"
@@ -21,10 +20,8 @@ const djangoHash = (password: string, iterations: number): string => {
   return `pbkdf2_sha256$${iterations}$${salt}$${key}`
 }
 
-const sqlOf = (url: string) =>
-  Effect.map(Layer.build(Postgres.layer(TestDatabase.settingsOf(url, 2))), (context) =>
-    Context.get(context, SqlClient.SqlClient)
-  )
+// Without deadlines, since a busy server takes long to create tables.
+const sqlOf = (url: string) => Postgres.connectTo(TestDatabase.settingsOf(url, 2).address)
 
 describe.skipIf(!Engines.areAvailable)("an import of the Django service's users that is killed with SIGKILL", () => {
   it.live(
@@ -34,11 +31,7 @@ describe.skipIf(!Engines.areAvailable)("an import of the Django service's users 
         const engines = yield* Engines.all
         const environment = { ...engines, BCRYPT_COST: "10", DATA_DIR: yield* Program.folder }
         const from = yield* TestDatabase.freshDatabase(inject("databaseUrl"))
-        yield* makeDjangoTables(
-          yield* Postgres.connectTo(TestDatabase.settingsOf(from, 2).address),
-          users,
-          djangoHash(goodPassword, 1000)
-        )
+        yield* makeDjangoTables(yield* sqlOf(from), users, djangoHash(goodPassword, 1000))
         const sql = yield* sqlOf(engines.DATABASE_URL)
         const service = yield* Program.start(environment, "api")
         const send = sender(service.url)

@@ -41,7 +41,8 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
       "sessions"
     ]
   ],
-  ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]]
+  ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]],
+  ["imports", ["accounts", "push-tokens"]]
 ]
 
 const folderOf = (path: string): string => {

@@ -1,5 +1,5 @@
 // The tokens of unsubscribe links (decision 0030).
-import { type Category, Channel } from "@user-service/domain/Delivery"
+import { Category, Channel } from "@user-service/domain/Delivery"
 import { canonicalEmail } from "@user-service/domain/Email"
 import { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
@@ -66,15 +66,16 @@ const manageLength = 33
 
 const manageKind = 0
 
-// The kinds of unsubscribe links, from 1. The order must not change: old links depend on it. The kinds of security are not in use.
-const targets = Channel.literals.flatMap((channel) =>
-  (["marketing", "transactional", undefined, "system"] satisfies ReadonlyArray<UnsubscribeCategory | undefined>).map(
-    (category) => (category === undefined ? undefined : { channel, category })
-  )
-)
-const kinds = new Map(
-  targets.flatMap((target, index) =>
-    target === undefined ? [] : [[`${target.channel} ${target.category}`, index + 1] as const]
+// The numbers must not change: old links depend on them. 3 and 7, of security, are not in use.
+const kinds: Readonly<Record<Channel, Readonly<Record<UnsubscribeCategory, number>>>> = {
+  email: { marketing: 1, transactional: 2, system: 4 },
+  push: { marketing: 5, transactional: 6, system: 8 }
+}
+const targets = new Map(
+  Channel.literals.flatMap((channel) =>
+    Category.literals
+      .filter((category) => category !== "security")
+      .map((category) => [kinds[channel][category], { channel, category }] as const)
   )
 )
 
@@ -102,7 +103,7 @@ const makeSigner = (key: ReadyLinkKey): UnsubscribeTokenSigner => {
 
   return {
     unsubscribe: ({ category, channel, userId }) =>
-      complete(begin(unsubscribeLength, kinds.get(`${channel} ${category}`) ?? 0, userId)),
+      complete(begin(unsubscribeLength, kinds[channel][category], userId)),
     manage: ({ email, expiresAt, userId }) => {
       const data = begin(manageLength, manageKind, userId)
       data.writeUInt32BE(Math.floor(expiresAt.epochMilliseconds / 1000), expiryAt)
@@ -130,7 +131,7 @@ const verify = (ring: KeyRing, token: string): Option.Option<UnsubscribeLink | M
   if (key === undefined || !timingSafeEqual(macOf(key, data), bytes.subarray(-macLength))) return Option.none()
   const kind = bytes.readUInt8(kindAt)
   if (isManage) return kind === manageKind ? Option.some(manageLink(key, data)) : Option.none()
-  return Option.map(Option.fromNullishOr(targets[kind - 1]), (target) => ({
+  return Option.map(Option.fromNullishOr(targets.get(kind)), (target) => ({
     kind: "unsubscribe",
     userId: userIdIn(key, data),
     ...target

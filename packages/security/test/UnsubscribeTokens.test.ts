@@ -34,6 +34,21 @@ describe("UnsubscribeTokens", () => {
       }
     }
 
+    it.effect("the numbers of channel and category in tokens never change, because links do not expire", () =>
+      Effect.gen(function* () {
+        const { signer } = yield* UnsubscribeTokens
+        const numbers = (["email", "push"] satisfies ReadonlyArray<Channel>).map((channel) =>
+          (["marketing", "transactional", "system"] satisfies ReadonlyArray<UnsubscribeCategory>).map((category) =>
+            Buffer.from(signer(now).unsubscribe({ userId, channel, category }), "base64url").readUInt8(4)
+          )
+        )
+        assert.deepStrictEqual(numbers, [
+          [1, 2, 4],
+          [5, 6, 8]
+        ])
+      })
+    )
+
     it.effect("a link to all preferences is for one address, in any spelling, until it expires", () =>
       Effect.gen(function* () {
         const token = yield* manageToken

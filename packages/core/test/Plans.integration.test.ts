@@ -299,6 +299,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           insertEmailChange: [
             tokens.insertEmailChange(token, { newEmail, sessionId, checkedHash: "bcrypt_sha256$778" })
           ],
+          isEmailAvailable: [tokens.isEmailAvailable(userId, newEmail)],
           find: [tokens.find(presented)],
           consume: [tokens.consume(UserId.make(idOf(777)), presented)],
           remove: [tokens.remove(userId, ["password_reset", "email_change"])],

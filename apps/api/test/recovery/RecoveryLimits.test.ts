@@ -16,6 +16,9 @@ const confirm = (token: unknown, newPassword: unknown = next) =>
     send("POST", `${users}/password-reset/confirm/`, { body: { token, new_password: newPassword } })
   )
 
+const changeEmail = (token: string, newEmail: string, password: string = goodPassword) =>
+  TestApi.use(({ send }) => send("POST", `${users}/change-email/`, { token, body: { new_email: newEmail, password } }))
+
 const resetMails = (id: string) =>
   Effect.map(mailsOf(id), (mails) => mails.filter(({ type }) => type === "PasswordResetMail"))
 
@@ -42,6 +45,77 @@ describe("the limits of recovery", () => {
         yield* ask(someone.email)
         yield* handleResetRequests
         assert.lengthOf(yield* resetMails(someone.id), 3)
+      })
+    )
+  })
+
+  it.layer(layerEmbedded(limits), { excludeTestServices: true })((it) => {
+    it.effect("requests for a change to a taken address leave its owner every mail", () =>
+      Effect.gen(function* () {
+        const { person } = yield* TestApi
+        const [owner, ...strangers] = [yield* person(), yield* person(), yield* person()]
+        for (const { access } of [...strangers, ...strangers, owner, owner]) {
+          assert.strictEqual((yield* changeEmail(access, owner.email)).status, 202)
+        }
+        for (let request = 0; request < 4; request++) assertSuccess(yield* ask(owner.email), 202, accepted, {})
+        yield* handleResetRequests
+        assert.lengthOf(yield* resetMails(owner.id), 3)
+      })
+    )
+
+    it.effect("refuse a user's further requests for a change to one address, taken or free, in the same way", () =>
+      Effect.gen(function* () {
+        const { login, pass, person } = yield* TestApi
+        const [someone, taken] = [yield* person(), yield* person()]
+        const limited = yield* Effect.forEach([taken.email, freshEmail()], (address) =>
+          Effect.gen(function* () {
+            // Does not count: nothing could be sent.
+            assert.strictEqual((yield* changeEmail(someone.access, address, "a wrong password")).status, 422)
+            for (const spelling of [address, address.toUpperCase(), address]) {
+              assert.strictEqual((yield* changeEmail(someone.access, spelling)).status, 202)
+            }
+            const answer = yield* changeEmail(someone.access, address)
+            assertFailure(answer, 429, "rate_limited", "Too many attempts. Try again in 3600 seconds.")
+            return [answer.text, answer.headers.get("ratelimit-policy"), answer.headers.get("ratelimit")]
+          })
+        )
+        assert.deepStrictEqual(limited[0], limited[1])
+        // Other addresses are not affected.
+        assert.strictEqual((yield* changeEmail(someone.access, freshEmail())).status, 202)
+        yield* pass("1 hour")
+        const later = yield* login(someone)
+        assert.strictEqual((yield* changeEmail(later.access, taken.email)).status, 202)
+      })
+    )
+
+    it.effect("answer 202 and send nothing if others have used up the mails to a free address", () =>
+      Effect.gen(function* () {
+        const { person } = yield* TestApi
+        const wanted = freshEmail()
+        const [someone, other, last] = [yield* person(), yield* person(), yield* person()]
+        for (const { access } of [someone, someone, other, last]) {
+          assert.strictEqual((yield* changeEmail(access, wanted)).status, 202)
+        }
+        const changes = (id: string) =>
+          Effect.map(mailsOf(id), (mails) => mails.filter(({ email }) => email === wanted).length)
+        assert.deepStrictEqual(
+          [yield* changes(someone.id), yield* changes(other.id), yield* changes(last.id)],
+          [2, 1, 0]
+        )
+      })
+    )
+
+    it.effect("a request for the verification of an address that is verified does not count", () =>
+      Effect.gen(function* () {
+        const { person, send, sql } = yield* TestApi
+        const someone = yield* person()
+        yield* sql`update users set is_verified = true where id = ${someone.id}`
+        for (let request = 0; request < 4; request++) {
+          assert.strictEqual((yield* send("POST", `${users}/verify-email/`, { token: someone.access })).status, 202)
+        }
+        yield* ask(someone.email)
+        yield* handleResetRequests
+        assert.lengthOf(yield* resetMails(someone.id), 1)
       })
     )
   })

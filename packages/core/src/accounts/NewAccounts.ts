@@ -139,8 +139,8 @@ export class NewAccounts extends Context.Service<
         yield* newUsers.checkPassword(account)
         return yield* passwords.withPlace(
           Effect.flatMap(passwords.hash(account.password), (passwordHash) =>
-            mailLimits.guardRegistration(account.email)((isMailed) =>
-              open({ account, passwordHash, request, isMailed })
+            mailLimits.guardRegistration(account.email)((isAllowed) =>
+              open({ account, passwordHash, request, isMailed: isAllowed })
             )
           )
         )

@@ -11,11 +11,15 @@ export class LimitSettings extends Context.Service<
     readonly refresh: Option.Option<RateLimit>
     readonly changePassword: Option.Option<RateLimit>
     /**
-     * Per address that a mail would go to: mails that reset a password. Counts in the same bucket as `verifyEmail`, each with its
-     * own maximum, so that nobody is sent more mails by mixing the two.
+     * Per address that a mail would go to: requests for mails that reset a password. Counts in the same bucket as the requests under
+     * `verifyEmail`, each with its own maximum, so that mixing the two brings no more mails. The mails of registrations have a bucket
+     * of their own.
      */
     readonly passwordReset: Option.Option<RateLimit>
-    /** Per address that a mail would go to: mails that verify an address or confirm a change to it. */
+    /**
+     * Per address that a mail goes to: mails that verify an address or confirm a change to it. Also the maximum of the mails of
+     * registrations to an address, and of the requests of one user for a change to an address, each counted by itself.
+     */
     readonly verifyEmail: Option.Option<RateLimit>
     /** Per client address: requests for any of these mails. */
     readonly mailIp: Option.Option<RateLimit>

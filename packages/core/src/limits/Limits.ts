@@ -29,6 +29,14 @@ export class Limits extends Context.Service<
     readonly guardFailures: (
       buckets: ReadonlyArray<Bucket>
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /**
+     * As `guard`, but counts only attempts that succeed with a result that `isCounted`: the counts of others are given back, except of
+     * those that are interrupted or die, which may have done their work. Attempts in progress count too.
+     */
+    readonly guardSuccesses: <A>(
+      buckets: ReadonlyArray<Bucket>,
+      isCounted: (result: A) => boolean
+    ) => <E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     readonly clear: (bucket: Bucket) => Effect.Effect<void>
   }
 >()("@user-service/core/limits/Limits") {
@@ -64,8 +72,22 @@ export class Limits extends Context.Service<
             )
           )
 
+      const guardSuccesses: Limits["Service"]["guardSuccesses"] =
+        <A>(buckets: ReadonlyArray<Bucket>, isCounted: (result: A) => boolean) =>
+        <E, R>(attempt: Effect.Effect<A, E, R>) => {
+          const refund = forEachBucket(buckets, limits.refund)
+          return Effect.andThen(
+            forEachBucket(buckets, limits.consume),
+            Effect.flatMap(
+              Effect.tapError(attempt, () => refund),
+              (result) => (isCounted(result) ? Effect.succeed(result) : Effect.as(refund, result))
+            )
+          )
+        }
+
       return {
         guard,
+        guardSuccesses,
         guardFailures: (buckets) => (attempt) =>
           guard(buckets)(Effect.tap(attempt, forEachBucket(buckets, limits.refund))),
         clear: (bucket) => forEachBucket([bucket], limits.clear)

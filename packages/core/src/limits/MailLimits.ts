@@ -1,11 +1,9 @@
 import { canonicalEmail, normaliseEmail } from "@user-service/domain/Email"
 import { RateLimited } from "@user-service/domain/RateLimit"
+import type { UserId } from "@user-service/domain/User"
 import { Context, Effect, Layer } from "effect"
-import { Limits } from "./Limits.ts"
+import { type Bucket, Limits } from "./Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
-
-// Nothing is sent by a registration that is refused for one of these.
-const refusals = ["EmailTaken", "UsernameTaken", "PasswordRejected", "IdempotentRequestInProgress"]
 
 /** The limits on mails with one-time tokens, against flooding a mailbox. */
 export class MailLimits extends Context.Service<
@@ -13,18 +11,31 @@ export class MailLimits extends Context.Service<
   {
     /** Counts a request for a mail, whether one is sent or not. */
     readonly guardClient: <A, E, R>(request: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
-    /** Counts the mail to the address and runs `send`, or returns false if the address had enough mails. */
+    /**
+     * Counts a user's request for a change to the address, whether the address is taken or free. A request that fails with one of the
+     * `uncounted` tags does not count.
+     */
+    readonly guardChange: (
+      userId: UserId,
+      email: string,
+      uncounted: ReadonlyArray<string>
+    ) => <A, E, R>(request: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /**
+     * Counts the mail to the address and runs `send` with whether it may send one. `send` returns whether it does: a mail that is not
+     * sent does not count, since it would take a mail from the owner of the address.
+     */
     readonly guardAddress: (
       limit: "passwordReset" | "verifyEmail",
       email: string
-    ) => <E, R>(send: Effect.Effect<void, E, R>) => Effect.Effect<boolean, E, R>
+    ) => <E, R>(send: (isAllowed: boolean) => Effect.Effect<boolean, E, R>) => Effect.Effect<void, E, R>
     /**
-     * Counts the mail of a registration and runs `register` with whether it may send one. A registration that is refused does not
-     * count. In a bucket of its own: others must not lose their resets by it.
+     * Counts the mail of a registration and runs `register` with whether it may send one. A registration that fails does not count.
+     * The bucket is not that of `guardAddress`: a stranger who registers an address again and again would use up the resets of its
+     * owner.
      */
     readonly guardRegistration: (
       email: string
-    ) => <A, E, R>(register: (isMailed: boolean) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    ) => <A, E, R>(register: (isAllowed: boolean) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
 >()("@user-service/core/limits/MailLimits") {
   static readonly layerNoDeps = Layer.effect(
@@ -34,21 +45,24 @@ export class MailLimits extends Context.Service<
 
       const keyOf = (email: string) => canonicalEmail(normaliseEmail(email))
 
+      const guardMail =
+        <A>(bucket: Bucket, isSent: (result: A) => boolean) =>
+        <E, R>(run: (isAllowed: boolean) => Effect.Effect<A, E, R>) =>
+          Effect.catchIf(
+            limits.guardSuccesses([bucket], isSent)(run(true)),
+            (error) => error instanceof RateLimited,
+            () => run(false)
+          )
+
       return {
         guardClient: (request) =>
           Effect.flatMap(CurrentOrigin, ({ network }) => limits.guard([{ limit: "mailIp", key: network }])(request)),
+        guardChange: (userId, email, uncounted) =>
+          limits.guard([{ limit: "verifyEmail", key: `change ${userId} ${keyOf(email)}` }], uncounted),
         guardAddress: (limit, email) => (send) =>
-          Effect.catchIf(
-            limits.guard([{ limit, key: keyOf(email) }])(Effect.as(send, true)),
-            (error) => error instanceof RateLimited,
-            () => Effect.succeed(false)
-          ),
-        guardRegistration: (email) => (register) =>
-          Effect.catchIf(
-            limits.guard([{ limit: "verifyEmail", key: `registration ${keyOf(email)}` }], refusals)(register(true)),
-            (error) => error instanceof RateLimited,
-            () => register(false)
-          )
+          Effect.asVoid(guardMail({ limit, key: keyOf(email) }, (isSent: boolean) => isSent)(send)),
+        guardRegistration: (email) =>
+          guardMail({ limit: "verifyEmail", key: `registration ${keyOf(email)}` }, () => true)
       }
     })
   )

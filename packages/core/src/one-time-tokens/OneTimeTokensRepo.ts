@@ -73,6 +73,8 @@ export class OneTimeTokensRepo extends Context.Service<
     readonly insertEmailVerification: (token: TokenOf) => Query<Option.Option<TokenRecipient>>
     /** None if the address is taken or the account's own, the account is disabled, or it has another password hash. */
     readonly insertEmailChange: (token: TokenOf, requested: RequestedEmail) => Query<Option.Option<TokenRecipient>>
+    /** Whether the address is neither taken nor the account's own. */
+    readonly isEmailAvailable: (userId: UserId, email: Email) => Query<boolean>
     readonly find: (presented: PresentedToken) => Query<Option.Option<TokenHolder>>
     /** Deletes the token if it is valid. Of concurrent transactions exactly one gets it. */
     readonly consume: (userId: UserId, presented: PresentedToken) => Query<Option.Option<ConsumedToken>>
@@ -120,6 +122,12 @@ export class OneTimeTokensRepo extends Context.Service<
           and (t.session_id is null or exists (
             select 1 from sessions s where s.id = t.session_id and s.revoked_at is null))`
 
+      // Whether the account `u` may change to the address.
+      const isAvailable = (email: Email) => sql`
+        u.email <> ${email}
+          and not exists (select 1 from users o where lower(o.email) = lower(${email}) and o.id <> u.id)
+          and not exists (select 1 from users o where o.email_canonical = ${canonicalEmail(email)} and o.id <> u.id)`
+
       return {
         insertPasswordReset: (token) => insert("password_reset", token, {}),
 
@@ -132,11 +140,14 @@ export class OneTimeTokensRepo extends Context.Service<
         insertEmailChange: (token, requested) =>
           insert("email_change", token, {
             ...requested,
-            condition: sql`u.password_hash = ${requested.checkedHash} and u.email <> ${requested.newEmail}
-              and not exists (select 1 from users o where lower(o.email) = lower(${requested.newEmail}) and o.id <> u.id)
-              and not exists (
-                select 1 from users o where o.email_canonical = ${canonicalEmail(requested.newEmail)} and o.id <> u.id)`
+            condition: sql`u.password_hash = ${requested.checkedHash} and ${isAvailable(requested.newEmail)}`
           }),
+
+        isEmailAvailable: (userId, email) =>
+          Effect.map(
+            sql`select 1 from users u where u.id = ${userId} and ${isAvailable(email)}`,
+            (found) => found.length === 1
+          ),
 
         find: (presented) =>
           firstRow(HolderRow)(sql`

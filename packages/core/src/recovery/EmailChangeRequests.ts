@@ -14,7 +14,7 @@ import { CredentialsChanged, PasswordRefused, Passwords } from "../accounts/Pass
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
-import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
+import { OneTimeTokensRepo, type RequestedEmail } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { MailLimits } from "../limits/MailLimits.ts"
 
@@ -24,6 +24,8 @@ export interface EmailChangeRequest {
   readonly password: Redacted.Redacted<string>
 }
 
+const wrongPassword: PasswordRefused["_tag"] = "PasswordRefused"
+
 /** Takes requests for a change of address. `EmailChanges` makes the change when the new address confirms it. */
 export class EmailChangeRequests extends Context.Service<
   EmailChangeRequests,
@@ -31,7 +33,8 @@ export class EmailChangeRequests extends Context.Service<
     /**
      * Sends a token to the new address, and a notice to the account's address. Sends nothing if the new address is taken, is the
      * account's own, or had enough mails. The outcome is the same, but the user's notifications show whether mails were written.
-     * Once the password is right, voids the token of an older request in any case. The password check counts as a password change.
+     * Once the password is right, voids the token of an older request in any case. The password check counts as a password change, and
+     * the requests of a user for one address are limited, taken or free.
      */
     readonly request: (
       current: RequestingSession,
@@ -74,24 +77,28 @@ export class EmailChangeRequests extends Context.Service<
         if (!isCurrent) return yield* new CredentialsChanged()
       })
 
-      const sendNothing = (userId: UserId, checkedHash: string) =>
-        changes.change(userId, Effect.as(supersede(userId, checkedHash), { result: undefined, events: [], audit: [] }))
+      const nothingSent = (userId: UserId) => ({
+        result: false,
+        events: [],
+        audit: [{ userId, action: "user.email_change_requested" }]
+      })
 
-      const send = ({ sessionId, userId }: RequestingSession, newEmail: Email, checkedHash: string) =>
+      const sendNothing = (userId: UserId, checkedHash: string) =>
+        changes.change(userId, Effect.as(supersede(userId, checkedHash), nothingSent(userId)))
+
+      // Returns whether mails were written.
+      const send = (userId: UserId, requested: RequestedEmail) =>
         changes.change(
           userId,
           Effect.gen(function* () {
-            yield* supersede(userId, checkedHash)
+            yield* supersede(userId, requested.checkedHash)
             const { token, ...stored } = yield* oneTimeTokens.generate
-            const requested = { newEmail, sessionId, checkedHash }
             const recipient = yield* tokens.insertEmailChange({ userId, ...stored }, requested)
-            const audit = [{ userId, action: "user.email_change_requested" }]
-            if (Option.isNone(recipient)) return { result: undefined, events: [], audit }
+            if (Option.isNone(recipient)) return nothingSent(userId)
             const { currentEmail, email, language } = recipient.value
             return {
-              result: undefined,
-              events: [],
-              audit,
+              ...nothingSent(userId),
+              result: true,
               mails: [
                 new EmailChangeMail({ userId, email, language, token, expiresAt: stored.expiresAt }),
                 new EmailChangeRequestedMail({ userId, email: currentEmail, language })
@@ -100,14 +107,20 @@ export class EmailChangeRequests extends Context.Service<
           })
         )
 
-      const attempt = (current: RequestingSession, { newEmail, password }: EmailChangeRequest) =>
-        passwords.withPlace(checkPassword(current.userId, password)).pipe(
-          Effect.flatMap((checkedHash) =>
-            Effect.flatMap(
-              mailLimits.guardAddress("verifyEmail", newEmail)(send(current, newEmail, checkedHash)),
-              (isWithinLimit) => (isWithinLimit ? Effect.void : sendNothing(current.userId, checkedHash))
-            )
-          ),
+      const apply = Effect.fnUntraced(function* (userId: UserId, requested: RequestedEmail) {
+        const { checkedHash, newEmail } = requested
+        // Looked up before the mail is counted, so that requests in progress take no mail from the owner of a taken address.
+        const isAvailable = yield* storage.read(tokens.isEmailAvailable(userId, newEmail))
+        if (!isAvailable) return yield* Effect.asVoid(sendNothing(userId, checkedHash))
+        yield* mailLimits.guardAddress(
+          "verifyEmail",
+          newEmail
+        )((isAllowed) => (isAllowed ? send(userId, requested) : sendNothing(userId, checkedHash)))
+      })
+
+      const attempt = ({ sessionId, userId }: RequestingSession, { newEmail, password }: EmailChangeRequest) =>
+        passwords.withPlace(checkPassword(userId, password)).pipe(
+          Effect.flatMap((checkedHash) => apply(userId, { newEmail, sessionId, checkedHash })),
           // The hash was replaced during the check: check again.
           Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
           Effect.catchTag(["CredentialsChanged", "UserNotFound"], () => Effect.fail(new TokenInvalid()))
@@ -116,6 +129,7 @@ export class EmailChangeRequests extends Context.Service<
       const request = Effect.fn("EmailChangeRequests.request")(
         (current: RequestingSession, change: EmailChangeRequest) =>
           attempt(current, change).pipe(
+            mailLimits.guardChange(current.userId, change.newEmail, [wrongPassword]),
             limits.guard([{ limit: "changePassword", key: current.userId }]),
             mailLimits.guardClient,
             // Outside `withPlace`: a refusal gives its place back before it sleeps.

@@ -42,16 +42,17 @@ export class EmailVerifications extends Context.Service<
       const storage = yield* Storage.Storage
       const mailLimits = yield* MailLimits
 
+      // Returns whether a mail was written.
       const send = (userId: UserId) =>
         changes.change(
           userId,
           Effect.gen(function* () {
             const { token, ...stored } = yield* oneTimeTokens.generate
             const recipient = yield* tokens.insertEmailVerification({ userId, ...stored })
-            if (Option.isNone(recipient)) return { result: undefined, events: [], audit: [] }
+            if (Option.isNone(recipient)) return { result: false, events: [], audit: [] }
             const { email, language } = recipient.value
             return {
-              result: undefined,
+              result: true,
               events: [],
               audit: [{ userId, action: "user.email_verification_requested" }],
               mails: [new EmailVerificationMail({ userId, email, language, token, expiresAt: stored.expiresAt })]
@@ -63,7 +64,10 @@ export class EmailVerifications extends Context.Service<
         Effect.gen(function* () {
           const email = yield* storage.read(repo.unprovedEmail(userId))
           if (Option.isNone(email)) return
-          yield* mailLimits.guardAddress("verifyEmail", email.value)(send(userId))
+          yield* mailLimits.guardAddress(
+            "verifyEmail",
+            email.value
+          )((isAllowed) => (isAllowed ? send(userId) : Effect.succeed(false)))
         }).pipe(
           Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid())),
           mailLimits.guardClient

@@ -33,7 +33,13 @@ export class PasswordResetRequests extends Context.Service<
       })
 
       const submit = Effect.fn("PasswordResetRequests.submit")((email: EmailSpelling) =>
-        record(email).pipe(mailLimits.guardAddress("passwordReset", email), Effect.asVoid, mailLimits.guardClient)
+        mailLimits
+          // Counts whether a mail will go out or not: to know that, the request would have to look the address up.
+          .guardAddress(
+            "passwordReset",
+            email
+          )((isAllowed) => (isAllowed ? Effect.as(record(email), true) : Effect.succeed(false)))
+          .pipe(mailLimits.guardClient)
       )
 
       return { submit }

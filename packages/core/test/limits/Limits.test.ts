@@ -106,6 +106,22 @@ describe("Limits", () => {
       })
     )
 
+    it.effect(
+      "of attempts whose successes are counted, those without a counted result and those that fail are refunded",
+      () =>
+        Effect.gen(function* () {
+          const limits = yield* Limits
+          const sent = bucket()
+          const send = limits.guardSuccesses([sent], (isSent: boolean) => isSent)
+          for (let time = 0; time < 10; time++) {
+            assert.isFalse(yield* send(Effect.succeed(false)))
+            assert.strictEqual(yield* Effect.flip(send(Effect.fail("wrong"))), "wrong")
+          }
+          assert.isTrue(yield* send(Effect.succeed(true)))
+          assert.strictEqual(yield* left(sent), 2)
+        })
+    )
+
     it.effect("an attempt refused by one bucket counts in those before it and in none after", () =>
       Effect.gen(function* () {
         const [address, account, after] = [bucket("loginIp"), bucket("loginAccount"), bucket()]

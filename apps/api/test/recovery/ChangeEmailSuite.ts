@@ -192,6 +192,18 @@ export const suite = (name: string, layer: Engines) =>
           })
         )
 
+        it.effect(
+          "the token is void once the session that requested it has expired, which no later logout revokes",
+          () =>
+            Effect.gen(function* () {
+              const { person, sql } = yield* TestApi
+              const someone = yield* person()
+              const token = yield* changeToken(someone, freshEmail())
+              yield* sql`update sessions set expires_at = now() where user_id = ${someone.id}`
+              assertInvalid(yield* confirm(token), refused)
+            })
+        )
+
         it.effect("a change of the password voids the token, but not that of a reset", () =>
           Effect.gen(function* () {
             const { person, send } = yield* TestApi

@@ -114,13 +114,14 @@ export class OneTimeTokensRepo extends Context.Service<
           )
           select email, current_email as "currentEmail", language from recipient`)
 
-      // For a change of address, the token is bound to the new address and to the session that requested it. For any other purpose, to
-      // the account's own address.
+      // For a change of address, the token is bound to the new address and to the session that requested it. For any other
+      // purpose, to the account's own address. An expired session is not revoked with the others, so its expiry counts too.
       const isValid = ({ now, purpose, tokenHash }: PresentedToken) => sql`
         t.token_sha256 = ${tokenHash} and t.purpose = ${purpose} and t.expires_at > ${DateTime.toDate(now)}
           and u.is_active and (t.purpose = 'email_change' or t.email = u.email)
           and (t.session_id is null or exists (
-            select 1 from sessions s where s.id = t.session_id and s.revoked_at is null))`
+            select 1 from sessions s
+            where s.id = t.session_id and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}))`
 
       // Whether the account `u` may change to the address.
       const isAvailable = (email: Email) => sql`

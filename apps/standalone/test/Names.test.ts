@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
@@ -34,6 +35,23 @@ describe("the exported types", () => {
     )
     assert.deepStrictEqual(
       [...exceptions.keys()].filter((name) => !paths.has(name)),
+      []
+    )
+  })
+})
+
+describe("the spans of service methods", () => {
+  it("are named after the module of their service", () => {
+    const files = globSync("{packages,apps}/*/src/**/*.ts", { cwd: root })
+    const spans = files.flatMap((path) =>
+      Array.from(readFileSync(`${root}${path}`, "utf8").matchAll(/\bEffect\.fn\(\s*"([^"]+)"/g), ([, name = ""]) => ({
+        name,
+        path
+      }))
+    )
+    assert.isAtLeast(spans.length, 70)
+    assert.deepStrictEqual(
+      spans.filter(({ name, path }) => name.slice(0, name.indexOf(".")) !== basename(path, ".ts")),
       []
     )
   })

@@ -47,8 +47,8 @@ export class NewAccounts extends Context.Service<
   {
     /**
      * Writes user, profile, preferences, push token, first session, events and the mail that verifies the address in one
-     * transaction, and the outcome of `request` if the client sent an idempotency key. No mail if the address had enough of them. Fails with
-     * `IdempotentRequestInProgress` if another transaction has stored an outcome of that key.
+     * transaction, and the outcome of `request` if the client sent an idempotency key. No mail if the address had enough of them.
+     * Fails with `IdempotentRequestInProgress` if another transaction has stored an outcome of that key.
      */
     readonly register: (
       account: NewAccount,

@@ -14,8 +14,8 @@ const maxLetterBytes = 4 * 1024 * 1024
 const lockedRowsPause = Duration.millis(20)
 
 /**
- * Completes erasures in batches: what histories have beyond the transaction of the erasure, and dead letters. Done by whoever is first:
- * the request that erased the user, or the worker.
+ * Completes erasures in batches: what histories have beyond the transaction of the erasure, and dead letters. Done by whoever is
+ * first: the request that erased the user, or the worker.
  */
 export class ErasureBatches extends Context.Service<
   ErasureBatches,
@@ -66,7 +66,7 @@ export class ErasureBatches extends Context.Service<
         }
       })
 
-      const complete = Effect.fn("Erasures.complete")(function* ({ searchTerms, userId }: UnfinishedErasure) {
+      const complete = Effect.fn("ErasureBatches.complete")(function* ({ searchTerms, userId }: UnfinishedErasure) {
         yield* untilFewerThan(batchLimit, storage.write(repo.removeEvents(userId, batchLimit)))
         yield* clearDeliveries(userId)
         yield* clearAudit(userId)
@@ -74,7 +74,7 @@ export class ErasureBatches extends Context.Service<
         yield* storage.write(Effect.flatMap(DateTime.now, (now) => repo.finish(userId, now)))
       })
 
-      const resume = Effect.fn("Erasures.resume")(function* (limit: number) {
+      const resume = Effect.fn("ErasureBatches.resume")(function* (limit: number) {
         const unfinished = yield* storage.read(repo.unfinished(limit))
         // One that fails does not hold up the others.
         const exits = yield* Effect.forEach(unfinished, (erasure) => Effect.exit(complete(erasure)))

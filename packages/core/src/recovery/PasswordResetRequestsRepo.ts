@@ -27,11 +27,14 @@ export class PasswordResetRequestsRepo extends Context.Service<
     ) => Query<void>
     /**
      * Requests of active accounts since `since`, the oldest first and at most `limit`, without those of accounts that another
-     * transaction has locked: they would keep the others waiting. Looks at no more than the oldest `10 * limit` requests. Addresses are
-     * looked up as at a login.
+     * transaction has locked: they would keep the others waiting. Looks at no more than the oldest `10 * limit` requests.
+     * Addresses are looked up as at a login.
      */
     readonly pending: (since: DateTime.Utc, limit: number) => Query<ReadonlyArray<ResetRequest>>
-    /** Deletes those of the oldest `limit` requests that were made before `before` or have no active account. Returns their number. */
+    /**
+     * Deletes those of the oldest `limit` requests that were made before `before` or have no active account. Returns their
+     * number.
+     */
     readonly removeMoot: (before: DateTime.Utc, limit: number) => Query<number>
     /** Deletes the requests and returns the ids of those that existed. */
     readonly remove: (ids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>

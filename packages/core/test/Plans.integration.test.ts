@@ -312,7 +312,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           setPassword: [recovery.setPassword(userId, "")],
           removePhoneNumber: [recovery.removePhoneNumber(userId)],
           removePushTokens: [recovery.removePushTokens(userId)],
-          removeOrigins: [recovery.removeOrigins(userId)],
+          hideOrigins: [recovery.hideOrigins(userId, now)],
           changeEmail: [recovery.changeEmail(userId, newEmail, Username.make("another"))]
         } satisfies OperationsOf<RecoveryRepo["Service"]>)
         const requests = yield* PasswordResetRequestsRepo

@@ -18,7 +18,9 @@ export const SessionRecordBody = Schema.Struct({
   revoked_reason: Schema.NullOr(RevocationReason)
 }).annotate({
   identifier: "SessionRecord",
-  description: "A session, active or ended.",
+  description:
+    "A session, active or ended. The client address, user agent and device name are hidden if it was opened before the " +
+    "password reset that first proved the account's address.",
   examples: examplesOf(SessionBody).map((session) => ({ ...session, revoked_at: null, revoked_reason: null }))
 })
 
@@ -52,9 +54,13 @@ export const SecurityLogEntryBody = Schema.Struct({
   action: Schema.String.annotateKey({ description: "What happened, as `<feature>.<event>`." }),
   at: Timestamp,
   ip: Schema.NullOr(Schema.String).annotateKey({
-    description: "The client address of the request. Null without a request, or if another account made it."
+    description:
+      "The client address of the request. Null without a request, if another account made it, or if it was made before the " +
+      "password reset that first proved the account's address."
   }),
-  user_agent: Schema.NullOr(Schema.String),
+  user_agent: Schema.NullOr(Schema.String).annotateKey({
+    description: "The `User-Agent` of the request. Null where `ip` is hidden, or without a request."
+  }),
   details: Schema.Record(Schema.String, Schema.Json).annotateKey({
     description: "Further facts, which depend on the action."
   })

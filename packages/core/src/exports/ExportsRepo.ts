@@ -60,6 +60,10 @@ const SecurityLogRow = Schema.Struct({ ...SecurityLogEntry.fields, at: Columns.t
 const ExportedTokenRow = Schema.Struct({ ...PushTokenRow.fields, ...pageFields })
 const ExportedDeliveryRow = Schema.Struct({ ...DeliveryRow.fields, ...pageFields })
 
+// Of whoever held the account before a reset proved its address.
+const isOriginHidden = "coalesce(created_at < origins_hidden_before, false)"
+const isOfAnotherOrHidden = `(actor_id <> user_id or ${isOriginHidden})`
+
 const withoutChecks = { disableChecks: true } as const
 
 /**
@@ -104,7 +108,7 @@ export class ExportsRepo extends Context.Service<
                   ${after === undefined ? sql`` : sql`and (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)`}
                 order by created_at desc, id desc limit ${pageSize}
               ) as page
-            ) as sized
+            ) as sized left join (select origins_hidden_before from users where id = ${userId}) as account on true
             where bytes_before < ${maxPageBytes} order by created_at desc, id desc`)
           const last = found.at(-1)
           const isLastPage = last === undefined || (last.rowsRead < pageSize && found.length === last.rowsRead)
@@ -118,7 +122,9 @@ export class ExportsRepo extends Context.Service<
       return {
         sessions: pages({
           table: "sessions",
-          columns: `id, device_name as "deviceName", user_agent as "userAgent", ip, created_at as "createdAt",
+          columns: `id, case when ${isOriginHidden} then '' else device_name end as "deviceName",
+            case when ${isOriginHidden} then '' else user_agent end as "userAgent",
+            case when ${isOriginHidden} then null else ip end as ip, created_at as "createdAt",
             last_seen_at as "lastSeenAt", expires_at as "expiresAt", revoked_at as "revokedAt",
             revoked_reason as "revokedReason"`,
           row: SessionRecordRow,
@@ -139,8 +145,8 @@ export class ExportsRepo extends Context.Service<
         }),
         securityLog: pages({
           table: "audit_log",
-          columns: `action, created_at as at, case when actor_id is null or actor_id = user_id then ip end as ip,
-            case when actor_id is null or actor_id = user_id then user_agent end as "userAgent", details`,
+          columns: `action, created_at as at, case when ${isOfAnotherOrHidden} then null else ip end as ip,
+            case when ${isOfAnotherOrHidden} then null else user_agent end as "userAgent", details`,
           row: SecurityLogRow,
           toItem: (row) => new SecurityLogEntry(row, withoutChecks)
         }),

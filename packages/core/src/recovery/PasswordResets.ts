@@ -30,8 +30,8 @@ export class PasswordResets extends Context.Service<
     /**
      * Sets the password, verifies the address, ends all sessions and voids the user's other one-time tokens in one transaction.
      * The first reset of an account whose address was never verified also removes its phone number, push tokens and known
-     * networks, and the origins of its sessions and audit entries, since a stranger may have registered it. A rejected password
-     * does not consume the token.
+     * networks, and hides the origins of its older sessions and audit entries from exports, since a stranger may have registered
+     * it. A rejected password does not consume the token.
      */
     readonly confirm: (
       reset: PasswordReset
@@ -60,11 +60,13 @@ export class PasswordResets extends Context.Service<
         }
       })
 
-      // Removes what a stranger who registered the address could have left to be notified of its owner's affairs, and what would tell the
-      // owner where the stranger was.
+      // Removes what a stranger who registered the address could have left to be notified of its owner's affairs, and hides what
+      // would tell the owner where the stranger was. `now` is read after the token was consumed, so under the lock of the user:
+      // a change that held the lock before has written its entry before.
       const clearUnproved = Effect.fnUntraced(function* (userId: UserId, { hasPhoneNumber }: ConsumedToken) {
         yield* knownNetworks.forget(userId)
-        yield* repo.removeOrigins(userId)
+        const now = yield* DateTime.now
+        yield* repo.hideOrigins(userId, now)
         const removed = yield* repo.removePushTokens(userId)
         if (hasPhoneNumber) yield* repo.removePhoneNumber(userId)
         return [

@@ -21,8 +21,8 @@ export class RecoveryRepo extends Context.Service<
     readonly removePhoneNumber: (userId: UserId) => Query<void>
     /** Deletes all push tokens of the user and returns them as they were. */
     readonly removePushTokens: (userId: UserId) => Query<ReadonlyArray<SecretToken>>
-    /** Removes addresses, user agents and device names from the user's sessions and from the audit entries of their acts. */
-    readonly removeOrigins: (userId: UserId) => Query<void>
+    /** Hides client addresses, user agents and device names from before `before` in exports of the user. */
+    readonly hideOrigins: (userId: UserId, before: DateTime.Utc) => Query<void>
     /** Violates one of the constraints on addresses or the one on usernames if another account has them. */
     readonly changeEmail: (userId: UserId, email: Email, username: Username) => Query<void>
   }
@@ -55,13 +55,9 @@ export class RecoveryRepo extends Context.Service<
           rows(SecretTokenRow)(sql`
             delete from push_tokens where user_id = ${userId} returning ${sql.literal(secretTokenColumns)}`),
 
-        removeOrigins: (userId) =>
+        hideOrigins: (userId, before) =>
           Effect.asVoid(sql`
-            with emptied as (
-              update sessions set device_name = '', user_agent = '', ip = null where user_id = ${userId}
-            )
-            update audit_log set ip = null, user_agent = null
-            where user_id = ${userId} and (actor_id is null or actor_id = user_id) and (ip is not null or user_agent <> '')`),
+            update users set origins_hidden_before = ${DateTime.toDate(before)} where id = ${userId}`),
 
         changeEmail: (userId, email, username) =>
           Effect.asVoid(sql`

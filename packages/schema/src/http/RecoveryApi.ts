@@ -76,7 +76,8 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
           description:
             "Sets the password, verifies the e-mail address, and ends every session and every other one-time token of the " +
             "account. The first reset of an account whose address was never verified also removes its phone number and " +
-            "push tokens. A rejected password does not use up the token.",
+            "push tokens, and hides the client addresses, user agents and device names of what was done before it from the " +
+            "export of the account. A rejected password does not use up the token.",
           example: { token: tokenExample, new_password: "an analytical engine weaves patterns" }
         })
       ),
@@ -135,7 +136,8 @@ export class RecoveryApi extends HttpApiGroup.make("recovery")
         description:
           "Replaces the address by the new one, which is verified thereby. Ends every session but the one that requested the " +
           "change, and every other one-time token of the account. A username that is the old address becomes the new one. " +
-          "The token is refused if another account has the address by now.",
+          "The token is refused if the session that requested the change has ended or expired, or if another account has the " +
+          "address by now.",
         example: { token: tokenExample }
       })
     )

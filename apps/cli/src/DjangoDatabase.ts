@@ -4,6 +4,8 @@ import { connectTo } from "@user-service/database/Postgres"
 import { Effect, Schema, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 
+// The users of the Django service's database, as JSON from one statement (decision 0033).
+
 /** The database is not that of the Django service. */
 export class NotDjangoDatabase extends Schema.TaggedError<NotDjangoDatabase>()("NotDjangoDatabase", {
   table: Schema.String

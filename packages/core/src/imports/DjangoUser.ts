@@ -16,6 +16,8 @@ import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/dom
 import { PhoneNumber, UserId, Username, usernameFromEmail } from "@user-service/domain/User"
 import { type DateTime, Option, Result, Schema, SchemaIssue } from "effect"
 
+// The conversion of the Django service's rows, which excludes a user with a row that cannot be converted (decision 0033).
+
 /** A row of a table of the Django service as JSON, with the names of its columns. Columns that a deployment lacks are absent. */
 export type DjangoRow = Readonly<Record<string, unknown>>
 

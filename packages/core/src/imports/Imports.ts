@@ -18,6 +18,8 @@ import {
 } from "./DjangoUser.ts"
 import { ImportsRepo, type NewImportedUser } from "./ImportsRepo.ts"
 
+// The import of the Django service's users, in batches that can be repeated (decision 0033).
+
 /** What became of a batch of users of the Django service. */
 export interface ImportedBatch {
   readonly imported: number

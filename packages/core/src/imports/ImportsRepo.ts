@@ -8,6 +8,8 @@ import * as Columns from "../Columns.ts"
 import { type Query, rows } from "../Rows.ts"
 import type { ImportedPushToken, ImportedUser } from "./DjangoUser.ts"
 
+// The statements of the import of the Django service's users (decision 0033).
+
 /** A user with everything that the statements need. The ids are used where the Django service has no row. */
 export interface NewImportedUser extends ImportedUser {
   readonly profileId: string

@@ -194,7 +194,7 @@ describe("the AsyncAPI document", () => {
 
   it("the examples of statuses are read by what reads them", () => {
     const { examples } = messageOn("notification.status.{detail}")
-    assert.lengthOf(examples, 2)
+    assert.lengthOf(examples, 3)
     for (const { payload } of examples) assert.isTrue(Option.isSome(readNotificationStatus(bytes(payload))))
   })
 

@@ -34,12 +34,19 @@ const execute = (client: Client, statements: ReadonlyArray<string>) =>
     for (const statement of statements) await client.query(statement)
   })
 
+// Without the settings of this process, which may name another database.
+const environmentOf = (variables: Readonly<Record<string, string>>) => ({
+  PATH: process.env["PATH"],
+  HOME: process.env["HOME"],
+  ...variables
+})
+
 // Runs a command of an operator.
 const cli = (databaseUrl: string, dataDir: string, args: ReadonlyArray<string>) =>
   Effect.promise(async () => {
     const child = spawn(process.execPath, [program, "cli", ...args], {
       stdio: ["ignore", "ignore", "inherit"],
-      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], DATABASE_URL: databaseUrl, DATA_DIR: dataDir }
+      env: environmentOf({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir })
     })
     const [code] = await once(child, "exit")
     if (code !== 0) throw new Error(`cli ${args.join(" ")} ended with ${code}`)

@@ -2,19 +2,15 @@ import { formOf } from "@user-service/domain/DeviceTokenForm"
 import { canonicalEmail, Email, normaliseEmail } from "@user-service/domain/Email"
 import { contradiction, defaultSettings, PreferenceSettings, switches } from "@user-service/domain/Preferences"
 import {
-  AvatarUrl,
-  Bio,
   defaultLanguage,
   defaultTimeZone,
-  Language,
   normaliseAvatarUrl,
   normaliseTimeZone,
-  PersonName,
-  TimeZone
+  Profile
 } from "@user-service/domain/Profile"
 import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
 import { PhoneNumber, UserId, Username, usernameFromEmail } from "@user-service/domain/User"
-import { type DateTime, Option, Result, Schema, SchemaIssue } from "effect"
+import { type DateTime, Option, Result, Schema, SchemaIssue, Struct } from "effect"
 
 // The conversion of the Django service's rows, which excludes a user with a row that cannot be converted (decision 0033).
 
@@ -55,20 +51,14 @@ const Account = Schema.Struct({
   lastLoginAt: Schema.NullOr(time)
 })
 
-const Profile = Schema.Struct({
-  id: Schema.String.check(Schema.isUUID()),
-  firstName: PersonName,
-  lastName: PersonName,
-  avatarUrl: Schema.NullOr(AvatarUrl),
-  timezone: TimeZone,
-  language: Language,
-  bio: Bio
-})
+const id = Schema.String.check(Schema.isUUID())
 
-const Preferences = Schema.Struct({ id: Schema.String.check(Schema.isUUID()), ...PreferenceSettings.fields })
+const ImportedProfile = Schema.Struct({ ...Struct.omit(Profile.fields, ["createdAt", "updatedAt"]), id })
+
+const ImportedPreferences = Schema.Struct({ id, ...PreferenceSettings.fields })
 
 const PushToken = Schema.Struct({
-  id: Schema.String.check(Schema.isUUID()),
+  id,
   token: DeviceToken,
   platform: Platform,
   tokenType: TokenType,
@@ -92,8 +82,8 @@ export interface ImportedUser {
     readonly lastLoginIp: string | null
   }
   /** Null where the Django service has no row: the user gets the defaults of a new one. */
-  readonly profile: typeof Profile.Type | null
-  readonly preferences: typeof Preferences.Type | null
+  readonly profile: typeof ImportedProfile.Type | null
+  readonly preferences: typeof ImportedPreferences.Type | null
   readonly pushTokens: ReadonlyArray<ImportedPushToken>
   /** The push tokens that are left out. */
   readonly badPushTokens: ReadonlyArray<BadRow>
@@ -127,8 +117,8 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>, table: BadRow["table"]) => {
 }
 
 const decodeAccount = decoder(Account, "users")
-const decodeProfile = decoder(Profile, "user_profiles")
-const decodePreferences = decoder(Preferences, "notification_preferences")
+const decodeProfile = decoder(ImportedProfile, "user_profiles")
+const decodePreferences = decoder(ImportedPreferences, "notification_preferences")
 const decodePushToken = decoder(PushToken, "push_tokens")
 
 // Some deployments have no usernames. This one is unique, because it contains a part of the id.

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer } from "effect"
-import { createHmac, hkdfSync, type KeyObject } from "node:crypto"
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import { Keys } from "./Keys.ts"
 
 /**
@@ -18,15 +18,18 @@ export class KeyedHashes extends Context.Service<
     KeyedHashes,
     Effect.map(Keys, (keys) => {
       // By secret, because the key file may be replaced.
-      const derivedKeys = new WeakMap<KeyObject, Map<string, Uint8Array>>()
+      const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>()
 
-      const keyFor = (purpose: string): Uint8Array => {
+      const keyFor = (purpose: string): KeyObject => {
         const { idSecret } = keys.current()
-        const derived = derivedKeys.get(idSecret) ?? new Map<string, Uint8Array>()
+        const derived = derivedKeys.get(idSecret) ?? new Map<string, KeyObject>()
         derivedKeys.set(idSecret, derived)
         const known = derived.get(purpose)
         if (known !== undefined) return known
-        const key = new Uint8Array(hkdfSync("sha256", idSecret, "", `user-service/keyed-hash/${purpose}`, 32))
+        // A key object, because Node imports bytes anew for each HMAC, which takes four times as long as the HMAC.
+        const key = createSecretKey(
+          new Uint8Array(hkdfSync("sha256", idSecret, "", `user-service/keyed-hash/${purpose}`, 32))
+        )
         derived.set(purpose, key)
         return key
       }

@@ -1,5 +1,6 @@
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { Effect, Layer, Metric } from "effect"
+import { updateEvery } from "../GaugeUpdates.ts"
 
 const interval = "15 seconds"
 
@@ -14,15 +15,13 @@ const oldestSeconds = Metric.gauge("dead_letters_oldest_seconds", {
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const deadLetters = yield* DeadLetters
-    yield* deadLetters.waiting.pipe(
-      Effect.flatMap(({ count, seconds }) =>
-        Effect.all([Metric.update(waiting, count), Metric.update(oldestSeconds, seconds)])
-      ),
-      // The metrics keep their last values while the database is unavailable.
-      Effect.ignore,
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.forever,
-      Effect.forkScoped
+    yield* updateEvery(
+      interval,
+      deadLetters.waiting.pipe(
+        Effect.flatMap(({ count, seconds }) =>
+          Effect.all([Metric.update(waiting, count), Metric.update(oldestSeconds, seconds)])
+        )
+      )
     )
   })
 ).pipe(Layer.provide(DeadLetters.layer))

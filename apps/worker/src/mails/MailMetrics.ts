@@ -1,5 +1,6 @@
 import { MailOutbox } from "@user-service/core/mails/MailOutbox"
 import { Effect, Layer, Metric } from "effect"
+import { updateEvery } from "../GaugeUpdates.ts"
 
 const interval = "5 seconds"
 
@@ -12,15 +13,13 @@ const oldestSeconds = gauge("mails_oldest_seconds", "Age of the oldest mail that
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const outbox = yield* MailOutbox
-    yield* outbox.lag.pipe(
-      Effect.flatMap((lag) =>
-        Effect.all([Metric.update(waiting, lag.waiting), Metric.update(oldestSeconds, lag.seconds)])
-      ),
-      // The metrics keep their last values while the database is unavailable.
-      Effect.ignore,
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.forever,
-      Effect.forkScoped
+    yield* updateEvery(
+      interval,
+      outbox.lag.pipe(
+        Effect.flatMap((lag) =>
+          Effect.all([Metric.update(waiting, lag.waiting), Metric.update(oldestSeconds, lag.seconds)])
+        )
+      )
     )
   })
 ).pipe(Layer.provide(MailOutbox.layer))

@@ -1,5 +1,6 @@
 import { Outbox } from "@user-service/core/outbox/Outbox"
 import { Effect, Layer, Metric } from "effect"
+import { updateEvery } from "../GaugeUpdates.ts"
 
 const interval = "5 seconds"
 
@@ -13,19 +14,17 @@ const setAside = gauge("outbox_set_aside_events", "Events that no release could 
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const outbox = yield* Outbox
-    yield* outbox.lag.pipe(
-      Effect.flatMap((lag) =>
-        Effect.all([
-          Metric.update(waiting, lag.waiting),
-          Metric.update(lagSeconds, lag.seconds),
-          Metric.update(setAside, lag.setAside)
-        ])
-      ),
-      // The metrics keep their last values while the database is unavailable.
-      Effect.ignore,
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.forever,
-      Effect.forkScoped
+    yield* updateEvery(
+      interval,
+      outbox.lag.pipe(
+        Effect.flatMap((lag) =>
+          Effect.all([
+            Metric.update(waiting, lag.waiting),
+            Metric.update(lagSeconds, lag.seconds),
+            Metric.update(setAside, lag.setAside)
+          ])
+        )
+      )
     )
   })
 ).pipe(Layer.provide(Outbox.layer))

@@ -1,5 +1,6 @@
 import { PasswordResetMails } from "@user-service/core/recovery/PasswordResetMails"
 import { Effect, Layer, Metric } from "effect"
+import { updateEvery } from "../GaugeUpdates.ts"
 
 const interval = "5 seconds"
 
@@ -12,15 +13,13 @@ const oldestSeconds = gauge("password_resets_oldest_seconds", "Age of the oldest
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const resetMails = yield* PasswordResetMails
-    yield* resetMails.backlog.pipe(
-      Effect.flatMap((backlog) =>
-        Effect.all([Metric.update(waiting, backlog.waiting), Metric.update(oldestSeconds, backlog.seconds)])
-      ),
-      // The metrics keep their last values while the database is unavailable.
-      Effect.ignore,
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.forever,
-      Effect.forkScoped
+    yield* updateEvery(
+      interval,
+      resetMails.backlog.pipe(
+        Effect.flatMap((backlog) =>
+          Effect.all([Metric.update(waiting, backlog.waiting), Metric.update(oldestSeconds, backlog.seconds)])
+        )
+      )
     )
   })
 ).pipe(Layer.provide(PasswordResetMails.layer))

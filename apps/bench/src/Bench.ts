@@ -67,6 +67,17 @@ const onServer = async (url: string, statement: string): Promise<void> => {
   await client.end()
 }
 
+/** Connects to a database. The connection closes with the scope. */
+export const connect = (url: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new Client({ connectionString: url })
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.promise(() => client.end())
+  )
+
 /** Creates a database and drops it when the scope closes. */
 export const freshDatabase = (url: string) => {
   const name = `bench_${randomUUID().replaceAll("-", "")}`

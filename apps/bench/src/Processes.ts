@@ -33,6 +33,13 @@ export const freePort = async (): Promise<number> => {
   return address.port
 }
 
+/** The environment of an operator's command, without the settings of this process, which may configure engines. */
+export const environmentOf = (variables: Readonly<Record<string, string>>) => ({
+  PATH: process.env["PATH"],
+  HOME: process.env["HOME"],
+  ...variables
+})
+
 const connectWhenUp = async (url: URL, until: number): Promise<Connection | undefined> => {
   while (performance.now() < until) {
     const connection = await open(url).catch(() => undefined)

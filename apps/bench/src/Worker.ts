@@ -1,8 +1,8 @@
 import * as TestRabbitMq from "@user-service/broker/testing/TestRabbitMq"
 import { Effect } from "effect"
 import { join } from "node:path"
-import { Client } from "pg"
-import { Bench } from "./Bench.ts"
+import type { Client } from "pg"
+import { Bench, connect } from "./Bench.ts"
 import * as Messages from "./load/Messages.ts"
 import * as Processes from "./Processes.ts"
 
@@ -11,14 +11,7 @@ const script = join(import.meta.dirname, "../../worker/bundle/main.js")
 /** Starts a worker on the database of the service and the given RabbitMQ, and opens a connection to the database. */
 export const startOn = Effect.fnUntraced(function* (rabbitmqUrl: string) {
   const { databaseUrl, environment } = yield* Bench
-  const database = yield* Effect.acquireRelease(
-    Effect.promise(async () => {
-      const client = new Client({ connectionString: databaseUrl })
-      await client.connect()
-      return client
-    }),
-    (client) => Effect.promise(() => client.end())
-  )
+  const database = yield* connect(databaseUrl)
   const { pid } = yield* Processes.start({
     what: "The worker",
     script,

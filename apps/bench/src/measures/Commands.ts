@@ -39,13 +39,6 @@ const expect = (status: number, expected: number, what: string): void => {
   if (status !== expected) throw new Error(`${what} ended with ${status}`)
 }
 
-// Without the settings of this process, which may configure engines.
-const environmentOf = (variables: Readonly<Record<string, string>>) => ({
-  PATH: process.env["PATH"],
-  HOME: process.env["HOME"],
-  ...variables
-})
-
 // The time from `npm start` until the service is ready. It starts child processes, so the whole process group is ended.
 const startMillis = (dataDir: string) =>
   Effect.promise(async () => {
@@ -55,7 +48,7 @@ const startMillis = (dataDir: string) =>
       cwd: root,
       stdio: "ignore",
       detached: true,
-      env: environmentOf({ DATA_DIR: dataDir, PORT: String(port) })
+      env: Processes.environmentOf({ DATA_DIR: dataDir, PORT: String(port) })
     })
     const exited = once(child, "exit")
     const isReady = await Processes.awaitReady(new URL(`http://127.0.0.1:${port}`), "/health/ready")

@@ -5,10 +5,11 @@ import { once } from "node:events"
 import { chmod } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
-import { Client } from "pg"
-import { Bench, freshDatabase, temporaryFolder } from "../Bench.ts"
+import type { Client } from "pg"
+import { Bench, connect, freshDatabase, temporaryFolder } from "../Bench.ts"
 import { compare } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
+import * as Processes from "../Processes.ts"
 
 const users = 200_000
 
@@ -19,34 +20,17 @@ const tables = ["users", "user_profiles", "notification_preferences", "push_toke
 
 const program = join(import.meta.dirname, "../../../../infra/run.mjs")
 
-const connect = (url: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const client = new Client({ connectionString: url })
-      await client.connect()
-      return client
-    }),
-    (client) => Effect.promise(() => client.end())
-  )
-
 const execute = (client: Client, statements: ReadonlyArray<string>) =>
   Effect.promise(async () => {
     for (const statement of statements) await client.query(statement)
   })
-
-// Without the settings of this process, which may name another database.
-const environmentOf = (variables: Readonly<Record<string, string>>) => ({
-  PATH: process.env["PATH"],
-  HOME: process.env["HOME"],
-  ...variables
-})
 
 // Runs a command of an operator.
 const cli = (databaseUrl: string, dataDir: string, args: ReadonlyArray<string>) =>
   Effect.promise(async () => {
     const child = spawn(process.execPath, [program, "cli", ...args], {
       stdio: ["ignore", "ignore", "inherit"],
-      env: environmentOf({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir })
+      env: Processes.environmentOf({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir })
     })
     const [code] = await once(child, "exit")
     if (code !== 0) throw new Error(`cli ${args.join(" ")} ended with ${code}`)

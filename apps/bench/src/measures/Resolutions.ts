@@ -3,8 +3,7 @@ import { UserId, UserServiceClient } from "@user-service/rpc-client"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { randomUUID } from "node:crypto"
-import { Client } from "pg"
-import { Bench } from "../Bench.ts"
+import { Bench, connect } from "../Bench.ts"
 import { compare, median } from "../Compare.ts"
 import type { Figure } from "../Figure.ts"
 import { type Connection, open, requestBytes } from "../load/Connection.ts"
@@ -68,16 +67,6 @@ const writeRows = {
     select gen_random_uuid(), n, 0, u, 'push', 'transactional', 'pending', current_date, true, now(), now()
       from unnest($1::text[], $2::uuid[]) as rows(n, u)`
 }
-
-const connect = (databaseUrl: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const client = new Client({ connectionString: databaseUrl })
-      await client.connect()
-      return client
-    }),
-    (client) => Effect.promise(() => client.end())
-  )
 
 const pushTo = (user_id: UserId) => ({ user_id, channel: "push", category: "transactional" }) as const
 

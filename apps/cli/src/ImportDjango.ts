@@ -7,13 +7,13 @@ import { parseUrl } from "@user-service/database/PostgresAddress"
 import * as Environment from "@user-service/runtime/Environment"
 import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import * as Keys from "@user-service/security/Keys"
-import { Console, Effect, Layer, Result, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Record, Result, Schema, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as Database from "./Database.ts"
 import * as DjangoDatabase from "./DjangoDatabase.ts"
 import { oneLine } from "./Failure.ts"
 import * as ImportProgress from "./ImportProgress.ts"
-import * as Settings from "./Settings.ts"
+import * as KeyFile from "./KeyFile.ts"
 
 /** Rows were left out. */
 export class RowsLeftOut extends Schema.TaggedError<RowsLeftOut>()("RowsLeftOut", { count: Schema.Int }) {
@@ -34,15 +34,13 @@ export class SourceUrlInvalid extends Schema.TaggedError<SourceUrlInvalid>()("So
 // The keys of the API, because the networks of last logins are stored as keyed hashes.
 const layerKeys = Layer.unwrap(
   Effect.gen(function* () {
-    const { environment, keys } = yield* Environment.read({ environment: Settings.environment, keys: Keys.config })
-    if (environment === "production" && !keys.named) {
-      return yield* new Environment.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
-    }
-    const isProduction = environment === "production"
+    const keyFile = yield* Environment.read(KeyFile.settings)
+    const path = yield* KeyFile.pathOf(keyFile)
+    const isProduction = keyFile.environment === "production"
     return Keys.Keys.layerFile.pipe(
       Layer.provide(
         Layer.succeed(Keys.KeyFileSettings, {
-          path: keys.path,
+          path,
           create: !isProduction,
           exposed: isProduction ? "refuse" : "warn"
         })
@@ -83,16 +81,10 @@ const none: Totals = {
   bad: 0
 }
 
-const add = (totals: Totals, read: number, batch: ImportedBatch): Totals => ({
-  read: totals.read + read,
-  imported: totals.imported + batch.imported,
-  existing: totals.existing + batch.existing,
-  erased: totals.erased + batch.erased,
-  pushTokens: totals.pushTokens + batch.pushTokens,
-  surplusPushTokens: totals.surplusPushTokens + batch.surplusPushTokens,
-  withoutPassword: totals.withoutPassword + batch.withoutPassword,
-  bad: totals.bad + batch.bad.length
-})
+const add = (totals: Totals, read: number, batch: ImportedBatch): Totals => {
+  const added: Totals = { ...batch, read, bad: batch.bad.length }
+  return Record.map(totals, (total, name) => total + added[name])
+}
 
 const describeBadRow = ({ id, problem, table }: BadRow): string => oneLine(`${table} ${id}: ${problem}`)
 

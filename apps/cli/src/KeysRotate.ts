@@ -2,17 +2,14 @@ import { SessionSettings } from "@user-service/core/SessionSettings"
 import * as Environment from "@user-service/runtime/Environment"
 import * as Keys from "@user-service/security/Keys"
 import { Console, Context, DateTime, Duration, Effect, FileSystem, Layer } from "effect"
-import * as Settings from "./Settings.ts"
+import * as KeyFile from "./KeyFile.ts"
 
 const read = Effect.gen(function* () {
-  const { environment, keys, sessions } = yield* Environment.read({
-    environment: Settings.environment,
-    keys: Keys.config,
+  const { sessions, ...keyFile } = yield* Environment.read({
+    ...KeyFile.settings,
     sessions: SessionSettings.config
   })
-  return environment === "production" && !keys.named
-    ? yield* new Environment.SettingsInvalid({ problems: ["JWT_KEYS_FILE: required in production"] })
-    : { path: keys.path, accessLifetime: sessions.accessLifetime }
+  return { path: yield* KeyFile.pathOf(keyFile), accessLifetime: sessions.accessLifetime }
 })
 
 const create = Effect.fnUntraced(function* (path: string) {

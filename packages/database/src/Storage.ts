@@ -71,7 +71,7 @@ export class Storage extends Context.Service<
         write: (effect) => effect.pipe(withDeadline(readDeadline), classifyFailure, inProgress.write),
         lockingWrite: (effect, then) =>
           onDedicatedSession(sql, effect).pipe(
-            Effect.retry({ while: isWriteConflict, schedule: backoff, times: 10 }),
+            retryWriteConflicts,
             Effect.tap(then),
             Effect.uninterruptible,
             inDetachedFiber(transactionDeadline),
@@ -83,7 +83,7 @@ export class Storage extends Context.Service<
             .withTransaction(effect)
             .pipe(
               Effect.catchDefect(asFailure),
-              Effect.retry({ while: isWriteConflict, schedule: backoff, times: 10 }),
+              retryWriteConflicts,
               inDetachedFiber(transactionDeadline),
               classifyFailure,
               inProgress.transaction
@@ -147,6 +147,10 @@ const isTransient = (error: unknown): error is SqlError.SqlError =>
 
 const isWriteConflict = (error: unknown): boolean =>
   SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+
+/** Repeats a transaction that the server rolled back because of another one (40P01, 40001), at most ten times. */
+export const retryWriteConflicts = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(transaction, { while: isWriteConflict, schedule: backoff, times: 10 })
 
 // On a lost connection the rollback fails too, which is reported as a defect.
 const asFailure = (defect: unknown): Effect.Effect<never, SqlError.SqlError> =>

@@ -10,7 +10,7 @@ import {
 } from "@user-service/domain/Profile"
 import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
 import { PhoneNumber, UserId, Username, usernameFromEmail } from "@user-service/domain/User"
-import { type DateTime, Option, Result, Schema, SchemaIssue, Struct } from "effect"
+import { type DateTime, Option, Result, Schema, SchemaIssue, String as Str, Struct } from "effect"
 
 // The conversion of the Django service's rows, which excludes a user with a row that cannot be converted (decision 0033).
 
@@ -121,9 +121,11 @@ const decodeProfile = decoder(ImportedProfile, "user_profiles")
 const decodePreferences = decoder(ImportedPreferences, "notification_preferences")
 const decodePushToken = decoder(PushToken, "push_tokens")
 
+const isEmail = Schema.is(Email)
+
 // Some deployments have no usernames. This one is unique, because it contains a part of the id.
 const defaultUsername = (email: unknown, id: unknown): unknown =>
-  Schema.is(Email)(email) ? `${usernameFromEmail(email).slice(0, 100)}-${String(id).slice(-12)}` : email
+  isEmail(email) ? `${usernameFromEmail(email).slice(0, 100)}-${String(id).slice(-12)}` : email
 
 const accountOf = (user: DjangoRow): Result.Result<ImportedUser["account"], BadRow> => {
   const email = mapText(user["email"], normaliseEmail)
@@ -161,13 +163,11 @@ const profileOf = (row: DjangoRow) =>
     bio: row["bio"] ?? ""
   })
 
-const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-
 const preferencesOf = (row: DjangoRow) =>
   Result.flatMap(
     decodePreferences(row, {
       id: row["id"],
-      ...Object.fromEntries(switches.map((name) => [name, row[snakeCase(name)] ?? defaultSettings[name]])),
+      ...Object.fromEntries(switches.map((name) => [name, row[Str.camelToSnake(name)] ?? defaultSettings[name]])),
       doNotDisturbStart: localTime(row["do_not_disturb_start"]),
       doNotDisturbEnd: localTime(row["do_not_disturb_end"]),
       frequencyLimit: row["frequency_limit"] ?? defaultSettings.frequencyLimit

@@ -1,5 +1,5 @@
 import { direct } from "@user-service/database/DirectSql"
-import * as Backoff from "@user-service/domain/Backoff"
+import { retryWriteConflicts } from "@user-service/database/Storage"
 import { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Order, Result, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
@@ -37,12 +37,6 @@ export interface ImportedBatch {
 }
 
 const encoder = new TextEncoder()
-
-const backoff = Backoff.schedule({ initial: "10 millis", cap: "5 seconds" })
-
-// A user of this service registered or changed at the same time.
-const isWriteConflict = ({ reason }: SqlError.SqlError): boolean =>
-  reason._tag === "DeadlockError" || reason._tag === "SerializationError"
 
 const idOf = ({ user }: DjangoUser): string => String(user["id"]).toLowerCase()
 const isUserId = Schema.is(UserId)
@@ -108,11 +102,12 @@ export class Imports extends Context.Service<
 
       const insert = Effect.fnUntraced(function* (users: ReadonlyArray<NewImportedUser>, now: DateTime.Utc) {
         const inserted = new Set<UserId>(yield* repo.insertAccounts(users))
-        const [others, imported] = partition(users, ({ account }) => inserted.has(account.id))
+        const isInserted = ({ account }: NewImportedUser) => inserted.has(account.id)
+        const imported = users.filter(isInserted)
         return {
           imported,
           pushTokens: yield* repo.insertParts(imported, now),
-          conflicts: yield* repo.conflicts(others)
+          conflicts: yield* repo.conflicts(users.filter((user) => !isInserted(user)))
         }
       })
 
@@ -126,11 +121,9 @@ export class Imports extends Context.Service<
           converted.flatMap((user) => (Result.isSuccess(user) ? [user.success] : [])),
           (user) => prepare(user, now)
         )
-        const { conflicts, imported, pushTokens } = yield* Effect.retry(sql.withTransaction(insert(prepared, now)), {
-          while: isWriteConflict,
-          times: 10,
-          schedule: backoff
-        })
+        const { conflicts, imported, pushTokens } = yield* retryWriteConflicts(
+          sql.withTransaction(insert(prepared, now))
+        )
         return {
           imported: imported.length,
           existing: known.filter(({ isErased }) => !isErased).length,
@@ -160,6 +153,3 @@ export class Imports extends Context.Service<
     Layer.provide(Layer.effect(SqlClient.SqlClient, direct))
   )
 }
-
-const partition = <A>(items: ReadonlyArray<A>, holds: (item: A) => boolean) =>
-  [items.filter((item) => !holds(item)), items.filter(holds)] as const

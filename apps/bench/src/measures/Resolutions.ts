@@ -69,6 +69,8 @@ const writeRows = {
 }
 
 const pushTo = (user_id: UserId) => ({ user_id, channel: "push", category: "transactional" }) as const
+const mailTo = (user_id: UserId) => ({ user_id, channel: "email", category: "transactional" }) as const
+const linkedMailTo = (user_id: UserId) => ({ ...mailTo(user_id), unsubscribe: true })
 
 /** P11. */
 export const resolutions = Effect.gen(function* () {
@@ -88,6 +90,8 @@ export const resolutions = Effect.gen(function* () {
   const next = () => recipients.slice(turn % count, (turn++ % count) + 1)
 
   const bulk = rate(seconds, count, () => resolveDeliveries(recipients.map(pushTo)))
+  const mails = rate(seconds, count, () => resolveDeliveries(recipients.map(mailTo)))
+  const linkedMails = rate(seconds, count, () => resolveDeliveries(recipients.map(linkedMailTo)))
   const single = rate(seconds, 1, () => resolveDeliveries(next().map(pushTo)))
   const rows = rate(seconds, count, () =>
     Effect.promise(async () => {
@@ -129,6 +133,13 @@ export const resolutions = Effect.gen(function* () {
       unit: "a second",
       goal: { must: 0.3, aim: 0.6, better: "higher" },
       ...(yield* compare(rounds, bulk, rows))
+    },
+    {
+      id: "P11",
+      measure: `recipients of e-mails with unsubscribe links, ${count} a call, over the same without links`,
+      unit: "a second",
+      goal: { must: 1 / 1.2, aim: 0.9, better: "higher" },
+      ...(yield* compare(rounds, linkedMails, mails))
     },
     {
       id: "P11",

@@ -100,6 +100,8 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
           yield* waitUntil(Effect.map(waitingEvents, (count) => count === 0))
           yield* waitUntil(Effect.sync(() => mails.length === 1 && events.length === 1))
           assert.strictEqual(mails[0]?.routingKey, "email_changed")
+          // The row is marked after the confirm, which may be later than the delivery.
+          yield* waitUntil(Effect.map(mailRows, (rows) => rows.some(({ finished }) => finished)))
           const rows = yield* mailRows
           assert.deepStrictEqual(
             rows.map(({ finished, payload }) => ({ finished, hasContent: payload !== null })),

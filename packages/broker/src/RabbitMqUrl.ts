@@ -2,14 +2,15 @@ import { engineUrlWith, isUrlOf, percentProblem } from "@user-service/domain/Eng
 import { Config, type Option, type Redacted } from "effect"
 
 const form = "must be amqp://user:password@host:port/vhost, or amqps:// for TLS"
-const isNumber = /^\d{1,9}$/
+const isNumber = (text: string): boolean => /^\d{1,9}$/.test(text)
 // The query parameters that amqplib reads. A heartbeat is in seconds.
-const parameters: Readonly<Record<string, RegExp>> = {
+const parameters: Readonly<Record<string, (text: string) => boolean>> = {
   heartbeat: isNumber,
-  frameMax: isNumber,
+  // RabbitMQ 4.1 and later refuse connections with smaller frames. 0 means no limit.
+  frameMax: (text) => isNumber(text) && (Number(text) === 0 || Number(text) >= 8192),
   channelMax: isNumber,
   maxFrameSize: isNumber,
-  locale: /^\w{1,32}$/
+  locale: (text) => /^\w{1,32}$/.test(text)
 }
 
 const problemOf = (text: string): string | undefined => {
@@ -18,7 +19,7 @@ const problemOf = (text: string): string | undefined => {
   const names = [...new Set(url.searchParams.keys())]
   const unknown = names.some((name) => !Object.hasOwn(parameters, name))
   if (unknown) return `must have no parameters but ${Object.keys(parameters).join(", ")}`
-  const wrong = names.find((name) => !parameters[name]?.test(url.searchParams.getAll(name).join()))
+  const wrong = names.find((name) => parameters[name]?.(url.searchParams.getAll(name).join()) !== true)
   return wrong === undefined ? percentProblem(text) : `has an invalid ${wrong}`
 }
 

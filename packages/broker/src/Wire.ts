@@ -40,6 +40,8 @@ export const messageOf = ({ content, fields, properties }: AmqpMessage): Message
 }
 
 const deliveryCount = "x-delivery-count"
+// From RabbitMQ 4.3 on, how often the message was delivered.
+const acquiredCount = "x-acquired-count"
 
 // Some publishers send milliseconds instead of seconds, or more than a date can hold.
 const timestampOf = (seconds: unknown): DateTime.Utc | undefined =>
@@ -56,7 +58,7 @@ const encode = (value: HeaderValue): unknown => {
 const isHeaders = (value: HeaderValue): value is Headers => Predicate.isObject(value)
 
 const decodeHeaders = (headers: Record<string, unknown>): Headers =>
-  Record.map(Record.remove(headers, deliveryCount), decode)
+  Record.map(Record.remove(Record.remove(headers, deliveryCount), acquiredCount), decode)
 
 const decode = (value: unknown): HeaderValue => {
   if (Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value)) return value

@@ -7,7 +7,12 @@ const read = (environment: Record<string, string>) => config.parse(ConfigProvide
 describe("RABBITMQ_URL", () => {
   it.effect("is amqp or amqps", () =>
     Effect.gen(function* () {
-      for (const url of ["amqp://user:pass@host:5672/vhost", "amqps://host", "amqp://[::1]:5672"]) {
+      for (const url of [
+        "amqp://user:pass@host:5672/vhost",
+        "amqps://host",
+        "amqp://[::1]:5672",
+        "amqp://host?frameMax=8192"
+      ]) {
         assert.strictEqual(Redacted.value(Option.getOrThrow(yield* read({ RABBITMQ_URL: url }))), url)
       }
       assert.isTrue(Option.isNone(yield* read({})))
@@ -25,6 +30,7 @@ describe("RABBITMQ_URL", () => {
         "amqp://user:hunter2%zz@host": "has a % without two hexadecimal digits after it: write %25 for a % itself",
         "amqp://user:hunter2%e4@host": "has percent-encoded bytes that are not UTF-8",
         "amqp://user:hunter2@host?verify=verify_none": "must have no parameters but heartbeat, frameMax",
+        "amqp://host?frameMax=4096": "has an invalid frameMax",
         "amqp://host?heartbeat=hunter2": "has an invalid heartbeat",
         "amqp://host?heartbeat=1&heartbeat=2": "has an invalid heartbeat"
       }

@@ -26,8 +26,9 @@ export interface PostgresServer {
   readonly thaw: Effect.Effect<void>
 }
 
-// Debian's folders, the newest version first, then PATH.
+// The folder that the environment names, Debian's folders with the newest version first, then PATH.
 const folders = [
+  ...(process.env["TEST_POSTGRES_PROGRAMS"] ?? "").split(delimiter),
   ...globSync("/usr/lib/postgresql/*/bin").toSorted((a, b) => b.localeCompare(a, "en", { numeric: true })),
   ...(process.env["PATH"] ?? "").split(delimiter)
 ]
@@ -37,6 +38,8 @@ const binaries = folders.find((folder) => ["initdb", "postgres"].every((name) =>
 export const skipReason = binaries === undefined ? "PostgreSQL's own programs (initdb, postgres) are not installed" : ""
 
 export interface PostgresServerOptions {
+  /** The folder of PostgreSQL's own programs. The programs of this machine when absent. */
+  readonly programs?: string
   /** Additional settings, as `name=value`. */
   readonly settings?: ReadonlyArray<string>
   /** The lines of `pg_hba.conf`. Everyone may log in without a password when absent. */
@@ -47,7 +50,7 @@ export interface PostgresServerOptions {
 
 /** Creates an empty cluster without starting the server. */
 export const make = Effect.fnUntraced(function* (options: PostgresServerOptions = {}) {
-  const programs = binaries ?? (yield* Effect.die(skipReason))
+  const programs = options.programs ?? binaries ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(
@@ -123,7 +126,17 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
   } satisfies PostgresServer
 })
 
-const clusterSettings = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+const clusterSettings = [
+  "-U",
+  "postgres",
+  "-A",
+  "trust",
+  "-E",
+  "UTF8",
+  "--locale=C.UTF-8",
+  "--no-sync",
+  "--no-instructions"
+]
 
 // Without fsync, written data survives a kill of the processes but not of the machine. The tests need no more.
 const serverSettings = ["listen_addresses=127.0.0.1", "fsync=off"]

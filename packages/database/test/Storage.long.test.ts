@@ -227,7 +227,9 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
         )
         yield* waitUntil(
           Effect.map(
-            another.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'update counters%'`,
+            another.sql`
+              select 1 from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock' and query like 'update counters%'`,
             (rows) => rows.length === connections
           )
         )

@@ -1,5 +1,6 @@
-import { Effect, Predicate } from "effect"
+import { Effect } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import { existsSync, realpathSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -44,7 +45,9 @@ export const make = Effect.gen(function* () {
     Effect.promise(() => mkdtemp(join(tmpdir(), "rabbitmq-"))),
     (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
   )
-  const [port, distributionPort, epmdPort] = yield* Effect.promise(() => freePorts(3))
+  const port = yield* Effect.promise(freePort)
+  const distributionPort = yield* Effect.promise(freePort)
+  const epmdPort = yield* Effect.promise(freePort)
   const environment = {
     PATH: path,
     // Where Erlang keeps its cookie.
@@ -117,10 +120,18 @@ const waitForOutput = (output: Readable, words: string): Promise<void> =>
     output.once("end", () => reject(new Error(`The output ended without "${words}"`)))
   })
 
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const addresses = servers.map((server) => server.address())
-  await Promise.all(servers.map((server) => once(server.close(), "close")))
-  return addresses.map((address) => (Predicate.hasProperty(address, "port") ? Number(address.port) : 0))
+// A free TCP port of this machine. It is below the ports that Linux gives to outgoing connections and to listeners without a port of
+// their own, so that none of these takes it before the server starts or while it is down.
+const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    const server = createServer().listen(port, "127.0.0.1")
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false
+    )
+    if (!isFree) continue
+    await once(server.close(), "close")
+    return port
+  }
 }

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
@@ -92,12 +93,18 @@ const tlsOf = ({ authority, certificate, key }: TlsFiles): Array<string> =>
     ["--tls-auth-clients", "no", "--tls-cluster", "yes"]
   ].flat()
 
+// A free TCP port of this machine. It is below the ports that Linux gives to outgoing connections and to listeners without a port of
+// their own, so that none of these takes it before the server starts or while it is down.
 const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (address === null || typeof address === "string") throw new TypeError("No port")
-  return address.port
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    const server = createServer().listen(port, "127.0.0.1")
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false
+    )
+    if (!isFree) continue
+    await once(server.close(), "close")
+    return port
+  }
 }

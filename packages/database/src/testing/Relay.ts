@@ -1,5 +1,6 @@
 import { Effect } from "effect"
-import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { connect, createServer, type Socket } from "node:net"
+import { freePort } from "./PostgresServer.ts"
 
 /** A TCP proxy in front of an engine, by which a test simulates network failures. */
 export interface Relay {
@@ -39,23 +40,22 @@ export const make = Effect.fnUntraced(function* (engine: string) {
       })
     }
   })
-  const listen = (at: number) =>
-    Effect.callback<void>((resume) => {
-      server.listen(at, "127.0.0.1", () => resume(Effect.void))
-    })
+  const own = yield* Effect.promise(freePort)
+  const listen = Effect.callback<void>((resume) => {
+    server.listen(own, "127.0.0.1", () => resume(Effect.void))
+  })
   const cut = Effect.callback<void>((resume) => {
     server.close(() => resume(Effect.void))
     for (const socket of sockets) socket.destroy()
   })
-  yield* Effect.acquireRelease(listen(0), () => cut)
-  const { port: own } = server.address() as AddressInfo
+  yield* Effect.acquireRelease(listen, () => cut)
   const url = new URL(engine)
   url.hostname = "127.0.0.1"
   url.port = String(own)
   return {
     url: url.href,
     cut,
-    mend: listen(own),
+    mend: listen,
     silence: Effect.sync(() => {
       for (const socket of sockets) silenced.add(socket)
     }),

@@ -2,7 +2,7 @@ import * as Storage from "@user-service/database/Storage"
 import { UserLoggedIn } from "@user-service/domain/DomainEvent"
 import { canonicalEmail, type Email, type EmailSpelling, normaliseEmail } from "@user-service/domain/Email"
 import { InvalidCredentials } from "@user-service/domain/Password"
-import type { RateLimited } from "@user-service/domain/RateLimit"
+import { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { User, UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
@@ -156,7 +156,7 @@ export class Logins extends Context.Service<
           // Innermost, so that an attempt that another limit refuses is not the try of this hour. What it refuses does not count
           // in the account's bucket, whose shorter window would hide the hour.
           failedLogins.guard(target),
-          limits.guard([account], ["RateLimited"]),
+          limits.guard([account], [RateLimited]),
           limits.guard([{ limit: "loginIp", key: network }])
         )
         yield* limits.clear(account)

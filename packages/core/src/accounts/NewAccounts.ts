@@ -1,5 +1,5 @@
 import { IdempotentRequestInProgress } from "@user-service/domain/IdempotencyKey"
-import type { PasswordRejected } from "@user-service/domain/Password"
+import { PasswordRejected } from "@user-service/domain/Password"
 import type { FcmToken } from "@user-service/domain/DeviceTokenForm"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
@@ -150,7 +150,7 @@ export class NewAccounts extends Context.Service<
         const { network } = yield* CurrentOrigin
         // The limit is checked before the password, so that a limited client costs no strength estimate.
         const { session, user } = yield* attempt(account, request).pipe(
-          limits.guard([{ limit: "register", key: network }], ["PasswordRejected"])
+          limits.guard([{ limit: "register", key: network }], [PasswordRejected])
         )
         return { user, tokens: yield* sessionTokens.issue(session) }
       })

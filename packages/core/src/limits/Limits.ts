@@ -1,7 +1,7 @@
 import { RateLimits } from "@user-service/cache/RateLimits"
 import type { RateLimit, RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Effect, Layer, Option, Predicate } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { LimitSettings } from "./LimitSettings.ts"
 
 /** A bucket of a limit: the count of one key. */
@@ -10,17 +10,20 @@ export interface Bucket {
   readonly key: string
 }
 
+/** A class of tagged errors. */
+export type ErrorClass = abstract new (...input: ReadonlyArray<never>) => { readonly _tag: string }
+
 /** Rate limits against guessing and flooding. */
 export class Limits extends Context.Service<
   Limits,
   {
     /**
      * Counts the attempt in each bucket, in order, and then runs it. Fails with `RateLimited` if a bucket is full. If the
-     * attempt fails with `ServiceUnavailable` or one of the `uncounted` tags, the counts are given back.
+     * attempt fails with `ServiceUnavailable` or one of the `uncounted` errors, the counts are given back.
      */
     readonly guard: (
       buckets: ReadonlyArray<Bucket>,
-      uncounted?: ReadonlyArray<string>
+      uncounted?: ReadonlyArray<ErrorClass>
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /**
      * As `guard`, but counts only failures: the counts are given back if the attempt succeeds. Attempts in progress count too,
@@ -66,7 +69,7 @@ export class Limits extends Context.Service<
           Effect.andThen(
             forEachBucket(buckets, limits.consume),
             Effect.tapError(attempt, (error) =>
-              error instanceof ServiceUnavailable || uncounted.some((tag) => Predicate.isTagged(error, tag))
+              [ServiceUnavailable, ...uncounted].some((uncountedError) => error instanceof uncountedError)
                 ? forEachBucket(buckets, limits.refund)
                 : Effect.void
             )

@@ -2,7 +2,7 @@ import { canonicalEmail, normaliseEmail } from "@user-service/domain/Email"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import type { UserId } from "@user-service/domain/User"
 import { Context, Effect, Layer } from "effect"
-import { type Bucket, Limits } from "./Limits.ts"
+import { type Bucket, type ErrorClass, Limits } from "./Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
 
 /** The limits on mails with one-time tokens, against flooding a mailbox. */
@@ -13,12 +13,12 @@ export class MailLimits extends Context.Service<
     readonly guardClient: <A, E, R>(request: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /**
      * Counts a user's request for a change to the address, whether the address is taken or free. A request that fails with one of the
-     * `uncounted` tags does not count.
+     * `uncounted` errors does not count.
      */
     readonly guardChange: (
       userId: UserId,
       email: string,
-      uncounted: ReadonlyArray<string>
+      uncounted: ReadonlyArray<ErrorClass>
     ) => <A, E, R>(request: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /**
      * Counts the mail to the address and runs `send` with whether it may send one. `send` returns whether it does: a mail that is not

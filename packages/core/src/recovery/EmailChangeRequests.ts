@@ -24,8 +24,6 @@ export interface EmailChangeRequest {
   readonly password: Redacted.Redacted<string>
 }
 
-const wrongPassword: PasswordRefused["_tag"] = "PasswordRefused"
-
 /** Takes requests for a change of address. `EmailChanges` makes the change when the new address confirms it. */
 export class EmailChangeRequests extends Context.Service<
   EmailChangeRequests,
@@ -129,7 +127,7 @@ export class EmailChangeRequests extends Context.Service<
       const request = Effect.fn("EmailChangeRequests.request")(
         (current: RequestingSession, change: EmailChangeRequest) =>
           attempt(current, change).pipe(
-            mailLimits.guardChange(current.userId, change.newEmail, [wrongPassword]),
+            mailLimits.guardChange(current.userId, change.newEmail, [PasswordRefused]),
             limits.guard([{ limit: "changePassword", key: current.userId }]),
             mailLimits.guardClient,
             // Outside `withPlace`: a refusal gives its place back before it sleeps.

@@ -13,8 +13,8 @@ const deviceNetwork = (network: string): string =>
   network.includes(":") ? network : network.replace(/\.\d+$/, ".0/24")
 
 /**
- * The networks from which each account is used, stored as keyed hashes for 90 days. Limits treat an address (IPv4, or an IPv6
- * /64) as known for 30 days. A device is new when its network (/24, /64) is unknown.
+ * The networks from which each account is used, stored as keyed hashes for {@link knownNetworkRetention}. Limits treat an
+ * address (IPv4, or an IPv6 /64) as known for 30 days. A device is new when its network (/24, /64) is unknown.
  */
 export class KnownNetworks extends Context.Service<
   KnownNetworks,

@@ -1,6 +1,7 @@
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { knownNetworkRetention } from "../KnownNetworkRetention.ts"
 import type { Origin } from "../Origin.ts"
 import { onlyRow, type Query } from "../Rows.ts"
 
@@ -53,10 +54,11 @@ export class KnownNetworksRepo extends Context.Service<
 
       const recordLogin = Effect.fnUntraced(function* (userId: UserId, hashed: HashedOrigin, now: DateTime.Utc) {
         const at = sql`${DateTime.toDate(now)}::timestamptz`
+        const knownSince = DateTime.toDate(DateTime.subtractDuration(now, knownNetworkRetention))
         const { isNoticeDue } = yield* onlyRow(NoticeRow)(sql`
           with seen as materialized (
             select kind, hash, noticed_at from known_networks
-            where user_id = ${userId} and last_seen_at > ${at} - interval '90 days'
+            where user_id = ${userId} and last_seen_at > ${knownSince}
           ), old as materialized (
             select ${isOldAddress(hashed.origin)} as is_same from login_addresses a where a.user_id = ${userId}
           ), notice as materialized (

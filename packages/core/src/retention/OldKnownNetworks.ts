@@ -2,11 +2,9 @@ import * as Storage from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import { knownNetworkRetention } from "../KnownNetworkRetention.ts"
 
-// A login from a network that was not seen for longer is from a new device: see `KnownNetworks`.
-const retention = { days: 90 }
-
-/** Deletes networks and user agents that an account has not used for ninety days. */
+/** Deletes networks and user agents that an account has not used for {@link knownNetworkRetention}. */
 export class OldKnownNetworks extends Context.Service<
   OldKnownNetworks,
   {
@@ -21,7 +19,7 @@ export class OldKnownNetworks extends Context.Service<
       const storage = yield* Storage.Storage
 
       const remove = Effect.fn("OldKnownNetworks.remove")(function* (limit: number) {
-        const before = DateTime.subtract(yield* DateTime.now, retention)
+        const before = DateTime.subtractDuration(yield* DateTime.now, knownNetworkRetention)
         const removed = yield* storage.write(sql`
           delete from known_networks where (user_id, kind, hash) in (
             select user_id, kind, hash from known_networks where last_seen_at < ${DateTime.toDate(before)}

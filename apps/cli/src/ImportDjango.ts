@@ -1,5 +1,4 @@
-import { NodeCrypto } from "@effect/platform-node"
-import type { BadRow } from "@user-service/core/imports/DjangoUser"
+import { type BadRow, convert } from "@user-service/core/imports/DjangoUser"
 import { type ImportedBatch, Imports } from "@user-service/core/imports/Imports"
 import { PushTokenSettings } from "@user-service/core/push-tokens/PushTokenSettings"
 import { requireMigrated } from "@user-service/database/MigrateOnStart"
@@ -7,8 +6,7 @@ import { parseUrl } from "@user-service/database/PostgresAddress"
 import * as Environment from "@user-service/runtime/Environment"
 import { KeyedHashes } from "@user-service/security/KeyedHashes"
 import * as Keys from "@user-service/security/Keys"
-import { Console, Effect, Layer, Record, Result, Schema, Stream } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Console, Effect, Layer, Record, Ref, Result, Schema, Stream } from "effect"
 import * as Database from "./Database.ts"
 import * as DjangoDatabase from "./DjangoDatabase.ts"
 import { oneLine } from "./Failure.ts"
@@ -56,12 +54,7 @@ const layerPushTokens = Layer.effect(
 
 /** {@link Imports} into the configured database. */
 export const layer = Imports.layer.pipe(
-  Layer.provide([
-    NodeCrypto.layerDigest,
-    Layer.provide(KeyedHashes.layer, layerKeys),
-    layerPushTokens,
-    SecureRandom.layerWebCrypto
-  ]),
+  Layer.provide([Layer.provide(KeyedHashes.layer, layerKeys), layerPushTokens]),
   Layer.provideMerge(Database.layer)
 )
 
@@ -106,23 +99,31 @@ export const run = Effect.fnUntraced(function* ({ from }: { readonly from: strin
   yield* requireMigrated
   const imports = yield* Imports
   const source = yield* DjangoDatabase.connect(address.success)
+  if (source.absentColumns.length > 0) {
+    yield* Console.log(`Columns that it lacks, imported with their defaults: ${source.absentColumns.join(", ")}`)
+  }
   const progress = yield* ImportProgress.make(source.count)
-  const totals = yield* source.users.pipe(
+  const totals = yield* Ref.make(none)
+  // Also of an import that fails or is interrupted: its batches stay.
+  const printReport = Effect.flatMap(Ref.get(totals), (final) =>
+    Effect.forEach(report(final), (line) => Console.log(line), { discard: true })
+  )
+  yield* source.users.pipe(
+    Stream.map(convert),
     Stream.grouped(batchSize),
-    // The next batches are read while one is written.
+    // The next batches are read and converted while the database writes one.
     Stream.buffer({ capacity: 2 }),
-    Stream.runFoldEffect(
-      () => none,
-      Effect.fnUntraced(function* (totals, users) {
+    Stream.runForEach(
+      Effect.fnUntraced(function* (users) {
         const batch = yield* imports.importBatch(users)
-        const next = add(totals, users.length, batch)
+        const { bad, read } = yield* Ref.updateAndGet(totals, (before) => add(before, users.length, batch))
+        if (batch.bad.length > 0) yield* progress.hide
         for (const row of batch.bad) yield* Console.log(describeBadRow(row))
-        yield* progress.update(next.read, next.bad)
-        return next
+        yield* progress.update(read, bad)
       })
     ),
-    Effect.ensuring(progress.end)
+    Effect.ensuring(Effect.andThen(progress.end, printReport))
   )
-  for (const line of report(totals)) yield* Console.log(line)
-  if (totals.bad > 0) return yield* new RowsLeftOut({ count: totals.bad })
+  const { bad } = yield* Ref.get(totals)
+  if (bad > 0) return yield* new RowsLeftOut({ count: bad })
 }, Effect.scoped)

@@ -28,11 +28,14 @@ export const make = Effect.fnUntraced(function* (total: number) {
     const line = progressLine(done, total, bad, (now - started) / 1000)
     process.stderr.write(isTerminal ? `\r${line}\u001b[K` : `${line}\n`)
   }
+  if (isTerminal) write(0, 0, started)
   return {
     update: (done: number, bad: number) =>
       Effect.map(Clock.currentTimeMillis, (now) =>
         isTerminal || now - shownAt >= logInterval ? write(done, bad, now) : undefined
       ),
+    /** Makes room on the terminal for other lines. The next update shows the progress again. */
+    hide: Effect.sync(() => (isTerminal ? process.stderr.write("\r\u001b[K") : undefined)),
     end: Effect.sync(() => (isTerminal ? process.stderr.write("\n") : undefined))
   }
 })

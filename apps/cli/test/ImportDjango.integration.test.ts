@@ -1,59 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Migrations from "@user-service/database/Migrations"
-import * as Postgres from "@user-service/database/Postgres"
-import { djangoUserId, makeDjangoTables } from "@user-service/database/testing/DjangoTables"
-import { freshDatabase, settingsOf } from "@user-service/database/testing/TestDatabase"
+import { djangoUserId } from "@user-service/database/testing/DjangoTables"
 import { Effect } from "effect"
-import { SqlClient } from "effect/sql"
 import { inject } from "vitest"
-import { cli, failure, folder, patient } from "./Program.ts"
+import { databases, hash, report } from "./DjangoImports.ts"
+import { cli, failure, patient } from "./Program.ts"
 
 const databaseUrl = inject("databaseUrl")
-
-const hash = "pbkdf2_sha256$260000$c2FsdHNhbHQ$Zm9vYmFyYmF6"
-
-// Without deadlines, since a busy server takes long to create tables.
-const sqlOf = (url: string) => Postgres.connectTo(settingsOf(url, 2).address)
-
-// A migrated database of this service, and one of the Django service with so many users.
-const databases = Effect.fnUntraced(function* (users: number) {
-  const from = yield* freshDatabase(databaseUrl)
-  const django = yield* sqlOf(from)
-  yield* makeDjangoTables(django, users, hash)
-  const own = yield* freshDatabase(databaseUrl)
-  const sql = yield* sqlOf(own)
-  yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
-  const cwd = yield* folder
-  const importDjango = cli(["import-django", "--from", from], { cwd, env: { DATABASE_URL: own } })
-  return { django, sql, importDjango, cwd, own }
-})
-
-const report = (numbers: {
-  readonly read: number
-  readonly imported: number
-  readonly existing?: number
-  readonly erased?: number
-  readonly tokens: number
-  readonly surplus?: number
-  readonly passwords?: number
-  readonly bad?: number
-}) =>
-  [
-    `Users read:                 ${numbers.read}`,
-    `  imported:                 ${numbers.imported}`,
-    `  here already, unchanged:  ${numbers.existing ?? 0}`,
-    `  erased here, left out:    ${numbers.erased ?? 0}`,
-    `Push tokens imported:       ${numbers.tokens}`,
-    `  left out as surplus:      ${numbers.surplus ?? 0}`,
-    `Passwords to be reset:      ${numbers.passwords ?? 0}`,
-    `Bad rows:                   ${numbers.bad ?? 0}`,
-    ""
-  ].join("\n")
 
 describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () => {
   it.live("copies users with profile, preferences, push tokens, roles and the network of the last login", () =>
     Effect.gen(function* () {
-      const { django, importDjango, sql } = yield* databases(3)
+      const { django, importDjango, sql } = yield* databases(databaseUrl, 3)
       yield* django`update users set is_staff = true where username in ('user2', 'user3')`
       yield* django`update users set is_superuser = true, last_login = null where username = 'user3'`
       yield* django`delete from user_profiles where user_id = ${djangoUserId(2)}`
@@ -122,7 +79,7 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
 
   it.live("repeated, it leaves changed and erased users as they are and adds the missing ones", () =>
     Effect.gen(function* () {
-      const { django, importDjango, sql } = yield* databases(3)
+      const { django, importDjango, sql } = yield* databases(databaseUrl, 3)
       yield* django`update users set phone_number = 'none of ours' where id = ${djangoUserId(3)}`
       const first = yield* importDjango
       assert.strictEqual(first.code, 1)
@@ -144,7 +101,7 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
 
   it.live("names each row that cannot be imported, without its values, and leaves its user out", () =>
     Effect.gen(function* () {
-      const { django, importDjango, sql } = yield* databases(8)
+      const { django, importDjango, sql } = yield* databases(databaseUrl, 8)
       yield* django`update users set email = 'USER1@example.com' where username = 'user2'`
       yield* django`update users set username = 'USER1' where username = 'user3'`
       yield* django`update users set email = 'not an address' where username = 'user4'`
@@ -169,8 +126,8 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
         `users ${djangoUserId(3)}: username: Another account has it.`,
         `users ${djangoUserId(4)}: email: Enter a valid email address.`,
         `user_profiles ${profile?.["id"]}: timezone: Enter a valid IANA time zone.`,
-        `notification_preferences ${preferences[0]?.["id"]}: frequencyLimit: Ensure this value is between 0 and 10000.`,
-        `notification_preferences ${preferences[1]?.["id"]}: doNotDisturbEnd: Required when a start is set.`,
+        `notification_preferences ${preferences[0]?.["id"]}: frequency_limit: Ensure this value is between 0 and 10000.`,
+        `notification_preferences ${preferences[1]?.["id"]}: do_not_disturb_end: Required when a start is set.`,
         `push_tokens ${badToken?.["id"]}: token: This is not a token of type fcm.`,
         ...report({ read: 8, imported: 2, tokens: 3, passwords: 1, bad: 7 }).split("\n")
       ])
@@ -183,7 +140,7 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
 
   it.live("keeps the account with the latest login of two with one mailbox", () =>
     Effect.gen(function* () {
-      const { django, importDjango, sql } = yield* databases(2)
+      const { django, importDjango, sql } = yield* databases(databaseUrl, 2)
       yield* django`update users set email = 'zoe@bücher.example', last_login = now() - interval '1 year' where username = 'user1'`
       yield* django`update users set email = 'zoe@xn--bcher-kva.example' where username = 'user2'`
       assert.strictEqual((yield* importDjango).code, 1)
@@ -193,11 +150,8 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
 
   it.live("keeps as many push tokens as MAX_PUSH_TOKENS allows, the last used first", () =>
     Effect.gen(function* () {
-      const { cwd, django, own, sql } = yield* databases(1)
-      const [{ url } = { url: "" }] = yield* django<{ url: string }>`select current_database() as url`
-      const from = new URL(databaseUrl)
-      from.pathname = `/${url}`
-      const { code, stdout } = yield* cli(["import-django", "--from", from.href], {
+      const { cwd, from, own, sql } = yield* databases(databaseUrl, 1)
+      const { code, stdout } = yield* cli(["import-django", "--from", from], {
         cwd,
         env: { DATABASE_URL: own, MAX_PUSH_TOKENS: "1" }
       })
@@ -211,12 +165,12 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
 
   it.live("refuses a database without Django's tables, and a URL that is none, without its password", () =>
     Effect.gen(function* () {
-      const { cwd, own } = yield* databases(0)
+      const { cwd, own } = yield* databases(databaseUrl, 0)
       const env = { DATABASE_URL: own }
       const other = yield* cli(["import-django", "--from", own], { cwd, env })
       assert.deepStrictEqual(other, {
         stdout: "",
-        ...failure("The database of --from is not that of the Django service: it has no table user_profiles")
+        ...failure("The database of --from is not that of the Django service: its table users has no column password")
       })
       const wrong = yield* cli(["import-django", "--from", "mysql://u:topsecret@h/db"], { cwd, env })
       assert.strictEqual(wrong.code, 1)

@@ -79,15 +79,11 @@ export class Storage extends Context.Service<
             inProgress.statement
           ),
         transaction: (effect) =>
-          sql
-            .withTransaction(effect)
-            .pipe(
-              Effect.catchDefect(asFailure),
-              retryWriteConflicts,
-              inDetachedFiber(transactionDeadline),
-              classifyFailure,
-              inProgress.transaction
-            ),
+          transactionOn(sql, effect).pipe(
+            inDetachedFiber(transactionDeadline),
+            classifyFailure,
+            inProgress.transaction
+          ),
         pipeline: (statement) => pipelineStatement(sql, statement),
         ping: timeWithinASecond(sql`select 1`).pipe(
           Effect.catchIf(SqlError.isSqlError, () => Effect.fail(unavailable))
@@ -148,9 +144,19 @@ const isTransient = (error: unknown): error is SqlError.SqlError =>
 const isWriteConflict = (error: unknown): boolean =>
   SqlError.isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
 
-/** Repeats a transaction that the server rolled back because of another one (40P01, 40001), at most ten times. */
-export const retryWriteConflicts = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+// Repeats what the server rolled back because of another transaction (40P01, 40001).
+const retryWriteConflicts = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.retry(transaction, { while: isWriteConflict, schedule: backoff, times: 10 })
+
+/**
+ * Runs the effect in a transaction of this client, without a deadline. Repeats it at most ten times if the server rolled it back
+ * because of another transaction (40P01, 40001). A lost connection is a `SqlError`.
+ */
+export const transactionOn = <A, E, R>(
+  sql: SqlClient.SqlClient,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError.SqlError, R> =>
+  sql.withTransaction(effect).pipe(Effect.catchDefect(asFailure), retryWriteConflicts)
 
 // On a lost connection the rollback fails too, which is reported as a defect.
 const asFailure = (defect: unknown): Effect.Effect<never, SqlError.SqlError> =>

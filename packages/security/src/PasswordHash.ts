@@ -40,6 +40,9 @@ const parse = (stored: string): Bcrypt | Pbkdf2 | undefined => {
     : { scheme: "pbkdf2_sha256", iterations: Number(iterations), salt, key: Buffer.from(key, "base64") }
 }
 
+/** Whether a password can match the hash: it is of a known scheme, well formed, and not too much work to check. */
+export const isCheckable = (stored: string): boolean => parse(stored) !== undefined
+
 // bcrypt reads only 72 bytes and stops at NUL. The hexadecimal digest is shorter, has no NUL, and depends on every byte.
 const sha256Hex = (password: string): string => digest("sha256", password, "hex")
 

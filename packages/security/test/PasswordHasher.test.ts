@@ -22,6 +22,39 @@ const password = Redacted.make("correct horse")
 /** A hash of the scheme that the password is not the one of. */
 const decoyOf = (scheme: string) => PasswordHash.decoy(PasswordHash.workOf(scheme, 4))
 
+// As Django's hashers encode a password (django/contrib/auth/hashers.py).
+describe("a hash of another service", () => {
+  const bcrypt = "$2b$12$N9qo8uLOickgx2ZMRZoMyeS1jY/8/aqMQQLiPx2ybHRZ4rETRMhOW"
+  const key = `${"A".repeat(43)}=`
+
+  it.each([`pbkdf2_sha256$1000000$salt$${key}`, `bcrypt$${bcrypt}`, `bcrypt_sha256$${bcrypt}`])(
+    "can be checked if it is %s",
+    (stored) => {
+      assert.isTrue(PasswordHash.isCheckable(stored))
+    }
+  )
+
+  it.each([
+    "",
+    "!unusable",
+    "plain text",
+    `pbkdf2_sha1$260000$salt$${"A".repeat(27)}=`,
+    "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA",
+    `scrypt$16384$salt$8$5$${key}`,
+    "md5$salt$5d41402abc4b2a76b9719d911017c592",
+    "5d41402abc4b2a76b9719d911017c592",
+    // Malformed, or more work than any real hash.
+    "pbkdf2_sha256$260000$c2FsdHNhbHQ$Zm9vYmFyYmF6",
+    `pbkdf2_sha256$0$salt$${key}`,
+    `pbkdf2_sha256$99999999$salt$${key}`,
+    `pbkdf2_sha256$260000$$${key}`,
+    "bcrypt$$2b$12$short",
+    `bcrypt_sha256$${bcrypt.replace("$12$", "$31$")}`
+  ])("cannot be checked if it is '%s'", (stored) => {
+    assert.isFalse(PasswordHash.isCheckable(stored))
+  })
+})
+
 describe("layer", () => {
   it.effect("past the queue a hash is refused with when to come again", () =>
     Effect.gen(function* () {

@@ -1,6 +1,6 @@
 import { formOf } from "@user-service/domain/DeviceTokenForm"
 import { canonicalEmail, Email, normaliseEmail } from "@user-service/domain/Email"
-import { contradiction, defaultSettings, PreferenceSettings, switches } from "@user-service/domain/Preferences"
+import { contradiction, PreferenceSettings, switches, switchFields } from "@user-service/domain/Preferences"
 import {
   defaultLanguage,
   defaultTimeZone,
@@ -10,24 +10,27 @@ import {
 } from "@user-service/domain/Profile"
 import { DeviceLabel, DeviceToken, Platform, TokenType } from "@user-service/domain/PushToken"
 import { PhoneNumber, UserId, Username, usernameFromEmail } from "@user-service/domain/User"
-import { type DateTime, Option, Result, Schema, SchemaIssue, String as Str, Struct } from "effect"
+import { Array, Option, Record, Result, Schema, SchemaIssue, String as Str, Struct } from "effect"
+import type { DjangoTable } from "./DjangoColumns.ts"
 
 // The conversion of the Django service's rows, which excludes a user with a row that cannot be converted (decision 0033).
 
 /** A row of a table of the Django service as JSON, with the names of its columns. Columns that a deployment lacks are absent. */
 export type DjangoRow = Readonly<Record<string, unknown>>
 
-/** A user of the Django service, with the rows that belong to the user. Rows that do not exist are null. */
+/** A user of the Django service, with the rows that belong to the user. */
 export interface DjangoUser {
   readonly user: DjangoRow
-  readonly profile: DjangoRow | null
-  readonly preferences: DjangoRow | null
+  /** One row or none. More than one cannot be imported. */
+  readonly profiles: ReadonlyArray<DjangoRow>
+  /** One row or none. More than one cannot be imported. */
+  readonly preferences: ReadonlyArray<DjangoRow>
   readonly pushTokens: ReadonlyArray<DjangoRow>
 }
 
 /** A row that cannot be imported. It names no value, because values are personal data. */
 export interface BadRow {
-  readonly table: "users" | "user_profiles" | "notification_preferences" | "push_tokens"
+  readonly table: DjangoTable
   /** The id of the row in the Django service. */
   readonly id: string
   readonly problem: string
@@ -51,11 +54,14 @@ const Account = Schema.Struct({
   lastLoginAt: Schema.NullOr(time)
 })
 
-const id = Schema.String.check(Schema.isUUID())
+// Null if the Django service numbers the rows: they get an id here. Only the ids of users must be UUIDs.
+const id = Schema.NullOr(Schema.String)
 
-const ImportedProfile = Schema.Struct({ ...Struct.omit(Profile.fields, ["createdAt", "updatedAt"]), id })
+const times = { createdAt: Schema.NullOr(time), updatedAt: Schema.NullOr(time) }
 
-const ImportedPreferences = Schema.Struct({ id, ...PreferenceSettings.fields })
+const ImportedProfile = Schema.Struct({ ...Struct.omit(Profile.fields, ["id"]), id, ...times })
+
+const ImportedPreferences = Schema.Struct({ id, ...PreferenceSettings.fields, ...times })
 
 const PushToken = Schema.Struct({
   id,
@@ -102,24 +108,43 @@ const utc = (value: unknown): unknown =>
 // PostgreSQL shows a time of day with its fraction of a second, if it has one.
 const localTime = (value: unknown): unknown => mapText(orNull(value), (moment) => moment.replace(/\.\d+$/, ""))
 
+const isUuid = Schema.is(Schema.String.check(Schema.isUUID()))
+const uuid = (value: unknown): string | null => (isUuid(value) ? value : null)
+
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const problemOf = ({ issue }: Schema.SchemaError): string => {
-  const [first] = issuesOf(issue).issues
-  const path = (first?.path ?? []).map(String).join(".")
-  return `${path}: ${first?.message ?? "is not valid"}`
-}
+// The columns of the Django service that have other names than the fields here.
+type ColumnNames = Readonly<Record<string, string>>
 
-const decoder = <A, I>(schema: Schema.Codec<A, I>, table: BadRow["table"]) => {
+const problemOf = ({ issue }: Schema.SchemaError, names: ColumnNames): string =>
+  issuesOf(issue)
+    .issues.map(({ message, path = [] }) => {
+      const field = path.map(String).join(".")
+      return `${names[field] ?? Str.camelToSnake(field)}: ${message}`
+    })
+    .join("; ")
+
+const badRow = (table: DjangoTable, row: DjangoRow, problem: string): BadRow => ({
+  table,
+  id: String(row["id"]),
+  problem
+})
+
+const decoder = <A, I>(schema: Schema.Codec<A, I>, table: DjangoTable, names: ColumnNames = {}) => {
   const decode = Schema.decodeUnknownResult(schema)
   return (row: DjangoRow, value: unknown): Result.Result<A, BadRow> =>
-    Result.mapError(decode(value), (error) => ({ table, id: String(row["id"]), problem: problemOf(error) }))
+    // All problems of a row, which are looked for only where there is one.
+    Result.mapError(decode(value, { errors: "all" }), (error) => badRow(table, row, problemOf(error, names)))
 }
 
-const decodeAccount = decoder(Account, "users")
+const decodeAccount = decoder(Account, "users", {
+  passwordHash: "password",
+  createdAt: "date_joined",
+  lastLoginAt: "last_login"
+})
 const decodeProfile = decoder(ImportedProfile, "user_profiles")
 const decodePreferences = decoder(ImportedPreferences, "notification_preferences")
-const decodePushToken = decoder(PushToken, "push_tokens")
+const decodePushToken = decoder(PushToken, "push_tokens", { lastUsedAt: "last_used" })
 
 const isEmail = Schema.is(Email)
 
@@ -137,7 +162,7 @@ const accountOf = (user: DjangoRow): Result.Result<ImportedUser["account"], BadR
       username: or(text(user["username"]), defaultUsername(email, user["id"])),
       passwordHash: user["password"],
       phoneNumber: orNull(text(user["phone_number"])),
-      isActive: user["is_active"] ?? true,
+      isActive: user["is_active"],
       isVerified: user["is_verified"] ?? false,
       createdAt: utc(created),
       updatedAt: utc(user["updated_at"] ?? created),
@@ -154,33 +179,41 @@ const accountOf = (user: DjangoRow): Result.Result<ImportedUser["account"], BadR
 
 const profileOf = (row: DjangoRow) =>
   decodeProfile(row, {
-    id: row["id"],
+    id: uuid(row["id"]),
     firstName: or(text(row["first_name"]), ""),
     lastName: or(text(row["last_name"]), ""),
     avatarUrl: mapText(orNull(text(row["avatar_url"])), normaliseAvatarUrl),
     timezone: mapText(or(text(row["timezone"]), defaultTimeZone), normaliseTimeZone),
     language: or(text(row["language"]), defaultLanguage),
-    bio: row["bio"] ?? ""
+    bio: row["bio"] ?? "",
+    createdAt: utc(orNull(row["created_at"])),
+    updatedAt: utc(orNull(row["updated_at"]))
   })
+
+const switchColumns = Record.map(switchFields, (_, name) => Str.camelToSnake(name))
 
 const preferencesOf = (row: DjangoRow) =>
   Result.flatMap(
     decodePreferences(row, {
-      id: row["id"],
-      ...Object.fromEntries(switches.map((name) => [name, row[Str.camelToSnake(name)] ?? defaultSettings[name]])),
+      id: uuid(row["id"]),
+      ...Object.fromEntries(switches.map((name) => [name, row[switchColumns[name]]])),
       doNotDisturbStart: localTime(row["do_not_disturb_start"]),
       doNotDisturbEnd: localTime(row["do_not_disturb_end"]),
-      frequencyLimit: row["frequency_limit"] ?? defaultSettings.frequencyLimit
+      frequencyLimit: row["frequency_limit"],
+      createdAt: utc(orNull(row["created_at"])),
+      updatedAt: utc(orNull(row["updated_at"]))
     }),
     (settings) => {
       const contradictory = contradiction(settings)
       return contradictory === undefined
         ? Result.succeed(settings)
-        : Result.fail<BadRow>({
-            table: "notification_preferences",
-            id: String(row["id"]),
-            problem: `${contradictory.field}: ${contradictory.problem}`
-          })
+        : Result.fail(
+            badRow(
+              "notification_preferences",
+              row,
+              `${Str.camelToSnake(contradictory.field)}: ${contradictory.problem}`
+            )
+          )
     }
   )
 
@@ -188,13 +221,13 @@ const pushTokenOf = (row: DjangoRow): Result.Result<ImportedPushToken, BadRow> =
   const created = row["created_at"]
   return Result.flatMap(
     decodePushToken(row, {
-      id: row["id"],
+      id: uuid(row["id"]),
       token: row["token"],
       platform: mapText(row["platform"] ?? row["device_type"], (platform) => platform.toLowerCase()),
       tokenType: or(row["token_type"], "fcm"),
       deviceId: row["device_id"] ?? "",
       deviceName: row["device_name"] ?? "",
-      isActive: row["is_active"] ?? true,
+      isActive: row["is_active"],
       lastUsedAt: utc(row["last_used_at"] ?? row["last_used"] ?? row["updated_at"] ?? created),
       createdAt: utc(created),
       updatedAt: utc(row["updated_at"] ?? created)
@@ -202,14 +235,22 @@ const pushTokenOf = (row: DjangoRow): Result.Result<ImportedPushToken, BadRow> =
     (pushToken) =>
       Option.match(formOf(pushToken.tokenType, pushToken.token), {
         onNone: () =>
-          Result.fail<BadRow>({
-            table: "push_tokens",
-            id: pushToken.id,
-            problem: `token: This is not a token of type ${pushToken.tokenType}.`
-          }),
+          Result.fail(badRow("push_tokens", row, `token: This is not a token of type ${pushToken.tokenType}.`)),
         onSome: (token) => Result.succeed({ ...pushToken, token })
       })
   )
+}
+
+const onlyRow = (
+  table: DjangoTable,
+  [row, other]: ReadonlyArray<DjangoRow>
+): Result.Result<DjangoRow | undefined, BadRow> =>
+  other === undefined ? Result.succeed(row) : Result.fail(badRow(table, other, "user_id: This user has another row."))
+
+/** A user of the Django service, converted. */
+export interface ConvertedUser {
+  readonly id: string
+  readonly conversion: Result.Result<ImportedUser, BadRow>
 }
 
 /**
@@ -217,25 +258,21 @@ const pushTokenOf = (row: DjangoRow): Result.Result<ImportedPushToken, BadRow> =
  * preferences that cannot be converted exclude the whole user: with the defaults in their place, the user would receive what
  * they had switched off. A push token that cannot be converted is only left out.
  */
-export const importedUser = (source: DjangoUser): Result.Result<ImportedUser, BadRow> =>
-  Result.gen(function* () {
+export const convert = (source: DjangoUser): ConvertedUser => ({
+  id: String(source.user["id"]).toLowerCase(),
+  conversion: Result.gen(function* () {
     const account = yield* accountOf(source.user)
-    const profile = source.profile === null ? null : yield* profileOf(source.profile)
-    const preferences = source.preferences === null ? null : yield* preferencesOf(source.preferences)
+    const profileRow = yield* onlyRow("user_profiles", source.profiles)
+    const preferencesRow = yield* onlyRow("notification_preferences", source.preferences)
+    const profile = profileRow === undefined ? null : yield* profileOf(profileRow)
+    const preferences = preferencesRow === undefined ? null : yield* preferencesOf(preferencesRow)
     const pushTokens = source.pushTokens.map(pushTokenOf)
     return {
       account,
       profile,
       preferences,
-      pushTokens: pushTokens.flatMap((token) => (Result.isSuccess(token) ? [token.success] : [])),
-      badPushTokens: pushTokens.flatMap((token) => (Result.isFailure(token) ? [token.failure] : []))
+      pushTokens: Array.getSuccesses(pushTokens),
+      badPushTokens: Array.getFailures(pushTokens)
     }
   })
-
-/** Whether this service can check a password against the hash. If not, the user needs a reset. */
-export const isCheckable = (passwordHash: string): boolean =>
-  /^(?:pbkdf2_sha256|bcrypt|bcrypt_sha256)\$/.test(passwordHash)
-
-/** How long ago a login must be for its address to count as known: the retention of known networks. */
-export const isRecent = (at: DateTime.Utc, now: DateTime.Utc): boolean =>
-  now.epochMilliseconds - at.epochMilliseconds < 90 * 24 * 60 * 60 * 1000
+})

@@ -1,26 +1,20 @@
 import { direct } from "@user-service/database/DirectSql"
-import { retryWriteConflicts } from "@user-service/database/Storage"
+import { transactionOn } from "@user-service/database/Storage"
+import { sqlStateOf } from "@user-service/database/Usability"
 import { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Order, Result, Schema } from "effect"
-import { Digest, SecureRandom } from "effect/crypto"
-import { SqlClient, type SqlError } from "effect/sql"
+import * as PasswordHash from "@user-service/security/PasswordHash"
+import { Array, Context, DateTime, Effect, Layer, Order, Schema } from "effect"
+import { SqlClient, SqlError } from "effect/sql"
 import { KnownNetworks } from "../accounts/KnownNetworks.ts"
+import { knownNetworkRetention } from "../KnownNetworkRetention.ts"
 import { parseAddress } from "../Origin.ts"
 import { PushTokenSettings } from "../push-tokens/PushTokenSettings.ts"
-import {
-  type BadRow,
-  type DjangoUser,
-  importedUser,
-  type ImportedPushToken,
-  type ImportedUser,
-  isCheckable,
-  isRecent
-} from "./DjangoUser.ts"
+import type { BadRow, ConvertedUser, ImportedPushToken, ImportedUser } from "./DjangoUser.ts"
 import { ImportsRepo, type NewImportedUser } from "./ImportsRepo.ts"
 
 // The import of the Django service's users, in batches that can be repeated (decision 0033).
 
-/** What became of a batch of users of the Django service. */
+/** What became of a batch of users of the Django service: each is imported, existing, erased or bad. */
 export interface ImportedBatch {
   readonly imported: number
   /** Users that exist here already. They stay as they are. */
@@ -36,15 +30,44 @@ export interface ImportedBatch {
   readonly bad: ReadonlyArray<BadRow>
 }
 
-const encoder = new TextEncoder()
+const sum = (a: ImportedBatch, b: ImportedBatch): ImportedBatch => ({
+  imported: a.imported + b.imported,
+  existing: a.existing + b.existing,
+  erased: a.erased + b.erased,
+  pushTokens: a.pushTokens + b.pushTokens,
+  surplusPushTokens: a.surplusPushTokens + b.surplusPushTokens,
+  withoutPassword: a.withoutPassword + b.withoutPassword,
+  bad: [...a.bad, ...b.bad]
+})
 
-const idOf = ({ user }: DjangoUser): string => String(user["id"]).toLowerCase()
 const isUserId = Schema.is(UserId)
+
+const badUser = (id: string, problem: string): BadRow => ({ table: "users", id, problem })
+
+// The database refuses the values (classes 22 and 23), so that no repetition can succeed.
+const isRefusal = (error: unknown): error is SqlError.SqlError =>
+  SqlError.isSqlError(error) && /^2[23]/.test(sqlStateOf(error))
+
+// Without the message, which contains values.
+const refusalOf = (error: SqlError.SqlError): string =>
+  `The database refuses this user (${error.reason._tag === "UniqueViolation" ? error.reason.constraint : sqlStateOf(error)}).`
 
 const lastUsedFirst = Order.mapInput(
   Order.flip(Order.Number),
   ({ lastUsedAt }: ImportedPushToken) => lastUsedAt.epochMilliseconds
 )
+
+// At most `maxTokens` active and as many inactive ones, the last used first; of a device one per platform.
+const kept = (tokens: ReadonlyArray<ImportedPushToken>, maxTokens: number) => {
+  const seen = new Set<string>()
+  const counts = { active: 0, inactive: 0 }
+  return tokens.toSorted(lastUsedFirst).filter(({ deviceId, isActive, platform, token }) => {
+    const names = deviceId === "" ? [token] : [token, `${platform} ${deviceId}`]
+    const isRepeated = names.some((name) => seen.has(name))
+    for (const name of names) seen.add(name)
+    return !isRepeated && ++counts[isActive ? "active" : "inactive"] <= maxTokens
+  })
+}
 
 /** Imports users of the Django service. */
 export class Imports extends Context.Service<
@@ -52,9 +75,9 @@ export class Imports extends Context.Service<
   {
     /**
      * Imports the users that do not exist here, each with all rows or not at all. Idempotent, and safe while imported users use
-     * the service already. There are no events: for other services nothing changes.
+     * the service already, and beside another import. There are no events: for other services nothing changes.
      */
-    readonly importBatch: (users: ReadonlyArray<DjangoUser>) => Effect.Effect<ImportedBatch, SqlError.SqlError>
+    readonly importBatch: (users: ReadonlyArray<ConvertedUser>) => Effect.Effect<ImportedBatch, SqlError.SqlError>
   }
 >()("@user-service/core/imports/Imports") {
   static readonly layerNoDeps = Layer.effect(
@@ -63,84 +86,90 @@ export class Imports extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const repo = yield* ImportsRepo
       const networks = yield* KnownNetworks
-      const digest = yield* Digest.Digest
-      const random = yield* SecureRandom.SecureRandom
       const { maxTokens } = yield* PushTokenSettings
 
-      // At most `maxTokens` active and as many inactive ones, the last used first; of a device one per platform.
-      const kept = Effect.fnUntraced(function* (tokens: ReadonlyArray<ImportedPushToken>) {
-        const seen = new Set<string>()
-        const counts = { active: 0, inactive: 0 }
-        const chosen = tokens.toSorted(lastUsedFirst).filter(({ deviceId, isActive, platform, token }) => {
-          const names = deviceId === "" ? [token] : [token, `${platform} ${deviceId}`]
-          const isRepeated = names.some((name) => seen.has(name))
-          for (const name of names) seen.add(name)
-          return !isRepeated && ++counts[isActive ? "active" : "inactive"] <= maxTokens
-        })
-        return yield* Effect.forEach(chosen, (token) =>
-          Effect.map(Effect.orDie(digest.digest(Digest.sha256, encoder.encode(token.token))), (hash) => ({
-            ...token,
-            hash
-          }))
-        )
-      })
+      const networkOf = ({ account }: ImportedUser, now: DateTime.Utc) => {
+        const { lastLoginAt, lastLoginIp } = account
+        const isKnown =
+          lastLoginAt !== null &&
+          DateTime.isGreaterThan(lastLoginAt, DateTime.subtractDuration(now, knownNetworkRetention))
+        return lastLoginIp !== null && isKnown ? parseAddress(lastLoginIp)?.network : undefined
+      }
 
-      const prepare = Effect.fnUntraced(function* (user: ImportedUser, now: DateTime.Utc) {
-        const { lastLoginAt, lastLoginIp } = user.account
-        const network =
-          lastLoginIp !== null && lastLoginAt !== null && isRecent(lastLoginAt, now)
-            ? parseAddress(lastLoginIp)?.network
-            : undefined
+      const prepare = (user: ImportedUser, now: DateTime.Utc): NewImportedUser => {
+        const network = networkOf(user, now)
         return {
           ...user,
-          profileId: yield* random.uuidV7(),
-          preferencesId: yield* random.uuidV7(),
           networks: network === undefined ? [] : networks.hashesOf(network),
-          keptPushTokens: yield* kept(user.pushTokens)
-        } satisfies NewImportedUser
-      }, Effect.orDie)
-
-      const insert = Effect.fnUntraced(function* (users: ReadonlyArray<NewImportedUser>, now: DateTime.Utc) {
-        const inserted = new Set<UserId>(yield* repo.insertAccounts(users))
-        const isInserted = ({ account }: NewImportedUser) => inserted.has(account.id)
-        const imported = users.filter(isInserted)
-        return {
-          imported,
-          pushTokens: yield* repo.insertParts(imported, now),
-          conflicts: yield* repo.conflicts(users.filter((user) => !isInserted(user)))
+          keptPushTokens: kept(user.pushTokens, maxTokens)
         }
+      }
+
+      // The users whose address or username another account has, with the columns.
+      const conflictsOf = Effect.fnUntraced(function* (users: ReadonlyArray<NewImportedUser>) {
+        if (users.length === 0) return []
+        const conflicts = Array.groupBy(yield* repo.conflicts(users), ({ id }) => id)
+        return users.map(({ account: { id } }) =>
+          badUser(
+            id,
+            (conflicts[id] ?? [])
+              .map(({ column }) => `${column}: Another account has it.`)
+              // The other account has changed or ended since the insertion.
+              .join("; ") || "Another account had its address or username a moment ago. Repeat the import."
+          )
+        )
       })
 
-      const importBatch = Effect.fn("Imports.importBatch")(function* (users: ReadonlyArray<DjangoUser>) {
-        const now = yield* DateTime.now
-        const known = yield* repo.known(users.map(idOf).filter(isUserId))
+      const importTogether = Effect.fnUntraced(function* (users: ReadonlyArray<ConvertedUser>, now: DateTime.Utc) {
+        yield* repo.lock
+        const known = yield* repo.known(users.map(({ id }) => id).filter(isUserId))
         const knownIds = new Set<string>(known.map(({ id }) => id))
-        const converted = users.filter((user) => !knownIds.has(idOf(user))).map(importedUser)
-        const bad = converted.flatMap((user) => (Result.isFailure(user) ? [user.failure] : []))
-        const prepared = yield* Effect.forEach(
-          converted.flatMap((user) => (Result.isSuccess(user) ? [user.success] : [])),
-          (user) => prepare(user, now)
+        const [valid, bad] = Array.partition(
+          users.filter(({ id }) => !knownIds.has(id)),
+          ({ conversion }) => conversion
         )
-        const { conflicts, imported, pushTokens } = yield* retryWriteConflicts(
-          sql.withTransaction(insert(prepared, now))
-        )
+        const prepared = valid.map((user) => prepare(user, now))
+        const inserted = new Set<UserId>(yield* repo.insertAccounts(prepared))
+        const imported = prepared.filter(({ account }) => inserted.has(account.id))
+        const taken = prepared.filter(({ account }) => !inserted.has(account.id))
+        const pushTokens = imported.length === 0 ? 0 : yield* repo.insertParts(imported, now)
         return {
           imported: imported.length,
           existing: known.filter(({ isErased }) => !isErased).length,
           erased: known.filter(({ isErased }) => isErased).length,
           pushTokens,
-          surplusPushTokens: imported.reduce((sum, user) => sum + user.pushTokens.length, 0) - pushTokens,
-          withoutPassword: imported.filter(({ account }) => !isCheckable(account.passwordHash)).length,
-          bad: [
-            ...bad,
-            ...imported.flatMap(({ badPushTokens }) => badPushTokens),
-            ...conflicts.map(({ column, id }) => ({
-              table: "users" as const,
-              id,
-              problem: `${column}: Another account has it.`
-            }))
-          ]
+          surplusPushTokens: imported.reduce((total, user) => total + user.pushTokens.length, 0) - pushTokens,
+          withoutPassword: imported.filter(({ account }) => !PasswordHash.isCheckable(account.passwordHash)).length,
+          bad: [...bad, ...imported.flatMap(({ badPushTokens }) => badPushTokens), ...(yield* conflictsOf(taken))]
         } satisfies ImportedBatch
+      })
+
+      // A user that the database refuses must not stop the others, so the batch is halved until this user is alone.
+      const importAll = (
+        users: ReadonlyArray<ConvertedUser>,
+        now: DateTime.Utc
+      ): Effect.Effect<ImportedBatch, SqlError.SqlError> =>
+        transactionOn(sql, importTogether(users, now)).pipe(
+          Effect.catchIf(isRefusal, (error) => {
+            const [user, ...others] = users
+            if (user === undefined || others.length === 0) return Effect.succeed(refused(users, error))
+            const middle = Math.ceil(users.length / 2)
+            return Effect.zipWith(importAll(users.slice(0, middle), now), importAll(users.slice(middle), now), sum)
+          })
+        )
+
+      const refused = (users: ReadonlyArray<ConvertedUser>, error: SqlError.SqlError): ImportedBatch => ({
+        imported: 0,
+        existing: 0,
+        erased: 0,
+        pushTokens: 0,
+        surplusPushTokens: 0,
+        withoutPassword: 0,
+        bad: users.map(({ id }) => badUser(id, refusalOf(error)))
+      })
+
+      const importBatch = Effect.fn("Imports.importBatch")(function* (users: ReadonlyArray<ConvertedUser>) {
+        return yield* importAll(users, yield* DateTime.now)
       })
 
       return { importBatch }

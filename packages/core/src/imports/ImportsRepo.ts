@@ -10,19 +10,19 @@ import type { ImportedPushToken, ImportedUser } from "./DjangoUser.ts"
 
 // The statements of the import of the Django service's users (decision 0033).
 
-/** A user with everything that the statements need. The ids are used where the Django service has no row. */
+/** A user with everything that the statements need. */
 export interface NewImportedUser extends ImportedUser {
-  readonly profileId: string
-  readonly preferencesId: string
   /** The keyed hashes of the network of the last login, see `KnownNetworks`. Empty if it is unknown or too long ago. */
   readonly networks: ReadonlyArray<{ readonly kind: "address" | "network"; readonly hash: Uint8Array }>
-  /** Those to keep, with the SHA-256 of each token. */
-  readonly keptPushTokens: ReadonlyArray<ImportedPushToken & { readonly hash: Uint8Array }>
+  readonly keptPushTokens: ReadonlyArray<ImportedPushToken>
 }
 
 const KnownRow = Schema.Struct({ id: Columns.userId, isErased: Schema.Boolean })
 const IdRow = Schema.Struct({ id: Columns.userId })
 const ConflictRow = Schema.Struct({ id: Columns.userId, column: Schema.Literals(["email", "username"]) })
+
+// An arbitrary number that no other advisory lock in this database uses.
+const lockId = 7_301_531
 
 const iso = DateTime.formatIso
 const hex = (bytes: Uint8Array): string => `\\x${Hex.encode(bytes)}`
@@ -31,7 +31,9 @@ const hex = (bytes: Uint8Array): string => `\\x${Hex.encode(bytes)}`
 export class ImportsRepo extends Context.Service<
   ImportsRepo,
   {
-    /** Which of these users exist already, or have been erased. */
+    /** Waits until no other import is in a transaction, and keeps others out until the end of this one. */
+    readonly lock: Query<void>
+    /** Which of these users exist already, or have been erased. Other imports cannot change it while this one has the lock. */
     readonly known: (ids: ReadonlyArray<UserId>) => Query<ReadonlyArray<typeof KnownRow.Type>>
     /** Inserts the accounts whose id, address and username are free, and returns their ids. */
     readonly insertAccounts: (users: ReadonlyArray<NewImportedUser>) => Query<ReadonlyArray<UserId>>
@@ -55,40 +57,40 @@ export class ImportsRepo extends Context.Service<
       )
 
       const insertProfiles = (users: ReadonlyArray<NewImportedUser>) => {
-        const json = users.map(({ account, profile, profileId }) => ({
+        const json = users.map(({ account, profile }) => ({
           user_id: account.id,
-          id: profile?.id ?? profileId,
+          id: profile?.id ?? null,
           first_name: profile?.firstName ?? "",
           last_name: profile?.lastName ?? "",
           avatar_url: profile?.avatarUrl ?? null,
           timezone: profile?.timezone ?? defaultTimeZone,
           language: profile?.language ?? defaultLanguage,
           bio: profile?.bio ?? "",
-          created_at: iso(account.createdAt),
-          updated_at: iso(account.updatedAt)
+          created_at: iso(profile?.createdAt ?? account.createdAt),
+          updated_at: iso(profile?.updatedAt ?? account.updatedAt)
         }))
         return sql`
           insert into profiles (user_id, id, first_name, last_name, avatar_url, timezone, language, bio, created_at, updated_at)
-          select user_id, id, first_name, last_name, avatar_url, timezone, language, bio, created_at, updated_at
-          from jsonb_to_recordset(${JSON.stringify(json)}::jsonb) as profile (
+          select user_id, coalesce(id, uuid_v7()), first_name, last_name, avatar_url, timezone, language, bio, created_at, updated_at
+          from json_to_recordset(${JSON.stringify(json)}::json) as profile (
             user_id uuid, id uuid, first_name text, last_name text, avatar_url text, timezone text, language text, bio text,
             created_at timestamptz, updated_at timestamptz)`
       }
 
       const insertPreferences = (users: ReadonlyArray<NewImportedUser>) => {
-        const json = users.map(({ account, preferences, preferencesId }) => ({
+        const json = users.map(({ account, preferences }) => ({
           user_id: account.id,
-          id: preferences?.id ?? preferencesId,
+          id: preferences?.id ?? null,
           ...Object.fromEntries(
             settings.map((name) => [Str.camelToSnake(name), (preferences ?? defaultSettings)[name]])
           ),
-          created_at: iso(account.createdAt),
-          updated_at: iso(account.updatedAt)
+          created_at: iso(preferences?.createdAt ?? account.createdAt),
+          updated_at: iso(preferences?.updatedAt ?? account.updatedAt)
         }))
         return sql`
           insert into notification_preferences (user_id, id, ${settingColumns}, created_at, updated_at)
-          select user_id, id, ${settingColumns}, created_at, updated_at
-          from jsonb_to_recordset(${JSON.stringify(json)}::jsonb) as preferences (
+          select user_id, coalesce(id, uuid_v7()), ${settingColumns}, created_at, updated_at
+          from json_to_recordset(${JSON.stringify(json)}::json) as preferences (
             user_id uuid, id uuid, ${settingTypes}, created_at timestamptz, updated_at timestamptz)`
       }
 
@@ -102,7 +104,7 @@ export class ImportsRepo extends Context.Service<
         return sql`
           insert into preference_history (user_id, version, source, actor_id, changes, created_at)
           select user_id, 1, 'import', null, changes, ${DateTime.toDate(now)}::timestamptz
-          from jsonb_to_recordset(${JSON.stringify(json)}::jsonb) as change (user_id uuid, changes jsonb)`
+          from json_to_recordset(${JSON.stringify(json)}::json) as change (user_id uuid, changes jsonb)`
       }
 
       const insertNetworks = (users: ReadonlyArray<NewImportedUser>) => {
@@ -116,7 +118,7 @@ export class ImportsRepo extends Context.Service<
         )
         return sql`
           insert into known_networks (user_id, kind, hash, last_seen_at)
-          select user_id, kind, hash, last_seen_at from jsonb_to_recordset(${JSON.stringify(json)}::jsonb)
+          select user_id, kind, hash, last_seen_at from json_to_recordset(${JSON.stringify(json)}::json)
             as network (user_id uuid, kind text, hash bytea, last_seen_at timestamptz)`
       }
 
@@ -126,7 +128,6 @@ export class ImportsRepo extends Context.Service<
             id: token.id,
             user_id: account.id,
             token: token.token,
-            token_sha256: hex(token.hash),
             platform: token.platform,
             token_type: token.tokenType,
             device_id: token.deviceId,
@@ -138,27 +139,30 @@ export class ImportsRepo extends Context.Service<
           }))
         )
         const columns = sql.literal(
-          "id, user_id, token, token_sha256, platform, token_type, device_id, device_name, is_active, last_used_at, created_at, updated_at"
+          "user_id, token, platform, token_type, device_id, device_name, is_active, last_used_at, created_at, updated_at"
         )
         return sql`
-          insert into push_tokens (${columns})
-          select ${columns} from jsonb_to_recordset(${JSON.stringify(json)}::jsonb) as token (
-            id uuid, user_id uuid, token text, token_sha256 bytea, platform text, token_type text, device_id text,
-            device_name text, is_active boolean, last_used_at timestamptz, created_at timestamptz, updated_at timestamptz)
+          insert into push_tokens (id, token_sha256, ${columns})
+          select coalesce(id, uuid_v7()), sha256(convert_to(token, 'UTF8')), ${columns}
+          from json_to_recordset(${JSON.stringify(json)}::json) as token (
+            id uuid, user_id uuid, token text, platform text, token_type text, device_id text, device_name text,
+            is_active boolean, last_used_at timestamptz, created_at timestamptz, updated_at timestamptz)
           on conflict do nothing returning id`
       }
 
       const insertAudit = (users: ReadonlyArray<NewImportedUser>, now: DateTime.Utc) => sql`
         insert into audit_log (user_id, action, details, created_at)
         select user_id, 'user.imported', details, ${DateTime.toDate(now)}::timestamptz
-        from jsonb_to_recordset(${JSON.stringify(
+        from json_to_recordset(${JSON.stringify(
           users.map(({ account }) => ({
             user_id: account.id,
             details: account.role === null ? {} : { role: account.role }
           }))
-        )}::jsonb) as entry (user_id uuid, details jsonb)`
+        )}::json) as entry (user_id uuid, details jsonb)`
 
       return {
+        lock: Effect.asVoid(sql`select pg_advisory_xact_lock(${lockId}::bigint)`),
+
         known: (ids) =>
           rows(KnownRow)(sql`
             select id, false as "isErased" from users where id = any(${ids}::uuid[])
@@ -186,7 +190,7 @@ export class ImportsRepo extends Context.Service<
           return Effect.map(
             rows(IdRow)(sql`
               insert into users (${columns})
-              select ${columns} from jsonb_to_recordset(${JSON.stringify(json)}::jsonb) as account (
+              select ${columns} from json_to_recordset(${JSON.stringify(json)}::json) as account (
                 id uuid, email text, email_canonical text, username text, password_hash text, phone_number text,
                 is_active boolean, is_staff boolean, role text, is_verified boolean, created_at timestamptz,
                 updated_at timestamptz, last_login_at timestamptz)
@@ -204,7 +208,7 @@ export class ImportsRepo extends Context.Service<
           }))
           return rows(ConflictRow)(sql`
             with candidate as (
-              select * from jsonb_to_recordset(${JSON.stringify(json)}::jsonb)
+              select * from json_to_recordset(${JSON.stringify(json)}::json)
                 as c (id uuid, email text, email_canonical text, username text)
             )
             select c.id, 'email' as column from candidate c join users u on u.email_canonical = c.email_canonical

@@ -1,8 +1,8 @@
 import { PreferencesUpdated } from "@user-service/domain/DomainEvent"
 import type { PreferenceAuthor } from "@user-service/domain/PreferenceHistory"
-import { Preferences, type PreferencesPatch, switches } from "@user-service/domain/Preferences"
+import { Preferences, PreferencesPatch, switches } from "@user-service/domain/Preferences"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Record, Schema, String } from "effect"
+import { Context, DateTime, Effect, Layer, Option, Record, Schema, String, Struct } from "effect"
 import { SqlClient } from "effect/sql"
 import { preferencesKey } from "../cached/CacheKeys.ts"
 import type { StatementChange } from "../changes/ChangesRepo.ts"
@@ -13,12 +13,35 @@ import { firstRow, type Query } from "../Rows.ts"
 const namedColumns = (alias: string, fields: ReadonlyArray<string>): ReadonlyArray<string> =>
   fields.map((field) => `${alias}.${String.camelToSnake(field)} as "${field}"`)
 
+const settingNames = Struct.keys(PreferencesPatch.fields)
+
 // The columns of the settings themselves, whose changes are the history.
 const settingsColumns = (alias: string): ReadonlyArray<string> => [
   ...namedColumns(alias, [...switches, "frequencyLimit"]),
   `to_char(${alias}.do_not_disturb_start, 'HH24:MI:SS') as "doNotDisturbStart"`,
   `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`
 ]
+
+// The history row of a change, as a common table expression. Only the settings of the patch are compared, because comparing all
+// of them takes the server longer. A patch without settings has no history.
+const historyRows = (sql: SqlClient.SqlClient, patch: PreferencesPatch, author: PreferenceAuthor) => {
+  const values = settingNames
+    .filter((field) => field in patch)
+    .map((field) => `('${field}', to_jsonb(previous."${field}"), to_jsonb(changed."${field}"))`)
+  return values.length === 0
+    ? sql``
+    : sql`, history_rows as (
+        insert into preference_history (user_id, version, source, actor_id, changes, created_at)
+        select previous.user_id, changed.version, ${author.source}::text, ${author.actor}::uuid, setting.changes,
+          changed."updatedAt"
+        from previous, changed, lateral (
+          select jsonb_object_agg(name, jsonb_build_array(old, new)) as changes
+          from (values ${sql.literal(values.join(", "))}) as patched (name, old, new)
+          where old is distinct from new
+        ) as setting
+        where setting.changes is not null
+      )`
+}
 
 /** The columns of {@link PreferencesRow}, of the table with the given alias. */
 export const preferencesColumns = (alias: string): string =>
@@ -98,18 +121,7 @@ export class PreferencesRepo extends Context.Service<
               from previous
               where n.user_id = previous.user_id
               returning ${columns}
-            ), history_rows as (
-              insert into preference_history (user_id, version, source, actor_id, changes, created_at)
-              select previous.user_id, changed.version, ${author.source}::text, ${author.actor}::uuid, setting.changes,
-                changed."updatedAt"
-              from previous, changed, lateral (
-                select jsonb_object_agg(key, jsonb_build_array(old.value, new.value)) as changes
-                from jsonb_each(to_jsonb(previous)) as old (key, value)
-                join jsonb_each(to_jsonb(changed)) as new (key, value) using (key)
-                where old.value <> new.value
-              ) as setting
-              where setting.changes is not null
-            )`,
+            ) ${historyRows(sql, patch, author)}`,
           row: PreferencesRow,
           events: sql`
             select ${eventJson(sql, PreferencesUpdated, { userId: sql`${userId}::uuid`, preferences })} from changed`,

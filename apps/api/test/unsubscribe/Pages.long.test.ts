@@ -179,6 +179,41 @@ describe.skipIf(missing !== "")(`the pages behind links in mails, in a browser${
           })
         )
 
+        it.effect("a link does not undo a choice that was made elsewhere afterwards", () =>
+          Effect.gen(function* () {
+            const { send } = yield* TestApi
+            const services = yield* Effect.context<TestApi>()
+            const { path, person } = yield* linkedPerson
+            const choose = (email_marketing: boolean) =>
+              send("PATCH", "/api/v1/users/preferences/", { token: person.access, body: { email_marketing } })
+            yield* open(browser, person, async (page, check) => {
+              await page.goto(path)
+              await tabTo(page, "Unsubscribe")
+              await submit(page)
+              await Effect.runPromiseWith(services)(Effect.andThen(choose(true), choose(false)))
+              await tabTo(page, "Undo")
+              await submit(page)
+              await check("Nothing was changed")
+            })
+          })
+        )
+
+        it.effect("a form with a switch that security notifications depend on is refused with an alert", () =>
+          Effect.gen(function* () {
+            const { managePath, person } = yield* linkedPerson
+            yield* open(browser, person, async (page, check) => {
+              await page.goto(managePath)
+              await page.evaluate(
+                `document.querySelector("form").insertAdjacentHTML("beforeend", '<input type="hidden" name="email_security" value="off">')`
+              )
+              await tabTo(page, "Save")
+              await submit(page)
+              await check("Notification preferences")
+              assert.include(await focused(page), "can only be changed after you sign in")
+            })
+          })
+        )
+
         it.effect("links that do not work, or not any more, lead to a page that says so", () =>
           Effect.gen(function* () {
             const { pass, send } = yield* TestApi

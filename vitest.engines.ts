@@ -70,6 +70,7 @@ const answers = (engine: Engine): Promise<boolean> =>
 const programs = [
   { name: "postgres", isThere: () => globSync("/usr/lib/postgresql/*/bin/postgres").length > 0 || onPath("postgres") },
   { name: "pgbouncer", isThere: () => existsSync("/usr/sbin/pgbouncer") || onPath("pgbouncer") },
+  { name: "haproxy", isThere: () => existsSync("/usr/sbin/haproxy") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "rabbitmq-server", isThere: () => onPath("rabbitmq-server") }
 ]
@@ -91,7 +92,9 @@ export default async function setup(project: TestProject): Promise<void> {
   console.log(`programs for tests that start an engine: ${yesOrNo(programStates)}`)
   const missing = engineStates.filter(({ isThere }) => !isThere).map(({ name }) => name)
   if (missing.length > 0 && process.env["REQUIRE_SERVICES"] === "1") {
-    throw new Error(`REQUIRE_SERVICES=1, but ${missing.join(", ")} did not answer: docker compose up -d`)
+    throw new Error(
+      `REQUIRE_SERVICES=1, but ${missing.join(", ")} did not answer: docker compose --profile engines up -d`
+    )
   }
   for (const { engine, up } of found) project.provide(engine.key, up ? engine.url : "")
 }

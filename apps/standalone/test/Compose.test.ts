@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DCLinter } from "dclint"
+import { Effect, Option } from "effect"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseEnv } from "node:util"
+import { enabled, load, root, secondsOf } from "./ComposeModel.ts"
+import { internalPaths, publicPaths } from "./PublicPaths.ts"
+import { apiSettings, names, workerSettings } from "./Settings.ts"
+
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+
+const base = ["docker-compose.yml"]
+const withProduction = [...base, "infra/compose/production.yml"]
+
+const dotEnv = parseEnv(read(".env"))
+const requiredInProduction = Object.keys(parseEnv(read("infra/compose/production.env.example"))).filter(
+  (name) => name !== "COMPOSE_PROFILES"
+)
+const secret = (name: string) => `${name.toLowerCase().replaceAll("_", "")}5f2b9c1e8a4d7063f5b2c9e18a4d7063`
+const productionEnvironment = {
+  ...Object.fromEntries(requiredInProduction.map((name) => [name, secret(name)])),
+  PUBLIC_URL: "https://users.example.com"
+}
+
+const development = load(base)
+const production = load(withProduction, productionEnvironment)
+const models = [
+  { name: "development", model: development },
+  { name: "production", model: production }
+]
+const servicesOf = ({ services }: typeof development) =>
+  Object.entries(services).map(([name, service]) => ({ name, ...service }))
+const isOurs = ({ image }: { readonly image: string }) => image.startsWith("user-service-")
+
+const proxy = read("infra/proxy/haproxy.cfg")
+
+// The rules that are off are matters of order and quotes, or are tested more exactly below (images, ports).
+const linter = new DCLinter({
+  rules: {
+    "no-build-and-image": 0,
+    "no-unbound-port-interfaces": 0,
+    "require-project-name-field": 0,
+    "require-quotes-in-ports": 0,
+    "service-dependencies-alphabetical-order": 0,
+    "service-keys-order": 0,
+    "services-alphabetical-order": 0,
+    "top-level-properties-order": 0
+  },
+  quiet: true,
+  debug: false,
+  exclude: []
+})
+// The declarations of dclint do not resolve in an ECMAScript module, so its types are stated here.
+interface LintedFile {
+  readonly filePath: string
+  readonly messages: ReadonlyArray<{ readonly line: number; readonly message: string }>
+}
+const problemsOf = (paths: ReadonlyArray<string>) => {
+  const files: ReadonlyArray<LintedFile> = linter.lintFiles([...paths], false)
+  return files.flatMap(({ filePath, messages }) =>
+    messages.map(({ line, message }) => `${filePath}:${line} ${message}`)
+  )
+}
+
+describe("the Compose files", () => {
+  it("are valid by the published schema and the rules of dclint", () => {
+    assert.deepStrictEqual(problemsOf(withProduction.map((path) => join(root, path))), [])
+  })
+
+  it("would be refused with a field that the schema does not have", () => {
+    const folder = mkdtempSync(join(tmpdir(), "compose-"))
+    try {
+      const path = join(folder, "docker-compose.yml")
+      writeFileSync(path, read("docker-compose.yml").replace("healthcheck:", "healtcheck:"))
+      assert.match(problemsOf([path]).join("\n"), /additional properties/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it("start everything by default, and the engines alone with their profile", () => {
+    assert.deepStrictEqual({ ...dotEnv }, { COMPOSE_PROFILES: "all" })
+    const profiles = dotEnv["COMPOSE_PROFILES"]?.split(",") ?? []
+    const all = Object.keys(development.services)
+    assert.deepStrictEqual(
+      enabled(development, profiles),
+      all.filter((name) => name !== "cli")
+    )
+    assert.deepStrictEqual(enabled(development, ["engines"]), ["postgres", "redis", "rabbitmq"])
+    assert.deepStrictEqual(enabled(development, profiles, ["cli"]), ["postgres", "cli"])
+  })
+
+  it("have a profile for every service, since one without would always start", () => {
+    assert.deepStrictEqual(
+      servicesOf(development).filter(({ profiles = [] }) => profiles.length === 0),
+      []
+    )
+  })
+
+  it("depend on services that start together, and on conditions that can come true", () => {
+    for (const profile of ["all", "engines"]) {
+      const running = enabled(development, [profile])
+      for (const name of running) {
+        for (const [dependency, { condition }] of Object.entries(development.services[name]?.depends_on ?? {})) {
+          assert.include(running, dependency, `${name} needs it`)
+          const { build, healthcheck, restart } = development.services[dependency] ?? { restart: "" }
+          if (condition === "service_completed_successfully") assert.strictEqual(restart, "no")
+          else {
+            assert.strictEqual(condition, "service_healthy")
+            // DeploymentFiles.test.ts tests that the images have a health check.
+            assert.isTrue(healthcheck !== undefined || build !== undefined, dependency)
+          }
+        }
+      }
+    }
+  })
+
+  it("use volumes, networks and secrets that are declared", () => {
+    for (const { model } of models) {
+      for (const { name, networks, secrets = [], volumes = [] } of servicesOf(model)) {
+        for (const [source = ""] of volumes.map((volume) => volume.split(":"))) {
+          if (!source.startsWith(".")) assert.property(model.volumes, source, name)
+        }
+        for (const network of Array.isArray(networks) ? networks : Object.keys(networks)) {
+          assert.property(model.networks, network, name)
+        }
+        for (const secret of secrets) assert.property(model.secrets ?? {}, secret, name)
+      }
+    }
+  })
+
+  it("limit every service, and give none more rights than it needs", () => {
+    for (const { cap_drop: dropped, profiles, read_only: readOnly, security_opt: options, ...service } of servicesOf(
+      development
+    )) {
+      assert.deepStrictEqual(options, ["no-new-privileges:true"], service.name)
+      assert.isNotEmpty(service.deploy.resources.limits.memory)
+      // The images of the engines change the owner of their volume at the start.
+      if (profiles?.includes("engines") === true) continue
+      assert.isTrue(readOnly, service.name)
+      assert.deepStrictEqual(dropped, ["ALL"], service.name)
+    }
+  })
+
+  it("publish ports on loopback only, but for the proxy in production", () => {
+    const exposed = ({ services }: typeof development) =>
+      Object.entries(services).flatMap(([name, { ports = [] }]) =>
+        ports.filter((port) => !port.startsWith("127.0.0.1:")).map((port) => `${name} ${port}`)
+      )
+    assert.deepStrictEqual(exposed(development), [])
+    assert.deepStrictEqual(exposed(production), ["proxy 80:8080", "proxy 443:8443"])
+  })
+
+  it("set variables that the service reads", () => {
+    for (const { model } of models) {
+      const set = servicesOf(model)
+        .filter(isOurs)
+        .flatMap(({ environment = {} }) => Object.keys(environment))
+      assert.isAtLeast(set.length, 40)
+      assert.deepStrictEqual(
+        set.filter((name) => !names.has(name)),
+        []
+      )
+    }
+  })
+
+  for (const { model, name } of models) {
+    it.effect(`give the API and the worker valid settings: ${name}`, () =>
+      Effect.gen(function* () {
+        const api = yield* apiSettings(model.services["api"]?.environment ?? {})
+        const worker = yield* workerSettings(model.services["worker"]?.environment ?? {})
+        assert.strictEqual(api.environment, name)
+        for (const { host, database, redisUrl, rabbitmqUrl, logs, migrateOnStart } of [api, worker]) {
+          assert.strictEqual(host, "0.0.0.0")
+          assert.isTrue(Option.isSome(database) && Option.isSome(redisUrl) && Option.isSome(rabbitmqUrl))
+          assert.strictEqual(logs.file, "/dev/null")
+          assert.isFalse(migrateOnStart)
+        }
+        // The ports by which the proxy and Prometheus find them.
+        assert.include(proxy, ` api:${api.port} `)
+        assert.strictEqual(worker.port, 8001)
+      })
+    )
+  }
+
+  it("leave the programs more time than their shutdown takes", () => {
+    for (const name of ["api", "worker"]) {
+      const { environment, stop_grace_period: period = "" } = development.services[name] ?? {}
+      assert.isAtLeast(secondsOf(period), Number(environment?.["SHUTDOWN_GRACE_SECONDS"]) + 5, name)
+    }
+    const [, hardStop = ""] = /hard-stop-after (\w+)/.exec(proxy) ?? []
+    assert.isAbove(secondsOf(development.services["proxy"]?.stop_grace_period ?? ""), secondsOf(hardStop))
+  })
+
+  it("trust the address of the proxy, which no instance of the API can get", () => {
+    const { networks } = development.services["proxy"] ?? {}
+    const address = development.services["api"]?.environment?.["TRUSTED_PROXIES"]
+    assert.deepStrictEqual(networks, { edge: { ipv4_address: address ?? "" } })
+    assert.deepStrictEqual(development.networks["edge"], {
+      ipam: { config: [{ subnet: "172.31.250.0/24", ip_range: "172.31.250.128/25" }] }
+    })
+    assert.strictEqual(address, "172.31.250.10")
+  })
+
+  it("require each secret in production, and have no default for one", () => {
+    for (const name of requiredInProduction) {
+      assert.throws(
+        () => load(withProduction, { ...productionEnvironment, [name]: "" }),
+        new RegExp(`required variable ${name} is missing`)
+      )
+    }
+    const required = Array.from(read("infra/compose/production.yml").matchAll(/\$\{(\w+):\?/g), ([, name = ""]) => name)
+    assert.deepStrictEqual([...new Set(required)].toSorted(), requiredInProduction.toSorted())
+    // Neither with a default nor empty.
+    assert.notMatch(read("infra/compose/production.yml"), /\$\{\w+(?::-|\})/)
+    assert.notInclude(JSON.stringify(production), "guest")
+    assert.notInclude(JSON.stringify(production), "trust")
+  })
+})
+
+describe("the proxy of the Compose files", () => {
+  it("serves exactly the public paths", () => {
+    const [, exact = ""] = /acl is_public path (.+)/.exec(proxy) ?? []
+    const [, prefixes = ""] = /acl is_public path_beg (.+)/.exec(proxy) ?? []
+    const isServed = (path: string) =>
+      exact.split(" ").includes(path) || prefixes.split(" ").some((prefix) => path.startsWith(prefix))
+    assert.isAtLeast(publicPaths.length, 30)
+    assert.includeMembers([...internalPaths], ["/rpc", "/metrics", "/health", "/health/ready", "/internal/v1/users/x"])
+    assert.deepStrictEqual(
+      publicPaths.filter((path) => !isServed(path)),
+      []
+    )
+    assert.deepStrictEqual(internalPaths.filter(isServed), [])
+  })
+})

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { failureBody } from "@user-service/schema/Envelope"
 import { Effect, Fiber, Ref, Schedule } from "effect"
 import { join } from "node:path"
+import process from "node:process"
 import { load } from "./ComposeModel.ts"
 import * as Engines from "./Engines.ts"
 import * as Haproxy from "./Haproxy.ts"
@@ -16,8 +17,9 @@ const key = "x6PpT2mQ9rVb4LkWc8ZdN3sYf7HgJ5uE"
 const users = "/api/v1/users"
 const nothingHere = failureBody({ code: "not_found", message: "There is nothing here" })
 
-// Each instance of the API has an address of its own, and all have the same port, as in containers.
-const addresses = ["127.0.31.1", "127.0.31.2", "127.0.31.3"] as const
+// Each instance of the API has an address of its own, and all have the same port, as in containers. Another run of this test has others.
+const network = `127.${1 + (process.pid % 254)}.${Math.floor(process.pid / 254) % 256}`
+const addresses = [`${network}.1`, `${network}.2`, `${network}.3`] as const
 // An address that no proxy has, so that the API can tell the client from the proxy.
 const client = "127.0.77.7"
 

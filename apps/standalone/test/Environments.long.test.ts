@@ -1,0 +1,88 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { load } from "./ComposeModel.ts"
+import * as Engines from "./Engines.ts"
+import { expectAnswer, sender } from "./Http.ts"
+import { environmentOf } from "./KubernetesModel.ts"
+import { render } from "./Kustomization.ts"
+import * as Program from "./Program.ts"
+
+const timeout = 180_000
+
+const compose = load(["docker-compose.yml", "infra/compose/production.yml"], {
+  PUBLIC_URL: "https://users.example.com",
+  DB_PASSWORD: "5f2b9c1e8a4d7063",
+  REDIS_PASSWORD: "5f2b9c1e8a4d7063",
+  RABBITMQ_PASSWORD: "5f2b9c1e8a4d7063",
+  GRAFANA_PASSWORD: "5f2b9c1e8a4d7063",
+  SERVICE_KEYS_FILE: "/service-keys.json",
+  TLS_CERTIFICATE_FILE: "/tls.pem"
+}).services
+const kubernetes = render("infra/kubernetes/overlays/production")
+
+const deployments = [
+  {
+    name: "Compose in production",
+    migrate: compose["migrate"]?.environment ?? {},
+    api: compose["api"]?.environment ?? {},
+    worker: compose["worker"]?.environment ?? {}
+  },
+  {
+    name: "Kubernetes",
+    migrate: environmentOf(kubernetes, "user-service-migrate"),
+    api: environmentOf(kubernetes, "user-service-api"),
+    worker: environmentOf(kubernetes, "user-service-worker")
+  }
+]
+
+const worker = { script: Program.cli().script, args: ["worker"] }
+
+describe.skipIf(!Engines.areAvailable)("the environments of the deployments", () => {
+  for (const deployment of deployments) {
+    it.live(
+      `migrate a database and start the API and the worker, which stop without a complaint: ${deployment.name}`,
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* Program.folder
+          const JWT_KEYS_FILE = join(folder, "jwt-keys.json")
+          const SERVICE_API_KEYS_FILE = join(folder, "service-keys.json")
+          yield* Effect.promise(() => writeFile(SERVICE_API_KEYS_FILE, "[]", { mode: 0o440 }))
+          const engines = yield* Engines.all
+          // What is not the same here: addresses, and the paths of files.
+          const here = (environment: Program.Environment) => {
+            const { DB_HOST: _host, DB_NAME: _name, DB_USER: _user, DB_PASSWORD: _password, ...rest } = environment
+            const files = { JWT_KEYS_FILE, SERVICE_API_KEYS_FILE }
+            return { ...rest, ...engines, ...files, HOST: "127.0.0.1", PORT: "0", WORKER_PORT: "0" }
+          }
+          const made = yield* Program.run(here(deployment.migrate), Program.cli("keys", "rotate"))
+          assert.strictEqual(made.code, 0, made.stderr)
+
+          const refused = yield* Program.run(here(deployment.api), "api")
+          assert.strictEqual(refused.code, 1)
+          assert.match(refused.stderr, /does not have the schema of this release/)
+          const migrated = yield* Program.run(here(deployment.migrate), Program.cli("migrate"))
+          assert.strictEqual(migrated.code, 0, migrated.stderr)
+
+          const api = yield* Program.start(here(deployment.api), "api")
+          const work = yield* Program.start(here(deployment.worker), worker)
+          for (const [program, token] of [
+            [api, deployment.api["METRICS_TOKEN"]],
+            [work, deployment.worker["METRICS_TOKEN"]]
+          ] as const) {
+            const expect = expectAnswer(sender(program.url))
+            yield* expect(200, undefined, "GET", "/health/live")
+            yield* expect(200, undefined, "GET", "/health/ready")
+            yield* expect(200, undefined, "GET", "/metrics", { token })
+            if (token !== undefined) yield* expect(401, undefined, "GET", "/metrics")
+          }
+          for (const program of [api, work]) {
+            const { code, stderr } = yield* program.stop
+            assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+          }
+        }),
+      timeout
+    )
+  }
+})

@@ -1,0 +1,129 @@
+import { Schema } from "effect"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { parse, parseAllDocuments } from "yaml"
+import { root } from "./ComposeModel.ts"
+
+const Labels = Schema.Record(Schema.String, Schema.String)
+
+const Metadata = Schema.Struct({
+  name: Schema.String,
+  namespace: Schema.optionalKey(Schema.String),
+  labels: Schema.optionalKey(Labels)
+})
+
+/** An object of Kubernetes: what all kinds have, and the rest as it is written. */
+export type Manifest = Record<string, unknown> & {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: typeof Metadata.Type
+}
+
+const Head = Schema.Struct({ apiVersion: Schema.String, kind: Schema.String, metadata: Metadata })
+const isManifest = (value: unknown): value is Manifest => Schema.is(Head)(value)
+
+const Generator = Schema.Struct({
+  name: Schema.String,
+  behavior: Schema.optionalKey(Schema.Literal("merge")),
+  options: Schema.optionalKey(Schema.Struct({ labels: Labels })),
+  literals: Schema.Array(Schema.String)
+})
+
+// The fields that the overlays use. Another one is an error, since `render` would not apply it.
+const Kustomization = Schema.Struct({
+  apiVersion: Schema.String,
+  kind: Schema.Literals(["Kustomization", "Component"]),
+  namespace: Schema.optionalKey(Schema.String),
+  resources: Schema.Array(Schema.String),
+  components: Schema.optionalKey(Schema.Array(Schema.String)),
+  images: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, newTag: Schema.String }))),
+  configMapGenerator: Schema.optionalKey(Schema.Array(Generator)),
+  labels: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({ includeSelectors: Schema.Literal(false), includeTemplates: Schema.Literal(true), pairs: Labels })
+    )
+  )
+})
+type Kustomization = typeof Kustomization.Type
+
+const decode = Schema.decodeUnknownSync(Kustomization, { onExcessProperty: "error" })
+
+/** The objects of a file, one for each YAML document. */
+export const read = (path: string): ReadonlyArray<Manifest> =>
+  parseAllDocuments(readFileSync(join(root, path), "utf8")).map((document) => {
+    const value: unknown = document.toJS()
+    if (!isManifest(value)) throw new Error(`${path} has a document that is no object of Kubernetes`)
+    return value
+  })
+
+const pairsOf = (literals: ReadonlyArray<string>) =>
+  Object.fromEntries(
+    literals.map((literal) => [literal.slice(0, literal.indexOf("=")), literal.slice(literal.indexOf("=") + 1)])
+  )
+
+// Without the hash of the content that kustomize appends to the name and to the references.
+const generate = (manifests: ReadonlyArray<Manifest>, generators: ReadonlyArray<typeof Generator.Type>) => {
+  let all = manifests
+  for (const { behavior, literals, name, options } of generators) {
+    const isTarget = ({ kind, metadata }: Manifest) => kind === "ConfigMap" && metadata.name === name
+    const before = all.find(isTarget)
+    if ((before === undefined) !== (behavior === undefined)) throw new Error(`${name}: ${behavior ?? "create"} fails`)
+    const data = { ...Schema.decodeUnknownSync(Labels)(before?.["data"] ?? {}), ...pairsOf(literals) }
+    const metadata = before?.metadata ?? { name, ...(options === undefined ? {} : { labels: options.labels }) }
+    all = [...all.filter((manifest) => !isTarget(manifest)), { apiVersion: "v1", kind: "ConfigMap", metadata, data }]
+  }
+  return all
+}
+
+// Applies to every object of the tree that has metadata, as those in templates.
+const withLabels = (tree: unknown, pairs: Readonly<Record<string, string>>): unknown =>
+  mapObjects(tree, (object) =>
+    isRecord(object["metadata"])
+      ? { ...object, metadata: { ...object["metadata"], labels: { ...labelsOf(object["metadata"]), ...pairs } } }
+      : object
+  )
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const labelsOf = (metadata: Record<string, unknown>) => (isRecord(metadata["labels"]) ? metadata["labels"] : {})
+
+const mapObjects = (tree: unknown, change: (object: Record<string, unknown>) => unknown): unknown => {
+  if (Array.isArray(tree)) return tree.map((item) => mapObjects(item, change))
+  if (!isRecord(tree)) return tree
+  return change(Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, mapObjects(value, change)])))
+}
+
+const withTags = (tree: unknown, images: NonNullable<Kustomization["images"]>): unknown =>
+  mapObjects(tree, (object) => {
+    const image = images.find(({ name }) => name === object["image"])
+    return image === undefined ? object : { ...object, image: `${image.name}:${image.newTag}` }
+  })
+
+const inNamespace = (manifest: Manifest, namespace: string): Manifest =>
+  manifest.kind === "Namespace" ? manifest : { ...manifest, metadata: { ...manifest.metadata, namespace } }
+
+const manifestOf = (value: unknown): Manifest => {
+  if (!isManifest(value)) throw new Error("a change made this no object of Kubernetes")
+  return value
+}
+
+/** The objects of `kubectl kustomize <folder>`, for the fields of kustomize that this repository uses. */
+export const render = (folder: string): ReadonlyArray<Manifest> => {
+  const {
+    components = [],
+    configMapGenerator = [],
+    images = [],
+    labels = [],
+    namespace,
+    resources
+  } = decode(parse(readFileSync(join(root, folder, "kustomization.yaml"), "utf8")))
+  const found = resources.flatMap((path) =>
+    path.endsWith(".yaml") ? read(join(folder, path)) : render(join(folder, path))
+  )
+  const all = [...generate(found, configMapGenerator), ...components.flatMap((path) => render(join(folder, path)))]
+  const pairs = Object.assign({}, ...labels.map((label) => label.pairs))
+  return all
+    .map((manifest) => manifestOf(withTags(withLabels(manifest, pairs), images)))
+    .map((manifest) => (namespace === undefined ? manifest : inNamespace(manifest, namespace)))
+}

@@ -194,6 +194,12 @@ describe("the Compose files", () => {
     assert.isAbove(secondsOf(development.services["proxy"]?.stop_grace_period ?? ""), secondsOf(hardStop))
   })
 
+  it("let an instance of the API serve until the proxy has noticed that it stops", () => {
+    const [, interval = "", checks = ""] = /check inter (\w+) fall (\d+)/.exec(proxy) ?? []
+    const notice = Number(development.services["api"]?.environment?.["SHUTDOWN_NOTICE_SECONDS"])
+    assert.isAtLeast(notice, secondsOf(interval) * (Number(checks) + 1))
+  })
+
   it("trust the address of the proxy, which no instance of the API can get", () => {
     const { networks } = development.services["proxy"] ?? {}
     const address = development.services["api"]?.environment?.["TRUSTED_PROXIES"]

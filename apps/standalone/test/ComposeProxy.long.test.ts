@@ -51,13 +51,20 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
         const port = yield* Haproxy.freePort(addresses[0])
         const startAt = (address: string) => Program.start({ ...environment, HOST: address, PORT: String(port) }, "api")
         const dns = yield* Haproxy.dns
-        const proxy = yield* Haproxy.start(port, dns.port)
+        const proxy = yield* Haproxy.start({ apiPort: port, dnsPort: dns.port, tls: false })
+        const secureProxy = yield* Haproxy.start({ apiPort: port, dnsPort: dns.port, tls: true })
         const send = (request: Omit<Haproxy.RawRequest, "port">) =>
-          Haproxy.send({ from: client, ...request, port: request.secure === true ? proxy.https : proxy.http })
+          Haproxy.send({ from: client, ...request, port: request.secure === true ? secureProxy.https : proxy.http })
         const readSchema = send({ path: "/api/schema" })
 
         // Without an instance nobody answers, but the proxy itself is healthy.
-        assert.strictEqual((yield* readSchema).status, 503)
+        const unavailable = yield* readSchema
+        assert.strictEqual(unavailable.status, 503)
+        assert.strictEqual(unavailable.headers["retry-after"], "1")
+        assert.deepStrictEqual(
+          JSON.parse(unavailable.text),
+          failureBody({ code: "service_unavailable", message: "The service is not available" })
+        )
 
         const first = yield* startAt(addresses[0])
         const second = yield* startAt(addresses[1])
@@ -68,6 +75,10 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
             Effect.map(readSchema, () => programs.every((program) => served(program) > 0))
           )
         yield* isSharedBy(first, second)
+        yield* waitUntil(
+          "The proxy with TLS serves",
+          Effect.map(send({ secure: true, path: "/api/schema" }), ({ status }) => status === 200)
+        )
 
         // A client cannot choose its address, nor claim to use HTTPS.
         const forged = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https" }
@@ -86,6 +97,18 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
         const sessions = yield* send({ path: `${users}/sessions/`, headers: { ...forged, authorization } })
         assert.notProperty(sessions.headers, "strict-transport-security")
         assert.strictEqual(JSON.parse(sessions.text).data[0].ip, client)
+
+        // With a certificate, plain HTTP is not served.
+        const plain = { port: secureProxy.http, path: `${users}/login/`, headers: { host: "users.example.com" } }
+        const redirected = yield* Haproxy.send(plain)
+        assert.strictEqual(redirected.status, 308)
+        assert.strictEqual(redirected.headers["location"], `https://users.example.com${users}/login/`)
+        const refused = yield* Haproxy.send({ ...plain, method: "POST", body: account })
+        assert.strictEqual(refused.status, 403)
+        assert.deepStrictEqual(
+          JSON.parse(refused.text),
+          failureBody({ code: "forbidden", message: "HTTPS is required" })
+        )
 
         // The service side and the probes are closed, in every spelling. At the API itself they are open.
         const headers = { "x-api-key": key }

@@ -77,11 +77,20 @@ export interface Proxy {
   readonly stop: Effect.Effect<number | null>
 }
 
+export interface ProxyOptions {
+  /** The port of all instances of the API. */
+  readonly apiPort: number
+  /** The port of the DNS server that has their addresses. */
+  readonly dnsPort: number
+  /** Whether it also listens for HTTPS, with a certificate of its own. */
+  readonly tls: boolean
+}
+
 /**
- * Starts HAProxy with infra/proxy/haproxy.cfg, changed in its addresses only, and waits until it is healthy. It is killed when the scope closes. `apiPort` is the port of
- * all instances of the API, whose addresses `dnsPort` has.
+ * Starts HAProxy with infra/proxy/haproxy.cfg, changed in its addresses only, and waits until it is healthy. It is killed when the scope
+ * closes.
  */
-export const start = Effect.fnUntraced(function* (apiPort: number, dnsPort: number) {
+export const start = Effect.fnUntraced(function* ({ apiPort, dnsPort, tls }: ProxyOptions) {
   const folder = yield* Program.folder
   const [http, https, health] = yield* Effect.all([1, 2, 3].map(() => freePort("127.0.0.1")))
   const changes = [
@@ -104,7 +113,10 @@ export const start = Effect.fnUntraced(function* (apiPort: number, dnsPort: numb
   yield* Effect.promise(() => writeFile(pem, readFileSync(certificate, "utf8") + readFileSync(key, "utf8")))
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(program, ["-db", "-f", file], { env: { TLS_CERTIFICATE: pem }, stdio: ["ignore", "ignore", "pipe"] })
+      spawn(program, ["-db", "-f", file], {
+        env: tls ? { TLS_CERTIFICATE: pem } : {},
+        stdio: ["ignore", "ignore", "pipe"]
+      })
     ),
     (running) => Effect.sync(() => running.kill("SIGKILL"))
   )

@@ -168,6 +168,20 @@ describe("the manifests for Kubernetes", () => {
     ])
   })
 
+  it("are labelled so that the Job and all it needs, but no pod of the release, can be applied first", () => {
+    for (const { manifests } of overlays) {
+      const first = manifests.filter(({ metadata }) =>
+        ["settings", "migration"].includes(metadata.labels?.["app.kubernetes.io/component"] ?? "")
+      )
+      const kinds = new Set(first.map(({ kind }) => kind))
+      assert.sameMembers([...kinds], ["Namespace", "ServiceAccount", "ConfigMap", "NetworkPolicy", "Job"])
+      assert.lengthOf(
+        manifests.filter(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === undefined),
+        0
+      )
+    }
+  })
+
   it("contain no secret, but refer to those that the guide creates", () => {
     assert.deepStrictEqual(ofKind(base, "Secret"), [])
     const guide = text("infra/docs/deployment.md")

@@ -6,7 +6,7 @@ import { parse } from "yaml"
 import { root } from "./ComposeModel.ts"
 import { environmentOf, named, ofKind, settingsMap, workloadsOf } from "./KubernetesModel.ts"
 import { schemaProblems, typeProblems } from "./KubernetesSchemas.ts"
-import { type Manifest, render } from "./Kustomization.ts"
+import { hasKubectl, type Manifest, render, renderByKubectl } from "./Kustomization.ts"
 import { internalPaths, publicPaths } from "./PublicPaths.ts"
 import { apiSettings, names, workerSettings } from "./Settings.ts"
 
@@ -64,6 +64,14 @@ describe("the manifests for Kubernetes", () => {
     it(`are valid by the published schemas: ${name}`, () => {
       assert.isAtLeast(manifests.length, 15)
       assert.deepStrictEqual(schemaProblems(manifests), [])
+    })
+  }
+
+  for (const { manifests, name, path } of overlays) {
+    it.skipIf(!hasKubectl)(`are rendered by kustomize as by its model here: ${name}`, () => {
+      const byName = (all: ReadonlyArray<Manifest>) =>
+        all.toSorted((a, b) => `${a.kind} ${a.metadata.name}`.localeCompare(`${b.kind} ${b.metadata.name}`))
+      assert.deepStrictEqual(byName(renderByKubectl(path)), byName(manifests))
     })
   }
 

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { execFileSync, spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse, parseAllDocuments } from "yaml"
@@ -48,13 +49,11 @@ type Kustomization = typeof Kustomization.Type
 
 const decode = Schema.decodeUnknownSync(Kustomization, { onExcessProperty: "error" })
 
+const objectsOf = (text: string): ReadonlyArray<Manifest> =>
+  parseAllDocuments(text).map((document) => manifestOf(document.toJS()))
+
 /** The objects of a file, one for each YAML document. */
-export const read = (path: string): ReadonlyArray<Manifest> =>
-  parseAllDocuments(readFileSync(join(root, path), "utf8")).map((document) => {
-    const value: unknown = document.toJS()
-    if (!isManifest(value)) throw new Error(`${path} has a document that is no object of Kubernetes`)
-    return value
-  })
+export const read = (path: string): ReadonlyArray<Manifest> => objectsOf(readFileSync(join(root, path), "utf8"))
 
 const pairsOf = (literals: ReadonlyArray<string>) =>
   Object.fromEntries(
@@ -104,7 +103,7 @@ const inNamespace = (manifest: Manifest, namespace: string): Manifest =>
   manifest.kind === "Namespace" ? manifest : { ...manifest, metadata: { ...manifest.metadata, namespace } }
 
 const manifestOf = (value: unknown): Manifest => {
-  if (!isManifest(value)) throw new Error("a change made this no object of Kubernetes")
+  if (!isManifest(value)) throw new Error(`this is no object of Kubernetes: ${JSON.stringify(value)}`)
   return value
 }
 
@@ -127,3 +126,15 @@ export const render = (folder: string): ReadonlyArray<Manifest> => {
     .map((manifest) => manifestOf(withTags(withLabels(manifest, pairs), images)))
     .map((manifest) => (namespace === undefined ? manifest : inNamespace(manifest, namespace)))
 }
+
+/** Whether kubectl is installed, which contains kustomize. */
+export const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0
+
+/** The objects that kustomize itself renders, without the hash in the name of the ConfigMap. */
+export const renderByKubectl = (folder: string): ReadonlyArray<Manifest> =>
+  objectsOf(
+    execFileSync("kubectl", ["kustomize", join(root, folder)], { encoding: "utf8" }).replaceAll(
+      /(user-service-settings)-[a-z0-9]{10}\b/g,
+      "$1"
+    )
+  )

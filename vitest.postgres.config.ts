@@ -1,12 +1,7 @@
 import { defineConfig } from "vitest/config"
-import { allPackages } from "./vitest.config.ts"
+import { projectsOf, withProjects } from "./vitest.config.ts"
 
-/** The tests with SQL of their own, which `npm run test:postgres` runs on the newest PostgreSQL. */
-export default defineConfig(
-  allPackages({ include: ["test/**/*.integration.test.ts"] }, [
-    "packages/database",
-    "packages/core",
-    "apps/worker",
-    "apps/cli"
-  ])
-)
+const packages = ["packages/database", "packages/core", "apps/worker", "apps/cli"]
+
+/** The integration tests of the packages with SQL of their own, which `npm run test:postgres` runs on the newest PostgreSQL. */
+export default defineConfig(withProjects(projectsOf({ include: ["test/**/*.integration.test.ts"] }, packages)))

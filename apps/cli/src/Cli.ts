@@ -6,6 +6,7 @@ import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
 import { createSuperuser } from "./commands/CreateSuperuser.ts"
 import { deadLettersDiscard, deadLettersList, deadLettersReplay } from "./commands/DeadLetters.ts"
+import { erasuresExport, erasuresReplay } from "./commands/Erasures.ts"
 import { eventsReplay } from "./commands/EventsReplay.ts"
 import { describe, oneLine } from "./Failure.ts"
 import { importDjango } from "./commands/ImportDjango.ts"
@@ -29,9 +30,24 @@ const deadLetters = Command.make("dead-letters").pipe(
   Command.withSubcommands([deadLettersList, deadLettersReplay, deadLettersDiscard])
 )
 
+const erasures = Command.make("erasures").pipe(
+  Command.withDescription("The erased users, whom a restored backup brings back"),
+  Command.withSubcommands([erasuresExport, erasuresReplay])
+)
+
 const cli = Command.make("cli").pipe(
   Command.withDescription("The commands of the User Service for operators. Settings are read from the environment."),
-  Command.withSubcommands([migrate, createSuperuser, openApi, asyncApi, keys, events, deadLetters, importDjango])
+  Command.withSubcommands([
+    migrate,
+    createSuperuser,
+    openApi,
+    asyncApi,
+    keys,
+    events,
+    deadLetters,
+    erasures,
+    importDjango
+  ])
 )
 
 // Shortens a message of several paragraphs to a line.

@@ -5,13 +5,12 @@ import { requireMigrated } from "@user-service/database/MigrateOnStart"
 import { parseUrl } from "@user-service/database/PostgresAddress"
 import * as Environment from "@user-service/runtime/Environment"
 import { KeyedHashes } from "@user-service/security/KeyedHashes"
-import * as Keys from "@user-service/security/Keys"
 import { Console, Effect, Layer, Record, Ref, Result, Schema, Stream } from "effect"
 import * as Database from "./Database.ts"
 import * as DjangoDatabase from "./DjangoDatabase.ts"
 import { oneLine } from "./Failure.ts"
-import * as ImportProgress from "./ImportProgress.ts"
 import * as KeyFile from "./KeyFile.ts"
+import * as Progress from "./Progress.ts"
 
 /** Rows were left out. */
 export class RowsLeftOut extends Schema.TaggedError<RowsLeftOut>()("RowsLeftOut", { count: Schema.Int }) {
@@ -29,32 +28,14 @@ export class SourceUrlInvalid extends Schema.TaggedError<SourceUrlInvalid>()("So
   }
 }
 
-// The keys of the API, because the networks of last logins are stored as keyed hashes.
-const layerKeys = Layer.unwrap(
-  Effect.gen(function* () {
-    const keyFile = yield* Environment.read(KeyFile.settings)
-    const path = yield* KeyFile.pathOf(keyFile)
-    const isProduction = keyFile.environment === "production"
-    return Keys.Keys.layerFile.pipe(
-      Layer.provide(
-        Layer.succeed(Keys.KeyFileSettings, {
-          path,
-          create: !isProduction,
-          exposed: isProduction ? "refuse" : "warn"
-        })
-      )
-    )
-  })
-)
-
 const layerPushTokens = Layer.effect(
   PushTokenSettings,
   Effect.map(Environment.read({ pushTokens: PushTokenSettings.config }), ({ pushTokens }) => pushTokens)
 )
 
-/** {@link Imports} into the configured database. */
+/** {@link Imports} into the configured database. It needs the keys of the API, because networks are stored as keyed hashes. */
 export const layer = Imports.layer.pipe(
-  Layer.provide([Layer.provide(KeyedHashes.layer, layerKeys), layerPushTokens]),
+  Layer.provide([Layer.provide(KeyedHashes.layer, KeyFile.layerKeys), layerPushTokens]),
   Layer.provideMerge(Database.layer)
 )
 
@@ -102,7 +83,7 @@ export const run = Effect.fnUntraced(function* ({ from }: { readonly from: strin
   if (source.absentColumns.length > 0) {
     yield* Console.log(`Columns that it lacks, imported with their defaults: ${source.absentColumns.join(", ")}`)
   }
-  const progress = yield* ImportProgress.make(source.count)
+  const progress = yield* Progress.make({ total: source.count, unit: "users" })
   const totals = yield* Ref.make(none)
   // Also of an import that fails or is interrupted: its batches stay.
   const printReport = Effect.flatMap(Ref.get(totals), (final) =>
@@ -119,7 +100,7 @@ export const run = Effect.fnUntraced(function* ({ from }: { readonly from: strin
         const { bad, read } = yield* Ref.updateAndGet(totals, (before) => add(before, users.length, batch))
         if (batch.bad.length > 0) yield* progress.hide
         for (const row of batch.bad) yield* Console.log(describeBadRow(row))
-        yield* progress.update(read, bad)
+        yield* progress.update(read, `, ${bad} bad rows`)
       })
     ),
     Effect.ensuring(Effect.andThen(progress.end, printReport))

@@ -628,7 +628,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             clearActions: [repo.clearActions(userId, 50)],
             clearDeliveries: [repo.clearDeliveries(userId, 50)],
             unfinished: [repo.unfinished(50)],
-            finish: [repo.finish(userId, now)]
+            finish: [repo.finish(userId, now)],
+            following: [repo.following({ erasedAt: now, userId }, 50)],
+            states: [repo.states([userId])],
+            recordFinished: [repo.recordFinished([{ userId, erasedAt: now }], now)]
           } satisfies OperationsOf<ErasuresRepo["Service"]>,
           { batch: true }
         )

@@ -78,4 +78,9 @@ export class Erasures extends Context.Service<
   static readonly layer = this.layerNoDeps.pipe(
     Layer.provide([ErasureBatches.layer, ErasuresRepo.layer, Changes.layer, FailedLogins.layer])
   )
+
+  /** Without a cache: its copies of the user are invalidated when a worker publishes `user.deleted`. */
+  static readonly layerUncached = this.layerNoDeps.pipe(
+    Layer.provide([ErasureBatches.layer, ErasuresRepo.layer, Changes.layerUncached, FailedLogins.layer])
+  )
 }

@@ -20,6 +20,19 @@ const UnfinishedRow = Schema.Struct({ userId: Columns.userId, searchTerms: Schem
 /** An erasure with rows of the user left. */
 export type UnfinishedErasure = typeof UnfinishedRow.Type
 
+const PastErasureRow = Schema.Struct({ userId: Columns.userId, erasedAt: Columns.time })
+
+/** A user who was erased, and when. */
+export type PastErasure = typeof PastErasureRow.Type
+
+/** A place between erasures in the order of their time and id. */
+export interface ErasurePosition {
+  readonly erasedAt: DateTime.Utc
+  readonly userId: string
+}
+
+const StateRow = Schema.Struct({ userId: Columns.userId, state: Schema.Literals(["present", "erased", "unknown"]) })
+
 const PositionRow = Schema.Struct({ createdAt: Columns.time })
 const CountRow = Schema.Struct({ cleared: Schema.Int, isLeft: Schema.Boolean })
 
@@ -57,6 +70,12 @@ export class ErasuresRepo extends Context.Service<
     readonly unfinished: (limit: number) => Query<ReadonlyArray<UnfinishedErasure>>
     /** Ends the erasure: only its id and times stay. */
     readonly finish: (userId: UserId, now: DateTime.Utc) => Query<void>
+    /** The erasures that follow `after` in the order of their time, the oldest first. */
+    readonly following: (after: ErasurePosition, limit: number) => Query<ReadonlyArray<PastErasure>>
+    /** Whether each user is here, was erased here, or neither. */
+    readonly states: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<typeof StateRow.Type>>
+    /** Records erasures of users who are not here as finished. Leaves recorded ones as they are. */
+    readonly recordFinished: (erasures: ReadonlyArray<PastErasure>, now: DateTime.Utc) => Query<void>
   }
 >()("@user-service/core/erasures/ErasuresRepo") {
   static readonly layer = Layer.effect(
@@ -140,7 +159,30 @@ export class ErasuresRepo extends Context.Service<
         finish: (userId, now) =>
           Effect.asVoid(sql`
             update erasures set finished_at = ${DateTime.toDate(now)}, search_terms = null
-            where user_id = ${userId} and finished_at is null`)
+            where user_id = ${userId} and finished_at is null`),
+
+        following: ({ erasedAt, userId }, limit) =>
+          rows(PastErasureRow)(sql`
+            select user_id as "userId", erased_at as "erasedAt" from erasures
+            where (erased_at, user_id) > (${DateTime.toDate(erasedAt)}, ${userId}::uuid)
+            order by erased_at, user_id limit ${limit}`),
+
+        states: (userIds) =>
+          rows(StateRow)(sql`
+            select requested.id as "userId", case
+              when exists (select from users u where u.id = requested.id) then 'present'
+              when exists (select from erasures e where e.user_id = requested.id) then 'erased'
+              else 'unknown' end as state
+            from unnest(${userIds}::uuid[]) as requested (id)`),
+
+        recordFinished: (erasures, now) =>
+          Effect.asVoid(sql`
+            insert into erasures (user_id, erased_at, finished_at)
+            select user_id, erased_at, ${DateTime.toDate(now)}
+            from unnest(
+              ${erasures.map(({ userId }) => userId)}::uuid[],
+              ${erasures.map(({ erasedAt }) => DateTime.toDate(erasedAt))}::timestamptz[]) as erasure (user_id, erased_at)
+            on conflict (user_id) do nothing`)
       }
     })
   )

@@ -41,6 +41,8 @@ export const skipReason = binaries === undefined ? "PostgreSQL's own programs (i
 export interface PostgresServerOptions {
   /** The folder of PostgreSQL's own programs. The programs of this machine when absent. */
   readonly programs?: string
+  /** The folder in which the server's own folder is made, such as a small disk. That of temporary files when absent. */
+  readonly parent?: string
   /** Additional settings, as `name=value`. */
   readonly settings?: ReadonlyArray<string>
   /** The lines of `pg_hba.conf`. Everyone may log in without a password when absent. */
@@ -56,7 +58,7 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
   const port = yield* Effect.promise(freePort)
   const directory = yield* Effect.acquireRelease(
     Effect.promise(async () => {
-      const path = await mkdtemp(join(tmpdir(), "postgres-"))
+      const path = await mkdtemp(join(options.parent ?? tmpdir(), "postgres-"))
       if (owner !== undefined) await chown(path, owner.uid, owner.gid)
       return path
     }),

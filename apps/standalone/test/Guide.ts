@@ -39,7 +39,8 @@ export const run = (name: string, { asPostgres = false, env }: BlockInput): Effe
       stream.setEncoding("utf8").on("data", (text: string) => (output += text))
     }
     child.on("close", (code) =>
-      resume(code === 0 ? Effect.succeed(output) : Effect.die(`Block ${name} ended with ${code}:\n${output}`))
+      // The first start of a command after a change prints that it bundles.
+      resume(code === 0 ? Effect.succeed(output.replaceAll(/^Bundling \w+ \.\.\.\n/gm, "")) : Effect.die(`Block ${name} ended with ${code}:\n${output}`))
     )
     return Effect.sync(() => child.kill("SIGKILL"))
   })

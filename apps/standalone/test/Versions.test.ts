@@ -21,7 +21,9 @@ describe("the versions of the engines", () => {
     const compose = read("docker-compose.yml")
     for (const { engine, newest, oldest } of supported) {
       const name = engine === "PostgreSQL" ? "postgres" : engine.toLowerCase()
-      const versions = Array.from(compose.matchAll(new RegExp(`\\bimage: ${name}:(\\d+)`, "g")), ([, major]) => Number(major))
+      const versions = Array.from(compose.matchAll(new RegExp(`\\bimage: ${name}:(\\d+)`, "g")), ([, major]) =>
+        Number(major)
+      )
       assert.isNotEmpty(versions, engine)
       for (const version of versions) {
         assert.isAtLeast(version, oldest, engine)

@@ -40,18 +40,20 @@ const anotherProcess = Effect.fnUntraced(function* (path: string) {
   return { child, pid: child.pid ?? 0, said: String(said).trim() }
 })
 
-describe("hold", () => {
-  it.live.skipIf(!existsSync("/proc/self"))("a folder that can never be made is told at once, under /proc too", () =>
-    Effect.gen(function* () {
-      const { message } = yield* Effect.flip(DataDir.lock("/proc/nowhere/data"))
-      assert.strictEqual(
-        message,
-        "DATA_DIR /proc/nowhere/data cannot be used: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
-      )
-    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+describe("DataDir.hold", () => {
+  it.live.skipIf(!existsSync("/proc/self"))(
+    "a folder that can never be created fails at once with its path, also below /proc",
+    () =>
+      Effect.gen(function* () {
+        const { message } = yield* Effect.flip(DataDir.lock("/proc/nowhere/data"))
+        assert.strictEqual(
+          message,
+          "DATA_DIR /proc/nowhere/data cannot be used: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
+        )
+      }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
   )
 
-  it.live("a folder is made for its owner only, with its parents", () =>
+  it.live("a missing folder is created together with its parents, accessible only to its owner", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* DataDir.lock(path)
@@ -65,7 +67,7 @@ describe("hold", () => {
   )
 
   it.live(
-    "a folder that an earlier release made becomes its owner's only; one with other things keeps its mode",
+    "a folder that an earlier release created is restricted to its owner, and a folder with other files keeps its mode",
     () => {
       const logged: Array<string> = []
       const logger = Logger.make(({ message }) => logged.push(String(message)))
@@ -94,7 +96,7 @@ describe("hold", () => {
     }
   )
 
-  it.live("a folder that another process holds is refused, under that one's number", () =>
+  it.live("a folder that another process holds is refused with the id of that process", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const other = yield* anotherProcess(path)
@@ -106,7 +108,7 @@ describe("hold", () => {
     )
   )
 
-  it.live("a refusal leaves the holder's claim as it was, and none of its own", () =>
+  it.live("a refused process leaves the claim of the holder unchanged and adds none of its own", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         const other = yield* anotherProcess(path)
@@ -117,7 +119,7 @@ describe("hold", () => {
     )
   )
 
-  it.live("a folder let go of is free", () =>
+  it.live("a folder can be held again after its holder has released it", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* Effect.scoped(DataDir.lock(path))
@@ -130,7 +132,7 @@ describe("hold", () => {
     )
   )
 
-  it.live("what a killed process left behind is taken over", () =>
+  it.live("a folder whose holder was killed can be held by the next process", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         const other = yield* anotherProcess(path)
@@ -142,7 +144,7 @@ describe("hold", () => {
     )
   )
 
-  it.live("a killed process of the same number, as in a container, does not lock its successor out", () =>
+  it.live("a claim of a killed process with the same id, as in a container, does not refuse its successor", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* fs.makeDirectory(path, { recursive: true })
@@ -153,7 +155,7 @@ describe("hold", () => {
   )
 
   it.live.skipIf(process.platform !== "linux")(
-    "a killed process whose number another program has got since does not lock the folder",
+    "a claim of a killed process does not hold the folder when another program has got its process id",
     () =>
       inDirectory((path, fs) =>
         Effect.gen(function* () {
@@ -172,7 +174,7 @@ describe("hold", () => {
       )
   )
 
-  it.live("of processes that start at once on what a killed one left, never two get it", () =>
+  it.live("of several processes that start at once on the folder of a killed process, at most one holds it", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const killed = yield* anotherProcess(path)
@@ -188,7 +190,7 @@ describe("hold", () => {
     )
   )
 
-  it.live("a folder that cannot be made is named", () =>
+  it.live("the error for a folder that cannot be created contains its path", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* fs.makeDirectory(path, { recursive: true })

@@ -8,7 +8,7 @@ import { Deferred, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseUrl } from "./engine.ts"
 
-describe.skipIf(databaseUrl === "")("the server past its pooler", () => {
+describe.skipIf(databaseUrl === "")("DirectSql behind a pooler", () => {
   const pooler = "postgres://postgres@127.0.0.1:1/none"
   const layer = Layer.unwrap(
     Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) =>
@@ -17,7 +17,7 @@ describe.skipIf(databaseUrl === "")("the server past its pooler", () => {
   )
 
   it.layer(layer, { excludeTestServices: true })((it) => {
-    it.effect("is where migrations, LISTEN and the locks of leaders go, and nothing else", () =>
+    it.effect("carries migrations, LISTEN and the locks of leaders, and no other statement", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         assert.lengthOf(yield* Migrations.run, Object.keys(Migrations.migrations).length)

@@ -16,8 +16,8 @@ const processOn = (url: string) =>
       Effect.provideService(whileLeading(lock)(effect), SqlClient.SqlClient, sql)
   })
 
-describe.skipIf(databaseUrl === "")("leading on PostgreSQL", () => {
-  it.live("one process at a time does it, the others leave it", () =>
+describe.skipIf(databaseUrl === "")("whileLeading on PostgreSQL", () => {
+  it.live("runs the effect in one process at a time, and returns none in the others", () =>
     Effect.gen(function* () {
       const url = yield* TestDatabase.freshDatabase(databaseUrl)
       const [first, second] = [yield* processOn(url), yield* processOn(url)]
@@ -36,7 +36,7 @@ describe.skipIf(databaseUrl === "")("leading on PostgreSQL", () => {
     })
   )
 
-  it.live("however it ends, it is over", () =>
+  it.live("releases the lock when the effect succeeds, fails or is interrupted", () =>
     Effect.gen(function* () {
       const url = yield* TestDatabase.freshDatabase(databaseUrl)
       const [first, second] = [yield* processOn(url), yield* processOn(url)]
@@ -51,9 +51,9 @@ describe.skipIf(databaseUrl === "")("leading on PostgreSQL", () => {
   )
 })
 
-describe("leading on PGlite", () => {
+describe("whileLeading on PGlite", () => {
   it.layer(TestDatabase.layerPgLite, { excludeTestServices: true })((it) => {
-    it.effect("there is nobody else, and statements go on", () =>
+    it.effect("always runs the effect, and other statements continue meanwhile", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const led = yield* whileLeading(lock)(sql`select 1 as one`)

@@ -13,7 +13,7 @@ const read = (environment: Record<string, string>) =>
   )
 
 describe("MIGRATE_ON_START", () => {
-  it.effect("is on, unless it is off, false, no or 0; anything else is refused", () =>
+  it.effect("is on by default, off for off, false, no and 0, and refuses other values", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* read({}))
       for (const on of ["on", "true", "yes", "1"]) assert.isTrue(yield* read({ MIGRATE_ON_START: on }), on)
@@ -23,7 +23,7 @@ describe("MIGRATE_ON_START", () => {
   )
 
   it.live.skipIf(databaseUrl === "")(
-    "off, a start refuses a database without the newest schema, and takes one with it or a newer one",
+    "when off, a start refuses a database with an older schema and accepts the newest or a newer one",
     () =>
       Effect.gen(function* () {
         const url = yield* TestDatabase.freshDatabase(databaseUrl)

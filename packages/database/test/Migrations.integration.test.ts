@@ -14,7 +14,7 @@ const all = Object.keys(Migrations.migrations)
 describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   suite("on PostgreSQL", TestDatabase.layerPostgres(databaseUrl))
 
-  it.live.each([2, 5])("of %i processes that start at once on an empty database one migrates it", (count) =>
+  it.live.each([2, 5])("of %i processes that start at once on an empty database, exactly one migrates it", (count) =>
     Effect.gen(function* () {
       const url = yield* TestDatabase.freshDatabase(databaseUrl)
       const processes = yield* Effect.replicateEffect(oneProcess(url), count)
@@ -29,35 +29,37 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     })
   )
 
-  it.live("one that waits for another's, for longer than any other statement may take, finds nothing left", () =>
-    Effect.gen(function* () {
-      const url = yield* TestDatabase.freshDatabase(databaseUrl)
-      const [first, second, third] = [yield* oneProcess(url), yield* oneProcess(url), yield* oneProcess(url)]
-      const migrated = yield* Deferred.make<void>()
-      const waited = yield* Deferred.make<void>()
-      const slow = yield* first.migrate.pipe(
-        Effect.tap(Deferred.succeed(migrated, undefined)),
-        Effect.tap(Deferred.await(waited)),
-        first.direct.withTransaction,
-        Effect.forkScoped
-      )
-      yield* Deferred.await(migrated)
-      const waiting = yield* Effect.forkScoped(second.migrate)
-      yield* waitUntil(
-        Effect.map(
-          third.sql`
+  it.live(
+    "a migration that waits for another process longer than the statement timeout succeeds and finds nothing to apply",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* TestDatabase.freshDatabase(databaseUrl)
+        const [first, second, third] = [yield* oneProcess(url), yield* oneProcess(url), yield* oneProcess(url)]
+        const migrated = yield* Deferred.make<void>()
+        const waited = yield* Deferred.make<void>()
+        const slow = yield* first.migrate.pipe(
+          Effect.tap(Deferred.succeed(migrated, undefined)),
+          Effect.tap(Deferred.await(waited)),
+          first.direct.withTransaction,
+          Effect.forkScoped
+        )
+        yield* Deferred.await(migrated)
+        const waiting = yield* Effect.forkScoped(second.migrate)
+        yield* waitUntil(
+          Effect.map(
+            third.sql`
             select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'
               and query_start < clock_timestamp() - make_interval(secs => ${Duration.toSeconds(statementTimeout)})`,
-          (rows) => rows.length === 1
+            (rows) => rows.length === 1
+          )
         )
-      )
-      yield* Deferred.succeed(waited, undefined)
-      assert.strictEqual((yield* Fiber.join(slow)).length, all.length)
-      assert.deepStrictEqual(yield* Fiber.join(waiting), [])
-    })
+        yield* Deferred.succeed(waited, undefined)
+        assert.strictEqual((yield* Fiber.join(slow)).length, all.length)
+        assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+      })
   )
 
-  it.live("by a role that may not make tables says so, and what it was refused", () =>
+  it.live("a migration by a role without the right to create tables fails with the refused statement", () =>
     Effect.gen(function* () {
       const url = new URL(yield* TestDatabase.freshDatabase(databaseUrl))
       const { sql } = yield* oneProcess(url.href)
@@ -73,7 +75,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     })
   )
 
-  it.live("one that fails leaves nothing, and runs once what it stumbled over is gone", () =>
+  it.live("a failed migration leaves no changes, and succeeds after its cause is removed", () =>
     Effect.gen(function* () {
       const url = yield* TestDatabase.freshDatabase(databaseUrl)
       const { migrate, sql } = yield* oneProcess(url)

@@ -10,7 +10,7 @@ suite("on PGlite", TestDatabase.layerPgLite)
 describe("the record of migrations", () => {
   const folder = new URL("../src/migrations/", import.meta.url)
 
-  it.effect("has every file of the folder under its name, in order, and nothing else", () =>
+  it.effect("contains every file of the folder under its name, in order, and no other entry", () =>
     Effect.gen(function* () {
       const files = (yield* Effect.promise(() => readdir(folder))).toSorted()
       assert.deepStrictEqual(
@@ -25,7 +25,7 @@ describe("the record of migrations", () => {
   )
 
   // One that lands in a gap later on is never run where those after it were.
-  it("counts them from one without a gap", () => {
+  it("numbers the migrations from one without gaps", () => {
     assert.deepStrictEqual(
       Object.keys(migrations).map((name) => /^(\d{4})_[a-z_]+$/.exec(name)?.[1]),
       Object.keys(migrations).map((_, index) => String(index + 1).padStart(4, "0"))

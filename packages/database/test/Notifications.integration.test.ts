@@ -18,13 +18,13 @@ const countingOn = Effect.fnUntraced(function* (channel: string) {
   return Ref.get(count)
 })
 
-describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
+describe.skipIf(databaseUrl === "")("Notifications on PostgreSQL", () => {
   const fresh = Layer.unwrap(
     Effect.map(TestDatabase.freshDatabase(databaseUrl), (url) => Postgres.layer(TestDatabase.settingsOf(url, 4)))
   )
 
   it.layer(fresh, { excludeTestServices: true })((it) => {
-    it.effect("begins with a notice, and brings those of its channel", () =>
+    it.effect("emits one element when it begins to listen, and then each notification of its channel", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const count = yield* countingOn("first")
@@ -35,19 +35,21 @@ describe.skipIf(databaseUrl === "")("listening on PostgreSQL", () => {
       })
     )
 
-    it.effect("is taken up again after the connection broke, with a notice for what was lost meanwhile", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const count = yield* countingOn("second")
-        yield* waitUntil(Effect.map(count, (n) => n === 1))
-        const broken = yield* sql`
+    it.effect(
+      "listens again after the connection broke, and emits an element for notifications that it may have missed",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const count = yield* countingOn("second")
+          yield* waitUntil(Effect.map(count, (n) => n === 1))
+          const broken = yield* sql`
           select pg_terminate_backend(pid) from pg_stat_activity
           where datname = current_database() and query = 'LISTEN "second"'`
-        assert.strictEqual(broken.length, 1)
-        yield* waitUntil(Effect.map(count, (n) => n === 2))
-        yield* sql`select pg_notify('second', '')`
-        yield* waitUntil(Effect.map(count, (n) => n === 3))
-      })
+          assert.strictEqual(broken.length, 1)
+          yield* waitUntil(Effect.map(count, (n) => n === 2))
+          yield* sql`select pg_notify('second', '')`
+          yield* waitUntil(Effect.map(count, (n) => n === 3))
+        })
     )
   })
 })

@@ -5,9 +5,9 @@ import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { Effect, Ref } from "effect"
 import { SqlClient } from "effect/sql"
 
-describe("listening on the embedded database", () => {
+describe("Notifications on the embedded database", () => {
   it.layer(TestDatabase.layerPgLite, { excludeTestServices: true })((it) => {
-    it.effect("begins with a notice, and brings those of its channel after their commit", () =>
+    it.effect("emits one element when it begins to listen, and each notification of its channel after the commit", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const count = yield* Ref.make(0)

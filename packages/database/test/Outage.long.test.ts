@@ -56,7 +56,7 @@ const assertUp = Effect.fnUntraced(function* (process: Process) {
 })
 
 describe.skipIf(PostgresServer.skipReason !== "")(`an outage of PostgreSQL ${PostgresServer.skipReason}`, () => {
-  it.live("a process that starts with PostgreSQL down says so at once, and finds it when it comes", () =>
+  it.live("a process that starts without PostgreSQL reports it as unavailable at once, and uses it once it is up", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer.make()
       const process = yield* oneProcess(server.url)
@@ -67,7 +67,7 @@ describe.skipIf(PostgresServer.skipReason !== "")(`an outage of PostgreSQL ${Pos
   )
 
   it.live.each(["kill", "stop"] as const)(
-    "a %s fails what is in hand at once, and the process goes on after it",
+    "a %s of the server fails the operations in progress at once, and later ones succeed",
     (how) =>
       Effect.gen(function* () {
         const { process, server } = yield* setUp
@@ -108,44 +108,42 @@ describe.skipIf(PostgresServer.skipReason !== "")(`an outage of PostgreSQL ${Pos
       })
   )
 
-  it.live(
-    "crash after crash, what was acknowledged is there and whole, and nothing fails otherwise than it should",
-    () =>
-      Effect.gen(function* () {
-        const { process, server } = yield* setUp
-        const { sql, storage } = process
-        const acknowledged: Array<string> = []
-        const failures = new Set<string>()
-        const client = Effect.gen(function* () {
-          const name = randomUUID()
-          yield* storage.transaction(Effect.andThen(insert(process, name), insert(process, name)))
-          acknowledged.push(name)
-          yield* storage.read(sql`select count(*) from entries`)
-        }).pipe(
-          Effect.exit,
-          Effect.tap((exit) => Effect.sync(() => void (Exit.isFailure(exit) && failures.add(String(exit))))),
-          Effect.repeat(Schedule.spaced("5 millis"))
-        )
-        const load = yield* Effect.replicateEffect(client, 2 * connections, { concurrency: "unbounded" }).pipe(
-          Effect.forkScoped
-        )
-        for (let round = 0; round < 4; round++) {
-          const before = acknowledged.length
-          yield* waitUntil(Effect.sync(() => acknowledged.length > before + 30))
-          yield* server.kill
-          yield* assertDown(process)
-          yield* server.start
-        }
-        yield* assertUp(process)
-        yield* Fiber.interrupt(load)
-        const kept = Map.groupBy(yield* entries(process), (name) => name)
-        assert.deepStrictEqual(new Set([...kept.values()].map((copies) => copies.length)), new Set([2]))
-        assert.isTrue(acknowledged.every((name) => kept.has(name)))
-        assert.deepStrictEqual(failures, new Set([String(unavailable)]))
-      })
+  it.live("after repeated crashes all acknowledged changes are complete, and every failure is ServiceUnavailable", () =>
+    Effect.gen(function* () {
+      const { process, server } = yield* setUp
+      const { sql, storage } = process
+      const acknowledged: Array<string> = []
+      const failures = new Set<string>()
+      const client = Effect.gen(function* () {
+        const name = randomUUID()
+        yield* storage.transaction(Effect.andThen(insert(process, name), insert(process, name)))
+        acknowledged.push(name)
+        yield* storage.read(sql`select count(*) from entries`)
+      }).pipe(
+        Effect.exit,
+        Effect.tap((exit) => Effect.sync(() => void (Exit.isFailure(exit) && failures.add(String(exit))))),
+        Effect.repeat(Schedule.spaced("5 millis"))
+      )
+      const load = yield* Effect.replicateEffect(client, 2 * connections, { concurrency: "unbounded" }).pipe(
+        Effect.forkScoped
+      )
+      for (let round = 0; round < 4; round++) {
+        const before = acknowledged.length
+        yield* waitUntil(Effect.sync(() => acknowledged.length > before + 30))
+        yield* server.kill
+        yield* assertDown(process)
+        yield* server.start
+      }
+      yield* assertUp(process)
+      yield* Fiber.interrupt(load)
+      const kept = Map.groupBy(yield* entries(process), (name) => name)
+      assert.deepStrictEqual(new Set([...kept.values()].map((copies) => copies.length)), new Set([2]))
+      assert.isTrue(acknowledged.every((name) => kept.has(name)))
+      assert.deepStrictEqual(failures, new Set([String(unavailable)]))
+    })
   )
 
-  it.live("a server that falls silent is waited for until the deadline, wherever it did", () =>
+  it.live("an operation fails at its deadline if the server stops answering at any point of it", () =>
     Effect.gen(function* () {
       const { process, server } = yield* setUp
       const { sql, storage } = process
@@ -188,28 +186,30 @@ describe.skipIf(PostgresServer.skipReason !== "")(`an outage of PostgreSQL ${Pos
   )
 })
 
-describe.skipIf(databaseUrl === "")("a link to PostgreSQL that falls silent", () => {
-  it.live("is replaced, on every connection, once it has owed an answer for longer than any statement takes", () =>
-    Effect.gen(function* () {
-      const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))
-      const process = yield* oneProcess(relay.url)
-      yield* process.holdAll
-      yield* relay.silence
-      const isUp = Effect.map(Effect.exit(process.storage.ping), Exit.isSuccess)
-      assert.isFalse(yield* isUp)
-      // Of those that hold all connections each finds its own silent once more at most.
-      const [elapsed] = yield* Effect.timed(
-        Effect.repeat(Effect.exit(process.holdAll), { until: Exit.isSuccess, times: 10 })
-      )
-      assert.isTrue(yield* isUp)
-      assert.isBelow(Duration.toSeconds(elapsed), 20)
-      yield* assertUp(process)
-    })
+describe.skipIf(databaseUrl === "")("a connection to PostgreSQL without answers", () => {
+  it.live(
+    "is replaced, like all others of the pool, when an answer is overdue for longer than any statement may take",
+    () =>
+      Effect.gen(function* () {
+        const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))
+        const process = yield* oneProcess(relay.url)
+        yield* process.holdAll
+        yield* relay.silence
+        const isUp = Effect.map(Effect.exit(process.storage.ping), Exit.isSuccess)
+        assert.isFalse(yield* isUp)
+        // Of those that hold all connections each finds its own silent once more at most.
+        const [elapsed] = yield* Effect.timed(
+          Effect.repeat(Effect.exit(process.holdAll), { until: Exit.isSuccess, times: 10 })
+        )
+        assert.isTrue(yield* isUp)
+        assert.isBelow(Duration.toSeconds(elapsed), 20)
+        yield* assertUp(process)
+      })
   )
 })
 
 describe.skipIf(databaseUrl === "")("a transaction that loses its connection", () => {
-  it.live("leaves nobody waiting who came for another one just before it ended", () =>
+  it.live("still serves a transaction that began to wait for a connection just before", () =>
     Effect.gen(function* () {
       const relay = yield* Relay.make(yield* TestDatabase.freshDatabase(databaseUrl))
       const process = yield* oneProcess(relay.url)

@@ -21,10 +21,10 @@ const folder = Effect.acquireRelease(
 
 const opener = fileURLToPath(new URL("PgLiteOpener.ts", import.meta.url))
 
-describe("a database that is kept", () => {
+describe("an embedded database in a folder", () => {
   // Its first folder and its last file.
   it.live.each(["base", "PG_VERSION"])(
-    "opens though the process that made it was killed once there was %s",
+    "opens after the process that created it was killed as soon as %s existed",
     (name) =>
       Effect.gen(function* () {
         const dataDir = join(yield* folder, "data")
@@ -42,34 +42,36 @@ describe("a database that is kept", () => {
     60_000
   )
 
-  it.live("is for its owner only, what is added later too, and what an earlier release left open to others", () =>
-    Effect.gen(function* () {
-      const dataDir = join(yield* folder, "not", "there")
-      const opened = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
-        Effect.provide(SqlClient.SqlClient.use(use), PgLite.layer({ dataDir }))
-      const openToOthers = Effect.promise(async () => {
-        const paths = ["..", ".", ...(await readdir(dataDir, { recursive: true }))]
-        const modes = await Promise.all(paths.map(async (path) => (await stat(join(dataDir, path))).mode))
-        assert.isAbove(paths.length, 900)
-        return paths.filter((_, index) => ((modes[index] ?? 0) & 0o077) !== 0)
-      })
-      yield* opened((sql) =>
-        Effect.gen(function* () {
-          yield* sql`create table names (name text primary key, more text)`
-          yield* sql`insert into names select i, repeat('more', 1000) from generate_series(1, 1000) as i`
-          yield* sql`create database another`
-          yield* sql`checkpoint`
-          assert.deepStrictEqual(yield* openToOthers, [])
+  it.live(
+    "is accessible only to its owner, including later files and files that an earlier release left accessible to others",
+    () =>
+      Effect.gen(function* () {
+        const dataDir = join(yield* folder, "not", "there")
+        const opened = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
+          Effect.provide(SqlClient.SqlClient.use(use), PgLite.layer({ dataDir }))
+        const openToOthers = Effect.promise(async () => {
+          const paths = ["..", ".", ...(await readdir(dataDir, { recursive: true }))]
+          const modes = await Promise.all(paths.map(async (path) => (await stat(join(dataDir, path))).mode))
+          assert.isAbove(paths.length, 900)
+          return paths.filter((_, index) => ((modes[index] ?? 0) & 0o077) !== 0)
         })
-      )
-      assert.deepStrictEqual(yield* openToOthers, [])
-      for (const path of ["PG_VERSION", "base", "."]) yield* Effect.promise(() => chmod(join(dataDir, path), 0o755))
-      assert.deepStrictEqual(yield* opened((sql) => sql`select count(*)::int as count from names`), [{ count: 1000 }])
-      assert.deepStrictEqual(yield* openToOthers, [])
-    })
+        yield* opened((sql) =>
+          Effect.gen(function* () {
+            yield* sql`create table names (name text primary key, more text)`
+            yield* sql`insert into names select i, repeat('more', 1000) from generate_series(1, 1000) as i`
+            yield* sql`create database another`
+            yield* sql`checkpoint`
+            assert.deepStrictEqual(yield* openToOthers, [])
+          })
+        )
+        assert.deepStrictEqual(yield* openToOthers, [])
+        for (const path of ["PG_VERSION", "base", "."]) yield* Effect.promise(() => chmod(join(dataDir, path), 0o755))
+        assert.deepStrictEqual(yield* opened((sql) => sql`select count(*)::int as count from names`), [{ count: 1000 }])
+        assert.deepStrictEqual(yield* openToOthers, [])
+      })
   )
 
-  it.live("has what was committed when its folder, which need not have been there, is opened again", () =>
+  it.live("creates a missing folder, and has all committed data when the folder is opened again", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const opened = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>

@@ -105,7 +105,7 @@ describe("parseUrl", () => {
     assert.notMatch(found, /s[3e]cret/)
   })
 
-  it("the place of an address holds no user and no password", () => {
+  it("the place of an address contains neither user nor password", () => {
     const placed = (url: string) => Result.map(parse(url), placeOf)
     assert.deepStrictEqual(placed("postgres://u:p@h/db"), Result.succeed("h:5432"))
     assert.deepStrictEqual(placed("postgres://u:p@[::1]/db"), Result.succeed("[::1]:5432"))
@@ -115,7 +115,7 @@ describe("parseUrl", () => {
 
 describe("sslmode", () => {
   it.layer(Certificates.layer)((it) => {
-    it.effect("has libpq's meaning, and needs an sslrootcert where that is all that is trusted", () =>
+    it.effect("has the meaning of libpq, and requires sslrootcert for the modes that trust nothing else", () =>
       Effect.gen(function* () {
         const { ca, caFile } = yield* Certificates
         const modes = [
@@ -136,7 +136,7 @@ describe("sslmode", () => {
       })
     )
 
-    it.effect("an sslrootcert that would not be used, or holds no certificate, is refused", () =>
+    it.effect("an sslrootcert that the mode does not use, or without a certificate, is refused", () =>
       Effect.gen(function* () {
         const { caFile, keyFile } = yield* Certificates
         const problemOf = (query: string) => Result.getOrUndefined(Result.flip(parse(`postgres://u@h/db?${query}`)))

@@ -41,7 +41,7 @@ const problem = (url: string, direct?: string) =>
 const isThere = databaseUrl !== "" && PostgresServer.skipReason === ""
 
 describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason}`, () => {
-  it.live("host and port of the query count for requests and migrations alike", () =>
+  it.live("host and port from the query of the URL apply to requests and to migrations", () =>
     Effect.gen(function* () {
       const { hostname, pathname, port, username } = new URL(yield* freshDatabase(databaseUrl))
       yield* assertOneDatabase(
@@ -51,7 +51,7 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason
     })
   )
 
-  it.live("a Unix socket is reached by its folder in the query, and percent-encoded as the host", () =>
+  it.live("a Unix socket is reached by its folder in the query or percent-encoded as the host", () =>
     Effect.gen(function* () {
       const server = yield* PostgresServer.make()
       yield* server.start
@@ -73,7 +73,7 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason
     }).pipe(Effect.scoped)
   )
 
-  it.effect("another server than PostgreSQL is told", () =>
+  it.effect("a server that is not PostgreSQL is reported as such", () =>
     Effect.gen(function* () {
       const port = yield* Effect.acquireRelease(
         Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
@@ -98,7 +98,7 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason
   )
 
   it.layer(Certificates.layer)((it) => {
-    it.effect("each sslmode asks of the server what it asks in libpq", () =>
+    it.effect("each sslmode requires of the server what it requires in libpq", () =>
       Effect.gen(function* () {
         const { caFile, otherCaFile, ...tls } = yield* Certificates
         const server = yield* PostgresServer.make({ tls, access: ["host all all 127.0.0.1/32 trust"] })
@@ -152,7 +152,7 @@ describe.skipIf(!isThere)(`connections to PostgreSQL ${PostgresServer.skipReason
     )
   })
 
-  it.live("a start that fails says why, under the name of the variable, and without the password", () =>
+  it.live("a failed start names the variable and the reason, without the password", () =>
     Effect.gen(function* () {
       const secret = "s3cret-that-nobody-may-see"
       const server = yield* PostgresServer.make({

@@ -53,7 +53,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   suite("Storage over PostgreSQL", TestDatabase.layerPostgres(databaseUrl))
 
-  it.live("a server that answers and has not the schema passes no probe, and one that has it does", () =>
+  it.live("the probe fails on a server without the schema and succeeds on one with it", () =>
     Effect.gen(function* () {
       const { migrate, storage } = yield* oneProcess(yield* TestDatabase.freshDatabase(databaseUrl))
       yield* storage.ping
@@ -63,7 +63,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     })
   )
 
-  it.live("a server that refuses the login is unavailable to a ping and a probe", () =>
+  it.live("ping and probe fail with ServiceUnavailable if the server refuses the login", () =>
     Effect.gen(function* () {
       const url = new URL(yield* TestDatabase.freshDatabase(databaseUrl))
       url.pathname = "/no_such_database"
@@ -75,7 +75,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   )
 
   describe("a connection that is terminated", () => {
-    it.live("fails a read once, which is tried again on another", () =>
+    it.live("fails a read, which is retried on another connection and succeeds", () =>
       Effect.gen(function* () {
         const { sql, storage } = yield* setUp
         const backends = yield* Ref.make<ReadonlyArray<unknown>>([])
@@ -90,7 +90,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       })
     )
 
-    it.live("fails a write and a transaction for good, as they may have been done, and neither was", () =>
+    it.live("fails a write and a transaction without a retry, and neither has been executed", () =>
       Effect.gen(function* () {
         const { counts, holdAll, raiseCount, sql, storage } = yield* setUp
         const runs = yield* Ref.make(0)
@@ -113,7 +113,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       })
     )
 
-    it.live("while it is idle costs no read", () =>
+    it.live("while it is idle fails no read", () =>
       Effect.gen(function* () {
         const { another, holdAll, sql, storage } = yield* setUp
         yield* holdAll
@@ -128,8 +128,8 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
     )
   })
 
-  describe("transactions that stand in each other's way", () => {
-    it.live("of two that wait for each other one is begun again, and both are done", () =>
+  describe("conflicting transactions", () => {
+    it.live("of two that deadlock, one is retried and both succeed", () =>
       Effect.gen(function* () {
         const { counts, raiseCount, storage } = yield* setUp
         const { arrivals, meet } = yield* meeting
@@ -141,7 +141,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       })
     )
 
-    it.live("of two that read what the other changes one is begun again, and neither change is lost", () =>
+    it.live("of two serializable ones that read what the other changes, one is retried and no change is lost", () =>
       Effect.gen(function* () {
         const { counts, sql, storage } = yield* setUp
         const { arrivals, meet } = yield* meeting
@@ -161,7 +161,7 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
   })
 
   describe("deadlines", () => {
-    it.live("nothing outlives its own, and what hung is not left running", () =>
+    it.live("no operation takes longer than its deadline, and a hanging statement does not keep running", () =>
       Effect.gen(function* () {
         const { another, counts, sql, storage } = yield* setUp
         const hang = sql`select pg_sleep(20)`
@@ -202,22 +202,24 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       })
     )
 
-    it.live("a change that waits for a row is given up before its deadline, and another row is not waited for", () =>
-      Effect.gen(function* () {
-        const { another, counts, raiseCount, sql, storage } = yield* setUp
-        const letGo = yield* holdRow(another, "a")
-        const waiting = yield* Effect.forkScoped(timed(storage.transaction(raiseCount("a"))))
-        yield* storage.transaction(raiseCount("b"))
-        const { exit, seconds } = yield* Fiber.join(waiting)
-        assert.deepStrictEqual(exit, unavailable)
-        assert.isBelow(seconds, 4.5)
-        yield* letGo
-        yield* waitUntil(Effect.as(sql`select 1`, true))
-        assert.deepStrictEqual(yield* counts, [0, 1])
-      })
+    it.live(
+      "a change that waits for a row lock fails before its deadline, and a change of another row does not wait",
+      () =>
+        Effect.gen(function* () {
+          const { another, counts, raiseCount, sql, storage } = yield* setUp
+          const letGo = yield* holdRow(another, "a")
+          const waiting = yield* Effect.forkScoped(timed(storage.transaction(raiseCount("a"))))
+          yield* storage.transaction(raiseCount("b"))
+          const { exit, seconds } = yield* Fiber.join(waiting)
+          assert.deepStrictEqual(exit, unavailable)
+          assert.isBelow(seconds, 4.5)
+          yield* letGo
+          yield* waitUntil(Effect.as(sql`select 1`, true))
+          assert.deepStrictEqual(yield* counts, [0, 1])
+        })
     )
 
-    it.live("statements that wait for a row hold up no read", () =>
+    it.live("statements that wait for a row lock delay no read", () =>
       Effect.gen(function* () {
         const { another, counts, raiseCount, sql, storage } = yield* setUp
         const letGo = yield* holdRow(another, "a")
@@ -242,31 +244,33 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       })
     )
 
-    it.live("one that waits for a connection is given up by its deadline, and served once there is one", () =>
-      Effect.gen(function* () {
-        const { another, holdAll, sql, storage } = yield* setUp
-        const release = yield* Latch.make()
-        const holders = yield* Effect.replicateEffect(
-          Effect.forkScoped(Effect.andThen(sql`select 1`, release.await).pipe(sql.withTransaction)),
-          connections
-        )
-        yield* waitUntil(
-          Effect.map(
-            another.sql`
-              select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
-            (rows) => rows.length === connections
+    it.live(
+      "an operation that waits for a connection fails at its deadline, and succeeds once a connection is free",
+      () =>
+        Effect.gen(function* () {
+          const { another, holdAll, sql, storage } = yield* setUp
+          const release = yield* Latch.make()
+          const holders = yield* Effect.replicateEffect(
+            Effect.forkScoped(Effect.andThen(sql`select 1`, release.await).pipe(sql.withTransaction)),
+            connections
           )
-        )
-        // Reads have connections that no transaction takes.
-        yield* storage.read(sql`select 1`)
-        const transaction = yield* timed(storage.transaction(sql`select 1`))
-        assert.deepStrictEqual(transaction.exit, unavailable)
-        assert.isBelow(transaction.seconds, 7)
-        yield* release.open
-        yield* Effect.forEach(holders, (holder) => Fiber.join(holder))
-        yield* storage.read(sql`select 1`)
-        yield* holdAll
-      })
+          yield* waitUntil(
+            Effect.map(
+              another.sql`
+              select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+              (rows) => rows.length === connections
+            )
+          )
+          // Reads have connections that no transaction takes.
+          yield* storage.read(sql`select 1`)
+          const transaction = yield* timed(storage.transaction(sql`select 1`))
+          assert.deepStrictEqual(transaction.exit, unavailable)
+          assert.isBelow(transaction.seconds, 7)
+          yield* release.open
+          yield* Effect.forEach(holders, (holder) => Fiber.join(holder))
+          yield* storage.read(sql`select 1`)
+          yield* holdAll
+        })
     )
   })
 })

@@ -7,7 +7,7 @@ import { oneProcess } from "./processes.ts"
 
 describe.skipIf(databaseUrl === "")("the time zones of PostgreSQL", () => {
   // Systems differ in which of the old names they install, so only those that are there are compared.
-  it.live("are spelled as a profile keeps them", () =>
+  it.live("have names that a profile accepts in any letter case and stores in the same spelling", () =>
     Effect.gen(function* () {
       const { sql } = yield* oneProcess(yield* TestDatabase.freshDatabase(databaseUrl))
       const zones = yield* sql<{ name: string }>`

@@ -21,8 +21,8 @@ const logged = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
   return { exit, lines }
 })
 
-describe("the probe of the database", () => {
-  it.effect("fails while the statement is refused, and says why once", () =>
+describe("the database probe", () => {
+  it.effect("fails as long as the statement is refused, and logs the reason once", () =>
     Effect.gen(function* () {
       const { probe } = Usability.make()
       const first = yield* logged(probe(Effect.fail(refused("42P01"))))
@@ -36,7 +36,7 @@ describe("the probe of the database", () => {
     })
   )
 
-  it.effect("fails for half a minute after a statement was lost, and for no other failure", () =>
+  it.effect("fails for 30 seconds after a prepared statement was lost, and after no other failure", () =>
     Effect.gen(function* () {
       const { note, probe } = Usability.make()
       for (const code of ["23505", "22P02", "42601"]) yield* note(refused(code))

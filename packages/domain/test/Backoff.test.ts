@@ -29,14 +29,14 @@ const isWithin = (found: ReadonlyArray<number>, longest: ReadonlyArray<number>) 
 }
 
 describe("Backoff", () => {
-  it.effect("a delay doubles with each failure, up to the cap, and half of it at most is left out", () =>
+  it.effect("the delay doubles with each failure up to the cap, reduced at random by at most a half", () =>
     Effect.gen(function* () {
       const found = yield* delays({ initial: "100 millis", cap: "1 second" }, [0, 0, 0, 0, 0, 60_000, 0])
       isWithin(found, [100, 200, 400, 800, 1000, 1000, 1000])
     })
   )
 
-  it.effect("a delay by the number of failures is that of as many failures in a row", () =>
+  it.effect("the delay for a number of failures equals the delay after as many failures in a row", () =>
     Effect.gen(function* () {
       const options = { initial: "100 millis", cap: "1 second" } as const
       const found = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 5000], (failures) => Backoff.delayAfter(options, failures))
@@ -47,14 +47,14 @@ describe("Backoff", () => {
     })
   )
 
-  it.effect("a failure late after the last delay counts as the first", () =>
+  it.effect("a failure long after the last delay counts as the first one", () =>
     Effect.gen(function* () {
       const options = { initial: "100 millis", cap: "1 second", resetAfter: "10 seconds" } as const
       isWithin(yield* delays(options, [60_000, 0, 9999, 10_000, 0]), [100, 200, 400, 100, 200])
     })
   )
 
-  it.effect("two processes do not wait equally long", () =>
+  it.effect("two processes wait for different times", () =>
     Effect.gen(function* () {
       const inProcess = (seed: string) =>
         Random.withSeed(delays({ initial: "1 second", cap: "1 minute" }, [0, 0, 0]), seed)

@@ -20,7 +20,7 @@ describe("the order of statuses", () => {
   })
 
   it.prop(
-    "the highest stands in the end, in whatever order they come and however often",
+    "the highest status is kept, in any order and with any repetitions",
     [Schema.NonEmptyArray(DeliveryStatus), Schema.NonEmptyArray(DeliveryStatus)],
     ([some, more]) => {
       const last = (statuses: ReadonlyArray<DeliveryStatus>) =>
@@ -39,7 +39,7 @@ describe("NotificationId", () => {
       })
   )
 
-  it.effect.each(["", "a\0", "\ud800", "a".repeat(129)])("%j is none", (id) =>
+  it.effect.each(["", "a\0", "\ud800", "a".repeat(129)])("%j is refused", (id) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(NotificationId, id))
     })

@@ -14,7 +14,7 @@ describe("a failure that says a device is gone", () => {
     "devicenotregistered",
     "sender_id_mismatch",
     " baddevicetoken "
-  ])("%j says so of any kind of token, in any case", (code) => {
+  ])("%j marks a token of any type as gone, in any letter case", (code) => {
     for (const kind of kinds) assert.isTrue(isPermanent(code, kind))
     assert.isTrue(mayBePermanent(code))
   })
@@ -22,13 +22,13 @@ describe("a failure that says a device is gone", () => {
   it.each([
     ["410", ["apns", "vapid"]],
     ["404", ["vapid"]]
-  ] as const)("%s says so of its own kinds of token alone: %j", (code, own) => {
+  ] as const)("%s marks only tokens of its own types as gone: %j", (code, own) => {
     for (const kind of kinds) assert.strictEqual(isPermanent(code, kind), (own as ReadonlyArray<string>).includes(kind))
     assert.isTrue(mayBePermanent(code))
   })
 
   it.each(["", "UNAVAILABLE", "INTERNAL", "429", "500", "400", "4040", "UNREGISTERED!", "PayloadTooLarge"])(
-    "%j says nothing of the kind",
+    "%j does not mark a token as gone",
     (code) => {
       for (const kind of kinds) assert.isFalse(isPermanent(code, kind))
       assert.isFalse(mayBePermanent(code))

@@ -20,7 +20,7 @@ describe("formOf", () => {
     ["upper case", apns.toUpperCase()],
     ["groups of eight", `<${apns.match(/.{8}/g)?.join(" ")}>`],
     ["groups of eight in upper case, without brackets", apns.toUpperCase().match(/.{8}/g)?.join(" ") ?? ""]
-  ])("an APNs token in %s is the same one", (_, token) => {
+  ])("an APNs token in %s has the same form", (_, token) => {
     assert.strictEqual(form("apns", token), apns)
   })
 
@@ -38,7 +38,7 @@ describe("formOf", () => {
     `0x${apns}`,
     `${apns}\n`,
     "{length = 32, bytes = 0x740f4707 bebcf74f ... }"
-  ])("%j is no APNs token", (token) => {
+  ])("%j is refused as an APNs token", (token) => {
     assert.isUndefined(form("apns", token))
   })
 
@@ -56,7 +56,7 @@ describe("formOf", () => {
       })
     ],
     ["a host in capitals and a port", subscription.replace("fcm.googleapis.com", "FCM.googleapis.com:443")]
-  ])("a subscription with %s is the same one", (_, token) => {
+  ])("a subscription with %s has the same form", (_, token) => {
     assert.strictEqual(form("vapid", token), subscription)
   })
 
@@ -74,7 +74,7 @@ describe("formOf", () => {
     JSON.stringify({ endpoint: "http://push.example.com/1", keys: { p256dh, auth } }),
     JSON.stringify({ endpoint: "https://user:pass@push.example.com/1", keys: { p256dh, auth } }),
     JSON.stringify({ endpoint: "push.example.com", keys: { p256dh, auth } })
-  ])("%s is no subscription", (token) => {
+  ])("%s is refused as a subscription", (token) => {
     assert.isUndefined(form("vapid", token))
   })
 
@@ -83,7 +83,7 @@ describe("formOf", () => {
   const bytes = (...of: ReadonlyArray<number>) => Buffer.from(of).toString("base64url")
   const point = (first: number, length: number) => bytes(first, ...new Uint8Array(length - 1).fill(0xff))
 
-  it("a subscription has a point of 65 bytes, of which the first is 4, and a secret of 16", () => {
+  it("a subscription needs a point of 65 bytes that begins with 4, and a secret of 16 bytes", () => {
     for (const first of Array.from({ length: 256 }, (_, byte) => byte)) {
       const token = withKeys({ p256dh: point(first, 65) })
       assert.strictEqual(form("vapid", token), first === 4 ? token : undefined, `${first}`)
@@ -99,18 +99,18 @@ describe("formOf", () => {
     }
   })
 
-  it("a key has one text: what its last character has beside the bytes is zero", () => {
+  it("a key has a single text: the unused bits of its last character must be zero", () => {
     assert.isUndefined(form("vapid", withKeys({ p256dh: p256dh.replace(/M$/, "N") })))
     assert.isUndefined(form("vapid", withKeys({ auth: auth.replace(/g$/, "h") })))
   })
 
-  it("a subscription's endpoint has no fragment", () => {
+  it("the endpoint of a subscription may have no fragment", () => {
     for (const fragment of ["#", "#1"]) {
       assert.isUndefined(form("vapid", JSON.stringify({ endpoint: `${endpoint}${fragment}`, keys: { p256dh, auth } })))
     }
   })
 
-  it("a OneSignal id is a UUID in lower case", () => {
+  it("the form of a OneSignal id is a UUID in lower case", () => {
     assert.strictEqual(form("onesignal", uuid.toUpperCase()), uuid)
     for (const token of ["player", `{${uuid}}`, uuid.replaceAll("-", ""), ` ${uuid}`]) {
       assert.isUndefined(form("onesignal", token), token)
@@ -133,13 +133,13 @@ describe("formOf", () => {
     }
   })
 
-  it("an FCM token is printable ASCII as it is", () => {
+  it("an FCM token of printable ASCII stays unchanged", () => {
     const token = "dGVzdA:APA91bF_-~!"
     assert.strictEqual(form("fcm", token), token)
     for (const other of ["a b", " a", "a\n", "é", "a\u007f", "📱"]) assert.isUndefined(form("fcm", other), other)
   })
 
-  it.prop("is a form of itself, whatever the text", [anyText], ([text]) => {
+  it.prop("the form of a form is the form itself, for any text", [anyText], ([text]) => {
     if (!Schema.is(DeviceToken)(text)) return
     for (const type of TokenType.literals) {
       const first = formOf(type, text)
@@ -152,13 +152,13 @@ describe("formOf", () => {
 })
 
 describe("spellingsOf", () => {
-  it("most tokens have one", () => {
+  it("most tokens have one spelling", () => {
     for (const token of ["dGVzdA:APA91bF", apns, uuid, subscription, "ExpoPushToken[x]", "two words"]) {
       assert.deepStrictEqual(spellingsOf(DeviceToken.make(token)), [DeviceToken.make(token)])
     }
   })
 
-  it("names the normal form of any type", () => {
+  it("contains the canonical form for each type", () => {
     const spelled = DeviceToken.make(apns.toUpperCase())
     assert.deepStrictEqual(spellingsOf(spelled), [spelled, DeviceToken.make(apns)])
     const spaced = DeviceToken.make(` ${subscription}`)
@@ -167,7 +167,7 @@ describe("spellingsOf", () => {
 })
 
 describe("FcmToken", () => {
-  it.effect("is printable ASCII", () =>
+  it.effect("accepts only printable ASCII", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* accepts(FcmToken, "a-token-of-the-device"))
       assert.isFalse(yield* accepts(FcmToken, "a token"))
@@ -176,7 +176,7 @@ describe("FcmToken", () => {
 })
 
 describe("DeviceTokenMalformed", () => {
-  it("says what a token of the type is", () => {
+  it("has a message that describes the tokens of the type", () => {
     const messages = TokenType.literals.map(
       (tokenType) => new DeviceTokenMalformed({ field: "token", tokenType }).message
     )

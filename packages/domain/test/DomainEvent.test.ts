@@ -6,7 +6,7 @@ const codec = Schema.toCodecJson(DomainEvent)
 
 describe("DomainEvent", () => {
   // Rows of each kind may stand in an outbox or an archive: one that goes from here can be read no more.
-  it("these are the events there are", () => {
+  it("has exactly these events", () => {
     assert.sameMembers(
       DomainEvent.members.map((member) => member.identifier),
       [
@@ -36,7 +36,7 @@ describe("DomainEvent", () => {
     )
   }
 
-  it.effect("what is no event is not read as one", () =>
+  it.effect("decoding refuses a value that is not an event", () =>
     Effect.gen(function* () {
       const decode = Schema.decodeUnknownEffect(codec)
       assert.strictEqual((yield* Effect.flip(decode({ _tag: "UserVanished" })))._tag, "SchemaError")

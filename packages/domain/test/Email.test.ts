@@ -6,15 +6,15 @@ import { accepts } from "./accepts.ts"
 import { anyText } from "./anyText.ts"
 
 describe("normaliseEmail", () => {
-  it.prop("once is enough", [anyText], ([text]) => {
+  it.prop("is idempotent", [anyText], ([text]) => {
     assert.strictEqual(normaliseEmail(normaliseEmail(text)), normaliseEmail(text))
   })
 
-  it.prop("no white space is left at either end", [anyText], ([text]) => {
+  it.prop("removes white space at both ends", [anyText], ([text]) => {
     assert.notMatch(normaliseEmail(text), /^\s|\s$/)
   })
 
-  it.prop("what it makes of a good address in capitals is that address", [Email], ([email]) => {
+  it.prop("converts a valid address in capitals to that address", [Email], ([email]) => {
     assert.strictEqual(normaliseEmail(` \t${email.toUpperCase()}\n`), email)
   })
 
@@ -22,7 +22,7 @@ describe("normaliseEmail", () => {
     ["  Ada.Lovelace@Example.COM\u00a0", "ada.lovelace@example.com"],
     ["zoe\u0308@example.com", "zo\u00eb@example.com"],
     ["\u1e9b\u0323@example.com", "\u1e9b\u0323@example.com"]
-  ])("of %j is %j: case, white space and composition do not count", (typed, kept) => {
+  ])("of %j is %j, regardless of case, white space and composition", (typed, kept) => {
     assert.strictEqual(normaliseEmail(typed), kept)
   })
 })
@@ -45,7 +45,7 @@ describe("canonicalEmail", () => {
     assert.strictEqual(canonicalEmail(email), canonical)
   })
 
-  it.prop("is its own canonical form, and is a spelling that is kept", [anyText], ([text]) => {
+  it.prop("is idempotent, and returns a valid spelling", [anyText], ([text]) => {
     const canonical = canonicalEmail(normaliseEmail(`a@${text}.example`))
     assert.strictEqual(canonicalEmail(canonical), canonical)
   })
@@ -124,7 +124,7 @@ describe("Email", () => {
     // No label of theirs has an A-label.
     "ada@a.\ufe0f\ufe0fb.com",
     "ada@xn--a.bücher.example"
-  ])("%j is none", (email) =>
+  ])("%j is refused", (email) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(Email, email))
     })
@@ -153,13 +153,13 @@ describe("EmailSpelling", () => {
     `${"a".repeat(200)}@example.com`,
     `a@${"b".repeat(64)}.com`,
     "ada@127.0.0.11"
-  ])("%s is one: an account may have it from before it was refused", (email) =>
+  ])("%s is accepted, because an older account may have it", (email) =>
     Effect.gen(function* () {
       assert.isTrue(yield* accepts(EmailSpelling, email))
     })
   )
 
-  it.effect.each(["", "ada", "ada@example.com\n", `${"a".repeat(250)}@example.com`])("%j is none", (email) =>
+  it.effect.each(["", "ada", "ada@example.com\n", `${"a".repeat(250)}@example.com`])("%j is refused", (email) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(EmailSpelling, email))
     })

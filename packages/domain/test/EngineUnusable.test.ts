@@ -4,7 +4,7 @@ import { connectionProblem } from "@user-service/domain/EngineUnusable"
 const systemError = (code: string, message: string) => Object.assign(new Error(message), { code })
 
 describe("why a connection was not made", () => {
-  it("is what happened, then the error itself", () => {
+  it("is explained first, followed by the message of the error", () => {
     const problems = [
       [systemError("ECONNREFUSED", "connect ECONNREFUSED ::1:1"), "nothing listens there (connect ECONNREFUSED ::1:1)"],
       [systemError("ENOTFOUND", ""), "the name of the host is not known (ENOTFOUND)"],
@@ -18,7 +18,7 @@ describe("why a connection was not made", () => {
     for (const [error, problem] of problems) assert.strictEqual(connectionProblem(error), problem)
   })
 
-  it("is told once where several addresses have it", () => {
+  it("is explained once if several addresses have the same reason", () => {
     const refused = (address: string) => systemError("ECONNREFUSED", `connect ECONNREFUSED ${address}`)
     assert.strictEqual(
       connectionProblem(new AggregateError([refused("::1:1"), refused("127.0.0.1:1"), refused("::1:1")])),
@@ -26,7 +26,7 @@ describe("why a connection was not made", () => {
     )
   })
 
-  it("is not known of an error of another kind", () => {
+  it("is undefined for other errors", () => {
     assert.isUndefined(connectionProblem(new Error("WRONGPASS")))
     assert.isUndefined(connectionProblem(undefined))
   })

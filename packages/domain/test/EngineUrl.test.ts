@@ -7,7 +7,7 @@ const read = (text: string) =>
   config.pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({ ENGINE_URL: text })))
 
 describe("the address of an engine", () => {
-  it.effect("is read as a secret", () =>
+  it.effect("is redacted", () =>
     Effect.gen(function* () {
       const url = yield* read("amqps://user:hunter2@broker:5671")
       assert.strictEqual(Redacted.value(url), "amqps://user:hunter2@broker:5671")
@@ -15,7 +15,7 @@ describe("the address of an engine", () => {
     })
   )
 
-  it.effect("that is none is told by its form, never by its value", () =>
+  it.effect("that is invalid is reported by its expected form, never with its value", () =>
     Effect.gen(function* () {
       for (const text of ["nonsense-hunter2", "http://user:hunter2@broker", "amqp:hunter2", "amqp://"]) {
         const error = yield* Effect.flip(read(text))

@@ -12,11 +12,11 @@ describe("offset", () => {
     assert.strictEqual(offset({ page: 1, limit: 10 }), 0)
   })
 
-  it.prop("a page begins where the one before it ends", [request], ([{ limit, page }]) => {
+  it.prop("a page begins where the previous page ends", [request], ([{ limit, page }]) => {
     assert.strictEqual(offset({ page: page + 1, limit }), offset({ page, limit }) + limit)
   })
 
-  it("the last page that can be asked for has an exact offset", () => {
+  it("the highest possible page has an exact offset", () => {
     assert.isTrue(Number.isSafeInteger(offset({ page: 999_999_999, limit: 100 })))
   })
 })

@@ -24,7 +24,7 @@ const letters = Arbitrary.map(
 
 describe("passwordProblems", () => {
   it.each(["correct horse", "tr0ub4dor&3", "        ", "aaaaaaaa", "日本語日本語日本", "pässwörd", "ⅧⅧⅧⅧⅧⅧⅧⅧ"])(
-    "%j breaks no rule: there are none of composition",
+    "%j breaks no rule, because there are no rules of composition",
     (password) => {
       assert.deepStrictEqual(problems(password), [])
     }
@@ -38,11 +38,11 @@ describe("passwordProblems", () => {
     ["", [tooShort]],
     ["😀😀😀😀😀😀😀", [tooShort]],
     ["😀😀😀😀😀😀😀😀", []]
-  ])("of %j all broken rules are told", (password, expected) => {
+  ])("all broken rules of %j are reported", (password, expected) => {
     assert.deepStrictEqual(problems(password), expected)
   })
 
-  it("the shortest length is the operator's to say", () => {
+  it("the operator sets the minimum length", () => {
     const context = { minLength: 15, attributes: [], isCommon: () => false }
     assert.deepStrictEqual(passwordProblems("fourteen chars", context), [
       "This password is too short. It must contain at least 15 characters."
@@ -50,7 +50,7 @@ describe("passwordProblems", () => {
     assert.deepStrictEqual(passwordProblems("fifteen chars !", context), [])
   })
 
-  it.each(["a", "é", "日", "😀"])("the longest length is counted in bytes, here of %s", (character) => {
+  it.each(["a", "é", "日", "😀"])("the maximum length is counted in bytes, here of %s", (character) => {
     const times = Math.floor(maxPasswordBytes / new TextEncoder().encode(character).length)
     assert.deepStrictEqual(problems(character.repeat(times)), [])
     assert.deepStrictEqual(problems(character.repeat(times + 1)), [tooLong])
@@ -61,13 +61,13 @@ describe("passwordProblems", () => {
     assert.deepStrictEqual(problems("e\u0301".repeat(513)), [tooLong])
   })
 
-  it.prop("composed and decomposed forms are judged alike", [letters, letters], ([password, attribute]) => {
+  it.prop("composed and decomposed forms break the same rules", [letters, letters], ([password, attribute]) => {
     const judged = problems(password.normalize("NFC"), [attribute.normalize("NFC")])
     assert.deepStrictEqual(problems(password.normalize("NFD"), [attribute.normalize("NFC")]), judged)
     assert.deepStrictEqual(problems(password.normalize("NFC"), [attribute.normalize("NFD")]), judged)
   })
 
-  it.prop("any string is judged, against any attributes", [anyText, anyText], ([password, attribute]) => {
+  it.prop("any text can be checked with any attributes", [anyText, anyText], ([password, attribute]) => {
     for (const problem of problems(password, [attribute, ""])) {
       assert.oneOf(problem, [tooShort, tooLong, numeric, common, similar, ofService])
     }
@@ -78,11 +78,14 @@ describe("passwordProblems", () => {
     assert.include(problems(password.toUpperCase(), [password]), similar)
   }
 
-  it.prop("no one's password is their own e-mail, username or name", [anyText], ([attribute]) =>
+  it.prop("a password must not be the e-mail, username or name of its owner", [anyText], ([attribute]) =>
     assertOwnIsSimilar(attribute)
   )
 
-  it.each(["ᾀ", "ß", "ﬃ", "İ"])("nor where %s, which has several letters in upper case, is in it", assertOwnIsSimilar)
+  it.each(["ᾀ", "ß", "ﬃ", "İ"])(
+    "a password must not contain %s, which has several letters in upper case",
+    assertOwnIsSimilar
+  )
 })
 
 describe("a password is too similar to", () => {
@@ -125,7 +128,7 @@ describe("a password is too similar to this service", () => {
 })
 
 describe("guessableWords", () => {
-  it("are the attributes, as written and joined, their parts and the name of this service", () => {
+  it("are the attributes as written and joined, their parts, and the name of this service", () => {
     assert.deepStrictEqual(guessableWords(["Ada.Lovelace@example.com", "Jose\u0301 de Garci\u0301a", "al"]), [
       "ada.lovelace@example.com",
       "josé de garcía",
@@ -144,14 +147,14 @@ describe("guessableWords", () => {
     ])
   })
 
-  it("are few, whatever the name", () => {
+  it("are limited in number for any name", () => {
     assert.strictEqual(guessableWords([Array.from({ length: 50 }, (_, i) => `n${i + 100}`).join(" ")]).length, 56)
     assert.strictEqual(guessableWords([Array.from({ length: 500 }, (_, i) => `n${i + 100}`).join(" ")]).length, 64)
   })
 })
 
 describe("normalisePassword", () => {
-  it.prop("once is enough", [anyText], ([password]) => {
+  it.prop("is idempotent", [anyText], ([password]) => {
     assert.strictEqual(normalisePassword(normalisePassword(password)), normalisePassword(password))
   })
 })

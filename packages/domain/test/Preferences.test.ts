@@ -7,7 +7,7 @@ const end = Schema.NullOr(LocalTime)
 
 describe("contradiction", () => {
   it.prop(
-    "quiet hours are whole when both ends are absent, or both there and not the same",
+    "there is none if both ends of the quiet hours are absent, or present and different",
     [end, end],
     ([from, to]) => {
       const whole = (from === null) === (to === null) && (from === null || from !== to)
@@ -15,7 +15,7 @@ describe("contradiction", () => {
     }
   )
 
-  it.prop("a window of no length is none", [LocalTime], ([time]) => {
+  it.prop("equal ends are a contradiction", [LocalTime], ([time]) => {
     assert.isDefined(contradiction({ doNotDisturbStart: time, doNotDisturbEnd: time }))
   })
 
@@ -23,7 +23,7 @@ describe("contradiction", () => {
     [null, "07:00:00", "doNotDisturbStart", "Required when an end is set."],
     ["22:00:00", null, "doNotDisturbEnd", "Required when a start is set."],
     ["22:00:00", "22:00:00", "doNotDisturbEnd", "Must differ from the start."]
-  ] as const)("%s to %s is told at %s", (start, end, field, problem) => {
+  ] as const)("the contradiction of %s to %s is reported at %s", (start, end, field, problem) => {
     const found = contradiction({
       doNotDisturbStart: start === null ? null : LocalTime.make(start),
       doNotDisturbEnd: end === null ? null : LocalTime.make(end)
@@ -31,7 +31,7 @@ describe("contradiction", () => {
     assert.deepStrictEqual([found?.field, found?.message], [field, problem])
   })
 
-  it("a window may wrap midnight", () => {
+  it("a window may include midnight", () => {
     const overnight = { doNotDisturbStart: LocalTime.make("22:00:00"), doNotDisturbEnd: LocalTime.make("07:00:00") }
     assert.isUndefined(contradiction(overnight))
   })
@@ -60,13 +60,13 @@ describe("FrequencyLimit", () => {
     })
   )
 
-  it.effect.each([0, 50, 10_000])("%d is one", (limit) =>
+  it.effect.each([0, 50, 10_000])("%d is accepted", (limit) =>
     Effect.gen(function* () {
       assert.isTrue(yield* accepts(FrequencyLimit, limit))
     })
   )
 
-  it.effect.each([-1, 10_001, 1.5, Number.NaN, Infinity, "50", true, [50]])("%j is none", (limit) =>
+  it.effect.each([-1, 10_001, 1.5, Number.NaN, Infinity, "50", true, [50]])("%j is refused", (limit) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(FrequencyLimit, limit))
     })
@@ -74,7 +74,7 @@ describe("FrequencyLimit", () => {
 })
 
 describe("defaultSettings", () => {
-  it("everything is on but marketing pushes, 50 a day, at any hour", () => {
+  it("everything is on except marketing by push, with 50 notifications a day and no quiet hours", () => {
     assert.deepStrictEqual(
       switches.filter((name) => !defaultSettings[name]),
       ["pushMarketing"]

@@ -37,7 +37,7 @@ describe("PersonName", () => {
     ["a line separator", "Bob\u2028Jones"],
     ["a bidirectional override", "Bob\u202egpj"],
     ["a bidirectional isolate", "Bob\u2066gpj\u2069"]
-  ])("holds no %s", ([, name]) =>
+  ])("refuses %s", ([, name]) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(PersonName, name))
     })
@@ -49,7 +49,7 @@ describe("PersonName", () => {
     })
   )
 
-  it.effect("and Bio may have lines", () =>
+  it.effect("refuses line breaks, and Bio accepts them", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* accepts(Bio, "Mathematician.\r\n\tPoetical science."))
     })
@@ -67,7 +67,7 @@ describe("AvatarUrl", () => {
     ["https://example.com/<script>?<script>#<script>", "https://example.com/%3Cscript%3E?%3Cscript%3E#%3Cscript%3E"],
     ["https://example.com/\u202egpj", "https://example.com/%E2%80%AEgpj"],
     [`https://example.com/${"a".repeat(480)}`, `https://example.com/${"a".repeat(480)}`]
-  ] as const)("%s is kept as the URL standard writes it", ([typed, kept]) =>
+  ] as const)("%s is stored as the URL standard serialises it", ([typed, kept]) =>
     Effect.gen(function* () {
       assert.strictEqual(normaliseAvatarUrl(typed), kept)
       assert.isTrue(yield* accepts(AvatarUrl, kept))
@@ -106,7 +106,7 @@ describe("AvatarUrl", () => {
     "data:image/png;base64,AAAA",
     "blob:https://example.com/1",
     `https://example.com/${"a".repeat(481)}`
-  ])("%j is none", (url) =>
+  ])("%j is refused", (url) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(AvatarUrl, url))
       assert.isFalse(yield* accepts(AvatarUrl, normaliseAvatarUrl(url)))
@@ -155,7 +155,7 @@ describe("TimeZone", () => {
     "europe/paris",
     "local",
     "Etc/Unknown"
-  ])("%j is none", (name) =>
+  ])("%j is refused", (name) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(TimeZone, name))
     })
@@ -216,7 +216,7 @@ describe("fullName", () => {
     assert.strictEqual(fullName({ firstName, lastName }, "ada42"), whole)
   })
 
-  it.prop("is never empty", [anyText, anyText], ([firstName, lastName]) => {
+  it.prop("is never empty for any names", [anyText, anyText], ([firstName, lastName]) => {
     assert.isNotEmpty(fullName({ firstName, lastName }, "ada42"))
   })
 })
@@ -234,7 +234,7 @@ describe("splitName", () => {
     assert.deepStrictEqual(splitName(name), { firstName, lastName })
   })
 
-  it.prop("loses nothing but white space, and the first name has none", [anyText], ([name]) => {
+  it.prop("loses only white space, and the first name contains none", [anyText], ([name]) => {
     const { firstName, lastName } = splitName(name)
     assert.notMatch(firstName, /\s/)
     assert.strictEqual((firstName + lastName).replaceAll(/\s/g, ""), name.replaceAll(/\s/g, ""))

@@ -12,7 +12,7 @@ describe("DeviceToken", () => {
       })
   )
 
-  it.effect.each(["", " ", "\n\t", "a\0", "a".repeat(4097)])("%j is none", (token) =>
+  it.effect.each(["", " ", "\n\t", "a\0", "a".repeat(4097)])("%j is refused", (token) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(DeviceToken, token))
     })
@@ -29,7 +29,7 @@ describe("DeviceLabel", () => {
   )
 
   it.effect.each(["Ada's\nphone", "\u001b[2J", "\u202eenohp"])(
-    "%j is none: a label is one line, in its own order",
+    "%j is refused, because a label is one line without reordering characters",
     (label) =>
       Effect.gen(function* () {
         assert.isFalse(yield* accepts(DeviceLabel, label))

@@ -28,14 +28,14 @@ const holds = (zone: string, start: string, end: string, instant: number) => {
 
 describe("quietUntil", () => {
   it.prop(
-    "is the first minute at which the user's clock shows a time outside the window",
+    "is the first minute at which the local time of the user is outside the window",
     [Moment, MinuteOfDay, MinuteOfDay],
     ([moment, start, end]) => holds(moment.zone, clockTime(start), clockTime(end), instantOf(moment)),
     { arbitrary: { runs: 500 } }
   )
 
   it.prop(
-    "so it is of windows that begin or end when clocks are changed",
+    "is the first such minute also for windows that begin or end at a change of the clocks",
     [Moment, MinuteOfDay, MinuteOfNight],
     ([moment, day, night]) => {
       holds(moment.zone, clockTime(day), clockTime(night), instantOf(moment))

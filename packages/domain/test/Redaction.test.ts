@@ -32,7 +32,7 @@ describe("isCredential", () => {
     "api_key",
     "private_key",
     "credentials"
-  ])("%s is one", (key) => {
+  ])("%s is accepted", (key) => {
     assert.isTrue(isCredential(key))
   })
 

@@ -57,7 +57,7 @@ describe("a time of RFC 3339", () => {
     "now",
     "1795514520",
     ""
-  ])("%j is none", (text) =>
+  ])("%j is refused", (text) =>
     Effect.gen(function* () {
       assert.isFalse(yield* accepts(Rfc3339, text))
     })

@@ -84,7 +84,7 @@ describe("the fields of", () => {
       DeliveryBody,
       "id notification_id channel category status error error_code provider created_at updated_at"
     ]
-  ] as const)("%s are those of the contract", (_, body, fields) => {
+  ] as const)("%s equal those of the contract", (_, body, fields) => {
     assert.deepStrictEqual(Object.keys(body.fields), fields.split(" "))
   })
 })
@@ -100,7 +100,7 @@ describe("timestamp", () => {
 })
 
 describe("userBody", () => {
-  it("has each field under its wire name, and nothing else", () => {
+  it("contains each field under its wire name and no other", () => {
     assert.deepStrictEqual(userBody(user), {
       id: id(0),
       email: "ada@example.com",
@@ -128,14 +128,14 @@ describe("userBody", () => {
     })
   })
 
-  it("a person without a name is called by their username", () => {
+  it("the full name of a user without a name is the username", () => {
     const nameless = new User({ ...user, profile: new Profile({ ...profile, firstName: "", lastName: "" }) })
     assert.strictEqual(userBody(nameless).profile.full_name, "ada")
   })
 })
 
 describe("preferencesBody", () => {
-  it("has each field under its wire name, and not the version", () => {
+  it("contains each field under its wire name, without the version", () => {
     assert.deepStrictEqual(preferencesBody(preferences), {
       id: id(2),
       email_enabled: true,
@@ -158,7 +158,7 @@ describe("preferencesBody", () => {
 })
 
 describe("pushTokenBody", () => {
-  it("has each field under its wire name, and not the token", () => {
+  it("contains each field under its wire name, without the token", () => {
     const token = new PushToken({
       id: PushTokenId.make(id(3)),
       platform: "ios",
@@ -208,7 +208,7 @@ describe("sessionBody", () => {
     })
   })
 
-  it("another session than the caller's is not the current one", () => {
+  it("only the session of the caller is marked as current", () => {
     assert.isFalse(sessionBody(session, SessionId.make(id(5))).current)
   })
 })

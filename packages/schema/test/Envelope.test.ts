@@ -9,7 +9,7 @@ const Point = Schema.Struct({ x: Schema.Finite, y: Schema.Finite })
 describe("success", () => {
   const schema = success("Point found", Point)
 
-  it.effect.prop("all five keys are there, whatever the data", [Point], ([point]) =>
+  it.effect.prop("has all five keys for any data", [Point], ([point]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Schema.encodeEffect(schema)(point), {
         success: true,
@@ -21,13 +21,13 @@ describe("success", () => {
     })
   )
 
-  it.effect.prop("a client reads the data back", [Point], ([point]) =>
+  it.effect.prop("is decoded by a client to the same data", [Point], ([point]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Schema.decodeEffect(schema)(yield* Schema.encodeEffect(schema)(point)), point)
     })
   )
 
-  it.effect("a failure is not read as a success", () =>
+  it.effect("a failure is not decoded as a success", () =>
     Effect.gen(function* () {
       const body = failureBody({ code: "not_found", message: "Point not found" })
       assert.strictEqual((yield* Effect.flip(Schema.decodeUnknownEffect(schema)(body)))._tag, "SchemaError")
@@ -39,25 +39,25 @@ describe("pageMeta", () => {
   const request = Schema.Struct({ page: whole(1, 200), limit: whole(1, 100) })
   const total = whole(0, 5000)
 
-  it.prop("there are as many pages as the items need, and no more", [request, total], ([request, total]) => {
+  it.prop("the number of pages is the least that holds all items", [request, total], ([request, total]) => {
     const { total_pages } = pageMeta(request, total)
     assert.isAtLeast(total_pages * request.limit, total)
     assert.isBelow(Math.max(0, total_pages - 1) * request.limit, Math.max(1, total))
   })
 
-  it.prop("there is a next page when items stand behind this one", [request, total], ([request, total]) => {
+  it.prop("there is a next page if items follow this page", [request, total], ([request, total]) => {
     assert.strictEqual(pageMeta(request, total).has_next, total > request.page * request.limit)
   })
 
-  it.prop("there is a previous page before all but the first", [request, total], ([request, total]) => {
+  it.prop("there is a previous page on every page but the first", [request, total], ([request, total]) => {
     assert.strictEqual(pageMeta(request, total).has_previous, request.page > 1)
   })
 
-  it.prop("what was asked for is repeated, past the end too", [request, total], ([request, total]) => {
+  it.prop("limit and page are those of the request, also past the end", [request, total], ([request, total]) => {
     assert.deepInclude(pageMeta(request, total), { ...request, total })
   })
 
-  it("an answer that is no list has the first page of nothing", () => {
+  it("a response without a list has the values of an empty first page", () => {
     assert.deepStrictEqual(noPage, pageMeta({ page: 1, limit: 10 }, 0))
   })
 })
@@ -66,7 +66,7 @@ describe("successPage", () => {
   const schema = successPage("Points found", Point)
   const page = { items: [{ x: 1, y: 2 }], total: 21, request: { page: 3, limit: 10 } }
 
-  it.effect("the items are the data, and the page is the meta", () =>
+  it.effect("has the items as data and the page as meta", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Schema.encodeEffect(schema)(page), {
         success: true,
@@ -78,7 +78,7 @@ describe("successPage", () => {
     })
   )
 
-  it.effect("a client reads the page back", () =>
+  it.effect("is decoded by a client to the same page", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Schema.decodeEffect(schema)(yield* Schema.encodeEffect(schema)(page)), page)
     })
@@ -86,7 +86,7 @@ describe("successPage", () => {
 })
 
 describe("failureBody", () => {
-  it("has the five keys and a code, and says the same twice when there is one thing to say", () => {
+  it("has the five keys and a code, and uses a single text for both message and error", () => {
     assert.deepStrictEqual(failureBody({ code: "not_found", message: "Point not found" }), {
       success: false,
       message: "Point not found",
@@ -97,14 +97,11 @@ describe("failureBody", () => {
     })
   })
 
-  it.effect.prop(
-    "is what a client reads, problems of any depth and all",
-    [Problems, Schema.String],
-    ([data, message]) =>
-      Effect.gen(function* () {
-        const body = failureBody({ code: "validation_failed", message, error: "Validation failed", data })
-        assert.deepInclude(body, { message, error: "Validation failed", data })
-        assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(Failure)(body), body)
-      })
+  it.effect.prop("is decoded by a client, with nested problems", [Problems, Schema.String], ([data, message]) =>
+    Effect.gen(function* () {
+      const body = failureBody({ code: "validation_failed", message, error: "Validation failed", data })
+      assert.deepInclude(body, { message, error: "Validation failed", data })
+      assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(Failure)(body), body)
+    })
   )
 })

@@ -213,7 +213,7 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
 }
 
 describe("Failures", () => {
-  it.each(Object.entries(readings))("%s reads as the contract has it", (_, [actual, expected]) => {
+  it.each(Object.entries(readings))("%s has the body of the contract", (_, [actual, expected]) => {
     assert.deepStrictEqual(actual, expected)
   })
 
@@ -225,11 +225,11 @@ describe("Failures", () => {
   it.each([
     [Failures.TokenInvalid, told("token_invalid", "Token is invalid")],
     [Failures.ServiceUnavailable, { body: told("service_unavailable", "Gone"), headers: { "retry-after": "5" } }]
-  ])("what was written is not made an error again", (failure, body) => {
+  ])("an encoded body is not decoded to an error", (failure, body) => {
     assert.isTrue(Exit.isFailure(Effect.runSyncExit(Schema.decodeUnknownEffect(failure)(body))))
   })
 
-  it("no failure tells more than its envelope", () => {
+  it("no failure contains more than its envelope", () => {
     assert.deepStrictEqual<unknown>(invalidInput(problems), invalid(problems))
     for (const failure of Object.values(Failures)) {
       assert.deepStrictEqual(Object.keys(Option.getOrThrow(exampleBody(failure))).toSorted(), [

@@ -8,7 +8,7 @@ describe("EmailInput", () => {
     ["ada@example.com", "ada@example.com"],
     ["  Ada@Example.COM\n", "ada@example.com"],
     ["JÜRGEN@BÜCHER.EXAMPLE", "jürgen@bücher.example"]
-  ] as const)("%j is kept as %s", ([typed, kept]) =>
+  ] as const)("%j is stored as %s", ([typed, kept]) =>
     Effect.gen(function* () {
       assert.strictEqual<string>(yield* Schema.decodeUnknownEffect(EmailInput)(typed), kept)
     })
@@ -25,7 +25,7 @@ describe("EmailInput", () => {
     })
   )
 
-  it.effect("white space around an address does not count for its length", () =>
+  it.effect("the length of an address excludes surrounding white space", () =>
     Effect.gen(function* () {
       const longest = `${"a".repeat(64)}@${"d".repeat(60)}.${"e".repeat(60)}.${"f".repeat(59)}.example`
       assert.strictEqual(yield* Schema.decodeUnknownEffect(EmailInput)(`  ${longest}  `), longest)
@@ -34,7 +34,7 @@ describe("EmailInput", () => {
 })
 
 describe("PasswordInput and TokenInput", () => {
-  it.effect.each([PasswordInput, TokenInput])("hide what they hold, which is as it was typed", (schema) =>
+  it.effect.each([PasswordInput, TokenInput])("are redacted, and contain the text as typed", (schema) =>
     Effect.gen(function* () {
       const typed = "  correct horse\tbattery staple "
       const decoded = yield* Schema.decodeUnknownEffect(schema)(typed)

@@ -7,7 +7,7 @@ import { problemsOf } from "./decode.ts"
 const decode = Schema.decodeUnknownEffect(PreferencesInput)
 
 describe("PreferencesInput", () => {
-  it("takes every setting there is, and nothing else", () => {
+  it("accepts every setting and nothing else", () => {
     assert.deepStrictEqual(
       Object.keys(PreferencesInput.from.fields).map(String.snakeToCamel).toSorted(),
       Object.keys(PreferenceSettings.fields).toSorted()
@@ -36,7 +36,7 @@ describe("PreferencesInput", () => {
     "22:00\n",
     "",
     "noon"
-  ] as const)("%j is no time", (typed) =>
+  ] as const)("%j is refused as a time", (typed) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(PreferencesInput, { do_not_disturb_end: typed }), [
         "do_not_disturb_end: Enter a valid time: HH:MM or HH:MM:SS."
@@ -60,7 +60,7 @@ describe("PreferencesInput", () => {
     })
   )
 
-  it.effect("every wrong field is told at once, and unknown ones are ignored", () =>
+  it.effect("all invalid fields are reported at once, and unknown ones are ignored", () =>
     Effect.gen(function* () {
       const input = { email_enabled: "yes", do_not_disturb_start: "x", frequency_limit: -1, colour: "\0" }
       const fields = (yield* problemsOf(PreferencesInput, input)).map((problem) => problem.split(":")[0])
@@ -71,19 +71,16 @@ describe("PreferencesInput", () => {
 })
 
 describe("the patch of a PreferencesInput", () => {
-  it.effect.prop(
-    "each field that is sent changes the setting of its name, and no other",
-    [PreferencesInput.from],
-    ([input]) =>
-      Effect.gen(function* () {
-        const expected = Object.fromEntries(
-          Object.entries(input).map(([field, value]) => [String.snakeToCamel(field), value])
-        )
-        assert.deepStrictEqual<object>(yield* decode(input), expected)
-      })
+  it.effect.prop("each sent field changes only the setting of its name", [PreferencesInput.from], ([input]) =>
+    Effect.gen(function* () {
+      const expected = Object.fromEntries(
+        Object.entries(input).map(([field, value]) => [String.snakeToCamel(field), value])
+      )
+      assert.deepStrictEqual<object>(yield* decode(input), expected)
+    })
   )
 
-  it.effect("null empties the quiet hours, and what is absent stays", () =>
+  it.effect("null removes the quiet hours, and absent fields stay", () =>
     Effect.gen(function* () {
       const input = yield* decode({ do_not_disturb_start: null, do_not_disturb_end: null })
       assert.deepStrictEqual(input, { doNotDisturbStart: null, doNotDisturbEnd: null })
@@ -92,7 +89,7 @@ describe("the patch of a PreferencesInput", () => {
 })
 
 describe("PreferencesBody", () => {
-  it("shows every switch", () => {
+  it("contains every switch", () => {
     assert.includeMembers(Object.keys(PreferencesBody.fields), switches.map(String.camelToSnake))
   })
 })

@@ -8,13 +8,13 @@ describe("isCommon", () => {
   })
 
   it.each(["", "passwords and more", "correct horse battery staple", "123456\npassword", "pässword"])(
-    "%j is not",
+    "%j is not common",
     (password) => {
       assert.isFalse(isCommon(password))
     }
   )
 
-  it("every password of the dictionary is known", () => {
+  it("every password of the dictionary is found", () => {
     const words = dictionary["passwords-common"]
     assert.isAbove(words.length, 40_000)
     assert.deepStrictEqual(

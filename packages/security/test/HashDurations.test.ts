@@ -17,7 +17,7 @@ const measured = () => {
 const assertNear = (actual: number, expected: number) => assert.approximately(actual, expected, expected * 1e-9)
 
 describe("the expected time of a check", () => {
-  it("is in proportion to its rounds as they were measured, a tenth more", () => {
+  it("is proportional to the rounds, from the measurement plus a tenth", () => {
     const durations = measured()
     assertNear(durations.expected(bcrypt, 0), 110)
     assertNear(durations.expected({ ...bcrypt, rounds: 4096 }, 0), 440)
@@ -25,14 +25,14 @@ describe("the expected time of a check", () => {
     assertNear(durations.expected({ ...pbkdf2, rounds: 1_000_000 }, 0), 550)
   })
 
-  it("is nothing before the kind was measured, whatever was observed of it", () => {
+  it("is zero before the kind was measured, whatever checks were observed", () => {
     const durations = HashDurations.make()
     durations.observe(bcrypt, 100, 0)
     assert.isFalse(durations.knows("bcrypt"))
     assert.strictEqual(durations.expected(bcrypt, 0), 0)
   })
 
-  it("is above the slowest of a few, and of many above nearly all", () => {
+  it("is above the slowest of a few observed checks, and above nearly all of many", () => {
     const durations = measured()
     durations.observe(bcrypt, 130, 0)
     assertNear(durations.expected(bcrypt, 0), 143)
@@ -40,14 +40,14 @@ describe("the expected time of a check", () => {
     assertNear(durations.expected(bcrypt, 0), 143)
   })
 
-  it("follows the load by the checks of any kind, and forgets it after five minutes", () => {
+  it("follows the load seen in checks of any kind, and forgets it after five minutes", () => {
     const durations = measured()
     for (let count = 0; count < 10; count++) durations.observe(bcrypt, 200, minute)
     assertNear(durations.expected(pbkdf2, minute), 110)
     assertNear(durations.expected(pbkdf2, 6 * minute), 55)
   })
 
-  it("is at most four times what was measured, and at most ten seconds", () => {
+  it("is at most four times the measurement, and at most ten seconds", () => {
     const durations = measured()
     for (let count = 0; count < 10; count++) durations.observe(bcrypt, 100_000, 0)
     assertNear(durations.expected(bcrypt, 0), 440)
@@ -74,7 +74,7 @@ describe("the work of a hash", () => {
     "pbkdf2_sha256$0",
     "pbkdf2_sha256$99999999",
     "argon2$argon2id$v=19"
-  ])("of %j, which is checked as a hash of our own, is that hash's", (stored) => {
+  ])("of %j, which is checked as a new hash, is the work of a new hash", (stored) => {
     assert.deepStrictEqual(workOf(stored, 4), { kind: "bcrypt", rounds: 16 })
   })
 })

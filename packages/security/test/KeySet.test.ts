@@ -10,16 +10,16 @@ const rotated = KeySet.rotate(first, next, { now: 5000, ...lifetime })
 const kids = (keys: ReadonlyArray<{ readonly kid: string }>) => keys.map((key) => key.kid)
 
 describe("generate", () => {
-  it("the first key signs at once", () => {
+  it("the first key signs immediately", () => {
     assert.strictEqual(KeySet.signingKey(first.access, 1000).kid, first.access[0].kid)
   })
 
-  it("a kid is the RFC 7638 thumbprint of its key", async () => {
+  it("the kid is the RFC 7638 thumbprint of the key", async () => {
     const { jwk, kid } = first.access[0]
     assert.strictEqual(kid, await calculateJwkThumbprint({ kty: jwk.kty, crv: jwk.crv, x: jwk.x }))
   })
 
-  it("no two sets share a secret", () => {
+  it("two sets have no secret in common", () => {
     const other = KeySet.generate(1000)
     const secrets = [first, other].flatMap(({ access, links, refresh }) => [
       access[0].jwk.d,
@@ -32,19 +32,19 @@ describe("generate", () => {
 })
 
 describe("rotate", () => {
-  it("the next key is published at once and signs 300 s later", () => {
+  it("the next key is published immediately and signs 300 s later", () => {
     assert.deepStrictEqual(kids(KeySet.publishedKeys(rotated.access, 5000)), [first.access[0].kid, next.kid])
     assert.strictEqual(KeySet.signingKey(rotated.access, 5299).kid, first.access[0].kid)
     assert.strictEqual(KeySet.signingKey(rotated.access, 5300).kid, next.kid)
   })
 
-  it("the old key stays until its last token has ended, a minute for clocks included", () => {
+  it("the old key stays until its last token has expired, plus a minute for differing clocks", () => {
     const lastTokenEnds = 5299 + 3600
     assert.lengthOf(KeySet.publishedKeys(rotated.access, lastTokenEnds + 60), 2)
     assert.deepStrictEqual(kids(KeySet.publishedKeys(rotated.access, lastTokenEnds + 61)), [next.kid])
   })
 
-  it("a second rotation before the first has taken effect loses no key", () => {
+  it("a second rotation before the first one takes effect removes no key", () => {
     const third = KeySet.makeKeyPair()
     const twice = KeySet.rotate(rotated, third, { now: 5010, ...lifetime })
     assert.deepStrictEqual(kids(twice.access), [first.access[0].kid, next.kid, third.kid])
@@ -55,17 +55,17 @@ describe("rotate", () => {
     )
   })
 
-  it("keys whose time is over are dropped", () => {
+  it("expired keys are removed", () => {
     const third = KeySet.makeKeyPair()
     const later = KeySet.rotate(rotated, third, { now: 50_000, ...lifetime })
     assert.deepStrictEqual(kids(later.access), [next.kid, third.kid])
   })
 
-  it("the refresh key and the secret for ids stay, or every session would end", () => {
+  it("the refresh key and the secret for ids stay, so that no session ends", () => {
     assert.deepStrictEqual(rotated.refresh, first.refresh)
   })
 
-  it("the next link key signs 300 s later, and no link key is ever dropped", () => {
+  it("the next link key signs 300 s later, and no link key is ever removed", () => {
     const later = KeySet.rotate(rotated, KeySet.makeKeyPair(), { now: 900_000_000, ...lifetime })
     assert.lengthOf(later.links, 3)
     assert.deepStrictEqual(later.links.slice(0, 2), [...rotated.links])
@@ -83,19 +83,19 @@ describe("parse", () => {
   }
   const { jwk, kid } = rotated.access[0]
 
-  it("what was formatted is read back", () => {
+  it("a formatted key set is parsed to an equal one", () => {
     assert.deepStrictEqual(KeySet.parse(KeySet.format(rotated)), Result.succeed(rotated))
   })
 
-  it.each(["", "{", "null", "{}", '{"access":[],"refresh":{}}'])("%j is no key set", (text) => {
+  it.each(["", "{", "null", "{}", '{"access":[],"refresh":{}}'])("%j is refused", (text) => {
     assert.strictEqual(problem(text), "is not a key set")
   })
 
-  it("a file without access keys is no key set", () => {
+  it("a file without access keys is refused", () => {
     assert.isDefined(problem(JSON.stringify({ ...JSON.parse(text), access: [] })))
   })
 
-  it("a file from before there were link keys has one that every process derives, and a rotation keeps it", () => {
+  it("a file of an older release without link keys gets one that is the same in every process, and a rotation keeps it", () => {
     const { links: _, ...older } = JSON.parse(KeySet.format(first))
     const parsed = [1, 2].map(() => Result.getOrThrow(KeySet.parse(JSON.stringify(older))))
     assert.deepStrictEqual(parsed[0]?.links, parsed[1]?.links)
@@ -107,19 +107,19 @@ describe("parse", () => {
     assert.notDeepEqual(Result.getOrThrow(KeySet.parse(JSON.stringify(other))).links, derived.links)
   })
 
-  it("a link key that is not its id's is refused", () => {
+  it("a link key that does not match its id is refused", () => {
     assert.match(problem(edited(first.links[0].secret, "A".repeat(43))) ?? "", /does not fit together/)
   })
 
-  it("a kid that is not its key's is refused", () => {
+  it("a kid that does not match its key is refused", () => {
     assert.match(problem(edited(kid, next.kid)) ?? "", /does not fit together/)
   })
 
-  it("a private key with another's public half is refused", () => {
+  it("a private key with the public key of another one is refused", () => {
     assert.match(problem(edited(jwk.d, next.jwk.d)) ?? "", /does not fit together/)
   })
 
-  it("a problem never shows a key", () => {
+  it("no error message contains a key", () => {
     for (const text of [edited('"not_before": 1000', '"not_before": "soon"'), edited(rotated.refresh.kid, next.kid)]) {
       const message = problem(text) ?? ""
       assert.isNotEmpty(message)

@@ -14,7 +14,7 @@ const hashesOf = (keys: Layer.Layer<Keys>) =>
   })).pipe(Effect.provide(KeyedHashes.layer.pipe(Layer.provide(keys)), { local: true }))
 
 describe("keyed hashes", () => {
-  it.effect("are equal for equal texts of one purpose only, and not the plain hash", () =>
+  it.effect("are equal only for equal texts of one purpose, and differ from the plain hash", () =>
     Effect.gen(function* () {
       const { otherPurpose, otherText, same } = yield* hashesOf(Keys.layerMemory)
       assert.strictEqual(same[0], same[1])
@@ -24,7 +24,7 @@ describe("keyed hashes", () => {
     })
   )
 
-  it.effect("of another installation are others", () =>
+  it.effect("differ between installations", () =>
     Effect.gen(function* () {
       const here = yield* hashesOf(Keys.layerMemory)
       const there = yield* hashesOf(Layer.fresh(Keys.layerMemory))

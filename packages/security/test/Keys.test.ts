@@ -32,7 +32,7 @@ const rotatedRing = (keys: Keys["Service"]) =>
   )
 
 describe("layerFile", () => {
-  it.effect("a file that is absent is made, for its owner only", () =>
+  it.effect("a missing file is created, accessible only to its owner", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         const keys = yield* open(path, true)
@@ -43,7 +43,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("a file that is there is kept", () =>
+  it.effect("an existing file stays unchanged", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const before = yield* open(path, true)
@@ -53,7 +53,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("processes that start at once have the same keys", () =>
+  it.effect("processes that start at the same time use the same keys", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const all = yield* Effect.all(
@@ -65,7 +65,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("where keys must not be made, an absent file is an error that names it", () =>
+  it.effect("if keys must not be created, a missing file is an error with its path", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(open(path, false))
@@ -77,7 +77,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("where none can be made, the error names the settings and what the system said", () =>
+  it.effect("if the file cannot be created, the error contains the setting and the message of the system", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -90,7 +90,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("a file that is no key set is an error at the start", () =>
+  it.effect("a file without a valid key set is an error at the start", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -100,7 +100,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.effect("a folder, a device or a pipe is an error at the start, and is not waited for", () =>
+  it.effect("a folder, a device or a pipe is an immediate error at the start", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* fs.makeDirectory(`${path}/folder`, { recursive: true })
@@ -114,7 +114,7 @@ describe("layerFile", () => {
     )
   )
 
-  it.live("a rotation reaches a running process", () =>
+  it.live("a running process uses the keys of a rotation", () =>
     inDirectory((path) =>
       Effect.gen(function* () {
         const keys = yield* open(path, true)
@@ -131,30 +131,33 @@ describe("layerFile", () => {
     )
   )
 
-  it.live("a broken file leaves the last good keys in force, is logged once, and mends", () => {
-    const logged: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => {
-      if (logLevel === "Error") logged.push(String(message))
-    })
-    return inDirectory((path, fs) =>
-      Effect.gen(function* () {
-        const keys = yield* open(path, true)
-        const good = keys.current()
-        yield* fs.writeFileString(path, "{")
-        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 0 }))
-        yield* fs.remove(path)
-        yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
-        assert.strictEqual(keys.current(), good)
-        const mended = KeySet.rotate(good.set, KeySet.makeKeyPair(), { now: 0, accessLifetimeSeconds: 1 })
-        yield* fs.writeFileString(path, KeySet.format(mended), { mode: 0o600 })
-        assert.deepStrictEqual((yield* Effect.map(rotatedRing(keys), Option.getOrThrow)).set, mended)
-        assert.deepStrictEqual(logged, [
-          `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set; the last good keys stay in force`,
-          `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) does not exist; the last good keys stay in force`
-        ])
-      }).pipe(Effect.scoped)
-    ).pipe(Effect.provide(Logger.layer([logger])))
-  })
+  it.live(
+    "with a broken file the last valid keys stay in use, which is logged once, until the file is valid again",
+    () => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Error") logged.push(String(message))
+      })
+      return inDirectory((path, fs) =>
+        Effect.gen(function* () {
+          const keys = yield* open(path, true)
+          const good = keys.current()
+          yield* fs.writeFileString(path, "{")
+          yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 0 }))
+          yield* fs.remove(path)
+          yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => logged.length > 1 }))
+          assert.strictEqual(keys.current(), good)
+          const mended = KeySet.rotate(good.set, KeySet.makeKeyPair(), { now: 0, accessLifetimeSeconds: 1 })
+          yield* fs.writeFileString(path, KeySet.format(mended), { mode: 0o600 })
+          assert.deepStrictEqual((yield* Effect.map(rotatedRing(keys), Option.getOrThrow)).set, mended)
+          assert.deepStrictEqual(logged, [
+            `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) is not a key set; the last good keys stay in force`,
+            `The key file ${path} (JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR) does not exist; the last good keys stay in force`
+          ])
+        }).pipe(Effect.scoped)
+      ).pipe(Effect.provide(Logger.layer([logger])))
+    }
+  )
 })
 
 const where = "(JWT_KEYS_FILE, else jwt-keys.json in DATA_DIR)"
@@ -167,7 +170,7 @@ describe("a key file that others can read or write", () => {
     [0o666, "every user of the machine can write it"],
     [0o620, "its group can write it"],
     [0o660, "its group can write it"]
-  ] as const)("of mode %o is refused at the start, with what mends it", ([mode, reason]) =>
+  ] as const)("with mode %o is refused at the start, with the command that corrects it", ([mode, reason]) =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -182,7 +185,7 @@ describe("a key file that others can read or write", () => {
     )
   )
 
-  it.effect.each([0o600, 0o400, 0o440, 0o640])("of mode %o is not: its group may read it", (mode) =>
+  it.effect.each([0o600, 0o400, 0o440, 0o640])("with mode %o is accepted, because its group may read it", (mode) =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -192,7 +195,7 @@ describe("a key file that others can read or write", () => {
     )
   )
 
-  it.effect("behind a link it is the target that is judged, as in a mounted secret", () =>
+  it.effect("behind a link is checked by the mode of the target, as in a mounted secret", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -204,29 +207,26 @@ describe("a key file that others can read or write", () => {
     )
   )
 
-  it.effect(
-    "is made its owner's only where it was made by the service, and used with a warning where it was not",
-    () => {
-      const logged: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
-      return inDirectory((path, fs) =>
-        Effect.gen(function* () {
-          const modeOf = Effect.map(fs.stat(path), ({ mode }) => mode & 0o777)
-          yield* open(path, true)
-          yield* fs.chmod(path, 0o644)
-          const sentence =
-            `The key file ${path} ${where} has mode 0644, so that every user of the machine can read it: ` +
-            `\`chmod 600 ${path}\` mends it`
-          yield* open(path, true, "warn")
-          assert.deepStrictEqual([yield* modeOf, logged], [0o644, [`Warn: ${sentence}`]])
-          yield* open(path, true, "mend")
-          assert.deepStrictEqual([yield* modeOf, logged.slice(1)], [0o600, [`Warn: ${sentence}, which was done`]])
-        }).pipe(Effect.scoped)
-      ).pipe(Effect.provide(Logger.layer([logger])))
-    }
-  )
+  it.effect("is restricted to its owner if the service created it, and otherwise used with a warning", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${String(message)}`))
+    return inDirectory((path, fs) =>
+      Effect.gen(function* () {
+        const modeOf = Effect.map(fs.stat(path), ({ mode }) => mode & 0o777)
+        yield* open(path, true)
+        yield* fs.chmod(path, 0o644)
+        const sentence =
+          `The key file ${path} ${where} has mode 0644, so that every user of the machine can read it: ` +
+          `\`chmod 600 ${path}\` mends it`
+        yield* open(path, true, "warn")
+        assert.deepStrictEqual([yield* modeOf, logged], [0o644, [`Warn: ${sentence}`]])
+        yield* open(path, true, "mend")
+        assert.deepStrictEqual([yield* modeOf, logged.slice(1)], [0o600, [`Warn: ${sentence}, which was done`]])
+      }).pipe(Effect.scoped)
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
 
-  it.live("once it runs leaves the last good keys in force, is logged once, and mends", () => {
+  it.live("during a run leaves the last valid keys in use, which is logged once, until its mode is corrected", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Error") logged.push(String(message))
@@ -260,22 +260,24 @@ describe("a key file that others can read or write", () => {
 })
 
 describe("rotateFile", () => {
-  it.effect("a file that others can read becomes its owner's only, one that its group may read stays so", () =>
-    inDirectory((path, fs) =>
-      Effect.gen(function* () {
-        yield* open(path, true)
-        const modes: Array<number> = []
-        for (const mode of [0o644, 0o660, 0o640, 0o440, 0o400]) {
-          yield* fs.chmod(path, mode)
-          yield* rotateFile(path, 3600)
-          modes.push((yield* fs.stat(path)).mode & 0o777)
-        }
-        assert.deepStrictEqual(modes, [0o600, 0o600, 0o640, 0o640, 0o600])
-      }).pipe(Effect.scoped)
-    )
+  it.effect(
+    "a file that others can read is restricted to its owner, and one that its group may read keeps its mode",
+    () =>
+      inDirectory((path, fs) =>
+        Effect.gen(function* () {
+          yield* open(path, true)
+          const modes: Array<number> = []
+          for (const mode of [0o644, 0o660, 0o640, 0o440, 0o400]) {
+            yield* fs.chmod(path, mode)
+            yield* rotateFile(path, 3600)
+            modes.push((yield* fs.stat(path)).mode & 0o777)
+          }
+          assert.deepStrictEqual(modes, [0o600, 0o600, 0o640, 0o640, 0o600])
+        }).pipe(Effect.scoped)
+      )
   )
 
-  it.effect("behind a link it is the target that is replaced", () =>
+  it.effect("behind a link the target is replaced", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -287,7 +289,7 @@ describe("rotateFile", () => {
     )
   )
 
-  it.effect("the file stays its owner's only", () =>
+  it.effect("the file stays accessible only to its owner", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -301,7 +303,7 @@ describe("rotateFile", () => {
 
 // Only root may give a file away.
 describe.skipIf(process.getuid?.() !== 0)("rotateFile, as root", () => {
-  it.effect("the file stays whose it was", () =>
+  it.effect("the file keeps its owner", () =>
     inDirectory((path, fs) =>
       Effect.gen(function* () {
         yield* open(path, true)
@@ -317,7 +319,7 @@ describe.skipIf(process.getuid?.() !== 0)("rotateFile, as root", () => {
 describe("config", () => {
   const read = (env: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(env))
 
-  it.effect("the named file, else one in the data directory", () =>
+  it.effect("the path is that of the variable, or by default a file in the data directory", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({ JWT_KEYS_FILE: "/k.json" }), { path: "/k.json", named: true })
       assert.deepStrictEqual(yield* read({ DATA_DIR: "/d" }), { path: "/d/jwt-keys.json", named: false })

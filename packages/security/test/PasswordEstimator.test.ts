@@ -43,13 +43,13 @@ describe("PasswordEstimator", () => {
       "kM3$vQ9z",
       "ведро синих огурцов",
       "an analytical engine weaves patterns"
-    ])("%j is not", (password) =>
+    ])("%j takes a million guesses or more", (password) =>
       Effect.gen(function* () {
         assert.isAtLeast(yield* guesses(password), 1_000_000)
       })
     )
 
-    it.effect("a long password is judged by its first 28 characters", () =>
+    it.effect("a long password is estimated by its first 28 characters", () =>
       Effect.gen(function* () {
         assert.isBelow(yield* guesses("ü".repeat(512)), 1_000_000)
         assert.isBelow(yield* guesses(`${"ü".repeat(28)}, nine quiet otters`), 1_000_000)
@@ -57,7 +57,7 @@ describe("PasswordEstimator", () => {
       })
     )
 
-    it.effect("the words of its owner are tried first, and in other spellings too", () =>
+    it.effect("the attributes of the owner are guessed first, also in other spellings", () =>
       Effect.gen(function* () {
         for (const password of ["quillfeather", "Qu1llf3ather", "rehtaeflliuq", "quillfeather2026"]) {
           assert.isAtLeast(yield* guesses(password), 1_000_000, password)
@@ -68,7 +68,7 @@ describe("PasswordEstimator", () => {
       })
     )
 
-    it.effect("composed and decomposed forms are one password", () =>
+    it.effect("the composed and the decomposed form of a password have the same estimate", () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* guesses("se\u0301same ouvre-toi"), yield* guesses("s\u00e9same ouvre-toi"))
       })
@@ -76,7 +76,7 @@ describe("PasswordEstimator", () => {
 
     // The names that every JavaScript object answers to.
     it.effect.each(["constructor", "my constructor purple 7", "__proto__", "9b__proto__x7 hasOwnProperty"])(
-      "%j is a password like any other",
+      "%j is estimated like any other password",
       (password) =>
         Effect.gen(function* () {
           assert.isAbove(yield* guesses(password, ["constructor", "__proto__"]), 0)
@@ -85,7 +85,7 @@ describe("PasswordEstimator", () => {
     )
   })
 
-  it.effect("past the queue an estimate is refused with when to come again, and counted", () =>
+  it.effect("with a full queue an estimate is refused with a time to retry, and counted", () =>
     Effect.gen(function* () {
       const accepted = yield* Effect.forEach([1, 2], () =>
         Effect.forkChild(guesses("nine quiet otters"), { startImmediately: true })
@@ -135,7 +135,7 @@ const processorTimeOf = (run: () => unknown): number =>
   )
 
 describe("the time of an estimate", () => {
-  it("is below a quarter of that of a hash, whatever the longest passwords are made of", () => {
+  it("is below a quarter of the time of a hash for the longest passwords of every kind", () => {
     const words = Array.from({ length: 64 }, (_, index) => `word number ${index}`)
     for (let time = 0; time < 10; time++) perform({ password: "nine quiet otters", words })
     // Each cost is twice the one below. On some machines the slowest estimates take half of this, on others a quarter, because the

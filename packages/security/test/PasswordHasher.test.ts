@@ -56,7 +56,7 @@ describe("a hash of another service", () => {
 })
 
 describe("layer", () => {
-  it.effect("past the queue a hash is refused with when to come again", () =>
+  it.effect("with a full queue a hash is refused with a time to retry", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const accepted = yield* Effect.forEach([1, 2], () =>
@@ -69,7 +69,7 @@ describe("layer", () => {
     }).pipe(Effect.provide(hasher({ cost: 6, queueSize: 1, threads: 1 })))
   )
 
-  it.effect("with a place every hash is made; without one nothing begins", () =>
+  it.effect("with a place in the queue every hash is made, and without one the effect does not begin", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const begun: Array<string> = []
@@ -92,7 +92,7 @@ describe("layer", () => {
     }).pipe(Effect.provide(hasher({ cost: 6, queueSize: 1, threads: 1 })))
   )
 
-  it.effect("the longer the queue, the later to come again", () =>
+  it.effect("the time to retry grows with the queue", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       yield* hasher.hash(password)
@@ -104,7 +104,7 @@ describe("layer", () => {
     }).pipe(Effect.provide(hasher({ cost: 10, queueSize: 64, threads: 1 })))
   )
 
-  it.effect("hashes are counted by operation, timed, and the queue is measured", () =>
+  it.effect("hashes are counted by operation and timed, and the length of the queue is measured", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const stored = yield* hasher.hash(password)
@@ -124,7 +124,7 @@ describe("layer", () => {
     )
   )
 
-  it.effect("what a refusal still has to wait for makes up for the difference between the schemes", () =>
+  it.effect("the remaining time of a refusal is the difference to the slowest scheme", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const [own, older, slow] = ["bcrypt_sha256$$2b$04", "pbkdf2_sha256$2000", "bcrypt$$2b$09"] as const
@@ -152,7 +152,7 @@ describe("layer", () => {
     }).pipe(Effect.provide(hasher({ cost: 4, queueSize: 8, threads: 1 })))
   )
 
-  it.live("tokens are checked without a wait while passwords are hashed", () =>
+  it.live("tokens are verified without delay while passwords are hashed", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const signer = yield* TokenSigner
@@ -198,7 +198,7 @@ describe("layer", () => {
 describe("config", () => {
   const read = (env: Record<string, string>) => PasswordSettings.config.parse(ConfigProvider.fromUnknown(env))
 
-  it.effect("cost 12 and 64 waiting, unless told", () =>
+  it.effect("the defaults are cost 12 and a queue of 64", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), { cost: 12, queueSize: 64 })
       assert.deepStrictEqual(yield* read({ BCRYPT_COST: "10", HASH_QUEUE_SIZE: "8" }), { cost: 10, queueSize: 8 })

@@ -16,7 +16,7 @@ const claims = {
 const ring = Effect.map(Keys, (keys) => keys.current()).pipe(Effect.provide(Keys.layerMemory, { local: true }))
 
 describe("SeenTokens", () => {
-  it.effect("the longest known makes room when it is full", () =>
+  it.effect("when full, it removes the token that was added first", () =>
     Effect.gen(function* () {
       const keys = yield* ring
       const seen = SeenTokens.make(2)
@@ -29,7 +29,7 @@ describe("SeenTokens", () => {
     })
   )
 
-  it.effect("other keys forget every token", () =>
+  it.effect("a change of the keys removes every token", () =>
     Effect.gen(function* () {
       const [before, after] = [yield* ring, yield* ring]
       const seen = SeenTokens.make(2)
@@ -40,7 +40,7 @@ describe("SeenTokens", () => {
     })
   )
 
-  it.effect("a token checked under keys that were replaced meanwhile is not remembered", () =>
+  it.effect("a token that was verified with keys replaced meanwhile is not stored", () =>
     Effect.gen(function* () {
       const [before, after] = [yield* ring, yield* ring]
       const seen = SeenTokens.make(2)

@@ -71,7 +71,7 @@ const entry = (text: string, more: Readonly<Record<string, unknown>> = {}) => ({
 })
 
 describe("ServiceKeys", () => {
-  it.effect("a key of the settings has every scope", () =>
+  it.effect("a key from the settings has every scope", () =>
     run(
       Effect.gen(function* () {
         const keys = yield* open([named("gateway", key), named("sender", other)])
@@ -83,7 +83,7 @@ describe("ServiceKeys", () => {
     )
   )
 
-  it.effect("no key, an empty one, and what is almost one are refused, each for its reason", () =>
+  it.effect("an absent, an empty and a nearly equal key are refused, each with its reason", () =>
     run(
       Effect.gen(function* () {
         const keys = yield* open([named("gateway", key)])
@@ -98,7 +98,7 @@ describe("ServiceKeys", () => {
     )
   )
 
-  it.effect("where there is no key none opens anything", () =>
+  it.effect("without configured keys every key is refused", () =>
     run(
       Effect.gen(function* () {
         const keys = yield* open([])
@@ -107,7 +107,7 @@ describe("ServiceKeys", () => {
     )
   )
 
-  it.effect("a key of the file opens what its scopes say, as long as its time lasts", () =>
+  it.effect("a key from the file is accepted for its scopes until it expires", () =>
     inFile([entry(key, { not_after: "1970-01-01T01:00:00+00:30" })], (path) =>
       Effect.gen(function* () {
         const keys = yield* open([], path)
@@ -121,7 +121,7 @@ describe("ServiceKeys", () => {
     )
   )
 
-  it.live("a change of the file reaches a running process; a broken one leaves the last good keys in force", () => {
+  it.live("a running process uses a changed file, and keeps the last valid keys if the file is broken", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => logged.push(String(message)))
     return inFile([entry(key)], (path, write) =>
@@ -146,7 +146,7 @@ describe("ServiceKeys", () => {
   })
 
   it.effect(
-    "a file that every user of the machine can change is refused, or used with a warning outside production",
+    "a file that every user of the machine can write is refused in production and used with a warning elsewhere",
     () => {
       const logged: Array<string> = []
       const logger = Logger.make(({ message }) => logged.push(String(message)))
@@ -166,36 +166,34 @@ describe("ServiceKeys", () => {
     }
   )
 
-  it.effect(
-    "a file that is no list of keys is an error at the start, and names the field, and shows nothing of what is in it",
-    () =>
-      Effect.gen(function* () {
-        const wrong: ReadonlyArray<readonly [keys: unknown, place: string]> = [
-          [{}, ""],
-          [[entry(key, { sha256: "CANARY" })], ": [0].sha256 is missing or wrong"],
-          [[entry(other), entry(key, { scopes: ["CANARY"] })], ": [1].scopes[0] is missing or wrong"],
-          [[entry(key, { not_after: "tomorrow" })], ": [0].not_after is missing or wrong"],
-          [[entry(key, { not_after: "2026-11-31T00:00:00Z" })], ": [0].not_after is missing or wrong"],
-          [[entry(key, { name: "a b" })], ": [0].name is missing or wrong"],
-          [[{ name: "a" }], ": [0].sha256 is missing or wrong"]
-        ]
-        for (const [keys, place] of wrong) {
-          yield* inFile(keys, (path) =>
-            Effect.gen(function* () {
-              const error = yield* Effect.flip(open([], path))
-              assert.strictEqual(
-                error.message,
-                `The key file ${path} (SERVICE_API_KEYS_FILE) is not a list of service keys${place}`
-              )
-            })
-          )
-        }
-        const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
-        assert.strictEqual(absent.message, "The key file /nowhere/keys.json (SERVICE_API_KEYS_FILE) does not exist")
-      })
+  it.effect("an invalid file is an error at the start that names the field without its content", () =>
+    Effect.gen(function* () {
+      const wrong: ReadonlyArray<readonly [keys: unknown, place: string]> = [
+        [{}, ""],
+        [[entry(key, { sha256: "CANARY" })], ": [0].sha256 is missing or wrong"],
+        [[entry(other), entry(key, { scopes: ["CANARY"] })], ": [1].scopes[0] is missing or wrong"],
+        [[entry(key, { not_after: "tomorrow" })], ": [0].not_after is missing or wrong"],
+        [[entry(key, { not_after: "2026-11-31T00:00:00Z" })], ": [0].not_after is missing or wrong"],
+        [[entry(key, { name: "a b" })], ": [0].name is missing or wrong"],
+        [[{ name: "a" }], ": [0].sha256 is missing or wrong"]
+      ]
+      for (const [keys, place] of wrong) {
+        yield* inFile(keys, (path) =>
+          Effect.gen(function* () {
+            const error = yield* Effect.flip(open([], path))
+            assert.strictEqual(
+              error.message,
+              `The key file ${path} (SERVICE_API_KEYS_FILE) is not a list of service keys${place}`
+            )
+          })
+        )
+      }
+      const absent = yield* run(Effect.flip(open([], "/nowhere/keys.json")))
+      assert.strictEqual(absent.message, "The key file /nowhere/keys.json (SERVICE_API_KEYS_FILE) does not exist")
+    })
   )
 
-  it.effect("a name is one key's, and a key one name's, in the file and beside the settings", () =>
+  it.effect("names and keys must be unique, within the file and together with the settings", () =>
     Effect.gen(function* () {
       const problemOf = (keys: ReadonlyArray<NamedKey>, file: unknown) =>
         inFile(file, (path) => Effect.map(Effect.flip(open(keys, path)), (error) => error.problem))
@@ -215,7 +213,7 @@ describe("config", () => {
       Effect.result
     )
 
-  it.effect("keys are written name:key, with commas between; a key may hold colons", () =>
+  it.effect("keys are written as name:key separated by commas, and a key may contain colons", () =>
     Effect.gen(function* () {
       const settings = Result.getOrThrow(yield* read({ SERVICE_API_KEYS: `gateway:${key}, sender:a:b,` }))
       assert.deepStrictEqual(
@@ -230,7 +228,7 @@ describe("config", () => {
     })
   )
 
-  it.effect("what is wrong is told without the key", () =>
+  it.effect("an error message does not contain the key", () =>
     Effect.gen(function* () {
       const refused = [
         ["CANARY", "must be name:key, with commas between; item 1 is not"],
@@ -248,7 +246,7 @@ describe("config", () => {
     })
   )
 
-  it("weak keys are told by their names", () => {
+  it("weak keys are reported by their names", () => {
     assert.deepStrictEqual(weaknesses([named("gateway", key), named("sender", "short-CANARY")]), [
       "the key of sender must have at least 32 bytes"
     ])

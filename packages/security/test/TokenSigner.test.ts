@@ -52,7 +52,7 @@ describe("rotation", () => {
     expiresAt
   })
 
-  it.effect("tokens of the old key and of the next are good side by side", () =>
+  it.effect("tokens of the old and of the next key are both valid", () =>
     Effect.gen(function* () {
       const { sign, verify } = yield* TokenSigner
       yield* TestClock.setTime(1_300_000)
@@ -64,7 +64,7 @@ describe("rotation", () => {
     }).pipe(Effect.provide(signer))
   )
 
-  it.effect("a key whose time is over signs nothing that is accepted, and leaves the JWKS", () =>
+  it.effect("tokens of an expired key are refused, and the JWKS no longer contains the key", () =>
     Effect.gen(function* () {
       const { jwks, sign, verify } = yield* TokenSigner
       const stolen = yield* sign(claims(1200, 99_999))
@@ -91,14 +91,14 @@ describe("config", () => {
     })
   )
 
-  it.effect("HS256 needs a secret", () =>
+  it.effect("HS256 requires a secret", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* Effect.isFailure(read({ JWT_ALGORITHM: "HS256" })))
       assert.strictEqual((yield* read({ JWT_ALGORITHM: "HS256", SECRET_KEY: "s" })).algorithm, "HS256")
     })
   )
 
-  it.effect("no other algorithm can be chosen", () =>
+  it.effect("other algorithms are refused", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* Effect.isFailure(read({ JWT_ALGORITHM: "none" })))
     })

@@ -10,7 +10,7 @@ const make = (size: number, queueSize: number, onDepth: (waiting: number) => voi
   WorkerPool.make<HashJob, HashAnswer>({ worker: "hash-worker", size, queueSize, onDepth })
 
 describe("WorkerPool", () => {
-  it.effect("past the last place the next is refused at once, with the time those ahead will take", () =>
+  it.effect("with a full queue a job is refused at once, with the estimated time of the jobs before it", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 2)
       for (let place = 0; place < 3; place++) yield* pool.enterQueue
@@ -23,7 +23,7 @@ describe("WorkerPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("first come, first served", () =>
+  it.effect("jobs run in the order of their arrival", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 64)
       const order: Array<number> = []
@@ -36,7 +36,7 @@ describe("WorkerPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a job interrupted while it waits leaves the queue, those behind it keep their place", () =>
+  it.effect("a job that is interrupted while it waits leaves the queue, and the others keep their order", () =>
     Effect.gen(function* () {
       const depths: Array<number> = []
       const pool = yield* make(1, 2, (waiting) => depths.push(waiting))
@@ -51,7 +51,7 @@ describe("WorkerPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a job interrupted while it runs holds no one up", () =>
+  it.effect("a job that is interrupted while it runs delays no other", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 2)
       yield* Fiber.interrupt(yield* Effect.forkChild(pool.run(job(8)), { startImmediately: true }))
@@ -59,7 +59,7 @@ describe("WorkerPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a thread that dies fails its one job and is replaced", () =>
+  it.effect("a thread that dies fails only its current job and is replaced", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 8)
       const [bad, good] = yield* Effect.all([Effect.flip(pool.run(job(99))), pool.run(job(4))], { concurrency: 2 })
@@ -78,7 +78,7 @@ describe("WorkerPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("the end of the pool fails what still waits", () =>
+  it.effect("closing the pool fails the waiting jobs", () =>
     Effect.gen(function* () {
       const forked = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<unknown, WorkerPool.PoolRefusal>>>()
       yield* Effect.gen(function* () {
@@ -94,7 +94,7 @@ describe("WorkerPool", () => {
     })
   )
 
-  it("a program that has hashed ends by itself, from its sources", async () => {
+  it("a program that has hashed ends by itself when it runs from its sources", async () => {
     const program = `
       import { Effect, Layer, Redacted } from "effect"
       import { PasswordHasher } from "@user-service/security/PasswordHasher"
@@ -111,7 +111,7 @@ describe("WorkerPool", () => {
     assert.strictEqual(stdout, "hashed\n")
   })
 
-  it.effect("a thread says how long it worked, wherever it hashes the same", () =>
+  it.effect("a thread reports how long it worked, and hashes like the calling thread", () =>
     Effect.gen(function* () {
       const pool = yield* make(1, 1)
       const answer = yield* pool.run({ operation: "verify", spellings: ["a"], stored: hash("a", 4), cost: 4 })

@@ -34,7 +34,7 @@ describe("AccessLog", () => {
     assert.strictEqual(written({ ...request, route, status })[0]?.level, level)
   })
 
-  it("the line has the request's facts, and only those there are", () => {
+  it("a line contains the properties of the request and omits absent ones", () => {
     const all = { ...request, user_id: "u", ip: "::1", trace_id: "t" }
     assert.deepStrictEqual(
       written(all).map((line) => JSON.parse(toJson(line))),
@@ -62,14 +62,14 @@ describe("AccessLog", () => {
     )
   })
 
-  it("a token sent as a request id does not show", () => {
+  it("a token that was sent as the request id does not appear", () => {
     const line = written({ ...request, request_id: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJDQU5BUlkifQ.CANARY" })
       .map(toJson)
       .join()
     assert.notInclude(line, "CANARY")
   })
 
-  it("a level that is off costs no line", () => {
+  it("a request is not logged if its level is disabled", () => {
     assert.deepStrictEqual(written(request, false), [])
   })
 })

@@ -33,7 +33,7 @@ const layer = Layer.mergeAll(
 )
 
 describe("a refused credential", () => {
-  it.effect("is a line at warn with its event, reason, account and address, and is counted", () =>
+  it.effect("is logged at warn with event, reason, account and address, and is counted", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* linesOf(record(login)), [
         [
@@ -48,7 +48,7 @@ describe("a refused credential", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("is only counted past a thousand of its event in ten seconds, which one line says", () =>
+  it.effect("is only counted after a thousand of its event in ten seconds, which one line reports", () =>
     Effect.gen(function* () {
       const flood = yield* linesOf(Effect.forEach(Array.from({ length: 5000 }), () => record(token), { discard: true }))
       assert.lengthOf(flood, 1001)

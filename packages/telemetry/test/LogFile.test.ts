@@ -34,7 +34,7 @@ const untilText = (path: string, text: string) =>
   })
 
 describe("LogFile", () => {
-  it.effect("lines are there once the scope has closed, in a folder made for them", () =>
+  it.effect("all lines are in the file when the scope has closed, in a folder that is created if missing", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "logs", "deep", "x.log")
       yield* Effect.scoped(
@@ -49,7 +49,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("lines are there after a second", () =>
+  it.effect("lines are in the file after a second", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const file = yield* LogFile.make(path, assert.fail)
@@ -62,7 +62,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("after a SIGHUP, what came before is in the moved file and what comes after in a new one", () =>
+  it.effect("after a SIGHUP earlier lines are in the moved file and later ones in a new file", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       yield* Effect.scoped(
@@ -83,7 +83,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("no listener outlives the scope", () =>
+  it.effect("the listener for SIGHUP is removed with the scope", () =>
     Effect.gen(function* () {
       const count = () => process.listenerCount("SIGHUP") + process.listenerCount("exit")
       const before = count()
@@ -97,7 +97,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("a line after the scope has closed is written at once", () =>
+  it.effect("a line that is logged after the scope has closed is written at once", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const scope = yield* Scope.make()
@@ -108,7 +108,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("a path out of reach is one complaint, and writing goes on when it is back", () =>
+  it.effect("an unreachable path is reported once, and writing continues when the path is available again", () =>
     Effect.gen(function* () {
       const base = yield* folder
       const path = join(base, "logs", "x.log")
@@ -135,7 +135,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("the file and its folder are made for their owner only", () =>
+  it.effect("the file and its folder are created accessible only to their owner", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "deep", "logs", "x.log")
       yield* LogFile.check(path)
@@ -144,7 +144,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("a file that was named and cannot be written fails the start, by its variable", () =>
+  it.effect("a configured file that cannot be written fails the start with the name of the variable", () =>
     Effect.gen(function* () {
       const base = yield* folder
       writeFileSync(join(base, "file"), "in the way")
@@ -158,42 +158,42 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect.skipIf(!existsSync("/proc/self"))("a folder that can never be made is told at once, under /proc too", () =>
-    Effect.gen(function* () {
-      const { message } = yield* Effect.flip(LogFile.check("/proc/nowhere/deep/x.log"))
-      assert.strictEqual(
-        message,
-        "LOG_FILE /proc/nowhere/deep/x.log cannot be written: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
-      )
-    })
-  )
-
-  it.effect.skipIf(process.platform === "win32")(
-    "a pipe is refused where nobody reads it, and taken where somebody does",
+  it.effect.skipIf(!existsSync("/proc/self"))(
+    "a folder that can never be created fails at once, also below /proc",
     () =>
       Effect.gen(function* () {
-        const path = join(yield* folder, "pipe")
-        execFileSync("mkfifo", [path])
-        const { message } = yield* Effect.flip(LogFile.check(path))
-        assert.strictEqual(message, `LOG_FILE ${path} cannot be written: it is a pipe that nobody reads`)
-        const complaints: Array<string> = []
-        yield* Effect.scoped(
-          Effect.map(
-            LogFile.make(path, (problem) => complaints.push(problem)),
-            (file) => file.append("one")
-          )
+        const { message } = yield* Effect.flip(LogFile.check("/proc/nowhere/deep/x.log"))
+        assert.strictEqual(
+          message,
+          "LOG_FILE /proc/nowhere/deep/x.log cannot be written: ENOENT: no such file or directory, mkdir '/proc/nowhere'"
         )
-        assert.strictEqual(complaints.length, 1)
-
-        const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-        yield* LogFile.check(path)
-        yield* Effect.scoped(Effect.map(LogFile.make(path, assert.fail), (file) => file.append("two")))
-        assert.strictEqual(readFileSync(reader, "utf8"), "two\n")
-        closeSync(reader)
       })
   )
 
-  it.effect.skipIf(!existsSync("/dev/full"))("a full disk is one complaint", () =>
+  it.effect.skipIf(process.platform === "win32")("a pipe is refused without a reader and accepted with one", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "pipe")
+      execFileSync("mkfifo", [path])
+      const { message } = yield* Effect.flip(LogFile.check(path))
+      assert.strictEqual(message, `LOG_FILE ${path} cannot be written: it is a pipe that nobody reads`)
+      const complaints: Array<string> = []
+      yield* Effect.scoped(
+        Effect.map(
+          LogFile.make(path, (problem) => complaints.push(problem)),
+          (file) => file.append("one")
+        )
+      )
+      assert.strictEqual(complaints.length, 1)
+
+      const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      yield* LogFile.check(path)
+      yield* Effect.scoped(Effect.map(LogFile.make(path, assert.fail), (file) => file.append("two")))
+      assert.strictEqual(readFileSync(reader, "utf8"), "two\n")
+      closeSync(reader)
+    })
+  )
+
+  it.effect.skipIf(!existsSync("/dev/full"))("a full disk is reported once", () =>
     Effect.gen(function* () {
       const complaints: Array<string> = []
       yield* Effect.scoped(
@@ -207,7 +207,7 @@ describe("LogFile", () => {
     })
   )
 
-  it.effect("the log's file is JSON also where the console is pretty", () =>
+  it.effect("the log file is JSON even if the console format is pretty", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "x.log")
       const output = { write: () => {} }

@@ -35,7 +35,7 @@ describe("config", () => {
   const read = (env: Record<string, string>) =>
     Logs.config.pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
 
-  it.effect("outside production: info, pretty, no file", () =>
+  it.effect("outside production the defaults are level info, format pretty and no file", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), {
         level: "Info",
@@ -46,7 +46,7 @@ describe("config", () => {
     })
   )
 
-  it.effect("in production: JSON, and a file", () =>
+  it.effect("in production the defaults are format JSON and a file", () =>
     Effect.gen(function* () {
       const expected: LogSettings = {
         level: "Info",
@@ -58,7 +58,7 @@ describe("config", () => {
     })
   )
 
-  it.effect("each variable is obeyed, a level in any case; an empty one is as none", () =>
+  it.effect("each variable takes effect, a level in any letter case, and an empty variable counts as absent", () =>
     Effect.gen(function* () {
       const env = { NODE_ENV: "production", LOG_LEVEL: "WARNING", LOG_FORMAT: "pretty", LOG_FILE: "/var/log/x.log" }
       assert.deepStrictEqual(yield* read(env), {
@@ -80,7 +80,7 @@ describe("config", () => {
 })
 
 describe("JSON", () => {
-  it.effect("a line is one object: timestamp, level, message, and the annotations beside them", () =>
+  it.effect("a line is one JSON object with timestamp, level, message and the annotations", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(Date.UTC(2026, 10, 23, 8, 9, 10, 7))
       const found = yield* lines(
@@ -101,7 +101,7 @@ describe("JSON", () => {
     })
   )
 
-  it.effect("a cause is text, a trace is named, a log span is a duration", () =>
+  it.effect("a cause is logged as text, a trace by its ids and a log span as a duration", () =>
     Effect.gen(function* () {
       const span = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
       const failing = Effect.fail(new Error("disk on fire")).pipe(
@@ -116,7 +116,7 @@ describe("JSON", () => {
     })
   )
 
-  it.effect("the trace is the client's, or none, where no spans are made", () =>
+  it.effect("without spans the trace is that of the client, or absent", () =>
     Effect.gen(function* () {
       const span = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
       const inner = Effect.fn("inner")(() => Effect.logInfo("x"))
@@ -127,7 +127,7 @@ describe("JSON", () => {
     })
   )
 
-  it.effect("no text makes a second line, no field takes a line's own key", () =>
+  it.effect("no text adds a second line, and no annotation replaces a standard key", () =>
     Effect.gen(function* () {
       const forged = 'a\n{"level":"info"}\r\u2028\u0085b'
       const text = yield* written(
@@ -141,7 +141,7 @@ describe("JSON", () => {
     })
   )
 
-  it.effect("a level that is off leaves nothing", () =>
+  it.effect("a disabled level writes nothing", () =>
     Effect.gen(function* () {
       const program = Effect.gen(function* () {
         const sink = yield* LogSink
@@ -203,7 +203,7 @@ describe("no credential passes", () => {
 })
 
 describe("pretty", () => {
-  it.effect("time, level, message, fields", () =>
+  it.effect("a line contains time, level, message and fields", () =>
     Effect.gen(function* () {
       const text = yield* written(
         pretty,
@@ -213,14 +213,14 @@ describe("pretty", () => {
     })
   )
 
-  it.effect("colours on a terminal only", () =>
+  it.effect("colours are used only on a terminal", () =>
     Effect.gen(function* () {
       assert.include(yield* written(pretty, Effect.logInfo("x"), true), "\u001b[32mINFO ")
       assert.notInclude(yield* written(pretty, Effect.logInfo("x")), "\u001b")
     })
   )
 
-  it.effect("further lines are indented, and control characters are shown", () =>
+  it.effect("continuation lines are indented, and control characters are escaped", () =>
     Effect.gen(function* () {
       const text = yield* written(pretty, Effect.logInfo("a\n1970 INFO forged\r\nb\u001b[2J", { k: "c\nd" }))
       assert.deepStrictEqual(text.split("\n"), [
@@ -234,7 +234,7 @@ describe("pretty", () => {
 })
 
 describe("the console", () => {
-  it.effect("an error is out at once, and what came before it in one write with it", () =>
+  it.effect("an error is written at once, in one write with the lines before it", () =>
     Effect.gen(function* () {
       const { output, writes } = memory()
       yield* Effect.gen(function* () {

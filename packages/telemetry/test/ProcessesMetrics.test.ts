@@ -27,7 +27,7 @@ const values = (rendered: string) =>
   )
 
 describe("the metrics of several processes", () => {
-  it("add up counters, histograms and gauges, and of other gauges take the least or the most", () => {
+  it("sum counters, histograms and most gauges, and take the minimum or maximum of the other gauges", () => {
     const metrics = ProcessesMetrics.make()
     metrics.record(1, text(1))
     metrics.record(2, text(2, "# TYPE other_total counter\nother_total 4\n"))
@@ -63,7 +63,7 @@ describe("the metrics of several processes", () => {
     assert.strictEqual(new Set(types).size, types.length)
   })
 
-  it("never fall when a process ends, and its successor counts from zero", () => {
+  it("never decrease when a process ends and its successor counts from zero", () => {
     const metrics = ProcessesMetrics.make()
     metrics.record(1, text(5))
     metrics.record(2, text(2))
@@ -77,7 +77,7 @@ describe("the metrics of several processes", () => {
     assert.strictEqual(values(metrics.render([2], 0)).get(`requests_total{route="/a b"}`), "7")
   })
 
-  it("keep the counts of one that does not answer, without its gauges", () => {
+  it("keep the counts of a process that does not answer, and omit its gauges", () => {
     const metrics = ProcessesMetrics.make()
     metrics.record(1, text(5))
     metrics.record(2, text(2))
@@ -87,7 +87,7 @@ describe("the metrics of several processes", () => {
     assert.strictEqual(without.get(`user_service_api_processes{state="silent"}`), "1")
   })
 
-  it("say values that are no numbers as Prometheus does", () => {
+  it("write values that are not numbers as Prometheus does", () => {
     const metrics = ProcessesMetrics.make()
     metrics.record(1, '# TYPE odd gauge\nodd{n="1"} +Inf\nodd{n="2"} -Inf\nodd{n="3"} NaN\n')
     const rendered = metrics.render([1], 0)

@@ -10,7 +10,7 @@ const fresh = <A, E, R>(program: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => Effect.provideService(program, Metric.MetricRegistry, new Map()))
 
 describe("HttpMetrics", () => {
-  it.effect("durations by method, route and status, in seconds, and the requests under way", () =>
+  it.effect("contains durations in seconds by method, route and status, and the number of requests in progress", () =>
     Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       for (let i = 0; i < 3; i++) metrics.begin()
@@ -29,7 +29,7 @@ describe("HttpMetrics", () => {
     }).pipe(Effect.provide(HttpMetrics.layer), fresh)
   )
 
-  it.effect("a method nobody knows and a path without a route make no label of their own", () =>
+  it.effect("an unknown method and a path without a route create no new label value", () =>
     Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       metrics.observe("BREW", undefined, 404, 0.001)
@@ -39,7 +39,7 @@ describe("HttpMetrics", () => {
     }).pipe(Effect.provide(HttpMetrics.layer), fresh)
   )
 
-  it.effect("past the bound all go into one series", () =>
+  it.effect("beyond the limit of series all requests are counted in one series", () =>
     Effect.gen(function* () {
       const metrics = yield* HttpMetrics
       for (let i = 0; i < 2100; i++) metrics.observe("GET", `/made/${i}`, 200, 0.001)
@@ -51,7 +51,7 @@ describe("HttpMetrics", () => {
 })
 
 describe("Prometheus", () => {
-  it.effect("labels are escaped, a text with a line end forges no line", () =>
+  it.effect("labels are escaped, so that a text with a line break adds no line", () =>
     Effect.gen(function* () {
       yield* Metric.update(Metric.gauge("g", { description: "a\nb\\", attributes: { "a-b": 'x"y\\z\nevil 1' } }), 1)
       assert.strictEqual(
@@ -63,7 +63,7 @@ describe("Prometheus", () => {
 })
 
 describe("ProcessMetrics", () => {
-  it.effect("are read when they are scraped, and gone with their layer", () =>
+  it.effect("are read at each scrape, and removed with their layer", () =>
     Effect.gen(function* () {
       const text = yield* Effect.provide(Prometheus.render, ProcessMetrics.layer({ version: "1.2.3" }))
       for (const name of ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_uptime_seconds"]) {

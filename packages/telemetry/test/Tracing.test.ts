@@ -37,7 +37,7 @@ describe("Tracing", () => {
   const read = (env: Record<string, string>) =>
     Tracing.config.pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
 
-  it.effect("without a collector named, nothing; a tenth by default; a ratio past 1 is refused", () =>
+  it.effect("tracing is off without a collector, the default ratio is a tenth, and a ratio above 1 is refused", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), { endpoint: Option.none(), ratio: 0.1 })
       const named = yield* read({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", OTEL_TRACES_SAMPLER_ARG: "0.5" })
@@ -52,7 +52,7 @@ describe("Tracing", () => {
     })
   )
 
-  it.effect("spans are sent under the base address when the scope closes", () =>
+  it.effect("spans are sent to the base URL when the scope closes", () =>
     Effect.gen(function* () {
       const requests = yield* sent({}, Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer")))
       assert.deepStrictEqual(
@@ -64,18 +64,24 @@ describe("Tracing", () => {
     })
   )
 
-  it.effect("a ratio of 0 sends none, of a half some, and a trace is sent whole or not at all", () =>
-    Effect.gen(function* () {
-      const traces = Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer"), Effect.repeat({ times: 199 }))
-      assert.strictEqual(spanCount(yield* sent({ ratio: 0 }, traces)), 0)
-      const some = spanCount(yield* sent({ ratio: 0.5 }, traces))
-      assert.isAbove(some, 100)
-      assert.isBelow(some, 300)
-      assert.strictEqual(some % 2, 0)
-    })
+  it.effect(
+    "a ratio of 0 sends no trace, a ratio of a half sends some, and each trace is sent completely or not at all",
+    () =>
+      Effect.gen(function* () {
+        const traces = Effect.void.pipe(
+          Effect.withSpan("inner"),
+          Effect.withSpan("outer"),
+          Effect.repeat({ times: 199 })
+        )
+        assert.strictEqual(spanCount(yield* sent({ ratio: 0 }, traces)), 0)
+        const some = spanCount(yield* sent({ ratio: 0.5 }, traces))
+        assert.isAbove(some, 100)
+        assert.isBelow(some, 300)
+        assert.strictEqual(some % 2, 0)
+      })
   )
 
-  it.effect("no credential is in a span: neither an attribute nor an exception", () =>
+  it.effect("no attribute and no exception of a span contains a credential", () =>
     Effect.gen(function* () {
       const failing = Effect.fail(new Error("no redis://:CANARY@h")).pipe(
         Effect.withSpan("a", { attributes: { refresh_token: "CANARY", "db.url": "postgres://u:CANARY@h", rows: 3 } })
@@ -86,7 +92,7 @@ describe("Tracing", () => {
       assert.include(requests[0]?.body, "<redacted>")
     })
   )
-  it.effect("a server's span says nothing that the client worded: path, query, host, headers", () =>
+  it.effect("the span of a request contains no path, query, host or header as the client sent it", () =>
     Effect.gen(function* () {
       const request = new Request("http://canary-host.example/CANARY/path?page=CANARY", {
         headers: { "user-agent": "CANARY", cookie: "CANARY", "x-api-key": "CANARY", "x-request-id": "CANARY" }

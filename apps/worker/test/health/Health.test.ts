@@ -44,18 +44,20 @@ describe("the worker's probes", () => {
   const database = TestDatabase.layerPgLite
 
   it.layer(layerOver(Storage.layer.pipe(Layer.provide(database)), Option.none()))((it) => {
-    it.effect("a process with a database is alive and ready, in the envelope, with and without a slash", () =>
-      Effect.gen(function* () {
-        for (const path of ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]) {
-          const { body, status } = yield* get(path)
-          assert.strictEqual(status, 200)
-          assert.deepStrictEqual(Object.keys(body), keys)
-          assert.deepInclude(body, { success: true, data: { status: "ok" }, error: null })
-        }
-      })
+    it.effect(
+      "a process with a database answers as alive and ready in the envelope, with and without a slash at the end",
+      () =>
+        Effect.gen(function* () {
+          for (const path of ["/health/live", "/health/live/", "/health/ready", "/health/ready/"]) {
+            const { body, status } = yield* get(path)
+            assert.strictEqual(status, 200)
+            assert.deepStrictEqual(Object.keys(body), keys)
+            assert.deepInclude(body, { success: true, data: { status: "ok" }, error: null })
+          }
+        })
     )
 
-    it.effect("a path has one spelling: every other is 404", () =>
+    it.effect("another spelling of a path is 404", () =>
       Effect.gen(function* () {
         const others = [
           "/METRICS",
@@ -70,7 +72,7 @@ describe("the worker's probes", () => {
       })
     )
 
-    it.effect("the metrics are open where no token is set", () =>
+    it.effect("the metrics are public if no token is set", () =>
       Effect.gen(function* () {
         const { headers, status } = yield* get("/metrics")
         assert.strictEqual(status, 200)
@@ -78,7 +80,7 @@ describe("the worker's probes", () => {
       })
     )
 
-    it.effect("there is nothing else, which is said in the envelope", () =>
+    it.effect("any other path is 404 in the envelope", () =>
       Effect.gen(function* () {
         const { body, status } = yield* get("/health/unknown")
         assert.strictEqual(status, 404)
@@ -88,7 +90,7 @@ describe("the worker's probes", () => {
   })
 
   it.layer(layerOver(Storage.layer.pipe(Layer.provide(database)), Option.some(token)))((it) => {
-    it.effect("once the process is on its way out it is alive, and ready for nothing", () =>
+    it.effect("a process that is shutting down answers as alive and not ready", () =>
       Effect.gen(function* () {
         yield* Drain.use((drain) => drain.begin)
         const { body, headers, status } = yield* get("/health/ready")
@@ -98,7 +100,7 @@ describe("the worker's probes", () => {
       })
     )
 
-    it.effect("the metrics ask for the token, and a wrong one is none", () =>
+    it.effect("the metrics require the token if one is set, and refuse a wrong one", () =>
       Effect.gen(function* () {
         for (const headers of [{}, { authorization: "Bearer let-me" }, { authorization: "let-me-see" }]) {
           const answer = yield* get("/metrics", headers)
@@ -113,7 +115,7 @@ describe("the worker's probes", () => {
   })
 
   it.layer(layerOver(away.pipe(Layer.provide(database)), Option.none()))((it) => {
-    it.effect("without the database the process is alive, and not ready", () =>
+    it.effect("without the database the process answers as alive and not ready", () =>
       Effect.gen(function* () {
         const { body, status } = yield* get("/health/ready")
         assert.strictEqual(status, 503)

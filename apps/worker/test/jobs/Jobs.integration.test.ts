@@ -78,49 +78,53 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
   )
 
   it.layer(work, { excludeTestServices: true })((it) => {
-    it.effect("a live token not seen for thirty days is silenced, told as stale, and raises the user's version", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const user = yield* newUser
-        const seen = yield* newToken(user, { unseen: 29 })
-        const stale = yield* newToken(user, { unseen: 31 })
-        const silent = yield* newToken(user, { unseen: 32, active: false })
-        yield* round
-        assert.deepStrictEqual(yield* tokensOf(user), [
-          { id: seen, isActive: true, isMarked: false },
-          { id: stale, isActive: false, isMarked: true },
-          { id: silent, isActive: false, isMarked: false }
-        ])
-        assert.deepStrictEqual(
-          (yield* eventsOf(user)).map(
-            (event) => event._tag === "PushTokenRemoved" && `${event.tokenId} ${event.reason}`
-          ),
-          [`${stale} stale`]
-        )
-        assert.deepStrictEqual(
-          yield* sql`select version::int, (select details from audit_log where user_id = ${user}) as details
+    it.effect(
+      "an active push token that was unused for thirty days is deactivated, published as stale, and increases the user's version",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const user = yield* newUser
+          const seen = yield* newToken(user, { unseen: 29 })
+          const stale = yield* newToken(user, { unseen: 31 })
+          const silent = yield* newToken(user, { unseen: 32, active: false })
+          yield* round
+          assert.deepStrictEqual(yield* tokensOf(user), [
+            { id: seen, isActive: true, isMarked: false },
+            { id: stale, isActive: false, isMarked: true },
+            { id: silent, isActive: false, isMarked: false }
+          ])
+          assert.deepStrictEqual(
+            (yield* eventsOf(user)).map(
+              (event) => event._tag === "PushTokenRemoved" && `${event.tokenId} ${event.reason}`
+            ),
+            [`${stale} stale`]
+          )
+          assert.deepStrictEqual(
+            yield* sql`select version::int, (select details from audit_log where user_id = ${user}) as details
             from users where id = ${user}`,
-          [{ version: 2, details: { silenced: 1, deleted: 0 } }]
-        )
-        yield* round
-        assert.strictEqual((yield* eventsOf(user)).length, 1)
-      })
+            [{ version: 2, details: { silenced: 1, deleted: 0 } }]
+          )
+          yield* round
+          assert.strictEqual((yield* eventsOf(user)).length, 1)
+        })
     )
 
-    it.effect("one that its owner turned on again by hand stays on, until it is registered and unseen anew", () =>
-      Effect.gen(function* () {
-        const user = yield* newUser
-        const byHand = yield* newToken(user, { unseen: 60, marked: 20 })
-        const anew = yield* newToken(user, { unseen: 61, marked: 100 })
-        yield* round
-        assert.deepStrictEqual(yield* tokensOf(user), [
-          { id: byHand, isActive: true, isMarked: true },
-          { id: anew, isActive: false, isMarked: true }
-        ])
-      })
+    it.effect(
+      "a push token that its owner activated again stays active until it is registered and unused for thirty days again",
+      () =>
+        Effect.gen(function* () {
+          const user = yield* newUser
+          const byHand = yield* newToken(user, { unseen: 60, marked: 20 })
+          const anew = yield* newToken(user, { unseen: 61, marked: 100 })
+          yield* round
+          assert.deepStrictEqual(yield* tokensOf(user), [
+            { id: byHand, isActive: true, isMarked: true },
+            { id: anew, isActive: false, isMarked: true }
+          ])
+        })
     )
 
-    it.effect("after 270 days it is deleted, which is told only where it was live", () =>
+    it.effect("a push token that was unused for 270 days is deleted, which is published only if it was active", () =>
       Effect.gen(function* () {
         const user = yield* newUser
         yield* newToken(user, { unseen: 271, active: false, marked: 240 })
@@ -140,7 +144,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("however many there are, all are dealt with in one round", () =>
+    it.effect("all stale push tokens are handled in one round, even if they fill several batches", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         // Two adjacent tokens of each user, so that a batch ends between users.
@@ -156,7 +160,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("a session is deleted a day after it expired, and its tokens live on without it", () =>
+    it.effect("a session is deleted a day after it expired, and its push tokens stay without it", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const user = yield* newUser
@@ -176,7 +180,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("an idempotency key is deleted after 24 hours, however many there are", () =>
+    it.effect("idempotency keys are deleted after 24 hours, even if they fill several batches", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const user = yield* newUser
@@ -192,7 +196,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("an event is deleted a week after it was published, however many there are", () =>
+    it.effect("events are deleted a week after their publication, even if they fill several batches", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { relay } = yield* Outbox
@@ -214,7 +218,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
     )
 
     it.effect(
-      "a delivery is deleted after ninety days, a dead letter too, and an address after thirty, all of them",
+      "deliveries and dead letters are deleted after ninety days and login addresses after thirty, even if they fill several batches",
       () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
@@ -255,7 +259,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
         })
     )
 
-    it.effect("an account that an older release made comes to have its canonical address", () =>
+    it.effect("an account that an older release created gets its canonical address", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const id = yield* newUser
@@ -267,7 +271,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("the months of the audit log are there ahead of time", () =>
+    it.effect("the partitions of the audit log are created before their months begin", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const months = sql<{ name: string }>`
@@ -280,7 +284,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
       })
     )
 
-    it.effect("a job that fails is counted, and keeps no other from being done", () =>
+    it.effect("a job that fails is counted, and the other jobs still run", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const user = yield* newUser
@@ -294,9 +298,9 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
     )
   })
 
-  describe("of several processes", () => {
+  describe("in several processes", () => {
     it.layer(Layer.merge(engines, layerSettings), { excludeTestServices: true })((it) => {
-      it.effect("one does the jobs, and another when that one is gone", () =>
+      it.effect("one process runs the jobs, and another one takes over when it has ended", () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const running = yield* Ref.make(0)

@@ -43,48 +43,50 @@ describe.skipIf(!Engines.areAvailable)(
   `workers that are killed while they publish mails (skipped where ${Engines.skipReason})`,
   { timeout: 180_000 },
   () => {
-    it.live("of RabbitMQ and three workers killed in the midst of it, no mail is lost and no content is left", () =>
-      Effect.gen(function* () {
-        const { database, environment, rabbitmq } = yield* Engines.start
-        yield* Effect.gen(function* () {
-          const received = yield* listenForMails
-          const users = yield* Effect.replicateEffect(newUser, userCount)
-          /** Waits until some more mails are published. */
-          const progress = Effect.gen(function* () {
-            const before = yield* finishedMails
-            const more = yield* Random.nextIntBetween(1, 100)
-            yield* waitUntil(Effect.map(finishedMails, (count) => count > before + more))
-          })
+    it.live(
+      "no mail is lost and no content stays stored when RabbitMQ and three workers are killed during publications",
+      () =>
+        Effect.gen(function* () {
+          const { database, environment, rabbitmq } = yield* Engines.start
+          yield* Effect.gen(function* () {
+            const received = yield* listenForMails
+            const users = yield* Effect.replicateEffect(newUser, userCount)
+            /** Waits until some more mails are published. */
+            const progress = Effect.gen(function* () {
+              const before = yield* finishedMails
+              const more = yield* Random.nextIntBetween(1, 100)
+              yield* waitUntil(Effect.map(finishedMails, (count) => count > before + more))
+            })
 
-          for (const _ of [1, 2, 3]) {
-            const worker = yield* Program.start(environment)
-            yield* worker.ready
+            for (const _ of [1, 2, 3]) {
+              const worker = yield* Program.start(environment)
+              yield* worker.ready
+              const working = yield* Effect.forkChild(sendRound(users))
+              yield* progress
+              yield* worker.signal("SIGKILL")
+              yield* worker.ended
+              yield* Fiber.join(working)
+            }
+
+            const last = yield* Program.start(environment)
+            yield* last.ready
             const working = yield* Effect.forkChild(sendRound(users))
             yield* progress
-            yield* worker.signal("SIGKILL")
-            yield* worker.ended
+            yield* rabbitmq.kill
             yield* Fiber.join(working)
-          }
-
-          const last = yield* Program.start(environment)
-          yield* last.ready
-          const working = yield* Effect.forkChild(sendRound(users))
-          yield* progress
-          yield* rabbitmq.kill
-          yield* Fiber.join(working)
-          yield* rabbitmq.start
-          yield* waitUntil(Effect.map(finishedMails, (count) => count === 4 * mailsPerRound))
-          yield* waitUntil(Effect.sync(() => new Set(received.map(({ id }) => id)).size >= 4 * mailsPerRound))
-          const rows = yield* mailRows
-          assert.sameMembers(
-            [...new Set(received.map(({ id }) => id))],
-            rows.map(({ id }) => id)
-          )
-          for (const { payload } of rows) assert.isNull(payload)
-          yield* last.signal("SIGTERM")
-          assert.deepInclude(yield* last.ended, { code: 0, stderr: "" })
-        }).pipe(Effect.provide(layerOf(database, rabbitmq.url)))
-      })
+            yield* rabbitmq.start
+            yield* waitUntil(Effect.map(finishedMails, (count) => count === 4 * mailsPerRound))
+            yield* waitUntil(Effect.sync(() => new Set(received.map(({ id }) => id)).size >= 4 * mailsPerRound))
+            const rows = yield* mailRows
+            assert.sameMembers(
+              [...new Set(received.map(({ id }) => id))],
+              rows.map(({ id }) => id)
+            )
+            for (const { payload } of rows) assert.isNull(payload)
+            yield* last.signal("SIGTERM")
+            assert.deepInclude(yield* last.ended, { code: 0, stderr: "" })
+          }).pipe(Effect.provide(layerOf(database, rabbitmq.url)))
+        })
     )
   }
 )

@@ -45,36 +45,38 @@ const setUp = Effect.fnUntraced(function* (outcomeOf: (message: OutgoingMessage)
 })
 
 describe("publishing mails", () => {
-  it.effect("a message is mandatory persistent JSON under the mail's id, and carries the token in its body alone", () =>
-    Effect.gen(function* () {
-      const { messages, publish } = yield* setUp(() => "confirmed")
-      const mail = reset()
-      assert.deepStrictEqual(yield* publish(mail), [mail.id])
-      const [message] = messages
-      assert(message !== undefined)
-      const { body, ...properties } = message
-      assert.deepStrictEqual<unknown>(properties, {
-        exchange: "user_mail",
-        routingKey: "password_reset",
-        contentType: "application/json",
-        messageId: mail.id,
-        timestamp: createdAt,
-        persistent: true,
-        mandatory: true,
-        headers: {
-          "cloudEvents:id": mail.id,
-          "cloudEvents:source": "/user-service",
-          "cloudEvents:type": "password_reset",
-          "cloudEvents:specversion": "1.0",
-          "cloudEvents:time": "2026-11-24T10:02:00.500Z",
-          "cloudEvents:subject": user
-        }
+  it.effect(
+    "a message is mandatory, persistent JSON with the id of the mail, and only its body contains the token",
+    () =>
+      Effect.gen(function* () {
+        const { messages, publish } = yield* setUp(() => "confirmed")
+        const mail = reset()
+        assert.deepStrictEqual(yield* publish(mail), [mail.id])
+        const [message] = messages
+        assert(message !== undefined)
+        const { body, ...properties } = message
+        assert.deepStrictEqual<unknown>(properties, {
+          exchange: "user_mail",
+          routingKey: "password_reset",
+          contentType: "application/json",
+          messageId: mail.id,
+          timestamp: createdAt,
+          persistent: true,
+          mandatory: true,
+          headers: {
+            "cloudEvents:id": mail.id,
+            "cloudEvents:source": "/user-service",
+            "cloudEvents:type": "password_reset",
+            "cloudEvents:specversion": "1.0",
+            "cloudEvents:time": "2026-11-24T10:02:00.500Z",
+            "cloudEvents:subject": user
+          }
+        })
+        assert.strictEqual(JSON.parse(new TextDecoder().decode(body)).token, token)
       })
-      assert.strictEqual(JSON.parse(new TextDecoder().decode(body)).token, token)
-    })
   )
 
-  it.effect("whatever becomes of one mail, the confirmed ones are those that are returned", () =>
+  it.effect("exactly the confirmed mails are returned, whatever happens to the others", () =>
     Effect.gen(function* () {
       const outcomes = new Map<string | undefined, Outcome>()
       const { publish } = yield* setUp(({ messageId }) => outcomes.get(messageId) ?? "confirmed")
@@ -87,7 +89,7 @@ describe("publishing mails", () => {
     })
   )
 
-  it.effect("the log has once that no queue takes a type, once that one does again, and no token", () =>
+  it.effect("the log reports once that a type has no queue and once that it has one again, without a token", () =>
     Effect.gen(function* () {
       let isBound = false
       const { lines, publish } = yield* setUp(({ routingKey }) =>

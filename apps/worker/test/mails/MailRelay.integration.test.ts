@@ -21,7 +21,7 @@ describe.skipIf(databaseUrl === "")("with PostgreSQL", () => {
     it.layer(layerChanges.pipe(Layer.provideMerge(layerEngines(TestDatabase.layerPostgres(databaseUrl)))), {
       excludeTestServices: true
     })((it) => {
-      it.effect("mails without a queue delay no event, and go out when one is bound", () =>
+      it.effect("mails without a queue delay no event, and are published when a queue is bound", () =>
         Effect.gen(function* () {
           const rabbitmq = RabbitMq.layer({ url: Redacted.make(yield* freshVirtualHost(rabbitmqUrl)) })
           /** A broker of other programs, which declares their queues. */

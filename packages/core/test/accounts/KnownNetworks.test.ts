@@ -15,7 +15,7 @@ const home = "192.0.2.1"
 
 describe("a login", () => {
   it.layer(layer())((it) => {
-    it.effect("from another network sends a notice with its address and user agent, once", () =>
+    it.effect("from another network sends one notice with the address and user agent", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register.pipe(origin(home))
         yield* login(email).pipe(origin("203.0.113.5", "Chrome"))
@@ -29,7 +29,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("from the network of the registration sends none, nor from the same /24", () =>
+    it.effect("from the network of the registration or its /24 sends no notice", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register.pipe(origin(home))
         yield* login(email).pipe(origin(home, "Chrome"))
@@ -40,7 +40,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("over IPv6 sends one for each new /64", () =>
+    it.effect("over IPv6 sends a notice for each new /64", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register.pipe(origin("2001:db8:1:1::1", "A", "2001:db8:1:1::/64"))
         yield* login(email).pipe(origin("2001:db8:1:1::2", "B", "2001:db8:1:1::/64"))
@@ -50,7 +50,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("with a user agent of which the user was told today sends no second notice", () =>
+    it.effect("with a user agent that was in a notice of the same day sends no second notice", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin(home))
@@ -66,7 +66,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("from a network not seen for ninety days is from a new device", () =>
+    it.effect("from a network that was not used for ninety days sends a notice", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const passDays = (days: number) => sql`
@@ -84,7 +84,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("to an account whose networks were all deleted is from a new device", () =>
+    it.effect("to an account whose networks were all deleted sends a notice", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin(home))
@@ -95,7 +95,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("to an imported account, the first of all, sends none and makes its network known", () =>
+    it.effect("that is the first one of an imported account sends no notice and makes its network known", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin(home))
@@ -111,7 +111,7 @@ describe("a login", () => {
       ["192.0.2.9", home, home],
       ["2001:db8:1:1::1", "2001:db8:1:1::5", "2001:db8:1:1::/64"],
       ["2001:db8:1:1::/64", "2001:db8:1:1::5", "2001:db8:1:1::/64"]
-    ] as const)("from where an older release stored %s is not from a new device", ([stored, ip, network]) =>
+    ] as const)("from a network that an older release stored as %s sends no notice", ([stored, ip, network]) =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin("198.51.100.77"))
@@ -125,7 +125,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("stores neither the address nor the user agent in the clear", () =>
+    it.effect("stores neither the address nor the user agent as plain text", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register.pipe(origin(home))
@@ -142,7 +142,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("of two at once from a new network sends one notice", () =>
+    it.effect("from a new network sends one notice if two are concurrent", () =>
       Effect.gen(function* () {
         const { email, userId } = yield* register.pipe(origin(home))
         yield* Effect.replicateEffect(login(email).pipe(origin("203.0.113.1")), 5, { concurrency: "unbounded" })

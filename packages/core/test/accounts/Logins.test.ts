@@ -32,7 +32,7 @@ const hashesOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 describe("a login", () => {
   it.layer(layer())((it) => {
-    it.effect("puts a hash of today in the place of an older one, once, and the password stays the same", () =>
+    it.effect("replaces a hash of an older scheme once, and the password stays valid", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register
@@ -46,7 +46,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("that fails leaves an older hash as it is", () =>
+    it.effect("that fails does not replace an older hash", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register
@@ -59,26 +59,28 @@ describe("a login", () => {
       })
     )
 
-    it.effect("of an unknown e-mail, a wrong password and a disabled account is one answer and leaves nothing", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const { email, userId } = yield* register
-        yield* sql`update users set is_active = false where id = ${userId}`
-        const answers = yield* Effect.all([
-          Effect.flip(login(Email.make("nobody@example.com"))),
-          Effect.flip(login((yield* register).email, wrong)),
-          Effect.flip(login(email))
-        ])
-        for (const answer of answers) assert.deepStrictEqual(answer, answers[0])
-        assert.deepStrictEqual(
-          (yield* eventsOf(userId)).map((event) => event._tag),
-          ["UserRegistered"]
-        )
-        assert.lengthOf(yield* sql`select 1 from sessions where user_id = ${userId}`, 1)
-      })
+    it.effect(
+      "with an unknown e-mail, a wrong password or a disabled account fails with the same error and stores nothing",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { email, userId } = yield* register
+          yield* sql`update users set is_active = false where id = ${userId}`
+          const answers = yield* Effect.all([
+            Effect.flip(login(Email.make("nobody@example.com"))),
+            Effect.flip(login((yield* register).email, wrong)),
+            Effect.flip(login(email))
+          ])
+          for (const answer of answers) assert.deepStrictEqual(answer, answers[0])
+          assert.deepStrictEqual(
+            (yield* eventsOf(userId)).map((event) => event._tag),
+            ["UserRegistered"]
+          )
+          assert.lengthOf(yield* sql`select 1 from sessions where user_id = ${userId}`, 1)
+        })
     )
 
-    it.effect("that fails checks one hash, whatever it fails for", () =>
+    it.effect("that fails checks exactly one hash, whatever the reason", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register
@@ -94,8 +96,8 @@ describe("a login", () => {
     loginAccount: Option.some({ name: "login-account", limit: 3, window: Duration.minutes(5) })
   }
 
-  it.layer(layer({ limits: threeAnAccount }))("with three attempts an account", (it) => {
-    it.effect("past them is refused with the right password too", () =>
+  it.layer(layer({ limits: threeAnAccount }))("with a limit of three attempts per account", (it) => {
+    it.effect("beyond the limit is refused even with the right password", () =>
       Effect.gen(function* () {
         const { email } = yield* register
         for (let time = 0; time < 3; time++) {
@@ -105,7 +107,7 @@ describe("a login", () => {
       })
     )
 
-    it.effect("that succeeds clears what was counted", () =>
+    it.effect("that succeeds clears the count of the account", () =>
       Effect.gen(function* () {
         const { email } = yield* register
         yield* login(email)
@@ -116,20 +118,22 @@ describe("a login", () => {
       })
     )
 
-    it.effect("from where the owner has logged in is not locked out by a stranger, and a stranger is", () =>
-      Effect.gen(function* () {
-        const { email } = yield* register
-        const [home, stranger] = ["192.0.2.10", "203.0.113.1"]
-        yield* login(email, password, home)
-        for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, stranger))
-        assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
-        yield* login(email, password, home)
-        // That cleared the owner's count, not the stranger's.
-        assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
-      })
+    it.effect(
+      "from an address of the owner is not refused because of a stranger's attempts, and the stranger's is",
+      () =>
+        Effect.gen(function* () {
+          const { email } = yield* register
+          const [home, stranger] = ["192.0.2.10", "203.0.113.1"]
+          yield* login(email, password, home)
+          for (let time = 0; time < 3; time++) yield* Effect.flip(login(email, wrong, stranger))
+          assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
+          yield* login(email, password, home)
+          // That cleared the owner's count, not the stranger's.
+          assert.strictEqual(yield* tagOf(login(email, password, stranger)), "RateLimited")
+        })
     )
 
-    it.effect("from an address last used more than thirty days ago counts with the strangers'", () =>
+    it.effect("from an address that was last used more than thirty days ago counts in the bucket of strangers", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, userId } = yield* register
@@ -181,22 +185,24 @@ describe("a refused password", () => {
       return (yield* Fiber.join(refused))._tag
     })
 
-    it.effect("is answered when one of the slowest scheme would be, and holds no place until then", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const { email, sessionId, userId } = yield* register
-        const changed = PasswordChanges.use(({ change }) =>
-          change({ userId, sessionId }, { old: wrong, new: Redacted.make("nine quiet otters") })
-        )
-        assert.strictEqual(yield* isHeldBack(login(Email.make("nobody@example.com"))), "InvalidCredentials")
-        assert.strictEqual(yield* isHeldBack(login(email, wrong)), "InvalidCredentials")
-        assert.strictEqual(yield* isHeldBack(changed), "IncorrectPassword")
-        yield* sql`update users set is_active = false where id = ${userId}`
-        assert.strictEqual(yield* isHeldBack(login(email)), "InvalidCredentials")
-      })
+    it.effect(
+      "is answered as late as one of the slowest scheme, and occupies no place in the hash queue while it waits",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { email, sessionId, userId } = yield* register
+          const changed = PasswordChanges.use(({ change }) =>
+            change({ userId, sessionId }, { old: wrong, new: Redacted.make("nine quiet otters") })
+          )
+          assert.strictEqual(yield* isHeldBack(login(Email.make("nobody@example.com"))), "InvalidCredentials")
+          assert.strictEqual(yield* isHeldBack(login(email, wrong)), "InvalidCredentials")
+          assert.strictEqual(yield* isHeldBack(changed), "IncorrectPassword")
+          yield* sql`update users set is_active = false where id = ${userId}`
+          assert.strictEqual(yield* isHeldBack(login(email)), "InvalidCredentials")
+        })
     )
 
-    it.effect("keeps no right password waiting", () =>
+    it.effect("does not delay an attempt with the right password", () =>
       Effect.gen(function* () {
         const { email } = yield* register
         yield* login(email)

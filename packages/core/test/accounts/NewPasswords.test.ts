@@ -48,8 +48,8 @@ const settings = {
 const weak = Redacted.make("Summer2026")
 
 describe("the estimate of a new password", () => {
-  it.layer(layer(settings))("of a registration", (it) => {
-    it.effect("holds no place among the hashes, and a refused one is no attempt", () =>
+  it.layer(layer(settings))("at a registration", (it) => {
+    it.effect("occupies no place in the hash queue, and a rejected password does not count as an attempt", () =>
       Effect.gen(function* () {
         assert.strictEqual(
           yield* estimates(
@@ -66,7 +66,7 @@ describe("the estimate of a new password", () => {
       })
     )
 
-    it.effect("is not made for who is beyond the limit", () =>
+    it.effect("is not made for a client beyond the limit", () =>
       Effect.gen(function* () {
         assert.strictEqual(
           yield* estimates(
@@ -81,8 +81,8 @@ describe("the estimate of a new password", () => {
     )
   })
 
-  it.layer(layer(settings))("of a change", (it) => {
-    it.effect("holds no place among the hashes, and is not made for who is beyond the limit", () =>
+  it.layer(layer(settings))("at a password change", (it) => {
+    it.effect("occupies no place in the hash queue, and is not made for a user beyond the limit", () =>
       Effect.gen(function* () {
         const { sessionId, userId } = yield* register
         const change = (old: Redacted.Redacted<string>) =>

@@ -66,8 +66,8 @@ const verify = (stored: Option.Option<string>) =>
 const lastSchemes = Effect.map(Checks, (checks) => checks.at(-1)?.schemes.toSorted())
 
 describe("Passwords", () => {
-  it.layer(layer)("with no account yet", (it) => {
-    it.effect("an unknown account costs a check of a hash of our own scheme, and never matches", () =>
+  it.layer(layer)("without any account", (it) => {
+    it.effect("an unknown account costs the check of a hash of the current scheme, and never matches", () =>
       Effect.gen(function* () {
         const checks = yield* Checks
         assert.isFalse(yield* verify(Option.none()))
@@ -78,8 +78,8 @@ describe("Passwords", () => {
     )
   })
 
-  it.layer(layer)("where hashes of several schemes are stored", (it) => {
-    it.effect("a check knows each scheme and cost that there is once, looked up again every minute", () =>
+  it.layer(layer)("with stored hashes of several schemes", (it) => {
+    it.effect("a check considers each stored scheme and cost once, and looks them up again every minute", () =>
       Effect.gen(function* () {
         const theirs = olderHash(password, 7)
         const others = [theirs, olderHash(password, 7), olderHash(password, 600), bcryptHash, "!", "", "plain"]
@@ -100,7 +100,7 @@ describe("Passwords", () => {
   })
 
   it.layer(layer)((it) => {
-    it.effect("a failure to learn which schemes there are is over with what caused it", () =>
+    it.effect("a check fails while the schemes cannot be looked up, and succeeds afterwards", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         yield* sql`alter table users rename to elsewhere`
@@ -110,7 +110,7 @@ describe("Passwords", () => {
       })
     )
 
-    it.effect("a hash that is none matches nothing, after a check", () =>
+    it.effect("a malformed hash matches no password, after the work of a check", () =>
       Effect.gen(function* () {
         const checks = yield* Checks
         const before = checks.length
@@ -122,7 +122,7 @@ describe("Passwords", () => {
       })
     )
 
-    it.effect("a hash of an older scheme is renewed, one of ours is not", () =>
+    it.effect("a hash of an older scheme is renewed, and one of the current scheme is not", () =>
       Effect.gen(function* () {
         const { hash, renew } = yield* Passwords
         const renewed = yield* renew(password, olderHash(password, 7))

@@ -78,7 +78,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
   DeliveriesSuite.suite("deliveries, counted in PostgreSQL since Redis is away", inPostgres)
   StatusesSuite.suite("statuses, counted in PostgreSQL since Redis is away", inPostgres)
 
-  it.live("of 50 calls at once in two processes at a limit of 10, exactly 10 are allowed", () =>
+  it.live("of 50 concurrent calls in two processes with a limit of 10, exactly 10 are allowed", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
@@ -89,22 +89,24 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     })
   )
 
-  it.live("so are they where one process has lost Redis and the other has not, at once and in turns", () =>
-    Effect.gen(function* () {
-      const { onDatabase, process } = yield* sharedDatabase
-      const prefix = yield* TestRedis.freshPrefix(redisUrl)
-      const [near, far] = [yield* process(quotasOn(redisUrl, prefix)), yield* process(quotasOn(nowhere))]
-      const [user, other] = yield* onDatabase(people(2, { preferences: { frequency_limit: 10 } }))
-      assert.strictEqual(yield* race([near, far], 50, user), 10)
-      assert.strictEqual(yield* onDatabase(chargesOf(user)), 10)
-      let allowed = 0
-      for (const one of repeat(8, (index) => (index % 2 === 0 ? near : far)))
-        allowed += yield* race([one], 2, other ?? user)
-      assert.strictEqual(allowed, 10)
-    })
+  it.live(
+    "exactly 10 are allowed if only one of the processes has lost Redis, for concurrent and for alternating calls",
+    () =>
+      Effect.gen(function* () {
+        const { onDatabase, process } = yield* sharedDatabase
+        const prefix = yield* TestRedis.freshPrefix(redisUrl)
+        const [near, far] = [yield* process(quotasOn(redisUrl, prefix)), yield* process(quotasOn(nowhere))]
+        const [user, other] = yield* onDatabase(people(2, { preferences: { frequency_limit: 10 } }))
+        assert.strictEqual(yield* race([near, far], 50, user), 10)
+        assert.strictEqual(yield* onDatabase(chargesOf(user)), 10)
+        let allowed = 0
+        for (const one of repeat(8, (index) => (index % 2 === 0 ? near : far)))
+          allowed += yield* race([one], 2, other ?? user)
+        assert.strictEqual(allowed, 10)
+      })
   )
 
-  it.live("who charges alone waits for what others are recording, and counts it", () =>
+  it.live("an exclusive charge waits for charges that others are recording, and counts them", () =>
     Effect.gen(function* () {
       const { onDatabase, process, sql } = yield* sharedDatabase
       const [near, far] = [yield* process(quotasOn(nowhere)), yield* process(quotasOn(nowhere))]
@@ -152,7 +154,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     })
   )
 
-  it.live("charges given back and taken by many at once come to exactly what stands", () =>
+  it.live("concurrent charges and refunds result in exactly the number of recorded deliveries", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const prefix = yield* TestRedis.freshPrefix(redisUrl)
@@ -181,7 +183,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     })
   )
 
-  it.live("users erased in the midst of it all fail nothing, and nothing of them stays", () =>
+  it.live("users who are erased during concurrent calls cause no failure and leave no rows", () =>
     Effect.gen(function* () {
       const { onDatabase, process, sql } = yield* sharedDatabase
       const one = yield* process(quotasOn(nowhere))
@@ -213,7 +215,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
     })
   )
 
-  it.live("the same report in many batches at once, in two processes, is applied once", () =>
+  it.live("the same status report in many concurrent batches of two processes is applied once", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const processes = [yield* process(quotasOn(nowhere)), yield* process(quotasOn(nowhere))]
@@ -242,8 +244,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
 
 const hasRedisServer = spawnSync("redis-server", ["--version"]).status === 0
 
-describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis comes and goes", () => {
-  it.live("of 60 calls in two processes, in the midst of which it is killed, exactly 10 are allowed", () =>
+describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis is killed and emptied", () => {
+  it.live("of 60 calls in two processes, during which Redis is killed, exactly 10 are allowed", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const server = yield* RedisServer.make()
@@ -266,7 +268,7 @@ describe.skipIf(databaseUrl === "" || !hasRedisServer)("while Redis comes and go
     })
   )
 
-  it.live("what was counted in a Redis that was emptied counts on", () =>
+  it.live("deliveries that were counted before Redis was emptied still count", () =>
     Effect.gen(function* () {
       const { onDatabase, process } = yield* sharedDatabase
       const server = yield* RedisServer.make()

@@ -13,10 +13,10 @@ describe.skipIf(databaseUrl === "")("on PostgreSQL", () => {
   const database = TestDatabase.layerPostgres(databaseUrl)
   suite("MailOutbox", database)
 
-  describe("of several at once", () => {
+  describe("several concurrent relays of mails", () => {
     it.layer(layerOver(database), { excludeTestServices: true })((it) => {
       it.effect(
-        "what one publishes, another does not see and does not wait for, and a cut off turn leaves it as it was",
+        "mails that one relay is publishing are neither seen nor awaited by another, and an interrupted relay leaves them unchanged",
         () =>
           Effect.gen(function* () {
             const { relay } = yield* MailOutbox

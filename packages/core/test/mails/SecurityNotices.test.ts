@@ -15,7 +15,7 @@ const from = Effect.provideService(CurrentOrigin, {
 
 describe("a security notice", () => {
   it.layer(layer())((it) => {
-    it.effect("tells of a changed password, from where and to the user's address", () =>
+    it.effect("is sent to the user's address after a password change, with the origin of the change", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { email, sessionId, userId } = yield* register
@@ -32,7 +32,7 @@ describe("a security notice", () => {
       })
     )
 
-    it.effect("tells once of an end of all sessions, and not of one that found none", () =>
+    it.effect("is sent once when all sessions are ended, and not if there was none", () =>
       Effect.gen(function* () {
         const { userId } = yield* register
         yield* Sessions.use(({ logoutAll }) => logoutAll(userId))
@@ -44,7 +44,7 @@ describe("a security notice", () => {
       })
     )
 
-    it.effect("tells of a stolen refresh token, from where it came", () =>
+    it.effect("is sent when a refresh token is reused, with the origin of the request", () =>
       Effect.gen(function* () {
         const { tokens, userId } = yield* register
         const refresh = (token: string) => Sessions.use((sessions) => sessions.refresh(Redacted.make(token)))
@@ -58,7 +58,7 @@ describe("a security notice", () => {
       })
     )
 
-    it.effect("is not sent for a session that its user ends", () =>
+    it.effect("is not sent when users end a session themselves", () =>
       Effect.gen(function* () {
         const { sessionId, userId } = yield* register
         yield* Sessions.use(({ revoke }) => revoke(userId, sessionId))

@@ -42,7 +42,7 @@ const messageOn = (address: string): Json => {
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 
 describe("the AsyncAPI document", () => {
-  it("is valid AsyncAPI 3.0, with nothing to remark on, examples and all", async () => {
+  it("is valid AsyncAPI 3.0 without any remark of the parser, including the examples", async () => {
     const { diagnostics, document: parsed } = await new Parser().parse(JSON.stringify(document))
     // Of newer versions than 3.0 the parser tells by itself.
     const remarks = diagnostics.filter(({ code }) => code !== "asyncapi-latest-version")
@@ -53,7 +53,7 @@ describe("the AsyncAPI document", () => {
     assert.strictEqual(parsed?.version(), "3.0.0")
   })
 
-  it("is refused by the parser where an operation is none of AsyncAPI", async () => {
+  it("is refused by the parser with an invalid operation", async () => {
     const wrong = structuredClone(document)
     wrong.operations.publishUserRegistered.action = "shout"
     const { document: parsed } = await new Parser().parse(JSON.stringify(wrong))
@@ -61,7 +61,7 @@ describe("the AsyncAPI document", () => {
   })
 
   it.each(Object.entries<Json>(document.components.messages))(
-    "the examples of %s are what its JSON Schemas say",
+    "the examples of %s match its JSON Schemas",
     async (_, { examples, headers, payload }) => {
       for (const example of examples) {
         if (payload.$ref !== undefined) {
@@ -85,7 +85,7 @@ describe("the AsyncAPI document", () => {
     }
   })
 
-  it("every reference leads somewhere, and no component is left over", () => {
+  it("every reference resolves, and every component is used", () => {
     assert.deepStrictEqual(
       refs.filter((ref) => resolve(ref) === undefined),
       []
@@ -99,7 +99,7 @@ describe("the AsyncAPI document", () => {
     )
   })
 
-  it("has every kind of event there is, by its routing key, and nothing else goes out", () => {
+  it("has every event by its routing key, and no other published message", () => {
     const published = Object.values<Json>(document.operations)
       .filter(({ action }) => action === "send")
       .map(({ channel }) => resolve(channel.$ref))
@@ -115,7 +115,7 @@ describe("the AsyncAPI document", () => {
     )
   })
 
-  it("has every kind of mail there is, by its routing key on the direct exchange, published mandatory", () => {
+  it("has every mail by its routing key on the direct exchange, published as mandatory", () => {
     const published = Object.values<Json>(document.operations)
       .map((operation) => ({ operation, channel: resolve(operation.channel.$ref) }))
       .filter(({ channel }) => channel.bindings.amqp.exchange?.name === "user_mail")
@@ -149,7 +149,7 @@ describe("the AsyncAPI document", () => {
     }
   })
 
-  it("says nothing of fields that are not known: they are ignored, and events may gain some", () => {
+  it("permits unknown fields, which consumers ignore", () => {
     const closed = Array.from(walk(document)).filter(
       ([path, node]) => path.at(-1) === "additionalProperties" && node === false
     )
@@ -167,7 +167,7 @@ describe("the AsyncAPI document", () => {
     ])
   })
 
-  it.effect.each(Object.entries(bodies))("the example of %s reads as its body and its headers", ([routingKey, body]) =>
+  it.effect.each(Object.entries(bodies))("the example of %s is decoded as its body and headers", ([routingKey, body]) =>
     Effect.gen(function* () {
       const { examples } = messageOn(routingKey)
       assert.isNotEmpty(examples)
@@ -179,26 +179,28 @@ describe("the AsyncAPI document", () => {
     })
   )
 
-  it.effect.each(Object.entries(mailBodies))("the example of the mail %s reads as its body", ([routingKey, body]) =>
-    Effect.gen(function* () {
-      const { examples } = messageOn(routingKey)
-      assert.isNotEmpty(examples)
-      for (const { headers, payload } of examples) {
-        assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(body)(payload), payload)
-        assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(UserMailHeaders)(headers), headers)
-        assert.strictEqual(headers["cloudEvents:type"], routingKey)
-        assert.strictEqual(headers["cloudEvents:id"], payload.notification_id)
-      }
-    })
+  it.effect.each(Object.entries(mailBodies))(
+    "the example of the mail %s is decoded as its body",
+    ([routingKey, body]) =>
+      Effect.gen(function* () {
+        const { examples } = messageOn(routingKey)
+        assert.isNotEmpty(examples)
+        for (const { headers, payload } of examples) {
+          assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(body)(payload), payload)
+          assert.deepStrictEqual<unknown>(yield* Schema.decodeUnknownEffect(UserMailHeaders)(headers), headers)
+          assert.strictEqual(headers["cloudEvents:type"], routingKey)
+          assert.strictEqual(headers["cloudEvents:id"], payload.notification_id)
+        }
+      })
   )
 
-  it("the examples of statuses are read by what reads them", () => {
+  it("the examples of statuses are decoded by the decoder of the worker", () => {
     const { examples } = messageOn("notification.status.{detail}")
     assert.lengthOf(examples, 3)
     for (const { payload } of examples) assert.isTrue(Option.isSome(readNotificationStatus(bytes(payload))))
   })
 
-  it.effect("a dead letter's example has a reason that there is", () =>
+  it.effect("the example of a dead letter has an existing reason", () =>
     Effect.gen(function* () {
       const { examples } = messageOn("user-service.notification-status.dead")
       assert.isNotEmpty(examples)

@@ -19,12 +19,12 @@ const inSmallLetters = ({ pushTokenId, userId, ...rest }: StatusReport): StatusR
   ...(pushTokenId === undefined ? {} : { pushTokenId: PushTokenId.make(pushTokenId.toLowerCase()) })
 })
 
-describe("a status that comes in", () => {
-  it("an id and a status are enough", () => {
+describe("a received status", () => {
+  it("needs only an id and a status", () => {
     assert.deepStrictEqual(read(least), { notificationId: NotificationId.make("n-1"), status: "sent" })
   })
 
-  it("may say much more", () => {
+  it("accepts all optional fields", () => {
     const body = {
       notification_id: "n-1",
       status: "failed",
@@ -54,18 +54,18 @@ describe("a status that comes in", () => {
     })
   })
 
-  it("null is as good as nothing", () => {
+  it("treats null as an absent field", () => {
     const optional = Object.keys(StatusReportInput.fields).filter((name) => !(name in least))
     assert.lengthOf(optional, 9)
     assert.deepStrictEqual(read({ ...least, ...Object.fromEntries(optional.map((name) => [name, null])) }), read(least))
   })
 
-  it("ids are in small letters, as they are kept", () => {
+  it("converts ids to lower case, as they are stored", () => {
     const report = read({ ...least, user_id: userId.toUpperCase(), push_token_id: tokenId.toUpperCase() })
     assert.deepStrictEqual([report?.userId, report?.pushTokenId], [userId, tokenId])
   })
 
-  it("an id has 128 characters at most, whatever their size, and a token 4,096", () => {
+  it("accepts an id of at most 128 characters, of any size in bytes, and a token of at most 4,096", () => {
     assert.strictEqual(read({ ...least, notification_id: "💥".repeat(128) })?.notificationId, "💥".repeat(128))
     assert.isUndefined(read({ ...least, notification_id: "x".repeat(129) }))
     assert.isUndefined(read({ ...least, push_token: "x".repeat(4097) }))
@@ -100,7 +100,7 @@ describe("a status that comes in", () => {
     { ...least, error_code: "\0" },
     { ...least, bounce_type: "rubber" },
     { ...least, provider: ["ses"] }
-  ])("%j is not one", (body) => {
+  ])("%j is refused", (body) => {
     assert.isUndefined(read(body))
   })
 
@@ -111,15 +111,15 @@ describe("a status that comes in", () => {
     ["no UTF-8", new Uint8Array([...bytes('{"notification_id":"n-'), 0xff, ...bytes('","status":"sent"}')])],
     ["another encoding", new Uint8Array(Buffer.from(JSON.stringify(least), "utf16le"))],
     ["a very deep list", bytes("[".repeat(200_000))]
-  ])("%s is not one", (_, body) => {
+  ])("%s is refused", (_, body) => {
     assert.isTrue(Option.isNone(readNotificationStatus(body)))
   })
 
-  it("after a byte order mark it is one", () => {
+  it("is accepted after a byte order mark", () => {
     assert.isTrue(Option.isSome(readNotificationStatus(bytes(`\uFEFF${JSON.stringify(least)}`))))
   })
 
-  it.effect("what is missing is named as in any other body", () =>
+  it.effect("reports a missing field as any other body does", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(StatusReportInput, {}), [
         "notification_id: This field is required.",
@@ -130,7 +130,7 @@ describe("a status that comes in", () => {
 
   // Not the times, of which some are in years that RFC 3339 has no digits for.
   const timeless = Schema.Struct(Struct.omit(StatusReportInput.fields, ["timestamp"]))
-  it.effect.prop("whatever its sender writes by the schema is read", [timeless], ([body]) =>
+  it.effect.prop("accepts everything that a sender encodes with the schema", [timeless], ([body]) =>
     Effect.gen(function* () {
       const encoded = yield* Schema.encodeEffect(StatusReportInput)(body)
       const report = read(encoded)

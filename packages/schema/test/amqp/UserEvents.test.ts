@@ -115,7 +115,7 @@ const expected: ReadonlyArray<
 ]
 
 describe("userEventMessage", () => {
-  it("is tried here with every event there is", () => {
+  it("is tested here with every event", () => {
     assert.deepStrictEqual(
       expected.map(([, , event]) => event._tag),
       Domain.DomainEvent.members.map((member) => member.fields._tag.schema.literal)
@@ -126,7 +126,7 @@ describe("userEventMessage", () => {
     )
   })
 
-  it.each(expected)("%s goes out with priority %s", (routingKey, priority, event, body) => {
+  it.each(expected)("%s is published with priority %s", (routingKey, priority, event, body) => {
     const message = messageOf(event)
     assert.deepStrictEqual([message.routingKey, message.priority], [routingKey, priority])
     assert.deepStrictEqual(JSON.parse(message.body), { user_id: userId, timestamp: time, ...body })
@@ -144,12 +144,12 @@ describe("userEventMessage", () => {
     })
   })
 
-  it("of a change that was not traced carries no trace", () => {
+  it("of an untraced change carries no trace", () => {
     assert.notProperty(messageOf(new Domain.UserLoggedIn({ userId }), null).headers, "traceparent")
   })
 
   it.effect.prop(
-    "whatever the event, its body reads as the one declared for its key",
+    "for any event the body is decoded as the one declared for its routing key",
     [Domain.DomainEvent],
     ([event]) =>
       Effect.gen(function* () {
@@ -161,10 +161,13 @@ describe("userEventMessage", () => {
       })
   )
 
-  it.each(Object.entries(bodies))("%s is named by its key, a push token's as such", (routingKey, body) => {
-    assert.strictEqual(
-      body.fields.event_type.literal,
-      routingKey.replace(/^token\./, "push_token.").replaceAll(".", "_")
-    )
-  })
+  it.each(Object.entries(bodies))(
+    "the event type of %s is its routing key with underscores, and push_token for token",
+    (routingKey, body) => {
+      assert.strictEqual(
+        body.fields.event_type.literal,
+        routingKey.replace(/^token\./, "push_token.").replaceAll(".", "_")
+      )
+    }
+  )
 })

@@ -44,7 +44,7 @@ const expected: ReadonlyArray<readonly [routingKey: string, mail: Domain.Mail, f
 ]
 
 describe("userMailMessage", () => {
-  it("is tried here with every mail there is", () => {
+  it("is tested here with every mail", () => {
     assert.deepStrictEqual(
       expected.map(([, mail]) => mail._tag),
       Domain.Mail.members.map((member) => member.fields._tag.schema.literal)
@@ -85,7 +85,7 @@ describe("userMailMessage", () => {
     assert.notProperty(messageOf(new Domain.EmailChangedMail(recipient), null).headers, "traceparent")
   })
 
-  it.effect.prop("whatever the mail, its body reads as the one declared for its key", [Domain.Mail], ([mail]) =>
+  it.effect.prop("for any mail the body is decoded as the one declared for its routing key", [Domain.Mail], ([mail]) =>
     Effect.gen(function* () {
       const message = messageOf(mail)
       const json: unknown = JSON.parse(message.body)

@@ -16,14 +16,14 @@ const wrong = (schema: Schema.Codec<unknown, unknown>, input: unknown) =>
   )
 
 describe("RegisterInput", () => {
-  it.effect("an e-mail address and a password are enough, and unknown fields are ignored", () =>
+  it.effect("needs only an e-mail address and a password, and ignores unknown fields", () =>
     Effect.gen(function* () {
       const input = yield* Schema.decodeUnknownEffect(RegisterInput)({ ...account, is_staff: true, bio: "\0" })
       assert.deepStrictEqual(Object.keys(input), ["email", "password"])
     })
   )
 
-  it.effect("every wrong field is told at once, where it stands in the input", () =>
+  it.effect("reports all invalid fields at once, at their places in the input", () =>
     Effect.gen(function* () {
       const input = {
         email: "ada",
@@ -51,7 +51,7 @@ describe("RegisterInput", () => {
     })
   )
 
-  it.effect("a repeated password must be the same", () =>
+  it.effect("requires that the repeated password is the same", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(RegisterInput, { ...account, password_confirm: account.password }), [])
       assert.deepStrictEqual(yield* problemsOf(RegisterInput, { ...account, password_confirm: "correct hose" }), [
@@ -60,7 +60,7 @@ describe("RegisterInput", () => {
     })
   )
 
-  it.effect.each([null, "text", 7, [], true])("%j is no body, and the problem is of no field", (body) =>
+  it.effect.each([null, "text", 7, [], true])("%j is refused as a body, with a problem of no field", (body) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* wrong(RegisterInput, body), [""])
     })
@@ -68,7 +68,7 @@ describe("RegisterInput", () => {
 })
 
 describe("LoginInput", () => {
-  it.effect("both fields are required, and an old password may break the rules for new ones", () =>
+  it.effect("requires both fields, and accepts a password that breaks the rules for new ones", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* wrong(LoginInput, {}), ["email", "password"])
       assert.deepStrictEqual(yield* wrong(LoginInput, { email: "ada@example.com", password: "1" }), [])
@@ -77,7 +77,7 @@ describe("LoginInput", () => {
 })
 
 describe("ChangePasswordInput", () => {
-  it.effect("all three are required, and the last two are the same", () =>
+  it.effect("requires all three fields, and that the last two are the same", () =>
     Effect.gen(function* () {
       const input = { old_password: "a", new_password: "b", new_password_confirm: "c" }
       assert.deepStrictEqual(yield* problemsOf(ChangePasswordInput, {}), [
@@ -93,7 +93,7 @@ describe("ChangePasswordInput", () => {
 })
 
 describe("RefreshInput", () => {
-  it.effect("the token comes under either name, and one is required", () =>
+  it.effect("accepts the token under either name, and requires one", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(RefreshInput, { refresh: "a" }), [])
       assert.deepStrictEqual(yield* problemsOf(RefreshInput, { refresh_token: "a" }), [])
@@ -104,7 +104,7 @@ describe("RefreshInput", () => {
 })
 
 describe("ProfileInput", () => {
-  it.effect("what is absent stays, and null empties a phone number and a picture alone", () =>
+  it.effect("keeps absent fields, and accepts null only for the phone number and the picture", () =>
     Effect.gen(function* () {
       const decode = Schema.decodeUnknownEffect(ProfileInput)
       assert.deepStrictEqual(yield* decode({}), {})
@@ -122,7 +122,7 @@ describe("ProfileInput", () => {
 })
 
 describe("RegisterPushTokenInput", () => {
-  it.effect("token and platform are required", () =>
+  it.effect("requires token and platform", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(RegisterPushTokenInput, {}), [
         `token: ${required}`,
@@ -150,7 +150,7 @@ describe("RegisterPushTokenInput", () => {
 })
 
 describe("PushTokenInput", () => {
-  it.effect.each(["a", null, 7])("token and platform cannot be changed, to %j neither", (value) =>
+  it.effect.each(["a", null, 7])("refuses a change of token and platform, also to %j", (value) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(PushTokenInput, { token: value, platform: value, is_active: true }), [
         "token: This field cannot be changed.",

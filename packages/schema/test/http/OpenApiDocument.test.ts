@@ -59,16 +59,16 @@ const assertExample = async (path: ReadonlyArray<string>, body: { readonly examp
 }
 
 describe("the OpenAPI document", () => {
-  it("is the one that was reviewed", async () => {
+  it("equals the reviewed snapshot", async () => {
     await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot("../openapi.snapshot.json")
   })
 
-  it("is OpenAPI 3.1, schemas and all", async () => {
+  it("is valid OpenAPI 3.1, including the schemas", async () => {
     const output = await validate("https://spec.openapis.org/oas/3.1/schema-base", document, "BASIC")
     assert.deepStrictEqual(output, { valid: true })
   })
 
-  it("every reference leads somewhere, and no component is left over", () => {
+  it("every reference resolves, and every component is used", () => {
     const refs = Array.from(walk(document)).flatMap(([path, node]) => (path.at(-1) === "$ref" ? [String(node)] : []))
     assert.deepStrictEqual(
       refs.filter((ref) => resolve(ref) === undefined),
@@ -85,14 +85,14 @@ describe("the OpenAPI document", () => {
     assert.sameMembers([...schemes], Object.keys(document.components.securitySchemes))
   })
 
-  it("has every endpoint once, under an id of its own", () => {
+  it("has every endpoint once, with a unique id", () => {
     const ids = operations.map(({ id }) => id)
     assert.deepStrictEqual(ids.toSorted(), endpoints.map(({ id }) => id).toSorted())
     assert.strictEqual(new Set(ids).size, ids.length)
     for (const id of ids) assert.match(id, /^[a-z][A-Za-z]+$/)
   })
 
-  it("is served from wherever it is read", () => {
+  it("names the root of its own host as the only server", () => {
     assert.deepStrictEqual(
       document.servers.map(({ url }: { readonly url: string }) => url),
       ["/"]
@@ -117,7 +117,7 @@ describe("the OpenAPI document", () => {
     assert.deepStrictEqual(undescribed, [])
   })
 
-  it("tells that every path answers with and without the slash at its end", () => {
+  it("states that every path works with and without a slash at its end", () => {
     assert.include(document.info.description, "Every path answers with and without the slash at its end")
   })
 
@@ -136,20 +136,20 @@ describe.each(operations)("$id", (one) => {
   const successes = statuses.filter((status) => status < "400")
   const failures = statuses.filter((status) => status >= "400")
 
-  it("is summed up in a line, without a full stop", () => {
+  it("has a summary of one line without a full stop", () => {
     assert.match(operation.summary, /^[A-Z].{4,60}[^.]$/)
   })
 
-  it("is described in sentences that say more than its summary", () => {
+  it("has a description in sentences that is longer than its summary", () => {
     assert.match(operation.description, /^[A-Z0-9`].{30,}\.$/s)
     assert.notInclude(operation.description, operation.summary)
   })
 
-  it("declares a failure of the caller, 4xx", () => {
+  it("declares a 4xx failure", () => {
     assert.isNotEmpty(failures.filter((status) => status < "500"))
   })
 
-  it("asks for a token where its endpoint does", () => {
+  it("requires a token if its endpoint does", () => {
     const optional: Record<string, unknown> = { logout: [{ bearer: [] }, {}], getMetrics: [{ metrics: [] }, {}] }
     const needed = [
       ...(endpoint?.needsToken === true ? [{ bearer: [] }] : []),
@@ -161,7 +161,7 @@ describe.each(operations)("$id", (one) => {
     }
   })
 
-  it("shows a body that it takes, where it takes one", async () => {
+  it("has an example of its request body, if it has one", async () => {
     assert.strictEqual(operation.requestBody !== undefined, endpoint?.payloads.length !== 0)
     if (operation.requestBody === undefined) return
     const types = pages.has(id) ? ["application/x-www-form-urlencoded", "multipart/form-data"] : ["application/json"]
@@ -174,7 +174,7 @@ describe.each(operations)("$id", (one) => {
     assert.strictEqual(operation.requestBody.required, id !== "logout")
   })
 
-  it("shows each of its successes", async () => {
+  it("has an example of each success", async () => {
     assert.deepStrictEqual(
       successes,
       Array.from(new Set(endpoint?.successes.map(([status]) => `${status}`))).toSorted()
@@ -189,7 +189,7 @@ describe.each(operations)("$id", (one) => {
     }
   })
 
-  it("shows each of its failures, and what the server answers by itself", async () => {
+  it("has an example of each failure, including those of the server itself", async () => {
     const takesBody = operation.requestBody !== undefined
     if (pages.has(id)) {
       assert.deepStrictEqual(failures, endpoint?.errors.map(([status]) => `${status}`).toSorted())
@@ -221,7 +221,7 @@ describe.each(operations)("$id", (one) => {
     assert.deepStrictEqual(shown.toSorted(), [...new Set(expected)].toSorted())
   })
 
-  it("names the headers of each answer", () => {
+  it("declares the headers of each response", () => {
     const always: Record<string, ReadonlyArray<string>> = {
       401: ["WWW-Authenticate"],
       412: ["ETag"],
@@ -243,7 +243,7 @@ describe.each(operations)("$id", (one) => {
     }
   })
 
-  it("takes no header that is a security requirement", () => {
+  it("declares no header that is a security requirement", () => {
     for (const parameter of operation.parameters) {
       assert.notMatch(JSON.stringify(parameter), /authorization/i)
     }
@@ -263,8 +263,8 @@ describe("the failures in the document", () => {
   })
 })
 
-describe("what of the wire is not in the schemas", () => {
-  it("a page is asked for in whole numbers, and what is no page is refused", async () => {
+describe("rules of the wire outside of the schemas", () => {
+  it("page and limit are integers, and other values are refused", async () => {
     const { limit, page } = document.components.parameters
     assert.deepInclude(page.schema, { type: "integer", minimum: 1, default: 1 })
     assert.deepInclude(limit.schema, { type: "integer", minimum: 1, maximum: 100, default: 10 })
@@ -276,7 +276,7 @@ describe("what of the wire is not in the schemas", () => {
     }
   })
 
-  it("a token is a JWT, and the scheme is spelled as it is registered", () => {
+  it("a token is a JWT, and the name of the scheme has its registered spelling", () => {
     assert.deepInclude(document.components.securitySchemes.bearer, {
       type: "http",
       scheme: "bearer",
@@ -285,7 +285,7 @@ describe("what of the wire is not in the schemas", () => {
     assert.deepInclude(document.components.securitySchemes.metrics, { type: "http", scheme: "bearer" })
   })
 
-  it("probes answer whatever host they are asked for, and no other operation does", () => {
+  it("probes accept any host, and no other operation does", () => {
     assert.sameMembers(
       endpoints.filter(({ isProbe }) => isProbe).map(({ id }) => id),
       ["getHealth", "getUsersHealth", "getLiveness", "getReadiness", "getMetrics"]

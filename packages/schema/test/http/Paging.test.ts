@@ -27,20 +27,20 @@ describe("PagingQuery", () => {
   )
 
   it.effect.each(["0", "-1", "abc", "", "1.5", "1e3", " 1", "+1", "1000000000000000", "NaN", "٣"])(
-    "%j is no page",
+    "%j is refused as a page",
     (page) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* problemsOf(Query, { page }), [pageProblem])
       })
   )
 
-  it.effect.each(["0", "101", "-1", "abc", "", "10.0"])("%j is no limit", (limit) =>
+  it.effect.each(["0", "101", "-1", "abc", "", "10.0"])("%j is refused as a limit", (limit) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(Query, { limit }), [limitProblem])
     })
   )
 
-  it.effect("both are told at once, and neither may come twice", () =>
+  it.effect("problems of both are reported at once, and neither may be repeated", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(Query, { page: "0", limit: "0" }), [pageProblem, limitProblem])
       assert.lengthOf(yield* problemsOf(Query, { page: ["1", "2"] }), 1)

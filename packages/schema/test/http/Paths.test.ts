@@ -13,7 +13,7 @@ const routeOf = (target: string, url = target) => router.find("GET", routableUrl
 const found = (target: string, url?: string) => routeOf(target, url)?.handler
 
 describe("a path", () => {
-  it("is found as it is declared, with and without a slash at its end, whatever its query", () => {
+  it("is found as declared, with and without a slash at its end and with any query", () => {
     for (const tail of ["", "/", "?x=%6d;y#z", "/?a=/./&b=//"]) {
       assert.strictEqual(found(`/metrics${tail}`), "/metrics")
       assert.strictEqual(found(`/.well-known/jwks.json${tail}`), "/.well-known/jwks.json")
@@ -22,7 +22,7 @@ describe("a path", () => {
     assert.strictEqual(found("/"), "/")
   })
 
-  it("has no other spelling", () => {
+  it("is not found in another spelling", () => {
     for (const target of [
       "/METRICS",
       "/Metrics",
@@ -67,7 +67,7 @@ describe("a path", () => {
     }
   })
 
-  it("is the one that an absolute form has, if parsing it changes nothing of the path", () => {
+  it("is found in an absolute-form request target, unless parsing changes the path", () => {
     assert.strictEqual(found("http://a/metrics?x", "/metrics?x"), "/metrics")
     assert.strictEqual(found("HTTPS://a:1/metrics?\xe4", "/metrics?%C3%A4"), "/metrics")
     assert.strictEqual(found("http://a", "/"), "/")
@@ -80,7 +80,7 @@ describe("a path", () => {
     assert.isUndefined(found("http://a/%6detrics", "/%6detrics"))
   })
 
-  it("has ids of any characters that are written the one way they can be", () => {
+  it("may have ids of any characters in their only encoded spelling", () => {
     const ids = {
       "a;b": "a;b",
       "a%20b": "a b",

@@ -40,7 +40,7 @@ HttpApi.reflect(UserServiceApi, {
 })
 
 describe("UserServiceApi", () => {
-  it("these endpoints need no token, and all others do", () => {
+  it("exactly these endpoints need no token", () => {
     assert.deepStrictEqual(
       endpoints.filter(({ needsKey, needsToken }) => !needsToken && !needsKey).map(({ route }) => route),
       [
@@ -64,7 +64,7 @@ describe("UserServiceApi", () => {
   })
 
   it.each(endpoints.filter(({ needsToken }) => needsToken))(
-    "$route declares what the lack of a token answers",
+    "$route declares the failure without a token",
     ({ failures }) => {
       assert.includeMembers(
         [...failures],
@@ -73,7 +73,7 @@ describe("UserServiceApi", () => {
     }
   )
 
-  it("all that a user can change counts as a write, but what has a limit of its own and what ends sessions", () => {
+  it("every change by a user counts as a write, except those with their own limit and those that end sessions", () => {
     assert.deepStrictEqual(
       endpoints
         .filter(
@@ -96,7 +96,7 @@ describe("UserServiceApi", () => {
     }
   })
 
-  it("the service side needs a key, no other endpoint does, and each names its scope", () => {
+  it("exactly the endpoints of the service side need a key, and each declares its scope", () => {
     assert.deepStrictEqual(
       endpoints
         .filter(({ needsKey }) => needsKey)
@@ -118,7 +118,7 @@ describe("UserServiceApi", () => {
   })
 
   it.each(endpoints.filter(({ needsKey }) => needsKey))(
-    "$route declares what the lack of a good key answers",
+    "$route declares the failure without a valid key",
     ({ failures }) => {
       assert.includeMembers(
         [...failures],
@@ -128,7 +128,7 @@ describe("UserServiceApi", () => {
   )
 
   it.each(endpoints.filter(({ route }) => !route.includes("health")))(
-    "$route declares what a bad input answers",
+    "$route declares the failure of an invalid input",
     ({ failures, isValidated }) => {
       assert.isTrue(isValidated)
       assert.includeMembers([...failures], ["400 MalformedJson", "422 InvalidInput"])
@@ -136,7 +136,7 @@ describe("UserServiceApi", () => {
   )
 
   it.each(endpoints.filter(({ route }) => route.startsWith("GET")))(
-    "$route changes nothing: it takes no body",
+    "$route changes nothing and has no request body",
     (one) => {
       assert.strictEqual(one.endpoint.payload.size, 0)
     }

@@ -27,13 +27,15 @@ const deployments = [
     name: "Compose in production",
     migrate: compose["migrate"]?.environment ?? {},
     api: compose["api"]?.environment ?? {},
-    worker: compose["worker"]?.environment ?? {}
+    worker: compose["worker"]?.environment ?? {},
+    erasureExport: compose["cli"]?.environment ?? {}
   },
   {
     name: "Kubernetes",
     migrate: environmentOf(kubernetes, "user-service-migrate"),
     api: environmentOf(kubernetes, "user-service-api"),
-    worker: environmentOf(kubernetes, "user-service-worker")
+    worker: environmentOf(kubernetes, "user-service-worker"),
+    erasureExport: environmentOf(kubernetes, "user-service-erasure-export")
   }
 ]
 
@@ -42,7 +44,7 @@ const worker = { script: Program.cli().script, args: ["worker"] }
 describe.skipIf(!Engines.areAvailable)("the environments of the deployments", () => {
   for (const deployment of deployments) {
     it.live(
-      `migrate a database and start the API and the worker, which stop without a complaint: ${deployment.name}`,
+      `migrate a database, export erasures, and start the API and the worker, which stop in peace: ${deployment.name}`,
       () =>
         Effect.gen(function* () {
           const folder = yield* Program.folder
@@ -64,6 +66,13 @@ describe.skipIf(!Engines.areAvailable)("the environments of the deployments", ()
           assert.match(refused.stderr, /does not have the schema of this release/)
           const migrated = yield* Program.run(here(deployment.migrate), Program.cli("migrate"))
           assert.strictEqual(migrated.code, 0, migrated.stderr)
+
+          const file = join(folder, "erasures.txt")
+          const exported = yield* Program.run(
+            here(deployment.erasureExport),
+            Program.cli("erasures", "export", "--file", file)
+          )
+          assert.strictEqual(exported.code, 0, exported.stderr)
 
           const api = yield* Program.start(here(deployment.api), "api")
           const work = yield* Program.start(here(deployment.worker), worker)

@@ -40,7 +40,11 @@ export const run = (name: string, { asPostgres = false, env }: BlockInput): Effe
     }
     child.on("close", (code) =>
       // The first start of a command after a change prints that it bundles.
-      resume(code === 0 ? Effect.succeed(output.replaceAll(/^Bundling \w+ \.\.\.\n/gm, "")) : Effect.die(`Block ${name} ended with ${code}:\n${output}`))
+      resume(
+        code === 0
+          ? Effect.succeed(output.replaceAll(/^Bundling \w+ \.\.\.\n/gm, ""))
+          : Effect.die(`Block ${name} ended with ${code}:\n${output}`)
+      )
     )
     return Effect.sync(() => child.kill("SIGKILL"))
   })

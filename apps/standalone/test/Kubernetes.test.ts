@@ -106,8 +106,8 @@ describe("the manifests for Kubernetes", () => {
   })
 
   it("run each container as the Pod Security Standard `restricted` requires, on a read-only file system", () => {
-    const workloads = workloadsOf(base)
-    assert.lengthOf(workloads, 4)
+    const workloads = overlays.flatMap(({ manifests }) => workloadsOf(manifests))
+    assert.lengthOf(workloads, 10)
     for (const { container, name, pod } of workloads) {
       assert.strictEqual(container.envFrom[0].configMapRef.name, "user-service-settings")
       const { fsGroup = 10001, ...context } = pod.securityContext
@@ -163,7 +163,7 @@ describe("the manifests for Kubernetes", () => {
   }
 
   it("migrate in a Job with a role of its own, which nothing else has", () => {
-    const users = workloadsOf(base).map(({ container, name }) => ({
+    const users = workloadsOf(overlays[0]?.manifests ?? []).map(({ container, name }) => ({
       name,
       args: container.args,
       secret: container.env.find((variable) => variable.name === "DATABASE_URL")?.valueFrom?.secretKeyRef.name
@@ -172,7 +172,12 @@ describe("the manifests for Kubernetes", () => {
       { name: "user-service-api", args: undefined, secret: "user-service-engines" },
       { name: "user-service-worker", args: undefined, secret: "user-service-engines" },
       { name: "user-service-migrate", args: ["migrate"], secret: "user-service-migration" },
-      { name: "user-service-commands", args: ["--help"], secret: "user-service-engines" }
+      { name: "user-service-commands", args: ["--help"], secret: "user-service-engines" },
+      {
+        name: "user-service-erasure-export",
+        args: ["erasures", "export", "--file", "/var/lib/user-service/erasures.txt"],
+        secret: "user-service-engines"
+      }
     ])
   })
 
@@ -206,7 +211,7 @@ describe("the manifests for Kubernetes", () => {
   })
 
   it("select the pods that they are about", () => {
-    const pods = workloadsOf(base)
+    const pods = workloadsOf(overlays[0]?.manifests ?? [])
     const selecting = ofKind(overlays[0]?.manifests ?? [], "PodDisruptionBudget", "NetworkPolicy", "PodMonitor")
     assert.lengthOf(selecting, 8)
     for (const manifest of selecting) {

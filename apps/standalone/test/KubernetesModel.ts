@@ -17,7 +17,7 @@ const Container = Schema.Struct({
       valueFrom: Schema.optionalKey(SecretKey)
     })
   ),
-  volumeMounts: Schema.optionalKey(Schema.Array(Schema.Struct({ mountPath: Schema.String, readOnly: Schema.Boolean }))),
+  volumeMounts: Schema.optionalKey(Schema.Array(Schema.Struct({ mountPath: Schema.String }))),
   startupProbe: Schema.optionalKey(Probe),
   readinessProbe: Schema.optionalKey(Probe),
   livenessProbe: Schema.optionalKey(Probe),

@@ -4,7 +4,7 @@ import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2"
 import { CronJob, Job } from "kubernetes-models/batch/v1"
 import { Ingress, NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1"
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1"
-import { ConfigMap, Namespace, Service, ServiceAccount } from "kubernetes-models/v1"
+import { ConfigMap, Namespace, PersistentVolumeClaim, Service, ServiceAccount } from "kubernetes-models/v1"
 import { Predicate } from "effect"
 import { execFile } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -30,6 +30,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Job: { module: "kubernetes-models/batch/v1", make: () => new Job() },
   Namespace: { module: "kubernetes-models/v1", make: () => new Namespace() },
   NetworkPolicy: { module: "kubernetes-models/networking.k8s.io/v1", make: () => new NetworkPolicy() },
+  PersistentVolumeClaim: { module: "kubernetes-models/v1", make: () => new PersistentVolumeClaim() },
   PodDisruptionBudget: { module: "kubernetes-models/policy/v1", make: () => new PodDisruptionBudget() },
   PodMonitor: { module: prometheusOperator, make: () => new PodMonitor() },
   Service: { module: "kubernetes-models/v1", make: () => new Service() },

@@ -1,7 +1,9 @@
 import { build } from "esbuild"
+import { existsSync } from "node:fs"
 import { cp, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { basename, dirname, join, relative } from "node:path"
+import { sbom } from "./Sbom.ts"
 
 const root = dirname(import.meta.dirname)
 const security = join(root, "packages/security")
@@ -43,19 +45,22 @@ const place = (from: string, to: string, portable: boolean) =>
     : mkdir(dirname(to), { recursive: true }).then(() => symlink(from, to, "junction"))
 
 /**
- * Builds the program of an app: `main.js`, which refuses an older Node, and the code that it loads. If the app uses them, it
- * adds the worker threads of packages/security, the documentation pages, and the packages that cannot be bundled. Returns the
- * paths of the workspace's files that are inputs of the bundle, relative to the root.
+ * Builds the program of an app: `main.js`, which refuses an older Node, and the code that it loads. If the app has them, it adds
+ * its health check, the worker threads of packages/security, the documentation pages, and the packages that cannot be bundled. A
+ * portable bundle also has a bill of materials, `sbom.cdx.json`. Returns the paths of the workspace's files that are inputs of the
+ * bundle, relative to the root.
  */
 export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<ReadonlyArray<string>> => {
   const folder = join(root, "apps", app)
   const parts = await partsOf(folder)
   const hashes = parts.has(security)
+  const healthCheck = join(folder, "src/health-check.ts")
   const threads = hashes ? ["hash-worker", "estimate-worker"] : []
   await rm(outdir, { recursive: true, force: true })
   const { metafile } = await build({
     entryPoints: {
       main: join(folder, "src/main.ts"),
+      ...(existsSync(healthCheck) ? { "health-check": healthCheck } : {}),
       ...Object.fromEntries(threads.map((name) => [name, join(security, "src", `${name}.ts`)]))
     },
     absWorkingDir: root,
@@ -83,12 +88,15 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
     },
     logLevel: "warning"
   })
-  if (hashes) await placeBcrypt(outdir, portable)
+  const placed = hashes ? await placeBcrypt(outdir, portable) : []
   if (!portable && parts.has(database)) {
     const pglite = "node_modules/@electric-sql/pglite"
     await place(await realpath(join(database, pglite)), join(outdir, pglite), portable)
   }
-  for (const part of parts.keys()) if (part.endsWith("/api")) await placePages(part, outdir, portable)
+  for (const part of parts.keys()) {
+    if (part.endsWith("/api")) placed.push(...(await placePages(part, outdir, portable)))
+  }
+  if (portable) await writeFile(join(outdir, "sbom.cdx.json"), sbom({ root, app: folder, metafile, placed }))
   const { engines, name, version } = await manifestOf(folder)
   const manifest = { name, version, private: true, type: "module", engines, scripts: { start: "node main.js" } }
   await writeFile(join(outdir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)
@@ -96,21 +104,28 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
   return [...manifests, ...Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules"))]
 }
 
-// The addon, and its binary for this platform: pnpm installs them next to each other.
-const placeBcrypt = async (outdir: string, portable: boolean) => {
+// The addon, and its binary for this platform: pnpm installs them next to each other. Returns their folders.
+const placeBcrypt = async (outdir: string, portable: boolean): Promise<Array<string>> => {
   const bcrypt = await realpath(join(security, "node_modules/@node-rs/bcrypt"))
-  for (const name of await readdir(dirname(bcrypt))) {
-    await place(await realpath(join(dirname(bcrypt), name)), join(outdir, "node_modules/@node-rs", name), portable)
-  }
+  const folders = await Promise.all(
+    (await readdir(dirname(bcrypt))).map((name) => realpath(join(dirname(bcrypt), name)))
+  )
+  for (const folder of folders) await place(folder, join(outdir, "node_modules/@node-rs", basename(folder)), portable)
+  return folders
 }
 
-const placePages = async (api: string, outdir: string, portable: boolean) => {
+// Returns the folders that the files are from.
+const placePages = async (api: string, outdir: string, portable: boolean): Promise<ReadonlyArray<string>> => {
   const { resolve } = createRequire(join(api, "package.json"))
+  const folders: Array<string> = []
   for (const path of [
     "swagger-ui-dist/swagger-ui-bundle.js",
     "swagger-ui-dist/swagger-ui.css",
     "redoc/bundles/redoc.standalone.js"
   ]) {
-    await place(resolve(path), join(outdir, "docs", basename(path)), portable)
+    const file = resolve(path)
+    await place(file, join(outdir, "docs", basename(path)), portable)
+    folders.push(dirname(file))
   }
+  return folders
 }

@@ -46,12 +46,19 @@ export type Environment = Readonly<Record<string, string>>
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 // The Node that `npm start` finds first.
-const node = join(root, "node_modules/.bin/node")
+const nodeOfClone = join(root, "node_modules/.bin/node")
 
 /** A script for Node and its arguments. */
 export interface Command {
   readonly script: string
   readonly args: ReadonlyArray<string>
+  /** The program of Node, by default that of this clone. */
+  readonly node?: string
+  /** The working directory, by default an empty one. */
+  readonly cwd?: string
+  /** The user and the group that it runs as, by default those of the test. */
+  readonly uid?: number
+  readonly gid?: number
 }
 
 /** The one-process program, the API or another command. */
@@ -74,12 +81,14 @@ export const folder = Effect.acquireRelease(
 
 /** Launches a program as `npm start` does, in an empty folder. It is killed when the scope closes. */
 export const launch = Effect.fnUntraced(function* (environment: Environment, app: App = "standalone") {
-  const cwd = yield* folder
-  const { args, script } = commandOf(app)
+  const { args, gid, node = nodeOfClone, script, uid, ...command } = commandOf(app)
+  const cwd = command.cwd ?? (yield* folder)
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(node, [script, ...args], {
         cwd,
+        ...(uid === undefined ? {} : { uid }),
+        ...(gid === undefined ? {} : { gid }),
         // Without the environment of the tests, which sets NODE_ENV, and with the lowest cost of hashes, to keep the tests fast.
         env: { PATH: process.env["PATH"], HOME: cwd, PORT: "0", BCRYPT_COST: "10", ...environment },
         stdio: ["ignore", "pipe", "pipe"],

@@ -71,6 +71,9 @@ const programs = [
   { name: "postgres", isThere: () => globSync("/usr/lib/postgresql/*/bin/postgres").length > 0 || onPath("postgres") },
   { name: "pgbouncer", isThere: () => existsSync("/usr/sbin/pgbouncer") || onPath("pgbouncer") },
   { name: "haproxy", isThere: () => existsSync("/usr/sbin/haproxy") },
+  { name: "nginx", isThere: () => existsSync("/usr/sbin/nginx") },
+  { name: "logrotate", isThere: () => existsSync("/usr/sbin/logrotate") },
+  { name: "systemd-analyze", isThere: () => onPath("systemd-analyze") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "rabbitmq-server", isThere: () => onPath("rabbitmq-server") }
 ]

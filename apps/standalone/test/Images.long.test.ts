@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { chownSync, globSync, lstatSync, readFileSync } from "node:fs"
+import { globSync, lstatSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import * as Engines from "./Engines.ts"
@@ -97,8 +97,10 @@ describe.skipIf(!Engines.areAvailable || process.getuid?.() !== 0)(
           const [api, worker, cli] = [yield* build("api"), yield* build("worker"), yield* build("cli")]
           for (const image of [api, worker, cli]) assertSmallAndFixed(image)
 
-          const volume = yield* Program.folder
-          chownSync(volume, idsOf(cli).uid, idsOf(cli).gid)
+          // What a new volume takes over from the image.
+          const volume = join(cli.folder, "var/lib/user-service")
+          const { gid, mode, uid } = lstatSync(volume)
+          assert.deepStrictEqual({ gid, uid, permissions: mode & 0o777 }, { ...idsOf(cli), permissions: 0o700 })
           const engines = yield* Engines.all
           const environment = {
             ...engines,

@@ -5,7 +5,7 @@ import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:http2"
-import { createServer } from "node:net"
+import * as net from "node:net"
 import { join } from "node:path"
 import * as tls from "node:tls"
 import * as Engines from "./Engines.ts"
@@ -20,7 +20,7 @@ const host = "users.example.com"
 const serviceKey = "a-service-key-of-the-test-of-the-proxy"
 
 const freePort = Effect.promise(async () => {
-  const server = createServer()
+  const server = net.createServer()
   await once(server.listen(0, "127.0.0.1"), "listening")
   const address = server.address()
   await new Promise((resolve) => server.close(resolve))
@@ -91,9 +91,8 @@ const clientOf = ({ ca, tlsPort }: { readonly ca: string; readonly tlsPort: numb
     Effect.acquireRelease(
       Effect.promise(async () => {
         const socket = tls.connect({
+          socket: net.connect({ host: "127.0.0.1", port: tlsPort, localAddress: "127.0.0.2" }),
           host: "127.0.0.1",
-          port: tlsPort,
-          localAddress: "127.0.0.2",
           ca,
           ALPNProtocols: ["h2"]
         })

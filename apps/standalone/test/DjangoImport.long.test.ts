@@ -25,7 +25,7 @@ const sqlOf = (url: string) => Postgres.connectTo(TestDatabase.settingsOf(url, 2
 
 describe.skipIf(!Engines.areAvailable)("an import of the Django service's users that is killed with SIGKILL", () => {
   it.live(
-    "has left no part of a user, is completed by the next one, and changes no user who has logged in meanwhile",
+    "has left no part of a user, is completed by the next one, changes no user who has logged in, and brings back no erased one",
     () =>
       Effect.gen(function* () {
         const engines = yield* Engines.all
@@ -78,6 +78,14 @@ describe.skipIf(!Engines.areAvailable)("an import of the Django service's users 
         assert.strictEqual(yield* count, users)
         assert.deepStrictEqual(yield* incomplete, [])
         assert.deepStrictEqual(yield* ofUser, changed)
+
+        yield* expectAnswer(send)(204, undefined, "DELETE", "/api/v1/users/profile/", {
+          token: access,
+          body: { password: goodPassword }
+        })
+        const afterErasure = yield* Program.run(environment, importDjango)
+        assert.include(afterErasure.stdout, "  erased here, left out:    1\n")
+        assert.deepStrictEqual(yield* ofUser, [])
       }).pipe(Effect.scoped),
     600_000
   )

@@ -129,23 +129,34 @@ export class Deliveries extends Context.Service<
       // the same rows first.
       const resolveOptimistically = Effect.fnUntraced(function* (
         requests: ReadonlyArray<IdentifiedRequest>,
-        now: DateTime.Utc
+        now: DateTime.Utc,
+        linksOf: LinksOf
       ) {
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
         const plan = DeliveryPlan.make(requests, facts)
         const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
         const { records, requestDecisions } = DeliveryPlan.complete(plan, decisions)
-        const addedIds = new Set(records.length === 0 ? [] : yield* storage.write(repo.add(records, now)))
+        // The resolutions are made while the server writes, because signing the links of many e-mails takes as long as the write.
+        const [added, resolutions] = yield* Effect.all(
+          [
+            records.length === 0 ? Effect.succeed([]) : storage.write(repo.add(records, now)),
+            Effect.sync(() => resolutionsOf(requestDecisions, facts, linksOf))
+          ],
+          { concurrency: 2 }
+        )
+        const addedIds = new Set(added)
         const missedIds = new Set(records.filter(({ id }) => !addedIds.has(id)).map((record) => record.notificationId))
         const isMissed = ({ notificationId }: DeliveryPlan.Request) => missedIds.has(notificationId)
-        const recorded = requestDecisions.filter(({ request }) => !isMissed(request))
-        return { resolved: resolutionsOf(recorded, facts), missed: requests.filter(isMissed) }
+        const missed = requests.filter(isMissed)
+        for (const { id } of missed) resolutions.delete(id)
+        return { resolved: resolutions, missed }
       })
 
       // With locks, so that no other transaction charges these users.
       const resolveExclusively = Effect.fnUntraced(function* (
         requests: ReadonlyArray<IdentifiedRequest>,
-        now: DateTime.Utc
+        now: DateTime.Utc,
+        linksOf: LinksOf
       ) {
         const userIds = usersOf(requests)
         yield* users.lock(userIds)
@@ -156,13 +167,22 @@ export class Deliveries extends Context.Service<
         const { records, requestDecisions } = DeliveryPlan.complete(plan, remainingQuota(plan.charges, charged))
         const writtenIds = yield* repo.write(userIds, records, now)
         if (writtenIds.length < records.length) return yield* new WriteConflict()
-        return resolutionsOf(requestDecisions, facts)
+        return resolutionsOf(requestDecisions, facts, linksOf)
       })
 
       const resolve = Effect.fn("Deliveries.resolve")(function* (requests: ReadonlyArray<DeliveryRequest>) {
         const now = yield* DateTime.now
         yield* checkTimes(requests, now)
         const identified = yield* Effect.forEach(requests, (request) => withIds(request, now))
+        const linkedIds = new Set(
+          identified.filter((_, index) => requests[index]?.unsubscribe === true).map(({ id }) => id)
+        )
+        const makeLinks = unsubscribeUrls.maker(now)
+        // Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
+        const linksOf: LinksOf = ({ category, channel, id, userId }, email) =>
+          category !== "security" && linkedIds.has(id)
+            ? { unsubscribe: makeLinks({ userId, channel, category, email }) }
+            : {}
         const resolved = new Map<DeliveryId, Resolution>()
         const collect = (resolutions: ReadonlyMap<DeliveryId, Resolution>) => {
           for (const [id, resolution] of resolutions) resolved.set(id, resolution)
@@ -171,21 +191,14 @@ export class Deliveries extends Context.Service<
         let pending: ReadonlyArray<IdentifiedRequest> = identified
         // The next attempt reads what another transaction wrote. Three are enough: a notification has at most two rows.
         for (let attempt = 0; attempt < 3 && pending.length > 0; attempt++) {
-          const optimistic = yield* resolveOptimistically(pending, now)
+          const optimistic = yield* resolveOptimistically(pending, now, linksOf)
           collect(optimistic.resolved)
           pending = optimistic.missed
         }
         const undecided = identified.filter((request) => !resolved.has(request.id))
         if (undecided.length > 0)
-          collect(yield* storage.transaction(resolveExclusively(undecided, now)).pipe(retryOnConflict))
-        const resolutions = yield* Effect.forEach(identified, ({ id }) =>
-          Effect.orDie(Effect.fromNullishOr(resolved.get(id)))
-        )
-        if (!requests.some(({ unsubscribe }) => unsubscribe === true)) return resolutions
-        const linksOf = unsubscribeUrls.maker(now)
-        return resolutions.map((resolution, index) =>
-          requests[index]?.unsubscribe === true ? withLinks(resolution, linksOf) : resolution
-        )
+          collect(yield* storage.transaction(resolveExclusively(undecided, now, linksOf)).pipe(retryOnConflict))
+        return yield* Effect.forEach(identified, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
       })
 
       return {
@@ -212,6 +225,9 @@ interface IdentifiedRequest extends DeliveryPlan.Request {
   readonly isNew: boolean
 }
 
+/** The links of an allowed e-mail, if its request asked for them. */
+type LinksOf = (request: DeliveryPlan.Request, email: Email) => Pick<Resolution, "unsubscribe">
+
 const usersOf = (requests: ReadonlyArray<IdentifiedRequest>) => [...new Set(requests.map((request) => request.userId))]
 
 const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
@@ -221,41 +237,38 @@ const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc)
   return Array.isArrayNonEmpty(indexes) ? Effect.fail(new DeliveryTimeOutOfReach({ indexes })) : Effect.void
 }
 
-// Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
-const withLinks = (resolution: Resolution, linksOf: ReturnType<UnsubscribeUrls["Service"]["maker"]>): Resolution => {
-  const { category, channel, email, userId } = resolution
-  return email === null || category === "security"
-    ? resolution
-    : { ...resolution, unsubscribe: linksOf({ userId, channel, category, email }) }
-}
-
 // The resolutions of the decided requests, by delivery id.
 const resolutionsOf = (
   requestDecisions: ReadonlyArray<DeliveryPlan.RequestDecision>,
-  facts: Facts
-): ReadonlyMap<DeliveryId, Resolution> =>
+  facts: Facts,
+  linksOf: LinksOf
+): Map<DeliveryId, Resolution> =>
   new Map(
     requestDecisions.flatMap(({ decision, request }) =>
-      decision === undefined ? [] : [[request.id, resolutionOf(request, decision, facts)]]
+      decision === undefined ? [] : [[request.id, resolutionOf(request, decision, facts, linksOf)]]
     )
   )
 
 const resolutionOf = (
-  { category, channel, notificationId, userId }: DeliveryPlan.Request,
+  request: DeliveryPlan.Request,
   decision: Decision,
-  { recipients, tokens }: Facts
+  { recipients, tokens }: Facts,
+  linksOf: LinksOf
 ): Resolution => {
+  const { category, channel, notificationId, userId } = request
   const recipient = recipients.get(userId)
   const isAllowed = decision.decision === "allow"
+  const email = isAllowed && channel === "email" ? (recipient?.email ?? null) : null
   return {
     notificationId,
     userId,
     channel,
     category,
     ...decision,
-    email: isAllowed && channel === "email" ? (recipient?.email ?? null) : null,
+    email,
     isVerified: recipient?.isVerified ?? false,
     pushTokens: isAllowed && channel === "push" ? (tokens.get(userId) ?? []) : [],
-    preferencesVersion: recipient?.preferencesVersion ?? null
+    preferencesVersion: recipient?.preferencesVersion ?? null,
+    ...(email === null ? {} : linksOf(request, email))
   }
 }

@@ -30,7 +30,8 @@ export const run = (name: string, { asPostgres = false, env }: BlockInput): Effe
   Effect.callback((resume) => {
     const child = spawn("bash", ["-euo", "pipefail", "-c", blocks.get(name) ?? "exit 1"], {
       ...(asPostgres ? ownerOfServer() : {}),
-      cwd: root,
+      // The clone may be in a folder that the server's user may not enter.
+      cwd: asPostgres ? "/" : root,
       env: { PATH: path, HOME: process.env["HOME"], BCRYPT_COST: "10", ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })

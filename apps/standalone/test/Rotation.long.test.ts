@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as RabbitMqServer from "@user-service/broker/testing/RabbitMqServer"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { Effect } from "effect"
@@ -35,7 +36,7 @@ describe.skipIf(!Engines.areAvailable)("the guide's rotation of keys, while the 
         const person = yield* register(send)
         const kids = Effect.map(send("GET", "/.well-known/jwks.json"), ({ body }) => body.keys.length)
         assert.strictEqual(yield* kids, 1)
-        assert.match(yield* Guide.run("rotate-signing-keys", { env }), /^Published key \S+ in .*: it signs from /)
+        assert.match(yield* Guide.run("rotate-signing-keys", { env }), /^Published key \S+ in .*: it signs from /m)
         const [file, copy] = yield* Effect.promise(() =>
           Promise.all([JWT_KEYS_FILE, KEYS_COPY].map((path) => readFile(path, "utf8")))
         )
@@ -94,7 +95,7 @@ describe.skipIf(!Engines.areAvailable)("the guide's rotation of keys, while the 
   )
 })
 
-describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")(
+describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "" || !RabbitMqServer.isInstalled)(
   "the guide's rotation of engines' passwords",
   () => {
     it.live(
@@ -135,6 +136,11 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")(
             REDIS_PORT: new URL(redis.url).port
           })
           yield* Guide.run("add-rabbitmq-user", { env: { ...secrets("old"), NEW_USER: first } })
+          yield* Effect.addFinalizer(() =>
+            Effect.forEach([first, second], (user) =>
+              Effect.exit(Guide.run("delete-rabbitmq-user", { env: { ...secrets("old"), OLD_USER: user } }))
+            )
+          )
           const shared = { ...settings, JWT_KEYS_FILE: join(yield* Program.folder, "keys.json") }
           const old = yield* Program.start({ ...shared, ...urls("user_service_a", first, "old") })
           const person = yield* register(sender(old.url))

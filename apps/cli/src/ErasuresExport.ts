@@ -9,26 +9,30 @@ import * as ErasureFile from "./ErasureFile.ts"
 /** {@link ErasureExports} of the configured database. */
 export const layer = ErasureExports.layer.pipe(Layer.provide(Storage.layer), Layer.provideMerge(Database.layer))
 
-// Processes whose clocks differ record erasures out of order, and a transaction may commit after a later one.
-const overlap = { days: 1 }
+// The times are those of processes whose clocks may be wrong, and a transaction may commit after a later one.
+const overlap = { days: 30 }
 
 const epoch = DateTime.makeUnsafe(0)
 
 const byTime = Order.mapInput(Order.Number, ({ erasedAt }: PastErasure) => DateTime.toEpochMillis(erasedAt))
 
-const beginning = (known: ReadonlyArray<PastErasure>): DateTime.Utc =>
-  Array.isReadonlyArrayNonEmpty(known) ? DateTime.subtract(Array.max(known, byTime).erasedAt, overlap) : epoch
+// A time in the future, of a clock that was ahead, must not hide the erasures until then.
+const beginning = (known: ReadonlyArray<PastErasure>, now: DateTime.Utc): DateTime.Utc => {
+  const past = known.filter(({ erasedAt }) => DateTime.isLessThanOrEqualTo(erasedAt, now))
+  return Array.isReadonlyArrayNonEmpty(past) ? DateTime.subtract(Array.max(past, byTime).erasedAt, overlap) : epoch
+}
 
 const complete = Effect.fnUntraced(function* (path: string, since: Option.Option<DateTime.Utc>) {
   const isThere = yield* ErasureFile.exists(path)
   const known = isThere ? yield* ErasureFile.read(path) : []
   const ids = new Set(known.map(({ userId }) => userId))
   const { since: erasuresSince } = yield* ErasureExports
-  const from = Option.getOrElse(since, () => beginning(known))
+  const now = yield* DateTime.now
+  const from = Option.getOrElse(since, () => beginning(known, now))
   const added = yield* Stream.runCollect(Stream.filter(erasuresSince(from), ({ userId }) => !ids.has(userId)))
   // A file that has everything is not touched.
   if (added.length > 0 || !isThere) yield* ErasureFile.write(path, [...known, ...added])
-  yield* Console.log(`${added.length} erasures added to ${path}, which has ${known.length + added.length}`)
+  yield* Console.log(`Erasures added to ${path}: ${added.length}, in all: ${known.length + added.length}`)
 })
 
 const print = (since: DateTime.Utc) =>

@@ -59,13 +59,13 @@ describe.skipIf(databaseUrl === "")("erasures on PostgreSQL", patient, () => {
   it.live("are added to the file that has none of them, and a repeated export leaves the file as it is", () =>
     Effect.gen(function* () {
       const { file, lines, run, sql } = yield* setUp
-      assert.deepStrictEqual(yield* run(["export", "--file", file]), said(`0 erasures added to ${file}, which has 0\n`))
+      assert.deepStrictEqual(yield* run(["export", "--file", file]), said(`Erasures added to ${file}: 0, in all: 0\n`))
       yield* insertErasures(sql, 1, 3)
-      const added = said(`3 erasures added to ${file}, which has 3\n`)
+      const added = said(`Erasures added to ${file}: 3, in all: 3\n`)
       assert.deepStrictEqual(yield* run(["export", "--file", file]), added)
       const whole = yield* lines
       assert.match(whole[0] ?? "", new RegExp(`^${idOf(1)} 2026-11-01T00:00:01\\.000Z [0-9a-f]{8}$`))
-      assert.deepStrictEqual(yield* run(["export", "--file", file]), said(`0 erasures added to ${file}, which has 3\n`))
+      assert.deepStrictEqual(yield* run(["export", "--file", file]), said(`Erasures added to ${file}: 0, in all: 3\n`))
       // Recorded by a process whose clock is late, and after an erasure of the file that the database has no more.
       yield* sql`insert into erasures values (${idOf(4)}, '2026-10-31T12:00:00Z', now())`
       yield* sql`delete from erasures where user_id = ${idOf(1)}`
@@ -73,6 +73,24 @@ describe.skipIf(databaseUrl === "")("erasures on PostgreSQL", patient, () => {
       const later = yield* lines
       assert.deepStrictEqual(later.slice(0, 3), whole)
       assert.match(later[3] ?? "", new RegExp(`^${idOf(4)} 2026-10-31T12:00:00\\.000Z`))
+    })
+  )
+
+  it.live("are exported although an earlier one has a time in the future, or 29 days after theirs", () =>
+    Effect.gen(function* () {
+      const { file, run, sql } = yield* setUp
+      for (const [n, age] of [
+        [1, "0 days"],
+        [2, "-365 days"],
+        [3, "29 days"],
+        [4, "0 days"]
+      ] as const) {
+        yield* sql`insert into erasures values (${idOf(n)}, now() - ${age}::interval, now())`
+        assert.deepStrictEqual(
+          yield* run(["export", "--file", file]),
+          said(`Erasures added to ${file}: 1, in all: ${n}\n`)
+        )
+      }
     })
   )
 
@@ -167,7 +185,7 @@ describe.skipIf(databaseUrl === "")("erasures on PostgreSQL", patient, () => {
         assert.deepStrictEqual(yield* sql`select count(*)::int as count from outbox`, [{ count: 2 }])
         assert.deepStrictEqual(
           yield* run(["export", "--file", file]),
-          said(`0 erasures added to ${file}, which has 4\n`)
+          said(`Erasures added to ${file}: 0, in all: 4\n`)
         )
       })
   )

@@ -11,7 +11,7 @@ export const erasuresExport = Command.make(
     ),
     since: Flag.String("since").pipe(
       Flag.withDescription(
-        "The time of the first erasure, for example 2026-11-24T10:00:00Z; by default a day before the newest one of the file, or all"
+        "The time of the first erasure, for example 2026-11-24T10:00:00Z; by default 30 days before the newest one of the file, or all"
       ),
       Flag.withSchema(Rfc3339),
       Flag.optional

@@ -46,7 +46,7 @@ export const layer = ({ limits, sessions }: Overrides = {}) =>
     Layer.succeed(CacheSettings, { user: Duration.hours(1), preferences: Duration.hours(24) }),
     Layer.succeed(LimitSettings, { ...unlimited, ...limits }),
     Layer.succeed(PasswordPolicySettings, { minLength: 8 }),
-    Layer.succeed(PasswordSettings, { cost: 4, queueSize: 64 }),
+    Layer.succeed(PasswordSettings, { cost: 4, queueSize: 64, niceness: 0 }),
     Layer.succeed(PublicUrl, "https://users.example.com"),
     Layer.succeed(PushTokenSettings, { maxTokens: 20 }),
     Layer.succeed(SessionSettings, { ...sessionSettings, ...sessions }),

@@ -34,11 +34,12 @@ export class PasswordEstimator extends Context.Service<
   static readonly layer: Layer.Layer<PasswordEstimator, never, PasswordSettings> = Layer.effect(
     PasswordEstimator,
     Effect.gen(function* () {
-      const { queueSize } = yield* PasswordSettings
+      const { niceness, queueSize } = yield* PasswordSettings
       const pool = yield* WorkerPool.make<EstimateJob, Estimate>({
         worker: "estimate-worker",
         size: 1,
         queueSize,
+        niceness,
         onDepth: () => {},
         // The dictionaries take 30 MB. Without a limit V8 would keep four times as much garbage.
         resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }

@@ -79,6 +79,7 @@ export class PasswordHasher extends Context.Service<
         worker: "hash-worker",
         size: settings.threads ?? availableParallelism(),
         queueSize: settings.queueSize,
+        niceness: settings.niceness,
         onDepth: (waiting) => queueDepth.updateUnsafe(waiting, context)
       })
       return make(settings.cost, pool)

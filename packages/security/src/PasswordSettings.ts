@@ -10,6 +10,8 @@ export class PasswordSettings extends Context.Service<
     readonly queueSize: number
     /** The number of hashing threads. One per core when absent. */
     readonly threads?: number | undefined
+    /** How much the threads for passwords yield to other threads, 0 to 19, on Linux. 10 when absent. */
+    readonly niceness?: number | undefined
   }
 >()("@user-service/security/PasswordSettings") {
   /** `BCRYPT_COST` (10 to 15, 12) and `HASH_QUEUE_SIZE` (64). */

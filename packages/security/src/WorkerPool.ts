@@ -12,6 +12,11 @@ export type PoolRefusal =
     }
   | { readonly _tag: "WorkerDied"; readonly cause: unknown }
 
+/** What a thread is told at its start. */
+export interface WorkerOptions {
+  readonly niceness: number
+}
+
 /** The answer of a thread, with the duration of its work. */
 export interface WorkerAnswer {
   readonly milliseconds: number
@@ -51,6 +56,8 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
   readonly size: number
   readonly queueSize: number
   readonly onDepth: (waiting: number) => void
+  /** The niceness of the threads, on Linux. 10 when absent. */
+  readonly niceness?: number | undefined
   /** Memory limits of each thread. A thread that exceeds them dies. V8's defaults when absent. */
   readonly resourceLimits?: ResourceLimits
 }): Effect.fn.Return<WorkerPool<Job, Answer>, never, Scope.Scope> {
@@ -73,6 +80,7 @@ export const make = Effect.fnUntraced(function* <Job, Answer extends WorkerAnswe
     // The thread imports nothing of the workspace, so it needs none of this process's flags.
     const worker = new Worker(entryOf(options.worker), {
       execArgv: [],
+      workerData: { niceness: options.niceness ?? 10 } satisfies WorkerOptions,
       ...(options.resourceLimits && { resourceLimits: options.resourceLimits })
     })
     threads.add(worker)

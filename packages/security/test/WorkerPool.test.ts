@@ -3,6 +3,7 @@ import { hash, type HashAnswer, type HashJob } from "@user-service/security/Pass
 import * as WorkerPool from "@user-service/security/WorkerPool"
 import { Deferred, Effect, Fiber } from "effect"
 import { execFile } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
 import { promisify } from "node:util"
 
 const job = (cost: number): HashJob => ({ operation: "hash", password: "correct horse", cost })
@@ -110,6 +111,30 @@ describe("WorkerPool", () => {
     )
     assert.strictEqual(stdout, "hashed\n")
   })
+
+  it.effect.skipIf(process.platform !== "linux")("its threads have their own niceness", () =>
+    Effect.gen(function* () {
+      const threadsWith = (niceness: number) =>
+        readdirSync("/proc/self/task").filter((id) => {
+          // The fields after the name of the thread, which is in brackets (proc(5)).
+          const fields = readFileSync(`/proc/self/task/${id}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
+          return Number(fields[16]) === niceness
+        }).length
+      const pool = yield* WorkerPool.make<HashJob, HashAnswer>({
+        worker: "hash-worker",
+        size: 1,
+        queueSize: 1,
+        onDepth: () => {},
+        niceness: 7
+      })
+      const before = threadsWith(7)
+      yield* pool.run(job(4))
+      assert.deepStrictEqual([before, threadsWith(7)], [0, 1])
+      const usual = threadsWith(10)
+      yield* (yield* make(1, 1)).run(job(4))
+      assert.strictEqual(threadsWith(10), usual + 1)
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a thread reports how long it worked, and hashes like the calling thread", () =>
     Effect.gen(function* () {

@@ -55,7 +55,7 @@ export const layer = Layer.mergeAll(
     Layer.succeed(CacheSettings, { user: Duration.hours(1), preferences: Duration.hours(24) }),
     Layer.succeed(TokenSettings, { algorithm: "EdDSA", issuer: "user-service", audience: "user-service" }),
     Layer.succeed(PasswordPolicySettings, { minLength: 8 }),
-    Layer.succeed(PasswordSettings, { cost: 4, queueSize: 64 }),
+    Layer.succeed(PasswordSettings, { cost: 4, queueSize: 64, niceness: 0 }),
     Layer.succeed(LimitSettings, {
       register: off,
       loginAccount: off,

@@ -138,6 +138,8 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
         yield* register(again, { email: lost.email })
         assert.strictEqual((yield* after.stop).code, 0)
         yield* Guide.run("base-backup", asPostgres)
+        const left = "select 1 from pg_file_settings where name like 'recovery%' or name = 'restore_command'"
+        assert.deepStrictEqual(yield* Engines.execute(left, server.url), [])
       }),
     180_000
   )

@@ -83,9 +83,14 @@ describe.skipIf(!Engines.areAvailable)(
             "delivery_retention",
             "dead_letter_retention"
           ]) {
-            assert.strictEqual(valueIn(text, "worker_job_runs_total", [`job="${job}"`, `outcome="done"`]), 1, job)
+            assert.strictEqual(valueIn(text, "worker_job_runs_total", [`name="${job}"`, `outcome="done"`]), 1, job)
           }
           assert.strictEqual(valueIn(text, "worker_jobs_leading"), 1)
+          // Counters whose first increase raises an alert are known to Prometheus before it.
+          assert.strictEqual(valueIn(text, "worker_job_runs_total", [`name="erasures"`, `outcome="failed"`]), 0)
+          assert.strictEqual(valueIn(text, "mails_dropped_total", [`type="password_reset"`]), 0)
+          assert.strictEqual(valueIn(text, "dead_letters_total", [`reason="undecodable"`]), 0)
+          assert.strictEqual(valueIn(text, "broker_reconnections_total"), 0)
         }).pipe(Effect.provide(Engines.layerOf(database, rabbitmq.url)))
 
         yield* rabbitmq.kill

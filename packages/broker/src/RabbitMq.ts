@@ -45,6 +45,7 @@ export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | Brok
   Layer.effectContext(
     Effect.gen(function* () {
       const outage = makeOutage()
+      yield* Metric.update(reconnections, 0)
       const connect = (purpose: string) => keepConnected(Link.open(url, purpose), outage)
       const main = yield* connect("main")
       return Context.make(Connections, { main, connect }).pipe(

@@ -24,6 +24,11 @@ export type ClaimOutcome = Option.Option<ReadonlyArray<boolean>>
 /** Redis does not answer. Some of the candidates may have become members. */
 export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}> {}
 
+const unavailable = Metric.counter("places_unavailable_total", {
+  description: "Calls that could not count in Redis",
+  incremental: true
+})
+
 /**
  * Sets of limited size, one per key, such as the recipients of a daily quota. Claiming a member again changes nothing. Of
  * any number of concurrent candidates exactly as many become members as the limit allows, in the order of their claims.
@@ -40,7 +45,7 @@ export class Quotas extends Context.Service<
   /** Shared by all processes that use the same Redis. */
   static readonly layerRedis: Layer.Layer<Quotas, never, Redis.Redis> = Layer.effect(
     Quotas,
-    Effect.map(Redis.Redis, (redis) => makeRedis(redis))
+    Effect.map(Redis.Redis, (redis) => makeRedis(redis)).pipe(Effect.tap(Metric.update(unavailable, 0)))
   )
   /** In memory, for a single process. */
   static readonly layerMemory: Layer.Layer<Quotas> = Layer.effect(
@@ -48,11 +53,6 @@ export class Quotas extends Context.Service<
     Effect.sync(() => makeMemory())
   )
 }
-
-const unavailable = Metric.counter("places_unavailable_total", {
-  description: "Calls that could not count in Redis",
-  incremental: true
-})
 
 // A Redis set of integers, which stores up to 512 of them in 8 bytes each. Every set contains 0, because Redis has no empty
 // sets. Members are added 1,000 at a time, because Lua's `unpack` returns at most about 8,000 values.

@@ -35,6 +35,7 @@ export class RateLimits extends Context.Service<
   static readonly layerRedis: Layer.Layer<RateLimits, never, Redis.Redis | RedisHealth> = Layer.effect(
     RateLimits,
     Effect.gen(function* () {
+      yield* Metric.update(SharedCounters.fallbacks, 0)
       return make(SharedCounters.make(yield* Redis.Redis, yield* RedisHealth))
     })
   )

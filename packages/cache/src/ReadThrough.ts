@@ -1,7 +1,7 @@
 import { Clock, Duration, Effect, Exit, Latch, Option } from "effect"
 import type { Cache, Entry } from "./Cache.ts"
 import { Lock } from "./Lock.ts"
-import { hits, misses, type Store } from "./Store.ts"
+import { hits, misses, startCounters, type Store } from "./Store.ts"
 
 /** How long a caller waits for the load of another caller. */
 const waitLimit = Duration.millis(200)
@@ -22,6 +22,7 @@ export const make = Effect.fnUntraced(function* (store: Store) {
   const lock = yield* Lock
   const context = yield* Effect.context<never>()
   const sharedLoads = new Map<string, Latch.Latch>()
+  yield* startCounters
 
   const count = (found: CachedEntry): CachedEntry => {
     ;(Option.isSome(found) ? hits : misses).updateUnsafe(1, context)

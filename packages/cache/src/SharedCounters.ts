@@ -15,7 +15,7 @@ interface LocalBucket {
   readonly failures: number
 }
 
-const fallbacks = Metric.counter("rate_limits_fallbacks_total", {
+export const fallbacks = Metric.counter("rate_limits_fallbacks_total", {
   description: "Attempts counted in the process because Redis was out of reach",
   incremental: true
 })

@@ -1,4 +1,4 @@
-import { type Duration, type Effect, Metric, type Option } from "effect"
+import { type Duration, Effect, Metric, type Option } from "effect"
 import type { Entry, Invalidation } from "./Cache.ts"
 
 /** How long an invalidation is remembered: longer than any read that may have begun before it. */
@@ -26,3 +26,8 @@ export const refusals = counter(
   "Entries refused because a newer version or an invalidation is stored"
 )
 export const failures = counter("cache_failures_total", "Reads and writes of the cache that failed")
+
+/** Reports the counters from zero (decision 0036). */
+export const startCounters = Effect.forEach([hits, misses, refusals, failures], (total) => Metric.update(total, 0), {
+  discard: true
+})

@@ -35,6 +35,7 @@ export class PasswordEstimator extends Context.Service<
     PasswordEstimator,
     Effect.gen(function* () {
       const { niceness, queueSize } = yield* PasswordSettings
+      yield* Metric.update(refusals, 0)
       const pool = yield* WorkerPool.make<EstimateJob, Estimate>({
         worker: "estimate-worker",
         size: 1,

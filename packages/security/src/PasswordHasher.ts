@@ -75,6 +75,7 @@ export class PasswordHasher extends Context.Service<
     Effect.gen(function* () {
       const settings = yield* PasswordSettings
       const context = yield* Effect.context<never>()
+      yield* Metric.update(refusals, 0)
       const pool = yield* WorkerPool.make<PasswordHash.HashJob, PasswordHash.HashAnswer>({
         worker: "hash-worker",
         size: settings.threads ?? availableParallelism(),

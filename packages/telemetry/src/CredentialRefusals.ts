@@ -30,6 +30,8 @@ export interface CredentialRefusal {
 const windowMillis = 10_000
 const linesPerWindow = 1000
 
+const totalOf = ({ event, reason }: Pick<CredentialRefusal, "event" | "reason">) =>
+  Metric.withAttributes(total, { event, reason })
 const total = Metric.counter("auth_refusals_total", {
   description: "Credentials that were presented and refused",
   incremental: true
@@ -49,38 +51,42 @@ export class CredentialRefusals extends Context.Service<
     readonly count: (refusal: Pick<CredentialRefusal, "event" | "reason">) => Effect.Effect<void>
   }
 >()("@user-service/telemetry/CredentialRefusals") {
-  static readonly layer: Layer.Layer<CredentialRefusals> = Layer.sync(CredentialRefusals, () => {
-    const windows = new Map<RefusalEvent, { endsAt: number; lines: number }>()
+  static readonly layer: Layer.Layer<CredentialRefusals> = Layer.effect(
+    CredentialRefusals,
+    Effect.gen(function* () {
+      const windows = new Map<RefusalEvent, { endsAt: number; lines: number }>()
 
-    const windowOf = (event: RefusalEvent, now: number) => {
-      const current = windows.get(event)
-      if (current !== undefined && now < current.endsAt) return current
-      const next = { endsAt: now + windowMillis, lines: 0 }
-      windows.set(event, next)
-      return next
-    }
-
-    const count = ({ event, reason }: Pick<CredentialRefusal, "event" | "reason">) =>
-      Metric.update(Metric.withAttributes(total, { event, reason }), 1)
-
-    const record = Effect.fnUntraced(function* (refusal: CredentialRefusal) {
-      const { event, ip, reason, service, userId } = refusal
-      yield* count(refusal)
-      const window = windowOf(event, yield* Clock.currentTimeMillis)
-      window.lines += 1
-      if (window.lines <= linesPerWindow) {
-        yield* Effect.logWarning("A credential was refused", {
-          event,
-          reason,
-          user_id: userId,
-          service,
-          ip: ip ?? undefined
-        })
-      } else if (window.lines === linesPerWindow + 1) {
-        yield* Effect.logWarning("Refused credentials of this event are only counted for the next seconds", { event })
+      const windowOf = (event: RefusalEvent, now: number) => {
+        const current = windows.get(event)
+        if (current !== undefined && now < current.endsAt) return current
+        const next = { endsAt: now + windowMillis, lines: 0 }
+        windows.set(event, next)
+        return next
       }
-    })
 
-    return { record, count }
-  })
+      const count = (refusal: Pick<CredentialRefusal, "event" | "reason">) => Metric.update(totalOf(refusal), 1)
+      // From zero, so that Prometheus sees the first stolen token as an increase (decision 0036).
+      yield* Metric.update(totalOf({ event: "refresh_token_refused", reason: "reused" }), 0)
+
+      const record = Effect.fnUntraced(function* (refusal: CredentialRefusal) {
+        const { event, ip, reason, service, userId } = refusal
+        yield* count(refusal)
+        const window = windowOf(event, yield* Clock.currentTimeMillis)
+        window.lines += 1
+        if (window.lines <= linesPerWindow) {
+          yield* Effect.logWarning("A credential was refused", {
+            event,
+            reason,
+            user_id: userId,
+            service,
+            ip: ip ?? undefined
+          })
+        } else if (window.lines === linesPerWindow + 1) {
+          yield* Effect.logWarning("Refused credentials of this event are only counted for the next seconds", { event })
+        }
+      })
+
+      return { record, count }
+    })
+  )
 }

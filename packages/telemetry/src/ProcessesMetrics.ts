@@ -26,9 +26,11 @@ export interface ProcessesMetrics {
 export const make = (): ProcessesMetrics => {
   const last = new Map<number, Families>()
   let retired: Families = new Map()
+  let ended = 0
   return {
     record: (process, text) => void last.set(process, parse(text)),
     retire: (process) => {
+      ended += 1
       retired = merge([retired, onlyCumulative(last.get(process) ?? new Map())])
       last.delete(process)
     },
@@ -41,7 +43,10 @@ export const make = (): ProcessesMetrics => {
             "# HELP user_service_api_processes Processes of the API that serve, by whether they answered the scrape\n" +
               "# TYPE user_service_api_processes gauge\n" +
               `user_service_api_processes{state="answering"} ${answered.length}\n` +
-              `user_service_api_processes{state="silent"} ${silent}\n`
+              `user_service_api_processes{state="silent"} ${silent}\n` +
+              "# HELP user_service_api_processes_ended_total Processes of the API that ended and were replaced\n" +
+              "# TYPE user_service_api_processes_ended_total counter\n" +
+              `user_service_api_processes_ended_total ${ended}\n`
           )
         ])
       )

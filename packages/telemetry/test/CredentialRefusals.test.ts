@@ -27,7 +27,7 @@ const counts = Effect.map(Metric.snapshot, (metrics) =>
   )
 )
 
-const layer = Layer.mergeAll(
+const layer = Layer.provideMerge(
   CredentialRefusals.layer,
   Layer.sync(Metric.MetricRegistry, () => new Map())
 )
@@ -44,7 +44,7 @@ describe("a refused credential", () => {
           ]
         ]
       ])
-      assert.deepStrictEqual(yield* counts, ["login_refused wrong_password 1"])
+      assert.deepStrictEqual(yield* counts, ["refresh_token_refused reused 0", "login_refused wrong_password 1"])
     }).pipe(Effect.provide(layer))
   )
 

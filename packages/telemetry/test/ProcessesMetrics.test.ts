@@ -44,7 +44,8 @@ describe("the metrics of several processes", () => {
         ["process_uptime_seconds", "2"],
         ["other_total", "4"],
         [`user_service_api_processes{state="answering"}`, "2"],
-        [`user_service_api_processes{state="silent"}`, "0"]
+        [`user_service_api_processes{state="silent"}`, "0"],
+        ["user_service_api_processes_ended_total", "0"]
       ])
     )
   })
@@ -73,8 +74,11 @@ describe("the metrics of several processes", () => {
     assert.strictEqual(after.get(`requests_total{route="/a b"}`), "7")
     assert.strictEqual(after.get("duration_seconds_count"), "10")
     assert.strictEqual(after.get("database_pool_size"), "20", "the connections of an ended process are none")
+    assert.strictEqual(after.get("user_service_api_processes_ended_total"), "1")
     metrics.retire(3)
-    assert.strictEqual(values(metrics.render([2], 0)).get(`requests_total{route="/a b"}`), "7")
+    const last = values(metrics.render([2], 0))
+    assert.strictEqual(last.get(`requests_total{route="/a b"}`), "7")
+    assert.strictEqual(last.get("user_service_api_processes_ended_total"), "2")
   })
 
   it("keep the counts of a process that does not answer, and omit its gauges", () => {

@@ -23,8 +23,9 @@ const exportsTotal = Metric.counter("account_exports_total", {
   incremental: true
 })
 
-const countOutcome = (outcome: "completed" | "failed" | "aborted") =>
-  Metric.update(Metric.withAttributes(exportsTotal, { outcome }), 1)
+const outcomes = ["completed", "failed", "aborted"] as const
+const totalOf = (outcome: (typeof outcomes)[number]) => Metric.withAttributes(exportsTotal, { outcome })
+const countOutcome = (outcome: (typeof outcomes)[number]) => Metric.update(totalOf(outcome), 1)
 
 // The access log has the status of the head, so an export that fails after it is logged here.
 const report = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -44,6 +45,7 @@ export const ExportsHttp = HttpApiBuilder.group(
   "exports",
   Effect.fn(function* (handlers) {
     const exports = yield* Exports
+    for (const outcome of outcomes) yield* Metric.update(totalOf(outcome), 0)
     return handlers.handleRaw(
       "export",
       Effect.fnUntraced(function* ({ request }) {

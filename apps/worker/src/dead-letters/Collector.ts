@@ -19,6 +19,7 @@ const maxBytes = 4 * 1024 * 1024
 export const layerNoDeps = Layer.effectDiscard(
   Effect.gen(function* () {
     const deadLetters = yield* DeadLetters
+    yield* Effect.forEach(knownReasons, (reason) => Metric.update(totalOf(reason), 0), { discard: true })
 
     const handle = Effect.fnUntraced(function* (
       batch: ReadonlyArray<Delivery>,
@@ -66,10 +67,11 @@ const knownReasons = new Set<string>([...DeadLetterReason.literals, "rejected", 
 const count = (dead: ReadonlyArray<NewDeadLetter>) =>
   Effect.forEach(
     Map.groupBy(dead, ({ reason }) => (knownReasons.has(reason) ? reason : "other")),
-    ([reason, group]) => Metric.update(Metric.withAttributes(deadLettersTotal, { reason }), group.length),
+    ([reason, group]) => Metric.update(totalOf(reason), group.length),
     { discard: true }
   )
 
+const totalOf = (reason: string) => Metric.withAttributes(deadLettersTotal, { reason })
 const deadLettersTotal = Metric.counter("dead_letters_total", {
   description: "Dead letters that were moved from their queue to the database, by reason",
   incremental: true

@@ -126,6 +126,10 @@ export const layerOf = (jobs: ReadonlyArray<Job>, interval = Duration.minutes(1)
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
+      // From zero, so that Prometheus sees the first failure as an increase (decision 0036).
+      for (const { name } of jobs) {
+        yield* Effect.forEach(["done", "failed"] as const, (outcome) => Metric.update(runsOf(name, outcome), 0))
+      }
       // Random, so that processes that started together do not compete for the lock at the same moments.
       const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (part) => Effect.sleep(Duration.times(interval, part)))
 
@@ -161,7 +165,7 @@ const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () =>
           if (isStopping()) return total
           const count = yield* batch
           total += count
-          yield* Metric.update(Metric.withAttributes(items, { job: name }), count)
+          yield* Metric.update(Metric.withAttributes(items, { name }), count)
           if (count < batchLimit) return total
         }
       })
@@ -170,7 +174,7 @@ const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () =>
   // The process stops and its deadline for the batch has passed.
   if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
   const outcome = Exit.isSuccess(exit) ? "done" : "failed"
-  yield* Metric.update(Metric.withAttributes(runs, { job: name, outcome }), 1)
+  yield* Metric.update(runsOf(name, outcome), 1)
   const log = Effect.annotateLogs({ job: name, duration_ms: Math.round(Duration.toMillis(elapsed)) })
   if (Exit.isFailure(exit)) {
     yield* log(Effect.logError("A job failed; the next round retries it", exit.cause))
@@ -179,7 +183,9 @@ const run = Effect.fnUntraced(function* ({ batch, name }: Job, isStopping: () =>
 
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 
+// The label is not `job`, which is the name of the scraped program in Prometheus.
 const runs = counter("worker_job_runs_total", "Runs of jobs, by outcome")
+const runsOf = (name: string, outcome: "done" | "failed") => Metric.withAttributes(runs, { name, outcome })
 const items = counter("worker_job_items_total", "Rows that jobs processed")
 const leading = Metric.gauge("worker_jobs_leading", {
   description: "1 if this process ran the last round of jobs, else 0"

@@ -65,7 +65,7 @@ const newSession = Effect.fnUntraced(function* (user: UserId, expiredDaysAgo: nu
 
 const runsOf = (job: string, outcome: string) =>
   Effect.map(
-    Metric.value(Metric.withAttributes(Metric.counter("worker_job_runs_total", jobRuns), { job, outcome })),
+    Metric.value(Metric.withAttributes(Metric.counter("worker_job_runs_total", jobRuns), { name: job, outcome })),
     ({ count }) => count
   )
 const jobRuns = { description: "Runs of jobs, by outcome", incremental: true }

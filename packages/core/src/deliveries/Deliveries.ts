@@ -21,6 +21,7 @@ import { SecureRandom } from "effect/crypto"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
 import { type UnsubscribeLinks, UnsubscribeUrls } from "../unsubscribe/UnsubscribeUrls.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
+import * as DecisionMetrics from "./DecisionMetrics.ts"
 import { DeliveriesRepo, type DeliveryFilter, type RecipientRow, type RecipientToken } from "./DeliveriesRepo.ts"
 import { claimQuota } from "./QuotaClaims.ts"
 
@@ -198,7 +199,11 @@ export class Deliveries extends Context.Service<
         const undecided = identified.filter((request) => !resolved.has(request.id))
         if (undecided.length > 0)
           collect(yield* storage.transaction(resolveExclusively(undecided, now, linksOf)).pipe(retryOnConflict))
-        return yield* Effect.forEach(identified, ({ id }) => Effect.orDie(Effect.fromNullishOr(resolved.get(id))))
+        const resolutions = yield* Effect.forEach(identified, ({ id }) =>
+          Effect.orDie(Effect.fromNullishOr(resolved.get(id)))
+        )
+        yield* DecisionMetrics.count(resolutions)
+        return resolutions
       })
 
       return {

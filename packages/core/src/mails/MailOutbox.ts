@@ -64,6 +64,9 @@ export class MailOutbox extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const repo = yield* MailOutboxRepo
       const storage = yield* Storage.Storage
+      yield* Effect.forEach(Mail.members, ({ identifier }) => Metric.update(droppedOf(identifier), 0), {
+        discard: true
+      })
 
       const turn = Effect.fnUntraced(function* <E, R>(
         limit: number,
@@ -130,12 +133,13 @@ const reportDropped = Effect.fnUntraced(function* (
 ) {
   if (dropped.length === 0) return
   for (const { mailType } of dropped) {
-    yield* Metric.update(Metric.withAttributes(droppedTotal, { type: mailTypeOf(mailType) }), 1)
+    yield* Metric.update(droppedOf(mailType), 1)
   }
   const mails = namesOf(dropped)
   yield* Effect.annotateLogs(Effect.logWarning("Dropped mails that no queue took before they expired"), { mails })
 })
 
+const droppedOf = (tag: string) => Metric.withAttributes(droppedTotal, { type: mailTypeOf(tag) })
 const droppedTotal = Metric.counter("mails_dropped_total", {
   description: "Mails dropped because no queue took them before they expired, by type",
   incremental: true

@@ -74,6 +74,7 @@ const programs = [
   { name: "nginx", isThere: () => existsSync("/usr/sbin/nginx") },
   { name: "logrotate", isThere: () => existsSync("/usr/sbin/logrotate") },
   { name: "systemd-analyze", isThere: () => onPath("systemd-analyze") },
+  { name: "prometheus", isThere: () => onPath("prometheus") && onPath("promtool") },
   { name: "redis-server", isThere: () => onPath("redis-server") },
   { name: "rabbitmq-server", isThere: () => onPath("rabbitmq-server") }
 ]

@@ -22,7 +22,10 @@ describe("the runbook", () => {
     const metrics = named(families)
     assert.isAtLeast(metrics.length, 20)
     assert.deepStrictEqual(
-      metrics.filter((name) => !sources.includes(`"${name}"`) && !/^worker_?$/.test(name)),
+      // Those of several processes together stand in a text of Prometheus' format.
+      metrics.filter(
+        (name) => !sources.includes(`"${name}"`) && !sources.includes(`# TYPE ${name} `) && !/^worker_?$/.test(name)
+      ),
       []
     )
   })
@@ -37,14 +40,35 @@ describe("the runbook", () => {
     )
   })
 
-  it("says of each alarm what it means, how to see it and what to do", () => {
-    const sections = runbook.split(/^## /m).slice(1)
-    assert.lengthOf(sections, 13)
-    for (const section of sections) {
-      for (const part of ["Alarm:", "**Means**", "**See**", "**Do**"]) {
-        assert.include(section, part, section.split("\n")[0])
-      }
+  const sections = runbook
+    .split(/^## /m)
+    .slice(1)
+    .map((text) => ({
+      anchor: (text.split("\n")[0] ?? "").toLowerCase().replaceAll(" ", "-"),
+      text,
+      alerts: [...(/^Alerts?: (.*?)\n\n/ms.exec(text)?.[1]?.matchAll(/`(\w+)`/g) ?? [])].map(([, name = ""]) => name)
+    }))
+
+  it("says of each alert what it means, how to see it, what to do and whom to wake", () => {
+    assert.lengthOf(sections, 21)
+    for (const { alerts, anchor, text } of sections) {
+      assert.isAbove(alerts.length, 0, anchor)
+      for (const part of ["**Means**", "**See**", "**Do**", "**Wake**"]) assert.include(text, part, anchor)
     }
+  })
+
+  it("has a section for each alert, and an alert of Prometheus for each that it names", () => {
+    const defined = globSync("infra/monitoring/prometheus/rules/*.yml", { cwd: root }).flatMap((path) =>
+      Array.from(
+        read(path).matchAll(/- alert: (\w+)$[^]*?runbook_url: infra\/docs\/runbook\.md#(.*)$/gm),
+        ([, name = "", anchor = ""]) => `${name} ${anchor}`
+      )
+    )
+    assert.isAtLeast(defined.length, 40)
+    assert.sameMembers(
+      sections.flatMap(({ alerts, anchor }) => alerts.map((name) => `${name} ${anchor}`)),
+      defined
+    )
   })
 
   it("quotes the log as it is", () => {

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { globSync, readFileSync } from "node:fs"
+import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { load, root } from "./ComposeModel.ts"
 import { workloadsOf } from "./KubernetesModel.ts"
-import { render } from "./Kustomization.ts"
+import { read, render } from "./Kustomization.ts"
 
 const text = (path: string) => readFileSync(join(root, path), "utf8")
 
@@ -14,6 +14,8 @@ const stages = new Map(
     .slice(1)
     .map((stage) => [/ AS (\w+)$/m.exec(stage)?.[1] ?? "", stage])
 )
+const prometheus = text("infra/monitoring/prometheus/prometheus.yml")
+
 const { services } = load(["docker-compose.yml"])
 const ours = Object.entries(services).filter(([, { image }]) => image.startsWith("user-service-"))
 const overlays = globSync("infra/kubernetes/overlays/*", { cwd: root }).map((path) => render(path))
@@ -41,5 +43,43 @@ describe("the files of Compose and Kubernetes", () => {
     for (const target of ["api", "worker"]) assert.include(stages.get(target), "HEALTHCHECK")
     // A new volume that Docker mounts there gets the owner of the folder.
     assert.include(dockerfile, "chown 10001:10001 var/lib/user-service")
+  })
+
+  it("mount files and folders that are there", () => {
+    const sources = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(":")[0] ?? ""))
+      .filter((source) => source.startsWith("."))
+    assert.lengthOf(sources, 4)
+    assert.deepStrictEqual(
+      sources.filter((source) => !existsSync(join(root, source))),
+      []
+    )
+  })
+
+  it("mount the boards where Grafana's provisioning looks for them, and have the Prometheus that it names", () => {
+    const { grafana, prometheus: server } = services
+    const targets = (grafana?.volumes ?? []).map((volume) => volume.split(":").slice(0, 2))
+    const [, boards = ""] =
+      /^ +path: (\S+)$/m.exec(text("infra/monitoring/grafana/provisioning/dashboards/user-service.yml")) ?? []
+    assert.deepInclude(targets, ["./infra/monitoring/grafana/dashboards", boards])
+    assert.include(
+      text("infra/monitoring/grafana/provisioning/datasources/prometheus.yml"),
+      "url: http://prometheus:9090"
+    )
+    assert.deepStrictEqual(server?.networks, grafana?.networks)
+  })
+
+  it("have the names and ports that Prometheus scrapes", () => {
+    const targets = Array.from(
+      prometheus.matchAll(/job_name: (\S+)\n\s+dns_sd_configs:\n\s+- names: \[(\w+)\]\n\s+type: A\n\s+port: (\d+)/g),
+      ([, job = "", service = "", port = ""]) => ({ job, service, port })
+    )
+    const { api, worker } = services
+    assert.deepStrictEqual(targets, [
+      { job: "user-service-api", service: "api", port: api?.environment?.["PORT"] ?? "" },
+      { job: "user-service-worker", service: "worker", port: worker?.environment?.["WORKER_PORT"] ?? "" }
+    ])
+    const monitors = JSON.stringify(read("infra/kubernetes/components/prometheus-operator/pod-monitors.yaml"))
+    for (const { job } of targets) assert.include(monitors, `{"targetLabel":"job","replacement":"${job}"}`)
   })
 })

@@ -8,10 +8,11 @@ type Environment = Readonly<Record<string, string>>
 
 const example = readFileSync(join(import.meta.dirname, "../../../.env.example"), "utf8")
 
-/** The variables of .env.example, which are all that the service reads. */
-export const names: ReadonlySet<string> = new Set(
-  Array.from(example.matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm), ([, name = ""]) => name)
-)
+/** The variables that the programs read: those of .env.example, and the options of Node itself. */
+export const names: ReadonlySet<string> = new Set([
+  "NODE_OPTIONS",
+  ...Array.from(example.matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm), ([, name = ""]) => name)
+])
 
 const under = (environment: Environment) =>
   Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: { ...environment } }))

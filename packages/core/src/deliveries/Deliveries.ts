@@ -137,11 +137,15 @@ export class Deliveries extends Context.Service<
         const plan = DeliveryPlan.make(requests, facts)
         const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
         const { records, requestDecisions } = DeliveryPlan.complete(plan, decisions)
-        // The resolutions are made while the server writes, because signing the links of many e-mails takes as long as the write.
+        // The resolutions are made while the server writes, because signing the links of many e-mails takes long. The yield lets the
+        // write be sent first.
         const [added, resolutions] = yield* Effect.all(
           [
             records.length === 0 ? Effect.succeed([]) : storage.write(repo.add(records, now)),
-            Effect.sync(() => resolutionsOf(requestDecisions, facts, linksOf))
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => resolutionsOf(requestDecisions, facts, linksOf))
+            )
           ],
           { concurrency: 2 }
         )

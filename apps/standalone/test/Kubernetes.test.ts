@@ -142,6 +142,11 @@ describe("the manifests for Kubernetes", () => {
         const worker = yield* workerSettings(environmentOf(manifests, "user-service-worker"))
         assert.strictEqual(api.environment, "production")
         assert.isNotEmpty(api.edge.trustedProxies)
+        // The names by which callers in the same and in other namespaces find the Service.
+        const { namespace } = named(manifests, "Service", "user-service-api").metadata
+        for (const host of ["user-service-api", `user-service-api.${namespace}`, ".svc", ".svc.cluster.local"]) {
+          assert.include(api.edge.allowedHosts, host)
+        }
         for (const [workload, { host, logs, migrateOnStart, port }] of [
           ["user-service-api", api],
           ["user-service-worker", worker]

@@ -107,7 +107,7 @@ describe("the manifests for Kubernetes", () => {
 
   it("run each container as the Pod Security Standard `restricted` requires, on a read-only file system", () => {
     const workloads = overlays.flatMap(({ manifests }) => workloadsOf(manifests))
-    assert.lengthOf(workloads, 10)
+    assert.lengthOf(workloads, 12)
     for (const { container, name, pod } of workloads) {
       assert.strictEqual(container.envFrom[0].configMapRef.name, "user-service-settings")
       const { fsGroup = 10001, ...context } = pod.securityContext
@@ -182,8 +182,39 @@ describe("the manifests for Kubernetes", () => {
         name: "user-service-erasure-export",
         args: ["erasures", "export", "--file", "/var/lib/user-service/erasures.txt"],
         secret: "user-service-engines"
+      },
+      {
+        name: "user-service-erasure-replay",
+        args: ["erasures", "replay", "/var/lib/user-service/erasures.txt"],
+        secret: "user-service-engines"
       }
     ])
+  })
+
+  it("mount the key file into the API and into the Jobs of the operator, readable for their user only", () => {
+    for (const { manifests } of overlays) {
+      const withKeys = workloadsOf(manifests).filter(({ container }) =>
+        container.env.some(({ name }) => name === "JWT_KEYS_FILE")
+      )
+      assert.deepStrictEqual(
+        withKeys.map(({ name }) => name),
+        ["user-service-api", "user-service-commands", "user-service-erasure-replay"]
+      )
+      for (const { container, name, pod } of withKeys) {
+        const mount = container.volumeMounts?.find((one) => one.name === "keys")
+        assert.strictEqual(
+          environmentOf(manifests, name)["JWT_KEYS_FILE"],
+          `${mount?.mountPath}/jwt-keys.json`,
+          `${name} reads it where it is mounted`
+        )
+        assert.strictEqual(pod.securityContext.fsGroup, 10001, name)
+        const keys = pod.volumes?.find((one) => one.name === "keys")?.projected ?? assert.fail(name)
+        assert.strictEqual(keys.defaultMode, 0o440, name)
+        assert.deepInclude(keys.sources, {
+          secret: { name: "user-service-keys", items: [{ key: "jwt-keys.json", path: "jwt-keys.json" }] }
+        })
+      }
+    }
   })
 
   it("are labelled so that the Job and all it needs, but no pod of the release, can be applied first", () => {

@@ -17,7 +17,7 @@ const Container = Schema.Struct({
       valueFrom: Schema.optionalKey(SecretKey)
     })
   ),
-  volumeMounts: Schema.optionalKey(Schema.Array(Schema.Struct({ mountPath: Schema.String }))),
+  volumeMounts: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, mountPath: Schema.String }))),
   startupProbe: Schema.optionalKey(Probe),
   readinessProbe: Schema.optionalKey(Probe),
   livenessProbe: Schema.optionalKey(Probe),
@@ -26,6 +26,22 @@ const Container = Schema.Struct({
     limits: Schema.Struct({ cpu: Schema.String, memory: Schema.String })
   }),
   securityContext: Schema.Unknown
+})
+const Volume = Schema.Struct({
+  name: Schema.String,
+  projected: Schema.optionalKey(
+    Schema.Struct({
+      defaultMode: Schema.Int,
+      sources: Schema.Array(
+        Schema.Struct({
+          secret: Schema.Struct({
+            name: Schema.String,
+            items: Schema.Array(Schema.Struct({ key: Schema.String, path: Schema.String }))
+          })
+        })
+      )
+    })
+  )
 })
 const Workload = Schema.Struct({
   spec: Schema.Struct({
@@ -44,7 +60,8 @@ const Workload = Schema.Struct({
           fsGroup: Schema.optionalKey(Schema.Int),
           seccompProfile: Schema.Struct({ type: Schema.String })
         }),
-        containers: Schema.Tuple([Container])
+        containers: Schema.Tuple([Container]),
+        volumes: Schema.optionalKey(Schema.Array(Volume))
       })
     })
   })

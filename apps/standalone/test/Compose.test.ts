@@ -117,6 +117,15 @@ describe("the Compose files", () => {
     }
   })
 
+  it("say of every service that runs whether it is healthy", () => {
+    const without = enabled(development, ["all"]).filter((name) => {
+      const { build, healthcheck } = development.services[name] ?? {}
+      // DeploymentFiles.test.ts tests that the images of the API and the worker have a health check.
+      return healthcheck === undefined && build?.target !== "api" && build?.target !== "worker"
+    })
+    assert.deepStrictEqual(without, ["migrate"])
+  })
+
   it("use volumes, networks and secrets that are declared", () => {
     for (const { model } of models) {
       for (const { name, networks, secrets = [], volumes = [] } of servicesOf(model)) {
@@ -150,7 +159,7 @@ describe("the Compose files", () => {
         ports.filter((port) => !port.startsWith("127.0.0.1:")).map((port) => `${name} ${port}`)
       )
     assert.deepStrictEqual(exposed(development), [])
-    assert.deepStrictEqual(exposed(production), ["proxy 80:8080", "proxy 443:8443"])
+    assert.deepStrictEqual(exposed(production), ["proxy 0.0.0.0:80:8080", "proxy 0.0.0.0:443:8443"])
   })
 
   it("set variables that the service reads", () => {

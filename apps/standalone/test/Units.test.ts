@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 
 const root = join(import.meta.dirname, "../../..")
 const folder = join(root, "infra/systemd")
@@ -42,6 +42,17 @@ describe.skipIf(!hasSystemd)("the units for systemd", () => {
 })
 
 describe("the units for systemd, by their text", () => {
+  it("let the settings of the migration override those of the service, which systemd reads first by the names of the files", () => {
+    const files = globSync("user-service-{,migrate.service.d/,.service.d/}*.conf", { cwd: folder })
+    const byName = files.toSorted((a, b) => basename(a).localeCompare(basename(b)))
+    assert.deepStrictEqual(
+      byName.flatMap((file) =>
+        Array.from(readFileSync(join(folder, file), "utf8").matchAll(/^EnvironmentFile=(.*)$/gm), ([, path]) => path)
+      ),
+      ["/etc/user-service/user-service.env", "-/etc/user-service/migrate.env"]
+    )
+  })
+
   it("leave the programs more time to stop than they take", () => {
     const [, grace] = /^#SHUTDOWN_GRACE_SECONDS=(\d+)$/m.exec(readFileSync(join(root, ".env.example"), "utf8")) ?? []
     for (const unit of ["user-service-api.service", "user-service-worker.service"]) {

@@ -30,8 +30,8 @@ describe.skipIf(!existsSync(logrotate) || process.getuid?.() !== 0)("the example
         // The test has no systemd, and no user of the service.
         const adapted = example
           .replace("/var/log/user-service/*.log", `${folder}/*.log`)
-          .replace("su user-service adm", "su root root")
-          .replace("create 0640 user-service adm", "create 0640 root root")
+          .replace("su user-service user-service", "su root root")
+          .replace("create 0640 user-service user-service", "create 0640 root root")
           .replace(/^ *for unit in .*$/m, `kill -HUP ${program.pid}`)
         const config = join(folder, "logrotate.conf")
         writeFileSync(config, adapted, { mode: 0o644 })

@@ -182,12 +182,7 @@ export class Deliveries extends Context.Service<
         const linkedIds = new Set(
           identified.filter((_, index) => requests[index]?.unsubscribe === true).map(({ id }) => id)
         )
-        const makeLinks = unsubscribeUrls.maker(now)
-        // Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
-        const linksOf: LinksOf = ({ category, channel, id, userId }, email) =>
-          category !== "security" && linkedIds.has(id)
-            ? { unsubscribe: makeLinks({ userId, channel, category, email }) }
-            : {}
+        const linksOf = linkedIds.size === 0 ? withoutLinks : linksFor(linkedIds, unsubscribeUrls.maker(now))
         const resolved = new Map<DeliveryId, Resolution>()
         const collect = (resolutions: ReadonlyMap<DeliveryId, Resolution>) => {
           for (const [id, resolution] of resolutions) resolved.set(id, resolution)
@@ -236,6 +231,14 @@ interface IdentifiedRequest extends DeliveryPlan.Request {
 
 /** The links of an allowed e-mail, if its request asked for them. */
 type LinksOf = (request: DeliveryPlan.Request, email: Email) => Pick<Resolution, "unsubscribe">
+
+const withoutLinks: LinksOf = () => ({})
+
+// Security notifications cannot be switched off by a link: a stranger who reads an old mail must not silence them.
+const linksFor =
+  (linkedIds: ReadonlySet<DeliveryId>, makeLinks: ReturnType<UnsubscribeUrls["Service"]["maker"]>): LinksOf =>
+  ({ category, channel, id, userId }, email) =>
+    category !== "security" && linkedIds.has(id) ? { unsubscribe: makeLinks({ userId, channel, category, email }) } : {}
 
 const usersOf = (requests: ReadonlyArray<IdentifiedRequest>) => [...new Set(requests.map((request) => request.userId))]
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Certificates } from "@user-service/database/testing/Certificates"
+import { freePort } from "@user-service/database/testing/PostgresServer"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -19,14 +20,6 @@ const nginx = "/usr/sbin/nginx"
 const host = "users.example.com"
 const serviceKey = "a-service-key-of-the-test-of-the-proxy"
 
-const freePort = Effect.promise(async () => {
-  const server = net.createServer()
-  await once(server.listen(0, "127.0.0.1"), "listening")
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return address !== null && typeof address === "object" ? address.port : 0
-})
-
 /** The example's configuration with the ports and the certificate of the test, and no other change. */
 const adapted = (values: ReadonlyArray<readonly [RegExp, string]>): string => {
   const example = readFileSync(join(import.meta.dirname, "../../../infra/nginx/user-service.conf"), "utf8")
@@ -40,7 +33,7 @@ const adapted = (values: ReadonlyArray<readonly [RegExp, string]>): string => {
 const proxyOf = Effect.fnUntraced(function* (apiPort: string) {
   const { certificateFile, keyFile, ca } = yield* Certificates
   const folder = yield* Program.folder
-  const [plainPort, tlsPort] = [yield* freePort, yield* freePort]
+  const [plainPort, tlsPort] = yield* Effect.all([Effect.promise(freePort), Effect.promise(freePort)])
   const site = adapted([
     [/server 127\.0\.0\.1:8000;/, `server 127.0.0.1:${apiPort};`],
     [/listen 80;\n *listen \[::\]:80;/, `listen 127.0.0.1:${plainPort};`],

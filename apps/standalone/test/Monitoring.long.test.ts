@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { notificationStatus } from "@user-service/broker/Topology"
+import { freePort } from "@user-service/database/testing/PostgresServer"
 import { Effect, Layer, Schedule } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { stringify } from "yaml"
 import { accountJourney, environment as journeyEnvironment } from "./AccountJourney.ts"
@@ -18,15 +18,6 @@ import * as Program from "./Program.ts"
 import { waitUntil, withTimeout } from "./WaitUntil.ts"
 
 const isInstalled = spawnSync("prometheus", ["--version"]).status === 0
-
-const freePort = Effect.promise(async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
-})
 
 interface Configuration {
   readonly scrape_configs: ReadonlyArray<{ readonly job_name: string }>
@@ -50,7 +41,7 @@ const startPrometheus = Effect.fnUntraced(function* (targets: Readonly<Record<st
       }))
     })
   )
-  const port = yield* freePort
+  const port = yield* Effect.promise(freePort)
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(
@@ -157,7 +148,8 @@ describe.skipIf(!Engines.areAvailable || !isInstalled)("Prometheus, with an API 
           WORKERS: "2",
           WORKER_PORT: "0",
           BCRYPT_COST: "10",
-          HASH_QUEUE_SIZE: "1"
+          HASH_QUEUE_SIZE: "1",
+          RATE_LIMIT_REGISTER: "1000/1h"
         }
         const api = yield* Program.start(environment, "api")
         const worker = yield* Program.start(environment, { ...Program.cli(), args: ["worker"] })
@@ -199,8 +191,8 @@ describe.skipIf(!Engines.areAvailable || !isInstalled)("Prometheus, with an API 
 
         // What had no data yet. Rates of the requests above are only known for a minute after them.
         let missing: ReadonlyArray<string> | undefined
-        // Statuses go on, because the first ones are no increase of counters that Prometheus did not know.
-        yield* reportStatuses.pipe(
+        // Statuses and registrations go on, because the first ones are no increase of counters that Prometheus did not know.
+        yield* Effect.andThen(reportStatuses, register(send)).pipe(
           Effect.andThen(findMissing(ask)),
           Effect.map((found) => (missing = found.filter((query) => missing?.includes(query) ?? true))),
           Effect.repeat({ until: (still) => still.length === 0, schedule: Schedule.spaced("1 second") }),

@@ -114,7 +114,7 @@ describe("the program on nothing but itself", () => {
             SqlClient.SqlClient.use(
               (sql) => sql`
                 select event_type as type, published_at is not null as "isPublished" from outbox where user_id = ${person.id}
-                order by id`
+                order by position`
             ),
             sql
           )

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { CoalescedResponse } from "./CoalescedResponse.ts"
 import { securityHeaders } from "./SecurityHeaders.ts"
 
 const responses: Readonly<
@@ -112,6 +113,7 @@ const closeUnusedConnections = (server: Server): void => {
 
 const makeServer = (onRefusal: OnRefusal): Server => {
   const server = createServer({
+    ServerResponse: CoalescedResponse,
     // The time for a whole head and for a whole request. Checked often enough that a slow sender gets a 408 before the
     // request's deadline (Edge.ts) closes the connection without a response.
     headersTimeout: 10_000,

@@ -7,6 +7,7 @@ import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { recordedSpan } from "@user-service/telemetry/RecordedSpan"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, type Statement } from "effect/sql"
+import { CurrentActor } from "../Actor.ts"
 import * as Columns from "../Columns.ts"
 import { MailOutboxRepo } from "../mails/MailOutboxRepo.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -18,13 +19,13 @@ export interface LockedUser {
   readonly version: number
 }
 
-/** An entry of the audit log. The address and the user agent come from the current request. */
+/** An entry of the audit log. The address, the user agent and the acting member of staff come from the current request. */
 export interface AuditEntry {
   readonly userId: UserId
   /** `<feature>.<what happened>`, such as `session.revoked`. */
   readonly action: string
   /** Other facts that an auditor needs. Never credentials. */
-  readonly details?: Readonly<Record<string, string | number>>
+  readonly details?: Schema.JsonObject
 }
 
 /** The rows that a change writes for others: events, audit entries, and mails to the user. */
@@ -47,7 +48,7 @@ export interface StatementChange<A> {
   /** A query with one row per event: the event as `jsonb`. */
   readonly events: Statement.Fragment
   readonly action: AuditEntry["action"]
-  /** The account that makes the change, for the audit entry. Null where no account acts. */
+  /** The account that makes the change if no member of staff does, for the audit entry. Null where no account acts. */
   readonly actor: UserId | null
   /** A `jsonb` expression over `changed`: the details of the audit entry. */
   readonly details: Statement.Fragment
@@ -66,14 +67,22 @@ export interface StatementOutcome<A> {
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
 const OutcomeRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
 
-// The columns of events and audit entries that come from the current request.
+// The columns of events and audit entries that come from the current request. `reason` are details of every audit entry.
 const requestColumns = Effect.gen(function* () {
   const { ip, userAgent } = yield* CurrentOrigin
+  const actor = yield* CurrentActor
   const traceparent = Option.map(
     Option.flatMap(yield* Effect.option(Effect.currentParentSpan), recordedSpan),
     (span) => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
   )
-  return { ip, userAgent, traceparent: Option.getOrNull(traceparent), now: DateTime.toDate(yield* DateTime.now) }
+  return {
+    ip,
+    userAgent,
+    traceparent: Option.getOrNull(traceparent),
+    now: DateTime.toDate(yield* DateTime.now),
+    staffId: actor?.userId ?? null,
+    reason: JSON.stringify(actor === null ? {} : { reason: actor.reason })
+  }
 })
 
 const encodeEvent = Schema.encodeEffect(Schema.toCodecJson(DomainEvent))
@@ -112,7 +121,7 @@ export class ChangesRepo extends Context.Service<
         locked: ReadonlyArray<LockedUser>,
         { audit, events, mails = [] }: WrittenRows
       ) {
-        const { ip, now, traceparent, userAgent } = yield* requestColumns
+        const { ip, now, reason, staffId, traceparent, userAgent } = yield* requestColumns
         if (mails.length > 0) {
           yield* Effect.asVoid(storage.pipeline(mailOutbox.insert(mails, traceparent, DateTime.fromDateUnsafe(now))))
         }
@@ -137,7 +146,8 @@ export class ChangesRepo extends Context.Service<
             update users set version = version + 1 where id = any(${locked.map((user) => user.id)}::uuid[])
           ), audit_rows as (
             insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
-            select user_id, user_id, action, ${ip}::text, ${userAgent}::text, details, ${now}::timestamptz
+            select user_id, coalesce(${staffId}::uuid, user_id), action, ${ip}::text, ${userAgent}::text,
+              details || ${reason}::jsonb, ${now}::timestamptz
             from jsonb_to_recordset(${JSON.stringify(auditRows)}::jsonb)
               as entry (user_id uuid, action text, details jsonb)
           )
@@ -149,7 +159,7 @@ export class ChangesRepo extends Context.Service<
       })
 
       const changeByStatement = Effect.fnUntraced(function* <A>(userId: UserId, change: StatementChange<A>) {
-        const { ip, now, traceparent, userAgent } = yield* requestColumns
+        const { ip, now, reason, staffId, traceparent, userAgent } = yield* requestColumns
         const answer = yield* sql`
           with locked as materialized (
             select id, version + 1 as version from users where id = ${userId} for no key update
@@ -157,8 +167,8 @@ export class ChangesRepo extends Context.Service<
             update users u set version = locked.version from locked, changed where u.id = locked.id
           ), audit_rows as (
             insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
-            select locked.id, ${change.actor}::uuid, ${change.action}::text, ${ip}::text, ${userAgent}::text, ${change.details},
-              ${now}::timestamptz
+            select locked.id, ${staffId ?? change.actor}::uuid, ${change.action}::text, ${ip}::text, ${userAgent}::text,
+              (${change.details}) || ${reason}::jsonb, ${now}::timestamptz
             from locked, changed
           ), event_rows as (
             insert into outbox (user_id, user_version, event_type, payload, traceparent, created_at)

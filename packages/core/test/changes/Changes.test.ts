@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { CurrentActor } from "@user-service/core/Actor"
 import { Changes } from "@user-service/core/changes/Changes"
 import { CurrentOrigin } from "@user-service/core/Origin"
 import { Preferences } from "@user-service/core/preferences/Preferences"
@@ -117,6 +118,25 @@ describe("Changes", () => {
           const millis = Number.parseInt(String(id).replaceAll("-", "").slice(0, 12), 16)
           assert.closeTo(millis, Date.now(), 60_000)
         }
+      })
+    )
+
+    it.effect("the audit entries of changes by staff name the member of staff and the reason", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { userId } = yield* register
+        const { userId: staffId } = yield* register
+        const asStaff = Effect.provideService(CurrentActor, { userId: staffId, reason: "Ticket 4711" })
+        const audit = [{ userId, action: "user.noted", details: { kind: "call" } }]
+        yield* asStaff((yield* Changes).change(userId, Effect.succeed({ result: undefined, events: [], audit })))
+        yield* asStaff((yield* Preferences).update({ userId, patch: { frequencyLimit: 7 } }))
+        const entries = yield* sql`
+          select action, actor_id as actor, details->>'reason' as reason, details->>'kind' as kind from audit_log
+          where user_id = ${userId} and action in ('user.noted', 'preferences.updated') order by action desc`
+        assert.deepStrictEqual(entries, [
+          { action: "user.noted", actor: staffId, reason: "Ticket 4711", kind: "call" },
+          { action: "preferences.updated", actor: staffId, reason: "Ticket 4711", kind: null }
+        ])
       })
     )
 

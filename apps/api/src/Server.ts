@@ -17,9 +17,11 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { HttpMetrics } from "@user-service/telemetry/HttpMetrics"
 import * as ProcessMetrics from "@user-service/telemetry/ProcessMetrics"
 import { Duration, Effect, Layer } from "effect"
-import { HttpRouter, HttpServer, type HttpServerResponse } from "effect/http"
+import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AccountsHttp } from "./accounts/AccountsHttp.ts"
+import { AdminHttp } from "./admin/AdminHttp.ts"
+import { StaffAuthenticationHttp } from "./admin/StaffAuthenticationHttp.ts"
 import * as ApiSettings from "./ApiSettings.ts"
 import { DeliveriesHttp } from "./deliveries/DeliveriesHttp.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
@@ -31,7 +33,7 @@ import { ExportsHttp } from "./exports/ExportsHttp.ts"
 import { HealthHttp } from "./health/HealthHttp.ts"
 import { MetricsHttp } from "./health/MetricsHttp.ts"
 import * as NodeServer from "./node/NodeServer.ts"
-import { requestContext } from "./node/RequestContext.ts"
+import { layerServer } from "./node/RequestContext.ts"
 import { PreferencesHttp } from "./preferences/PreferencesHttp.ts"
 import { ProfilesHttp } from "./profiles/ProfilesHttp.ts"
 import { RepresentationsHttp } from "./profiles/RepresentationsHttp.ts"
@@ -49,6 +51,7 @@ const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(UserServiceApi).pipe(
     Layer.provide([
       AccountsHttp,
+      AdminHttp,
       DeliveriesHttp,
       ExportsHttp,
       HealthHttp,
@@ -59,7 +62,7 @@ const Routes = Layer.mergeAll(
       RecoveryHttp,
       SessionsHttp
     ]),
-    Layer.provide([AuthenticationHttp, ServiceKeyHttp, ValidationHttp, WriteLimitHttp])
+    Layer.provide([AuthenticationHttp, ServiceKeyHttp, StaffAuthenticationHttp, ValidationHttp, WriteLimitHttp])
   ),
   RpcHttp,
   DocsHttp,
@@ -82,12 +85,6 @@ const Engines = Layer.mergeAll(
   Layer.provide(Layer.mergeAll(KeyedHashes.layer, TokenSigner.layer, UnsubscribeTokens.layer), Keys.layerFile)
 )
 
-// Requests start from the context in which the server runs.
-const serve = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
-  const server = HttpServer.serveEffect(app)
-  return Layer.effectDiscard(Effect.updateContext(server, requestContext<Effect.Services<typeof server>>))
-}
-
 /** The listening server. The caller provides the engines, embedded or real. */
 export const layer = (settings: ApiSettings.ApiSettings) => {
   const notice = settings.shutdownNotice
@@ -101,7 +98,7 @@ export const layer = (settings: ApiSettings.ApiSettings) => {
   })
   return layerShutdown({ notice }).pipe(
     // Outside the layers of the routes, since each request's context has the services in which the server was built.
-    Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(serve(app), Http)))),
+    Layer.provideMerge(Layer.unwrap(Effect.map(App, (app) => Layer.provideMerge(layerServer(app), Http)))),
     Layer.provide(Layer.effectDiscard(Effect.flatMap(EngineHealth, observe))),
     Layer.provide([Drain.layer, HttpMetrics.layer, CredentialRefusals.layer])
   )

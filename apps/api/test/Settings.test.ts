@@ -74,6 +74,7 @@ describe("settings", () => {
         corsOrigins: [],
         allowedHosts: [],
         trustedProxies: [],
+        adminNetworks: [],
         forceHttps: false,
         metricsToken: Option.none()
       })

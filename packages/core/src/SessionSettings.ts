@@ -4,6 +4,9 @@ import { Config, Context, Duration, Schema } from "effect"
 const boundedInt = (minimum: number, maximum: number, name: string, fallback: number) =>
   Config.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })), name).pipe(Config.withDefault(fallback))
 
+/** After this time without a request a session of the console for staff ends. */
+export const consoleIdleTime = Duration.minutes(30)
+
 /** The lifetimes of sessions and their tokens, and the number of sessions. */
 export class SessionSettings extends Context.Service<
   SessionSettings,

@@ -42,7 +42,8 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
     ]
   ],
   ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]],
-  ["imports", ["accounts", "push-tokens"]]
+  ["imports", ["accounts", "push-tokens"]],
+  ["staff", ["accounts", "changes", "sessions"]]
 ]
 
 const folderOf = (path: string): string => {

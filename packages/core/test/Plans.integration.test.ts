@@ -27,6 +27,7 @@ import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { RegistrationsRepo } from "@user-service/core/push-tokens/RegistrationsRepo"
 import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { StaffSessionsRepo } from "@user-service/core/staff/StaffSessionsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -166,6 +167,7 @@ const Repos = Layer.mergeAll(
   PushTokensRepo.layer,
   RegistrationsRepo.layer,
   SessionsRepo.layer,
+  StaffSessionsRepo.layer,
   LiveSessionsRepo.layer
 ).pipe(Layer.provide(Storage.layer))
 
@@ -409,7 +411,8 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               deviceName: "",
               refreshTokenHash: sha256(""),
               now,
-              expiresAt: later
+              expiresAt: later,
+              isConsole: false
             })
           ],
           rotate: [
@@ -437,6 +440,11 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed({
           isAlive: [live.isAlive(userId, sessionId, now)]
         } satisfies OperationsOf<LiveSessionsRepo["Service"]>)
+        const staff = yield* StaffSessionsRepo
+        yield* assertIndexed({
+          find: [staff.find(userId, sessionId, now)],
+          role: [staff.role(userId)]
+        } satisfies OperationsOf<StaffSessionsRepo["Service"]>)
       })
     )
 

@@ -28,6 +28,7 @@ import mailOutboxTurns from "./migrations/0023_mail_outbox_turns.ts"
 import passwordResetRequestsByAddress from "./migrations/0024_password_reset_requests_by_address.ts"
 import userRoles from "./migrations/0025_user_roles.ts"
 import originsHiddenBefore from "./migrations/0026_origins_hidden_before.ts"
+import consoleSessions from "./migrations/0027_console_sessions.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -56,7 +57,8 @@ export const migrations = {
   "0023_mail_outbox_turns": mailOutboxTurns,
   "0024_password_reset_requests_by_address": passwordResetRequestsByAddress,
   "0025_user_roles": userRoles,
-  "0026_origins_hidden_before": originsHiddenBefore
+  "0026_origins_hidden_before": originsHiddenBefore,
+  "0027_console_sessions": consoleSessions
 }
 
 // A number that no other advisory lock in this database uses.

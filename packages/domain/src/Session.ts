@@ -14,6 +14,8 @@ export const RevocationReason = Schema.Literals([
   "reuse_detected",
   "evicted",
   "disabled",
+  "admin",
+  "idle",
   "erased"
 ])
 export type RevocationReason = typeof RevocationReason.Type

@@ -92,6 +92,54 @@ export const successPage = <A, I>(message: string, item: Schema.Codec<A, I>) =>
     Schema.annotate({ description: message })
   )
 
+/** The result of a list handler that continues by cursor: the items of one page, and the cursor of the next page if there is one. */
+export interface CursorPageOf<A> {
+  readonly items: ReadonlyArray<A>
+  readonly nextCursor: string | null
+}
+
+const CursorMeta = Schema.Struct({
+  ...Meta.fields,
+  next_cursor: Schema.NullOr(Schema.String).annotateKey({
+    description: "The `cursor` of the next page. Null on the last page."
+  })
+}).annotate({
+  identifier: "CursorMeta",
+  description: "Where a list continues. The other fields are constant.",
+  examples: [{ ...noPage, next_cursor: "WyIyMDI2LTExLTI0VDEwOjAyOjAwLjAwMFoiXQ" }]
+})
+
+/** The envelope of one page of a list that continues by cursor. */
+export const successCursorPage = <A, I>(message: string, item: Schema.Codec<A, I>) =>
+  Schema.Struct({
+    success: Schema.Literal(true),
+    message: Schema.Literal(message),
+    data: Schema.Array(item),
+    error: Schema.Null,
+    meta: CursorMeta
+  })
+    .annotate({
+      examples: [
+        { success: true, message, data: examplesOf(item), error: null, meta: { ...noPage, next_cursor: null } }
+      ]
+    })
+    .pipe(
+      Schema.decodeTo(
+        Schema.declare((value: unknown): value is CursorPageOf<A> => typeof value === "object" && value !== null),
+        {
+          decode: SchemaGetter.transform(({ data, meta }) => ({ items: data, nextCursor: meta.next_cursor })),
+          encode: SchemaGetter.transform(({ items, nextCursor }) => ({
+            success: true as const,
+            message,
+            data: items,
+            error: null,
+            meta: { ...noPage, next_cursor: nextCursor }
+          }))
+        }
+      ),
+      Schema.annotate({ description: message })
+    )
+
 /** The stable, machine-readable code of a failure. */
 export const FailureCode = Schema.Literals([
   "malformed_json",

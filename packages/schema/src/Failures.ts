@@ -10,6 +10,7 @@ import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-serv
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
 import { DeviceTaken, DeviceTokenTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited, rateLimitedHeaders } from "@user-service/domain/RateLimit"
+import { NotStaff, RoleTooLow } from "@user-service/domain/Role"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
@@ -151,6 +152,14 @@ export const Failures = {
   ForbiddenScope: failure(ForbiddenScope, 403, bodyWithCode("forbidden"), {
     description: "The API key does not have the required scope.",
     example: new ForbiddenScope({ scope: "deliveries" })
+  }),
+  RoleTooLow: failure(RoleTooLow, 403, bodyWithCode("forbidden"), {
+    description: "The member of staff has a role that is too low for this.",
+    example: new RoleTooLow({ required: "admin" })
+  }),
+  NotStaff: failure(NotStaff, 404, bodyWithCode("not_found"), {
+    description: "The user has no role, or the request comes from a network that is not allowed.",
+    example: new NotStaff()
   }),
   UserNotFound: failure(UserNotFound, 404, bodyWithCode("not_found"), {
     description: "The user does not exist, or the account is being erased.",

@@ -11,6 +11,7 @@ import { PreferencesContradictory, PreferencesVersionMismatch } from "@user-serv
 import { DeviceTokenMalformed } from "@user-service/domain/DeviceTokenForm"
 import { DeviceTaken, DeviceTokenTaken, PushTokenNotFound } from "@user-service/domain/PushToken"
 import { RateLimited } from "@user-service/domain/RateLimit"
+import { NotStaff, RoleTooLow } from "@user-service/domain/Role"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
@@ -105,6 +106,11 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
       })
     }
   ],
+  RoleTooLow: [
+    wire(Failures.RoleTooLow, new RoleTooLow({ required: "support" })),
+    { status: 403, body: told("forbidden", "This requires the role support") }
+  ],
+  NotStaff: [wire(Failures.NotStaff, new NotStaff()), { status: 404, body: told("not_found", "No such route") }],
   UserNotFound: [
     wire(Failures.UserNotFound, new UserNotFound()),
     { status: 404, body: told("not_found", "User not found") }

@@ -59,18 +59,23 @@ export class EdgeSettings extends Context.Service<
     readonly allowedHosts: ReadonlyArray<string>
     /** The networks whose `X-Forwarded-*` headers are trusted. */
     readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
+    /** The networks from which staff may use the admin API and the console. Empty: all. */
+    readonly adminNetworks: ReadonlyArray<IpNetwork.IpNetwork>
     readonly forceHttps: boolean
     /** The bearer token of `/metrics`, which is public if there is none. */
     readonly metricsToken: Option.Option<Redacted.Redacted<string>>
   }
 >()("@user-service/api/edge/EdgeSettings") {
-  /** `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `FORCE_HTTPS` and `METRICS_TOKEN`. */
+  /**
+   * `CORS_ALLOWED_ORIGINS`, `ALLOWED_HOSTS`, `TRUSTED_PROXIES`, `ADMIN_ALLOWED_NETWORKS`, `FORCE_HTTPS` and `METRICS_TOKEN`.
+   */
   static readonly config: Config.Config<EdgeSettings["Service"]> = Config.all({
     corsOrigins: list("CORS_ALLOWED_ORIGINS", "an origin such as https://app.example.com", origin).pipe(
       Config.map((origins) => (origins.includes("*") ? ["*"] : origins))
     ),
     allowedHosts: list("ALLOWED_HOSTS", "a host name such as users.example.com or .example.com", allowedHost),
     trustedProxies: list("TRUSTED_PROXIES", "a network such as 10.0.0.0/8", network),
+    adminNetworks: list("ADMIN_ALLOWED_NETWORKS", "a network such as 10.0.0.0/8", network),
     forceHttps: Config.schema(Switch, "FORCE_HTTPS").pipe(
       Config.withDefault("false"),
       Config.map((written) => trueWords.some((word) => word === written))

@@ -21,24 +21,33 @@ const hasTwoHosts = ({ source }: HttpServerRequest.HttpServerRequest): boolean =
   return hosts > 1
 }
 
+const isWithin =
+  (networks: ReadonlyArray<IpNetwork.IpNetwork>) =>
+  (address: string): boolean => {
+    const parsed = NetAddress.ipFromString(address)
+    return (
+      Result.isSuccess(parsed) &&
+      networks.some((network) => IpNetwork.contains(network, NetAddress.toCanonical(parsed.success)))
+    )
+  }
+
 const isAllHttps = (forwardedProto: string | undefined): boolean =>
   forwardedProto !== undefined && /^\s*https\s*(?:,\s*https\s*)*$/i.test(forwardedProto)
 
-/** Refuses requests with an invalid Host header, for other hosts, and over plain HTTP if HTTPS is required. */
+/** Whether the URL is of the admin API or the console. */
+const isForStaff = (url: string): boolean => /^\/(?:api\/v1\/)?admin(?:[/?]|$)/.test(url)
+
+/** Refuses requests with an invalid Host header, for other hosts, and over plain HTTP if HTTPS is required, and requests for staff from networks
+ * that are not allowed. */
 export const makeGate = Effect.map(EdgeSettings, (settings) => {
   const isTrusted = (request: HttpServerRequest.HttpServerRequest): boolean =>
-    Option.match(request.peerAddress, {
-      onNone: () => false,
-      onSome: (peer) => {
-        const address = NetAddress.ipFromString(peer)
-        return (
-          Result.isSuccess(address) &&
-          settings.trustedProxies.some((network) =>
-            IpNetwork.contains(network, NetAddress.toCanonical(address.success))
-          )
-        )
-      }
-    })
+    Option.exists(request.peerAddress, isWithin(settings.trustedProxies))
+
+  // The headers of trusted proxies have been applied to the remote address.
+  const isHiddenFrom = (request: HttpServerRequest.HttpServerRequest): boolean =>
+    settings.adminNetworks.length > 0 &&
+    isForStaff(request.url) &&
+    !Option.exists(request.remoteAddress, isWithin(settings.adminNetworks))
 
   // The library expects one X-Forwarded-Proto value per X-Forwarded-For address, but some proxies do not send both. Then all
   // values have to be https: only the last one is certainly from a proxy, the others may be from the client.
@@ -55,6 +64,7 @@ export const makeGate = Effect.map(EdgeSettings, (settings) => {
     if (hasTwoHosts(request)) {
       return respond(400, "malformed_json", "The Host header is there twice", { connection: "close" })
     }
+    if (isHiddenFrom(request)) return respond(404, "not_found", "No such route")
     if (route?.isProbe === true) return undefined
     const host = request.headers["host"] ?? ""
     const name = hostName(host)

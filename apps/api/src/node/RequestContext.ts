@@ -1,3 +1,4 @@
+// Requests in a small context (decision 0039).
 import { Cache } from "@user-service/cache/Cache"
 import { Quotas } from "@user-service/cache/Quotas"
 import { RateLimits } from "@user-service/cache/RateLimits"
@@ -5,8 +6,8 @@ import { RedisHealth } from "@user-service/cache/Redis"
 import { DirectSql } from "@user-service/database/DirectSql"
 import { PostgresCheck } from "@user-service/database/PostgresCheck"
 import { EngineHealth } from "@user-service/runtime/EngineHealth"
-import { Context, FileSystem, Path, Stdio, Terminal } from "effect"
-import { HttpClient } from "effect/http"
+import { Context, Effect, FileSystem, Layer, Path, Stdio, Terminal } from "effect"
+import { HttpClient, HttpServer, type HttpServerResponse } from "effect/http"
 import { Redis } from "effect/persistence"
 import { ChildProcessSpawner } from "effect/process"
 import { SqlClient } from "effect/sql"
@@ -33,10 +34,13 @@ const withoutEngines = Context.omit(
 // A request adds about twelve services: its own, its facts, its route, its session.
 const maxDepth = 24
 
-/**
- * The context that each request starts from (decision 0039). A request adds services to it one by one. Effect copies a
- * context as a whole after eight of them, and again where an endpoint adds its own, so the context is kept small and the
- * limit is raised.
- */
-export const requestContext = <R>(context: Context.Context<R>): Context.Context<R> =>
+// Requests start from the context in which the server runs. They add services to it one by one. Effect copies a context as a whole
+// after eight of them, and again where an endpoint adds its own, so the context is kept small and the limit is raised.
+const requestContext = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.makeUnsafe(withoutEngines(context).mapUnsafe, { maxDepth })
+
+/** Serves the app in a small context (decision 0039). */
+export const layerServer = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
+  const server = HttpServer.serveEffect(app)
+  return Layer.effectDiscard(Effect.updateContext(server, requestContext<Effect.Services<typeof server>>))
+}

@@ -6,7 +6,7 @@ import { routeOf } from "../../src/endpoints/Routes.ts"
 import { assertFailure, assertUnauthenticated } from "../Answers.ts"
 import { type Answer, layerEmbedded, TestApi } from "../TestApi.ts"
 import * as RawHttp from "../node/RawHttp.ts"
-import { absentId, allowOf, routes } from "./Routes.ts"
+import { absentId, allowOf, routes, isOpen } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -39,6 +39,7 @@ describe("routes", () => {
     assert.sameMembers(hashing, [
       "POST /api/v1/users/register/",
       "POST /api/v1/users/login/",
+      "POST /api/v1/admin/session/",
       "DELETE /api/v1/users/profile/",
       "POST /api/v1/users/change-password/",
       "POST /api/v1/users/change-email/",
@@ -137,11 +138,12 @@ describe("routes", () => {
     it.effect("all paths but the listed ones check a token or a key first", () =>
       Effect.gen(function* () {
         const api = yield* TestApi
-        for (const { methods, open, path } of routes) {
+        for (const route of routes) {
+          const { methods, path } = route
           for (const method of methods) {
             // A logout takes a refresh token for a credential.
             const answer = yield* api.send(method, path, bodyless.has(method) ? {} : { body: { refresh: "x" } })
-            if (open) assert.notStrictEqual(answer.body?.code, "authentication_required", path)
+            if (isOpen(route, method)) assert.notStrictEqual(answer.body?.code, "authentication_required", path)
             else if (!path.startsWith("/internal/") && path !== "/rpc/") assertUnauthenticated(answer)
             else assertFailure(answer, 401, "authentication_required", "An API key was not provided")
           }

@@ -4,6 +4,8 @@ export interface Route {
   readonly methods: ReadonlyArray<"GET" | "POST" | "PUT" | "PATCH" | "DELETE">
   /** Whether it accepts requests without an access token or a service key. */
   readonly open: boolean
+  /** The methods that do, if only some do. */
+  readonly openMethods?: Route["methods"]
 }
 
 export const absentId = "01890000-0000-7000-8000-000000000000"
@@ -17,6 +19,13 @@ const ofServices = (path: string, method: "GET" | "POST"): Route => ({
   path: `/internal/v1${path}/`,
   methods: [method],
   open: false
+})
+/** A path of the admin API. */
+const ofStaff = (path: string, methods: Route["methods"], openMethods: Route["methods"] = []): Route => ({
+  path: `/api/v1/admin${path}`,
+  methods,
+  open: false,
+  openMethods
 })
 const open = (path: string): Route => ({ path, methods: ["GET"], open: true })
 
@@ -58,6 +67,7 @@ export const routes: ReadonlyArray<Route> = [
   ofServices(`/users/${absentId}/push-tokens`, "GET"),
   ofServices("/deliveries/resolve", "POST"),
   ofServices("/deliveries/status", "POST"),
+  ofStaff("/session/", ["GET", "POST", "DELETE"], ["POST"]),
   { path: "/rpc/", methods: ["POST"], open: false },
   open("/health/"),
   open("/health/live/"),
@@ -73,6 +83,10 @@ export const routes: ReadonlyArray<Route> = [
   open("/api/docs/redoc/"),
   open("/api/docs/assets/swagger.css/")
 ]
+
+/** Whether a request of the method needs no access token and no service key. */
+export const isOpen = ({ open, openMethods }: Route, method: string): boolean =>
+  open || openMethods?.some((openMethod) => openMethod === method) === true
 
 /** The `Allow` header of the path. */
 export const allowOf = ({ methods }: Route): ReadonlyArray<string> =>

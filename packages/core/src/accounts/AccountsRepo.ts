@@ -1,4 +1,5 @@
 import { canonicalEmail, type Email } from "@user-service/domain/Email"
+import { Role } from "@user-service/domain/Role"
 import type { PhoneNumber, UserId, Username } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
@@ -10,6 +11,8 @@ const CredentialsRow = Schema.Struct({
   userId: Columns.userId,
   passwordHash: Schema.String,
   isActive: Schema.Boolean,
+  /** Null for users who are not staff. */
+  role: Schema.NullOr(Role),
   /** False: the account is found only by the exact spelling of its address, because another account has the canonical one. */
   hasCanonicalEmail: Schema.Boolean,
   /** The account logged in from the network of this request (see `Origin`) within the last 30 days. */
@@ -103,7 +106,7 @@ export class AccountsRepo extends Context.Service<
           const { network } = yield* CurrentOrigin
           const knownSince = sql`${DateTime.toDate(now)}::timestamptz - interval '30 days'`
           return yield* firstRow(CredentialsRow)(sql`
-            select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive",
+            select u.id as "userId", u.password_hash as "passwordHash", u.is_active as "isActive", u.role,
               u.email_canonical is not null as "hasCanonicalEmail",
               exists (
                 select 1 from known_networks k

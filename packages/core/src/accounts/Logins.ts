@@ -4,6 +4,7 @@ import { canonicalEmail, type Email, type EmailSpelling, normaliseEmail } from "
 import { InvalidCredentials } from "@user-service/domain/Password"
 import { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { Role } from "@user-service/domain/Role"
 import type { User, UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, type Redacted } from "effect"
@@ -12,7 +13,8 @@ import { type Bucket, Limits } from "../limits/Limits.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
-import { SessionChanges } from "../sessions/SessionChanges.ts"
+import { SessionChanges, type SessionKind } from "../sessions/SessionChanges.ts"
+import type { TokenState } from "../sessions/SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "../sessions/SessionTokens.ts"
 import { AccountsRepo, type Credentials, type EmailLookup } from "./AccountsRepo.ts"
 import { accountKey, FailedLogins, type LoginTarget } from "../limits/FailedLogins.ts"
@@ -31,10 +33,23 @@ export interface LoginResult {
   readonly tokens: Tokens
 }
 
+/** A member of staff and their new session of the console. */
+export interface StaffLogin {
+  readonly user: User
+  readonly role: Role
+  readonly session: TokenState
+}
+
+/** A login, and the kind of session that it opens. */
+interface Attempt extends Login {
+  readonly kind: SessionKind
+}
+
 interface Opening {
   readonly userId: UserId
   readonly checkedHash: string
   readonly deviceName: string
+  readonly kind: SessionKind
   readonly newHash: Option.Option<string>
   readonly target: LoginTarget
 }
@@ -49,6 +64,10 @@ export class Logins extends Context.Service<
      * the user a notice.
      */
     readonly login: (login: Login) => Effect.Effect<LoginResult, InvalidCredentials | RateLimited | ServiceUnavailable>
+    /** Opens a session of the console, with the promises of `login`. A user without a role is refused like a wrong password. */
+    readonly loginStaff: (
+      login: Login
+    ) => Effect.Effect<StaffLogin, InvalidCredentials | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/Logins") {
   static readonly layerNoDeps = Layer.effect(
@@ -92,7 +111,7 @@ export class Logins extends Context.Service<
       })
 
       // Opens the session only if the account still has the password hash that was checked.
-      const open = ({ checkedHash, deviceName, newHash, target, userId }: Opening) =>
+      const open = ({ checkedHash, deviceName, kind, newHash, target, userId }: Opening) =>
         changes.change(
           userId,
           Effect.gen(function* () {
@@ -102,7 +121,7 @@ export class Logins extends Context.Service<
             if (!isRecorded) return yield* new CredentialsChanged()
             if (Option.isSome(newHash)) yield* repo.replacePassword(userId, checkedHash, newHash.value)
             yield* failedLogins.clear(target)
-            const { audit, events, session } = yield* sessionChanges.open(userId, deviceName)
+            const { audit, events, session } = yield* sessionChanges.open(userId, deviceName, kind)
             const user = yield* profiles.find(userId)
             if (Option.isNone(user)) return yield* new CredentialsChanged()
             return {
@@ -123,21 +142,26 @@ export class Logins extends Context.Service<
         return yield* new PasswordRefused({ remaining })
       })
 
-      const check = Effect.fnUntraced(function* (login: Login, found: Option.Option<Credentials>, target: LoginTarget) {
+      const check = Effect.fnUntraced(function* (
+        login: Attempt,
+        found: Option.Option<Credentials>,
+        target: LoginTarget
+      ) {
         const stored = Option.map(found, (credentials) => credentials.passwordHash)
         const { matches, remaining } = yield* passwords.verify(login.password, stored)
         // A disabled account is refused only after the password check, so that its refusal takes the same time.
         if (Option.isNone(found)) return yield* refuse("unknown_email", { remaining })
-        const { isActive, passwordHash, userId } = found.value
+        const { isActive, passwordHash, role, userId } = found.value
         if (!matches) return yield* refuse("wrong_password", { remaining, userId })
         if (!isActive) return yield* refuse("account_disabled", { remaining, userId })
+        if (login.kind === "console" && role === null) return yield* refuse("no_role", { remaining, userId })
         const newHash = yield* passwords.renew(login.password, passwordHash)
-        const opening = { userId, checkedHash: passwordHash, deviceName: login.deviceName, newHash, target }
-        const { session, user } = yield* open(opening)
-        return { user, tokens: yield* sessionTokens.issue(session) }
+        const { deviceName, kind } = login
+        const opened = yield* open({ userId, checkedHash: passwordHash, deviceName, kind, newHash, target })
+        return { ...opened, role }
       })
 
-      const attempt = Effect.fnUntraced(function* (login: Login) {
+      const attempt = Effect.fnUntraced(function* (login: Attempt) {
         const { network } = yield* CurrentOrigin
         const email = { spelling: login.email, canonical: canonicalEmail(normaliseEmail(login.email)) }
         const found = yield* lookUp(email)
@@ -165,7 +189,7 @@ export class Logins extends Context.Service<
 
       // The login takes its place in the hash queue before it queries an engine, so that excess logins do not slow reads. A
       // refusal gives the place back before it sleeps.
-      const login = Effect.fn("Logins.login")((credentials: Login) =>
+      const attemptInTurn = (credentials: Attempt) =>
         passwords
           .withPlace(attempt(credentials))
           .pipe(
@@ -173,11 +197,20 @@ export class Logins extends Context.Service<
               Effect.andThen(Effect.sleep(remaining), Effect.fail(new InvalidCredentials()))
             )
           )
-      )
+
+      const login = Effect.fn("Logins.login")(function* (credentials: Login) {
+        const { session, user } = yield* attemptInTurn({ ...credentials, kind: "device" })
+        return { user, tokens: yield* sessionTokens.issue(session) }
+      })
+
+      const loginStaff = Effect.fn("Logins.loginStaff")(function* (credentials: Login) {
+        const { role, session, user } = yield* attemptInTurn({ ...credentials, kind: "console" })
+        return role === null ? yield* new InvalidCredentials() : { role, session, user }
+      })
 
       // In the background, so that the first login need not wait. After a failure here, the first login prepares and reports.
       yield* Effect.forkScoped(Effect.ignore(passwords.prepare, { log: "Debug" }))
-      return { login }
+      return { login, loginStaff }
     })
   )
 

@@ -31,6 +31,8 @@ interface UpdatingSession {
 export class Profiles extends Context.Service<
   Profiles,
   {
+    /** The user as the database has it now. */
+    readonly find: (id: UserId) => Effect.Effect<User, UserNotFound | ServiceUnavailable>
     /** The cached text of the user (see `Representations`). */
     readonly represent: (id: UserId) => Effect.Effect<string, UserNotFound | ServiceUnavailable>
     /** The texts of the users that exist, each once, in the order of their first occurrence in `ids`. */
@@ -57,6 +59,11 @@ export class Profiles extends Context.Service<
       const timeToLive = (yield* CacheSettings).user
 
       const entryOf = (user: User) => ({ version: user.version, value: representations.user(user) })
+
+      const find = Effect.fn("Profiles.find")(function* (id: UserId) {
+        const found = yield* storage.read(repo.find(id))
+        return Option.isSome(found) ? found.value : yield* new UserNotFound()
+      })
 
       const represent = Effect.fnUntraced(function* (id: UserId) {
         const entry = yield* cache.readThrough(userKey(id), {
@@ -113,7 +120,7 @@ export class Profiles extends Context.Service<
         )
       )
 
-      return { represent, representMany, update }
+      return { find, represent, representMany, update }
     })
   )
 

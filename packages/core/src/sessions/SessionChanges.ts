@@ -25,12 +25,22 @@ interface OpenedSession {
   readonly audit: ReadonlyArray<AuditEntry>
 }
 
+/** The sessions of the console have no refresh token and end after {@link consoleLifetime}, or earlier when they are idle. */
+export type SessionKind = "device" | "console"
+
+/** The longest time that a session of the console lives: a working day. */
+const consoleLifetime = Duration.hours(12)
+
 /** Opens and ends sessions inside the transaction of a change. */
 export class SessionChanges extends Context.Service<
   SessionChanges,
   {
     /** Opens a session and ends the user's least recently seen sessions beyond `MAX_SESSIONS`. */
-    readonly open: (userId: UserId, deviceName: string) => Effect.Effect<OpenedSession, SqlError.SqlError>
+    readonly open: (
+      userId: UserId,
+      deviceName: string,
+      kind?: SessionKind
+    ) => Effect.Effect<OpenedSession, SqlError.SqlError>
     /** Ends all of the user's sessions and opens a new one, which gets the push tokens of `current`. */
     readonly replaceAll: (
       userId: UserId,
@@ -56,7 +66,7 @@ export class SessionChanges extends Context.Service<
       const settings = yield* SessionSettings
       const lifetime = Duration.min(settings.refreshLifetime, settings.maxLifetime)
 
-      const insert = Effect.fnUntraced(function* (userId: UserId, deviceName: string) {
+      const insert = Effect.fnUntraced(function* (userId: UserId, deviceName: string, kind: SessionKind) {
         const now = yield* DateTime.now
         const id = SessionId.make(yield* random.uuidV7())
         return yield* sessions.insert({
@@ -65,7 +75,8 @@ export class SessionChanges extends Context.Service<
           deviceName,
           refreshTokenHash: signer.hashTokenId(signer.refreshTokenId(id, 1)),
           now,
-          expiresAt: DateTime.addDuration(now, lifetime)
+          expiresAt: DateTime.addDuration(now, kind === "console" ? Duration.min(consoleLifetime, lifetime) : lifetime),
+          isConsole: kind === "console"
         })
       })
 
@@ -88,8 +99,12 @@ export class SessionChanges extends Context.Service<
         }
       })
 
-      const open = Effect.fn("SessionChanges.open")(function* (userId: UserId, deviceName: string) {
-        const session = yield* insert(userId, deviceName)
+      const open = Effect.fn("SessionChanges.open")(function* (
+        userId: UserId,
+        deviceName: string,
+        kind: SessionKind = "device"
+      ) {
+        const session = yield* insert(userId, deviceName, kind)
         const { events, sessions } = yield* end(userId, { beyond: settings.maxSessions, keep: session.id }, "evicted")
         const audit = sessions.map((sessionId) => ({ userId, action: "session.evicted", details: { sessionId } }))
         return { session, events, audit }
@@ -100,7 +115,7 @@ export class SessionChanges extends Context.Service<
         current: SessionId,
         reason: RevocationReason
       ) {
-        const session = yield* insert(userId, yield* sessions.deviceName(current))
+        const session = yield* insert(userId, yield* sessions.deviceName(current), "device")
         yield* pushTokens.moveSession(current, session.id)
         return { session, ...(yield* end(userId, { allBut: session.id }, reason)) }
       })

@@ -72,6 +72,8 @@ export class Sessions extends Context.Service<
     /** The live sessions of the user, the newest first. */
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<Session>, ServiceUnavailable>
     readonly revoke: (userId: UserId, id: string) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
+    /** Ends a session of the console that was not used for too long. */
+    readonly endIdle: (userId: UserId, id: SessionId) => Effect.Effect<void, ServiceUnavailable>
   }
 >()("@user-service/core/sessions/Sessions") {
   static readonly layerNoDeps = Layer.effect(
@@ -260,7 +262,11 @@ export class Sessions extends Context.Service<
         if (ended === 0) return yield* new SessionNotFound()
       })
 
-      return { authenticate, refresh, verify, logout, logoutAll, page, revoke }
+      const endIdle = Effect.fn("Sessions.endIdle")((userId: UserId, id: SessionId) =>
+        Effect.asVoid(end(userId, [id], "idle"))
+      )
+
+      return { authenticate, refresh, verify, logout, logoutAll, page, revoke, endIdle }
     })
   )
 

@@ -68,6 +68,7 @@ export class SessionsRepo extends Context.Service<
       readonly refreshTokenHash: Uint8Array
       readonly now: DateTime.Utc
       readonly expiresAt: DateTime.Utc
+      readonly isConsole: boolean
     }) => Query<TokenState>
     /** Moves a live session of an active user from generation n to n + 1, if the stored refresh token is the presented one. */
     readonly rotate: (rotation: {
@@ -119,14 +120,14 @@ export class SessionsRepo extends Context.Service<
       }
 
       return {
-        insert: Effect.fnUntraced(function* ({ deviceName, expiresAt, id, now, refreshTokenHash, userId }) {
+        insert: Effect.fnUntraced(function* ({ deviceName, expiresAt, id, isConsole, now, refreshTokenHash, userId }) {
           const origin = yield* CurrentOrigin
           const at = DateTime.toDate(now)
           return yield* onlyRow(TokenStateRow)(sql`
             insert into sessions as s (id, user_id, device_name, user_agent, ip, generation, refresh_token_hash,
-              created_at, refreshed_at, last_seen_at, expires_at)
+              created_at, refreshed_at, last_seen_at, expires_at, is_console)
             values (${id}, ${userId}, ${deviceName}, ${origin.userAgent}, ${origin.ip}, 1, ${refreshTokenHash},
-              ${at}, ${at}, ${at}, ${DateTime.toDate(expiresAt)})
+              ${at}, ${at}, ${at}, ${DateTime.toDate(expiresAt)}, ${isConsole})
             returning ${tokenState}`)
         }),
 

@@ -1,5 +1,6 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
+import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
 import { ExportsApi } from "./ExportsApi.ts"
 import { HealthApi } from "./HealthApi.ts"
@@ -40,6 +41,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     DeliveriesApi,
     ExportsApi,
     InternalApi,
+    StaffSessionApi,
     HealthApi
   )
   .annotate(HttpApi.ParseOptions, { errors: "all" })

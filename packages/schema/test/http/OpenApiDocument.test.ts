@@ -2,6 +2,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 // oxlint-disable-next-line import/no-unassigned-import -- it registers what formats mean
 import "@hyperjump/json-schema/formats"
 import { registerSchema, setShouldValidateFormat, validate } from "@hyperjump/json-schema/openapi-3-1"
+import { StaffAuthentication } from "@user-service/schema/http/admin/StaffAuthentication"
 import { Authentication } from "@user-service/schema/http/Authentication"
 import { IsProbe } from "@user-service/schema/http/RouteFacts"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
@@ -26,7 +27,9 @@ HttpApi.reflect(AllRoutesApi, {
   onEndpoint: ({ endpoint, errors, mergedAnnotations, middleware, successes }) => {
     endpoints.push({
       id: Context.getUnsafe(endpoint.annotations, OpenApi.Identifier),
-      needsToken: Array.from(middleware, ({ key }) => key).includes(Authentication.key),
+      needsToken: Array.from(middleware, ({ key }) => key).some(
+        (key) => key === Authentication.key || key === StaffAuthentication.key
+      ),
       needsKey: Array.from(middleware, ({ key }) => key).includes(ServiceKey.key),
       isProbe: Context.get(mergedAnnotations, IsProbe),
       payloads: [...endpoint.payload.values()].flatMap(({ schemas }) => schemas),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { StaffAuthentication } from "@user-service/schema/http/admin/StaffAuthentication"
 import { Authentication } from "@user-service/schema/http/Authentication"
 import { ServiceKey } from "@user-service/schema/http/ServiceKey"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
@@ -30,7 +31,7 @@ HttpApi.reflect(UserServiceApi, {
     endpoints.push({
       route: `${endpoint.method} ${endpoint.path}`,
       endpoint,
-      needsToken: keys.has(Authentication.key),
+      needsToken: keys.has(Authentication.key) || keys.has(StaffAuthentication.key),
       needsKey: keys.has(ServiceKey.key),
       isValidated: keys.has(Validation.key),
       isWriteLimited: keys.has(WriteLimit.key),
@@ -55,6 +56,7 @@ describe("UserServiceApi", () => {
         "POST /api/v1/users/password-reset/confirm/",
         "POST /api/v1/users/verify-email/confirm/",
         "POST /api/v1/users/change-email/confirm/",
+        "POST /api/v1/admin/session/",
         "GET /health",
         "GET /api/v1/users/health/",
         "GET /health/live",
@@ -86,7 +88,8 @@ describe("UserServiceApi", () => {
         "DELETE /api/v1/users/sessions/:id/",
         "DELETE /api/v1/users/profile/",
         "POST /api/v1/users/verify-email/",
-        "POST /api/v1/users/change-email/"
+        "POST /api/v1/users/change-email/",
+        "DELETE /api/v1/admin/session/"
       ]
     )
     for (const { endpoint, failures, isWriteLimited, needsToken, route } of endpoints) {

@@ -239,10 +239,16 @@ describe("the proxy of the Compose files", () => {
   it("serves exactly the public paths", () => {
     const [, exact = ""] = /acl is_public path (.+)/.exec(proxy) ?? []
     const [, prefixes = ""] = /acl is_public path_beg (.+)/.exec(proxy) ?? []
+    const [, health = ""] = /acl is_health path (.+)/.exec(proxy) ?? []
+    assert.match(proxy, /http-request return status 404 .* if !is_public or is_health$/m)
     const isServed = (path: string) =>
-      exact.split(" ").includes(path) || prefixes.split(" ").some((prefix) => path.startsWith(prefix))
+      (exact.split(" ").includes(path) || prefixes.split(" ").some((prefix) => path.startsWith(prefix))) &&
+      !health.split(" ").includes(path)
     assert.isAtLeast(publicPaths.length, 30)
-    assert.includeMembers([...internalPaths], ["/rpc", "/metrics", "/health", "/health/ready", "/internal/v1/users/x"])
+    assert.includeMembers(
+      [...internalPaths],
+      ["/rpc", "/metrics", "/health", "/health/ready", "/api/v1/users/health/", "/internal/v1/users/x"]
+    )
     assert.deepStrictEqual(
       publicPaths.filter((path) => !isServed(path)),
       []

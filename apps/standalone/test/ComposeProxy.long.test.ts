@@ -112,13 +112,13 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
 
         // The service side and the probes are closed, in every spelling. At the API itself they are open.
         const headers = { "x-api-key": key }
-        for (const path of ["/metrics", "/health/ready"]) {
+        for (const path of ["/metrics", "/health/ready", `${users}/health`, `${users}/health/`]) {
           const open = yield* Effect.promise(() => fetch(`${first.url}${path}`, { headers }))
           assert.strictEqual(open.status, 200, path)
         }
         for (const path of internalPaths.flatMap((path) => [
           path,
-          `${path}/`,
+          path.endsWith("/") ? path.slice(0, -1) : `${path}/`,
           `${path}?x=/api/`,
           path.toUpperCase(),
           `/${path}`
@@ -129,7 +129,15 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
             assert.deepStrictEqual(JSON.parse(text), nothingHere, `${method} ${path}`)
           }
         }
-        for (const path of internalPaths.flatMap((path) => [`/api/..${path}`, `/api/%2e%2e${path}`, `/u/../${path}`])) {
+        const otherSpellings = [
+          ...internalPaths.flatMap((path) => [`/api/..${path}`, `/api/%2e%2e${path}`, `/u/../${path}`]),
+          `${users}/%68ealth/`,
+          `${users}/health;x`,
+          `${users}/health//`,
+          `${users}//health/`,
+          `${users}/x/../health/`
+        ]
+        for (const path of otherSpellings) {
           const { status, text } = yield* send({ path, headers })
           assert.strictEqual(status, 404, `${path}: ${text}`)
         }

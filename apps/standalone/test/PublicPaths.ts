@@ -17,7 +17,8 @@ const paths = (): ReadonlyArray<string> => {
   return [...found].toSorted()
 }
 
-const isInternal = (path: string): boolean => /^\/(?:rpc|internal|metrics|health)(?:\/|$)/.test(path)
+const isInternal = (path: string): boolean =>
+  /^\/(?:rpc|internal|metrics|health|api\/v1\/users\/health)(?:\/|$)/.test(path)
 
 /** The paths of the API that clients outside the deployment may reach, with `x` for each parameter. */
 export const publicPaths: ReadonlyArray<string> = paths().filter((path) => !isInternal(path))

@@ -7,6 +7,7 @@ import { root } from "./ComposeModel.ts"
 import { environmentOf, named, ofKind, settingsMap, workloadsOf } from "./KubernetesModel.ts"
 import { schemaProblems, typeProblems } from "./KubernetesSchemas.ts"
 import { hasKubectl, type Manifest, render, renderByKubectl } from "./Kustomization.ts"
+import { boards, dashboardsFolder, ruleGroups } from "./MonitoringFiles.ts"
 import { internalPaths, publicPaths } from "./PublicPaths.ts"
 import { apiSettings, names, workerSettings } from "./Settings.ts"
 
@@ -51,6 +52,11 @@ const Autoscaler = Schema.Struct({
       })
     )
   })
+})
+const Rules = Schema.Struct({ spec: Schema.Struct({ groups: Schema.Array(Schema.Unknown) }) })
+const Board = Schema.Struct({
+  metadata: Schema.Struct({ name: Schema.String, labels: Schema.Record(Schema.String, Schema.String) }),
+  data: Schema.Record(Schema.String, Schema.String)
 })
 const Selecting = Schema.Struct({
   spec: Schema.Union([
@@ -295,6 +301,39 @@ describe("the manifests for Kubernetes", () => {
       .external
     assert.strictEqual(rule.name.as, metric)
     assert.strictEqual(rule.seriesQuery, `${metric}{namespace!=""}`)
+  })
+
+  for (const { manifests, name } of overlays) {
+    it(`have the rules of Prometheus, each in one object: ${name}`, () => {
+      const groups = ofKind(manifests, "PrometheusRule").flatMap(
+        (manifest) => Schema.decodeUnknownSync(Rules)(manifest).spec.groups
+      )
+      assert.isAtLeast(groups.length, 10)
+      assert.sameDeepMembers(groups, [...ruleGroups("rules/*.yml"), ...ruleGroups("erasure-export/kubernetes.yml")])
+    })
+  }
+
+  it("alert on the CronJob that exports the erasures, by its name", () => {
+    const [{ rules = [] } = {}] = ruleGroups("erasure-export/kubernetes.yml")
+    const names = rules.flatMap(({ expr }) => Array.from(expr.matchAll(/cronjob="([^"]+)"/g), ([, name = ""]) => name))
+    assert.lengthOf(names, 3)
+    for (const name of names) assert.isDefined(named(overlays[0]?.manifests ?? [], "CronJob", name))
+  })
+
+  it("have the boards of Grafana in production, each in a ConfigMap that its sidecar loads and `kubectl apply` accepts", () => {
+    const ofOverlay = (overlay: string) =>
+      ofKind(overlays.find(({ name }) => name === overlay)?.manifests ?? [], "ConfigMap")
+        .filter(({ metadata }) => metadata.labels?.["grafana_dashboard"] === "1")
+        .map((manifest) => Schema.decodeUnknownSync(Board)(manifest))
+    assert.deepStrictEqual(ofOverlay("staging"), [])
+    assert.sameDeepMembers(
+      ofOverlay("production").map(({ data, metadata }) => [metadata.name, data]),
+      boards().map(({ name, uid }) => [
+        uid.replace("user-service-", "user-service-board-"),
+        { [name]: readFileSync(join(dashboardsFolder, name), "utf8") }
+      ])
+    )
+    for (const { data } of ofOverlay("production")) assert.isBelow(JSON.stringify(data).length, 200_000)
   })
 
   for (const { manifests, name } of overlays) {

@@ -1,4 +1,4 @@
-import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1"
+import { PodMonitor, PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1"
 import { Deployment } from "kubernetes-models/apps/v1"
 import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2"
 import { CronJob, Job } from "kubernetes-models/batch/v1"
@@ -33,6 +33,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   PersistentVolumeClaim: { module: "kubernetes-models/v1", make: () => new PersistentVolumeClaim() },
   PodDisruptionBudget: { module: "kubernetes-models/policy/v1", make: () => new PodDisruptionBudget() },
   PodMonitor: { module: prometheusOperator, make: () => new PodMonitor() },
+  PrometheusRule: { module: prometheusOperator, make: () => new PrometheusRule() },
   Service: { module: "kubernetes-models/v1", make: () => new Service() },
   ServiceAccount: { module: "kubernetes-models/v1", make: () => new ServiceAccount() }
 }

@@ -19,25 +19,46 @@ import { waitUntil, withTimeout } from "./WaitUntil.ts"
 
 const isInstalled = spawnSync("prometheus", ["--version"]).status === 0
 
-interface Configuration {
-  readonly scrape_configs: ReadonlyArray<{ readonly job_name: string }>
+const metricsToken = "5f2b9c1e8a4d7063f5b2c9e18a4d7063"
+
+interface ScrapeConfig {
+  readonly job_name: string
+  readonly authorization?: { readonly credentials_file: string }
 }
 
-/** A Prometheus with the configuration of the repository, but other targets, and a second in place of fifteen. */
+interface Configuration {
+  readonly scrape_configs: ReadonlyArray<ScrapeConfig>
+}
+
+/**
+ * A Prometheus with the example for systemd, but other targets, a second in place of fifteen, and no node exporter. It presents
+ * the token as the example does.
+ */
 const startPrometheus = Effect.fnUntraced(function* (targets: Readonly<Record<string, ReadonlyArray<string>>>) {
   const folder = yield* Program.folder
-  const [configuration] = readYaml<Configuration>("prometheus.yml")
-  assert.sameMembers(configuration?.scrape_configs.map(({ job_name }) => job_name) ?? [], Object.keys(targets))
+  const [compose] = readYaml<Configuration>("prometheus.yml")
+  const [example] = readYaml<Configuration>("prometheus-systemd.yml")
+  const configs = example?.scrape_configs.filter(({ job_name }) => job_name !== "node") ?? []
+  const jobs = Object.keys(targets)
+  for (const scraped of [configs, compose?.scrape_configs]) {
+    assert.deepStrictEqual(
+      scraped?.map(({ job_name }) => job_name),
+      jobs
+    )
+  }
+  for (const { authorization } of configs) {
+    writeFileSync(join(folder, authorization?.credentials_file ?? assert.fail()), metricsToken)
+  }
   const file = join(folder, "prometheus.yml")
   writeFileSync(
     file,
     stringify({
-      ...configuration,
+      ...example,
       global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
       rule_files: [join(prometheusFolder, "rules/*.yml")],
-      scrape_configs: Object.entries(targets).map(([job_name, urls]) => ({
-        job_name,
-        static_configs: [{ targets: urls.map((url) => new URL(url).host) }]
+      scrape_configs: configs.map((config) => ({
+        ...config,
+        static_configs: [{ targets: (targets[config.job_name] ?? []).map((url) => new URL(url).host) }]
       }))
     })
   )
@@ -151,10 +172,12 @@ describe.skipIf(!Engines.areAvailable || !isInstalled)("Prometheus, with an API 
           HASH_QUEUE_SIZE: "1",
           RATE_LIMIT_REGISTER: "1000/1h"
         }
+        // The journey reads the metrics without a token.
         const api = yield* Program.start(environment, "api")
-        const worker = yield* Program.start(environment, { ...Program.cli(), args: ["worker"] })
+        const withToken = { ...environment, METRICS_TOKEN: metricsToken }
+        const worker = yield* Program.start(withToken, { ...Program.cli(), args: ["worker"] })
         // The journey of an account requires one process, which refuses ended sessions at once.
-        const single = yield* Program.start({ ...environment, WORKERS: "1" }, "api")
+        const single = yield* Program.start({ ...withToken, WORKERS: "1" }, "api")
         const { ask } = yield* startPrometheus({
           "user-service-api": [api.url, single.url],
           "user-service-worker": [worker.url]
@@ -169,7 +192,10 @@ describe.skipIf(!Engines.areAvailable || !isInstalled)("Prometheus, with an API 
         // No queue takes mails yet.
         yield* waitUntil(
           "A mail finds no queue",
-          Effect.map(sender(worker.url)("GET", "/metrics"), ({ text }) => text.includes("mails_unconfirmed_total{"))
+          Effect.map(
+            sender(worker.url)("GET", "/metrics", { headers: { authorization: `Bearer ${metricsToken}` } }),
+            ({ text }) => text.includes("mails_unconfirmed_total{")
+          )
         )
         const mailbox = yield* Mailbox.ofQueue(engines.RABBITMQ_URL)
         yield* journey(send, "within a second")

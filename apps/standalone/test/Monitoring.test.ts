@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -8,6 +8,7 @@ import {
   boardQueries,
   boards,
   dashboardsFolder,
+  exportRules,
   metricOf,
   monitoring,
   prometheusFolder,
@@ -34,7 +35,9 @@ const withFolder = (use: (folder: string) => void) => {
   }
 }
 
-const alerts = rules().flatMap(({ alert, ...rule }) => (alert === undefined ? [] : [{ ...rule, alert }]))
+const alerts = [...rules(), ...exportRules()].flatMap(({ alert, ...rule }) =>
+  alert === undefined ? [] : [{ ...rule, alert }]
+)
 const recordings = rules().flatMap(({ record }) => (record === undefined ? [] : [record]))
 
 interface RuleTests {
@@ -49,9 +52,27 @@ interface RuleTests {
 }
 
 describe.skipIf(!isInstalled)("promtool", () => {
-  it("accepts the configuration and the rules", () => {
+  it("accepts the example for systemd, in the folder and with the token that the guide installs", () => {
+    withFolder((folder) => {
+      const file = join(folder, "prometheus.yml")
+      const check = () => promtool("check", "config", "--lint=all", "--lint-fatal", file) ?? assert.fail()
+      cpSync(prometheusFolder, folder, { recursive: true })
+      cpSync(join(prometheusFolder, "prometheus-systemd.yml"), file)
+      const withoutToken = check()
+      assert.strictEqual(withoutToken.status, 1)
+      assert.match(withoutToken.output, /metrics-token/)
+      writeFileSync(join(folder, "metrics-token"), "5f2b9c1e8a4d7063")
+      const { output, status } = check()
+      assert.strictEqual(status, 0, output)
+      for (const rules of ["rules/slo.yml", "erasure-export/textfile.yml"]) {
+        assert.include(output, `Checking ${join(folder, rules)}`)
+      }
+    })
+  })
+
+  it("accepts the configuration of Compose and the rules", () => {
     assert.deepInclude(promtool("check", "config", "--lint=all", "--lint-fatal", "prometheus.yml"), { status: 0 })
-    const files = globSync("rules/*.yml", { cwd: prometheusFolder })
+    const files = globSync("{rules,erasure-export}/*.yml", { cwd: prometheusFolder })
     assert.deepInclude(promtool("check", "rules", "--lint=all", "--lint-fatal", ...files), { status: 0 })
   })
 
@@ -79,7 +100,7 @@ describe("the rules", () => {
     const tested = (fires: boolean) => [
       ...new Set(tests.filter(({ exp_alerts }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname))
     ]
-    const names = alerts.map(({ alert }) => alert)
+    const names = [...new Set(alerts.map(({ alert }) => alert))]
     assert.isAtLeast(names.length, 40)
     assert.sameMembers(tested(true), names)
     assert.sameMembers(tested(false), names)
@@ -91,6 +112,20 @@ describe("the rules", () => {
       assert.sameMembers(Object.keys(annotations), ["summary", "description", "runbook_url"], alert)
       assert.match(annotations["runbook_url"] ?? "", /^infra\/docs\/runbook\.md#[a-z-]+$/, alert)
     }
+  })
+
+  it("are written for the Prometheus Operator as they are here: npm run rules", () => {
+    withFolder((folder) => {
+      const script = join(prometheusFolder, "write-rules.ts")
+      const { status, stderr } = spawnSync(process.execPath, [script, folder], { encoding: "utf8" })
+      assert.strictEqual(status, 0, stderr)
+      const read = (from: string) =>
+        globSync("*/rules.yaml", { cwd: from })
+          .toSorted()
+          .map((name) => [name, readFileSync(join(from, name), "utf8")])
+      assert.lengthOf(read(folder), 2)
+      assert.deepStrictEqual(read(join(root, "infra/kubernetes/components")), read(folder))
+    })
   })
 
   it("name recordings by level, metric and operation, and use them all", () => {

@@ -24,13 +24,26 @@ export interface Rule {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-interface RuleFile {
-  readonly groups: ReadonlyArray<{ readonly name: string; readonly rules: ReadonlyArray<Rule> }>
+export interface RuleGroup {
+  readonly name: string
+  readonly rules: ReadonlyArray<Rule>
 }
 
-/** All recording and alert rules. */
-export const rules = (): ReadonlyArray<Rule> =>
-  readYaml<RuleFile>("rules/*.yml").flatMap(({ groups }) => groups.flatMap((group) => group.rules))
+interface RuleFile {
+  readonly groups: ReadonlyArray<RuleGroup>
+}
+
+/** The groups of rules in the files that match the pattern. */
+export const ruleGroups = (pattern: string): ReadonlyArray<RuleGroup> =>
+  readYaml<RuleFile>(pattern).flatMap(({ groups }) => groups)
+
+const rulesOf = (pattern: string) => ruleGroups(pattern).flatMap((group) => group.rules)
+
+/** The recording and alert rules on what the service exports. */
+export const rules = (): ReadonlyArray<Rule> => rulesOf("rules/*.yml")
+
+/** The alert rules on the export of erasures, one set for each way to run it. */
+export const exportRules = (): ReadonlyArray<Rule> => rulesOf("erasure-export/*.yml")
 
 interface Variable {
   readonly name: string

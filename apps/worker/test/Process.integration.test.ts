@@ -72,6 +72,7 @@ describe.skipIf(!Engines.areAvailable)(
           }
           for (const job of [
             "audit_partitions",
+            "silenced_push_tokens",
             "stale_push_tokens",
             "expired_sessions",
             "login_addresses",

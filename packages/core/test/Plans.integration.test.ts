@@ -26,6 +26,7 @@ import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { RegistrationsRepo } from "@user-service/core/push-tokens/RegistrationsRepo"
 import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
+import { AllSessionsRepo } from "@user-service/core/sessions/AllSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { StaffSessionsRepo } from "@user-service/core/staff/StaffSessionsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
@@ -166,6 +167,7 @@ const Repos = Layer.mergeAll(
   ProfilesRepo.layer,
   PushTokensRepo.layer,
   RegistrationsRepo.layer,
+  AllSessionsRepo.layer,
   SessionsRepo.layer,
   StaffSessionsRepo.layer,
   LiveSessionsRepo.layer
@@ -438,13 +440,30 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         } satisfies OperationsOf<SessionsRepo["Service"]>)
         const live = yield* LiveSessionsRepo
         yield* assertIndexed({
-          isAlive: [live.isAlive(userId, sessionId, now)]
+          isAlive: [live.isAlive(userId, sessionId, now)],
+          state: [live.state(userId, sessionId, now)],
+          notBefore: [live.notBefore]
         } satisfies OperationsOf<LiveSessionsRepo["Service"]>)
         const staff = yield* StaffSessionsRepo
         yield* assertIndexed({
           find: [staff.find(userId, sessionId, now)],
           role: [staff.role(userId)]
         } satisfies OperationsOf<StaffSessionsRepo["Service"]>)
+        const all = yield* AllSessionsRepo
+        const silencing = { notBefore: now, silencedTo: null }
+        yield* assertIndexed({
+          lock: [all.lock],
+          raise: [all.raise(now)],
+          silencing: [all.silencing(now)],
+          advance: [all.advance(silencing, userId)]
+        })
+        yield* assertIndexed(
+          {
+            owners: [all.owners(null, 100), all.owners(userId, 100)],
+            deactivate: [all.deactivate([userId, UserId.make(idOf(779))], now)]
+          },
+          { batch: true }
+        )
       })
     )
 

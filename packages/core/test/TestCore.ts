@@ -16,8 +16,10 @@ import { Profiles } from "@user-service/core/profiles/Profiles"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
 import { rows } from "@user-service/core/Rows"
+import { AllSessions } from "@user-service/core/sessions/AllSessions"
 import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import { Sessions } from "@user-service/core/sessions/Sessions"
+import { SilencedPushTokens } from "@user-service/core/sessions/SilencedPushTokens"
 import { Unsubscriptions } from "@user-service/core/unsubscribe/Unsubscriptions"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -58,6 +60,7 @@ const Engines = Layer.mergeAll(
 )
 
 const Features = Layer.mergeAll(
+  AllSessions.layer,
   Changes.layer,
   ErasureBatches.layer,
   Erasures.layer,
@@ -74,6 +77,7 @@ const Features = Layer.mergeAll(
   Registrations.layer,
   SessionActivity.layer,
   Sessions.layer,
+  SilencedPushTokens.layer,
   Unsubscriptions.layer
 )
 

@@ -37,10 +37,21 @@ export class UserEmailVerified extends Schema.TaggedClass<UserEmailVerified>()("
 
 export class UserLoggedIn extends Schema.TaggedClass<UserLoggedIn>()("UserLoggedIn", { userId: UserId }) {}
 
+/** The account was disabled: its user cannot log in. */
+export class UserDisabled extends Schema.TaggedClass<UserDisabled>()("UserDisabled", { userId: UserId }) {}
+
+/** The account was enabled again. */
+export class UserEnabled extends Schema.TaggedClass<UserEnabled>()("UserEnabled", { userId: UserId }) {}
+
 export class SessionRevoked extends Schema.TaggedClass<SessionRevoked>()("SessionRevoked", {
   userId: UserId,
   sessionId: SessionId,
   reason: RevocationReason
+}) {}
+
+/** All sessions of all users that were opened at or before this time have ended. */
+export class AllSessionsRevoked extends Schema.TaggedClass<AllSessionsRevoked>()("AllSessionsRevoked", {
+  notBefore: Schema.DateTimeUtc
 }) {}
 
 export class PreferencesUpdated extends Schema.TaggedClass<PreferencesUpdated>()("PreferencesUpdated", {
@@ -65,7 +76,7 @@ export class PushTokenRemoved extends Schema.TaggedClass<PushTokenRemoved>()("Pu
   reason: TokenRemovalReason
 }) {}
 
-/** An event about one user for other services. Stored in the outbox in this form, and encoded for the wire when it is published. */
+/** An event about one user, or about all of them, for other services. Stored in the outbox in this form, and encoded for the wire when it is published. */
 export const DomainEvent = Schema.Union([
   UserRegistered,
   UserUpdated,
@@ -74,7 +85,10 @@ export const DomainEvent = Schema.Union([
   UserEmailChanged,
   UserEmailVerified,
   UserLoggedIn,
+  UserDisabled,
+  UserEnabled,
   SessionRevoked,
+  AllSessionsRevoked,
   PreferencesUpdated,
   PushTokenAdded,
   PushTokenRemoved

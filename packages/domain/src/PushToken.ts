@@ -66,6 +66,7 @@ export const TokenRemovalReason = Schema.Literals([
   "unregistered",
   "stale",
   "revoked",
+  "admin",
   "erased"
 ])
 export type TokenRemovalReason = typeof TokenRemovalReason.Type

@@ -17,7 +17,10 @@ describe("DomainEvent", () => {
         "UserEmailChanged",
         "UserEmailVerified",
         "UserLoggedIn",
+        "UserDisabled",
+        "UserEnabled",
         "SessionRevoked",
+        "AllSessionsRevoked",
         "PreferencesUpdated",
         "PushTokenAdded",
         "PushTokenRemoved"

@@ -11,6 +11,7 @@ import { Outbox } from "@user-service/core/outbox/Outbox"
 import { StalePushTokens } from "@user-service/core/retention/StalePushTokens"
 import { ExpiredOneTimeTokens } from "@user-service/core/retention/ExpiredOneTimeTokens"
 import { ExpiredSessions } from "@user-service/core/retention/ExpiredSessions"
+import { SilencedPushTokens } from "@user-service/core/sessions/SilencedPushTokens"
 import * as EmailCanonicals from "@user-service/database/EmailCanonicals"
 import { whileLeading } from "@user-service/database/Leadership"
 import { Cause, Context, DateTime, Duration, Effect, Exit, Layer, Metric, Option, Random } from "effect"
@@ -47,6 +48,7 @@ const make = Effect.gen(function* () {
   const expiredSessions = yield* ExpiredSessions
   const expiredOneTimeTokens = yield* ExpiredOneTimeTokens
   const stalePushTokens = yield* StalePushTokens
+  const silencedPushTokens = yield* SilencedPushTokens
   const auditPartitions = yield* AuditPartitions
   const deliveries = yield* OldDeliveries
   const deadLetters = yield* DeadLetters
@@ -73,6 +75,7 @@ const make = Effect.gen(function* () {
     { name: "audit_partitions", batch: Effect.as(auditPartitions.ensure(monthsAhead), 0) },
     // An older release or an import may have written users without a canonical address since the migration.
     { name: "email_canonicals", batch: Effect.as(EmailCanonicals.fill(sql), 0) },
+    { name: "silenced_push_tokens", batch: silencedPushTokens.deactivate(batchLimit) },
     { name: "stale_push_tokens", batch: stalePushTokens.expire(batchLimit) },
     { name: "expired_sessions", batch: expiredSessions.remove(batchLimit) },
     { name: "expired_one_time_tokens", batch: expiredOneTimeTokens.remove(batchLimit) },
@@ -106,6 +109,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       OldKnownNetworks.layer,
       OldLoginAddresses.layer,
       Outbox.layer,
+      SilencedPushTokens.layer,
       StalePushTokens.layer
     ])
   )

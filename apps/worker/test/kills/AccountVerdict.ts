@@ -3,7 +3,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Effect, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import type { ReceivedMail } from "../mails/ReceivedMails.ts"
-import type { ReceivedEvent } from "../outbox/ReceivedEvents.ts"
+import { type ReceivedEvent, userOf } from "../outbox/ReceivedEvents.ts"
 import type { Acknowledged, Erased, Reset } from "./AccountActions.ts"
 
 const countWhere = Effect.fnUntraced(function* (statement: Effect.Effect<ReadonlyArray<object>, unknown>) {
@@ -94,7 +94,7 @@ const ofErased = Effect.fnUntraced(function* (erased: Erased, received: Readonly
   const differences: Array<string> = []
   const finished = yield* countWhere(sql`select 1 from erasures where user_id = ${userId} and finished_at is not null`)
   if (finished !== 1) differences.push(`${userId}: the erasure is not finished`)
-  const published = received.filter(({ body, routingKey }) => routingKey === "user.deleted" && body.user_id === userId)
+  const published = received.filter((event) => event.routingKey === "user.deleted" && userOf(event) === userId)
   const ids = new Set(published.map(({ id }) => id))
   if (ids.size !== 1) differences.push(`${userId}: ${ids.size} ids of user.deleted`)
   const dead = yield* countWhere(sql`select 1 from dead_letters where message_id = any(${lateMessages}::text[])`)

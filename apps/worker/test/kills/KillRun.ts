@@ -11,7 +11,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Array, Effect, Fiber, Layer, Random, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { listenForMails, mailQueue, mailRows, type ReceivedMail } from "../mails/ReceivedMails.ts"
-import { listen, type ReceivedEvent, topology } from "../outbox/ReceivedEvents.ts"
+import { listen, type ReceivedEvent, topology, userOf } from "../outbox/ReceivedEvents.ts"
 import * as Program from "../Program.ts"
 import { layerChanges, newUser, rename } from "../TestWork.ts"
 import * as AccountActions from "./AccountActions.ts"
@@ -166,8 +166,7 @@ export const run = Effect.fnUntraced(function* (settings: KillRunSettings) {
     }
     const erased = new Set<string>(acknowledged.erased.map(({ userId }) => userId))
     // An erasure deletes the rows of the user's other events.
-    const kept = () =>
-      received.filter(({ body, routingKey }) => routingKey === "user.deleted" || !erased.has(body.user_id))
+    const kept = () => received.filter((event) => event.routingKey === "user.deleted" || !erased.has(userOf(event)))
     // The verdict reports what is not done after this time.
     const waitingIn = Effect.map(rabbitmq.control("list_queues", "name", "messages"), countMessages)
     const isDone = Effect.all([

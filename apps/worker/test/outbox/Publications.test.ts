@@ -26,7 +26,7 @@ const topology: Topology = {
 const newUser = () => UserId.make(randomUUID())
 const occurredAt = DateTime.makeUnsafe("2026-11-24T10:02:00.500Z")
 
-const eventOf = (event: DomainEvent): OutboxEvent => ({
+const eventOf = (event: Extract<DomainEvent, { readonly userId: UserId }>): OutboxEvent => ({
   id: randomUUID(),
   userId: event.userId,
   event,

@@ -43,10 +43,13 @@ export const listen = Effect.fnUntraced(function* (queue: string = allEvents) {
   return received
 })
 
+/** The user that the event is about, or an empty text if it is about all users. */
+export const userOf = ({ body }: ReceivedEvent): string => ("user_id" in body ? body.user_id : "")
+
 /** The first names of the events by user, in order, without redeliveries. */
 export const receivedNames = (received: ReadonlyArray<ReceivedEvent>): Map<string, ReadonlyArray<string>> => {
   const unique = [...new Map(received.toReversed().map((one) => [one.id, one])).values()].toReversed()
-  return new Map([...Map.groupBy(unique, ({ body }) => body.user_id)].map(([user, all]) => [user, all.map(nameOf)]))
+  return new Map([...Map.groupBy(unique, userOf)].map(([user, all]) => [user, all.map(nameOf)]))
 }
 
 const nameOf = ({ body }: ReceivedEvent): string =>

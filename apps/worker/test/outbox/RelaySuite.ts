@@ -17,7 +17,7 @@ import {
   emit,
   waitingEvents
 } from "../TestWork.ts"
-import { allEvents, receivedNames, layerWithPublisher, listen, wholeTopology } from "./ReceivedEvents.ts"
+import { allEvents, receivedNames, layerWithPublisher, listen, userOf, wholeTopology } from "./ReceivedEvents.ts"
 
 const work = Worker.layer.pipe(Layer.provide(layerSettings))
 
@@ -119,7 +119,7 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
             yield* rename(a, name)
             yield* rename(b, name)
           }
-          yield* waitUntil(Effect.sync(() => received.filter(({ body }) => body.user_id === b).length === 2))
+          yield* waitUntil(Effect.sync(() => received.filter((event) => userOf(event) === b).length === 2))
           yield* waitUntil(Effect.map(waitingEvents, (count) => count === 3))
           assert.deepStrictEqual(
             receivedNames(received),

@@ -7,3 +7,6 @@ export const userKey = (id: UserId): string => `user:{${id}}`
 export const preferencesKey = (id: UserId): string => `preferences:{${id}}`
 
 export const sessionKey = (userId: UserId, id: SessionId): string => `session:{${userId}}:${id}`
+
+/** The not-before time of all sessions. */
+export const notBeforeKey = "sessions:not-before"

@@ -1,7 +1,7 @@
 import { Cache, type Invalidation } from "@user-service/cache/Cache"
 import type { DomainEvent, UserDeleted } from "@user-service/domain/DomainEvent"
 import type { UserId } from "@user-service/domain/User"
-import { Context, Effect, Layer } from "effect"
+import { Array, Context, Effect, Layer, Option } from "effect"
 import { preferencesKey, userKey } from "./CacheKeys.ts"
 import { LiveSessions } from "./LiveSessions.ts"
 
@@ -45,6 +45,7 @@ export class Invalidations extends Context.Service<
         const revocations = events.filter((event) => event._tag === "SessionRevoked")
         const updates = events.filter((event) => event._tag === "PreferencesUpdated")
         const deletions = events.filter((event) => event._tag === "UserDeleted")
+        const latestEnd = Array.last(events.filter((event) => event._tag === "AllSessionsRevoked"))
         const ended = [...revocations, ...deletions.flatMap(sessionsOf)]
         const invalidateCopies = touch(users, [
           ...updates.map((event) => ({ key: preferencesKey(event.userId), version: event.preferences.version })),
@@ -53,6 +54,7 @@ export class Invalidations extends Context.Service<
             { key: preferencesKey(userId), version: finalVersion }
           ])
         ])
+        if (Option.isSome(latestEnd)) yield* liveSessions.endAll(latestEnd.value.notBefore)
         yield* ended.length === 0
           ? invalidateCopies
           : Effect.all([liveSessions.end(ended), invalidateCopies], { concurrency: 2, discard: true })

@@ -1,11 +1,11 @@
-import { Cache } from "@user-service/cache/Cache"
+import { Cache, type Entry } from "@user-service/cache/Cache"
 import type { SessionRevoked } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
 import * as Storage from "@user-service/database/Storage"
 import { Clock, Context, DateTime, Duration, Effect, Layer, Option } from "effect"
-import { sessionKey } from "./CacheKeys.ts"
+import { notBeforeKey, sessionKey } from "./CacheKeys.ts"
 import { SessionSettings } from "../SessionSettings.ts"
 import { LiveSessionsRepo } from "./LiveSessionsRepo.ts"
 
@@ -23,14 +23,27 @@ const maxStates = 50_000
 
 const ended = Symbol("ended")
 
-// "ended" has the higher version, so that a read that began before the end cannot replace it by "alive".
-const aliveEntry = { version: 1, value: "alive" }
-const endedEntry = { version: 2, value: "ended" }
+// "alive" has the not-before time of all sessions as its version, in milliseconds: the session was alive when that time was in
+// force. "ended" has the highest version, so that a read that began before the end cannot replace it by "alive".
+const versionOf = (notBefore: DateTime.Utc): number => DateTime.toEpochMillis(notBefore) + 1
+const alive = "alive"
+const endedEntry = { version: Number.MAX_SAFE_INTEGER, value: "ended" }
+
+const notBeforeEntry = (notBefore: DateTime.Utc): Entry => ({
+  version: versionOf(notBefore),
+  value: DateTime.formatIso(notBefore)
+})
+
+const isAliveEntry = (entry: Option.Option<Entry>): entry is Option.Some<Entry> =>
+  Option.exists(entry, ({ value }) => value === alive)
 
 /**
  * Whether a user's session is alive. The answer comes from this process if it is less than a second old, else from the
  * cache, else from the database, which is read at least once a minute for each session in use. If no engine answers, the
  * session does not count as alive.
+ *
+ * The end of all sessions is one not-before time, which a process reads in the same way: at most once in 900 ms for all its
+ * sessions (decision 0042).
  */
 export class LiveSessions extends Context.Service<
   LiveSessions,
@@ -39,6 +52,8 @@ export class LiveSessions extends Context.Service<
     readonly isAlive: (userId: UserId, id: SessionId) => Effect.Effect<boolean, ServiceUnavailable>
     /** Marks the sessions as ended in this process and in the cache. */
     readonly end: (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) => Effect.Effect<void>
+    /** Ends all sessions from before the not-before time, which is committed, in this process and in the cache. */
+    readonly endAll: (notBefore: DateTime.Utc) => Effect.Effect<void>
   }
 >()("@user-service/core/cached/LiveSessions") {
   static readonly layerNoDeps = Layer.effect(
@@ -63,21 +78,52 @@ export class LiveSessions extends Context.Service<
         }
       }
 
-      const readState = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId) {
-        const askedAt = yield* Clock.currentTimeMillis
-        const answer = yield* cache.readThrough(key, {
+      // The version of "alive" for the not-before time in force, and until when this process trusts that it is.
+      let aliveVersion = 0
+      let trustedUntil = 0
+
+      const raiseVersion = (version: number) => {
+        if (version <= aliveVersion) return
+        aliveVersion = version
+        for (const [key, state] of states) if (state !== ended) states.delete(key)
+      }
+
+      const readNotBefore = Effect.fnUntraced(function* (now: number) {
+        const entry = yield* cache.readThrough(notBeforeKey, {
+          timeToLive: aliveTimeToLive,
+          load: Effect.map(storage.read(repo.notBefore), (time) => Option.some(notBeforeEntry(time)))
+        })
+        if (Option.isNone(entry)) return
+        raiseVersion(entry.value.version)
+        trustedUntil = Math.max(trustedUntil, now + trustMillis)
+      })
+
+      const readEntry = (key: string, userId: UserId, id: SessionId) =>
+        cache.readThrough(key, {
           timeToLive: aliveTimeToLive,
           load: Effect.map(
-            storage.read(Effect.flatMap(DateTime.now, (now) => repo.isAlive(userId, id, now))),
-            (alive) => Option.some(alive ? aliveEntry : endedEntry)
+            storage.read(Effect.flatMap(DateTime.now, (now) => repo.state(userId, id, now))),
+            ({ isAlive, notBefore }) =>
+              Option.some(isAlive ? { version: versionOf(notBefore), value: alive } : endedEntry)
           )
         })
-        const alive = Option.exists(answer, (entry) => entry.value === aliveEntry.value)
-        if (!alive || states.get(key) === ended) {
+
+      const readState = Effect.fnUntraced(function* (key: string, userId: UserId, id: SessionId, now: number) {
+        const isTrusted = trustedUntil > now
+        let [entry] = yield* Effect.all([readEntry(key, userId, id), isTrusted ? Effect.void : readNotBefore(now)], {
+          concurrency: 2
+        })
+        // Cached before the last end of all sessions. The second read comes from the database.
+        if (isAliveEntry(entry) && entry.value.version < aliveVersion) {
+          yield* cache.invalidate([{ key, version: aliveVersion }])
+          entry = yield* readEntry(key, userId, id)
+        }
+        if (!isAliveEntry(entry) || states.get(key) === ended) {
           remember(key, ended)
           return false
         }
-        remember(key, askedAt + trustMillis)
+        raiseVersion(entry.value.version)
+        remember(key, now + trustMillis)
         return true
       })
 
@@ -85,8 +131,9 @@ export class LiveSessions extends Context.Service<
         const key = sessionKey(userId, id)
         const state = states.get(key)
         if (state === ended) return false
-        if (state !== undefined && state > (yield* Clock.currentTimeMillis)) return true
-        return yield* readState(key, userId, id)
+        const now = yield* Clock.currentTimeMillis
+        if (state !== undefined && state > now && trustedUntil > now) return true
+        return yield* readState(key, userId, id, now)
       })
 
       const end = Effect.fnUntraced(function* (sessions: ReadonlyArray<Pick<SessionRevoked, "userId" | "sessionId">>) {
@@ -99,7 +146,12 @@ export class LiveSessions extends Context.Service<
         )
       })
 
-      return { isAlive, end }
+      const endAll = Effect.fnUntraced(function* (notBefore: DateTime.Utc) {
+        raiseVersion(versionOf(notBefore))
+        yield* cache.set(notBeforeKey, { ...notBeforeEntry(notBefore), timeToLive: aliveTimeToLive })
+      })
+
+      return { isAlive, end, endAll }
     })
   )
 

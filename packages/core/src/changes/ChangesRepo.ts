@@ -3,7 +3,7 @@ import type { Invalidation } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { Mail } from "@user-service/domain/Mail"
-import { type UserId, UserNotFound } from "@user-service/domain/User"
+import { UserId, UserNotFound } from "@user-service/domain/User"
 import { recordedSpan } from "@user-service/telemetry/RecordedSpan"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type SqlError, type Statement } from "effect/sql"
@@ -21,7 +21,8 @@ export interface LockedUser {
 
 /** An entry of the audit log. The address, the user agent and the acting member of staff come from the current request. */
 export interface AuditEntry {
-  readonly userId: UserId
+  /** Null if the entry is about all users. */
+  readonly userId: UserId | null
   /** `<feature>.<what happened>`, such as `session.revoked`. */
   readonly action: string
   /** Other facts that an auditor needs. Never credentials. */
@@ -85,6 +86,10 @@ const requestColumns = Effect.gen(function* () {
   }
 })
 
+// The user of events about all users: no user has the nil UUID (RFC 9562, section 5.9). It gives these events a shard, and an order
+// among themselves.
+const allUsers = UserId.make("00000000-0000-0000-0000-000000000000")
+
 const encodeEvent = Schema.encodeEffect(Schema.toCodecJson(DomainEvent))
 
 /**
@@ -126,14 +131,15 @@ export class ChangesRepo extends Context.Service<
           yield* Effect.asVoid(storage.pipeline(mailOutbox.insert(mails, traceparent, DateTime.fromDateUnsafe(now))))
         }
         const versions = new Map(locked.map((user) => [user.id, user.version]))
-        const eventRows = yield* Effect.forEach(events, (event) =>
-          Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({
-            user_id: event.userId,
-            user_version: versions.get(event.userId) ?? 1,
+        const eventRows = yield* Effect.forEach(events, (event) => {
+          const userId = "userId" in event ? event.userId : allUsers
+          return Effect.map(Effect.orDie(encodeEvent(event)), (payload) => ({
+            user_id: userId,
+            user_version: versions.get(userId) ?? 1,
             event_type: event._tag,
             payload
           }))
-        )
+        })
         const auditRows = audit.map((entry) => ({
           user_id: entry.userId,
           action: entry.action,

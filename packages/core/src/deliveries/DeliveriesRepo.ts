@@ -9,6 +9,7 @@ import { Context, DateTime, Effect, Layer, Schema, String } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CountRow, onlyRow, type Query, rows } from "../Rows.ts"
+import { isNotSilenced } from "../SessionCutoff.ts"
 
 const deliveryId = Schema.String.pipe(Schema.brand("DeliveryId"))
 const notificationId = Schema.String.pipe(Schema.brand("NotificationId"))
@@ -176,7 +177,8 @@ export class DeliveriesRepo extends Context.Service<
             select live.id, live.user_id as "userId", token, platform, token_type as "tokenType"
             from unnest(${userIds}::uuid[]) as requested (user_id)
             cross join lateral (
-              select * from push_tokens where user_id = requested.user_id and is_active offset 0
+              select * from push_tokens t
+              where user_id = requested.user_id and is_active and ${isNotSilenced(sql, "t")} offset 0
             ) as live
             order by last_used_at desc, id desc`),
 

@@ -6,6 +6,7 @@ import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
+import { isSinceCutoff } from "../SessionCutoff.ts"
 import type { NewOneTimeToken } from "./OneTimeTokens.ts"
 
 const RecipientRow = Schema.Struct({
@@ -121,7 +122,8 @@ export class OneTimeTokensRepo extends Context.Service<
           and u.is_active and (t.purpose = 'email_change' or t.email = u.email)
           and (t.session_id is null or exists (
             select 1 from sessions s
-            where s.id = t.session_id and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}))`
+            where s.id = t.session_id and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}
+              and ${isSinceCutoff(sql, "s")}))`
 
       // Whether the account `u` may change to the address.
       const isAvailable = (email: Email) => sql`

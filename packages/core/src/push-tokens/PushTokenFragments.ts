@@ -2,6 +2,7 @@ import type { Platform, PushTokenPatch } from "@user-service/domain/PushToken"
 import type { UserId } from "@user-service/domain/User"
 import { DateTime } from "effect"
 import type { SqlClient } from "effect/sql"
+import { isSinceCutoff } from "../SessionCutoff.ts"
 import type { PushTokenOwner, StoredToken } from "./PushTokenRows.ts"
 
 /** The columns of a `PushTokenRow`. */
@@ -35,7 +36,7 @@ export const isAlive = (sql: SqlClient.SqlClient, { sessionId, userId }: PushTok
   exists (
     select 1 from sessions s join users u on u.id = s.user_id
     where s.id = ${sessionId} and s.user_id = ${userId} and s.revoked_at is null
-      and s.expires_at > ${DateTime.toDate(now)} and u.is_active
+      and s.expires_at > ${DateTime.toDate(now)} and ${isSinceCutoff(sql, "s")} and u.is_active
   )`
 
 /**

@@ -6,6 +6,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
+import { isNotSilenced } from "../SessionCutoff.ts"
 import { fieldColumns, secretTokenColumns, tokenColumns } from "./PushTokenFragments.ts"
 import {
   SecretTokenRow,
@@ -80,7 +81,7 @@ export class PushTokensRepo extends Context.Service<
                     jsonb_build_object('id', id, 'token', token, 'platform', platform, 'tokenType', token_type)
                     order by last_used_at desc, id desc
                   ), '[]')
-                from push_tokens where user_id = u.id and is_active
+                from push_tokens t where user_id = u.id and is_active and ${isNotSilenced(sql, "t")}
               ) as tokens from users u where u.id = ${userId}`),
             Option.map(({ tokens }) => tokens)
           ),

@@ -6,6 +6,7 @@ import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
+import { isSinceCutoff } from "../SessionCutoff.ts"
 
 /** The columns that determine both tokens of a session. The same state gives the same refresh token. */
 export interface TokenState {
@@ -108,12 +109,15 @@ export class SessionsRepo extends Context.Service<
         `s.id, s.user_id as "userId", s.generation, s.refreshed_at as "refreshedAt", s.expires_at as "expiresAt"`
       )
 
+      const sinceCutoff = isSinceCutoff(sql, "s")
+      const liveOf = (userId: UserId, now: DateTime.Utc) => sql`
+        s.user_id = ${userId} and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and ${sinceCutoff}`
+
       const filterCondition = (userId: UserId, filter: SessionFilter, now: DateTime.Utc) => {
         if (filter === "all") return sql``
         if ("beyond" in filter) {
           return sql`and id in (
-            select id from sessions
-            where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
+            select id from sessions s where ${liveOf(userId, now)}
             order by id = ${filter.keep} desc, last_seen_at desc, id desc offset ${filter.beyond})`
         }
         return "allBut" in filter ? sql`and id <> ${filter.allBut}` : sql`and id = any(${filter}::uuid[])`
@@ -146,28 +150,28 @@ export class SessionsRepo extends Context.Service<
             from users u
             where s.id = ${id} and u.id = s.user_id and u.is_active
               and s.generation = ${generation} and s.refresh_token_hash = ${refreshTokenHash}
-              and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}
+              and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and ${sinceCutoff}
             returning ${tokenState}`),
 
         refreshState: (id, presentedHash, now) =>
           firstRow(RefreshStateRow)(sql`
             select ${tokenState},
-              s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and u.is_active as live,
+              s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)} and ${sinceCutoff} and u.is_active as live,
               s.refresh_token_hash = ${presentedHash} as "isCurrent",
               coalesce(s.previous_refresh_token_hash = ${presentedHash}, false) as "isPrevious"
             from sessions s join users u on u.id = s.user_id
             where s.id = ${id}`),
 
         page: Effect.fnUntraced(function* (userId, request, now) {
-          const live = sql`user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}`
+          const live = liveOf(userId, now)
           const [items, { total }] = yield* Effect.all(
             [
               rows(SessionRow)(sql`
                 select id, device_name as "deviceName", user_agent as "userAgent", ip, created_at as "createdAt",
                   last_seen_at as "lastSeenAt", expires_at as "expiresAt"
-                from sessions where ${live}
+                from sessions s where ${live}
                 order by created_at desc, id desc limit ${request.limit} offset ${offset(request)}`),
-              onlyRow(CountRow)(sql`select count(*)::int as total from sessions where ${live}`)
+              onlyRow(CountRow)(sql`select count(*)::int as total from sessions s where ${live}`)
             ],
             { concurrency: 2 }
           )
@@ -184,8 +188,8 @@ export class SessionsRepo extends Context.Service<
         end: (userId, filter, reason, now) =>
           Effect.map(
             rows(EndedRow)(sql`
-              update sessions set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
-              where user_id = ${userId} and revoked_at is null and expires_at > ${DateTime.toDate(now)}
+              update sessions s set revoked_at = ${DateTime.toDate(now)}, revoked_reason = ${reason}
+              where ${liveOf(userId, now)}
                 ${filterCondition(userId, filter, now)}
               returning id`),
             (ended) => ended.map((row) => row.id)

@@ -5,6 +5,7 @@ import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
+import { isSinceCutoff } from "../SessionCutoff.ts"
 import { consoleIdleTime } from "../SessionSettings.ts"
 
 const StaffSessionRow = Schema.Struct({
@@ -34,7 +35,7 @@ export class StaffSessionsRepo extends Context.Service<
             s.expires_at as "expiresAt"
           from sessions s join users u on u.id = s.user_id
           where s.id = ${id} and s.user_id = ${userId} and s.revoked_at is null and s.expires_at > ${DateTime.toDate(now)}
-            and u.is_active`)
+            and ${isSinceCutoff(sql, "s")} and u.is_active`)
       },
       role: (userId) =>
         firstRow(Schema.Struct({ role: Schema.NullOr(Role) }))(sql`select role from users where id = ${userId}`)

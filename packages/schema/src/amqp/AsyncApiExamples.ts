@@ -37,11 +37,14 @@ const events: { readonly [Key in RoutingKey]: Domain.DomainEvent } = {
   "user.email_changed": new Domain.UserEmailChanged({ userId }),
   "user.email_verified": new Domain.UserEmailVerified({ userId }),
   "user.logged_in": new Domain.UserLoggedIn({ userId }),
+  "user.disabled": new Domain.UserDisabled({ userId }),
+  "user.enabled": new Domain.UserEnabled({ userId }),
   "session.revoked": new Domain.SessionRevoked({
     userId,
     sessionId: SessionId.make("0193a5c2-7b1e-7c4d-9f3a-52e8c1d07a66"),
     reason: "logout"
   }),
+  "sessions.all_revoked": new Domain.AllSessionsRevoked({ notBefore: occurredAt }),
   "preferences.updated": new Domain.PreferencesUpdated({
     userId,
     preferences: new Preferences({

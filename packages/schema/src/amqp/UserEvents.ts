@@ -6,13 +6,17 @@ import { Id } from "../Id.ts"
 import { PreferencesBody, preferencesBody } from "../Preferences.ts"
 import { Timestamp, timestamp } from "../Timestamp.ts"
 
-const commonFields = {
-  user_id: Id.annotateKey({ description: "The user that the event is about." }),
-  timestamp: Timestamp.annotateKey({ description: "When it happened." })
-}
+const time = { timestamp: Timestamp.annotateKey({ description: "When it happened." }) }
+const commonFields = { user_id: Id.annotateKey({ description: "The user that the event is about." }), ...time }
 
 const body = <const Type extends string, const Fields extends Schema.Struct.Fields>(eventType: Type, fields: Fields) =>
   Schema.Struct({ event_type: Schema.Literal(eventType), ...commonFields, ...fields })
+
+/** The body of an event about all users. */
+const bodyOfAll = <const Type extends string, const Fields extends Schema.Struct.Fields>(
+  eventType: Type,
+  fields: Fields
+) => Schema.Struct({ event_type: Schema.Literal(eventType), ...time, ...fields })
 
 const pushToken = {
   token_id: Id.annotateKey({ description: "The id of the push token in the HTTP API." }),
@@ -55,12 +59,32 @@ export const bodies = {
     identifier: "UserLoggedIn",
     description: "A user has logged in, which created a session."
   }),
+  "user.disabled": body("user_disabled", {}).annotate({
+    identifier: "UserDisabled",
+    description: "A user's account was disabled. Sessions that end with it have their own events."
+  }),
+  "user.enabled": body("user_enabled", {}).annotate({
+    identifier: "UserEnabled",
+    description: "A user's account was enabled again. The user has to log in anew."
+  }),
   "session.revoked": body("session_revoked", {
     session_id: Id.annotateKey({ description: "The session. Its tokens are refused from now on." }),
     reason: RevocationReason.annotateKey({
       description: "Why the session ended. Ignore unknown reasons: more may be added."
     })
   }).annotate({ identifier: "SessionRevoked", description: "A session has ended before it expired." }),
+  "sessions.all_revoked": bodyOfAll("sessions_all_revoked", {
+    not_before: Timestamp.annotateKey({
+      description:
+        "Sessions that were opened at or before this time have ended, and their tokens are refused. The clocks of the " +
+        "service's processes may differ by milliseconds, so ask introspection about a session opened close to it."
+    })
+  }).annotate({
+    identifier: "AllSessionsRevoked",
+    description:
+      "All sessions of all users have ended. There is no event for each session. Push tokens of these sessions that are " +
+      "not registered again have their own events, over the following minutes."
+  }),
   "preferences.updated": body("preferences_updated", {
     preferences: PreferencesBody,
     version: Schema.Int.annotateKey({
@@ -120,6 +144,12 @@ const contentOf = (event: DomainEvent): EventContent => {
       return content("user.email_verified", {})
     case "UserLoggedIn":
       return content("user.logged_in", {})
+    case "UserDisabled":
+      return content("user.disabled", {})
+    case "UserEnabled":
+      return content("user.enabled", {})
+    case "AllSessionsRevoked":
+      return content("sessions.all_revoked", { not_before: timestamp(event.notBefore) })
     case "SessionRevoked":
       return content("session.revoked", { session_id: event.sessionId, reason: event.reason })
     case "PreferencesUpdated":
@@ -161,7 +191,9 @@ export const UserEventHeaders = Schema.Struct({
   "cloudEvents:type": Schema.Literals(Record.keys(bodies)).annotateKey({ description: "The routing key." }),
   "cloudEvents:specversion": Schema.Literal("1.0"),
   "cloudEvents:time": Timestamp.annotateKey({ description: "When it happened, like `timestamp` in the body." }),
-  "cloudEvents:subject": Id.annotateKey({ description: "The user that the event is about." }),
+  "cloudEvents:subject": Schema.optionalKey(Id).annotateKey({
+    description: "The user that the event is about. Absent if it is about all users."
+  }),
   traceparent: Schema.optionalKey(Schema.String).annotateKey({
     description: "The trace of the request that made the change (W3C Trace Context), if it was traced."
   })
@@ -183,12 +215,13 @@ interface UserEventMessage {
 export const userEventMessage = ({ event, id, occurredAt, traceparent }: PublishedEvent): UserEventMessage => {
   const { routingKey, fields } = contentOf(event)
   const time = timestamp(occurredAt)
+  const userId = "userId" in event ? event.userId : undefined
   return {
     routingKey,
     priority: priorities[routingKey],
     body: JSON.stringify({
       event_type: bodies[routingKey].fields.event_type.literal,
-      user_id: event.userId,
+      ...(userId === undefined ? {} : { user_id: userId }),
       timestamp: time,
       ...fields
     }),
@@ -198,7 +231,7 @@ export const userEventMessage = ({ event, id, occurredAt, traceparent }: Publish
       "cloudEvents:type": routingKey,
       "cloudEvents:specversion": "1.0",
       "cloudEvents:time": time,
-      "cloudEvents:subject": event.userId,
+      ...(userId === undefined ? {} : { "cloudEvents:subject": userId }),
       ...(traceparent === null ? {} : { traceparent })
     }
   }

@@ -82,11 +82,19 @@ const expected: ReadonlyArray<
   ["user.email_changed", undefined, new Domain.UserEmailChanged({ userId }), { event_type: "user_email_changed" }],
   ["user.email_verified", undefined, new Domain.UserEmailVerified({ userId }), { event_type: "user_email_verified" }],
   ["user.logged_in", undefined, new Domain.UserLoggedIn({ userId }), { event_type: "user_logged_in" }],
+  ["user.disabled", undefined, new Domain.UserDisabled({ userId }), { event_type: "user_disabled" }],
+  ["user.enabled", undefined, new Domain.UserEnabled({ userId }), { event_type: "user_enabled" }],
   [
     "session.revoked",
     undefined,
     new Domain.SessionRevoked({ userId, sessionId: SessionId.make(id(4)), reason: "reuse_detected" }),
     { event_type: "session_revoked", session_id: id(4), reason: "reuse_detected" }
+  ],
+  [
+    "sessions.all_revoked",
+    undefined,
+    new Domain.AllSessionsRevoked({ notBefore: occurredAt }),
+    { event_type: "sessions_all_revoked", not_before: time }
   ],
   [
     "preferences.updated",
@@ -129,7 +137,8 @@ describe("userEventMessage", () => {
   it.each(expected)("%s is published with priority %s", (routingKey, priority, event, body) => {
     const message = messageOf(event)
     assert.deepStrictEqual([message.routingKey, message.priority], [routingKey, priority])
-    assert.deepStrictEqual(JSON.parse(message.body), { user_id: userId, timestamp: time, ...body })
+    const subject = "userId" in event ? { user_id: userId } : {}
+    assert.deepStrictEqual(JSON.parse(message.body), { ...subject, timestamp: time, ...body })
   })
 
   it("carries the attributes of CloudEvents 1.0 and the trace of the change", () => {
@@ -142,6 +151,11 @@ describe("userEventMessage", () => {
       "cloudEvents:subject": userId,
       traceparent
     })
+  })
+
+  it("has no subject if it is about all users", () => {
+    const event = new Domain.AllSessionsRevoked({ notBefore: occurredAt })
+    assert.notProperty(messageOf(event).headers, "cloudEvents:subject")
   })
 
   it("of an untraced change carries no trace", () => {

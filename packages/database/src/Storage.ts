@@ -135,8 +135,11 @@ const transactionDeadline = Duration.seconds(5)
 const backoff = Backoff.schedule({ initial: "10 millis", cap: transactionDeadline })
 
 // The server is shutting down or starting (57P01 to 57P03), is out of resources (class 53), or is read-only (25006) during a
-// failover. All of these end by themselves.
-const isOutage = (error: SqlError.SqlError): boolean => /^(57P0[123]|53|25006)/.test(sqlStateOf(error))
+// failover. Or it refuses logins while an operator has closed (55000) or renamed (3D000) the database, for example to restore it.
+// All of these end by themselves or by the operator.
+const isOutage = (error: SqlError.SqlError): boolean =>
+  /^(57P0[123]|53|25006)/.test(sqlStateOf(error)) ||
+  (error.reason.operation === "connect" && /^(55000|3D000)$/.test(sqlStateOf(error)))
 
 const isTransient = (error: unknown): error is SqlError.SqlError =>
   SqlError.isSqlError(error) && (error.isRetryable || isOutage(error))

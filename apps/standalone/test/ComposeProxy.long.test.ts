@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { freePort } from "@user-service/database/testing/PostgresServer"
 import { failureBody } from "@user-service/schema/Envelope"
 import { Effect, Fiber, Ref, Schedule } from "effect"
 import { join } from "node:path"
@@ -48,7 +49,7 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
         const environment = yield* composeEnvironment
         const migrated = yield* Program.run(environment, Program.cli("migrate"))
         assert.strictEqual(migrated.code, 0, migrated.stderr)
-        const port = yield* Haproxy.freePort(addresses[0])
+        const port = yield* freePort
         const startAt = (address: string) => Program.start({ ...environment, HOST: address, PORT: String(port) }, "api")
         const dns = yield* Haproxy.dns
         const proxy = yield* Haproxy.start({ apiPort: port, dnsPort: dns.port, tls: false })

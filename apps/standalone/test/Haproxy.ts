@@ -1,4 +1,5 @@
 import * as Certificates from "@user-service/cache/testing/Certificates"
+import { freePort } from "@user-service/database/testing/PostgresServer"
 import { Effect, type Scope } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { createSocket, type Socket } from "node:dgram"
@@ -7,7 +8,6 @@ import { readFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { request as requestHttp } from "node:http"
 import { request as requestHttps } from "node:https"
-import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { root } from "./ComposeModel.ts"
 import * as Program from "./Program.ts"
@@ -16,17 +16,6 @@ import { waitUntil } from "./WaitUntil.ts"
 const program = "/usr/sbin/haproxy"
 
 export const isInstalled = spawnSync(program, ["-v"]).status === 0
-
-/** A TCP port that is free on this address. */
-export const freePort = (host: string): Effect.Effect<number> =>
-  Effect.promise(async () => {
-    const server = createServer().listen(0, host)
-    await once(server, "listening")
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, "close")
-    return port
-  })
 
 /** A DNS server, as Docker has one for the names of services. */
 export interface Dns {
@@ -92,7 +81,7 @@ export interface ProxyOptions {
  */
 export const start = Effect.fnUntraced(function* ({ apiPort, dnsPort, tls }: ProxyOptions) {
   const folder = yield* Program.folder
-  const [http, https, health] = yield* Effect.all([1, 2, 3].map(() => freePort("127.0.0.1")))
+  const [http, https, health] = yield* Effect.all([freePort, freePort, freePort])
   const changes = [
     ["nameserver docker 127.0.0.11:53", `nameserver docker 127.0.0.1:${dnsPort}`],
     ["bind :8080", `bind 127.0.0.1:${http}`],

@@ -62,7 +62,7 @@ const startPrometheus = Effect.fnUntraced(function* (targets: Readonly<Record<st
       }))
     })
   )
-  const port = yield* Effect.promise(freePort)
+  const port = yield* freePort
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(

@@ -33,7 +33,7 @@ const adapted = (values: ReadonlyArray<readonly [RegExp, string]>): string => {
 const proxyOf = Effect.fnUntraced(function* (apiPort: string) {
   const { certificateFile, keyFile, ca } = yield* Certificates
   const folder = yield* Program.folder
-  const [plainPort, tlsPort] = yield* Effect.all([Effect.promise(freePort), Effect.promise(freePort)])
+  const [plainPort, tlsPort] = yield* Effect.all([freePort, freePort])
   const site = adapted([
     [/server 127\.0\.0\.1:8000;/, `server 127.0.0.1:${apiPort};`],
     [/listen 80;\n *listen \[::\]:80;/, `listen 127.0.0.1:${plainPort};`],

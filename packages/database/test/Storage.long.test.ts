@@ -88,32 +88,34 @@ describe.skipIf(databaseUrl === "")("over PostgreSQL", () => {
       ],
       open: (name: string) => [`alter database ${name}_old rename to ${name}`]
     }
-  ])("while its database $state, every operation fails with ServiceUnavailable, and later ones succeed", (maintenance) =>
-    Effect.gen(function* () {
-      const url = yield* TestDatabase.freshDatabase(databaseUrl)
-      const name = new URL(url).pathname.slice(1)
-      const operator = yield* oneProcess(databaseUrl)
-      const { sql, storage } = yield* oneProcess(url)
-      const select = sql`select 1 as one`
-      const operations = [
-        storage.read(select),
-        storage.write(select),
-        storage.lockingWrite(select, () => Effect.void),
-        storage.transaction(select)
-      ]
-      for (const operation of operations) assert.deepStrictEqual(yield* operation, [{ one: 1 }])
-      const execute = (statements: ReadonlyArray<string>) =>
-        Effect.forEach(statements, (statement) => operator.sql.unsafe(statement), { discard: true })
-      yield* execute([`alter database ${name} allow_connections false`])
-      // Its own session is the last.
-      yield* Effect.flip(sql`
+  ])(
+    "while its database $state, every operation fails with ServiceUnavailable, and later ones succeed",
+    (maintenance) =>
+      Effect.gen(function* () {
+        const url = yield* TestDatabase.freshDatabase(databaseUrl)
+        const name = new URL(url).pathname.slice(1)
+        const operator = yield* oneProcess(databaseUrl)
+        const { sql, storage } = yield* oneProcess(url)
+        const select = sql`select 1 as one`
+        const operations = [
+          storage.read(select),
+          storage.write(select),
+          storage.lockingWrite(select, () => Effect.void),
+          storage.transaction(select)
+        ]
+        for (const operation of operations) assert.deepStrictEqual(yield* operation, [{ one: 1 }])
+        const execute = (statements: ReadonlyArray<string>) =>
+          Effect.forEach(statements, (statement) => operator.sql.unsafe(statement), { discard: true })
+        yield* execute([`alter database ${name} allow_connections false`])
+        // Its own session is the last.
+        yield* Effect.flip(sql`
         select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() order by pid = pg_backend_pid()`)
-      yield* execute(maintenance.close(name))
-      for (const operation of operations) assert.deepStrictEqual(yield* Effect.exit(operation), unavailable)
-      yield* execute(maintenance.open(name))
-      for (const operation of operations) assert.deepStrictEqual(yield* operation, [{ one: 1 }])
-    })
+        yield* execute(maintenance.close(name))
+        for (const operation of operations) assert.deepStrictEqual(yield* Effect.exit(operation), unavailable)
+        yield* execute(maintenance.open(name))
+        for (const operation of operations) assert.deepStrictEqual(yield* operation, [{ one: 1 }])
+      })
   )
 
   describe("a connection that is terminated", () => {

@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
-import { once } from "node:events"
+import { createSocket } from "node:dgram"
+import { type EventEmitter, once } from "node:events"
 import { existsSync, realpathSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
@@ -45,9 +46,9 @@ export const make = Effect.gen(function* () {
     Effect.promise(() => mkdtemp(join(tmpdir(), "rabbitmq-"))),
     (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
   )
-  const port = yield* Effect.promise(freePort)
-  const distributionPort = yield* Effect.promise(freePort)
-  const epmdPort = yield* Effect.promise(freePort)
+  const port = yield* freePort
+  const distributionPort = yield* freePort
+  const epmdPort = yield* freePort
   const environment = {
     PATH: path,
     // Where Erlang keeps its cookie.
@@ -120,18 +121,29 @@ const waitForOutput = (output: Readable, words: string): Promise<void> =>
     output.once("end", () => reject(new Error(`The output ended without "${words}"`)))
   })
 
-// A free TCP port of this machine. It is below the ports that Linux gives to outgoing connections and to listeners without a port of
-// their own, so that none of these takes it before the server starts or while it is down.
-const freePort = async (): Promise<number> => {
-  for (;;) {
-    const port = randomInt(10_000, 32_768)
-    const server = createServer().listen(port, "127.0.0.1")
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false
-    )
-    if (!isFree) continue
-    await once(server.close(), "close")
-    return port
-  }
-}
+// A free TCP port of this machine, claimed until the scope closes. It is below the ports that Linux gives to outgoing connections and
+// to listeners without a port of their own, so that none of these takes it before the server starts or while it is down. The claim is
+// a UDP socket with the same number, so that other tests choose another port, also those of another run on this machine.
+const freePort = Effect.acquireRelease(
+  Effect.promise(async () => {
+    for (;;) {
+      const port = randomInt(10_000, 32_768)
+      const claim = createSocket("udp4")
+      if (await isBound(claim.bind(port, "127.0.0.1"))) {
+        const server = createServer()
+        if (await isBound(server.listen(port, "127.0.0.1"))) {
+          await once(server.close(), "close")
+          return { port, claim }
+        }
+      }
+      await once(claim.close(), "close")
+    }
+  }),
+  ({ claim }) => Effect.promise(() => once(claim.close(), "close"))
+).pipe(Effect.map(({ port }) => port))
+
+const isBound = (socket: EventEmitter): Promise<boolean> =>
+  once(socket, "listening").then(
+    () => true,
+    () => false
+  )

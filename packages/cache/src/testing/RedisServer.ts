@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
-import { once } from "node:events"
+import { createSocket } from "node:dgram"
+import { type EventEmitter, once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -39,7 +40,7 @@ interface Options {
 
 /** Prepares a server without starting it. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
-  const port = yield* Effect.promise(freePort)
+  const port = yield* freePort
   const directory = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "redis-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
@@ -49,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     tls === undefined ? ["--port", String(port)] : ["--port", "0", "--tls-port", String(port)].concat(tlsOf(tls))
   ).concat("--bind", address)
   // The default port of the cluster bus is the port plus 10,000, which may be above 65535.
-  const bus = isCluster ? String(yield* Effect.promise(freePort)) : ""
+  const bus = isCluster ? String(yield* freePort) : ""
   const settings = [
     ports,
     ["--dir", directory, "--save", ""],
@@ -93,18 +94,29 @@ const tlsOf = ({ authority, certificate, key }: TlsFiles): Array<string> =>
     ["--tls-auth-clients", "no", "--tls-cluster", "yes"]
   ].flat()
 
-// A free TCP port of this machine. It is below the ports that Linux gives to outgoing connections and to listeners without a port of
-// their own, so that none of these takes it before the server starts or while it is down.
-const freePort = async (): Promise<number> => {
-  for (;;) {
-    const port = randomInt(10_000, 32_768)
-    const server = createServer().listen(port, "127.0.0.1")
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false
-    )
-    if (!isFree) continue
-    await once(server.close(), "close")
-    return port
-  }
-}
+// A free TCP port of this machine, claimed until the scope closes. It is below the ports that Linux gives to outgoing connections and
+// to listeners without a port of their own, so that none of these takes it before the server starts or while it is down. The claim is
+// a UDP socket with the same number, so that other tests choose another port, also those of another run on this machine.
+const freePort = Effect.acquireRelease(
+  Effect.promise(async () => {
+    for (;;) {
+      const port = randomInt(10_000, 32_768)
+      const claim = createSocket("udp4")
+      if (await isBound(claim.bind(port, "127.0.0.1"))) {
+        const server = createServer()
+        if (await isBound(server.listen(port, "127.0.0.1"))) {
+          await once(server.close(), "close")
+          return { port, claim }
+        }
+      }
+      await once(claim.close(), "close")
+    }
+  }),
+  ({ claim }) => Effect.promise(() => once(claim.close(), "close"))
+).pipe(Effect.map(({ port }) => port))
+
+const isBound = (socket: EventEmitter): Promise<boolean> =>
+  once(socket, "listening").then(
+    () => true,
+    () => false
+  )

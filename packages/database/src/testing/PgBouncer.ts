@@ -28,7 +28,7 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const path = program ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
-  const port = yield* Effect.promise(freePort)
+  const port = yield* freePort
   const directory = yield* Effect.acquireRelease(
     Effect.promise(async () => {
       const path = await mkdtemp(join(tmpdir(), "pgbouncer-"))

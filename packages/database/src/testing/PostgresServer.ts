@@ -1,7 +1,8 @@
 import { Effect, Predicate } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
-import { once } from "node:events"
+import { createSocket } from "node:dgram"
+import { type EventEmitter, once } from "node:events"
 import { existsSync, globSync } from "node:fs"
 import { chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
@@ -55,7 +56,7 @@ export interface PostgresServerOptions {
 export const make = Effect.fnUntraced(function* (options: PostgresServerOptions = {}) {
   const programs = options.programs ?? binaries ?? (yield* Effect.die(skipReason))
   const owner = ownerOfServer()
-  const port = yield* Effect.promise(freePort)
+  const port = yield* freePort
   const directory = yield* Effect.acquireRelease(
     Effect.promise(async () => {
       const path = await mkdtemp(join(options.parent ?? tmpdir(), "postgres-"))
@@ -206,19 +207,30 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
     .map((child) => child.pid)
 
 /**
- * A free TCP port of this machine. It is below the ports that Linux gives to outgoing connections and to listeners without a port of
- * their own, so that none of these takes it before the server starts or while it is down.
+ * A free TCP port of this machine, claimed until the scope closes. It is below the ports that Linux gives to outgoing connections and
+ * to listeners without a port of their own, so that none of these takes it before the server starts or while it is down. The claim is
+ * a UDP socket with the same number, so that other tests choose another port, also those of another run on this machine.
  */
-export const freePort = async (): Promise<number> => {
-  for (;;) {
-    const port = randomInt(10_000, 32_768)
-    const server = createServer().listen(port, "127.0.0.1")
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false
-    )
-    if (!isFree) continue
-    await once(server.close(), "close")
-    return port
-  }
-}
+export const freePort = Effect.acquireRelease(
+  Effect.promise(async () => {
+    for (;;) {
+      const port = randomInt(10_000, 32_768)
+      const claim = createSocket("udp4")
+      if (await isBound(claim.bind(port, "127.0.0.1"))) {
+        const server = createServer()
+        if (await isBound(server.listen(port, "127.0.0.1"))) {
+          await once(server.close(), "close")
+          return { port, claim }
+        }
+      }
+      await once(claim.close(), "close")
+    }
+  }),
+  ({ claim }) => Effect.promise(() => once(claim.close(), "close"))
+).pipe(Effect.map(({ port }) => port))
+
+const isBound = (socket: EventEmitter): Promise<boolean> =>
+  once(socket, "listening").then(
+    () => true,
+    () => false
+  )

@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function* (engine: string) {
       })
     }
   })
-  const own = yield* Effect.promise(freePort)
+  const own = yield* freePort
   const listen = Effect.callback<void>((resume) => {
     server.listen(own, "127.0.0.1", () => resume(Effect.void))
   })

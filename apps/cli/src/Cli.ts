@@ -4,6 +4,7 @@ import { endOnRepeat } from "@user-service/runtime/RepeatedSignal"
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import process from "node:process"
+import { afterRestore } from "./commands/AfterRestore.ts"
 import { createSuperuser } from "./commands/CreateSuperuser.ts"
 import { deadLettersDiscard, deadLettersList, deadLettersReplay } from "./commands/DeadLetters.ts"
 import { erasuresExport, erasuresReplay } from "./commands/Erasures.ts"
@@ -46,6 +47,7 @@ const cli = Command.make("cli").pipe(
     events,
     deadLetters,
     erasures,
+    afterRestore,
     importDjango
   ])
 )

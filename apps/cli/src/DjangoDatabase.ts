@@ -15,7 +15,7 @@ export class NotDjangoDatabase extends Schema.TaggedError<NotDjangoDatabase>()("
   lack: Schema.String
 }) {
   override get message() {
-    return `The database of --from is not that of the Django service: ${this.lack}`
+    return `The database to import is not that of the Django service: ${this.lack}`
   }
 }
 
@@ -24,7 +24,7 @@ export class SourceUnreadable extends Schema.TaggedError<SourceUnreadable>()("So
   problem: Schema.String
 }) {
   override get message() {
-    return `The database of --from cannot be read: ${this.problem}`
+    return `The database of the Django service cannot be read: ${this.problem}`
   }
 }
 

@@ -19,13 +19,20 @@ export class RowsLeftOut extends Schema.TaggedError<RowsLeftOut>()("RowsLeftOut"
   }
 }
 
-/** The URL of the source is not valid. The message does not quote it, because it contains a password. */
+/** The URL of the source is not valid. The message does not quote it, because it may contain a password. */
 export class SourceUrlInvalid extends Schema.TaggedError<SourceUrlInvalid>()("SourceUrlInvalid", {
+  name: Schema.String,
   problem: Schema.String
 }) {
   override get message() {
-    return `--from ${this.problem}`
+    return `${this.name} ${this.problem}`
   }
+}
+
+/** The URL of the Django service's database, and what named it. */
+export interface Source {
+  readonly name: string
+  readonly url: string
 }
 
 const layerPushTokens = Layer.effect(
@@ -74,9 +81,9 @@ const report = (totals: Totals): ReadonlyArray<string> => [
 ]
 
 /** Imports the users of a Django service's database. Safe to repeat, and to end at any time. */
-export const run = Effect.fnUntraced(function* ({ from }: { readonly from: string }) {
-  const address = parseUrl("--from", from)
-  if (Result.isFailure(address)) return yield* new SourceUrlInvalid({ problem: address.failure })
+export const run = Effect.fnUntraced(function* ({ from }: { readonly from: Source }) {
+  const address = parseUrl(from.name, from.url)
+  if (Result.isFailure(address)) return yield* new SourceUrlInvalid({ name: from.name, problem: address.failure })
   yield* requireMigrated
   const imports = yield* Imports
   const source = yield* DjangoDatabase.connect(address.success)

@@ -22,7 +22,9 @@ describe("the program", patient, () => {
         migrate: "DATABASE_URL",
         "create-superuser": "SUPERUSER_PASSWORD",
         openapi: "--file",
-        "keys rotate": "JWT_KEYS_FILE"
+        "keys rotate": "JWT_KEYS_FILE",
+        "after-restore": "one transaction",
+        "import-django": "IMPORT_DATABASE_URL"
       }
       for (const [command, word] of Object.entries(helps)) {
         const { code, stderr, stdout } = yield* said([...command.split(" "), "--help"])

@@ -21,7 +21,7 @@ export const databases = Effect.fnUntraced(function* (databaseUrl: string, users
   const sql = yield* sqlOf(own)
   yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
   const cwd = yield* folder
-  const importDjango = cli(["import-django", "--from", from], { cwd, env: { DATABASE_URL: own } })
+  const importDjango = cli(["import-django"], { cwd, env: { DATABASE_URL: own, IMPORT_DATABASE_URL: from } })
   return { django, from, sql, importDjango, cwd, own }
 })
 

@@ -170,12 +170,21 @@ describe.skipIf(databaseUrl === "")("import-django on PostgreSQL", patient, () =
       const other = yield* cli(["import-django", "--from", own], { cwd, env })
       assert.deepStrictEqual(other, {
         stdout: "",
-        ...failure("The database of --from is not that of the Django service: its table users has no column password")
+        ...failure("The database to import is not that of the Django service: its table users has no column password")
       })
-      const wrong = yield* cli(["import-django", "--from", "mysql://u:topsecret@h/db"], { cwd, env })
-      assert.strictEqual(wrong.code, 1)
-      assert.match(wrong.stderr, /^--from /)
-      assert.notInclude(wrong.stderr, "topsecret")
+      const url = "mysql://u:topsecret@h/db"
+      const byFlag = yield* cli(["import-django", "--from", url], { cwd, env: { ...env, IMPORT_DATABASE_URL: own } })
+      const byVariable = yield* cli(["import-django"], { cwd, env: { ...env, IMPORT_DATABASE_URL: url } })
+      const problem = "must be postgres://user:password@host:port/name"
+      assert.deepStrictEqual(byFlag, { stdout: "", ...failure(`--from ${problem}`) })
+      assert.deepStrictEqual(byVariable, { stdout: "", ...failure(`IMPORT_DATABASE_URL ${problem}`) })
+      for (const absent of [{}, { IMPORT_DATABASE_URL: "" }]) {
+        const without = yield* cli(["import-django"], { cwd, env: { ...env, ...absent } })
+        assert.deepStrictEqual(without, {
+          stdout: "",
+          ...failure("Missing required flag: --from (see cli import-django --help)")
+        })
+      }
     })
   )
 })

@@ -148,7 +148,7 @@ describe.skipIf(databaseUrl === "")("import-django from a hostile database, on P
       assert.deepStrictEqual(yield* importDjango, {
         stdout: "",
         ...failure(
-          "The database of --from is not that of the Django service: " +
+          "The database to import is not that of the Django service: " +
             "its table notification_preferences has no column email_system, push_marketing"
         )
       })
@@ -161,11 +161,14 @@ describe.skipIf(databaseUrl === "")("import-django from a hostile database, on P
       const absent = yield* importFrom((url) => (url.pathname = "/absent_django"))
       assert.deepStrictEqual(absent, {
         stdout: "",
-        ...failure('The database of --from cannot be read: database "absent_django" does not exist')
+        ...failure('The database of the Django service cannot be read: database "absent_django" does not exist')
       })
       const closed = yield* importFrom((url) => (url.port = "1"))
       assert.strictEqual(closed.code, 1)
-      assert.match(closed.stderr, /^The database of --from cannot be read: nothing listens there \([^\n]*\)\n$/)
+      assert.match(
+        closed.stderr,
+        /^The database of the Django service cannot be read: nothing listens there \([^\n]*\)\n$/
+      )
       assert.notInclude(closed.stderr, "topsecret")
     })
   )
@@ -190,7 +193,7 @@ describe.skipIf(databaseUrl === "")("import-django from a hostile database, on P
       const importDjango = cli(["import-django", "--from", url.href], { cwd, env: { DATABASE_URL: own } })
       assert.deepStrictEqual(yield* importDjango, {
         stdout: report({ read: 0, imported: 0, tokens: 0 }),
-        ...failure("The database of --from cannot be read: permission denied for table user_profiles")
+        ...failure("The database of the Django service cannot be read: permission denied for table user_profiles")
       })
       yield* django.unsafe(`grant select on user_profiles to ${role}`)
       assert.deepStrictEqual(yield* importDjango, {
@@ -219,7 +222,9 @@ describe.skipIf(databaseUrl === "")("import-django from a hostile database, on P
       yield* endSessions(django, "%push_tokens%")
       assert.deepStrictEqual(yield* Fiber.join(fromSource), {
         stdout: nothing,
-        ...failure("The database of --from cannot be read: terminating connection due to administrator command")
+        ...failure(
+          "The database of the Django service cannot be read: terminating connection due to administrator command"
+        )
       })
     })
   )

@@ -15,6 +15,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["dead-letters", []],
   ["mails", []],
   ["one-time-tokens", []],
+  ["restores", []],
   ["changes", ["cached", "mails"]],
   ["outbox", ["cached", "changes"]],
   ["erasures", ["changes", "dead-letters", "limits"]],

@@ -1,3 +1,4 @@
+import { Config } from "effect"
 import { Command, Flag } from "effect/cli"
 import { load, loadLayer } from "./Program.ts"
 
@@ -6,7 +7,14 @@ export const importDjango = Command.make(
   "import-django",
   {
     from: Flag.String("from").pipe(
-      Flag.withDescription("The database of the Django service: postgres://user:password@host/database")
+      Flag.withDescription(
+        "The database of the Django service: postgres://user@host/database. Without it, IMPORT_DATABASE_URL, which other users " +
+          "of the machine cannot see"
+      ),
+      Flag.map((url) => ({ name: "--from", url })),
+      Flag.withFallbackConfig(
+        Config.map(Config.String("IMPORT_DATABASE_URL"), (url) => ({ name: "IMPORT_DATABASE_URL", url }))
+      )
     )
   },
   load(() => import("../ImportDjango.ts"))
@@ -20,8 +28,8 @@ export const importDjango = Command.make(
   Command.withShortDescription("Copy the users of the Django service"),
   Command.withExamples([
     {
-      command: "cli import-django --from postgres://reader:secret@db.example.com/django",
-      description: "Copy all users, with a bar for the progress and a report"
+      command: "cli import-django",
+      description: "Copy all users of IMPORT_DATABASE_URL, with a bar for the progress and a report"
     }
   ]),
   Command.provide(loadLayer(() => import("../ImportDjango.ts")))

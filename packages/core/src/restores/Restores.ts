@@ -1,0 +1,56 @@
+import { direct } from "@user-service/database/DirectSql"
+import { transactionOn } from "@user-service/database/Storage"
+import { Context, Effect, Layer, Schema } from "effect"
+import { SqlClient, type SqlError, type Statement } from "effect/sql"
+import { onlyRow } from "../Rows.ts"
+
+/** The numbers of what was made invalid. */
+export interface RestoreInvalidation {
+  readonly sessions: number
+  readonly oneTimeTokens: number
+  readonly users: number
+}
+
+// More changes than a user makes between two backups.
+const versionStep = 100_000
+
+const Row = Schema.Struct({ count: Schema.Int })
+
+/** What a database needs that was restored to a moment in the past. The service must be stopped. */
+export class Restores extends Context.Service<
+  Restores,
+  {
+    /**
+     * Ends all sessions and deletes all one-time tokens, because the restored ones may have been ended or used since. Raises the
+     * versions of all users and preferences above those that clients and consumers may have seen. One transaction, safe to repeat.
+     */
+    readonly invalidate: Effect.Effect<RestoreInvalidation, SqlError.SqlError>
+  }
+>()("@user-service/core/restores/Restores") {
+  static readonly layerNoDeps = Layer.effect(
+    Restores,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const count = (statement: Statement.Fragment) =>
+        Effect.map(
+          onlyRow(Row)(sql`with changed as (${statement} returning 1) select count(*)::int as count from changed`),
+          (row) => row.count
+        )
+
+      const invalidate = Effect.gen(function* () {
+        const sessions = yield* count(
+          sql`update sessions set revoked_at = now(), revoked_reason = 'admin' where revoked_at is null`
+        )
+        const oneTimeTokens = yield* count(sql`delete from one_time_tokens`)
+        const users = yield* count(sql`update users set version = version + ${versionStep}`)
+        yield* sql`update notification_preferences set version = version + ${versionStep}`
+        return { sessions, oneTimeTokens, users }
+      })
+
+      return { invalidate: Effect.withSpan(transactionOn(sql, invalidate), "Restores.invalidate") }
+    })
+  )
+
+  /** On a direct connection, because all rows of a large table take longer than a request may. */
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide(Layer.effect(SqlClient.SqlClient, direct)))
+}

@@ -82,6 +82,7 @@ describe.skipIf(!Engines.areAvailable)(
             "outbox_retention",
             "finished_mails",
             "delivery_retention",
+            "delivery_decisions",
             "dead_letter_retention"
           ]) {
             assert.strictEqual(valueIn(text, "worker_job_runs_total", [`name="${job}"`, `outcome="done"`]), 1, job)

@@ -15,11 +15,17 @@ export interface QuotaClaim {
   readonly timeToLive: Duration.Duration
 }
 
+/** Whether a candidate of a claim is a member now, and how many members the key has. */
+export interface ClaimedCandidate {
+  readonly isMember: boolean
+  readonly members: number
+}
+
 /**
- * Whether each candidate of a claim is a member now, in the claim's order. None if nothing is stored under the key and the
- * claim did not name the members.
+ * The candidates of a claim, in the claim's order. None if nothing is stored under the key and the claim did not name the
+ * members.
  */
-export type ClaimOutcome = Option.Option<ReadonlyArray<boolean>>
+export type ClaimOutcome = Option.Option<ReadonlyArray<ClaimedCandidate>>
 
 /** Redis does not answer. Some of the candidates may have become members. */
 export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{}> {}
@@ -89,6 +95,7 @@ for index = first, last do
     count = count + 1
   end
   taken[#taken + 1] = has
+  taken[#taken + 1] = count
 end
 return taken
 `
@@ -109,7 +116,14 @@ const makeRedis = (redis: Redis.Redis["Service"]): Quotas["Service"] => {
         claims,
         (claim) =>
           Effect.map(run(claim), (taken) =>
-            taken.length === claim.candidates.length ? Option.some(taken.map((has) => has === 1)) : Option.none()
+            taken.length === 2 * claim.candidates.length
+              ? Option.some(
+                  claim.candidates.map((_, index) => ({
+                    isMember: taken[2 * index] === 1,
+                    members: taken[2 * index + 1] ?? 0
+                  }))
+                )
+              : Option.none()
           ),
         { concurrency: "unbounded" }
       ).pipe(Effect.catch(() => Effect.andThen(Metric.update(unavailable, 1), Effect.fail(new QuotasUnavailable()))))
@@ -132,7 +146,7 @@ const makeMemory = (): Quotas["Service"] => {
     return Option.some(
       candidates.map((member) => {
         if (set.size < limit) set.add(member)
-        return set.has(member)
+        return { isMember: set.has(member), members: set.size }
       })
     )
   }

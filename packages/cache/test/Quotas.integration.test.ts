@@ -36,7 +36,7 @@ describe.skipIf(redisUrl === "")("over Redis", () => {
         { concurrency: "unbounded" }
       )
       assert.lengthOf(
-        taken.filter(([has = Option.none()]) => Option.exists(has, ([placed]) => placed === true)),
+        taken.filter(([has = Option.none()]) => Option.exists(has, ([candidate]) => candidate?.isMember === true)),
         10
       )
     })

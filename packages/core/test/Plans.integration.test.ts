@@ -15,6 +15,7 @@ import { OneTimeTokensRepo } from "@user-service/core/one-time-tokens/OneTimeTok
 import { PasswordResetRequestsRepo } from "@user-service/core/recovery/PasswordResetRequestsRepo"
 import { RecoveryRepo } from "@user-service/core/recovery/RecoveryRepo"
 import { DeadLettersRepo } from "@user-service/core/dead-letters/DeadLettersRepo"
+import { OldDeliveryDecisions } from "@user-service/core/retention/OldDeliveryDecisions"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { MailOutboxRepo } from "@user-service/core/mails/MailOutboxRepo"
 import { FinishedMails } from "@user-service/core/retention/FinishedMails"
@@ -134,6 +135,10 @@ const fill = Effect.gen(function* () {
         select id_of(n), n::text, 0, id_of(n % 20000 + 1), 'sent', at, at
         from generate_series(1, 40000) n, minutes_before(n) at`
       yield* sql`
+        insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at)
+        select n::text, id_of(n % 20000 + 1), 'email', 'system', 'deny', 'user_inactive', at, at
+        from generate_series(1, 40000) n, minutes_before(n) at`
+      yield* sql`
         insert into audit_log (id, user_id, action, created_at)
         select id_of(n), id_of(n % 20000 + 1), 'test', now() from generate_series(1, 40000) n`
       yield* sql`analyze`
@@ -155,6 +160,7 @@ const Repos = Layer.mergeAll(
   PasswordResetRequestsRepo.layer,
   RecoveryRepo.layer,
   OldDeliveries.layer,
+  OldDeliveryDecisions.layer,
   OldIdempotencyKeys.layer,
   FailedLoginsRepo.layer,
   KnownNetworksRepo.layer,
@@ -616,6 +622,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const deliveries = yield* OldDeliveries
+        const decisions = yield* OldDeliveryDecisions
         const addresses = yield* OldLoginAddresses
         const oneTimeTokens = yield* ExpiredOneTimeTokens
         const finishedMails = yield* FinishedMails
@@ -628,6 +635,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
               sql`select id from sessions where expires_at < ${DateTime.toDate(now)} order by expires_at limit ${50}`
             ],
             "deliveries that may go": [deliveries.remove(now, 50)],
+            "decisions that may go": [decisions.remove(50)],
             "mails that may go": [finishedMails.remove(50)],
             "addresses that may go": [addresses.remove(50)],
             "one-time tokens that may go": [oneTimeTokens.remove(50)],
@@ -654,6 +662,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             clearAudit: [repo.clearAudit(userId, now, 50)],
             clearActions: [repo.clearActions(userId, 50)],
             clearDeliveries: [repo.clearDeliveries(userId, 50)],
+            removeDecisions: [repo.removeDecisions(userId, 50)],
             unfinished: [repo.unfinished(50)],
             finish: [repo.finish(userId, now)],
             following: [repo.following({ erasedAt: now, userId }, 50)],

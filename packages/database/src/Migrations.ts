@@ -29,6 +29,7 @@ import passwordResetRequestsByAddress from "./migrations/0024_password_reset_req
 import userRoles from "./migrations/0025_user_roles.ts"
 import originsHiddenBefore from "./migrations/0026_origins_hidden_before.ts"
 import consoleSessions from "./migrations/0027_console_sessions.ts"
+import deliveryDecisions from "./migrations/0029_delivery_decisions.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
@@ -60,6 +61,7 @@ export const migrations = {
   "0025_user_roles": userRoles,
   "0026_origins_hidden_before": originsHiddenBefore,
   "0027_console_sessions": consoleSessions,
+  "0029_delivery_decisions": deliveryDecisions,
   "0031_session_cutoff": sessionCutoff
 }
 

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { SuppressionReason } from "./Delivery.ts"
 import { Email } from "./Email.ts"
 import { RevocationReason, Session } from "./Session.ts"
 
@@ -11,7 +12,7 @@ export class SessionRecord extends Session.extend<SessionRecord>("SessionRecord"
 /** An address that gets no more e-mails. */
 export class SuppressedAddress extends Schema.Class<SuppressedAddress>("SuppressedAddress")({
   email: Email,
-  reason: Schema.Literals(["hard_bounce", "complaint"]),
+  reason: SuppressionReason,
   createdAt: Schema.DateTimeUtc
 }) {}
 

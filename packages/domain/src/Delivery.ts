@@ -81,6 +81,10 @@ export const DeliveryRule = Schema.Literals([
 ])
 export type DeliveryRule = typeof DeliveryRule.Type
 
+/** Why an e-mail address must not be written to. */
+export const SuppressionReason = Schema.Literals(["hard_bounce", "complaint"])
+export type SuppressionReason = typeof SuppressionReason.Type
+
 /** How far in the past or the future the time of a resolved delivery may be. */
 export const maxReach = Duration.days(30)
 

@@ -86,6 +86,10 @@ export const firstWhen = (clock: WallClock, instant: number, remaining: (localMi
   }
 }
 
+/** How far the local time is ahead of UTC, in minutes. */
+export const offsetMinutes = (clock: WallClock, instant: number): number =>
+  Math.round(clock.periodAt(instant).offset / 60_000)
+
 const dayNumber = (localMillis: number): number => Math.floor(localMillis / dayMillis)
 
 /** The time of day of a local time, in milliseconds. */

@@ -5,6 +5,7 @@ import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
 import { ErasureBatches } from "@user-service/core/erasures/ErasureBatches"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
+import { OldDeliveryDecisions } from "@user-service/core/retention/OldDeliveryDecisions"
 import { OldFailedLogins } from "@user-service/core/retention/OldFailedLogins"
 import { OldKnownNetworks } from "@user-service/core/retention/OldKnownNetworks"
 import { Outbox } from "@user-service/core/outbox/Outbox"
@@ -51,6 +52,7 @@ const make = Effect.gen(function* () {
   const silencedPushTokens = yield* SilencedPushTokens
   const auditPartitions = yield* AuditPartitions
   const deliveries = yield* OldDeliveries
+  const deliveryDecisions = yield* OldDeliveryDecisions
   const deadLetters = yield* DeadLetters
   const loginAddresses = yield* OldLoginAddresses
   const finishedMails = yield* FinishedMails
@@ -87,6 +89,7 @@ const make = Effect.gen(function* () {
     { name: "outbox_retention", batch: removePublished },
     { name: "finished_mails", batch: finishedMails.remove(batchLimit) },
     { name: "delivery_retention", batch: removeDeliveries },
+    { name: "delivery_decisions", batch: deliveryDecisions.remove(batchLimit) },
     { name: "dead_letter_retention", batch: removeDeadLetters }
   ]
 })
@@ -104,6 +107,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       ExpiredSessions.layer,
       FinishedMails.layer,
       OldDeliveries.layer,
+      OldDeliveryDecisions.layer,
       OldIdempotencyKeys.layer,
       OldFailedLogins.layer,
       OldKnownNetworks.layer,

@@ -218,7 +218,7 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
     )
 
     it.effect(
-      "deliveries and dead letters are deleted after ninety days and login addresses after thirty, even if they fill several batches",
+      "deliveries and dead letters are deleted after ninety days, login addresses after thirty and decisions after fourteen, even if they fill several batches",
       () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
@@ -228,6 +228,11 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           insert into deliveries (id, notification_id, place, user_id, status, created_at, updated_at)
           select gen_random_uuid(), ${user} || n::text, 0, ${user}, 'sent',
             now() - make_interval(days => case n when 0 then 89 else 91 end), now()
+          from generate_series(0, ${count}::int) n`
+          yield* sql`
+          insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at)
+          select n::text, ${user}, 'push', 'system', 'deny', 'no_address',
+            now() - make_interval(days => case n when 0 then 13 else 15 end), now()
           from generate_series(0, ${count}::int) n`
           yield* sql`
           insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
@@ -250,11 +255,12 @@ describe.skipIf(databaseUrl === "")("jobs on PostgreSQL", () => {
           assert.deepStrictEqual(
             yield* sql`
             select (select count(*)::int from deliveries where user_id = ${user}) as deliveries,
+              (select count(*)::int from delivery_decisions where user_id = ${user}) as decisions,
               (select count(*)::int from dead_letters) as letters,
               (select count(*)::int from login_addresses where user_id = ${user}) as addresses,
               (select count(*)::int from known_networks where user_id = ${user}) as networks,
               (select count(*)::int from failed_logins) as failures`,
-            [{ deliveries: 1, letters: 1, addresses: 1, networks: 1, failures: 1 }]
+            [{ deliveries: 1, decisions: 1, letters: 1, addresses: 1, networks: 1, failures: 1 }]
           )
         })
     )

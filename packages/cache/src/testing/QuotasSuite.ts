@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, type Layer, Option } from "effect"
-import { type QuotaClaim, Quotas } from "../Quotas.ts"
+import { type ClaimOutcome, type QuotaClaim, Quotas } from "../Quotas.ts"
 import { freshKey, type TestTime } from "./Fresh.ts"
 
 const claimOf = (key: string, limit: number, candidates: ReadonlyArray<string>): QuotaClaim => ({
@@ -16,8 +16,11 @@ const take = (...claims: ReadonlyArray<QuotaClaim>) => Quotas.use((quotas) => qu
 /** Makes the claim and returns the candidates that are members now. */
 const membersAfter = (claim: QuotaClaim) =>
   Effect.map(take(claim), ([taken = Option.none()]) =>
-    Option.map(taken, (has) => claim.candidates.filter((_, index) => has[index]))
+    Option.map(taken, (has) => claim.candidates.filter((_, index) => has[index]?.isMember))
   )
+
+const membershipsOf = (outcome: ClaimOutcome = Option.none()) =>
+  Option.getOrElse(outcome, () => []).map(({ isMember }) => isMember)
 
 const names = (count: number, prefix = "n") => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
@@ -56,7 +59,20 @@ export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, time: Test
         Effect.gen(function* () {
           const key = freshKey()
           const [taken] = yield* take(claimOf(key, 2, ["a", "b", "a", "c", "b"]))
-          assert.deepStrictEqual(taken, Option.some([true, true, true, false, true]))
+          assert.deepStrictEqual(membershipsOf(taken), [true, true, true, false, true])
+        })
+      )
+
+      it.effect("each candidate is answered with the number of members after it", () =>
+        Effect.gen(function* () {
+          const key = freshKey()
+          const membersOf = (claim: QuotaClaim) =>
+            Effect.map(take(claim), ([outcome = Option.none()]) =>
+              Option.getOrElse(outcome, () => []).map(({ members }) => members)
+            )
+          const known = { ...claimOf(key, 3, ["a", "x", "b", "c"]), members: Option.some(["x"]) }
+          assert.deepStrictEqual(yield* membersOf(known), [2, 2, 3, 3])
+          assert.deepStrictEqual(yield* membersOf(claimOf(key, 2, ["c", "a"])), [3, 3])
         })
       )
 
@@ -132,8 +148,8 @@ export const suite = <E>(name: string, layer: Layer.Layer<Quotas, E>, time: Test
           const keys = names(1000).map(() => freshKey())
           const taken = yield* take(...keys.map((key, index) => claimOf(key, index % 3, ["a", "b"])))
           assert.deepStrictEqual(
-            taken,
-            keys.map((_, index) => Option.some([index % 3 > 0, index % 3 > 1]))
+            taken.map(membershipsOf),
+            keys.map((_, index) => [index % 3 > 0, index % 3 > 1])
           )
           assert.deepStrictEqual(yield* take(), [])
         })

@@ -91,13 +91,13 @@ export class Deliveries extends Context.Service<
       const withIds = Effect.fnUntraced(function* (
         request: DeliveryRequest,
         now: DateTime.Utc
-      ): Effect.fn.Return<IdentifiedRequest> {
+      ): Effect.fn.Return<DeliveryPlan.Request> {
         const { at = now, category, channel, notificationId, userId } = request
         const uuid = yield* random.uuidV7()
         return {
           id: DeliveryId.make(uuid),
           notificationId: notificationId ?? NotificationId.make(uuid),
-          isNew: notificationId === undefined,
+          isNamed: notificationId !== undefined,
           userId,
           channel,
           category,
@@ -105,9 +105,9 @@ export class Deliveries extends Context.Service<
         }
       })
 
-      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<IdentifiedRequest>) {
+      const factsOf = Effect.fnUntraced(function* (requests: ReadonlyArray<DeliveryPlan.Request>) {
         const pushRequests = requests.filter((request) => request.channel === "push")
-        const repeatable = requests.filter((request) => !request.isNew)
+        const repeatable = requests.filter((request) => request.isNamed)
         const [recipients, tokens, known] = yield* Effect.all(
           [
             repo.recipients(usersOf(requests)),
@@ -129,19 +129,21 @@ export class Deliveries extends Context.Service<
       // would change a stored row. `missed` are the requests that could not be recorded, because another transaction wrote
       // the same rows first.
       const resolveOptimistically = Effect.fnUntraced(function* (
-        requests: ReadonlyArray<IdentifiedRequest>,
+        requests: ReadonlyArray<DeliveryPlan.Request>,
         now: DateTime.Utc,
         linksOf: LinksOf
       ) {
         const facts = { ...(yield* storage.read(factsOf(requests))), mayChange: false }
         const plan = DeliveryPlan.make(requests, facts)
-        const decisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
-        const { records, requestDecisions } = DeliveryPlan.complete(plan, decisions)
+        const quotaDecisions = yield* claimQuota(quotas, plan.charges, (days) => storage.read(repo.charged(days)))
+        const { decisions, records, requestDecisions } = DeliveryPlan.complete(plan, quotaDecisions)
         // The resolutions are made while the server writes, because signing the links of many e-mails takes long. The yield lets the
         // write be sent first.
         const [added, resolutions] = yield* Effect.all(
           [
-            records.length === 0 ? Effect.succeed([]) : storage.write(repo.add(records, now)),
+            records.length === 0 && decisions.length === 0
+              ? Effect.succeed([])
+              : storage.write(repo.add(records, decisions, now)),
             Effect.andThen(
               Effect.yieldNow,
               Effect.sync(() => resolutionsOf(requestDecisions, facts, linksOf))
@@ -159,7 +161,7 @@ export class Deliveries extends Context.Service<
 
       // With locks, so that no other transaction charges these users.
       const resolveExclusively = Effect.fnUntraced(function* (
-        requests: ReadonlyArray<IdentifiedRequest>,
+        requests: ReadonlyArray<DeliveryPlan.Request>,
         now: DateTime.Utc,
         linksOf: LinksOf
       ) {
@@ -169,8 +171,9 @@ export class Deliveries extends Context.Service<
         const facts = { ...(yield* factsOf(requests)), mayChange: true }
         const plan = DeliveryPlan.make(requests, facts)
         const charged = plan.charges.length === 0 ? [] : yield* repo.charged(plan.charges)
-        const { records, requestDecisions } = DeliveryPlan.complete(plan, remainingQuota(plan.charges, charged))
-        const writtenIds = yield* repo.write(userIds, records, now)
+        const quotaDecisions = remainingQuota(plan.charges, charged)
+        const { decisions, records, requestDecisions } = DeliveryPlan.complete(plan, quotaDecisions)
+        const writtenIds = yield* repo.write(userIds, records, decisions, now)
         if (writtenIds.length < records.length) return yield* new WriteConflict()
         return resolutionsOf(requestDecisions, facts, linksOf)
       })
@@ -188,7 +191,7 @@ export class Deliveries extends Context.Service<
           for (const [id, resolution] of resolutions) resolved.set(id, resolution)
         }
 
-        let pending: ReadonlyArray<IdentifiedRequest> = identified
+        let pending: ReadonlyArray<DeliveryPlan.Request> = identified
         // The next attempt reads what another transaction wrote. Three are enough: a notification has at most two rows.
         for (let attempt = 0; attempt < 3 && pending.length > 0; attempt++) {
           const optimistic = yield* resolveOptimistically(pending, now, linksOf)
@@ -224,11 +227,6 @@ interface Facts extends DeliveryPlan.Facts {
   readonly tokens: ReadonlyMap<UserId, ReadonlyArray<RecipientToken>>
 }
 
-interface IdentifiedRequest extends DeliveryPlan.Request {
-  /** The notification id was generated for this request, so no row has it yet. */
-  readonly isNew: boolean
-}
-
 /** The links of an allowed e-mail, if its request asked for them. */
 type LinksOf = (request: DeliveryPlan.Request, email: Email) => Pick<Resolution, "unsubscribe">
 
@@ -240,7 +238,9 @@ const linksFor =
   ({ category, channel, id, userId }, email) =>
     category !== "security" && linkedIds.has(id) ? { unsubscribe: makeLinks({ userId, channel, category, email }) } : {}
 
-const usersOf = (requests: ReadonlyArray<IdentifiedRequest>) => [...new Set(requests.map((request) => request.userId))]
+const usersOf = (requests: ReadonlyArray<DeliveryPlan.Request>) => [
+  ...new Set(requests.map((request) => request.userId))
+]
 
 const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
   const isWithin = (at: DateTime.Utc) =>

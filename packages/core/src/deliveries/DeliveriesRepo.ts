@@ -1,5 +1,11 @@
 import type { ChargedDay, DayOfUser } from "@user-service/domain/deliveries/DailyQuota"
-import type { DeliveryRecord, KnownDelivery, PlanRecipient } from "@user-service/domain/deliveries/DeliveryPlan"
+import type {
+  DecisionBasis,
+  DecisionRecord,
+  DeliveryRecord,
+  KnownDelivery,
+  PlanRecipient
+} from "@user-service/domain/deliveries/DeliveryPlan"
 import { Category, Channel, Delivery, DeliveryStatus, type NotificationId } from "@user-service/domain/Delivery"
 import { offset, type Page, type PageRequest } from "@user-service/domain/Page"
 import { PreferenceSettings, switches } from "@user-service/domain/Preferences"
@@ -33,7 +39,6 @@ const RecipientRow = Schema.Struct({
 export interface RecipientRow extends PlanRecipient {
   readonly userId: UserId
   readonly isVerified: boolean
-  readonly preferencesVersion: number
 }
 
 const LiveTokenRow = Schema.Struct({
@@ -90,6 +95,11 @@ export interface DeliveryFilter {
 
 const IdRow = Schema.Struct({ id: deliveryId })
 
+const basisFields = ["send_at", "utc_offset", "preferences_version", "frequency_limit", "charged_count"]
+
+// No time zone has this offset.
+const noOffset = -9999
+
 /** Each query is one statement for any number of users and notifications. */
 export class DeliveriesRepo extends Context.Service<
   DeliveriesRepo,
@@ -104,17 +114,23 @@ export class DeliveriesRepo extends Context.Service<
     /**
      * Inserts the new rows and returns the ids of the inserted ones. Leaves out rows that another transaction has inserted,
      * and rows of users that no longer exist or whose `capEpoch` has changed. The epochs cannot change before the commit.
+     * Also writes the decisions, except those about users that no longer exist.
      */
-    readonly add: (records: ReadonlyArray<DeliveryRecord>, now: DateTime.Utc) => Query<ReadonlyArray<string>>
+    readonly add: (
+      records: ReadonlyArray<DeliveryRecord>,
+      decisions: ReadonlyArray<DecisionRecord>,
+      now: DateTime.Utc
+    ) => Query<ReadonlyArray<string>>
     /**
      * Locks the users' daily quota counts in id order, so that no other transaction charges them. The lock order is: users,
      * counts, deliveries.
      */
     readonly lockCounts: (userIds: ReadonlyArray<UserId>) => Query<void>
-    /** Increments the `capEpoch` of the locked users, writes the records and returns the ids of the written ones. */
+    /** Increments the `capEpoch` of the locked users, writes the records and the decisions, and returns the ids of the records. */
     readonly write: (
       userIds: ReadonlyArray<UserId>,
       records: ReadonlyArray<DeliveryRecord>,
+      decisions: ReadonlyArray<DecisionRecord>,
       now: DateTime.Utc
     ) => Query<ReadonlyArray<string>>
     /** The newest first. */
@@ -132,6 +148,19 @@ export class DeliveriesRepo extends Context.Service<
       const ids = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(IdRow)(statement), (found) => found.map(({ id }) => id))
 
+      const basisNames = sql.literal(basisFields.join(", "))
+      const basisColumns = sql.literal(
+        `send_at, nullif(utc_offset, ${noOffset}) as utc_offset, nullif(preferences_version, -1) as preferences_version,
+          nullif(frequency_limit, -1) as frequency_limit, nullif(charged_count, -1) as charged_count`
+      )
+      const basisAssignments = sql.literal(basisFields.map((name) => `${name} = excluded.${name}`).join(", "))
+      const basisArrays = (records: ReadonlyArray<{ readonly basis: DecisionBasis }>) => sql`
+        ${records.map(({ basis }) => DateTime.toDate(basis.at))}::timestamptz[],
+        ${records.map(({ basis }) => basis.utcOffset ?? noOffset)}::smallint[],
+        ${records.map(({ basis }) => basis.preferencesVersion ?? -1)}::bigint[],
+        ${records.map(({ basis }) => basis.frequencyLimit ?? -1)}::smallint[],
+        ${records.map(({ basis }) => basis.charged ?? -1)}::smallint[]`
+
       // The statements join arrays instead of comparing with `any`: a generic plan made for a small table scans it and would
       // compare each row with up to a thousand values. Reads use `lateral` and `offset 0` for one index lookup per element:
       // the planner otherwise guesses the number of elements and scans tables of some thousand rows. Empty texts stand for
@@ -139,23 +168,58 @@ export class DeliveriesRepo extends Context.Service<
       const recordRows = (records: ReadonlyArray<DeliveryRecord>) => sql`
         select id, is_new, notification_id, place, user_id, channel, category,
           case when email <> '' then sha256(convert_to(email, 'UTF8')) end as email_sha256,
-          nullif(charged_on, '')::date as charged_on
+          nullif(charged_on, '')::date as charged_on, ${basisColumns}
         from unnest(
           ${records.map((record) => record.id)}::uuid[], ${records.map((record) => record.isNew)}::boolean[],
           ${records.map((record) => record.notificationId)}::text[], ${records.map((record) => record.place)}::smallint[],
           ${records.map((record) => record.userId)}::uuid[], ${records.map((record) => record.channel)}::text[],
           ${records.map((record) => record.category)}::text[], ${records.map((record) => record.email ?? "")}::text[],
-          ${records.map((record) => record.chargedOn ?? "")}::text[]
-        ) as requested (id, is_new, notification_id, place, user_id, channel, category, email, charged_on)`
+          ${records.map((record) => record.chargedOn ?? "")}::text[], ${basisArrays(records)}
+        ) as requested (id, is_new, notification_id, place, user_id, channel, category, email, charged_on,
+          ${basisNames})`
+
+      const decisionRows = (decisions: ReadonlyArray<DecisionRecord>) => sql`
+        select notification_id, user_id, channel, category, decision, nullif(rule, '') as rule,
+          nullif(until, '')::timestamptz as until, ${basisColumns}
+        from unnest(
+          ${decisions.map((record) => record.notificationId)}::text[], ${decisions.map((record) => record.userId)}::uuid[],
+          ${decisions.map((record) => record.channel)}::text[], ${decisions.map((record) => record.category)}::text[],
+          ${decisions.map((record) => record.decision.decision)}::text[],
+          ${decisions.map((record) => record.decision.rule ?? "")}::text[],
+          ${decisions.map(({ decision: { until } }) => (until === null ? "" : DateTime.formatIso(until)))}::text[],
+          ${basisArrays(decisions)}
+        ) as decided (notification_id, user_id, channel, category, decision, rule, until, ${basisNames})`
+
+      // In a fixed order, as below. An older decision does not replace a newer one.
+      const writeDecisions = (decisions: ReadonlyArray<DecisionRecord>, condition: string, now: DateTime.Utc) => sql`
+        insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, until, decided_at,
+          ${basisNames})
+        select notification_id, user_id, channel, category, decision, rule, until, ${DateTime.toDate(now)}::timestamptz,
+          ${basisNames}
+        from (${decisionRows(decisions)}) as decided ${sql.literal(condition)}
+        order by notification_id, user_id, channel
+        on conflict (notification_id, user_id, channel) do update set
+          category = excluded.category, decision = excluded.decision, rule = excluded.rule, until = excluded.until,
+          decided_at = excluded.decided_at, ${basisAssignments}
+        where delivery_decisions.decided_at <= excluded.decided_at`
 
       // In a fixed order, so that two transactions that insert the same rows do not deadlock.
       const insert = (source: string, now: DateTime.Utc) => sql`
         insert into deliveries (id, notification_id, place, user_id, channel, category, status, email_sha256, charged_on,
-          is_charged, created_at, updated_at)
+          is_charged, created_at, updated_at, decided_at, ${basisNames})
         select id, notification_id, place, user_id, channel, category, 'pending', email_sha256, charged_on,
-          charged_on is not null, ${DateTime.toDate(now)}::timestamptz, ${DateTime.toDate(now)}::timestamptz
-        from requested ${sql.literal(source)} order by notification_id, place
+          charged_on is not null, decided_at, decided_at, decided_at, ${basisNames}
+        from (select ${DateTime.toDate(now)}::timestamptz as decided_at) as call, requested ${sql.literal(source)} order by notification_id, place
         on conflict do nothing returning id`
+
+      // Locks the users against deletion, so that an erasure finds the decisions about them.
+      const recordDecisions = (decisions: ReadonlyArray<DecisionRecord>, now: DateTime.Utc) => sql`
+        present_users as materialized (
+          select u.id from unnest(${decisions.map((record) => record.userId)}::uuid[]) as decided (user_id)
+          join users u on u.id = decided.user_id order by u.id for key share of u
+        ), decided as (
+          ${writeDecisions(decisions, "where rule = 'user_unknown' or user_id in (select id from present_users)", now)}
+        )`
 
       return {
         recipients: (userIds) =>
@@ -206,9 +270,12 @@ export class DeliveriesRepo extends Context.Service<
             ) as unchanged_users`),
 
         // Locks the user first, as an erasure does, so that the two do not deadlock.
-        add: (records, now) =>
-          ids(sql`
-            with requested as (${recordRows(records)}), unchanged_users as materialized (
+        add: (records, decisions, now) =>
+          records.length === 0
+            ? Effect.as(sql`with ${recordDecisions(decisions, now)} select 1`, [])
+            : ids(sql`
+            with ${decisions.length === 0 ? sql`` : sql`${recordDecisions(decisions, now)},`}
+            requested as (${recordRows(records)}), unchanged_users as materialized (
               select u.id as user_id from unnest(
                 ${records.map((record) => record.userId)}::uuid[], ${records.map((record) => record.capEpoch)}::integer[]
               ) as expected (user_id, cap_epoch)
@@ -223,9 +290,11 @@ export class DeliveriesRepo extends Context.Service<
             select 1 from unnest(${userIds}::uuid[]) as requested (user_id) join notification_preferences n using (user_id)
             order by user_id for no key update of n`),
 
-        write: (userIds, records, now) =>
+        // The users that exist are locked already.
+        write: (userIds, records, decisions, now) =>
           ids(sql`
-            with requested as (${recordRows(records)}), epochs as (
+            with ${decisions.length === 0 ? sql`` : sql`decided as (${writeDecisions(decisions, "", now)}),`}
+            requested as (${recordRows(records)}), epochs as (
               update notification_preferences n set cap_epoch = n.cap_epoch + 1
               from unnest(${userIds}::uuid[]) as locked (user_id) where n.user_id = locked.user_id
             ), added as (
@@ -236,7 +305,9 @@ export class DeliveriesRepo extends Context.Service<
                 category = coalesce(d.category, requested.category),
                 email_sha256 = coalesce(requested.email_sha256, d.email_sha256),
                 charged_on = coalesce(requested.charged_on, d.charged_on),
-                is_charged = d.is_charged or requested.charged_on is not null
+                is_charged = d.is_charged or requested.charged_on is not null,
+                decided_at = ${DateTime.toDate(now)}::timestamptz,
+                ${sql.literal(basisFields.map((name) => `${name} = requested.${name}`).join(", "))}
               from requested where d.id = requested.id and not requested.is_new
               returning d.id
             )

@@ -1,5 +1,12 @@
 import type { QuotaClaim, Quotas } from "@user-service/cache/Quotas"
-import { byDay, type Charge, type ChargedDay, dayKey, type DayOfUser } from "@user-service/domain/deliveries/DailyQuota"
+import {
+  byDay,
+  type Charge,
+  type ChargedDay,
+  dayKey,
+  type DayOfUser,
+  type QuotaDecision
+} from "@user-service/domain/deliveries/DailyQuota"
 import type { NotificationId } from "@user-service/domain/Delivery"
 import { Duration, Effect, Option } from "effect"
 
@@ -25,14 +32,17 @@ export const claimQuota = Effect.fnUntraced(function* <E, R>(
   charges: ReadonlyArray<Charge>,
   charged: (days: ReadonlyArray<DayOfUser>) => Effect.Effect<ReadonlyArray<ChargedDay>, E, R>
 ) {
-  const decisions = new Map<NotificationId, boolean>()
+  const decisions = new Map<NotificationId, QuotaDecision>()
   // Returns the charges whose count is missing in Redis.
   const claim = Effect.fnUntraced(function* (claims: ReadonlyArray<readonly [Charge, QuotaClaim]>) {
     const outcomes = yield* quotas.claim(claims.map(([, quotaClaim]) => quotaClaim))
     return claims.flatMap(([charge], index) => {
       const outcome = outcomes[index] ?? Option.none()
       if (Option.isNone(outcome)) return [charge]
-      for (const [member, id] of charge.notificationIds.entries()) decisions.set(id, outcome.value[member] === true)
+      for (const [index, id] of charge.notificationIds.entries()) {
+        const candidate = outcome.value[index]
+        if (candidate !== undefined) decisions.set(id, { isWithin: candidate.isMember, charged: candidate.members })
+      }
       return []
     })
   })

@@ -69,6 +69,7 @@ export class ErasureBatches extends Context.Service<
       const complete = Effect.fn("ErasureBatches.complete")(function* ({ searchTerms, userId }: UnfinishedErasure) {
         yield* untilFewerThan(batchLimit, storage.write(repo.removeEvents(userId, batchLimit)))
         yield* clearDeliveries(userId)
+        yield* untilFewerThan(batchLimit, storage.write(repo.removeDecisions(userId, batchLimit)))
         yield* clearAudit(userId)
         yield* removeDeadLetters(searchTerms)
         yield* storage.write(Effect.flatMap(DateTime.now, (now) => repo.finish(userId, now)))

@@ -66,6 +66,8 @@ export class ErasuresRepo extends Context.Service<
     readonly clearActions: (userId: UserId, limit: number) => Query<number>
     /** Makes deliveries of the user nobody's. Passes over those that another transaction has locked. */
     readonly clearDeliveries: (userId: UserId, limit: number) => Query<typeof CountRow.Type>
+    /** Deletes decisions on deliveries to the user. Returns their number. */
+    readonly removeDecisions: (userId: UserId, limit: number) => Query<number>
     /** The oldest unfinished erasures. */
     readonly unfinished: (limit: number) => Query<ReadonlyArray<UnfinishedErasure>>
     /** Ends the erasure: only its id and times stay. */
@@ -150,6 +152,12 @@ export class ErasuresRepo extends Context.Service<
             )
             select (select count(*)::int from cleared) as cleared,
               exists (select from deliveries where user_id = ${userId}) as "isLeft"`),
+
+        removeDecisions: (userId, limit) =>
+          rowCount(sql`
+            delete from delivery_decisions where (notification_id, user_id, channel) in (
+              select notification_id, user_id, channel from delivery_decisions where user_id = ${userId} limit ${limit})
+            returning 1`),
 
         unfinished: (limit) =>
           rows(UnfinishedRow)(sql`

@@ -122,13 +122,14 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
         channel: "email",
         category: "system",
         email: null,
-        chargedOn: DateTime.formatIsoDateUtc(now)
+        chargedOn: DateTime.formatIsoDateUtc(now),
+        basis: { at: now, utcOffset: 0, preferencesVersion: 1, frequencyLimit: 1, charged: 1 }
       }
       const [recorded, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const recording = yield* Effect.forkScoped(
         near.sql.withTransaction(
           Effect.gen(function* () {
-            assert.deepStrictEqual(yield* near.repo.add([record], now), [record.id])
+            assert.deepStrictEqual(yield* near.repo.add([record], [], now), [record.id])
             yield* Deferred.succeed(recorded, undefined)
             yield* Deferred.await(end)
           })
@@ -148,7 +149,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
       assert.strictEqual(yield* Fiber.join(racing), 0)
       // What is recorded by a count that has moved on meanwhile is not.
       assert.deepStrictEqual(
-        yield* near.repo.add([{ ...record, id: DeliveryId.make(freshId()), notificationId: freshId() }], now),
+        yield* near.repo.add([{ ...record, id: DeliveryId.make(freshId()), notificationId: freshId() }], [], now),
         []
       )
     })

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Deliveries, type DeliveryRequest } from "@user-service/core/deliveries/Deliveries"
 import type { DeliveryFilter } from "@user-service/core/deliveries/DeliveriesRepo"
 import type { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
-import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
+import { DeliveryTimeOutOfReach, type NotificationId } from "@user-service/domain/Delivery"
 import { UserId } from "@user-service/domain/User"
 import { DateTime, type Duration, Effect, type Layer } from "effect"
 import { SqlClient } from "effect/sql"
@@ -14,6 +14,7 @@ import {
   freshId,
   mail,
   people,
+  recordsOf,
   registerDevice,
   report,
   resolve,
@@ -114,6 +115,140 @@ export const suite = <E>(name: string, layer: Layer.Layer<Deliveries | DeliveryS
           assert.strictEqual(preferencesVersion, rule === "user_unknown" ? null : 1)
           assert.deepStrictEqual(yield* deliveriesOf(userId), [])
         }
+      })
+    )
+
+    it.effect("a denied or deferred notification that its sender named is recorded with what it was decided on", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const [from, to] = [yield* clockTime("-1 hour"), yield* clockTime("1 hour")]
+        const [off, quiet, full] = [
+          yield* somebody({ preferences: { email_enabled: false, version: 7 } }),
+          yield* somebody({
+            preferences: { do_not_disturb_start: from, do_not_disturb_end: to },
+            timezone: "Etc/GMT"
+          }),
+          yield* somebody({ preferences: { frequency_limit: 2 }, timezone: "Asia/Kathmandu" })
+        ]
+        const [denied, deferred, excess, unknown] = [freshId(), freshId(), freshId(), freshId()]
+        const stranger = UserId.make(randomUUID())
+        yield* resolve(mail(full), mail(full))
+        assert.deepStrictEqual(
+          yield* words(
+            mail(off, { notificationId: denied }),
+            mail(quiet, { notificationId: deferred }),
+            mail(full, { notificationId: excess }),
+            mail(stranger, { notificationId: unknown })
+          ),
+          ["deny channel_disabled", "defer do_not_disturb", "defer frequency_limit", "deny user_unknown"]
+        )
+        const record = { channel: "email", decision: "defer", version: 1, limit: 50, charged: null, utcOffset: 0 }
+        const recorded = (notificationId: NotificationId) =>
+          Effect.map(recordsOf(notificationId), ({ allowed, decisions }) => [...allowed, ...decisions])
+        assert.deepStrictEqual(yield* recorded(denied), [
+          { ...record, decision: "deny", rule: "channel_disabled", version: 7 }
+        ])
+        assert.deepStrictEqual(yield* recorded(deferred), [{ ...record, rule: "do_not_disturb" }])
+        assert.deepStrictEqual(yield* recorded(excess), [
+          { ...record, rule: "frequency_limit", limit: 2, charged: 2, utcOffset: 345 }
+        ])
+        assert.deepStrictEqual(yield* recorded(unknown), [
+          { ...record, decision: "deny", rule: "user_unknown", version: null, limit: null, utcOffset: null }
+        ])
+        const times = yield* sql`
+          select until > decided_at as "isLater", send_at = decided_at as "isNow" from delivery_decisions
+          where notification_id in (${deferred}, ${excess})`
+        assert.deepStrictEqual(
+          times,
+          repeat(2, () => ({ isLater: true, isNow: true }))
+        )
+      })
+    )
+
+    it.effect("a denied notification without a name of its own is not recorded", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* somebody({ preferences: { email_enabled: false } })
+        yield* resolve(mail(user), mail(user))
+        assert.deepStrictEqual(yield* sql`select 1 from delivery_decisions where user_id = ${user}`, [])
+      })
+    )
+
+    it.effect("an allowed one is recorded with its delivery, by the counts of the day with it, named or not", () =>
+      Effect.gen(function* () {
+        const user = yield* somebody({ preferences: { frequency_limit: 5, version: 3 } })
+        yield* registerDevice(user)
+        const id = freshId()
+        const [first] = yield* resolve(
+          mail(user),
+          mail(user, { notificationId: id }),
+          mail(user, { notificationId: id, channel: "push" }),
+          mail(user, { category: "security" })
+        )
+        const record = { channel: "email", version: 3, limit: 5, charged: 1, utcOffset: 0 }
+        assert.deepStrictEqual(yield* recordsOf(first?.notificationId ?? id), { allowed: [record], decisions: [] })
+        assert.deepStrictEqual(yield* recordsOf(id), {
+          allowed: [
+            { ...record, charged: 2 },
+            { ...record, charged: 2, channel: "push" }
+          ],
+          decisions: []
+        })
+      })
+    )
+
+    it.effect("of a notification that is resolved again the newest decision of each channel and user is recorded", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* somebody({ preferences: { email_enabled: false } })
+        const id = freshId()
+        const request = mail(user, { notificationId: id })
+        const set = (isEnabled: boolean) =>
+          sql`update notification_preferences set email_enabled = ${isEnabled}, version = version + 1 where user_id = ${user}`
+        const denied = {
+          channel: "email",
+          decision: "deny",
+          rule: "channel_disabled",
+          limit: 50,
+          charged: null,
+          utcOffset: 0
+        }
+        yield* resolve(request, request, { ...request, channel: "push" })
+        const push = { ...denied, channel: "push", rule: "no_address", version: 1 }
+        assert.deepStrictEqual(yield* recordsOf(id), { allowed: [], decisions: [{ ...denied, version: 1 }, push] })
+        yield* set(true)
+        yield* resolve(request)
+        const allowed = [{ channel: "email", version: 2, limit: 50, charged: 1, utcOffset: 0 }]
+        assert.deepStrictEqual(yield* recordsOf(id), { allowed, decisions: [{ ...denied, version: 1 }, push] })
+        yield* set(false)
+        yield* resolve(request)
+        assert.deepStrictEqual(yield* recordsOf(id), { allowed, decisions: [{ ...denied, version: 3 }, push] })
+        yield* set(true)
+        yield* resolve(request)
+        const again = { ...denied, decision: "allow", rule: null, version: 4 }
+        assert.deepStrictEqual(yield* recordsOf(id), { allowed, decisions: [again, push] })
+        const other = yield* somebody()
+        assert.deepStrictEqual(yield* words(mail(other, { notificationId: id })), ["deny user_mismatch"])
+        const mismatch = { ...denied, rule: "user_mismatch", version: 1 }
+        assert.deepStrictEqual(yield* recordsOf(id), { allowed, decisions: [again, mismatch, push] })
+      })
+    )
+
+    it.effect("the decisions of an erased user are gone, or without what they were decided on", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const user = yield* somebody()
+        const [allowed, denied] = [freshId(), freshId()]
+        yield* resolve(mail(user, { notificationId: allowed }), mail(user, { notificationId: denied, channel: "push" }))
+        yield* sql`delete from users where id = ${user}`
+        assert.deepStrictEqual(yield* sql`select 1 from delivery_decisions where user_id = ${user}`, [])
+        assert.deepStrictEqual(
+          yield* sql`
+            select decided_at, send_at, preferences_version as version, frequency_limit as "limit", charged_count as charged,
+              utc_offset as "utcOffset"
+            from deliveries where notification_id = ${allowed}`,
+          [{ decided_at: null, send_at: null, version: null, limit: null, charged: null, utcOffset: null }]
+        )
       })
     )
 

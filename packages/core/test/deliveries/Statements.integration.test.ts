@@ -51,6 +51,9 @@ const fill = Effect.fnUntraced(function* (users: number) {
       created_at, updated_at)
     select gen_random_uuid(), id || '-' || n, 0, id, 'email', 'system', 'sent', now(), true, now(), now()
     from users, generate_series(1, 2) n`
+  yield* sql`
+    insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at)
+    select notification_id, user_id, channel, category, 'deny', 'user_inactive', created_at, created_at from deliveries`
   yield* sql`analyze`
 })
 
@@ -76,6 +79,13 @@ const passing = <A, E>(operation: Effect.Effect<A, E>) =>
 /** Requests of every kind that leave something behind, two for each user. */
 const requestsOf = (users: ReadonlyArray<UserId>): ReadonlyArray<DeliveryRequest> =>
   users.flatMap((user) => [mail(user, { notificationId: freshId() }), mail(user, { channel: "push" })])
+
+/** Named requests that are denied, two for each user, who has no device. */
+const deniedRequestsOf = (users: ReadonlyArray<UserId>): ReadonlyArray<DeliveryRequest> =>
+  users.flatMap((user) => [
+    mail(user, { notificationId: freshId(), channel: "push" }),
+    mail(user, { notificationId: freshId(), channel: "push", category: "security" })
+  ])
 
 /** Reports of everything that changes more than a status, four for each user. */
 const reportsOf = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>) {
@@ -109,6 +119,24 @@ describe.skipIf(databaseUrl === "")("the cost in statements and round trips on a
         yield* resolve(requestsOf(users))
         const again = yield* passing(resolve(requestsOf(users)))
         assert.deepStrictEqual([again.statements, again.trips], [4, 1])
+      })
+    )
+
+    it.effect("decisions are recorded in the statement that records allowed deliveries, and found by indexes", () =>
+      Effect.gen(function* () {
+        const users = yield* people(1002)
+        const { resolve } = yield* Deliveries
+        const mixed = (some: ReadonlyArray<UserId>) => [...deniedRequestsOf(some), ...some.map((user) => mail(user))]
+        const one = yield* passing(resolve(mixed(users.slice(0, 1))))
+        const many = yield* passing(resolve(mixed(users.slice(1, 501))))
+        assert.deepStrictEqual([one.statements, one.trips], [5, 2])
+        assert.deepStrictEqual([many.statements, many.trips], [5, 2])
+        assert.deepStrictEqual(scansOf(one.plans), [])
+        const denied = yield* passing(resolve(deniedRequestsOf(users.slice(501, 502))))
+        const deniedMany = yield* passing(resolve(deniedRequestsOf(users.slice(502))))
+        assert.deepStrictEqual([denied.statements, denied.trips], [4, 0])
+        assert.deepStrictEqual([deniedMany.statements, deniedMany.trips], [4, 0])
+        assert.deepStrictEqual(scansOf(denied.plans), [])
       })
     )
 

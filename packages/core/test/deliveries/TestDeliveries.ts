@@ -121,6 +121,21 @@ export const deliveriesOf = (userId: UserId) =>
     ({ items }) => items
   )
 
+const basisColumns = `preferences_version::int as version, frequency_limit as "limit", charged_count as charged, utc_offset as "utcOffset"`
+
+/** The recorded decisions on a notification: those of its deliveries, and those that no delivery records. */
+export const recordsOf = Effect.fnUntraced(function* (notificationId: NotificationId) {
+  const sql = yield* SqlClient.SqlClient
+  const columns = sql.literal(basisColumns)
+  const allowed = yield* sql`
+    select channel, ${columns} from deliveries
+    where notification_id = ${notificationId} and decided_at is not null order by place`
+  const decisions = yield* sql`
+    select channel, decision, rule, ${columns} from delivery_decisions
+    where notification_id = ${notificationId} order by channel, decision`
+  return { allowed, decisions }
+})
+
 /** How many notifications the user's days are charged with. */
 export const chargesOf = Effect.fnUntraced(function* (userId: UserId) {
   const sql = yield* SqlClient.SqlClient

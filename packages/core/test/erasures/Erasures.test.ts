@@ -38,6 +38,9 @@ const leaveRows = Effect.fnUntraced(function* (userId: UserId, email: string) {
     select uuid_v7(), ${userId}::text || n, 0, ${userId}, 'failed', 'no mailbox', now(), now()
     from generate_series(1, 2100) n`
   yield* sql`
+    insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at)
+    select n::text, ${userId}, 'push', 'system', 'deny', 'no_address', now(), now() from generate_series(1, 2100) n`
+  yield* sql`
     insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
     select uuid_v7(), sha256((${userId}::text || n)::bytea), 'q', 'undecodable', 'k', '{}',
       case when n % 100 = 0 then convert_to('to ' || ${email}, 'UTF8') else 'of others'::bytea end, 100, now()
@@ -53,6 +56,7 @@ const rowsLeft = Effect.fnUntraced(function* (userId: UserId) {
       (select count(*)::int from outbox where user_id = ${userId}) as events,
       (select count(*)::int from deliveries where user_id = ${userId} or (notification_id like ${`${userId}%`} and error <> ''))
         as deliveries,
+      (select count(*)::int from delivery_decisions where user_id = ${userId}) as decisions,
       (select count(*)::int from dead_letters where body like 'to %'::bytea) as letters,
       (select count(*)::int from erasures where finished_at is null) as unfinished`
   return row
@@ -122,6 +126,7 @@ describe("Erasures", () => {
           acts: 0,
           events: 1,
           deliveries: 0,
+          decisions: 0,
           letters: 0,
           unfinished: 0
         })
@@ -181,7 +186,7 @@ describe("Erasures", () => {
           order by name`
         assert.deepStrictEqual(
           kept.map(({ name }) => name),
-          ["audit_log", "deliveries", "erasures", "outbox"]
+          ["audit_log", "deliveries", "delivery_decisions", "erasures", "outbox"]
         )
       })
     )

@@ -20,8 +20,15 @@ export interface Charge extends DayOfUser {
   readonly notificationIds: Array<NotificationId>
 }
 
-/** Whether a notification is within the daily quota. Absent if this is unknown. */
-export type QuotaDecisions = ReadonlyMap<NotificationId, boolean>
+/** Whether a notification is within the daily quota of its day. */
+export interface QuotaDecision {
+  readonly isWithin: boolean
+  /** How many notifications the day is charged with, this one included if it is within the quota. */
+  readonly charged: number
+}
+
+/** The decision of each notification. Absent if it is unknown. */
+export type QuotaDecisions = ReadonlyMap<NotificationId, QuotaDecision>
 
 /** A key for a user's local day. */
 export const dayKey = ({ day, userId }: Pick<DayOfUser, "day" | "userId">): string => `${userId} ${day}`
@@ -33,12 +40,12 @@ export const byDay = (charged: ReadonlyArray<ChargedDay>): ReadonlyMap<string, C
 /** Decides by the charges of each day. Correct only if no other process charges the same days concurrently. */
 export const remainingQuota = (charges: ReadonlyArray<Charge>, charged: ReadonlyArray<ChargedDay>): QuotaDecisions => {
   const days = byDay(charged)
-  const decisions = new Map<NotificationId, boolean>()
+  const decisions = new Map<NotificationId, QuotaDecision>()
   for (const charge of charges) {
     const members = new Set(days.get(dayKey(charge)))
     for (const id of charge.notificationIds) {
       if (members.size < charge.limit) members.add(id)
-      decisions.set(id, members.has(id))
+      decisions.set(id, { isWithin: members.has(id), charged: members.size })
     }
   }
   return decisions

@@ -3,9 +3,9 @@ import type { Category, Channel, DeliveryId, NotificationId } from "../Delivery.
 import type { Email } from "../Email.ts"
 import type { PreferenceSettings } from "../Preferences.ts"
 import type { UserId } from "../User.ts"
-import { localDay, wallClock } from "../WallClock.ts"
+import { localDay, offsetMinutes, wallClock } from "../WallClock.ts"
 import type { Charge, QuotaDecisions } from "./DailyQuota.ts"
-import { type Decision, decide, deny, isCounted, type Recipient } from "./DeliveryRules.ts"
+import { type Decision, decide, isCounted, type Recipient } from "./DeliveryRules.ts"
 
 type Settings = typeof PreferenceSettings.Type
 
@@ -14,6 +14,8 @@ export interface Request {
   /** The id for a new row. */
   readonly id: DeliveryId
   readonly notificationId: NotificationId
+  /** Whether the sender chose the notification's id. Otherwise nobody can ask about the notification unless it is allowed. */
+  readonly isNamed: boolean
   readonly userId: UserId
   readonly channel: Channel
   readonly category: Category
@@ -25,6 +27,7 @@ export interface PlanRecipient extends Omit<Recipient, "hasPushTokens" | "prefer
   readonly email: Email
   /** The version of the user's counts in Redis. */
   readonly capEpoch: number
+  readonly preferencesVersion: number
 }
 
 /** A stored delivery of a requested notification. */
@@ -37,6 +40,17 @@ export interface KnownDelivery {
   readonly channel: Channel | null
   readonly category: Category | null
   readonly isCharged: boolean
+}
+
+/** What a decision was made on. The fields that come from the user are null if the user does not exist. */
+export interface DecisionBasis {
+  readonly at: DateTime.Utc
+  /** The offset of the user's time zone from UTC at this time, in minutes. */
+  readonly utcOffset: number | null
+  readonly preferencesVersion: number | null
+  readonly frequencyLimit: number | null
+  /** How many notifications the day was charged with. Null if an earlier rule decided, or the notification was not charged. */
+  readonly charged: number | null
 }
 
 /** The row of an allowed delivery: a new row, or an update of a stored one. */
@@ -53,6 +67,17 @@ export interface DeliveryRecord {
   readonly email: string | null
   /** The charged local day, or null if none is charged. */
   readonly chargedOn: string | null
+  readonly basis: DecisionBasis
+}
+
+/** The row of a decision that no delivery row records: a denied, deferred or repeated notification that its sender named. */
+export interface DecisionRecord {
+  readonly notificationId: NotificationId
+  readonly userId: UserId
+  readonly channel: Channel
+  readonly category: Category
+  readonly decision: Decision
+  readonly basis: DecisionBasis
 }
 
 /** The stored data for the decisions. */
@@ -80,9 +105,11 @@ interface Row {
   category: Category | null
 }
 
+/** The user of a notification, null if erased, undefined if the notification is new. */
+type Owner = UserId | null | undefined
+
 interface Notification {
-  /** The user, null if erased, undefined if the notification is new. */
-  owner: UserId | null | undefined
+  owner: Owner
   readonly rows: Array<Row>
   isCharged: boolean
   /** The day to charge. */
@@ -124,10 +151,17 @@ const notificationsOf = (known: ReadonlyArray<KnownDelivery>): Map<NotificationI
   return notifications
 }
 
-const decideFor = (request: Request, { recipients, tokens }: Facts, isFull: boolean): Decision => {
-  const recipient = recipients.get(request.userId)
-  const hasPushTokens = tokens.has(request.userId)
-  return decide(recipient && { ...recipient, hasPushTokens, preferences: recipient }, request, isFull)
+const decideFor = (request: Request, { recipients, tokens }: Facts, isFull: boolean, owner: Owner): Decision => {
+  const { at, category, channel, userId } = request
+  const recipient = recipients.get(userId)
+  return decide({
+    channel,
+    category,
+    at,
+    recipient: recipient && { ...recipient, hasPushTokens: tokens.has(userId), preferences: recipient },
+    isFull,
+    isOfAnotherUser: owner !== undefined && owner !== userId
+  })
 }
 
 // The row of the channel, or a row without a channel.
@@ -162,34 +196,50 @@ export const make = (requests: ReadonlyArray<Request>, facts: Facts): Plan => {
 
   const steps = requests.map((request): Step => {
     const recipient = facts.recipients.get(request.userId)
-    const decision = decideFor(request, facts, false)
     const notification = notifications.get(request.notificationId) ?? newNotification()
     notifications.set(request.notificationId, notification)
+    const decision = decideFor(request, facts, false, notification.owner)
     const step = { request, recipient, decision, notification }
     if (recipient === undefined || decision.decision !== "allow") return step
-    if (notification.owner === undefined) notification.owner = request.userId
-    if (notification.owner !== request.userId) return { ...step, decision: deny("user_mismatch") }
+    notification.owner = request.userId
     allow(request, recipient, notification)
     return step
   })
   return { facts, steps, charges: [...charges.values()] }
 }
 
+const basisOf = ({ at }: Request, recipient: PlanRecipient | undefined, charged: number | null): DecisionBasis =>
+  recipient === undefined
+    ? { at, utcOffset: null, preferencesVersion: null, frequencyLimit: null, charged }
+    : {
+        at,
+        utcOffset: offsetMinutes(wallClock(recipient.timezone), at.epochMilliseconds),
+        preferencesVersion: recipient.preferencesVersion,
+        frequencyLimit: recipient.frequencyLimit,
+        charged
+      }
+
 /** Completes the plan by the decisions about the daily quota, and returns the rows to store. Call it once per plan. */
 export const complete = (
   { facts, steps }: Plan,
-  decisions: QuotaDecisions
-): { readonly requestDecisions: ReadonlyArray<RequestDecision>; readonly records: ReadonlyArray<DeliveryRecord> } => {
+  quotaDecisions: QuotaDecisions
+): {
+  readonly requestDecisions: ReadonlyArray<RequestDecision>
+  readonly records: ReadonlyArray<DeliveryRecord>
+  readonly decisions: ReadonlyArray<DecisionRecord>
+} => {
   const records = new Map<DeliveryId, DeliveryRecord>()
+  const decisions = new Map<string, DecisionRecord>()
 
-  const record = (request: Request, recipient: PlanRecipient, notification: Notification) => {
+  // Returns whether the row of a delivery records the decision.
+  const record = (request: Request, recipient: PlanRecipient, notification: Notification, charged: number | null) => {
     const { category, channel, notificationId, userId } = request
     const known = rowFor(notification, channel)
     const free = notification.rows.some((row) => row.place === 0) ? 1 : 0
     const row = known ?? { id: request.id, place: free, isNew: true, channel, category }
     if (known === undefined) notification.rows.push(row)
     const chargedOn = isCounted(category) && !notification.isCharged ? (notification.charge ?? null) : null
-    if (known !== undefined && known.channel !== null && known.category !== null && chargedOn === null) return
+    if (known !== undefined && known.channel !== null && known.category !== null && chargedOn === null) return false
     row.channel ??= channel
     row.category ??= category
     notification.isCharged ||= chargedOn !== null
@@ -203,20 +253,50 @@ export const complete = (
       channel,
       category: row.category,
       email: channel === "email" ? recipient.email : null,
-      chargedOn: chargedOn ?? records.get(row.id)?.chargedOn ?? null
+      chargedOn: chargedOn ?? records.get(row.id)?.chargedOn ?? null,
+      basis: basisOf(request, recipient, charged)
+    })
+    return true
+  }
+
+  // The last decision of a call counts, if a call repeats a request.
+  const recordDecision = (
+    request: Request,
+    recipient: PlanRecipient | undefined,
+    decision: Decision,
+    charged: number | null
+  ) => {
+    if (!request.isNamed) return
+    const { category, channel, notificationId, userId } = request
+    decisions.set(`${channel} ${userId} ${notificationId}`, {
+      notificationId,
+      userId,
+      channel,
+      category,
+      decision,
+      basis: basisOf(request, recipient, charged)
     })
   }
 
   const requestDecisions = steps.map(({ decision, notification, recipient, request }): RequestDecision => {
-    if (recipient === undefined || decision.decision !== "allow") return { request, decision }
-    if (notification.isUndecided) return { request, decision: undefined }
-    if (isCounted(request.category) && notification.charge !== undefined) {
-      const hasRoom = decisions.get(request.notificationId)
-      if (hasRoom === undefined) return { request, decision: undefined }
-      if (!hasRoom) return { request, decision: decideFor(request, facts, true) }
+    if (recipient === undefined || decision.decision !== "allow") {
+      recordDecision(request, recipient, decision, null)
+      return { request, decision }
     }
-    record(request, recipient, notification)
+    if (notification.isUndecided) return { request, decision: undefined }
+    let charged: number | null = null
+    if (isCounted(request.category) && notification.charge !== undefined) {
+      const quota = quotaDecisions.get(request.notificationId)
+      if (quota === undefined) return { request, decision: undefined }
+      charged = quota.charged
+      if (!quota.isWithin) {
+        const refusal = decideFor(request, facts, true, notification.owner)
+        recordDecision(request, recipient, refusal, charged)
+        return { request, decision: refusal }
+      }
+    }
+    if (!record(request, recipient, notification, charged)) recordDecision(request, recipient, decision, charged)
     return { request, decision }
   })
-  return { requestDecisions, records: [...records.values()] }
+  return { requestDecisions, records: [...records.values()], decisions: [...decisions.values()] }
 }

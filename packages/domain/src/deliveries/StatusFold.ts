@@ -6,7 +6,8 @@ import {
   isHigher,
   type NotificationId,
   type StatusOutcome,
-  type StatusReport
+  type StatusReport,
+  type SuppressionReason
 } from "../Delivery.ts"
 import { mayBePermanent } from "../DeviceFailures.ts"
 import type { UserId } from "../User.ts"
@@ -40,7 +41,7 @@ export interface DeliveryState {
 export interface Suppression {
   readonly userId: UserId
   readonly deliveryId: DeliveryId
-  readonly reason: "hard_bounce" | "complaint"
+  readonly reason: SuppressionReason
 }
 
 /** A received report. */

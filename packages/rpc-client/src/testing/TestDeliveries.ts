@@ -87,7 +87,9 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
     now: DateTime.Utc
   ): ReadonlyArray<DeliveryPlan.RequestDecision> => {
     const plan = DeliveryPlan.make(requests, {
-      recipients: new Map([...recipients].map(([id, user]) => [id, { ...user, ...user.settings, capEpoch: 0 }])),
+      recipients: new Map(
+        [...recipients].map(([id, user]) => [id, { ...user, ...user.settings, capEpoch: 0, preferencesVersion: 1 }])
+      ),
       tokens: new Map(
         [...recipients].flatMap(([id, { pushTokens }]) => (pushTokens.length === 0 ? [] : [[id, pushTokens]]))
       ),

@@ -150,6 +150,7 @@ const make = Effect.gen(function* () {
     Effect.map(random.uuidV7(), (id) => ({
       id: DeliveryId.make(id),
       notificationId: notification_id ?? NotificationId.make(id),
+      isNamed: notification_id !== undefined,
       userId: user_id,
       channel,
       category,

@@ -44,7 +44,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ],
   ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]],
   ["imports", ["accounts", "push-tokens"]],
-  ["staff", ["accounts", "changes", "sessions"]]
+  ["staff", ["accounts", "deliveries", "limits", "profiles", "push-tokens", "sessions"]]
 ]
 
 const folderOf = (path: string): string => {

@@ -30,6 +30,7 @@ import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
 import { AllSessionsRepo } from "@user-service/core/sessions/AllSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
 import { StaffSessionsRepo } from "@user-service/core/staff/StaffSessionsRepo"
+import { UserRecordsRepo } from "@user-service/core/staff/UserRecordsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -176,6 +177,7 @@ const Repos = Layer.mergeAll(
   AllSessionsRepo.layer,
   SessionsRepo.layer,
   StaffSessionsRepo.layer,
+  UserRecordsRepo.layer,
   LiveSessionsRepo.layer
 ).pipe(Layer.provide(Storage.layer))
 
@@ -292,6 +294,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           refund: [failedLogins.refund(emailHash, true)],
           clear: [failedLogins.clear({ emailHash, isKnownAddress: false })],
           remove: [failedLogins.remove(emailHash)],
+          failures: [failedLogins.failures(emailHash)],
           emails: [failedLogins.emails(userId)]
         } satisfies OperationsOf<FailedLoginsRepo["Service"]>)
       })
@@ -470,6 +473,12 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           },
           { batch: true }
         )
+        const records = yield* UserRecordsRepo
+        yield* assertIndexed({
+          settingOrigins: [records.settingOrigins(userId)],
+          suppressions: [records.suppressions(userId)],
+          waitingEvents: [records.waitingEvents(userId)]
+        } satisfies OperationsOf<UserRecordsRepo["Service"]>)
       })
     )
 

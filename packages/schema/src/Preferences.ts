@@ -75,12 +75,15 @@ const LocalTimeInput = Schema.String.check(
 )
 
 /** Any subset of the settings. Decoded to a `PreferencesPatch`. */
-export const PreferencesInput = Schema.Struct({
+/** The fields of a change of preferences. */
+export const preferencesFields = {
   ...Struct.map(onWire(switchFields), Schema.optionalKey),
   do_not_disturb_start: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietHoursStart),
   do_not_disturb_end: Schema.optionalKey(Schema.NullOr(LocalTimeInput)).annotateKey(quietHoursEnd),
   frequency_limit: Schema.optionalKey(FrequencyLimit).annotateKey(dailyLimit)
-})
+}
+
+export const PreferencesInput = Schema.Struct(preferencesFields)
   .annotate({
     identifier: "PreferencesInput",
     description: "The settings to change. Absent settings keep their values."

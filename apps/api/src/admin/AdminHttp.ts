@@ -1,5 +1,6 @@
 import { Layer } from "effect"
 import { StaffSessionHttp } from "./StaffSessionHttp.ts"
+import { StaffUsersHttp } from "./StaffUsersHttp.ts"
 
 /** The groups of endpoints for staff. */
-export const AdminHttp = Layer.mergeAll(StaffSessionHttp)
+export const AdminHttp = Layer.mergeAll(StaffSessionHttp, StaffUsersHttp)

@@ -68,6 +68,8 @@ export const routes: ReadonlyArray<Route> = [
   ofServices("/deliveries/resolve", "POST"),
   ofServices("/deliveries/status", "POST"),
   ofStaff("/session/", ["GET", "POST", "DELETE"], ["POST"]),
+  ofStaff(`/users/${absentId}/`, ["GET", "PATCH", "DELETE"]),
+  ofStaff(`/users/${absentId}/preferences/`, ["PATCH"]),
   { path: "/rpc/", methods: ["POST"], open: false },
   open("/health/"),
   open("/health/live/"),

@@ -60,7 +60,10 @@ export class ErasuresRepo extends Context.Service<
     readonly removeUser: (userId: UserId) => Query<void>
     /** Deletes events of the user, the waiting ones first, but not `UserDeleted`. Returns their number. */
     readonly removeEvents: (userId: UserId, limit: number) => Query<number>
-    /** Empties audit entries of the user that are not older than `since`. Returns the times of these entries. */
+    /**
+     * Empties audit entries of the user that are not older than `since`, except the entry of an erasure, which holds the reason of
+     * staff. Returns the times of these entries.
+     */
     readonly clearAudit: (userId: UserId, since: DateTime.Utc, limit: number) => Query<ReadonlyArray<DateTime.Utc>>
     /** Removes address and user agent from entries about others that the user made. Returns the number of entries. */
     readonly clearActions: (userId: UserId, limit: number) => Query<number>
@@ -124,7 +127,7 @@ export class ErasuresRepo extends Context.Service<
               from (
                 select id, created_at from audit_log
                 where user_id = ${userId} and created_at >= ${DateTime.toDate(since)}
-                  and (ip is not null or user_agent <> '' or details <> '{}')
+                  and (ip is not null or user_agent <> '' or details <> '{}') and action <> 'user.erased'
                 order by created_at limit ${limit}
               ) as entry
               where a.id = entry.id and a.created_at = entry.created_at

@@ -53,6 +53,8 @@ export class FailedLogins extends Context.Service<
     readonly clear: (target: LoginTarget) => Query<void>
     /** Deletes the count of the user's e-mail, full or not: after a password reset and at an erasure, in its transaction. */
     readonly clearOf: (userId: UserId) => Query<void>
+    /** The failed logins in a row for the user's e-mail. */
+    readonly failuresOf: (userId: UserId) => Effect.Effect<number, ServiceUnavailable>
   }
 >()("@user-service/core/limits/FailedLogins") {
   static readonly layerNoDeps = Layer.effect(
@@ -94,7 +96,15 @@ export class FailedLogins extends Context.Service<
         if (Option.isSome(emails)) yield* repo.remove(hashOf(accountKey(emails.value)))
       })
 
-      return { guard, clear, clearOf }
+      const failuresOf = Effect.fn("FailedLogins.failuresOf")((userId: UserId) =>
+        storage.read(
+          Effect.flatMap(repo.emails(userId), (emails) =>
+            Option.isSome(emails) ? repo.failures(hashOf(accountKey(emails.value))) : Effect.succeed(0)
+          )
+        )
+      )
+
+      return { guard, clear, clearOf, failuresOf }
     })
   )
 

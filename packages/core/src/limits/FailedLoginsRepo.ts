@@ -29,6 +29,8 @@ export class FailedLoginsRepo extends Context.Service<
     /** Deletes the row after a login. A full count is only deleted by a login from a known address. */
     readonly clear: (key: FailedLoginKey) => Query<void>
     readonly remove: (emailHash: Uint8Array) => Query<void>
+    /** The count of an e-mail, 0 if it has none. */
+    readonly failures: (emailHash: Uint8Array) => Query<number>
     /** The spelling of the user's address, and its canonical form unless another account has that. */
     readonly emails: (userId: UserId) => Query<Option.Option<typeof EmailsRow.Type>>
   }
@@ -71,11 +73,17 @@ export class FailedLoginsRepo extends Context.Service<
       const remove = (emailHash: Uint8Array) =>
         Effect.asVoid(sql`delete from failed_logins where email_hash = ${emailHash}`)
 
+      const failures = (emailHash: Uint8Array) =>
+        Effect.map(
+          firstRow(CountRow)(sql`select failures from failed_logins where email_hash = ${emailHash}`),
+          Option.match({ onNone: () => 0, onSome: (row) => row.failures })
+        )
+
       const emails = (userId: UserId) =>
         firstRow(EmailsRow)(sql`
           select lower(email) as spelling, email_canonical as canonical from users where id = ${userId}`)
 
-      return { count, refund, clear, remove, emails }
+      return { count, refund, clear, remove, failures, emails }
     })
   )
 }

@@ -13,7 +13,7 @@ import {
   usernameProblem,
   UsernameTaken
 } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option } from "effect"
+import { Context, DateTime, Effect, Layer, Option, Struct } from "effect"
 import { userKey } from "../cached/CacheKeys.ts"
 import { CacheSettings } from "../cached/CacheSettings.ts"
 import { LiveSessionsRepo } from "../cached/LiveSessionsRepo.ts"
@@ -26,6 +26,9 @@ interface UpdatingSession {
   readonly userId: UserId
   readonly sessionId: SessionId
 }
+
+/** The changes that staff may make to an account. */
+export type StaffPatch = Pick<UserPatch, "phoneNumber" | "firstName" | "lastName">
 
 /** Reads users with their profiles and changes them. */
 export class Profiles extends Context.Service<
@@ -45,6 +48,8 @@ export class Profiles extends Context.Service<
       current: UpdatingSession,
       patch: UserPatch
     ) => Effect.Effect<User, TokenInvalid | UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
+    /** Applies the patch for a member of staff. The audit entry has the values before and after. */
+    readonly updateByStaff: (id: UserId, patch: StaffPatch) => Effect.Effect<User, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/profiles/Profiles") {
   static readonly layerNoDeps = Layer.effect(
@@ -120,7 +125,25 @@ export class Profiles extends Context.Service<
         )
       )
 
-      return { find, represent, representMany, update }
+      const updateByStaff = Effect.fn("Profiles.updateByStaff")((id: UserId, patch: StaffPatch) =>
+        changes.change(
+          id,
+          Effect.gen(function* () {
+            const before = yield* repo.find(id)
+            yield* repo.update(id, patch, yield* DateTime.now)
+            const after = yield* repo.find(id)
+            if (Option.isNone(before) || Option.isNone(after)) return yield* new UserNotFound()
+            const details = { before: valuesOf(before.value, patch), after: valuesOf(after.value, patch) }
+            return {
+              result: after.value,
+              events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
+              audit: [{ userId: id, action: "profile.updated", details }]
+            }
+          })
+        )
+      )
+
+      return { find, represent, representMany, update, updateByStaff }
     })
   )
 
@@ -128,3 +151,7 @@ export class Profiles extends Context.Service<
     Layer.provide([ProfilesRepo.layer, LiveSessionsRepo.layer, Changes.layer])
   )
 }
+
+// The values of the fields that the patch changes.
+const valuesOf = ({ phoneNumber, profile: { firstName, lastName } }: User, patch: StaffPatch) =>
+  Struct.pick({ phoneNumber, firstName, lastName }, Struct.keys(patch))

@@ -1,6 +1,7 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
 import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
+import { StaffUsersApi } from "./admin/StaffUsersApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
 import { ExportsApi } from "./ExportsApi.ts"
 import { HealthApi } from "./HealthApi.ts"
@@ -42,6 +43,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     ExportsApi,
     InternalApi,
     StaffSessionApi,
+    StaffUsersApi,
     HealthApi
   )
   .annotate(HttpApi.ParseOptions, { errors: "all" })

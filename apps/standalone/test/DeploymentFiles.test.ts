@@ -79,6 +79,19 @@ describe("the files of Compose and Kubernetes", () => {
       { job: "user-service-api", service: "api", port: api?.environment?.["PORT"] ?? "" },
       { job: "user-service-worker", service: "worker", port: worker?.environment?.["WORKER_PORT"] ?? "" }
     ])
+    const example = Array.from(
+      text("infra/monitoring/prometheus/prometheus-systemd.yml").matchAll(
+        /job_name: (user-service-(\w+))\n[^]*?- targets: \[127\.0\.0\.1:(\d+)\]/g
+      ),
+      ([, job = "", service = "", port = ""]) => ({ job, service, port })
+    )
+    assert.deepStrictEqual(example, targets)
+    for (const [variable, { port } = {}] of [
+      ["PORT", targets[0]],
+      ["WORKER_PORT", targets[1]]
+    ] as const) {
+      assert.match(text(".env.example"), new RegExp(`^#?${variable}=${port}$`, "m"))
+    }
     const monitors = JSON.stringify(read("infra/kubernetes/components/prometheus-operator/pod-monitors.yaml"))
     for (const { job } of targets) assert.include(monitors, `{"targetLabel":"job","replacement":"${job}"}`)
   })

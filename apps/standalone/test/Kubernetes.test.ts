@@ -304,7 +304,7 @@ describe("the manifests for Kubernetes", () => {
   })
 
   for (const { manifests, name } of overlays) {
-    it(`have the rules of Prometheus, each in one object: ${name}`, () => {
+    it(`have the rules of infra/monitoring, each once: ${name}`, () => {
       const groups = ofKind(manifests, "PrometheusRule").flatMap(
         (manifest) => Schema.decodeUnknownSync(Rules)(manifest).spec.groups
       )

@@ -91,6 +91,8 @@ describe("the units for systemd, by their text", () => {
         const [name = "", value] = sample.split(" ")
         assert.deepStrictEqual([type, end], [`# TYPE ${name} gauge`, ""])
         assert.closeTo(Number(value), statSync(file).mtimeMs / 1000, 2)
+        const guide = readFileSync(join(root, "infra/docs/monitoring.md"), "utf8")
+        assert.include(guide, `echo "${name} $(date +%s)" >user-service-erasure-export.part`)
         const metrics = exportRules().flatMap(({ expr }) => selectorsOf(expr).map(metricOf))
         assert.lengthOf(
           metrics.filter((metric) => metric === name),

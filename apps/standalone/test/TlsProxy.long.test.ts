@@ -13,6 +13,7 @@ import * as Engines from "./Engines.ts"
 import { sender } from "./Http.ts"
 import { freshEmail, goodPassword } from "./Journey.ts"
 import * as Program from "./Program.ts"
+import { internalPaths } from "./PublicPaths.ts"
 import { waitUntil } from "./WaitUntil.ts"
 
 const nginx = "/usr/sbin/nginx"
@@ -170,6 +171,7 @@ describe.skipIf(!Engines.areAvailable || !existsSync(nginx))("the example of a T
           assert.deepStrictEqual({ status, code: JSON.parse(text).code }, { status: 404, code: "not_found" }, path)
         }
         const spellings = [
+          ...internalPaths,
           "/internal",
           `//internal/v1/users/${id}`,
           `/%69nternal/v1/users/${id}`,

@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DCLinter } from "dclint"
 import { Effect, Option } from "effect"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { parseEnv } from "node:util"
+import { parse } from "yaml"
 import { enabled, load, root, secondsOf } from "./ComposeModel.ts"
+import { rules } from "./MonitoringFiles.ts"
 import { internalPaths, publicPaths } from "./PublicPaths.ts"
 import { apiSettings, names, workerSettings } from "./Settings.ts"
 
@@ -19,8 +22,9 @@ const requiredInProduction = Object.keys(parseEnv(read("infra/compose/production
   (name) => name !== "COMPOSE_PROFILES"
 )
 const secret = (name: string) => `${name.toLowerCase().replaceAll("_", "")}5f2b9c1e8a4d7063f5b2c9e18a4d7063`
-const productionEnvironment = {
-  ...Object.fromEntries(requiredInProduction.map((name) => [name, secret(name)])),
+const valueOf = (name: string) => (/_(?:FILE|FOLDER)$/.test(name) ? `/srv/${name.toLowerCase()}` : secret(name))
+const productionEnvironment: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(requiredInProduction.map((name) => [name, valueOf(name)])),
   PUBLIC_URL: "https://users.example.com"
 }
 
@@ -62,6 +66,26 @@ const problemsOf = (paths: ReadonlyArray<string>) => {
   return files.flatMap(({ filePath, messages }) =>
     messages.map(({ line, message }) => `${filePath}:${line} ${message}`)
   )
+}
+
+interface ScrapeConfig {
+  readonly job_name: string
+  readonly authorization?: { readonly credentials_file: string }
+}
+
+interface Configuration {
+  readonly alerting?: {
+    readonly alertmanagers: ReadonlyArray<{
+      readonly static_configs: ReadonlyArray<{ readonly targets: ReadonlyArray<string> }>
+    }>
+  }
+  readonly scrape_configs: ReadonlyArray<ScrapeConfig>
+}
+
+interface Route {
+  readonly receiver: string
+  readonly matchers?: ReadonlyArray<string>
+  readonly routes?: ReadonlyArray<Route>
 }
 
 describe("the Compose files", () => {
@@ -118,8 +142,8 @@ describe("the Compose files", () => {
   })
 
   it("say of every service that runs whether it is healthy", () => {
-    const without = enabled(development, ["all"]).filter((name) => {
-      const { build, healthcheck } = development.services[name] ?? {}
+    const without = enabled(production, ["all"]).filter((name) => {
+      const { build, healthcheck } = production.services[name] ?? {}
       // DeploymentFiles.test.ts tests that the images of the API and the worker have a health check.
       return healthcheck === undefined && build?.target !== "api" && build?.target !== "worker"
     })
@@ -130,7 +154,8 @@ describe("the Compose files", () => {
     for (const { model } of models) {
       for (const { name, networks, secrets = [], volumes = [] } of servicesOf(model)) {
         for (const [source = ""] of volumes.map((volume) => volume.split(":"))) {
-          if (!source.startsWith(".")) assert.property(model.volumes, source, name)
+          if (source.startsWith(".")) assert.isTrue(existsSync(join(root, source)), source)
+          else if (!source.startsWith("/")) assert.property(model.volumes, source, name)
         }
         for (const network of Array.isArray(networks) ? networks : Object.keys(networks)) {
           assert.property(model.networks, network, name)
@@ -142,7 +167,7 @@ describe("the Compose files", () => {
 
   it("limit every service, and give none more rights than it needs", () => {
     for (const { cap_drop: dropped, profiles, read_only: readOnly, security_opt: options, ...service } of servicesOf(
-      development
+      production
     )) {
       assert.deepStrictEqual(options, ["no-new-privileges:true"], service.name)
       assert.isNotEmpty(service.deploy.resources.limits.memory)
@@ -232,6 +257,89 @@ describe("the Compose files", () => {
     assert.notMatch(read("infra/compose/production.yml"), /\$\{\w+(?::-|\})/)
     assert.notInclude(JSON.stringify(production), "guest")
     assert.notInclude(JSON.stringify(production), "trust")
+  })
+})
+
+describe("the monitoring of production on one machine", () => {
+  const { alertmanager, prometheus } = production.services
+  const readConfiguration = (path: string): Configuration => parse(read(path))
+  const folder = "infra/monitoring/prometheus"
+  const inProduction = readConfiguration(`${folder}/prometheus-production.yml`)
+
+  it("scrapes as in development, and presents the token that the API and the worker require", () => {
+    const { scrape_configs: scraped } = readConfiguration(`${folder}/prometheus.yml`)
+    const [tokenFile = ""] = inProduction.scrape_configs.map(({ authorization }) => authorization?.credentials_file)
+    assert.deepStrictEqual(
+      inProduction.scrape_configs,
+      scraped.map((config) => ({ ...config, authorization: { credentials_file: tokenFile } }))
+    )
+    const [shell = "", flags = "", script = "", ...rest] = prometheus?.entrypoint ?? []
+    const directory = mkdtempSync(join(tmpdir(), "compose-"))
+    try {
+      assert.deepStrictEqual(prometheus?.tmpfs, [dirname(tokenFile)])
+      const here = script.replace(dirname(tokenFile), directory).replace("/bin/prometheus", "printf '%s\\n'")
+      const environment = prometheus?.environment ?? {}
+      const output = execFileSync(shell, [flags, here, ...rest, ...(prometheus?.command ?? [])], {
+        env: environment,
+        encoding: "utf8"
+      })
+      assert.deepStrictEqual(output.trim().split("\n"), prometheus?.command)
+      const token = readFileSync(join(directory, basename(tokenFile)), "utf8")
+      for (const name of ["api", "worker"]) {
+        assert.strictEqual(production.services[name]?.environment?.["METRICS_TOKEN"], token)
+      }
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+    assert.include(prometheus?.command ?? [], "--config.file=/etc/prometheus/prometheus-production.yml")
+    assert.include(prometheus?.volumes ?? [], `./${folder}:/etc/prometheus:ro`)
+  })
+
+  it("sends alerts to an Alertmanager, whose example notifies of each severity", () => {
+    const targets = inProduction.alerting?.alertmanagers.flatMap(({ static_configs: configs }) =>
+      configs.flatMap(({ targets }) => targets)
+    )
+    assert.deepStrictEqual(targets, ["alertmanager:9093"])
+    assert.deepStrictEqual(alertmanager?.networks, prometheus?.networks)
+    assert.include(alertmanager?.command ?? [], `--config.file=/run/secrets/${alertmanager?.secrets?.[0]}`)
+    const example: { readonly route: Route; readonly receivers: ReadonlyArray<{ readonly name: string }> } = parse(
+      read("infra/compose/alertmanager.example.yml")
+    )
+    const severities = new Set(rules().flatMap(({ labels }) => labels?.["severity"] ?? []))
+    assert.sameMembers([...severities], ["critical", "warning"])
+    assert.deepStrictEqual(
+      example.route.routes?.flatMap(({ matchers }) => matchers),
+      [`severity="critical"`]
+    )
+    assert.sameMembers(
+      [example.route, ...(example.route.routes ?? [])].map(({ receiver }) => receiver),
+      example.receivers.map(({ name }) => name)
+    )
+  })
+})
+
+describe("PostgreSQL of production on one machine", () => {
+  const { cli, migrate, postgres, ...others } = production.services
+
+  it("has its data in a folder of the volume, which a restore can move, and the variables of the guide's blocks", () => {
+    const { ADMIN_URL, BACKUP, DATABASE_URL, PGDATA = "", POSTGRES_DB } = postgres?.environment ?? {}
+    const targets = new Map((postgres?.volumes ?? []).map((volume) => [volume.split(":")[1], volume.split(":")[0]]))
+    assert.strictEqual(targets.get(dirname(PGDATA)), "postgres")
+    assert.strictEqual(targets.get(BACKUP), productionEnvironment["BACKUP_FOLDER"])
+    // No host: the socket, which requires no password inside the container.
+    assert.deepStrictEqual(
+      [ADMIN_URL, DATABASE_URL],
+      ["postgres://postgres@/postgres", `postgres://postgres@/${POSTGRES_DB}`]
+    )
+  })
+
+  it("is used by a role of the service, whose password is not that of the superuser", () => {
+    for (const service of [migrate, cli, others["api"], others["worker"]]) {
+      const { DB_PASSWORD, DB_USER } = service?.environment ?? {}
+      assert.deepStrictEqual([DB_USER, DB_PASSWORD], ["user_service", secret("DB_PASSWORD")])
+    }
+    assert.strictEqual(postgres?.environment?.["POSTGRES_PASSWORD"], secret("DB_ADMIN_PASSWORD"))
+    assert.include(postgres?.volumes ?? [], "./infra/compose/postgres/role.sh:/docker-entrypoint-initdb.d/role.sh:ro")
   })
 })
 

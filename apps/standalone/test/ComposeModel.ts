@@ -17,6 +17,7 @@ const Service = Schema.Struct({
   build: Schema.optionalKey(
     Schema.Struct({ context: Schema.String, dockerfile: Schema.String, target: Schema.String })
   ),
+  entrypoint: Schema.optionalKey(Schema.Array(Schema.String)),
   command: Schema.optionalKey(Schema.Array(Schema.String)),
   restart: Schema.String,
   read_only: Schema.optionalKey(Schema.Boolean),
@@ -26,6 +27,7 @@ const Service = Schema.Struct({
   ports: Schema.optionalKey(Schema.Array(Schema.String)),
   volumes: Schema.optionalKey(Schema.Array(Schema.String)),
   secrets: Schema.optionalKey(Schema.Array(Schema.String)),
+  tmpfs: Schema.optionalKey(Schema.Array(Schema.String)),
   networks: Schema.Union([
     Schema.Array(Schema.String),
     Schema.Record(Schema.String, Schema.Struct({ ipv4_address: Schema.String }))
@@ -45,9 +47,10 @@ const Model = Schema.Struct({
 })
 type Model = Schema.Schema.Type<typeof Model>
 
-// Compose Specification, "Interpolation": `:-` is a default for an unset or empty variable, `:?` an error.
+// Compose Specification, "Interpolation": `:-` is a default for an unset or empty variable, `:?` an error, and `$$` a dollar sign.
 const interpolate = (text: string, environment: Environment): string =>
-  text.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name: string, operator?: string, word = "") => {
+  text.replaceAll(/\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name?: string, operator?: string, word = "") => {
+    if (name === undefined) return "$"
     const value = environment[name] ?? ""
     if (value !== "" || operator === undefined) return value
     if (operator === "-") return word

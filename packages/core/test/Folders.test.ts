@@ -12,6 +12,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["cached", []],
   ["limits", []],
   ["audit", []],
+  ["user-search", []],
   ["dead-letters", []],
   ["mails", []],
   ["one-time-tokens", []],

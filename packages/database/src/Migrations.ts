@@ -29,6 +29,7 @@ import passwordResetRequestsByAddress from "./migrations/0024_password_reset_req
 import userRoles from "./migrations/0025_user_roles.ts"
 import originsHiddenBefore from "./migrations/0026_origins_hidden_before.ts"
 import consoleSessions from "./migrations/0027_console_sessions.ts"
+import staffSearch from "./migrations/0028_staff_search.ts"
 import deliveryDecisions from "./migrations/0029_delivery_decisions.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
 
@@ -61,6 +62,7 @@ export const migrations = {
   "0025_user_roles": userRoles,
   "0026_origins_hidden_before": originsHiddenBefore,
   "0027_console_sessions": consoleSessions,
+  "0028_staff_search": staffSearch,
   "0029_delivery_decisions": deliveryDecisions,
   "0031_session_cutoff": sessionCutoff
 }

@@ -24,7 +24,7 @@ export class Plans extends Context.Service<
   {
     /**
      * Runs the operation, rolls it back, and returns two plans of each statement: the plan for its parameters and the generic
-     * plan, which PostgreSQL may use for repeated statements.
+     * plan, which PostgreSQL may use for repeated statements. A `select set_config(...)` has none, and applies to later statements.
      */
     readonly of: <A, E>(
       operation: Effect.Effect<A, E>
@@ -55,12 +55,15 @@ export class Plans extends Context.Service<
         const relations = yield* sql<{ name: string }>`
           select oid::regclass::text as name from pg_class where reltuples >= ${1000}`
         const large = new Set(relations.map((relation) => relation.name))
-        return yield* Effect.forEach(statements, ({ parameters, text }) =>
-          Effect.all([
+        const plansOf = Effect.fnUntraced(function* ({ parameters, text }: Statement) {
+          if (isSetting(text)) return yield* Effect.as(sql.unsafe(text, parameters), [])
+          return yield* Effect.all([
             Effect.flatMap(explain(sql, text, parameters), (rows) => planOf(text, rows, large, false)),
             Effect.flatMap(explainGenericPlan(sql, text, parameters), (rows) => planOf(text, rows, large, true))
           ])
-        )
+        })
+        // In a transaction, which ends the settings of the operation.
+        return yield* sql.withTransaction(Effect.forEach(statements, plansOf))
       })
       return Context.make(SqlClient.SqlClient, recordingClient).pipe(
         Context.add(Plans, { of: (operation) => Effect.map(of(operation), (plans) => plans.flat()) })
@@ -68,6 +71,9 @@ export class Plans extends Context.Service<
     })
   ).pipe(Layer.provide(Reactivity.layer))
 }
+
+// The plans of later statements depend on it.
+const isSetting = (text: string): boolean => /^\s*select set_config\(/.test(text)
 
 interface Statement {
   readonly text: string

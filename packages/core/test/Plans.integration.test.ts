@@ -29,6 +29,7 @@ import { RegistrationsRepo } from "@user-service/core/push-tokens/RegistrationsR
 import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
 import { AllSessionsRepo } from "@user-service/core/sessions/AllSessionsRepo"
 import { SessionsRepo } from "@user-service/core/sessions/SessionsRepo"
+import { StaffChangesRepo } from "@user-service/core/staff/StaffChangesRepo"
 import { StaffSessionsRepo } from "@user-service/core/staff/StaffSessionsRepo"
 import { UserRecordsRepo } from "@user-service/core/staff/UserRecordsRepo"
 import { Plans } from "@user-service/database/testing/Plans"
@@ -176,6 +177,7 @@ const Repos = Layer.mergeAll(
   RegistrationsRepo.layer,
   AllSessionsRepo.layer,
   SessionsRepo.layer,
+  StaffChangesRepo.layer,
   StaffSessionsRepo.layer,
   UserRecordsRepo.layer,
   LiveSessionsRepo.layer
@@ -458,6 +460,13 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           find: [staff.find(userId, sessionId, now)],
           role: [staff.role(userId)]
         } satisfies OperationsOf<StaffSessionsRepo["Service"]>)
+        const acts = yield* StaffChangesRepo
+        yield* assertIndexed({
+          authorities: [acts.authorities([]), acts.authorities([userId])],
+          setRole: [acts.setRole(userId, "viewer", now), acts.setRole(userId, null, now)],
+          setActive: [acts.setActive(userId, false, now)],
+          liftSuppressions: [acts.liftSuppressions(userId)]
+        } satisfies OperationsOf<StaffChangesRepo["Service"]>)
         const all = yield* AllSessionsRepo
         const silencing = { notBefore: now, silencedTo: null }
         yield* assertIndexed({
@@ -465,7 +474,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           raise: [all.raise(now)],
           silencing: [all.silencing(now)],
           advance: [all.advance(silencing, userId)]
-        })
+        } satisfies Omit<OperationsOf<AllSessionsRepo["Service"]>, "owners" | "deactivate">)
         yield* assertIndexed(
           {
             owners: [all.owners(null, 100), all.owners(userId, 100)],

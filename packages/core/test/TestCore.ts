@@ -15,11 +15,16 @@ import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
+import { StaffMails } from "@user-service/core/recovery/StaffMails"
 import { rows } from "@user-service/core/Rows"
 import { AllSessions } from "@user-service/core/sessions/AllSessions"
 import { SessionActivity } from "@user-service/core/sessions/SessionActivity"
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { SilencedPushTokens } from "@user-service/core/sessions/SilencedPushTokens"
+import { AccountStates } from "@user-service/core/staff/AccountStates"
+import { Roles } from "@user-service/core/staff/Roles"
+import { StaffErasures } from "@user-service/core/staff/StaffErasures"
+import { Suppressions } from "@user-service/core/staff/Suppressions"
 import { Unsubscriptions } from "@user-service/core/unsubscribe/Unsubscriptions"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
@@ -60,6 +65,7 @@ const Engines = Layer.mergeAll(
 )
 
 const Features = Layer.mergeAll(
+  AccountStates.layer,
   AllSessions.layer,
   Changes.layer,
   ErasureBatches.layer,
@@ -76,8 +82,12 @@ const Features = Layer.mergeAll(
   PushTokens.layer,
   Registrations.layer,
   SessionActivity.layer,
+  Roles.layer,
   Sessions.layer,
   SilencedPushTokens.layer,
+  StaffErasures.layer,
+  StaffMails.layer,
+  Suppressions.layer,
   Unsubscriptions.layer
 )
 

@@ -1,8 +1,9 @@
 // The erasure of a user: one short transaction, and batches after it (decision 0031).
 import { UserDeleted } from "@user-service/domain/DomainEvent"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { UserNotFound } from "@user-service/domain/User"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Duration, Effect, Layer, Option } from "effect"
+import type { SqlError } from "effect/sql"
 import { Changes } from "../changes/Changes.ts"
 import { FailedLogins } from "../limits/FailedLogins.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -12,6 +13,12 @@ import { termsOf } from "./SearchTerms.ts"
 
 // How long a request waits for the batches. They fit for all but the largest histories.
 const patience = Duration.seconds(2)
+
+/** A check of an erasure in its transaction, and the users whose rows it needs locked. */
+export interface ErasureGuard<E> {
+  readonly lockedUsers: ReadonlyArray<UserId>
+  readonly check: Effect.Effect<void, E | SqlError.SqlError>
+}
 
 /**
  * Erases users. One transaction deletes the user with everything that belongs to them alone, their events, and the personal
@@ -23,9 +30,12 @@ export class Erasures extends Context.Service<
   {
     /**
      * Erases the user, if `checkedHash` is their password hash or null. Fails with `UserNotFound` otherwise. When it succeeds
-     * the account is gone and its e-mail is free. Waits two seconds at most for the batches.
+     * the account is gone and its e-mail is free. Waits two seconds at most for the batches. The guard may refuse the erasure.
      */
-    readonly erase: (target: ErasureTarget) => Effect.Effect<void, UserNotFound | ServiceUnavailable>
+    readonly erase: <E = never>(
+      target: ErasureTarget,
+      guard?: ErasureGuard<E>
+    ) => Effect.Effect<void, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/erasures/Erasures") {
   static readonly layerNoDeps = Layer.effect(
@@ -56,8 +66,12 @@ export class Erasures extends Context.Service<
         }
       })
 
-      const erase = Effect.fn("Erasures.erase")(function* (target: ErasureTarget) {
-        const erasure = yield* changes.change(target.userId, remove(target)).pipe(
+      const erase = Effect.fn("Erasures.erase")(function* <E = never>(
+        target: ErasureTarget,
+        guard: ErasureGuard<E> = { lockedUsers: [], check: Effect.void }
+      ) {
+        const lockedUsers = [...new Set([target.userId, ...guard.lockedUsers])]
+        const erasure = yield* changes.changeLocking(lockedUsers, Effect.andThen(guard.check, remove(target))).pipe(
           // The entry and the event are the user's own, and must not hold their address.
           Effect.provideService(CurrentOrigin, { ip: null, network: "local", userAgent: "" })
         )

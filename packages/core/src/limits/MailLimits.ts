@@ -29,6 +29,14 @@ export class MailLimits extends Context.Service<
       email: string
     ) => <E, R>(send: (isAllowed: boolean) => Effect.Effect<boolean, E, R>) => Effect.Effect<void, E, R>
     /**
+     * Counts the mails that staff send to a user, in a bucket of its own: neither a stranger nor staff use up the mails of the other.
+     * A mail that is not sent does not count.
+     */
+    readonly guardStaff: (
+      limit: "passwordReset" | "verifyEmail",
+      userId: UserId
+    ) => <E, R>(send: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E | RateLimited, R>
+    /**
      * Counts the mail of a registration and runs `register` with whether it may send one. A registration that fails does not count.
      * The bucket is not that of `guardAddress`: a stranger who registers an address again and again would use up the resets of its
      * owner.
@@ -61,6 +69,8 @@ export class MailLimits extends Context.Service<
           limits.guard([{ limit: "verifyEmail", key: `change ${userId} ${keyOf(email)}` }], uncounted),
         guardAddress: (limit, email) => (send) =>
           Effect.asVoid(guardMail({ limit, key: keyOf(email) }, (isSent: boolean) => isSent)(send)),
+        guardStaff: (limit, userId) =>
+          limits.guardSuccesses([{ limit, key: `staff ${userId}` }], (isSent: boolean) => isSent),
         guardRegistration: (email) =>
           guardMail({ limit: "verifyEmail", key: `registration ${keyOf(email)}` }, () => true)
       }

@@ -22,13 +22,33 @@ const settingsColumns = (alias: string): ReadonlyArray<string> => [
   `to_char(${alias}.do_not_disturb_end, 'HH24:MI:SS') as "doNotDisturbEnd"`
 ]
 
-// The history row of a change, as a common table expression. Only the settings of the patch are compared, because comparing all
-// of them takes the server longer. A patch without settings has no history.
-const historyRows = (sql: SqlClient.SqlClient, patch: PreferencesPatch, author: PreferenceAuthor) => {
+// The settings of the patch with their values before and after: the columns `name`, `old` and `new`.
+const patchedSettings = (patch: PreferencesPatch): string | undefined => {
   const values = settingNames
     .filter((field) => field in patch)
     .map((field) => `('${field}', to_jsonb(previous."${field}"), to_jsonb(changed."${field}"))`)
-  return values.length === 0
+  return values.length === 0 ? undefined : `(values ${values.join(", ")}) as patched (name, old, new)`
+}
+
+// The details of the audit entry. For an act of staff they have the changed settings before and after it; for users the history
+// has them.
+const auditDetails = (sql: SqlClient.SqlClient, patch: PreferencesPatch, { source }: PreferenceAuthor) => {
+  const patched = patchedSettings(patch)
+  const details = sql`jsonb_build_object('version', changed.version, 'source', ${source}::text)`
+  return source !== "admin" || patched === undefined
+    ? details
+    : sql`${details} || (
+        select jsonb_build_object(
+          'before', coalesce(jsonb_object_agg(name, old) filter (where old is distinct from new), '{}'),
+          'after', coalesce(jsonb_object_agg(name, new) filter (where old is distinct from new), '{}'))
+        from previous, lateral ${sql.literal(patched)})`
+}
+
+// The history row of a change, as a common table expression. Only the settings of the patch are compared, because comparing all
+// of them takes the server longer. A patch without settings has no history.
+const historyRows = (sql: SqlClient.SqlClient, patch: PreferencesPatch, author: PreferenceAuthor) => {
+  const patched = patchedSettings(patch)
+  return patched === undefined
     ? sql``
     : sql`, history_rows as (
         insert into preference_history (user_id, version, source, actor_id, changes, created_at)
@@ -36,7 +56,7 @@ const historyRows = (sql: SqlClient.SqlClient, patch: PreferencesPatch, author: 
           changed."updatedAt"
         from previous, changed, lateral (
           select jsonb_object_agg(name, jsonb_build_array(old, new)) as changes
-          from (values ${sql.literal(values.join(", "))}) as patched (name, old, new)
+          from ${sql.literal(patched)}
           where old is distinct from new
         ) as setting
         where setting.changes is not null
@@ -127,7 +147,7 @@ export class PreferencesRepo extends Context.Service<
             select ${eventJson(sql, PreferencesUpdated, { userId: sql`${userId}::uuid`, preferences })} from changed`,
           action: "preferences.updated",
           actor: author.actor,
-          details: sql`jsonb_build_object('version', changed.version, 'source', ${author.source}::text)`,
+          details: auditDetails(sql, patch, author),
           stale: ({ version }) => [{ key: preferencesKey(userId), version }]
         })
       }

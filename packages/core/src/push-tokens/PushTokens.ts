@@ -23,6 +23,9 @@ import { type SecretToken, type LiveToken, type PushTokenOwner, toPushToken } fr
 import { PushTokensRepo } from "./PushTokensRepo.ts"
 import { Registrations, retryLockingHolder } from "./Registrations.ts"
 
+// What the audit log has of a token: never its text.
+const stateOf = ({ isActive, platform, tokenType }: SecretToken) => ({ platform, tokenType, isActive })
+
 const decodeId = Schema.decodeUnknownEffect(anyCase(PushTokenId))
 
 /** The push tokens of users: one row per device token, owned by the user who registered it last. */
@@ -56,7 +59,12 @@ export class PushTokens extends Context.Service<
       PushToken,
       DeviceTaken | DeviceTokenTaken | DeviceTokenMalformed | PushTokenNotFound | ServiceUnavailable
     >
-    readonly remove: (userId: UserId, id: string) => Effect.Effect<void, PushTokenNotFound | ServiceUnavailable>
+    /** The reason is `admin` if staff remove it. */
+    readonly remove: (
+      userId: UserId,
+      id: string,
+      reason?: "deleted" | "admin"
+    ) => Effect.Effect<void, PushTokenNotFound | ServiceUnavailable>
     /** Deactivates all tokens of the user and returns how many were active. */
     readonly deactivateAll: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
   }
@@ -155,7 +163,7 @@ export class PushTokens extends Context.Service<
       )
 
       const remove = Effect.fn("PushTokens.remove")(
-        function* (userId: UserId, id: string) {
+        function* (userId: UserId, id: string, reason: "deleted" | "admin" = "deleted") {
           const tokenId = yield* parseId(id)
           yield* changes.change(
             userId,
@@ -164,8 +172,14 @@ export class PushTokens extends Context.Service<
               if (token === undefined) return yield* new PushTokenNotFound()
               return {
                 result: undefined,
-                events: pushTokensRemoved(token.isActive ? [token] : [], "deleted"),
-                audit: [{ userId, action: "push_token.deleted", details: { tokenId } }]
+                events: pushTokensRemoved(token.isActive ? [token] : [], reason),
+                audit: [
+                  {
+                    userId,
+                    action: "push_token.deleted",
+                    details: reason === "admin" ? { tokenId, before: stateOf(token), after: null } : { tokenId }
+                  }
+                ]
               }
             })
           )

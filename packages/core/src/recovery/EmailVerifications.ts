@@ -5,7 +5,7 @@ import { OneTimeTokenInvalid } from "@user-service/domain/OneTimeToken"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { TokenInvalid } from "@user-service/domain/Token"
-import type { UserId } from "@user-service/domain/User"
+import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { KnownNetworks } from "../accounts/KnownNetworks.ts"
 import { Changes } from "../changes/Changes.ts"
@@ -24,6 +24,8 @@ export class EmailVerifications extends Context.Service<
      * mails.
      */
     readonly request: (userId: UserId) => Effect.Effect<void, TokenInvalid | RateLimited | ServiceUnavailable>
+    /** Sends the token without a limit, and returns whether it did. The caller limits it. */
+    readonly sendTo: (userId: UserId) => Effect.Effect<boolean, UserNotFound | ServiceUnavailable>
     /** Verifies the address and lifts its suppression. */
     readonly confirm: (
       token: Redacted.Redacted<string>
@@ -42,8 +44,7 @@ export class EmailVerifications extends Context.Service<
       const storage = yield* Storage.Storage
       const mailLimits = yield* MailLimits
 
-      // Returns whether a mail was written.
-      const send = (userId: UserId) =>
+      const sendTo = Effect.fn("EmailVerifications.sendTo")((userId: UserId) =>
         changes.change(
           userId,
           Effect.gen(function* () {
@@ -59,6 +60,7 @@ export class EmailVerifications extends Context.Service<
             }
           })
         )
+      )
 
       const request = Effect.fn("EmailVerifications.request")((userId: UserId) =>
         Effect.gen(function* () {
@@ -67,7 +69,7 @@ export class EmailVerifications extends Context.Service<
           yield* mailLimits.guardAddress(
             "verifyEmail",
             email.value
-          )((isAllowed) => (isAllowed ? send(userId) : Effect.succeed(false)))
+          )((isAllowed) => (isAllowed ? sendTo(userId) : Effect.succeed(false)))
         }).pipe(
           Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid())),
           mailLimits.guardClient
@@ -96,7 +98,7 @@ export class EmailVerifications extends Context.Service<
         )
       )
 
-      return { request, confirm }
+      return { request, sendTo, confirm }
     })
   )
 

@@ -2,6 +2,7 @@ import * as Storage from "@user-service/database/Storage"
 import { PasswordResetMail } from "@user-service/domain/Mail"
 import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Cause, Context, DateTime, Effect, Layer, Option, Result } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
@@ -28,6 +29,8 @@ export class PasswordResetMails extends Context.Service<
      * left for a later call, and for another failure `send` fails after it has handled the rest.
      */
     readonly send: (limit: number) => Effect.Effect<number, ServiceUnavailable>
+    /** Sends a mail with a token to the user, and returns whether it did: a disabled account gets none. The caller limits it. */
+    readonly sendTo: (userId: UserId) => Effect.Effect<boolean, UserNotFound | ServiceUnavailable>
     readonly backlog: Effect.Effect<ResetRequestBacklog, ServiceUnavailable>
   }
 >()("@user-service/core/recovery/PasswordResetMails") {
@@ -42,19 +45,23 @@ export class PasswordResetMails extends Context.Service<
 
       const remove = ({ id }: ResetRequest) => Effect.asVoid(storage.write(repo.remove([id])))
 
-      const issue = Effect.fnUntraced(function* ({ id, userId }: ResetRequest) {
-        const isUnhandled = (yield* repo.remove([id])).length === 1
-        if (!isUnhandled) return unchanged
+      // The result is whether there is a mail.
+      const compose = Effect.fnUntraced(function* (userId: UserId) {
         const { token, ...stored } = yield* oneTimeTokens.generate
         const recipient = yield* tokensRepo.insertPasswordReset({ userId, ...stored })
         if (Option.isNone(recipient)) return unchanged
         const { email, language } = recipient.value
         return {
-          result: undefined,
+          result: true,
           events: [],
           audit: [{ userId, action: "user.password_reset_requested" }],
           mails: [new PasswordResetMail({ userId, email, language, token, expiresAt: stored.expiresAt })]
         }
+      })
+
+      const issue = Effect.fnUntraced(function* ({ id, userId }: ResetRequest) {
+        const isUnhandled = (yield* repo.remove([id])).length === 1
+        return isUnhandled ? yield* compose(userId) : unchanged
       })
 
       // The audit entry is of the client who sent the request.
@@ -88,13 +95,15 @@ export class PasswordResetMails extends Context.Service<
         return removed + pending.length
       })
 
+      const sendTo = Effect.fn("PasswordResetMails.sendTo")((userId: UserId) => changes.change(userId, compose(userId)))
+
       const backlog = Effect.gen(function* () {
         const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
         const { epochMilliseconds: now } = yield* DateTime.now
         return { waiting, seconds: oldest === null ? 0 : Math.max(0, (now - oldest.epochMilliseconds) / 1000) }
       })
 
-      return { send, backlog }
+      return { send, sendTo, backlog }
     })
   )
 
@@ -107,4 +116,4 @@ export class PasswordResetMails extends Context.Service<
 const concurrency = 4
 const maxCount = 1_000_000
 
-const unchanged = { result: undefined, events: [], audit: [] }
+const unchanged = { result: false, events: [], audit: [] }

@@ -17,6 +17,7 @@ import { TokenSigner } from "@user-service/security/TokenSigner"
 import { CredentialRefusals, type RefusalEvent } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
+import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Limits } from "../limits/Limits.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -33,6 +34,15 @@ const maxExchangeable = 10_000
 
 // The user hears of an end of all sessions and of a theft, but not of a session that they end by itself.
 const noticedReasons: ReadonlySet<RevocationReason> = new Set(["logout_all", "reuse_detected"])
+
+const auditEntry = (userId: UserId, sessionId: SessionId, reason: RevocationReason): AuditEntry =>
+  reason === "admin"
+    ? {
+        userId,
+        action: "session.ended",
+        details: { sessionId, before: { revokedReason: null }, after: { revokedReason: reason } }
+      }
+    : { userId, action: `session.${reason}`, details: { sessionId } }
 
 const decodeId = Schema.decodeUnknownEffect(anyCase(SessionId))
 
@@ -67,11 +77,15 @@ export class Sessions extends Context.Service<
       readonly access: Option.Option<Redacted.Redacted<string>>
       readonly refresh: Option.Option<Redacted.Redacted<string>>
     }) => Effect.Effect<void, TokenInvalid | ServiceUnavailable>
-    /** Ends all sessions of the user and returns their number. */
-    readonly logoutAll: (userId: UserId) => Effect.Effect<number, ServiceUnavailable>
+    /** Ends all sessions of the user and returns their number. The user is told by mail, unless staff end them. */
+    readonly logoutAll: (userId: UserId, reason?: "logout_all" | "admin") => Effect.Effect<number, ServiceUnavailable>
     /** The live sessions of the user, the newest first. */
     readonly page: (userId: UserId, request: PageRequest) => Effect.Effect<Page<Session>, ServiceUnavailable>
-    readonly revoke: (userId: UserId, id: string) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
+    readonly revoke: (
+      userId: UserId,
+      id: string,
+      reason?: "revoked" | "admin"
+    ) => Effect.Effect<void, SessionNotFound | ServiceUnavailable>
     /** Ends a session of the console that was not used for too long. */
     readonly endIdle: (userId: UserId, id: SessionId) => Effect.Effect<void, ServiceUnavailable>
   }
@@ -117,7 +131,7 @@ export class Sessions extends Context.Service<
               return {
                 result: sessions.length,
                 events,
-                audit: sessions.map((sessionId) => ({ userId, action: `session.${reason}`, details: { sessionId } })),
+                audit: sessions.map((sessionId) => auditEntry(userId, sessionId, reason)),
                 mails: isNoticed ? yield* notices.compose(userId, "sessions_ended") : []
               }
             })
@@ -250,15 +264,21 @@ export class Sessions extends Context.Service<
         yield* end(claims.userId, [claims.sessionId], "logout")
       })
 
-      const logoutAll = Effect.fn("Sessions.logoutAll")((userId: UserId) => end(userId, "all", "logout_all"))
+      const logoutAll = Effect.fn("Sessions.logoutAll")(
+        (userId: UserId, reason: "logout_all" | "admin" = "logout_all") => end(userId, "all", reason)
+      )
 
       const page = Effect.fn("Sessions.page")((userId: UserId, request: PageRequest) =>
         storage.read(Effect.flatMap(DateTime.now, (now) => repo.page(userId, request, now)))
       )
 
-      const revoke = Effect.fn("Sessions.revoke")(function* (userId: UserId, id: string) {
+      const revoke = Effect.fn("Sessions.revoke")(function* (
+        userId: UserId,
+        id: string,
+        reason: "revoked" | "admin" = "revoked"
+      ) {
         const sessionId = yield* Effect.mapError(decodeId(id), () => new SessionNotFound())
-        const ended = yield* end(userId, [sessionId], "revoked")
+        const ended = yield* end(userId, [sessionId], reason)
         if (ended === 0) return yield* new SessionNotFound()
       })
 

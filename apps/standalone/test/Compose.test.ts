@@ -322,15 +322,13 @@ describe("PostgreSQL of production on one machine", () => {
   const { cli, migrate, postgres, ...others } = production.services
 
   it("has its data in a folder of the volume, which a restore can move, and the variables of the guide's blocks", () => {
-    const { ADMIN_URL, BACKUP, DATABASE_URL, PGDATA = "", POSTGRES_DB } = postgres?.environment ?? {}
+    const { BACKUP, DATABASE, PGDATA = "", PGUSER, POSTGRES_DB } = postgres?.environment ?? {}
     const targets = new Map((postgres?.volumes ?? []).map((volume) => [volume.split(":")[1], volume.split(":")[0]]))
     assert.strictEqual(targets.get(dirname(PGDATA)), "postgres")
     assert.strictEqual(targets.get(BACKUP), productionEnvironment["BACKUP_FOLDER"])
-    // No host: the socket, which requires no password inside the container.
-    assert.deepStrictEqual(
-      [ADMIN_URL, DATABASE_URL],
-      ["postgres://postgres@/postgres", `postgres://postgres@/${POSTGRES_DB}`]
-    )
+    // Without PGHOST: by the socket, which requires no password inside the container.
+    assert.deepStrictEqual([PGUSER, DATABASE], ["postgres", POSTGRES_DB])
+    assert.notProperty(postgres?.environment, "PGHOST")
   })
 
   it("is used by a role of the service, whose password is not that of the superuser", () => {

@@ -8,6 +8,14 @@ const tests = globSync("*.long.test.ts", { cwd: import.meta.dirname }).map((name
 )
 
 describe("the operations guide", () => {
+  it("passes no password to a program as an argument, which other users of the machine see", () => {
+    const calls = /\b(?:psql|pg_\w+|redis-cli|rabbitmqctl)\b[^\n|]*\$\{?\w*(?:URL|PASSWORD|AUTH)\b/
+    assert.deepStrictEqual(
+      Guide.names.filter((name) => calls.test(Guide.commandsOf(name))),
+      []
+    )
+  })
+
   it("has no named block that no test runs", () => {
     assert.isAtLeast(Guide.names.length, 8)
     assert.deepStrictEqual(

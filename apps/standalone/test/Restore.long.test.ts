@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import { Effect, Layer } from "effect"
-import { globSync } from "node:fs"
-import { chown, mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { globSync, readFileSync } from "node:fs"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Engines from "./Engines.ts"
 import * as Guide from "./Guide.ts"
@@ -14,28 +13,23 @@ import * as Program from "./Program.ts"
 import { waitUntil } from "./WaitUntil.ts"
 
 const users = "/api/v1/users"
-
-/** A folder for backups that the server's user may write to, removed when the scope closes. */
-const backupFolder = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const path = await mkdtemp(join(tmpdir(), "backup-"))
-    const owner = PostgresServer.ownerOfServer()
-    if (owner !== undefined) await chown(path, owner.uid, owner.gid)
-    return path
-  }),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const password = "s3cret-of-the-superuser"
 
 describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the guide's restore of a backup", () => {
   it.live(
     "to a point in time brings users back, except those who were erased since, and no session and no version",
     () =>
       Effect.gen(function* () {
-        const server = yield* PostgresServer.make()
+        // Over TCP with passwords, which the blocks must get from the file of libpq.
+        const server = yield* PostgresServer.make({
+          access: ["local all all trust", "host all,replication all 127.0.0.1/32 scram-sha-256"]
+        })
         yield* server.start
-        const BACKUP = yield* backupFolder
-        yield* Engines.execute("create database user_service", server.url)
-        const DATABASE_URL = server.url.replace(/\/postgres$/, "/user_service")
+        const BACKUP = yield* Guide.backupFolder
+        const local = `postgres://postgres@/postgres?host=${server.socketFolder}&port=${server.port}`
+        yield* Engines.execute(`alter role postgres password '${password}'`, local)
+        yield* Engines.execute("create database user_service", local)
+        const DATABASE_URL = `postgres://postgres:${password}@127.0.0.1:${server.port}/user_service`
         const engines = { DATABASE_URL, ...(yield* Engines.redis), ...(yield* Engines.rabbitmq) }
         const environment = {
           ...engines,
@@ -43,7 +37,20 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
           BCRYPT_COST: "10",
           RATE_LIMIT_REGISTER: "off"
         }
-        const env = { ...environment, BACKUP, ADMIN_URL: server.url, PGDATA: join(server.socketFolder, "data") }
+        const PGPASSFILE = join(BACKUP, "pgpass")
+        yield* Effect.promise(() => PostgresServer.writeOwned(PGPASSFILE, `*:*:*:*:${password}\n`))
+        const env = {
+          ...environment,
+          BACKUP,
+          DATABASE: "user_service",
+          PGDATA: join(server.socketFolder, "data"),
+          PGHOST: "127.0.0.1",
+          PGPASSFILE,
+          PGPORT: String(server.port),
+          PGUSER: "postgres",
+          REDIS_HOST: "127.0.0.1",
+          REDIS_PORT: new URL(engines.REDIS_URL).port
+        }
         const asPostgres = { env, asPostgres: true }
         yield* Guide.run("archive", asPostgres)
         yield* server.stop
@@ -80,6 +87,16 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
         })
         yield* expectAnswer(send)(200, undefined, "POST", `${users}/logout/`, { token: second.access })
         assert.match(yield* Guide.run("export", { env }), /^Erasures added to .*: 3, in all: 3\n$/m)
+        const exportEnv = join(yield* Program.folder, "export.env")
+        yield* Effect.promise(() => writeFile(exportEnv, `DATABASE_URL='${DATABASE_URL}'\nNODE_ENV=production\n`))
+        const byCron = join(BACKUP, "by-cron.txt")
+        const cronOutput = yield* Guide.runCron([
+          ["/etc/user-service/export.env", exportEnv],
+          ["/opt/user-service/cli/main.js", Guide.cliBundle],
+          ["/mnt/backup/erasures.txt", byCron]
+        ])
+        assert.strictEqual(cronOutput, "")
+        assert.strictEqual(readFileSync(byCron, "utf8").split("\n").length, 4)
         yield* Guide.run("archive-check", asPostgres)
         const published = events.length
         yield* server.kill
@@ -98,7 +115,7 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
         const report = yield* Guide.run("replay", { env })
         assert.match(report, /erased again: +1\n +erased here already: +1\n +unknown here, recorded: +1\n$/)
         assert.strictEqual(yield* count(gone.id), 0)
-        yield* Guide.run("invalidate", { env })
+        assert.match(yield* Guide.run("after-restore", { env }), /^Sessions ended: +[1-9]/)
 
         const after = yield* Program.start(environment)
         const again = sender(after.url)
@@ -139,7 +156,7 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
         assert.strictEqual((yield* after.stop).code, 0)
         yield* Guide.run("base-backup", asPostgres)
         const left = "select 1 from pg_file_settings where name like 'recovery%' or name = 'restore_command'"
-        assert.deepStrictEqual(yield* Engines.execute(left, server.url), [])
+        assert.deepStrictEqual(yield* Engines.execute(left, local), [])
       }),
     180_000
   )

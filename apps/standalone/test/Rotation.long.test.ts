@@ -131,7 +131,9 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "" || !Ra
             NEW_PASSWORD: password,
             OLD_PASSWORD: "old",
             VHOST: vhost,
-            ADMIN_URL: server.url,
+            PGHOST: "127.0.0.1",
+            PGPORT: String(server.port),
+            PGUSER: "postgres",
             REDIS_HOST: "127.0.0.1",
             REDIS_PORT: new URL(redis.url).port
           })

@@ -73,10 +73,6 @@ export const make = Effect.fnUntraced(function* (options: PostgresServerOptions 
     })
   yield* Effect.promise(() => waitForSuccess(run("initdb", [...clusterSettings])))
   const own = (name: string) => join(directory, "data", name)
-  const writeOwned = async (path: string, text: string | Buffer) => {
-    await writeFile(path, text, { mode: 0o600 })
-    if (owner !== undefined) await chown(path, owner.uid, owner.gid)
-  }
   const { access, settings = [], tls } = options
   if (access !== undefined) yield* Effect.promise(() => writeOwned(own("pg_hba.conf"), `${access.join("\n")}\n`))
   if (tls !== undefined) {
@@ -150,6 +146,13 @@ export const ownerOfServer = (): { readonly uid: number; readonly gid: number } 
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
   return { uid: idOf("-u"), gid: idOf("-g") }
+}
+
+/** Writes a file that only the user of the server may read. */
+export const writeOwned = async (path: string, text: string | Buffer): Promise<void> => {
+  await writeFile(path, text, { mode: 0o600 })
+  const owner = ownerOfServer()
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid)
 }
 
 const waitForSuccess = async (child: ChildProcess): Promise<void> => {

@@ -45,7 +45,20 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ],
   ["recovery", ["accounts", "changes", "limits", "mails", "one-time-tokens", "push-tokens", "sessions"]],
   ["imports", ["accounts", "push-tokens"]],
-  ["staff", ["accounts", "changes", "deliveries", "erasures", "limits", "profiles", "push-tokens", "sessions"]]
+  [
+    "staff",
+    [
+      "accounts",
+      "changes",
+      "deliveries",
+      "erasures",
+      "limits",
+      "one-time-tokens",
+      "profiles",
+      "push-tokens",
+      "sessions"
+    ]
+  ]
 ]
 
 const folderOf = (path: string): string => {

@@ -14,6 +14,7 @@ import { NotStaff, RoleTooLow } from "@user-service/domain/Role"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
+import { LastAdministrator, OwnAccountProtected } from "@user-service/domain/StaffRules"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import { EmailTaken } from "@user-service/domain/Email"
 import { UsernameNotAllowed, UsernameTaken, UserNotFound } from "@user-service/domain/User"
@@ -156,6 +157,14 @@ export const Failures = {
   RoleTooLow: failure(RoleTooLow, 403, bodyWithCode("forbidden"), {
     description: "The member of staff has a role that is too low for this.",
     example: new RoleTooLow({ required: "admin" })
+  }),
+  OwnAccountProtected: failure(OwnAccountProtected, 403, bodyWithCode("forbidden"), {
+    description: "Nobody changes their own role, nor disables or erases themself.",
+    example: new OwnAccountProtected()
+  }),
+  LastAdministrator: failure(LastAdministrator, 409, bodyWithCode("conflict"), {
+    description: "The act would leave the service without an active administrator.",
+    example: new LastAdministrator()
   }),
   NotStaff: failure(NotStaff, 404, bodyWithCode("not_found"), {
     description: "The user has no role, or the request comes from a network that is not allowed.",

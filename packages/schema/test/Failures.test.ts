@@ -15,6 +15,7 @@ import { NotStaff, RoleTooLow } from "@user-service/domain/Role"
 import { ForbiddenScope, Unauthenticated } from "@user-service/domain/ServiceAccess"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { SessionNotFound } from "@user-service/domain/Session"
+import { LastAdministrator, OwnAccountProtected } from "@user-service/domain/StaffRules"
 import { TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import { EmailTaken } from "@user-service/domain/Email"
 import { UsernameNotAllowed, UsernameTaken, UserNotFound } from "@user-service/domain/User"
@@ -109,6 +110,14 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   RoleTooLow: [
     wire(Failures.RoleTooLow, new RoleTooLow({ required: "support" })),
     { status: 403, body: told("forbidden", "This requires the role support") }
+  ],
+  OwnAccountProtected: [
+    wire(Failures.OwnAccountProtected, new OwnAccountProtected()),
+    { status: 403, body: told("forbidden", "Another administrator has to do this to your account") }
+  ],
+  LastAdministrator: [
+    wire(Failures.LastAdministrator, new LastAdministrator()),
+    { status: 409, body: told("conflict", "This is the last administrator") }
   ],
   NotStaff: [wire(Failures.NotStaff, new NotStaff()), { status: 404, body: told("not_found", "No such route") }],
   UserNotFound: [

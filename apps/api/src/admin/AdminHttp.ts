@@ -1,6 +1,7 @@
 import { Layer } from "effect"
+import { StaffActsHttp } from "./StaffActsHttp.ts"
 import { StaffSessionHttp } from "./StaffSessionHttp.ts"
 import { StaffUsersHttp } from "./StaffUsersHttp.ts"
 
 /** The groups of endpoints for staff. */
-export const AdminHttp = Layer.mergeAll(StaffSessionHttp, StaffUsersHttp)
+export const AdminHttp = Layer.mergeAll(StaffActsHttp, StaffSessionHttp, StaffUsersHttp)

@@ -1,16 +1,18 @@
-import { Erasures } from "@user-service/core/erasures/Erasures"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { Profiles } from "@user-service/core/profiles/Profiles"
+import { Roles } from "@user-service/core/staff/Roles"
+import { StaffErasures } from "@user-service/core/staff/StaffErasures"
 import { StaffSessions } from "@user-service/core/staff/StaffSessions"
 import { UserRecords } from "@user-service/core/staff/UserRecords"
 import { canonicalEmail } from "@user-service/domain/Email"
+import { hasRole, RoleTooLow } from "@user-service/domain/Role"
 import { InvalidInput } from "@user-service/schema/Failures"
 import { CurrentStaff } from "@user-service/schema/http/admin/StaffAuthentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { preferencesBody } from "@user-service/schema/Preferences"
 import { userBody } from "@user-service/schema/User"
 import { userRecordBody } from "@user-service/schema/UserRecord"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Struct } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
 import { makeActOn } from "./StaffActs.ts"
@@ -25,18 +27,26 @@ export const StaffUsersHttp = HttpApiBuilder.group(
     const records = yield* UserRecords
     const profiles = yield* Profiles
     const preferences = yield* Preferences
-    const erasures = yield* Erasures
+    const erasures = yield* StaffErasures
+    const roles = yield* Roles
     const actOn = yield* makeActOn
     return handlers.handleAll({
       find: Effect.fnUntraced(function* ({ params }) {
         const { sessionId } = yield* CurrentStaff
         return userRecordBody(yield* records.find(params.id), sessionId)
       }),
-      update: ({ params, payload: { reason, ...patch } }) =>
-        Effect.map(
-          actOn(params, reason, (userId) => profiles.updateByStaff(userId, patch)),
-          userBody
-        ),
+      update: Effect.fnUntraced(function* ({ params, payload: { reason, role, ...patch } }) {
+        const { role: staffRole } = yield* CurrentStaff
+        if (role !== undefined && !hasRole(staffRole, "admin")) return yield* new RoleTooLow({ required: "admin" })
+        const user = yield* actOn(params, reason, (userId) =>
+          Effect.gen(function* () {
+            // First, because it may be refused.
+            if (role !== undefined) yield* roles.set(userId, role)
+            return yield* Struct.keys(patch).length > 0 ? profiles.updateByStaff(userId, patch) : profiles.find(userId)
+          })
+        )
+        return userBody(user)
+      }),
       updatePreferences: Effect.fnUntraced(function* ({ params, payload: { reason, ...patch } }) {
         const { userId: actor } = yield* CurrentStaff
         const author = { source: "admin", actor } as const
@@ -49,21 +59,26 @@ export const StaffUsersHttp = HttpApiBuilder.group(
         return preferencesBody(updated)
       }),
       erase: Effect.fnUntraced(function* ({ params, payload: { confirm, reason } }) {
-        const { userId: staffId } = yield* CurrentStaff
         yield* actOn(params, reason, (userId) =>
           Effect.gen(function* () {
-            if (userId === staffId) return yield* invalid("error", "You cannot erase yourself.")
             const { email } = yield* profiles.find(userId)
             if (canonicalEmail(email) !== canonicalEmail(confirm)) {
               return yield* invalid("confirm", "This is not the e-mail address of the user.")
             }
-            yield* erasures.erase({ userId, checkedHash: null })
+            yield* erasures.erase(userId)
           })
         )
       })
     })
   })
 ).pipe(
-  narrowContext(Erasures, Preferences, Profiles, StaffSessions, UserRecords),
-  Layer.provide([Erasures.layer, Preferences.layer, Profiles.layer, StaffSessions.layer, UserRecords.layer])
+  narrowContext(Preferences, Profiles, Roles, StaffErasures, StaffSessions, UserRecords),
+  Layer.provide([
+    Preferences.layer,
+    Profiles.layer,
+    Roles.layer,
+    StaffErasures.layer,
+    StaffSessions.layer,
+    UserRecords.layer
+  ])
 )

@@ -21,7 +21,7 @@ describe("routes", () => {
     HttpApi.reflect(UserServiceApi, {
       onGroup: () => undefined,
       onEndpoint: ({ endpoint }) =>
-        declared.push(`${endpoint.method} ${withoutSlash(endpoint.path).replace(":id", absentId)}`)
+        declared.push(`${endpoint.method} ${withoutSlash(endpoint.path).replaceAll(/:\w+/g, absentId)}`)
     })
     const listed = new Set(
       routes.flatMap(({ methods, path }) => methods.map((method) => `${method} ${withoutSlash(path)}`))
@@ -40,6 +40,7 @@ describe("routes", () => {
       "POST /api/v1/users/register/",
       "POST /api/v1/users/login/",
       "POST /api/v1/admin/session/",
+      "POST /api/v1/admin/users/",
       "DELETE /api/v1/users/profile/",
       "POST /api/v1/users/change-password/",
       "POST /api/v1/users/change-email/",

@@ -52,7 +52,8 @@ interface TokenOf extends Omit<NewOneTimeToken, "token"> {
 /** A change of address to confirm. */
 export interface RequestedEmail {
   readonly newEmail: Email
-  readonly sessionId: SessionId
+  /** The session that requested the change and survives it. Null if a member of staff did. */
+  readonly sessionId: SessionId | null
   /** The hash of the password with which the change was requested. */
   readonly checkedHash: string
 }

@@ -5,7 +5,7 @@ import { IncorrectPassword } from "@user-service/domain/Password"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { TokenInvalid } from "@user-service/domain/Token"
-import type { UserId } from "@user-service/domain/User"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { AccountsRepo } from "../accounts/AccountsRepo.ts"
@@ -38,6 +38,11 @@ export class EmailChangeRequests extends Context.Service<
       current: RequestingSession,
       change: EmailChangeRequest
     ) => Effect.Effect<void, IncorrectPassword | TokenInvalid | RateLimited | ServiceUnavailable>
+    /** The same for a member of staff, who need not know the password. All sessions end when the new address confirms. */
+    readonly requestByStaff: (
+      userId: UserId,
+      newEmail: Email
+    ) => Effect.Effect<void, UserNotFound | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/recovery/EmailChangeRequests") {
   static readonly layerNoDeps = Layer.effect(
@@ -59,11 +64,14 @@ export class EmailChangeRequests extends Context.Service<
         return yield* new PasswordRefused({ remaining })
       })
 
+      const hashOf = Effect.fnUntraced(function* (userId: UserId) {
+        const owner = yield* storage.read(accounts.owner(userId))
+        return Option.isSome(owner) ? owner.value.passwordHash : yield* new UserNotFound()
+      })
+
       // Returns the hash that the password matches.
       const checkPassword = Effect.fnUntraced(function* (userId: UserId, password: Redacted.Redacted<string>) {
-        const owner = yield* storage.read(accounts.owner(userId))
-        if (Option.isNone(owner)) return yield* new TokenInvalid()
-        const { passwordHash } = owner.value
+        const passwordHash = yield* hashOf(userId)
         const { matches, remaining } = yield* passwords.verify(password, Option.some(passwordHash))
         return matches ? passwordHash : yield* refuse(userId, remaining)
       })
@@ -137,7 +145,16 @@ export class EmailChangeRequests extends Context.Service<
           )
       )
 
-      return { request }
+      const requestByStaff = Effect.fn("EmailChangeRequests.requestByStaff")((userId: UserId, newEmail: Email) =>
+        Effect.flatMap(hashOf(userId), (checkedHash) => apply(userId, { newEmail, sessionId: null, checkedHash })).pipe(
+          // The user changed the password in between.
+          Effect.retry({ while: (error) => error._tag === "CredentialsChanged", times: 3 }),
+          Effect.catchTag("CredentialsChanged", () => Effect.fail(new UserNotFound())),
+          mailLimits.guardChange(userId, newEmail, [])
+        )
+      )
+
+      return { request, requestByStaff }
     })
   )
 

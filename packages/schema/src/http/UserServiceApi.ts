@@ -1,5 +1,6 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
+import { StaffActsApi } from "./admin/StaffActsApi.ts"
 import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
 import { StaffUsersApi } from "./admin/StaffUsersApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
@@ -42,6 +43,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     DeliveriesApi,
     ExportsApi,
     InternalApi,
+    StaffActsApi,
     StaffSessionApi,
     StaffUsersApi,
     HealthApi

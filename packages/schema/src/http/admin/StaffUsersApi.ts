@@ -1,5 +1,6 @@
 import { PersonName, ProfilePatch } from "@user-service/domain/Profile"
 import { PreferencesPatch } from "@user-service/domain/Preferences"
+import { Role } from "@user-service/domain/Role"
 import { AccountPatch, PhoneNumber } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
@@ -23,14 +24,18 @@ const StaffUserPatch = Schema.Struct({
   reason: Schema.String,
   phoneNumber: AccountPatch.fields.phoneNumber,
   firstName: ProfilePatch.fields.firstName,
-  lastName: ProfilePatch.fields.lastName
+  lastName: ProfilePatch.fields.lastName,
+  role: Schema.optionalKey(Schema.NullOr(Role))
 })
 
 export const StaffUserInput = Schema.Struct({
   reason: Reason,
   phone_number: Schema.optionalKey(Schema.NullOr(PhoneNumber)),
   first_name: Schema.optionalKey(PersonName),
-  last_name: Schema.optionalKey(PersonName)
+  last_name: Schema.optionalKey(PersonName),
+  role: Schema.optionalKey(Schema.NullOr(Role)).annotateKey({
+    description: "Null takes the role away. Only for admins."
+  })
 })
   .annotate({ identifier: "StaffUserInput", description: "The fields to change, and the reason." })
   .pipe(decodeToDomain(StaffUserPatch))
@@ -69,7 +74,13 @@ export class StaffUsersApi extends HttpApiGroup.make("admin-users")
       params,
       payload: StaffUserInput,
       success: success("User updated successfully", UserBody),
-      error: [Failures.RoleTooLow, Failures.UserNotFound, Failures.ServiceUnavailable]
+      error: [
+        Failures.RoleTooLow,
+        Failures.OwnAccountProtected,
+        Failures.LastAdministrator,
+        Failures.UserNotFound,
+        Failures.ServiceUnavailable
+      ]
     })
       .annotate(RequiredRole, "support")
       .annotateMerge(
@@ -110,7 +121,14 @@ export class StaffUsersApi extends HttpApiGroup.make("admin-users")
       params,
       payload: StaffEraseInput,
       success: HttpApiSchema.NoContent.annotate({ description: "The user is erased." }),
-      error: [Failures.InvalidInput, Failures.UserNotFound, Failures.ServiceUnavailable]
+      error: [
+        Failures.InvalidInput,
+        Failures.RoleTooLow,
+        Failures.OwnAccountProtected,
+        Failures.LastAdministrator,
+        Failures.UserNotFound,
+        Failures.ServiceUnavailable
+      ]
     })
       .annotate(RequiredRole, "admin")
       .annotateMerge(

@@ -3,11 +3,13 @@ import { existsSync } from "node:fs"
 import { cp, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { basename, dirname, join, relative } from "node:path"
+import { buildConsole } from "../apps/console/build/ConsoleBuild.ts"
 import { sbom } from "./Sbom.ts"
 
 const root = dirname(import.meta.dirname)
 const security = join(root, "packages/security")
 const database = join(root, "packages/database")
+const console = join(root, "apps/console")
 
 export interface AppBundle {
   /** The name of the app's folder in `apps`. */
@@ -46,7 +48,7 @@ const place = (from: string, to: string, portable: boolean) =>
 
 /**
  * Builds the program of an app: `main.js`, which refuses an older Node, and the code that it loads. If the app has them, it adds
- * its health check, the worker threads of packages/security, the documentation pages, and the packages that cannot be bundled. A
+ * its health check, the worker threads of packages/security, the documentation pages, the console, and the packages that cannot be bundled. A
  * portable bundle also has a bill of materials, `sbom.cdx.json`. Returns the paths of the workspace's files that are inputs of the
  * bundle, relative to the root.
  */
@@ -81,8 +83,15 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
     sourcemap: "linked",
     sourcesContent: portable,
     legalComments: portable ? "linked" : "none",
-    // Native addons, and PGlite, which loads files from its own folder and is not used in production.
-    external: ["@node-rs/bcrypt", "@electric-sql/pglite", "bufferutil", "utf-8-validate"],
+    // Native addons; PGlite, which loads files from its own folder and is not used in production; and the build of the console, which
+    // only the sources run.
+    external: [
+      "@node-rs/bcrypt",
+      "@electric-sql/pglite",
+      "@user-service/console/ConsoleBuild",
+      "bufferutil",
+      "utf-8-validate"
+    ],
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);'
     },
@@ -93,6 +102,8 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
     const pglite = "node_modules/@electric-sql/pglite"
     await place(await realpath(join(database, pglite)), join(outdir, pglite), portable)
   }
+  const consoleModules = parts.has(console) ? await placeConsole(outdir) : []
+  placed.push(...consoleModules.map(dirname))
   for (const part of parts.keys()) {
     if (part.endsWith("/api")) placed.push(...(await placePages(part, outdir, portable)))
   }
@@ -101,7 +112,9 @@ export const bundle = async ({ app, outdir, portable }: AppBundle): Promise<Read
   const manifest = { name, version, private: true, type: "module", engines, scripts: { start: "node main.js" } }
   await writeFile(join(outdir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)
   const manifests = [...parts.keys()].map((part) => relative(root, join(part, "package.json")))
-  return [...manifests, ...Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules"))]
+  const modules = [...Object.keys(metafile.inputs), ...consoleModules.map((path) => relative(root, path))]
+  const inputs = [...modules.filter((path) => !path.includes("node_modules")), ...(await consoleSources(parts))]
+  return [...new Set([...manifests, ...inputs])]
 }
 
 // The addon, and its binary for this platform: pnpm installs them next to each other. Returns their folders.
@@ -112,6 +125,30 @@ const placeBcrypt = async (outdir: string, portable: boolean): Promise<Array<str
   )
   for (const folder of folders) await place(folder, join(outdir, "node_modules/@node-rs", basename(folder)), portable)
   return folders
+}
+
+// Writes the console and its compressed forms. Returns the paths of the modules that it consists of.
+const placeConsole = async (outdir: string): Promise<ReadonlyArray<string>> => {
+  const { files, modules } = await buildConsole()
+  for (const [path, { br, gzip, plain }] of files) {
+    const file = join(outdir, "console", path)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, plain)
+    if (gzip !== undefined) await writeFile(`${file}.gz`, gzip)
+    if (br !== undefined) await writeFile(`${file}.br`, br)
+  }
+  return modules
+}
+
+// The files of the console, and of its build, if it is a part: some are no modules, such as the page.
+const consoleSources = async (parts: ReadonlyMap<string, Manifest>): Promise<ReadonlyArray<string>> => {
+  if (!parts.has(console)) return []
+  const folders = [join(console, "src"), join(console, "build")]
+  const entries = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })))
+  return entries
+    .flat()
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => relative(root, join(parentPath, name)))
 }
 
 // Returns the folders that the files are from.

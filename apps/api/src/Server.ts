@@ -23,6 +23,7 @@ import { AccountsHttp } from "./accounts/AccountsHttp.ts"
 import { AdminHttp } from "./admin/AdminHttp.ts"
 import { StaffAuthenticationHttp } from "./admin/StaffAuthenticationHttp.ts"
 import * as ApiSettings from "./ApiSettings.ts"
+import { ConsoleHttp } from "./console/ConsoleHttp.ts"
 import { DeliveriesHttp } from "./deliveries/DeliveriesHttp.ts"
 import { DocsHttp } from "./docs/DocsHttp.ts"
 import { Edge } from "./edge/Edge.ts"
@@ -65,6 +66,7 @@ const Routes = Layer.mergeAll(
     Layer.provide([AuthenticationHttp, ServiceKeyHttp, StaffAuthenticationHttp, ValidationHttp, WriteLimitHttp])
   ),
   RpcHttp,
+  ConsoleHttp,
   DocsHttp,
   Edge,
   JwksHttp,

@@ -39,12 +39,14 @@ describe("the context of the build", () => {
       "infra/bundle.ts",
       "infra/pnpm/package.json",
       "apps/api/src/main.ts",
+      "apps/console/build/ConsoleBuild.ts",
+      "apps/console/src/index.html",
       "packages/database/src/migrations/0001_users.ts"
     ]) {
       assert.include(paths, path)
     }
     assert.deepStrictEqual(
-      paths.filter((path) => !/\.(?:ts|json|yaml|mjs|md)$/.test(path)),
+      paths.filter((path) => !/\.(?:tsx?|json|yaml|mjs|md|css|html|svg)$/.test(path)),
       []
     )
     const isIgnored = makeIgnored(readFileSync(join(root, ".dockerignore"), "utf8"))

@@ -46,6 +46,7 @@ describe("the bill of materials of a portable bundle", () => {
           "@user-service/domain",
           "@node-rs/bcrypt",
           "@node-rs/bcrypt-linux-x64-gnu",
+          "react-dom",
           "redoc",
           "swagger-ui-dist"
         ])

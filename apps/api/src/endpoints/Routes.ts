@@ -17,14 +17,19 @@ export interface Route {
 const table = FindMyWay.make<Route>(routerConfig)
 const methods = new Set<HttpMethod.HttpMethod>()
 
-// The documentation pages, which are not in the OpenAPI document.
+/** The path of the console. All paths below it are pages or assets of it. */
+export const consolePath = "/admin"
+
+// The documentation pages and the console, which are not in the OpenAPI document.
 const pages = [
   "/",
   "/api/docs",
   "/api/docs/asyncapi",
   "/api/docs/swagger",
   "/api/docs/redoc",
-  "/api/docs/assets/:file"
+  "/api/docs/assets/:file",
+  consolePath,
+  `${consolePath}/*`
 ] as const
 
 /** The path of the pages behind links in mails. */

@@ -31,7 +31,7 @@ const open = (path: string): Route => ({ path, methods: ["GET"], open: true })
 
 /**
  * All paths of the API, repeated here so that a new path must be added deliberately. Without `/`, which has no optional
- * trailing slash and redirects.
+ * trailing slash and redirects, and without the console, below which every path exists.
  */
 export const routes: ReadonlyArray<Route> = [
   users("/register/", ["POST"], true),

@@ -1,0 +1,3 @@
+import { consoleConfig } from "./ConsoleConfig.ts"
+
+export default consoleConfig

@@ -1,0 +1,101 @@
+import { QueryCache, QueryClient } from "@tanstack/react-query"
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect
+} from "@tanstack/react-router"
+import { ApiFailure } from "./api/ApiFailure.ts"
+import { HomePage } from "./shell/HomePage.tsx"
+import { Shell } from "./shell/Shell.tsx"
+import { returnPath } from "./session/ReturnPath.ts"
+import { sessionQuery } from "./session/SessionQuery.ts"
+import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
+
+/** Whether the session has ended, or its user has no role any more, which looks like an unknown route. */
+const isSignedOut = (error: unknown): boolean => error instanceof ApiFailure && error.status === 401
+
+/** The path and the search of the page, without the base. */
+const currentPath = (): string => router.state.location.href
+
+/** Opens the page to sign in, which leads back to the current page. */
+const askToSignIn = async (): Promise<void> => {
+  const to = currentPath()
+  queryClient.clear()
+  await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended: true }, replace: true })
+}
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error) => {
+      if (isSignedOut(error) && !currentPath().startsWith("/sign-in")) void askToSignIn()
+    }
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: 5000,
+      // A refusal stays one; the service may be back after a moment.
+      retry: (count, error) => count < 2 && error instanceof ApiFailure && [0, 502, 503, 504].includes(error.status)
+    },
+    mutations: { retry: false }
+  }
+})
+
+const rootRoute = createRootRouteWithContext<{ readonly queryClient: QueryClient }>()({
+  component: Outlet,
+  notFoundComponent: NotFoundPage
+})
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/sign-in",
+  validateSearch: (search: Record<string, unknown>): { readonly to?: string; readonly ended?: boolean } => ({
+    ...(typeof search["to"] === "string" ? { to: search["to"] } : {}),
+    ...(search["ended"] === true ? { ended: true } : {})
+  }),
+  component: lazyRouteComponent(() => import("./session/SignInPage.tsx"), "SignInPage")
+})
+
+const staffRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: "staff",
+  beforeLoad: async ({ context, location }) => {
+    try {
+      return { session: await context.queryClient.ensureQueryData(sessionQuery) }
+    } catch (error) {
+      // A user whose role was taken away gets the 404 of an unknown route.
+      if (error instanceof ApiFailure && (error.status === 401 || error.status === 404)) {
+        throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { to: returnPath(location.href) } })
+      }
+      throw error
+    }
+  },
+  component: Shell,
+  notFoundComponent: NotFoundPage
+})
+
+const homeRoute = createRoute({ getParentRoute: () => staffRoute, path: "/", component: HomePage })
+
+const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
+
+const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([homeRoute, unknownRoute])])
+
+export const router = createRouter({
+  routeTree,
+  basepath: "/admin",
+  context: { queryClient },
+  defaultPreload: "intent",
+  defaultPreloadStaleTime: 0,
+  defaultPendingComponent: PendingPage,
+  defaultErrorComponent: FailurePage,
+  defaultNotFoundComponent: NotFoundPage,
+  scrollRestoration: true
+})
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router
+  }
+}

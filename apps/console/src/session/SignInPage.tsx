@@ -1,0 +1,94 @@
+import { LoginInput } from "@user-service/schema/http/AccountsApi"
+import { Effect } from "effect"
+import { useMutation, useQueryClient } from "@tanstack/react-query"
+import { useRouter, useSearch } from "@tanstack/react-router"
+import { type FormEvent, useState } from "react"
+import { Form } from "react-aria-components/Form"
+import { type ApiFailure, decodeInput } from "../api/ApiFailure.ts"
+import { api, run } from "../api/Client.ts"
+import { ThemeButton } from "../shell/ThemeButton.tsx"
+import { Button } from "../ui/Button.tsx"
+import { Field } from "../ui/Field.tsx"
+import { FailureText } from "../ui/States.tsx"
+import { useTitle } from "../ui/Title.ts"
+import { returnPath } from "./ReturnPath.ts"
+import { sessionQuery } from "./SessionQuery.ts"
+
+/** The page where members of staff sign in. It leads to the page that the link was for. */
+export const SignInPage = () => {
+  useTitle("Sign in")
+  const { ended, to } = useSearch({ from: "/sign-in" })
+  const router = useRouter()
+  const queryClient = useQueryClient()
+  const [email, setEmail] = useState("")
+  const [password, setPassword] = useState("")
+  const signIn = useMutation<void, ApiFailure>({
+    mutationFn: async () => {
+      const session = await run(
+        Effect.flatMap(decodeInput(LoginInput)({ email, password }), (payload) =>
+          api["admin-session"].login({ payload })
+        )
+      )
+      queryClient.setQueryData(sessionQuery.queryKey, session)
+    },
+    onSuccess: () => router.navigate({ href: router.basepath + returnPath(to), replace: true }),
+    onError: () => setPassword("")
+  })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (!signIn.isPending) signIn.mutate()
+  }
+  const failure = signIn.error
+  return (
+    <main className="sign-in">
+      <div className="card">
+        <header>
+          <p className="product">User Service</p>
+          <h1>Sign in to the console</h1>
+          {ended === true && failure === null ? (
+            <output>Your session has ended. Sign in to go on where you were.</output>
+          ) : (
+            <p className="soft">For members of staff. What you do here is recorded.</p>
+          )}
+        </header>
+        <Form onSubmit={submit} validationErrors={errorsOf(failure)}>
+          {failure === null || failure.status === 422 ? null : (
+            <div className="alert" role="alert">
+              {failure.code === "invalid_credentials" ? (
+                <p>The e-mail address or the password is wrong, or this account has no role.</p>
+              ) : (
+                <FailureText failure={failure} />
+              )}
+            </div>
+          )}
+          <Field
+            label="E-mail address"
+            name="email"
+            type="email"
+            autoComplete="username"
+            isRequired
+            autoFocus
+            value={email}
+            onChange={setEmail}
+          />
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            isRequired
+            value={password}
+            onChange={setPassword}
+          />
+          <Button look="primary" type="submit" isBusy={signIn.isPending}>
+            {signIn.isPending ? "Signing in …" : "Sign in"}
+          </Button>
+        </Form>
+      </div>
+      <ThemeButton />
+    </main>
+  )
+}
+
+const errorsOf = (failure: ApiFailure | null): Record<string, Array<string>> =>
+  failure === null ? {} : Object.fromEntries(Object.entries(failure.fields).map(([name, texts]) => [name, [...texts]]))

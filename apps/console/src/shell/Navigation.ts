@@ -1,0 +1,12 @@
+import type { Role } from "@user-service/domain/Role"
+import type { LinkProps } from "@tanstack/react-router"
+
+interface NavigationItem {
+  readonly to: NonNullable<LinkProps["to"]>
+  readonly label: string
+  /** The role that the page requires. */
+  readonly role: Role
+}
+
+/** The pages of the console, in the order of the navigation. */
+export const navigation: ReadonlyArray<NavigationItem> = [{ to: "/", label: "Start", role: "viewer" }]

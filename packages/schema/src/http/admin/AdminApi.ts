@@ -1,0 +1,7 @@
+import { HttpApi } from "effect/http-api"
+import { StaffActsApi } from "./StaffActsApi.ts"
+import { StaffSessionApi } from "./StaffSessionApi.ts"
+import { StaffUsersApi } from "./StaffUsersApi.ts"
+
+/** The endpoints for staff, without the rest of the HTTP API: the console loads the schemas of these only. */
+export class AdminApi extends HttpApi.make("user-service-admin").add(StaffActsApi, StaffSessionApi, StaffUsersApi) {}

@@ -56,6 +56,8 @@ describe.skipIf(databaseUrl === "")("after-restore on PostgreSQL", patient, () =
           { before: false, reason: "admin" }
         ]
       )
+      const isRecent = sql`select not_before > now() - interval '1 minute' as "isRecent" from session_cutoff`
+      assert.deepStrictEqual(yield* isRecent, [{ isRecent: true }])
       assert.deepStrictEqual(yield* cli(["after-restore"], { cwd, env }), report(0, 0))
     })
   )

@@ -22,3 +22,7 @@ const silencedSession = `s.cutoff < (select not_before from session_cutoff) and 
 
 /** A condition: the session, a row of `sessions` named `s`, ended with all others, and its push tokens may be active still. */
 export const isSilencedSession = (sql: SqlClient.SqlClient): Statement.Fragment => sql.literal(silencedSession)
+
+/** An expression over a row of `sessions`: when the session ended with all others, the last time if it was several. Null if it did not. */
+export const endOfAll = `(
+  select not_before from session_cutoff where not_before > cutoff and not_before < expires_at)`

@@ -47,7 +47,8 @@ export const requiredRole = (act: AccountAct, target: AccountAuthority): Role =>
 /** Whether the account can act as an administrator. */
 const isAdministrator = ({ isActive, role }: AccountAuthority): boolean => isActive && role === "admin"
 
-const endsAdministrator = (act: AccountAct): boolean =>
+/** Whether the act takes from an account what makes it that of an administrator. */
+export const endsAdministrator = (act: AccountAct): boolean =>
   act.kind === "set_role" ? act.role !== "admin" : act.kind !== "change"
 
 /** The accounts that an act concerns. */

@@ -10,6 +10,7 @@ import { DeliveryRow, deliveryColumns } from "../deliveries/DeliveriesRepo.ts"
 import { tokenColumns } from "../push-tokens/PushTokenFragments.ts"
 import { PushTokenRow, toPushToken } from "../push-tokens/PushTokenRows.ts"
 import { type Query, rows } from "../Rows.ts"
+import { endOfAll } from "../SessionCutoff.ts"
 
 /** The last row of a page. The time has all digits of PostgreSQL, more than a `Date`, so that no row is left out. */
 export interface PageCursor {
@@ -125,8 +126,8 @@ export class ExportsRepo extends Context.Service<
           columns: `id, case when ${isOriginHidden} then '' else device_name end as "deviceName",
             case when ${isOriginHidden} then '' else user_agent end as "userAgent",
             case when ${isOriginHidden} then null else ip end as ip, created_at as "createdAt",
-            last_seen_at as "lastSeenAt", expires_at as "expiresAt", revoked_at as "revokedAt",
-            revoked_reason as "revokedReason"`,
+            last_seen_at as "lastSeenAt", expires_at as "expiresAt", coalesce(revoked_at, ${endOfAll}) as "revokedAt",
+            coalesce(revoked_reason, case when ${endOfAll} is not null then 'admin' end) as "revokedReason"`,
           row: SessionRecordRow,
           toItem: (row) => new SessionRecord(row, withoutChecks)
         }),

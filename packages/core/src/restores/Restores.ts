@@ -41,6 +41,9 @@ export class Restores extends Context.Service<
         const sessions = yield* count(
           sql`update sessions set revoked_at = now(), revoked_reason = 'admin' where revoked_at is null`
         )
+        // Later than any that a process may have read: it would take the sessions opened from now on for older ones.
+        yield* sql`
+          update session_cutoff set not_before = greatest(date_trunc('milliseconds', now()), not_before + interval '1 millisecond')`
         const oneTimeTokens = yield* count(sql`delete from one_time_tokens`)
         const users = yield* count(sql`update users set version = version + ${versionStep}`)
         yield* sql`update notification_preferences set version = version + ${versionStep}`

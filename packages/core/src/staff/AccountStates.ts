@@ -1,8 +1,10 @@
 import { UserDisabled, UserEnabled } from "@user-service/domain/DomainEvent"
+import { OneTimeTokenPurpose } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { ActRefusal } from "@user-service/domain/StaffRules"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
+import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
 import { InactivePushTokens } from "../push-tokens/InactivePushTokens.ts"
 import { pushTokensRemoved } from "../push-tokens/PushTokenEvents.ts"
 import { PushTokensRepo } from "../push-tokens/PushTokensRepo.ts"
@@ -20,8 +22,8 @@ export class AccountStates extends Context.Service<
   AccountStates,
   {
     /**
-     * The user can no longer log in, gets no notifications, and one-time tokens are refused. All sessions end, and all push tokens
-     * are deactivated. Refused for oneself and for the last active administrator. Does nothing if the account is disabled.
+     * The user can no longer log in and gets no notifications. All sessions end, all push tokens are deactivated, and the tokens of
+     * mails are deleted. Refused for oneself and for the last active administrator. Does nothing if the account is disabled.
      */
     readonly disable: (userId: UserId) => Effect.Effect<StateChange, ActRefusal | UserNotFound | ServiceUnavailable>
     /** Does nothing if the account is enabled. Sessions and push tokens do not come back. */
@@ -35,6 +37,7 @@ export class AccountStates extends Context.Service<
       const staffChanges = yield* StaffChanges
       const sessionChanges = yield* SessionChanges
       const pushTokens = yield* PushTokensRepo
+      const oneTimeTokens = yield* OneTimeTokensRepo
       const inactiveTokens = yield* InactivePushTokens
 
       const disable = Effect.fn("AccountStates.disable")((userId: UserId) =>
@@ -45,6 +48,7 @@ export class AccountStates extends Context.Service<
             if (!isActive) return unchanged
             const now = yield* DateTime.now
             yield* repo.setActive(userId, false, now)
+            yield* oneTimeTokens.remove(userId, OneTimeTokenPurpose.literals)
             const { events, sessions } = yield* sessionChanges.end(userId, "all", "disabled")
             // Those without a live session, such as imported ones.
             const deactivated = yield* pushTokens.deactivateAll(userId, now)
@@ -90,6 +94,7 @@ export class AccountStates extends Context.Service<
       StaffChanges.layer,
       SessionChanges.layer,
       PushTokensRepo.layer,
+      OneTimeTokensRepo.layer,
       InactivePushTokens.layer
     ])
   )

@@ -1,6 +1,12 @@
 import * as Storage from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { type AccountAct, type AccountAuthority, type ActRefusal, refusalOf } from "@user-service/domain/StaffRules"
+import {
+  type AccountAct,
+  type AccountAuthority,
+  type ActRefusal,
+  endsAdministrator,
+  refusalOf
+} from "@user-service/domain/StaffRules"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, Data, Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql"
@@ -27,7 +33,7 @@ export class StaffChanges extends Context.Service<
   {
     /**
      * Makes a change to the user as `Changes` does, if the rules allow it to the current actor (see `CurrentActor`). `body` gets
-     * the account as it is under the lock. If it is that of an administrator, all administrators are locked, so that two of them
+     * the account as it is under the lock. If the act removes an administrator, all administrators are locked, so that two of them
      * cannot remove each other at once.
      */
     readonly change: <A, E, R>(
@@ -60,8 +66,8 @@ export class StaffChanges extends Context.Service<
         const accounts = new Map(found.map((account) => [account.userId, account]))
         const target = accounts.get(userId)
         if (target === undefined) return yield* new UserNotFound()
-        const isAdministrator = target.isActive && target.role === "admin"
-        if (isAdministrator && !lockedAdministrators.includes(userId)) return yield* new AdministratorsUnlocked()
+        const isRemoval = endsAdministrator(act) && target.isActive && target.role === "admin"
+        if (isRemoval && !lockedAdministrators.includes(userId)) return yield* new AdministratorsUnlocked()
         // Only those under the lock still are administrators at the commit.
         const others = lockedAdministrators.filter((id) => {
           const account = accounts.get(id)
@@ -80,7 +86,7 @@ export class StaffChanges extends Context.Service<
         use: (guard: ActGuard) => Effect.Effect<A, E | AdministratorsUnlocked, R>
       ): Effect.Effect<A, E | ServiceUnavailable, R> =>
         Effect.gen(function* () {
-          const accounts = yield* storage.read(repo.authorities([]))
+          const accounts = endsAdministrator(act) ? yield* storage.read(repo.authorities([])) : []
           const administrators = accounts.map((account) => account.userId)
           const locked = administrators.includes(userId) ? administrators : []
           return yield* use({ lockedUsers: [userId, ...locked], check: check(userId, act, locked) })

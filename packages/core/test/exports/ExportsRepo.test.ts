@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ExportsRepo, type PageCursor, pageSize } from "@user-service/core/exports/ExportsRepo"
+import { Logins } from "@user-service/core/accounts/Logins"
+import { AllSessions } from "@user-service/core/sessions/AllSessions"
+import { Sessions } from "@user-service/core/sessions/Sessions"
 import type { UserId } from "@user-service/domain/User"
 import { Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
-import { layer, register } from "../TestCore.ts"
+import { TestClock } from "effect/testing"
+import { layer, password, register } from "../TestCore.ts"
 
 /** Replaces the deliveries of the user by some with errors of these lengths, the newest first. */
 const deliver = Effect.fnUntraced(function* (userId: UserId, errorLengths: ReadonlyArray<number>) {
@@ -33,6 +37,38 @@ const pagesOf = Effect.fnUntraced(function* (userId: UserId) {
     counts.reduce((sum, count) => sum + count, 0)
   )
   return counts
+})
+
+describe("the sessions of an export", () => {
+  it.layer(Layer.provideMerge(ExportsRepo.layer, layer()))((it) => {
+    it.effect("have the end that they had with all others, unless they had ended or expired before", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { email, userId } = yield* register
+        const login = Logins.use((logins) => logins.login({ email, password, deviceName: "" }))
+        yield* login
+        yield* Sessions.use(({ logoutAll }) => logoutAll(userId))
+        yield* login
+        yield* sql`update sessions set expires_at = created_at where user_id = ${userId} and revoked_at is null`
+        yield* TestClock.adjust("1 minute")
+        yield* login
+        const notBefore = yield* AllSessions.use(({ end }) => end)
+        yield* TestClock.adjust("1 minute")
+        yield* login
+        const { items } = yield* ExportsRepo.use((repo) => repo.sessions(userId))
+        assert.deepStrictEqual(
+          items.map(({ revokedReason }) => revokedReason),
+          [null, "admin", ...items.slice(2).map(({ revokedReason }) => revokedReason)]
+        )
+        assert.sameMembers(
+          items.slice(2).map(({ revokedReason }) => revokedReason),
+          [null, "logout_all", "logout_all"]
+        )
+        const [, ended] = items
+        assert.deepStrictEqual(ended?.revokedAt, notBefore)
+      })
+    )
+  })
 })
 
 describe("a page of an export", () => {

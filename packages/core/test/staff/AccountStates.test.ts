@@ -66,12 +66,15 @@ describe("AccountStates", () => {
       })
     )
 
-    it.effect("an enabled account logs in again, and its old session stays ended", () =>
+    it.effect("an enabled account logs in again, and its old session and the tokens of mails stay invalid", () =>
       Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
         const staff = yield* registerStaff("support")
         const user = yield* register
+        assert.lengthOf(yield* sql`select 1 from one_time_tokens where user_id = ${user.userId}`, 1)
         yield* as(staff)(disable(user.userId))
         assert.deepStrictEqual(yield* as(staff)(enable(user.userId)), { isChanged: true })
+        assert.deepStrictEqual(yield* sql`select 1 from one_time_tokens where user_id = ${user.userId}`, [])
         yield* Logins.use((logins) => logins.login({ email: user.email, password, deviceName: "" }))
         const { authenticate } = yield* Sessions
         assert.strictEqual(yield* tagOf(authenticate(Redacted.make(user.tokens.access))), "TokenInvalid")

@@ -43,6 +43,7 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
           ...environment,
           BACKUP,
           DATABASE: "user_service",
+          ERASURES: join(yield* Program.folder, "erasures.txt"),
           PGDATA: join(server.socketFolder, "data"),
           PGHOST: "127.0.0.1",
           PGPASSFILE,
@@ -93,7 +94,7 @@ describe.skipIf(!Engines.areAvailable || PostgresServer.skipReason !== "")("the 
         const cronOutput = yield* Guide.runCron([
           ["/etc/user-service/export.env", exportEnv],
           ["/opt/user-service/cli/main.js", Guide.cliBundle],
-          ["/mnt/backup/erasures.txt", byCron]
+          ["/mnt/erasures/erasures.txt", byCron]
         ])
         assert.strictEqual(cronOutput, "")
         assert.strictEqual(readFileSync(byCron, "utf8").split("\n").length, 4)

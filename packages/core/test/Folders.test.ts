@@ -23,7 +23,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["preferences", ["cached", "changes"]],
   ["push-tokens", ["cached", "changes"]],
   ["unsubscribe", ["cached", "changes", "preferences"]],
-  ["deliveries", ["cached", "changes", "push-tokens", "unsubscribe"]],
+  ["deliveries", ["cached", "changes", "preferences", "push-tokens", "unsubscribe"]],
   ["retention", ["cached", "changes", "push-tokens"]],
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
   ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],

@@ -19,6 +19,7 @@ import { OldDeliveryDecisions } from "@user-service/core/retention/OldDeliveryDe
 import { OldDeliveries } from "@user-service/core/retention/OldDeliveries"
 import { MailOutboxRepo } from "@user-service/core/mails/MailOutboxRepo"
 import { FinishedMails } from "@user-service/core/retention/FinishedMails"
+import { DeliveryExplanationsRepo } from "@user-service/core/deliveries/DeliveryExplanationsRepo"
 import { ErasuresRepo } from "@user-service/core/erasures/ErasuresRepo"
 import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferenceHistoryRepo } from "@user-service/core/preferences/PreferenceHistoryRepo"
@@ -36,6 +37,7 @@ import { Plans } from "@user-service/database/testing/Plans"
 import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { UserLoggedIn } from "@user-service/domain/DomainEvent"
+import { NotificationId } from "@user-service/domain/Delivery"
 import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { EmailChangedMail } from "@user-service/domain/Mail"
 import { Language } from "@user-service/domain/Profile"
@@ -156,6 +158,7 @@ const Repos = Layer.mergeAll(
   MailOutboxRepo.layer,
   IdempotencyKeysRepo.layer,
   ExportsRepo.layer,
+  DeliveryExplanationsRepo.layer,
   ErasuresRepo.layer,
   ExpiredOneTimeTokens.layer,
   OneTimeTokensRepo.layer,
@@ -540,6 +543,19 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       })
     )
 
+    it.effect("of explanations", () =>
+      Effect.gen(function* () {
+        const repo = yield* DeliveryExplanationsRepo
+        const notificationId = NotificationId.make("777")
+        yield* assertIndexed({
+          deliveries: [repo.deliveries(notificationId)],
+          decisions: [repo.decisions(notificationId, 50)],
+          addressState: [repo.addressState(userId)],
+          chargedCount: [repo.chargedCount({ userId, day: "2026-12-01" })]
+        } satisfies OperationsOf<DeliveryExplanationsRepo["Service"]>)
+      })
+    )
+
     it.effect("of the history of preferences and of exports", () =>
       Effect.gen(function* () {
         const history = yield* PreferenceHistoryRepo
@@ -551,7 +567,9 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         ]
         yield* assertIndexed({
           page: [history.page(userId, page)],
-          before: [history.before(userId, 7, 500)]
+          before: [history.before(userId, 7, 500)],
+          after: [history.after(userId, 1, 500)],
+          lastOf: [history.lastOf(userId, "emailMarketing", 2), history.lastOf(userId, "pushEnabled", 2)]
         } satisfies OperationsOf<PreferenceHistoryRepo["Service"]>)
         yield* assertIndexed({
           sessions: pages(exports.sessions),

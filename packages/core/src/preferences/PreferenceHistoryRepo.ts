@@ -1,10 +1,10 @@
 import { offset, type Page, type PageRequest } from "@user-service/domain/Page"
 import { PreferenceChange, PreferenceSource, SettingChanges } from "@user-service/domain/PreferenceHistory"
 import type { UserId } from "@user-service/domain/User"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { CountRow, onlyRow, type Query, rows } from "../Rows.ts"
+import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 
 const ChangeRow = Schema.Struct({
   at: Columns.time,
@@ -24,6 +24,10 @@ export class PreferenceHistoryRepo extends Context.Service<
     readonly page: (userId: UserId, request: PageRequest) => Query<Page<PreferenceChange>>
     /** At most `limit` changes to versions below `version`, the newest first. */
     readonly before: (userId: UserId, version: number, limit: number) => Query<ReadonlyArray<PreferenceChange>>
+    /** At most `limit` changes to versions above `version`, the newest first. */
+    readonly after: (userId: UserId, version: number, limit: number) => Query<ReadonlyArray<PreferenceChange>>
+    /** The last change of the setting, by its domain name, up to the version. */
+    readonly lastOf: (userId: UserId, setting: string, version: number) => Query<Option.Option<PreferenceChange>>
   }
 >()("@user-service/core/preferences/PreferenceHistoryRepo") {
   static readonly layer = Layer.effect(
@@ -53,6 +57,23 @@ export class PreferenceHistoryRepo extends Context.Service<
               select ${columns} from preference_history where user_id = ${userId} and version < ${version}
               order by version desc limit ${limit}`),
             (found) => found.map(toChange)
+          ),
+
+        after: (userId, version, limit) =>
+          Effect.map(
+            rows(ChangeRow)(sql`
+              select ${columns} from preference_history where user_id = ${userId} and version > ${version}
+              order by version desc limit ${limit}`),
+            (found) => found.map(toChange)
+          ),
+
+        lastOf: (userId, setting, version) =>
+          Effect.map(
+            firstRow(ChangeRow)(sql`
+              select ${columns} from preference_history
+              where user_id = ${userId} and version <= ${version} and changes -> ${setting}::text is not null
+              order by version desc limit 1`),
+            Option.map(toChange)
           )
       }
     })

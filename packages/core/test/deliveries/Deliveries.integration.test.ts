@@ -18,6 +18,7 @@ import { SqlClient } from "effect/sql"
 import { spawnSync } from "node:child_process"
 import { inject } from "vitest"
 import * as DeliveriesSuite from "./DeliveriesSuite.ts"
+import * as ExplanationsSuite from "./ExplanationsSuite.ts"
 import * as StatusesSuite from "./StatusesSuite.ts"
 import { chargesOf, freshId, layerOver, mail, people, registerDevice, somebody, wordOf } from "./TestDeliveries.ts"
 
@@ -74,6 +75,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
   const inRedis = layerOver(database, Quotas.layerRedis.pipe(Layer.provide(TestRedis.layer(redisUrl))))
   DeliveriesSuite.suite("deliveries, counted in Redis", inRedis)
   StatusesSuite.suite("statuses, counted in Redis", inRedis)
+  ExplanationsSuite.suite("explanations over PostgreSQL", inRedis)
   const inPostgres = layerOver(database, quotasOn(nowhere))
   DeliveriesSuite.suite("deliveries, counted in PostgreSQL since Redis is away", inPostgres)
   StatusesSuite.suite("statuses, counted in PostgreSQL since Redis is away", inPostgres)

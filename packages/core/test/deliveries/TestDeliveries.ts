@@ -2,6 +2,7 @@ import { Cache } from "@user-service/cache/Cache"
 import type { Quotas } from "@user-service/cache/Quotas"
 import { Deliveries, type DeliveryRequest, type Resolution } from "@user-service/core/deliveries/Deliveries"
 import { DeliveriesRepo } from "@user-service/core/deliveries/DeliveriesRepo"
+import { DeliveryExplanations } from "@user-service/core/deliveries/DeliveryExplanations"
 import { DeliveryStatuses } from "@user-service/core/deliveries/DeliveryStatuses"
 import { Storage } from "@user-service/database/Storage"
 import { NotificationId, type StatusReport } from "@user-service/domain/Delivery"
@@ -17,7 +18,7 @@ import * as TestSettings from "../TestSettings.ts"
 
 /** What one process has: the deliveries, over a database and quotas of whichever kind. */
 export const layerOver = <A, E, F>(database: Layer.Layer<SqlClient.SqlClient | A, E>, quotas: Layer.Layer<Quotas, F>) =>
-  Layer.mergeAll(Deliveries.layer, DeliveriesRepo.layer, DeliveryStatuses.layer).pipe(
+  Layer.mergeAll(Deliveries.layer, DeliveriesRepo.layer, DeliveryExplanations.layer, DeliveryStatuses.layer).pipe(
     Layer.provideMerge([Storage.layer, Cache.layerMemory, SecureRandom.layerWebCrypto, Digest.layerWebCrypto]),
     Layer.provideMerge(Layer.provide(UnsubscribeTokens.layer, Keys.layerMemory)),
     Layer.provide(TestSettings.layer()),

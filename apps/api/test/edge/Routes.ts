@@ -80,6 +80,8 @@ export const routes: ReadonlyArray<Route> = [
   ofStaff(`/users/${absentId}/sessions/${absentId}/`, ["DELETE"]),
   ofStaff(`/users/${absentId}/suppressions/`, ["DELETE"]),
   ofStaff(`/users/${absentId}/push-tokens/${absentId}/`, ["DELETE"]),
+  ofStaff(`/users/${absentId}/why/`, ["GET"]),
+  ofStaff("/deliveries/", ["GET"]),
   { path: "/rpc/", methods: ["POST"], open: false },
   open("/health/"),
   open("/health/live/"),

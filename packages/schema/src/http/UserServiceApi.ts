@@ -3,6 +3,7 @@ import { AccountsApi } from "./AccountsApi.ts"
 import { StaffActsApi } from "./admin/StaffActsApi.ts"
 import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
 import { StaffUsersApi } from "./admin/StaffUsersApi.ts"
+import { WhyApi } from "./admin/WhyApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
 import { ExportsApi } from "./ExportsApi.ts"
 import { HealthApi } from "./HealthApi.ts"
@@ -46,6 +47,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     StaffActsApi,
     StaffSessionApi,
     StaffUsersApi,
+    WhyApi,
     HealthApi
   )
   .annotate(HttpApi.ParseOptions, { errors: "all" })

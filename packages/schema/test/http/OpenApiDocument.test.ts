@@ -206,7 +206,8 @@ describe.each(operations)("$id", (one) => {
     const takesInput =
       takesBody ||
       operation.parameters.some(
-        (parameter: { readonly $ref?: string }) => parameter.$ref === "#/components/parameters/page"
+        (parameter: { readonly $ref?: string; readonly in?: string }) =>
+          parameter.in === "query" || parameter.$ref === "#/components/parameters/page"
       )
     // Validation is before whole groups.
     const cannotBe = new Set([...(takesBody ? [] : ["MalformedJson"]), ...(takesInput ? [] : ["InvalidInput"])])

@@ -2,6 +2,12 @@ import { HttpApi } from "effect/http-api"
 import { StaffActsApi } from "./StaffActsApi.ts"
 import { StaffSessionApi } from "./StaffSessionApi.ts"
 import { StaffUsersApi } from "./StaffUsersApi.ts"
+import { WhyApi } from "./WhyApi.ts"
 
 /** The endpoints for staff, without the rest of the HTTP API: the console loads the schemas of these only. */
-export class AdminApi extends HttpApi.make("user-service-admin").add(StaffActsApi, StaffSessionApi, StaffUsersApi) {}
+export class AdminApi extends HttpApi.make("user-service-admin").add(
+  StaffActsApi,
+  StaffSessionApi,
+  StaffUsersApi,
+  WhyApi
+) {}

@@ -13,12 +13,18 @@ import { describe, oneLine } from "./Failure.ts"
 import { importDjango } from "./commands/ImportDjango.ts"
 import { keysRotate } from "./commands/KeysRotate.ts"
 import { migrate } from "./commands/Migrate.ts"
+import { rolesSet } from "./commands/RolesSet.ts"
 import { asyncApi, openApi } from "./commands/Documents.ts"
 import { version } from "@user-service/runtime/Version"
 
 const keys = Command.make("keys").pipe(
   Command.withDescription("The keys that sign tokens"),
   Command.withSubcommands([keysRotate])
+)
+
+const roles = Command.make("roles").pipe(
+  Command.withDescription("The roles of staff"),
+  Command.withSubcommands([rolesSet])
 )
 
 const events = Command.make("events").pipe(
@@ -41,6 +47,7 @@ const cli = Command.make("cli").pipe(
   Command.withSubcommands([
     migrate,
     createSuperuser,
+    roles,
     openApi,
     asyncApi,
     keys,

@@ -465,6 +465,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         } satisfies OperationsOf<StaffSessionsRepo["Service"]>)
         const acts = yield* StaffChangesRepo
         yield* assertIndexed({
+          findByEmail: [acts.findByEmail({ spelling: "a@example.com", canonical: "a@example.com" })],
           authorities: [acts.authorities([]), acts.authorities([userId])],
           setRole: [acts.setRole(userId, "viewer", now), acts.setRole(userId, null, now)],
           setActive: [acts.setActive(userId, false, now)],

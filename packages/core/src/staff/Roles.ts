@@ -1,8 +1,10 @@
+import * as Storage from "@user-service/database/Storage"
+import { canonicalEmail, type Email, normaliseEmail } from "@user-service/domain/Email"
 import type { Role } from "@user-service/domain/Role"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { ActRefusal } from "@user-service/domain/StaffRules"
-import type { UserId, UserNotFound } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer } from "effect"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
+import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { StaffChanges } from "./StaffChanges.ts"
 import { StaffChangesRepo } from "./StaffChangesRepo.ts"
 
@@ -18,6 +20,8 @@ export class Roles extends Context.Service<
       userId: UserId,
       role: Role | null
     ) => Effect.Effect<Role | null, ActRefusal | UserNotFound | ServiceUnavailable>
+    /** The user with this e-mail address, in any spelling. */
+    readonly findByEmail: (email: Email) => Effect.Effect<UserId, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/staff/Roles") {
   static readonly layerNoDeps = Layer.effect(
@@ -25,6 +29,7 @@ export class Roles extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* StaffChangesRepo
       const staffChanges = yield* StaffChanges
+      const storage = yield* Storage.Storage
 
       const set = Effect.fn("Roles.set")((userId: UserId, role: Role | null) =>
         staffChanges.change(
@@ -42,9 +47,20 @@ export class Roles extends Context.Service<
         )
       )
 
-      return { set }
+      const findByEmail = Effect.fn("Roles.findByEmail")(function* (email: Email) {
+        const lookup = { spelling: email, canonical: canonicalEmail(normaliseEmail(email)) }
+        const found = yield* storage.read(repo.findByEmail(lookup))
+        return Option.isSome(found) ? found.value.userId : yield* new UserNotFound()
+      })
+
+      return { set, findByEmail }
     })
   )
 
   static readonly layer = this.layerNoDeps.pipe(Layer.provide([StaffChangesRepo.layer, StaffChanges.layer]))
+
+  /** For an operator, without a cache: the cached copies of a user have no role. */
+  static readonly layerUncached = this.layerNoDeps.pipe(
+    Layer.provide([StaffChangesRepo.layer, StaffChanges.layerUncached])
+  )
 }

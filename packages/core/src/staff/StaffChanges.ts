@@ -111,4 +111,6 @@ export class StaffChanges extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(Layer.provide([StaffChangesRepo.layer, Changes.layer]))
+
+  static readonly layerUncached = this.layerNoDeps.pipe(Layer.provide([StaffChangesRepo.layer, Changes.layerUncached]))
 }

@@ -1,9 +1,10 @@
 import { Role } from "@user-service/domain/Role"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { type Query, rows } from "../Rows.ts"
+import type { EmailLookup } from "../accounts/AccountsRepo.ts"
+import { firstRow, type Query, rows } from "../Rows.ts"
 
 const AuthorityRow = Schema.Struct({
   userId: Columns.userId,
@@ -12,6 +13,8 @@ const AuthorityRow = Schema.Struct({
 })
 
 const SuppressionRow = Schema.Struct({ reason: Schema.String, createdAt: Columns.time })
+
+const UserIdRow = Schema.Struct({ userId: Columns.userId })
 
 /** A suppression of a user's address. */
 export type SuppressionState = typeof SuppressionRow.Type
@@ -22,6 +25,8 @@ export class StaffChangesRepo extends Context.Service<
   {
     /** The active administrators, and those of the users that exist, in the order of their ids. */
     readonly authorities: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<typeof AuthorityRow.Type>>
+    /** The account with exactly this spelling of its address, else the one with this canonical address. */
+    readonly findByEmail: (email: EmailLookup) => Query<Option.Option<{ readonly userId: UserId }>>
     readonly setRole: (userId: UserId, role: Role | null, now: DateTime.Utc) => Query<void>
     readonly setActive: (userId: UserId, isActive: boolean, now: DateTime.Utc) => Query<void>
     /** Deletes the suppressions of the user and returns them. */
@@ -41,6 +46,11 @@ export class StaffChangesRepo extends Context.Service<
             union
             (select ${columns} from users where id = any(${userIds}::uuid[]))
             order by "userId"`),
+
+        findByEmail: ({ canonical, spelling }) =>
+          firstRow(UserIdRow)(sql`
+            select id as "userId" from users where lower(email) = ${spelling} or email_canonical = ${canonical}
+            order by lower(email) = ${spelling} desc limit 1`),
 
         // `is_staff` is for older releases.
         setRole: (userId, role, now) =>

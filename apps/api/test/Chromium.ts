@@ -62,7 +62,7 @@ const watch = async (context: BrowserContext, origin: string): Promise<ReadonlyA
 
 interface PageOptions extends BrowserContextOptions {
   /** `localhost` has secure cookies over plain HTTP. */
-  readonly host?: "localhost"
+  readonly host?: typeof host | "localhost"
   /** The failures that the page is tested with. */
   readonly expectedTroubles?: RegExp
 }

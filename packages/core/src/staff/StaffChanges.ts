@@ -1,3 +1,4 @@
+// Acts of staff under the locks of the accounts that they concern (decision 0045).
 import * as Storage from "@user-service/database/Storage"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import {

@@ -1,3 +1,4 @@
+// Sessions of staff, and of the console (decision 0045).
 import * as Storage from "@user-service/database/Storage"
 import type { InvalidCredentials } from "@user-service/domain/Password"
 import type { RateLimited } from "@user-service/domain/RateLimit"

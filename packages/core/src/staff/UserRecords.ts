@@ -1,3 +1,4 @@
+// What staff see of a user (decision 0045).
 import * as Storage from "@user-service/database/Storage"
 import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"

@@ -129,7 +129,7 @@ const send =
         ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
       })
       const text = await answer.text()
-      const isJson = text !== "" && answer.headers.get("content-type")?.includes("json") === true
+      const isJson = text !== "" && /[/+]json\b/.test(answer.headers.get("content-type") ?? "")
       return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined }
     })
 

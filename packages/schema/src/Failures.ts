@@ -1,3 +1,4 @@
+import { CursorInvalid } from "@user-service/domain/Cursor"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import {
   IdempotencyKeyReused,
@@ -287,6 +288,10 @@ export const Failures = {
       example: new DeliveryTimeOutOfReach({ indexes: [0] })
     }
   ),
+  CursorInvalid: failure(CursorInvalid, 422, (error) => invalidInput({ cursor: [error.message] }), {
+    description: "The cursor is malformed, or belongs to a list with another filter or order.",
+    example: new CursorInvalid()
+  }),
   RateLimited: failureWithHeaders(RateLimited, 429, bodyWithCode("rate_limited"), rateLimitedHeaders, {
     description: "The rate limit was exceeded. Nothing was changed.",
     example: new RateLimited({ policy: "login-account", limit: 10, windowSeconds: 300, retryAfterSeconds: 42 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { CursorInvalid } from "@user-service/domain/Cursor"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import {
   IdempotencyKeyReused,
@@ -193,6 +194,10 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   IncorrectPassword: [
     wire(Failures.IncorrectPassword, new IncorrectPassword({ field: "oldPassword" })),
     { status: 422, body: invalid({ old_password: ["The password is incorrect."] }) }
+  ],
+  CursorInvalid: [
+    wire(Failures.CursorInvalid, new CursorInvalid()),
+    { status: 422, body: invalid({ cursor: ["Enter the next_cursor of a page of the same list."] }) }
   ],
   OneTimeTokenInvalid: [
     wire(Failures.OneTimeTokenInvalid, new OneTimeTokenInvalid()),

@@ -1,8 +1,17 @@
 import { Layer } from "effect"
+import { AuditHttp } from "./AuditHttp.ts"
 import { StaffActsHttp } from "./StaffActsHttp.ts"
 import { StaffSessionHttp } from "./StaffSessionHttp.ts"
 import { StaffUsersHttp } from "./StaffUsersHttp.ts"
+import { UserSearchHttp } from "./UserSearchHttp.ts"
 import { WhyHttp } from "./WhyHttp.ts"
 
 /** The groups of endpoints for staff. */
-export const AdminHttp = Layer.mergeAll(StaffActsHttp, StaffSessionHttp, StaffUsersHttp, WhyHttp)
+export const AdminHttp = Layer.mergeAll(
+  AuditHttp,
+  StaffActsHttp,
+  StaffSessionHttp,
+  StaffUsersHttp,
+  UserSearchHttp,
+  WhyHttp
+)

@@ -69,6 +69,10 @@ export const routes: ReadonlyArray<Route> = [
   ofServices("/deliveries/status", "POST"),
   ofStaff("/session/", ["GET", "POST", "DELETE"], ["POST"]),
   ofStaff(`/users/${absentId}/`, ["GET", "PATCH", "DELETE"]),
+  // The path of a user with the id `search` matches too.
+  ofStaff("/users/search/", ["GET", "POST", "PATCH", "DELETE"]),
+  ofStaff("/audit/", ["GET"]),
+  ofStaff("/audit/export/", ["GET"]),
   ofStaff(`/users/${absentId}/preferences/`, ["PATCH"]),
   ofStaff("/users/", ["POST"]),
   ofStaff(`/users/${absentId}/change-email/`, ["POST"]),

@@ -1,8 +1,8 @@
 import type { AuditLogEntry } from "@user-service/domain/AuditLogEntry"
 import type { CursorInvalid, CursorPage } from "@user-service/domain/Cursor"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, DateTime, Effect, Layer, Option, Stream } from "effect"
-import { type CursorScope, Cursors, isMicroseconds, type RowKey } from "../Cursors.ts"
+import { Context, DateTime, Effect, Layer } from "effect"
+import { type CursorScope, Cursors, isMicroseconds } from "../Cursors.ts"
 import { PagedReads } from "../PagedReads.ts"
 import { type AuditFilter, AuditLogRepo } from "./AuditLogRepo.ts"
 
@@ -11,9 +11,6 @@ export interface AuditPageRequest extends AuditFilter {
   readonly limit: number
   readonly cursor?: string
 }
-
-/** The number of entries that an export reads at once. */
-export const exportBatch = 500
 
 /**
  * Reads the audit log for staff, the newest entries first (decision 0041). A page that the service cannot fill within its bounds is
@@ -25,11 +22,6 @@ export class AuditLog extends Context.Service<
     readonly page: (
       request: AuditPageRequest
     ) => Effect.Effect<CursorPage<AuditLogEntry>, CursorInvalid | ServiceUnavailable>
-    /**
-     * All entries, read in batches as they are consumed: it has one batch in memory, and no connection or transaction between two.
-     * Entries that are written meanwhile are newer, and not part of it.
-     */
-    readonly export: (filter: AuditFilter) => Stream.Stream<AuditLogEntry, ServiceUnavailable>
   }
 >()("@user-service/core/audit/AuditLog") {
   static readonly layerNoDeps = Layer.effect(
@@ -37,10 +29,7 @@ export class AuditLog extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* AuditLogRepo
       const cursors = yield* Cursors
-      const pagedReads = yield* PagedReads
-
-      const read = (filter: AuditFilter, limit: number, after: RowKey | undefined) =>
-        pagedReads.read(repo.page(filter, limit, after))
+      const { read } = yield* PagedReads
 
       const page = Effect.fn("AuditLog.page")(function* (request: AuditPageRequest) {
         const { cursor, limit, ...filter } = request
@@ -49,17 +38,11 @@ export class AuditLog extends Context.Service<
           cursor === undefined
             ? undefined
             : yield* cursors.decode(scope, cursor, (value) => value !== null && isMicroseconds(value))
-        const { items, next } = yield* read(filter, limit, after)
+        const { items, next } = yield* read(repo.page(filter, limit, after))
         return { items, nextCursor: next === undefined ? null : yield* cursors.encode(scope, next) }
       })
 
-      return {
-        page,
-        export: (filter) =>
-          Stream.paginate<RowKey | undefined, AuditLogEntry, ServiceUnavailable>(undefined, (after) =>
-            Effect.map(read(filter, exportBatch, after), ({ items, next }) => [items, Option.fromUndefinedOr(next)])
-          )
-      }
+      return { page }
     })
   )
 

@@ -49,6 +49,30 @@ export const parameters = {
     description: "The number of items per page.",
     schema: { type: "integer", minimum: 1, maximum: 100, default: 10 }
   },
+  user_id: {
+    name: "user_id",
+    in: "query",
+    description: "The id of the user whom the entries are about.",
+    schema: { type: "string", format: "uuid" }
+  },
+  actor_id: {
+    name: "actor_id",
+    in: "query",
+    description: "The id of the account that acted.",
+    schema: { type: "string", format: "uuid" }
+  },
+  from: {
+    name: "from",
+    in: "query",
+    description: "The earliest time.",
+    schema: { type: "string", format: "date-time" }
+  },
+  to: {
+    name: "to",
+    in: "query",
+    description: "The end of the time: what happened then or later is left out.",
+    schema: { type: "string", format: "date-time" }
+  },
   "Idempotency-Key": {
     name: "Idempotency-Key",
     in: "header",

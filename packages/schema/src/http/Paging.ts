@@ -15,8 +15,17 @@ export const PagingQuery = {
   limit: Schema.optionalKey(count(100, "Must be an integer between 1 and 100."))
 }
 
+/** The number of items of a page whose request names none. */
+export const defaultLimit = 10
+
+/** The query of a list that continues by cursor. */
+export const CursorQuery = {
+  limit: PagingQuery.limit,
+  cursor: Schema.optionalKey(Schema.String.annotateKey({ description: "The `next_cursor` of the previous page." }))
+}
+
 /** The query with its defaults. */
 export const pageRequest = (query: { readonly page?: number; readonly limit?: number }): PageRequest => ({
   page: query.page ?? 1,
-  limit: query.limit ?? 10
+  limit: query.limit ?? defaultLimit
 })

@@ -1,8 +1,10 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
+import { AuditApi } from "./admin/AuditApi.ts"
 import { StaffActsApi } from "./admin/StaffActsApi.ts"
 import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
 import { StaffUsersApi } from "./admin/StaffUsersApi.ts"
+import { UserSearchApi } from "./admin/UserSearchApi.ts"
 import { WhyApi } from "./admin/WhyApi.ts"
 import { DeliveriesApi } from "./DeliveriesApi.ts"
 import { ExportsApi } from "./ExportsApi.ts"
@@ -48,6 +50,8 @@ export class UserServiceApi extends HttpApi.make("user-service")
     StaffSessionApi,
     StaffUsersApi,
     WhyApi,
+    UserSearchApi,
+    AuditApi,
     HealthApi
   )
   .annotate(HttpApi.ParseOptions, { errors: "all" })

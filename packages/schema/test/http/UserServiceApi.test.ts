@@ -75,6 +75,7 @@ describe("UserServiceApi", () => {
     }
   )
 
+  // The search of users changes nothing: it is a POST because of its body.
   it("every change by a user counts as a write, except those with their own limit and those that end sessions", () => {
     assert.deepStrictEqual(
       endpoints
@@ -89,7 +90,8 @@ describe("UserServiceApi", () => {
         "DELETE /api/v1/users/profile/",
         "POST /api/v1/users/verify-email/",
         "POST /api/v1/users/change-email/",
-        "DELETE /api/v1/admin/session/"
+        "DELETE /api/v1/admin/session/",
+        "POST /api/v1/admin/users/search/"
       ]
     )
     for (const { endpoint, failures, isWriteLimited, needsToken, route } of endpoints) {

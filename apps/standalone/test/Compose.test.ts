@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
+import process from "node:process"
 import { parseEnv } from "node:util"
 import { parse } from "yaml"
 import { enabled, load, root, secondsOf } from "./ComposeModel.ts"
@@ -315,6 +316,30 @@ describe("the monitoring of production on one machine", () => {
       [example.route, ...(example.route.routes ?? [])].map(({ receiver }) => receiver),
       example.receivers.map(({ name }) => name)
     )
+  })
+})
+
+describe("Redis of production on one machine", () => {
+  it("reads its password from its input and not from its arguments", () => {
+    const { command: [shell = "", ...args] = [], environment = {} } = production.services["redis"] ?? {}
+    assert.notInclude(args.join(" "), secret("REDIS_PASSWORD"))
+    const directory = mkdtempSync(join(tmpdir(), "compose-"))
+    try {
+      // In the place of the entry point of the image, which ends by executing its arguments.
+      writeFileSync(join(directory, "docker-entrypoint.sh"), `#!/bin/sh\nprintf '%s\\n' "$@"\ncat\n`, { mode: 0o755 })
+      const output = execFileSync(shell, args, {
+        env: { ...environment, PATH: `${directory}:${process.env["PATH"]}` },
+        encoding: "utf8"
+      })
+      assert.deepStrictEqual(output.trim().split("\n"), [
+        "redis-server",
+        "-",
+        ...(development.services["redis"]?.command ?? []).slice(1),
+        `requirepass ${secret("REDIS_PASSWORD")}`
+      ])
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })
 })
 

@@ -71,6 +71,20 @@ describe.skipIf(!isInstalled)("promtool", () => {
     })
   })
 
+  it("accepts the configuration of Compose in production", () => {
+    withFolder((folder) => {
+      const file = join(folder, "prometheus.yml")
+      const token = join(folder, "token")
+      cpSync(prometheusFolder, folder, { recursive: true })
+      writeFileSync(token, "5f2b9c1e8a4d7063")
+      const configuration = readFileSync(join(prometheusFolder, "prometheus-production.yml"), "utf8")
+      writeFileSync(file, configuration.replaceAll("/run/metrics/token", token))
+      const { output, status } = promtool("check", "config", "--lint=all", "--lint-fatal", file) ?? assert.fail()
+      assert.strictEqual(status, 0, output)
+      assert.include(output, `Checking ${join(folder, "rules/slo.yml")}`)
+    })
+  })
+
   it("accepts the configuration of Compose and the rules", () => {
     assert.deepInclude(promtool("check", "config", "--lint=all", "--lint-fatal", "prometheus.yml"), { status: 0 })
     const files = globSync("{rules,erasure-export}/*.yml", { cwd: prometheusFolder })

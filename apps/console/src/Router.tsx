@@ -1,4 +1,4 @@
-import { QueryCache, QueryClient } from "@tanstack/react-query"
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query"
 import {
   createRootRouteWithContext,
   createRoute,
@@ -12,6 +12,8 @@ import { HomePage } from "./shell/HomePage.tsx"
 import { Shell } from "./shell/Shell.tsx"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
+import { isUserActName, type UserActName } from "./users/UserActs.ts"
+import { userQuery } from "./users/UserQuery.ts"
 import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
 
 /** Whether the session has ended, or its user has no role any more, which looks like an unknown route. */
@@ -27,12 +29,13 @@ const askToSignIn = async (): Promise<void> => {
   await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended: true }, replace: true })
 }
 
+const onError = (error: Error): void => {
+  if (isSignedOut(error) && !currentPath().startsWith("/sign-in")) void askToSignIn()
+}
+
 export const queryClient: QueryClient = new QueryClient({
-  queryCache: new QueryCache({
-    onError: (error) => {
-      if (isSignedOut(error) && !currentPath().startsWith("/sign-in")) void askToSignIn()
-    }
-  }),
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       staleTime: 5000,
@@ -76,11 +79,31 @@ const staffRoute = createRoute({
   notFoundComponent: NotFoundPage
 })
 
-const homeRoute = createRoute({ getParentRoute: () => staffRoute, path: "/", component: HomePage })
+const homeRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/",
+  validateSearch: ({ notice }: Record<string, unknown>): { readonly notice?: "erased" } =>
+    notice === "erased" ? { notice } : {},
+  component: HomePage
+})
+
+const userRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/users/$id",
+  validateSearch: ({
+    act,
+    target
+  }: Record<string, unknown>): { readonly act?: UserActName; readonly target?: string } => ({
+    ...(isUserActName(act) ? { act } : {}),
+    ...(typeof target === "string" ? { target } : {})
+  }),
+  loader: ({ context, params }) => context.queryClient.ensureQueryData(userQuery(params.id)),
+  component: lazyRouteComponent(() => import("./users/UserPage.tsx"), "UserPage")
+})
 
 const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
 
-const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([homeRoute, unknownRoute])])
+const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([homeRoute, userRoute, unknownRoute])])
 
 export const router = createRouter({
   routeTree,

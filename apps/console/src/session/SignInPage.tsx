@@ -9,7 +9,7 @@ import { api, run } from "../api/Client.ts"
 import { ThemeButton } from "../shell/ThemeButton.tsx"
 import { Button } from "../ui/Button.tsx"
 import { Field } from "../ui/Field.tsx"
-import { FailureText } from "../ui/States.tsx"
+import { errorsOf, FailureText } from "../ui/States.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { returnPath } from "./ReturnPath.ts"
 import { sessionQuery } from "./SessionQuery.ts"
@@ -89,6 +89,3 @@ export const SignInPage = () => {
     </main>
   )
 }
-
-const errorsOf = (failure: ApiFailure | null): Record<string, Array<string>> =>
-  failure === null ? {} : Object.fromEntries(Object.entries(failure.fields).map(([name, texts]) => [name, [...texts]]))

@@ -21,7 +21,7 @@ export const NotFoundPage = () => (
   </Notice>
 )
 
-const ForbiddenPage = ({ children }: { children?: ReactNode }) => (
+export const ForbiddenPage = ({ children }: { children?: ReactNode }) => (
   <Notice title="Your role does not allow this" actions={<HomeLink />}>
     <p>{children ?? "Ask an admin for a higher role. A change of roles takes effect at once."}</p>
   </Notice>
@@ -80,3 +80,7 @@ const waitText = (seconds: number | undefined): string => {
   if (seconds < 120) return `Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`
   return `Try again in ${Math.ceil(seconds / 60)} minutes.`
 }
+
+/** The problems of each field, as forms take them. */
+export const errorsOf = (failure: ApiFailure | null): Record<string, Array<string>> =>
+  failure === null ? {} : Object.fromEntries(Object.entries(failure.fields).map(([name, texts]) => [name, [...texts]]))

@@ -1,0 +1,289 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { randomUUID } from "node:crypto"
+import type { Page } from "playwright-core"
+import { staff } from "../admin/Staff.ts"
+import { Chromium, missingBrowser } from "../Chromium.ts"
+import { absentId } from "../edge/Routes.ts"
+import { type Answer, freshEmail, layerEmbedded, type RequestInput, TestApi } from "../TestApi.ts"
+import { assertPresentable, asStaff, enterCredentials } from "./ConsolePage.ts"
+
+// It would run if a text became markup.
+const canary = "<img src=x onerror=alert(1)>"
+
+/** A user with something in each section, and markup in each text that users choose. */
+const fullUser = Effect.gen(function* () {
+  const { login, person, send, sql } = yield* TestApi
+  const user = yield* person({
+    first_name: "Ada",
+    last_name: `Lovelace ${canary}`,
+    phone_number: "+44 20 7946 0000"
+  })
+  yield* login(user, `Phone ${canary}`)
+  yield* send("POST", "/api/v1/users/push-tokens/", {
+    token: user.access,
+    body: { token: `token-${randomUUID()}`, platform: "android", device_id: canary, device_name: `Pixel ${canary}` }
+  })
+  yield* send("PATCH", "/api/v1/users/preferences/", {
+    token: user.access,
+    body: { email_marketing: false, do_not_disturb_start: "22:00:00", do_not_disturb_end: "07:00:00" }
+  })
+  yield* Effect.orDie(sql`
+    insert into suppressions (user_id, email, reason, created_at)
+    values (${user.id}, ${user.email}, 'hard_bounce', now())`)
+  yield* Effect.orDie(
+    sql`insert into deliveries ${sql.insert({
+      id: randomUUID(),
+      notification_id: `${canary}${randomUUID()}`,
+      place: 0,
+      user_id: user.id,
+      channel: "email",
+      category: "system",
+      status: "bounced",
+      error: `550 ${canary}`,
+      created_at: new Date("2026-11-24T10:02:00Z"),
+      updated_at: new Date("2026-11-24T10:02:03Z")
+    })}`
+  )
+  return user
+})
+
+const dialogOf = (page: Page) => page.getByRole("dialog")
+
+/** Opens an act, gives a reason, and does it. */
+const perform = async (page: Page, link: string, button = link, values: Readonly<Record<string, string>> = {}) => {
+  await page.getByRole("link", { name: link, exact: true }).click()
+  const dialog = dialogOf(page)
+  await dialog.waitFor()
+  for (const [label, value] of Object.entries(values)) await dialog.getByLabel(label).fill(value)
+  await dialog.getByLabel("Reason").fill("Ticket 4711")
+  await dialog.getByRole("button", { name: button }).click()
+  await dialog.waitFor({ state: "detached" })
+}
+
+describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, { timeout: 120_000 }, () => {
+  it.layer(Layer.merge(layerEmbedded(), Chromium.layer), { excludeTestServices: true })((it) => {
+    /** The latest entry of the audit log on a user. */
+    const latestEntry = (id: string) =>
+      Effect.flatMap(TestApi, ({ sql }) =>
+        Effect.orDie(
+          Effect.map(
+            sql<Record<string, unknown>>`
+              select action, actor_id, details->>'reason' as reason from audit_log
+              where user_id = ${id} order by id desc limit 1`,
+            ([row]) => row
+          )
+        )
+      )
+
+    /** What a test does in the browser, with the answers of the API. */
+    const inBrowser = (
+      role: "viewer" | "support" | "admin",
+      use: (context: {
+        readonly page: Page
+        readonly user: Effect.Success<typeof fullUser>
+        readonly memberId: string
+        readonly send: (method: string, path: string, sent?: RequestInput) => Promise<Answer>
+        readonly entry: () => Promise<Record<string, unknown> | undefined>
+      }) => Promise<void>,
+      expectedTroubles?: RegExp
+    ) =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const user = yield* fullUser
+        yield* asStaff(
+          role,
+          `/users/${user.id}`,
+          async (page, member) => {
+            await page.getByRole("heading", { name: "Sessions" }).waitFor()
+            await use({
+              page,
+              user,
+              memberId: member.id,
+              send: (method, path, sent) => Effect.runPromise(api.send(method, path, sent)),
+              entry: () => Effect.runPromise(Effect.provideService(latestEntry(user.id), TestApi, api))
+            })
+          },
+          expectedTroubles === undefined ? {} : { expectedTroubles }
+        )
+      })
+
+    it.effect("viewers see everything of a user and are offered no act, and markup in texts stays text", () =>
+      inBrowser("viewer", async ({ page, user }) => {
+        const text = await page.locator("main").innerText()
+        for (const shown of [
+          user.email,
+          user.id,
+          `Ada Lovelace ${canary}`,
+          "+44 20 7946 0000",
+          `Phone ${canary}`,
+          `Pixel ${canary}`,
+          `550 ${canary}`,
+          "hard bounce",
+          "22:00:00",
+          "bounced",
+          "suppressed"
+        ]) {
+          assert.include(text, shown)
+        }
+        const marketing = page.getByRole("row", { name: /E-mail: marketing/ })
+        assert.match(await marketing.innerText(), /off\s+user, /)
+        assert.match(await page.getByRole("row", { name: /Push: security/ }).innerText(), /on\s+default/)
+        assert.strictEqual(await page.locator("main img").count(), 0)
+        assert.strictEqual(
+          await page.getByRole("link", { name: /End|Disable|Erase|Edit|Delete|Turn|Send|Lift/ }).count(),
+          0
+        )
+        await assertPresentable(page, "user-viewer")
+      })
+    )
+
+    it.effect("a link to an act that the role does not allow says so", () =>
+      inBrowser("viewer", async ({ page, user }) => {
+        await page.goto(`/admin/users/${user.id}?act=disable`)
+        await page.getByRole("heading", { name: "Your role does not allow this" }).waitFor()
+        await assertPresentable(page, "forbidden")
+      })
+    )
+
+    it.effect("support changes names and settings, and sends mails, each with a reason in the audit log", () =>
+      inBrowser("support", async ({ entry, memberId, page, send, user }) => {
+        await assertPresentable(page, "user-support")
+        await perform(page, "Edit name and phone", "Edit name and phone", {
+          "First name": "Augusta",
+          "Phone number": ""
+        })
+        await page.getByText("The name and the phone number are saved.").waitFor()
+        await page.getByRole("heading", { name: /^Augusta Lovelace/ }).waitFor()
+        assert.deepInclude(await entry(), { actor_id: memberId, reason: "Ticket 4711" })
+        await perform(page, "Turn on: E-mail: marketing", "Change setting")
+        await page.getByText('"E-mail: marketing" is on.').waitFor()
+        assert.match(await page.getByRole("row", { name: /E-mail: marketing/ }).innerText(), /on\s+admin/)
+        const profile = await send("GET", "/api/v1/users/profile/", { token: user.access })
+        assert.strictEqual(profile.body.data.profile.first_name, "Augusta")
+        assert.isTrue(profile.body.data.notification_preferences.email_marketing)
+        await perform(page, "Change e-mail address", "Change e-mail address", { "New e-mail address": freshEmail() })
+        await page.getByText("The new address has to confirm the change.").waitFor()
+        await perform(page, "Send password reset")
+        await page.getByText("The mail with the link is on its way.").waitFor()
+        await perform(page, "Send verification")
+        await perform(page, "Lift suppressions")
+        await page.getByText("No address of this user is suppressed.").waitFor()
+        assert.strictEqual(await page.getByRole("link", { name: "Erase" }).count(), 0)
+      })
+    )
+
+    it.effect("support ends sessions, deletes a device, and disables and enables the user", () =>
+      inBrowser("support", async ({ entry, page, send, user }) => {
+        await perform(page, `End: Phone ${canary}`, "End session")
+        await page.getByText("The session has ended.").waitFor()
+        await perform(page, `Delete: Pixel ${canary}`, "Delete device")
+        await page.getByText("No app of this user is registered for push notifications.").waitFor()
+        await perform(page, "End all sessions")
+        await page.getByText("This user is not logged in anywhere.").waitFor()
+        assert.strictEqual((await send("GET", "/api/v1/users/profile/", { token: user.access })).status, 401)
+        await page.getByRole("link", { name: "Disable" }).click()
+        await dialogOf(page).waitFor()
+        await assertPresentable(page, "user-disable")
+        await page.keyboard.press("Escape")
+        await dialogOf(page).waitFor({ state: "detached" })
+        await perform(page, "Disable")
+        await page.getByText("disabled", { exact: true }).waitFor()
+        assert.deepInclude(await entry(), { reason: "Ticket 4711" })
+        await perform(page, "Enable")
+        await page.getByText("active", { exact: true }).waitFor()
+      })
+    )
+
+    it.effect("acts need a reason, and the field says what is wrong with it", () =>
+      inBrowser("support", async ({ page, user }) => {
+        await page.goto(`/admin/users/${user.id}?act=disable`)
+        const dialog = dialogOf(page)
+        await dialog.getByLabel("Reason").fill("x")
+        await dialog.getByRole("button", { name: "Disable" }).click()
+        await dialog.getByText("Enter a reason of 3 to 500 characters.").waitFor()
+        await dialog.getByRole("button", { name: "Cancel" }).click()
+        await dialog.waitFor({ state: "detached" })
+        await page.waitForURL(({ search }) => search === "")
+      })
+    )
+
+    it.effect("admins erase a user by the address of the user", () =>
+      inBrowser(
+        "admin",
+        async ({ page, send, user }) => {
+          await page.getByRole("link", { name: "Erase" }).click()
+          const dialog = dialogOf(page)
+          await dialog.getByLabel("Reason").fill("Ticket 4711")
+          await dialog.getByLabel("E-mail address of the user").fill("other@example.com")
+          await dialog.getByRole("button", { name: "Erase" }).click()
+          await dialog.locator(".field-error").waitFor()
+          await dialog.getByLabel("E-mail address of the user").fill(user.email)
+          await dialog.getByRole("button", { name: "Erase" }).click()
+          await page.getByText("The user is erased.").waitFor()
+          assert.strictEqual((await send("GET", "/api/v1/users/profile/", { token: user.access })).status, 401)
+          await page.goto(`/admin/users/${user.id}`)
+          await page.getByRole("heading", { name: "Nothing here" }).waitFor()
+        },
+        /^(?:401|404|422) for/
+      )
+    )
+
+    it.effect("support is offered no act on staff, and nobody is offered to disable themself", () =>
+      Effect.gen(function* () {
+        const member = yield* staff("viewer")
+        yield* asStaff("support", `/users/${member.id}`, async (page) => {
+          await page.getByRole("heading", { name: "Sessions" }).waitFor()
+          assert.strictEqual(await page.getByRole("link", { name: /Disable|End|Edit/ }).count(), 0)
+        })
+        yield* asStaff("admin", "/", async (page, { id }) => {
+          await page.goto(`/admin/users/${id}`)
+          await page.getByRole("link", { name: "Edit name and phone" }).waitFor()
+          assert.strictEqual(await page.getByRole("link", { name: /Disable|Erase/ }).count(), 0)
+        })
+      })
+    )
+
+    it.effect("the start page opens a user by id, and an unknown one leads to a page that says so", () =>
+      Effect.gen(function* () {
+        const user = yield* (yield* TestApi).person()
+        yield* asStaff(
+          "viewer",
+          "/",
+          async (page) => {
+            await page.getByLabel("Id of a user").fill(user.id.toUpperCase())
+            await page.keyboard.press("Enter")
+            await page.getByRole("heading", { name: "Sessions" }).waitFor()
+            assert.strictEqual(new URL(page.url()).pathname, `/admin/users/${user.id}`)
+            await page.goto(`/admin/users/${absentId}`)
+            await page.getByRole("heading", { name: "Nothing here" }).waitFor()
+          },
+          { expectedTroubles: /^(?:401|404) for/ }
+        )
+      })
+    )
+
+    it.effect("a session that ends while a user is shown leads to signing in, and back to the user", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const user = yield* (yield* TestApi).person()
+        yield* asStaff(
+          "support",
+          `/users/${user.id}`,
+          async (page, member) => {
+            await page.getByRole("link", { name: "Disable" }).waitFor()
+            await Effect.runPromise(send("POST", "/api/v1/users/logout-all/", { token: member.access }))
+            await page.getByRole("link", { name: "Disable" }).click()
+            await dialogOf(page).getByLabel("Reason").fill("Ticket 4711")
+            await dialogOf(page).getByRole("button", { name: "Disable" }).click()
+            await page.getByText("Your session has ended. Sign in to go on where you were.").waitFor()
+            await enterCredentials(page, member)
+            await dialogOf(page).waitFor()
+            assert.strictEqual(new URL(page.url()).pathname, `/admin/users/${user.id}`)
+          },
+          { expectedTroubles: /^401 for/ }
+        )
+      })
+    )
+  })
+})

@@ -1,12 +1,11 @@
 import { Broker } from "@user-service/broker/Broker"
-import type { Headers, OutgoingMessage } from "@user-service/broker/Message"
+import { replayOf } from "@user-service/broker/DeadMessage"
 import * as RabbitMq from "@user-service/broker/RabbitMq"
 import * as RabbitMqUrl from "@user-service/broker/RabbitMqUrl"
 import { userService } from "@user-service/broker/Topology"
 import { DeadLetters } from "@user-service/core/dead-letters/DeadLetters"
-import type { DeadLetterContent } from "@user-service/core/dead-letters/DeadLettersRepo"
 import * as Environment from "@user-service/runtime/Environment"
-import { Array, Console, Effect, Layer, Option, Record, References, Schema } from "effect"
+import { Array, Console, Effect, Layer, Option, References, Schema } from "effect"
 import { formatCount, find, layer as deadLetters, type Selection } from "./DeadLetters.ts"
 
 /** Selection dead letters were not replayed: the broker did not confirm them, or they are stored without their whole body. */
@@ -39,21 +38,6 @@ const broker = Layer.unwrap(
 /** The dead letters of the configured database, and the configured broker. */
 export const layer = Layer.merge(broker, deadLetters)
 
-// The headers of a dead letter. A replayed message does not have them.
-const isDeadLetterHeader = (name: string): boolean => /^x-(reason|death|first-death-.*|last-death-.*)$/.test(name)
-
-const letterOf = ({ body, contentType, headers, messageId, queue }: DeadLetterContent): OutgoingMessage => ({
-  // The default exchange, which routes by queue name: other queues do not receive the message again.
-  exchange: "",
-  routingKey: queue,
-  body,
-  headers: Record.filter(headers, (_, name) => !isDeadLetterHeader(name)) satisfies Headers,
-  persistent: true,
-  mandatory: true,
-  ...(contentType === null ? {} : { contentType }),
-  ...(messageId === null ? {} : { messageId })
-})
-
 /** Replays at least once: a dead letter that could not be removed is replayed again by the next run. Consumers are idempotent. */
 export const run = Effect.fnUntraced(function* (selection: Selection) {
   const found = yield* find(selection)
@@ -64,7 +48,7 @@ export const run = Effect.fnUntraced(function* (selection: Selection) {
   let removed = 0
   for (const chunk of Array.chunksOf(whole, chunkSize)) {
     const contents = yield* letters.contents(chunk.map(({ id }) => id))
-    const outcomes = yield* publishAll(contents.map(letterOf))
+    const outcomes = yield* publishAll(contents.map(replayOf))
     const confirmed = contents.filter((_, index) => outcomes[index] === "confirmed")
     yield* letters.remove(confirmed.map(({ id }) => id))
     replayed += confirmed.length

@@ -4,6 +4,7 @@ import { Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import * as Collector from "./dead-letters/Collector.ts"
 import * as DeadLetterMetrics from "./dead-letters/DeadLetterMetrics.ts"
+import * as ReplayLoop from "./dead-letters/ReplayLoop.ts"
 import * as StatusConsumer from "./deliveries/StatusConsumer.ts"
 import * as Jobs from "./jobs/Jobs.ts"
 import * as MailMetrics from "./mails/MailMetrics.ts"
@@ -29,5 +30,6 @@ export const layer = Layer.mergeAll(
   PasswordResetLoop.layer,
   PasswordResetMetrics.layer,
   Relay.layer,
+  ReplayLoop.layer,
   StatusConsumer.layer
 ).pipe(Layer.provide([Digest.layerWebCrypto, OutboxNotices.layer, SecureRandom.layerWebCrypto, Storage.layer]))

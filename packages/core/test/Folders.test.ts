@@ -50,12 +50,16 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
     [
       "accounts",
       "changes",
+      "dead-letters",
       "deliveries",
       "erasures",
       "limits",
+      "mails",
       "one-time-tokens",
+      "outbox",
       "profiles",
       "push-tokens",
+      "recovery",
       "sessions"
     ]
   ]

@@ -131,8 +131,10 @@ const fill = Effect.gen(function* () {
           now() + interval '1 minute' * (n % 200 - 1), at + interval '10 days', case when n % 200 >= 3 then at end
         from generate_series(1, 40000) n, minutes_before(n) at`
       yield* sql`
-        insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
-        select id_of(n), sha256(n::text::bytea), 'queue', 'reason' || n % 100, 'key', '{}', '{}', 2, at
+        insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at,
+          replay_requested_at)
+        select id_of(n), sha256(n::text::bytea), 'queue', 'reason' || n % 100, 'key', '{}', '{}', 2, at,
+          case when n % 200 = 0 then at end
         from generate_series(1, 20000) n, minutes_before(n) at`
       yield* sql`
         insert into deliveries (id, notification_id, place, user_id, status, created_at, updated_at)
@@ -630,7 +632,16 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         yield* assertIndexed(
           {
             insert: [repo.insert([{ ...letter, digest: sha256("new") }], now)],
-            find: [repo.find({}, 50), repo.find({ ids }, 50), repo.find({ reason: "reason7" }, 50)],
+            find: [
+              repo.find({}, 50),
+              repo.find({ ids }, 50),
+              repo.find({ reason: "reason7" }, 50),
+              repo.find({ after: idOf(777) }, 50),
+              repo.find({ reason: "reason7", after: idOf(777) }, 50)
+            ],
+            lock: [repo.lock(DeadLetterId.make(idOf(777)))],
+            requestReplay: [repo.requestReplay(DeadLetterId.make(idOf(777)), now)],
+            takeRequested: [repo.takeRequested(Option.none(), 1000), repo.takeRequested(Option.some(idOf(777)), 1000)],
             contents: [repo.contents(ids, 100)],
             remove: [repo.remove(ids)],
             findErased: [repo.findErased(ids)],

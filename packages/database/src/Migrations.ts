@@ -31,6 +31,7 @@ import originsHiddenBefore from "./migrations/0026_origins_hidden_before.ts"
 import consoleSessions from "./migrations/0027_console_sessions.ts"
 import staffSearch from "./migrations/0028_staff_search.ts"
 import deliveryDecisions from "./migrations/0029_delivery_decisions.ts"
+import deadLetterReplays from "./migrations/0030_dead_letter_replays.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
@@ -64,6 +65,7 @@ export const migrations = {
   "0027_console_sessions": consoleSessions,
   "0028_staff_search": staffSearch,
   "0029_delivery_decisions": deliveryDecisions,
+  "0030_dead_letter_replays": deadLetterReplays,
   "0031_session_cutoff": sessionCutoff
 }
 

@@ -1,4 +1,5 @@
 import { CursorInvalid } from "@user-service/domain/Cursor"
+import { DeadLetterCut, DeadLetterNotFound } from "@user-service/domain/DeadLetter"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import {
   IdempotencyKeyReused,
@@ -182,6 +183,14 @@ export const Failures = {
   SessionNotFound: failure(SessionNotFound, 404, bodyWithCode("not_found"), {
     description: "The user has no active session with this id.",
     example: new SessionNotFound()
+  }),
+  DeadLetterNotFound: failure(DeadLetterNotFound, 404, bodyWithCode("not_found"), {
+    description: "The dead letter does not exist, or was replayed or discarded.",
+    example: new DeadLetterNotFound()
+  }),
+  DeadLetterCut: failure(DeadLetterCut, 409, bodyWithCode("conflict"), {
+    description: "Only the beginning of the message is stored.",
+    example: new DeadLetterCut()
   }),
   IdempotentRequestInProgress: failure(IdempotentRequestInProgress, 409, bodyWithCode("conflict"), {
     description: "An earlier request with this `Idempotency-Key` is still in progress.",

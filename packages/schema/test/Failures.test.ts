@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CursorInvalid } from "@user-service/domain/Cursor"
+import { DeadLetterCut, DeadLetterNotFound } from "@user-service/domain/DeadLetter"
 import { DeliveryTimeOutOfReach } from "@user-service/domain/Delivery"
 import {
   IdempotencyKeyReused,
@@ -124,6 +125,17 @@ const readings: { readonly [Name in keyof typeof Failures]: readonly [actual: un
   UserNotFound: [
     wire(Failures.UserNotFound, new UserNotFound()),
     { status: 404, body: told("not_found", "User not found") }
+  ],
+  DeadLetterNotFound: [
+    wire(Failures.DeadLetterNotFound, new DeadLetterNotFound()),
+    { status: 404, body: told("not_found", "Dead letter not found") }
+  ],
+  DeadLetterCut: [
+    wire(Failures.DeadLetterCut, new DeadLetterCut()),
+    {
+      status: 409,
+      body: told("conflict", "Only the beginning of this message is stored, so it can be discarded, but not replayed")
+    }
   ],
   PushTokenNotFound: [
     wire(Failures.PushTokenNotFound, new PushTokenNotFound()),

@@ -1,6 +1,7 @@
 import { Layer } from "effect"
 import { AuditHttp } from "./AuditHttp.ts"
 import { StaffActsHttp } from "./StaffActsHttp.ts"
+import { StaffOperationsHttp } from "./StaffOperationsHttp.ts"
 import { StaffSessionHttp } from "./StaffSessionHttp.ts"
 import { StaffUsersHttp } from "./StaffUsersHttp.ts"
 import { UserSearchHttp } from "./UserSearchHttp.ts"
@@ -10,6 +11,7 @@ import { WhyHttp } from "./WhyHttp.ts"
 export const AdminHttp = Layer.mergeAll(
   AuditHttp,
   StaffActsHttp,
+  StaffOperationsHttp,
   StaffSessionHttp,
   StaffUsersHttp,
   UserSearchHttp,

@@ -1,9 +1,11 @@
+import { isEmbedded } from "@user-service/database/Embedded"
 import * as Storage from "@user-service/database/Storage"
 import { type DeadLetter, DeadLetterId } from "@user-service/domain/DeadLetter"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Array, Context, DateTime, Effect, Layer } from "effect"
+import { Array, Context, DateTime, Effect, Layer, Option } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Base64, Hex } from "effect/encoding"
+import { SqlClient, type SqlError } from "effect/sql"
 import {
   type DeadLetterContent,
   DeadLettersRepo,
@@ -31,10 +33,21 @@ export interface DeadLetterBacklog {
   readonly seconds: number
 }
 
+/** The result of a turn of replays: the number of letters published and deleted, and of those that were not. */
+export interface ReplayTurn {
+  readonly replayed: number
+  readonly left: number
+  /** The last letter of the turn, for the next one. None if there was no letter. */
+  readonly last: Option.Option<DeadLetterId>
+}
+
 // The default maximal message size of RabbitMQ 4. Larger bodies are cut to it.
 const maxBytes = 16 * 1024 * 1024
 const maxCount = 1_000_000
 const maxReason = 100
+
+// As in the worker's publisher of dead letters: the confirms of more bytes may take longer than the confirm timeout.
+const maxReplayedBytes = 4 * 1024 * 1024
 
 /** Messages that no consumer could handle, stored until an operator replays or discards them or their retention ends. */
 export class DeadLetters extends Context.Service<
@@ -57,6 +70,17 @@ export class DeadLetters extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<DeadLetterContent>, ServiceUnavailable>
     /** Returns the number of deleted letters. A message dead-lettered again since then has a new id and stays. */
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Effect.Effect<number, ServiceUnavailable>
+    /**
+     * Takes letters whose replay staff requested, in the order of their ids after `last`, passes them to `publish`, and deletes
+     * those whose ids `publish` returns. All of this is one transaction of at most five seconds: a worker that dies has published
+     * more letters than are deleted, never fewer. A letter belongs to one worker at a time.
+     */
+    readonly replayRequested: <E, R>(
+      last: Option.Option<DeadLetterId>,
+      publish: (
+        letters: Array.NonEmptyReadonlyArray<DeadLetterContent>
+      ) => Effect.Effect<ReadonlyArray<DeadLetterId>, E, R>
+    ) => Effect.Effect<ReplayTurn, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     readonly waiting: Effect.Effect<DeadLetterBacklog, ServiceUnavailable>
     /** Deletes at most `limit` letters received before `before` and returns their number. */
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Effect.Effect<number, ServiceUnavailable>
@@ -65,6 +89,7 @@ export class DeadLetters extends Context.Service<
   static readonly layerNoDeps = Layer.effect(
     DeadLetters,
     Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
       const repo = yield* DeadLettersRepo
       const storage = yield* Storage.Storage
       const random = yield* SecureRandom.SecureRandom
@@ -97,6 +122,25 @@ export class DeadLetters extends Context.Service<
         if (found.length > 0) yield* storage.write(repo.remove(found.map(({ id }) => id)))
       })
 
+      const replayTurn = Effect.fnUntraced(function* <E, R>(
+        last: Option.Option<DeadLetterId>,
+        publish: (
+          letters: Array.NonEmptyReadonlyArray<DeadLetterContent>
+        ) => Effect.Effect<ReadonlyArray<DeadLetterId>, E, R>
+      ) {
+        const letters = yield* repo.takeRequested(last, maxReplayedBytes)
+        const confirmed = Array.isReadonlyArrayNonEmpty(letters) ? yield* publish(letters) : []
+        if (confirmed.length > 0) yield* repo.remove(confirmed)
+        return {
+          replayed: confirmed.length,
+          left: letters.length - confirmed.length,
+          last: Option.map(Array.last(letters), ({ id }) => id)
+        }
+      })
+
+      // As in `Outbox`: a transaction on the embedded database would make all other statements wait for the broker.
+      const runTurn = isEmbedded(sql) ? storage.write : storage.transaction
+
       return {
         keep: Effect.fn("DeadLetters.keep")(function* (dead: ReadonlyArray<NewDeadLetter>) {
           const letters = yield* Effect.forEach(dead, letterOf)
@@ -114,6 +158,7 @@ export class DeadLetters extends Context.Service<
         remove: Effect.fn("DeadLetters.remove")(function* (ids: ReadonlyArray<DeadLetterId>) {
           return yield* storage.write(repo.remove(ids))
         }),
+        replayRequested: (last, publish) => runTurn(replayTurn(last, publish)),
         waiting: Effect.gen(function* () {
           const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
           const { epochMilliseconds: now } = yield* DateTime.now

@@ -3,7 +3,7 @@ import { Array, Context, DateTime, Effect, Layer, Option, Order, Schema } from "
 import { Hex } from "effect/encoding"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
-import { onlyRow, type Query, rows } from "../Rows.ts"
+import { firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 
 /** The row of a dead letter. */
 export interface DeadLetterRow {
@@ -25,11 +25,21 @@ export interface DeadLetterRow {
 export interface DeadLetterFilter {
   readonly ids?: ReadonlyArray<string>
   readonly reason?: string
+  /** Only letters with a greater id. */
+  readonly after?: string
 }
 
 const id = Schema.String.pipe(Schema.brand("DeadLetterId"))
 
-const LetterRow = Schema.Struct({ ...DeadLetter.fields, id, receivedAt: Columns.time })
+// Before all ids.
+const nilId = "00000000-0000-0000-0000-000000000000"
+
+const LetterRow = Schema.Struct({
+  ...DeadLetter.fields,
+  id,
+  receivedAt: Columns.time,
+  replayRequestedAt: Schema.NullOr(Columns.time)
+})
 
 const ContentRow = Schema.Struct({
   id,
@@ -62,11 +72,19 @@ export class DeadLettersRepo extends Context.Service<
   {
     /**
      * Inserts the letters, which must have different digests. A stored letter with the same digest gets the new id, reason,
-     * headers and time.
+     * headers and time, and its replay is no longer requested.
      */
     readonly insert: (letters: Array.NonEmptyReadonlyArray<DeadLetterRow>, now: DateTime.Utc) => Query<void>
     /** The oldest first. */
     readonly find: (filter: DeadLetterFilter, limit: number) => Query<ReadonlyArray<DeadLetter>>
+    /** Locks the letter until the end of the transaction. */
+    readonly lock: (id: DeadLetterId) => Query<Option.Option<DeadLetter>>
+    readonly requestReplay: (id: DeadLetterId, now: DateTime.Utc) => Query<void>
+    /**
+     * Locks the next letters whose replay is requested, in the order of their ids, and returns their contents: at most 20, and of
+     * at most `maxBytes` together, but at least one. Leaves out those that another transaction has locked.
+     */
+    readonly takeRequested: (last: Option.Option<string>, maxBytes: number) => Query<ReadonlyArray<DeadLetterContent>>
     readonly contents: (ids: ReadonlyArray<DeadLetterId>, maxBytes: number) => Query<ReadonlyArray<DeadLetterContent>>
     /** The next letters in the order of their ids: at most 200, and of at most `maxBytes` together, but at least one. */
     readonly after: (last: Option.Option<string>, maxBytes: number) => Query<ReadonlyArray<DeadLetterText>>
@@ -84,6 +102,9 @@ export class DeadLettersRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const rowCount = (statement: Query<ReadonlyArray<unknown>>) => Effect.map(statement, (found) => found.length)
+      const letterColumns = sql.literal(`
+        id, queue, reason, routing_key as "routingKey", message_id as "messageId", size, length(body) < size as "isCut",
+        received_at as "receivedAt", replay_requested_at as "replayRequestedAt"`)
 
       return {
         insert: (letters, now) =>
@@ -104,22 +125,48 @@ export class DeadLettersRepo extends Context.Service<
               }))
             )}
             on conflict (digest) do update set
-              id = excluded.id, reason = excluded.reason, headers = excluded.headers, received_at = excluded.received_at`),
+              id = excluded.id, reason = excluded.reason, headers = excluded.headers, received_at = excluded.received_at,
+              replay_requested_at = null`),
 
-        find: ({ ids, reason }, limit) =>
+        find: ({ after, ids, reason }, limit) =>
           Effect.map(
             rows(LetterRow)(sql`
-              select id, queue, reason, routing_key as "routingKey", message_id as "messageId", size,
-                length(body) < size as "isCut", received_at as "receivedAt"
-              from dead_letters
+              select ${letterColumns} from dead_letters
               where ${sql.and([
                 sql`true`,
                 ...(ids === undefined ? [] : [sql`id = any(${ids}::uuid[])`]),
-                ...(reason === undefined ? [] : [sql`reason = ${reason}`])
+                ...(reason === undefined ? [] : [sql`reason = ${reason}`]),
+                ...(after === undefined ? [] : [sql`id > ${after}::uuid`])
               ])}
               order by id limit ${limit}`),
             (found) => found.map((row) => new DeadLetter(row))
           ),
+
+        lock: (id) =>
+          Effect.map(
+            firstRow(LetterRow)(sql`select ${letterColumns} from dead_letters where id = ${id}::uuid for update`),
+            Option.map((row) => new DeadLetter(row))
+          ),
+
+        requestReplay: (id, now) =>
+          Effect.asVoid(sql`
+            update dead_letters set replay_requested_at = ${DateTime.toDate(now)} where id = ${id}::uuid`),
+
+        // As in `after`.
+        takeRequested: (last, maxBytes) =>
+          rows(ContentRow)(sql`
+            select d.id, d.queue, d.message_id as "messageId", d.content_type as "contentType", d.headers::text as headers, d.body
+            from (
+              select id, sum(size) over (order by id) - size as bytes_before
+              from (
+                select id, size from dead_letters
+                where replay_requested_at is not null and id > ${Option.getOrElse(last, () => nilId)}
+                order by id limit 20 for update skip locked
+              ) as next_letters
+            ) as page
+            cross join lateral (select * from dead_letters where id = page.id offset 0) as d
+            where page.bytes_before < ${maxBytes}
+            order by d.id`),
 
         contents: (ids, maxBytes) =>
           rows(ContentRow)(sql`
@@ -135,7 +182,7 @@ export class DeadLettersRepo extends Context.Service<
               select id, sum(size) over (order by id) - size as bytes_before
               from (
                 select id, size from dead_letters
-                where id > ${Option.getOrElse(last, () => "00000000-0000-0000-0000-000000000000")}
+                where id > ${Option.getOrElse(last, () => nilId)}
                 order by id limit 200
               ) as next_letters
             ) as page

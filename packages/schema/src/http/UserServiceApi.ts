@@ -2,6 +2,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { AccountsApi } from "./AccountsApi.ts"
 import { AuditApi } from "./admin/AuditApi.ts"
 import { StaffActsApi } from "./admin/StaffActsApi.ts"
+import { StaffOperationsApi } from "./admin/StaffOperationsApi.ts"
 import { StaffSessionApi } from "./admin/StaffSessionApi.ts"
 import { StaffUsersApi } from "./admin/StaffUsersApi.ts"
 import { UserSearchApi } from "./admin/UserSearchApi.ts"
@@ -49,6 +50,7 @@ export class UserServiceApi extends HttpApi.make("user-service")
     StaffActsApi,
     StaffSessionApi,
     StaffUsersApi,
+    StaffOperationsApi,
     WhyApi,
     UserSearchApi,
     AuditApi,

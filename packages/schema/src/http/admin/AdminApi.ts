@@ -1,6 +1,7 @@
 import { HttpApi } from "effect/http-api"
 import { AuditApi } from "./AuditApi.ts"
 import { StaffActsApi } from "./StaffActsApi.ts"
+import { StaffOperationsApi } from "./StaffOperationsApi.ts"
 import { StaffSessionApi } from "./StaffSessionApi.ts"
 import { StaffUsersApi } from "./StaffUsersApi.ts"
 import { UserSearchApi } from "./UserSearchApi.ts"
@@ -10,6 +11,7 @@ import { WhyApi } from "./WhyApi.ts"
 export class AdminApi extends HttpApi.make("user-service-admin").add(
   AuditApi,
   StaffActsApi,
+  StaffOperationsApi,
   StaffSessionApi,
   StaffUsersApi,
   UserSearchApi,

@@ -25,6 +25,7 @@ import { OutboxRepo, shardCount } from "@user-service/core/outbox/OutboxRepo"
 import { PreferenceHistoryRepo } from "@user-service/core/preferences/PreferenceHistoryRepo"
 import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { ProfilesRepo } from "@user-service/core/profiles/ProfilesRepo"
+import { InactivePushTokens } from "@user-service/core/push-tokens/InactivePushTokens"
 import { PushTokensRepo } from "@user-service/core/push-tokens/PushTokensRepo"
 import { RegistrationsRepo } from "@user-service/core/push-tokens/RegistrationsRepo"
 import { LiveSessionsRepo } from "@user-service/core/cached/LiveSessionsRepo"
@@ -50,6 +51,7 @@ import { DateTime, Duration, Effect, Layer, Option } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import { inject } from "vitest"
+import * as TestSettings from "./TestSettings.ts"
 
 const databaseUrl = inject("databaseUrl")
 
@@ -178,6 +180,7 @@ const Repos = Layer.mergeAll(
   PreferenceHistoryRepo.layer,
   PreferencesRepo.layer,
   ProfilesRepo.layer,
+  InactivePushTokens.layer.pipe(Layer.provide(TestSettings.layer())),
   PushTokensRepo.layer,
   RegistrationsRepo.layer,
   AllSessionsRepo.layer,
@@ -520,6 +523,9 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           deactivateOfSessions: [repo.deactivateOfSessions([sessionId], now)],
           moveSession: [repo.moveSession(sessionId, SessionId.make(idOf(20777)))]
         } satisfies OperationsOf<PushTokensRepo["Service"]>)
+        const inactive = yield* InactivePushTokens
+        const trim = { trim: [inactive.trim([userId, UserId.make(idOf(779))])] }
+        yield* assertIndexed(trim satisfies OperationsOf<InactivePushTokens["Service"]>, { batch: true })
         const registrations = yield* RegistrationsRepo
         const tokenHashes = [tokenHash, token.tokenHash]
         const held = { owner, platform: "ios", now } as const

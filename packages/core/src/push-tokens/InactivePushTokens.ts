@@ -24,15 +24,18 @@ export class InactivePushTokens extends Context.Service<
       const { maxTokens } = yield* PushTokenSettings
       return {
         trim: (userIds) =>
+          // With `offset 0` the tokens of each user are looked up by an index. The planner otherwise reads all inactive tokens if
+          // it expects few.
           Effect.asVoid(sql`
-            delete from push_tokens where id in (
+            delete from push_tokens where id = any(array(
               select id from (
-                select id, row_number() over (
-                  partition by user_id order by updated_at desc, last_used_at desc, id desc
+                select tokens.id, row_number() over (
+                  partition by tokens.user_id order by updated_at desc, last_used_at desc, tokens.id desc
                 ) as place
-                from push_tokens where user_id = any(${userIds}::uuid[]) and not is_active
-              ) inactive where place > ${maxTokens}
-            )`)
+                from unnest(${userIds}::uuid[]) as owner (id)
+                cross join lateral (select * from push_tokens where user_id = owner.id offset 0) as tokens
+                where not is_active
+              ) inactive where place > ${maxTokens}))`)
       }
     })
   )

@@ -93,7 +93,7 @@ export class AllSessionsRepo extends Context.Service<
           Effect.asVoid(sql`
             update session_cutoff set silenced_to = ${to}::uuid,
               silencing_since = case when ${to}::uuid is null then null else silencing_since end
-            where not_before = ${DateTime.toDate(notBefore)}`)
+            where date_trunc('milliseconds', not_before) = ${DateTime.toDate(notBefore)}`)
       }
     })
   )

@@ -33,6 +33,7 @@ import staffSearch from "./migrations/0028_staff_search.ts"
 import deliveryDecisions from "./migrations/0029_delivery_decisions.ts"
 import deadLetterReplays from "./migrations/0030_dead_letter_replays.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
+import deliveryStatuses from "./migrations/0032_delivery_statuses.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -66,7 +67,8 @@ export const migrations = {
   "0028_staff_search": staffSearch,
   "0029_delivery_decisions": deliveryDecisions,
   "0030_dead_letter_replays": deadLetterReplays,
-  "0031_session_cutoff": sessionCutoff
+  "0031_session_cutoff": sessionCutoff,
+  "0032_delivery_statuses": deliveryStatuses
 }
 
 // A number that no other advisory lock in this database uses.

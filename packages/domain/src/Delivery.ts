@@ -37,6 +37,12 @@ const ranks = new Map(DeliveryStatus.literals.map((status, index) => [status, in
 export const isHigher = (next: DeliveryStatus, current: DeliveryStatus): boolean =>
   (ranks.get(next) ?? 0) > (ranks.get(current) ?? 0)
 
+/** A status of a delivery, and when the status changed according to the sender. */
+export class StatusChange extends Schema.Class<StatusChange>("StatusChange")({
+  status: DeliveryStatus,
+  at: Schema.DateTimeUtc
+}) {}
+
 /** The delivery of a notification to a user over one channel. */
 export class Delivery extends Schema.Class<Delivery>("Delivery")({
   id: DeliveryId,

@@ -1,4 +1,4 @@
-import { Category, Channel, DeliveryDecision, DeliveryRule } from "@user-service/domain/Delivery"
+import { Category, Channel, DeliveryDecision, DeliveryRule, DeliveryStatus } from "@user-service/domain/Delivery"
 import type {
   ExplainedDecision,
   ExplainedDelivery,
@@ -92,6 +92,11 @@ export const ExplainedDecisionBody = Schema.Struct({
   examples: [decisionExample]
 })
 
+const StatusChangeBody = Schema.Struct({
+  status: DeliveryStatus,
+  at: Timestamp.annotateKey({ description: "The time of the status, if the sender reported it." })
+}).annotate({ identifier: "StatusChange", description: "A status that a delivery had." })
+
 const ExplainedDeliveryBody = Schema.Struct({
   user_id: Schema.NullOr(UserIdBody).annotateKey({ description: "Null after the user is erased." }),
   channel: Schema.NullOr(Channel).annotateKey({
@@ -99,6 +104,10 @@ const ExplainedDeliveryBody = Schema.Struct({
   }),
   delivery: Schema.NullOr(DeliveryBody).annotateKey({
     description: "The delivery with its status. Null if the notification was never allowed and has no status."
+  }),
+  statuses: Schema.Array(StatusChangeBody).annotateKey({
+    description:
+      "The statuses that the delivery had, in the order in which they came. A status only replaces lower ones."
   }),
   decisions: Schema.Array(ExplainedDecisionBody).annotateKey({
     description:
@@ -126,6 +135,7 @@ export const ExplainedNotificationBody = Schema.Struct({
           user_id: UserIdBody.make("0193a5c2-7b1a-7b62-a1f9-3d8e5c0b7f42"),
           channel: "email",
           delivery: null,
+          statuses: [],
           decisions: [decisionExample],
           next_step: decisionExample.next_step
         }
@@ -157,6 +167,7 @@ const explainedDeliveryBody = (explained: ExplainedDelivery): typeof ExplainedDe
   user_id: explained.userId,
   channel: explained.channel,
   delivery: explained.delivery && deliveryBody(explained.delivery),
+  statuses: explained.statuses.map(({ at, status }) => ({ status, at: timestamp(at) })),
   decisions: explained.decisions.map(explainedDecisionBody),
   next_step: explained.nextStep
 })

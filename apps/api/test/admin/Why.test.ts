@@ -131,7 +131,8 @@ describe("why a user did not get a notification", () => {
           body: { statuses: [{ notification_id: notification, status: "delivered", provider: "ses" }] }
         })
         const sent = yield* send("GET", deliveriesPath(notification), { token: viewer.access })
-        const [{ decisions, delivery: stored, next_step: nextStep }] = sent.body.data.deliveries
+        const [{ decisions, delivery: stored, next_step: nextStep, statuses }] = sent.body.data.deliveries
+        assert.deepStrictEqual(statuses, [{ status: "delivered", at: stored.updated_at }])
         assert.deepStrictEqual(
           decisions.map(({ rule }: { rule: string | null }) => rule),
           [null, "category_disabled"]

@@ -1,5 +1,12 @@
 import * as Storage from "@user-service/database/Storage"
-import type { Category, Channel, Delivery, DeliveryRule, NotificationId } from "@user-service/domain/Delivery"
+import type {
+  Category,
+  Channel,
+  Delivery,
+  DeliveryRule,
+  NotificationId,
+  StatusChange
+} from "@user-service/domain/Delivery"
 import {
   ExplainedDecision,
   ExplainedDelivery,
@@ -166,7 +173,7 @@ export class DeliveryExplanations extends Context.Service<
         recipients: ReadonlyMap<UserId, RecipientRow>,
         now: DateTime.Utc
       ) {
-        const { channel, decisions, delivery, userId } = found
+        const { channel, decisions, delivery, statuses, userId } = found
         const recipient = userId === null ? undefined : recipients.get(userId)
         const explained = yield* Effect.forEach(decisions, (one) => explainRecorded(recipient, one))
         const [newest] = explained
@@ -174,7 +181,14 @@ export class DeliveryExplanations extends Context.Service<
         const steps = isRefused ? refusalSteps(newest, yield* explainNow(userId, { ...newest, at: now })) : []
         if (delivery !== null) steps.push(userId === null ? erasedStep : deliveryStep(delivery))
         return new ExplainedDelivery(
-          { userId, channel, delivery, decisions: explained, nextStep: steps.join(" ") || (newest?.nextStep ?? "") },
+          {
+            userId,
+            channel,
+            delivery,
+            statuses,
+            decisions: explained,
+            nextStep: steps.join(" ") || (newest?.nextStep ?? "")
+          },
           { disableChecks: true }
         )
       })
@@ -221,6 +235,7 @@ interface RecordedDelivery {
   readonly userId: UserId | null
   readonly channel: Channel | null
   delivery: Delivery | null
+  statuses: ReadonlyArray<StatusChange>
   /** The newest first. */
   readonly decisions: Array<RecordedDecision>
 }
@@ -232,13 +247,14 @@ const byUserAndChannel = (
   const found = new Map<string, RecordedDelivery>()
   const entryOf = (userId: UserId | null, channel: Channel | null): RecordedDelivery => {
     const key = `${userId} ${channel}`
-    const entry = found.get(key) ?? { userId, channel, delivery: null, decisions: [] }
+    const entry = found.get(key) ?? { userId, channel, delivery: null, statuses: [], decisions: [] }
     found.set(key, entry)
     return entry
   }
-  for (const { decision, delivery, userId } of stored) {
+  for (const { decision, delivery, statuses, userId } of stored) {
     const entry = entryOf(userId, delivery.channel)
     entry.delivery = delivery
+    entry.statuses = statuses
     if (decision !== null) entry.decisions.push(decision)
   }
   for (const decision of decisions) entryOf(decision.userId, decision.channel).decisions.push(decision)

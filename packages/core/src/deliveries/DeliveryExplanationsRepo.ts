@@ -4,6 +4,8 @@ import {
   Delivery,
   DeliveryDecision,
   DeliveryRule,
+  DeliveryStatus,
+  StatusChange,
   SuppressionReason
 } from "@user-service/domain/Delivery"
 import type { NotificationId } from "@user-service/domain/Delivery"
@@ -45,13 +47,16 @@ const StoredDeliveryRow = Schema.Struct({
   userId: Schema.NullOr(Columns.userId),
   decidedAt: Schema.NullOr(Columns.time),
   ...basisFields,
-  sendAt: Schema.NullOr(Columns.time)
+  sendAt: Schema.NullOr(Columns.time),
+  statuses: Schema.NullOr(Schema.Array(Schema.Struct({ status: DeliveryStatus, at: Schema.DateTimeUtcFromString })))
 })
 
 /** A delivery, with what it was decided on if it was allowed here. */
 export interface StoredDelivery {
   readonly userId: UserId | null
   readonly delivery: Delivery
+  /** In the order in which they came. */
+  readonly statuses: ReadonlyArray<StatusChange>
   readonly decision: RecordedDecision | null
 }
 
@@ -87,7 +92,7 @@ export class DeliveryExplanationsRepo extends Context.Service<
         deliveries: (notificationId) =>
           Effect.map(
             rows(StoredDeliveryRow)(sql`
-              select ${sql.literal(deliveryColumns)}, user_id as "userId", ${basis}
+              select ${sql.literal(deliveryColumns)}, user_id as "userId", statuses, ${basis}
               from deliveries where notification_id = ${notificationId} order by place`),
             (found) => found.map(storedDelivery)
           ),
@@ -123,6 +128,7 @@ const storedDelivery = (row: typeof StoredDeliveryRow.Type): StoredDelivery => {
   return {
     userId,
     delivery: new Delivery(row, { disableChecks: true }),
+    statuses: (row.statuses ?? []).map((change) => new StatusChange(change, { disableChecks: true })),
     decision: isDecided
       ? { ...row, userId, channel, category, decision: "allow", rule: null, until: null, decidedAt, sendAt }
       : null

@@ -43,6 +43,9 @@ const DeviceRow = Schema.Struct({
   lastUsedAt: Columns.time
 })
 
+const statusesJson = (statuses: DeliveryState["newStatuses"]): string =>
+  JSON.stringify(statuses.map(({ at, status }) => ({ status, at: DateTime.formatIso(at) })))
+
 const UserRow = Schema.Struct({ userId: Columns.userId })
 
 /** Each query is one statement for any number of reports. All but `known` run in the caller's transaction. */
@@ -79,7 +82,9 @@ export class DeliveryStatusesRepo extends Context.Service<
       const deliveriesOf = (ids: ReadonlyArray<NotificationId>) =>
         sql`unnest(${ids}::text[]) as reported (notification_id) join deliveries using (notification_id)`
       const knownOf = (statement: Query<ReadonlyArray<unknown>>) =>
-        Effect.map(rows(KnownRow)(statement), (found) => found.map((row) => ({ ...row, isNew: false })))
+        Effect.map(rows(KnownRow)(statement), (found) =>
+          found.map((row) => ({ ...row, isNew: false, newStatuses: [] }))
+        )
       const usersOf = (statement: Query<ReadonlyArray<unknown>>) =>
         Effect.map(rows(UserRow)(statement), (found) => found.map((row) => row.userId))
 
@@ -102,7 +107,7 @@ export class DeliveryStatusesRepo extends Context.Service<
               with reported as (
                 select id, is_new, notification_id, place, user_id, nullif(channel, '') as channel, status,
                   nullif(bounce, '') as bounce, nullif(error, '') as error, nullif(error_code, '') as error_code,
-                  nullif(provider, '') as provider, is_charged, created_at, updated_at
+                  nullif(provider, '') as provider, is_charged, created_at, updated_at, new_statuses::jsonb as new_statuses
                 from unnest(
                   ${changed.map((row) => row.id)}::uuid[], ${changed.map((row) => row.isNew)}::boolean[],
                   ${changed.map((row) => row.notificationId)}::text[], ${changed.map((row) => row.place)}::smallint[],
@@ -111,20 +116,21 @@ export class DeliveryStatusesRepo extends Context.Service<
                   ${changed.map((row) => row.error ?? "")}::text[], ${changed.map((row) => row.errorCode ?? "")}::text[],
                   ${changed.map((row) => row.provider ?? "")}::text[], ${changed.map((row) => row.isCharged)}::boolean[],
                   ${changed.map((row) => DateTime.toDate(row.createdAt))}::timestamptz[],
-                  ${changed.map((row) => DateTime.toDate(row.updatedAt))}::timestamptz[]
+                  ${changed.map((row) => DateTime.toDate(row.updatedAt))}::timestamptz[],
+                  ${changed.map((row) => statusesJson(row.newStatuses))}::text[]
                 ) as reported (id, is_new, notification_id, place, user_id, channel, status, bounce, error, error_code,
-                  provider, is_charged, created_at, updated_at)
+                  provider, is_charged, created_at, updated_at, new_statuses)
               ), updated as (
                 update deliveries d set
                   channel = reported.channel, status = reported.status, bounce = reported.bounce, error = reported.error,
                   error_code = reported.error_code, provider = reported.provider, is_charged = reported.is_charged,
-                  updated_at = reported.updated_at
+                  updated_at = reported.updated_at, statuses = coalesce(d.statuses, '[]') || reported.new_statuses
                 from reported where d.id = reported.id and not reported.is_new
               )
               insert into deliveries (id, notification_id, place, user_id, channel, status, bounce, error, error_code,
-                provider, created_at, updated_at)
+                provider, created_at, updated_at, statuses)
               select id, notification_id, place, user_id, channel, status, bounce, error, error_code, provider,
-                created_at, updated_at
+                created_at, updated_at, new_statuses
               from reported where is_new order by notification_id, place
               on conflict do nothing returning 1`,
             (added) => added.length

@@ -196,7 +196,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
         Effect.gen(function* () {
           const own = freshId()
           yield* one.deliveries.resolve([mail(user, { notificationId: own })])
-          const all = users.map((each) => mail(each))
+          // The second one is denied, and recorded by its name.
+          const all = users.flatMap((each) => [mail(each), mail(each, { channel: "push", notificationId: freshId() })])
           const reports = users.flatMap((each): ReadonlyArray<StatusReport> => [
             { notificationId: freshId(), status: "failed", userId: each },
             { notificationId: own, status: index % 2 === 0 ? "failed" : "delivered" }
@@ -215,6 +216,8 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("over PostgreSQL and Redi
       )
       const left = yield* sql`select count(*)::int as count from deliveries where user_id is not null`
       assert.deepStrictEqual(left, [{ count: 0 }])
+      const decisions = yield* sql`select distinct rule from delivery_decisions`
+      assert.deepStrictEqual(decisions, [{ rule: "user_unknown" }])
     })
   )
 

@@ -259,6 +259,9 @@ export const suite = <E>(
           `The user has quiet hours from 22:00 to 07:00 local time. The sender can resolve the notification again from ${DateTime.formatIso(until).slice(0, 10)} 06:00 UTC on.`
         )
         assert.deepStrictEqual(yield* words({ ...request, at: until }), ["allow"])
+        const sentAt = DateTime.add(yield* DateTime.now, { seconds: -1 })
+        yield* report({ notificationId: id, status: "sent" }, { notificationId: id, status: "delivered" })
+        yield* report({ notificationId: id, status: "sent", timestamp: sentAt })
         yield* report({ notificationId: id, status: "bounced", errorCode: "550 no such user", provider: "ses" })
         const one = yield* recordedOne(id)
         assert.deepStrictEqual(
@@ -278,6 +281,11 @@ export const suite = <E>(
           [one.delivery?.status, one.delivery?.errorCode, one.delivery?.provider],
           ["bounced", "550 no such user", "ses"]
         )
+        assert.deepStrictEqual(
+          one.statuses.map(({ status }) => status),
+          ["sent", "delivered", "bounced"]
+        )
+        assert.deepStrictEqual(one.statuses.at(-1)?.at, one.delivery?.updatedAt)
         assert.match(one.nextStep, /^The address refused it: 550 no such user, as reported at .* UTC\. Ask the user/)
       })
     )

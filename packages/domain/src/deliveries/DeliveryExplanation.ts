@@ -1,5 +1,13 @@
 import { DateTime, Schema } from "effect"
-import { Category, Channel, Delivery, DeliveryDecision, DeliveryRule, NotificationId } from "../Delivery.ts"
+import {
+  Category,
+  Channel,
+  Delivery,
+  DeliveryDecision,
+  DeliveryRule,
+  NotificationId,
+  StatusChange
+} from "../Delivery.ts"
 import type { PreferenceChange, PreferenceSource } from "../PreferenceHistory.ts"
 import { PreferenceSettings } from "../Preferences.ts"
 import { UserId } from "../User.ts"
@@ -33,6 +41,8 @@ export class ExplainedDelivery extends Schema.Class<ExplainedDelivery>("Explaine
   channel: Schema.NullOr(Channel),
   /** Null if the notification was never allowed here and has no status. */
   delivery: Schema.NullOr(Delivery),
+  /** The statuses that the delivery had, in the order in which they came. */
+  statuses: Schema.Array(StatusChange),
   /** The newest first. */
   decisions: Schema.Array(ExplainedDecision),
   nextStep: Schema.String

@@ -5,6 +5,7 @@ import {
   type DeliveryStatus,
   isHigher,
   type NotificationId,
+  type StatusChange,
   type StatusOutcome,
   type StatusReport,
   type SuppressionReason
@@ -24,6 +25,8 @@ export interface DeliveryState {
   /** Whether the delivery was allowed here, so that the sender got the address from this service. */
   readonly isResolved: boolean
   readonly status: DeliveryStatus
+  /** The statuses that the delivery got by the applied reports, in their order. */
+  readonly newStatuses: ReadonlyArray<typeof StatusChange.Type>
   /** The hardest reported bounce since it was resolved. A complaint counts as a hard bounce. */
   readonly bounce: "soft" | "hard" | null
   readonly error: string | null
@@ -121,6 +124,7 @@ const make = (
   userId,
   channel,
   status: report.status,
+  newStatuses: [{ status: report.status, at: now }],
   bounce: null,
   error: nonEmpty(report.error),
   errorCode: nonEmpty(report.errorCode),
@@ -139,13 +143,15 @@ const raise = (row: DeliveryState, report: ReceivedReport, channel: Channel | nu
   if (!rises && !isHarder && (row.channel !== null || channel === null)) return row
   const raised = { ...row, channel: row.channel ?? channel, bounce: isHarder ? bounce : row.bounce }
   if (!rises) return raised
+  const updatedAt = DateTime.max(row.createdAt, report.at)
   return {
     ...raised,
     status: report.status,
+    newStatuses: [...row.newStatuses, { status: report.status, at: updatedAt }],
     error: nonEmpty(report.error),
     errorCode: nonEmpty(report.errorCode),
     provider: nonEmpty(report.provider) ?? row.provider,
-    updatedAt: DateTime.max(row.createdAt, report.at)
+    updatedAt
   }
 }
 

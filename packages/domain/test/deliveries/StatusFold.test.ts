@@ -18,6 +18,7 @@ const row = (channel: Channel, place: number): DeliveryState => ({
   channel,
   isResolved: true,
   status: "pending",
+  newStatuses: [],
   bounce: null,
   error: null,
   errorCode: null,

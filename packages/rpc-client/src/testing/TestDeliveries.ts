@@ -62,6 +62,7 @@ export const make = (recipients: ReadonlyMap<UserId, TestRecipient>) => {
       userId,
       category,
       status: "pending" as const,
+      newStatuses: [],
       bounce: null,
       error: null,
       errorCode: null,

@@ -1,3 +1,4 @@
+import process from "node:process"
 import { brotliCompress, constants, gzip } from "node:zlib"
 import { promisify } from "node:util"
 import { build, type InlineConfig, type Rolldown } from "vite"
@@ -51,9 +52,20 @@ const production: InlineConfig = {
   build: { ...consoleConfig.build, write: false }
 }
 
+// Vite sets NODE_ENV of the process where it is not set. The program that starts after the build must not take it for its own setting.
+const withOwnNodeEnv = async <A>(run: () => Promise<A>): Promise<A> => {
+  const { NODE_ENV } = process.env
+  try {
+    return await run()
+  } finally {
+    if (NODE_ENV === undefined) delete process.env["NODE_ENV"]
+    else process.env["NODE_ENV"] = NODE_ENV
+  }
+}
+
 /** Builds the console in memory, which takes some seconds. */
 export const buildConsole = async (): Promise<ConsoleBuild> => {
-  const result = await build(production)
+  const result = await withOwnNodeEnv(() => build(production))
   const outputs = [result].flat().flatMap((part) => ("output" in part ? part.output : []))
   const files = await Promise.all(
     outputs.map(async (file) => [file.fileName, await compressed(bytesOf(file))] as const)

@@ -1,3 +1,6 @@
+import { Role } from "@user-service/domain/Role"
+import { UserSort, UserState } from "@user-service/domain/UserSearch"
+import { Option, Schema } from "effect"
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query"
 import {
   createRootRouteWithContext,
@@ -8,10 +11,10 @@ import {
   redirect
 } from "@tanstack/react-router"
 import { ApiFailure } from "./api/ApiFailure.ts"
-import { HomePage } from "./shell/HomePage.tsx"
 import { Shell } from "./shell/Shell.tsx"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
+import type { SearchFilter } from "./users/SearchQuery.ts"
 import { isUserActName, type UserActName } from "./users/UserActs.ts"
 import { userQuery } from "./users/UserQuery.ts"
 import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
@@ -19,14 +22,15 @@ import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
 /** Whether the session has ended, or its user has no role any more, which looks like an unknown route. */
 const isSignedOut = (error: unknown): boolean => error instanceof ApiFailure && error.status === 401
 
-/** The path and the search of the page, without the base. */
-const currentPath = (): string => router.state.location.href
+/** The path and the query of the page, without the base. */
+const currentPath = (): string => router.state.location.pathname + router.state.location.searchStr
 
 /** Opens the page to sign in, which leads back to the current page. */
 const askToSignIn = async (): Promise<void> => {
   const to = currentPath()
+  const { hash } = router.state.location
   queryClient.clear()
-  await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended: true }, replace: true })
+  await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended: true }, hash, replace: true })
 }
 
 const onError = (error: Error): void => {
@@ -70,7 +74,8 @@ const staffRoute = createRoute({
     } catch (error) {
       // A user whose role was taken away gets the 404 of an unknown route.
       if (error instanceof ApiFailure && (error.status === 401 || error.status === 404)) {
-        throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { to: returnPath(location.href) } })
+        const { hash, pathname, searchStr } = location
+        throw redirect({ to: "/sign-in", search: { to: returnPath(pathname + searchStr) }, hash })
       }
       throw error
     }
@@ -79,12 +84,21 @@ const staffRoute = createRoute({
   notFoundComponent: NotFoundPage
 })
 
-const homeRoute = createRoute({
+const decodeFilter = Schema.decodeUnknownOption(
+  Schema.Struct({
+    state: Schema.optionalKey(UserState),
+    role: Schema.optionalKey(Role),
+    sort: Schema.optionalKey(UserSort),
+    notice: Schema.optionalKey(Schema.Literal("erased"))
+  })
+)
+
+const searchRoute = createRoute({
   getParentRoute: () => staffRoute,
   path: "/",
-  validateSearch: ({ notice }: Record<string, unknown>): { readonly notice?: "erased" } =>
-    notice === "erased" ? { notice } : {},
-  component: HomePage
+  validateSearch: (search: Record<string, unknown>): SearchFilter & { readonly notice?: "erased" } =>
+    Option.getOrElse(decodeFilter(search), () => ({})),
+  component: lazyRouteComponent(() => import("./users/SearchPage.tsx"), "SearchPage")
 })
 
 const userRoute = createRoute({
@@ -103,7 +117,7 @@ const userRoute = createRoute({
 
 const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
 
-const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([homeRoute, userRoute, unknownRoute])])
+const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([searchRoute, userRoute, unknownRoute])])
 
 export const router = createRouter({
   routeTree,

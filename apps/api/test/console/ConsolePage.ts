@@ -59,6 +59,8 @@ export const assertPresentable = async (page: Page, name: string) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
     for (const width of widths) {
       await page.setViewportSize({ width, height: 900 })
+      // The colours and the sizes are those of the next frame.
+      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
       const violations = await page.evaluate<ReadonlyArray<string>>(
         "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html)))"
       )

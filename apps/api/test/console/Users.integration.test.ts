@@ -244,22 +244,62 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
       })
     )
 
-    it.effect("the start page opens a user by id, and an unknown one leads to a page that says so", () =>
-      Effect.gen(function* () {
-        const user = yield* (yield* TestApi).person()
-        yield* asStaff(
-          "viewer",
-          "/",
-          async (page) => {
-            await page.getByLabel("Id of a user").fill(user.id.toUpperCase())
+    it.effect("the search finds users by address, id and filter, and its link shows the same again", () =>
+      inBrowser(
+        "viewer",
+        async ({ page, user }) => {
+          await page.goto("/admin/")
+          const found = page.getByRole("link", { name: user.email })
+          for (const text of [user.email.toUpperCase(), user.id, user.email.slice(0, 12)]) {
+            await page.getByLabel("Search").fill(text)
             await page.keyboard.press("Enter")
-            await page.getByRole("heading", { name: "Sessions" }).waitFor()
-            assert.strictEqual(new URL(page.url()).pathname, `/admin/users/${user.id}`)
-            await page.goto(`/admin/users/${absentId}`)
-            await page.getByRole("heading", { name: "Nothing here" }).waitFor()
-          },
-          { expectedTroubles: /^(?:401|404) for/ }
-        )
+            await page.waitForURL(({ hash }) => decodeURIComponent(hash) === `#${text}`)
+            await found.waitFor()
+          }
+          await assertPresentable(page, "search")
+          assert.notInclude(new URL(page.url()).search, user.email.slice(0, 12))
+          await page.reload()
+          await found.waitFor()
+          await page.getByLabel("State").selectOption("disabled")
+          await page.getByText("No user matches.").waitFor()
+          await page.getByLabel("State").selectOption("suppressed")
+          await found.waitFor()
+          await page.goBack()
+          await page.getByText("No user matches.").waitFor()
+          await page.goForward()
+          await found.click()
+          await page.getByRole("heading", { name: "Sessions" }).waitFor()
+          await page.goto(`/admin/users/${absentId}`)
+          await page.getByRole("heading", { name: "Nothing here" }).waitFor()
+        },
+        /^(?:401|404) for/
+      )
+    )
+
+    it.effect("the search sorts by keyboard and goes on with the next page", () =>
+      Effect.gen(function* () {
+        const { sql } = yield* TestApi
+        yield* Effect.orDie(sql`
+          insert into users (id, email, username, password_hash, is_active, is_verified, created_at, updated_at)
+          select gen_random_uuid(), 'zz' || lpad(n::text, 3, '0') || '@example.net', 'zz' || n, '!', true, true, now(), now()
+          from generate_series(1, 60) n`)
+        yield* asStaff("viewer", "/#zz", async (page) => {
+          const rows = page.locator("tbody tr")
+          await rows.first().waitFor()
+          assert.strictEqual(await rows.count(), 50)
+          await page.getByRole("button", { name: "More users" }).focus()
+          await page.keyboard.press("Enter")
+          await rows.nth(59).waitFor()
+          assert.strictEqual(await page.getByRole("button", { name: "More users" }).count(), 0)
+          await page.getByRole("link", { name: "E-mail address" }).focus()
+          await page.keyboard.press("Enter")
+          await page
+            .getByRole("columnheader", { name: "E-mail address" })
+            .and(page.locator("[aria-sort=descending]"))
+            .waitFor()
+          await page.getByText("zz060@example.net").waitFor()
+          assert.include(await rows.first().innerText(), "zz060@example.net")
+        })
       })
     )
 

@@ -31,7 +31,7 @@ export const SignInPage = () => {
       )
       queryClient.setQueryData(sessionQuery.queryKey, session)
     },
-    onSuccess: () => router.navigate({ href: router.basepath + returnPath(to), replace: true }),
+    onSuccess: () => router.navigate({ href: router.basepath + returnPath(to) + location.hash, replace: true }),
     onError: () => setPassword("")
   })
   const submit = (event: FormEvent) => {

@@ -9,4 +9,4 @@ interface NavigationItem {
 }
 
 /** The pages of the console, in the order of the navigation. */
-export const navigation: ReadonlyArray<NavigationItem> = [{ to: "/", label: "Start", role: "viewer" }]
+export const navigation: ReadonlyArray<NavigationItem> = [{ to: "/", label: "Users", role: "viewer" }]

@@ -1,7 +1,10 @@
+import { Link, type LinkProps } from "@tanstack/react-router"
 import type { ReactNode } from "react"
 
 interface Column<Row> {
   readonly title: string
+  /** The link that sorts the rows by this column, and how they are sorted by it now. */
+  readonly sort?: { readonly direction: "ascending" | "descending" | undefined; readonly link: LinkProps }
   readonly cell: (row: Row) => ReactNode
 }
 
@@ -14,6 +17,8 @@ interface DataTableProps<Row> {
   readonly empty: string
 }
 
+const arrows = { ascending: " ↑", descending: " ↓", none: "" } as const
+
 /** A table, or a text if it has no rows. On narrow screens each row is a list of its cells. */
 export const DataTable = <Row,>({ columns, empty, keyOf, label, rows }: DataTableProps<Row>) =>
   rows.length === 0 ? (
@@ -24,9 +29,16 @@ export const DataTable = <Row,>({ columns, empty, keyOf, label, rows }: DataTabl
       <table>
         <thead>
           <tr>
-            {columns.map(({ title }) => (
-              <th key={title} scope="col">
-                {title}
+            {columns.map(({ sort, title }) => (
+              <th key={title} scope="col" aria-sort={sort?.direction}>
+                {sort === undefined ? (
+                  title
+                ) : (
+                  <Link {...sort.link}>
+                    {title}
+                    <span aria-hidden="true">{arrows[sort.direction ?? "none"]}</span>
+                  </Link>
+                )}
               </th>
             ))}
           </tr>

@@ -29,7 +29,7 @@ export const ForbiddenPage = ({ children }: { children?: ReactNode }) => (
 
 const HomeLink = () => (
   <Link to="/" className="button">
-    Start page
+    Users
   </Link>
 )
 

@@ -4,9 +4,9 @@ import { onWire } from "@user-service/schema/WireNames"
 const wireSwitches = onWire(switchFields)
 
 /** The wire name of a switch of the preferences. */
-export type SwitchName = keyof typeof wireSwitches
+type WireSwitch = keyof typeof wireSwitches
 
-export const isSwitch = (name: string): name is SwitchName => Object.hasOwn(wireSwitches, name)
+export const isSwitch = (name: string): name is WireSwitch => Object.hasOwn(wireSwitches, name)
 
 /** The wire names of the settings, in the order of the preferences. */
 export const settings = [

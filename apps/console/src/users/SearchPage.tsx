@@ -1,0 +1,167 @@
+import { Role } from "@user-service/domain/Role"
+import { type UserSort, UserState } from "@user-service/domain/UserSearch"
+import { useInfiniteQuery } from "@tanstack/react-query"
+import { Link, useLocation, useNavigate, useSearch } from "@tanstack/react-router"
+import { type FormEvent, useId, useState } from "react"
+import { Form } from "react-aria-components/Form"
+import { asApiFailure } from "../api/ApiFailure.ts"
+import { Badge } from "../ui/Badge.tsx"
+import { Button } from "../ui/Button.tsx"
+import { DataTable } from "../ui/DataTable.tsx"
+import { Field } from "../ui/Field.tsx"
+import { FailureText, PendingPage } from "../ui/States.tsx"
+import { Time } from "../ui/Time.tsx"
+import { useTitle } from "../ui/Title.ts"
+import { type SearchFilter, searchQuery } from "./SearchQuery.ts"
+import { textOf } from "./SearchText.ts"
+
+/**
+ * The search of users. Its link has the filter in the query and the text in the fragment, which browsers do not send: the text may be
+ * an address or a push token, and proxies log URLs.
+ */
+export const SearchPage = () => {
+  useTitle("Users")
+  const { notice, ...filter } = useSearch({ from: "/staff/" })
+  const hash = useLocation({ select: (location) => location.hash })
+  const q = textOf(hash)
+  const search = useInfiniteQuery(searchQuery(q, filter))
+  const users = search.data?.pages.flatMap(({ items }) => items) ?? []
+  return (
+    <>
+      <h1>Users</h1>
+      {notice === "erased" ? <output className="done">The user is erased.</output> : null}
+      <SearchForm key={q} q={q} filter={filter} />
+      {search.isPending ? <PendingPage /> : null}
+      {search.isError ? (
+        <div className="alert" role="alert">
+          <FailureText failure={asApiFailure(search.error)} />
+        </div>
+      ) : null}
+      {search.isSuccess ? (
+        <div className="card">
+          <DataTable
+            label="Users"
+            empty={search.hasNextPage ? "None so far." : "No user matches."}
+            rows={users}
+            keyOf={({ id }) => id}
+            columns={[
+              {
+                title: "E-mail address",
+                sort: sortOf("email", filter, hash),
+                cell: ({ email, id }) => (
+                  <Link to="/users/$id" params={{ id }}>
+                    {email}
+                  </Link>
+                )
+              },
+              { title: "Username", cell: ({ username }) => username },
+              {
+                title: "State",
+                cell: (user) => (
+                  <span className="badges">
+                    {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
+                    {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
+                    {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
+                    {user.role === null ? null : <Badge>{user.role}</Badge>}
+                  </span>
+                )
+              },
+              {
+                title: "Last login",
+                sort: sortOf("last_login", filter, hash),
+                cell: ({ last_login }) => <Time at={last_login} />
+              },
+              {
+                title: "Registered",
+                sort: sortOf("created_at", filter, hash),
+                cell: ({ created_at }) => <Time at={created_at} />
+              }
+            ]}
+          />
+          {search.hasNextPage ? (
+            <div className="actions more">
+              <Button onClick={() => search.fetchNextPage()} isBusy={search.isFetchingNextPage}>
+                {search.isFetchingNextPage ? "Loading …" : "More users"}
+              </Button>
+            </div>
+          ) : null}
+        </div>
+      ) : null}
+    </>
+  )
+}
+
+const sortOf = (column: "email" | "last_login" | "created_at", filter: SearchFilter, hash: string) => {
+  const current = filter.sort ?? "-created_at"
+  const direction = current === column ? "ascending" : current === `-${column}` ? "descending" : undefined
+  const sort: UserSort = direction === "descending" ? column : `-${column}`
+  return { direction, link: { to: "/", search: { ...filter, sort }, hash, replace: true, resetScroll: false } } as const
+}
+
+const SearchForm = ({ filter, q }: { filter: SearchFilter; q: string }) => {
+  const navigate = useNavigate()
+  const [text, setText] = useState(q)
+  const go = (next: SearchFilter) =>
+    navigate({ to: "/", search: next, hash: encodeURIComponent(text.trim()), resetScroll: false })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    void go(filter)
+  }
+  const { role: _role, ...withoutRole } = filter
+  const { state: _state, ...withoutState } = filter
+  return (
+    <Form className="search" onSubmit={submit}>
+      <Field
+        label="Search"
+        name="q"
+        type="search"
+        hint="E-mail address, username, phone, push token, or the id of a user, session or notification."
+        autoComplete="off"
+        autoFocus
+        value={text}
+        onChange={setText}
+      />
+      <Choice
+        label="State"
+        value={filter.state}
+        options={UserState.literals}
+        onChange={(state) => go(state === undefined ? withoutState : { ...filter, state })}
+      />
+      <Choice
+        label="Role"
+        value={filter.role}
+        options={Role.literals}
+        onChange={(role) => go(role === undefined ? withoutRole : { ...filter, role })}
+      />
+      <Button look="primary" type="submit">
+        Search
+      </Button>
+    </Form>
+  )
+}
+
+interface ChoiceProps<Option extends string> {
+  readonly label: string
+  readonly value: Option | undefined
+  readonly options: ReadonlyArray<Option>
+  readonly onChange: (value: Option | undefined) => void
+}
+
+const Choice = <Option extends string>({ label, onChange, options, value }: ChoiceProps<Option>) => {
+  const id = useId()
+  return (
+    <div className="field choice">
+      <label htmlFor={id}>{label}</label>
+      <select
+        id={id}
+        value={value ?? ""}
+        onChange={({ target }) => onChange(options.find((option) => option === target.value))}
+      >
+        <option value="">any</option>
+        {options.map((option) => (
+          <option key={option}>{option}</option>
+        ))}
+      </select>
+    </div>
+  )
+}

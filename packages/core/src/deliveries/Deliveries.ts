@@ -64,7 +64,8 @@ export class Deliveries extends Context.Service<
   Deliveries,
   {
     /**
-     * Decides on each request, in order, and records the allowed ones. A notification that is resolved again is charged once,
+     * Decides on each request, in order, and records the allowed ones, and all decisions on notifications that have an id in the
+     * request (decision 0040). A notification that is resolved again is charged once,
      * but the rules apply each time. The number of statements does not depend on the number of requests.
      */
     readonly resolve: (

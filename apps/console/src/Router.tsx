@@ -12,6 +12,7 @@ import {
 } from "@tanstack/react-router"
 import { ApiFailure } from "./api/ApiFailure.ts"
 import { Shell } from "./shell/Shell.tsx"
+import { filterIn } from "./audit/AuditLogQuery.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
 import type { SearchFilter } from "./users/SearchQuery.ts"
@@ -115,9 +116,19 @@ const userRoute = createRoute({
   component: lazyRouteComponent(() => import("./users/UserPage.tsx"), "UserPage")
 })
 
+const auditRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/audit",
+  validateSearch: filterIn,
+  component: lazyRouteComponent(() => import("./audit/AuditPage.tsx"), "AuditPage")
+})
+
 const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
 
-const routeTree = rootRoute.addChildren([signInRoute, staffRoute.addChildren([searchRoute, userRoute, unknownRoute])])
+const routeTree = rootRoute.addChildren([
+  signInRoute,
+  staffRoute.addChildren([searchRoute, userRoute, auditRoute, unknownRoute])
+])
 
 export const router = createRouter({
   routeTree,

@@ -9,4 +9,7 @@ interface NavigationItem {
 }
 
 /** The pages of the console, in the order of the navigation. */
-export const navigation: ReadonlyArray<NavigationItem> = [{ to: "/", label: "Users", role: "viewer" }]
+export const navigation: ReadonlyArray<NavigationItem> = [
+  { to: "/", label: "Users", role: "viewer" },
+  { to: "/audit", label: "Audit log", role: "viewer" }
+]

@@ -8,13 +8,14 @@ import { TextField, type TextFieldProps } from "react-aria-components/TextField"
 interface FieldProps extends Omit<TextFieldProps, "children" | "className"> {
   readonly label: string
   readonly hint?: ReactNode
+  readonly placeholder?: string
 }
 
 /** A text field with its label and the problems of its value. */
-export const Field = ({ hint, label, ...props }: FieldProps) => (
+export const Field = ({ hint, label, placeholder, ...props }: FieldProps) => (
   <TextField {...props} className="field">
     <Label>{label}</Label>
-    <Input />
+    <Input {...(placeholder === undefined ? {} : { placeholder })} />
     {hint === undefined ? null : (
       <Text slot="description" className="soft">
         {hint}

@@ -1,5 +1,5 @@
 import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query"
-import { useNavigate, useParams, useRouteContext, useSearch } from "@tanstack/react-router"
+import { Link, useNavigate, useParams, useRouteContext, useSearch } from "@tanstack/react-router"
 import { useState } from "react"
 import { Badge } from "../ui/Badge.tsx"
 import { ForbiddenPage } from "../ui/States.tsx"
@@ -72,6 +72,9 @@ export const UserPage = () => {
         {accountActs.map((name) => (
           <ActLink key={name} name={name} record={record} session={session} isButton />
         ))}
+        <Link to="/audit" search={{ user_id: id }} className="button">
+          Audit log
+        </Link>
       </div>
       <output className={result === undefined ? "visually-hidden" : "done"}>{result}</output>
       <div className="columns">

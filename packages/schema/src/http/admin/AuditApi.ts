@@ -10,7 +10,8 @@ import { CursorQuery } from "../Paging.ts"
 import { Validation } from "../Validation.ts"
 import { RequiredRole, StaffAuthentication } from "./StaffAuthentication.ts"
 
-const AuditQuery = {
+/** The selection of entries of the audit log. */
+export const AuditQuery = {
   user_id: Schema.optionalKey(UserIdInput),
   actor_id: Schema.optionalKey(UserIdInput),
   action: Schema.optionalKey(textUpTo(100).annotateKey({ description: "The action, exactly." })),

@@ -1,0 +1,144 @@
+import type { AuditEntryBody } from "@user-service/schema/AuditEntry"
+import { hasRole } from "@user-service/domain/Role"
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query"
+import { Link, useNavigate, useRouteContext, useSearch } from "@tanstack/react-router"
+import { type FormEvent, useState } from "react"
+import { Form } from "react-aria-components/Form"
+import { type ApiFailure, asApiFailure } from "../api/ApiFailure.ts"
+import { Button } from "../ui/Button.tsx"
+import { DataTable } from "../ui/DataTable.tsx"
+import { Field } from "../ui/Field.tsx"
+import { errorsOf, FailureText, PendingPage } from "../ui/States.tsx"
+import { Time } from "../ui/Time.tsx"
+import { useTitle } from "../ui/Title.ts"
+import { type AuditLinkSearch, auditLogQuery, exportAuditLog, filterIn } from "./AuditLogQuery.ts"
+
+type Entry = typeof AuditEntryBody.Type
+
+/** The audit log. The selection is in its link. */
+export const AuditPage = () => {
+  useTitle("Audit log")
+  const filter = useSearch({ from: "/staff/audit" })
+  const { session } = useRouteContext({ from: "/staff" })
+  const log = useInfiniteQuery(auditLogQuery(filter))
+  const entries = log.data?.pages.flatMap(({ items }) => items) ?? []
+  const failure = log.isError ? asApiFailure(log.error) : null
+  return (
+    <>
+      <header className="heading">
+        <h1>Audit log</h1>
+        {hasRole(session.role, "admin") ? <Export filter={filter} /> : null}
+      </header>
+      <FilterForm key={JSON.stringify(filter)} filter={filter} failure={failure} />
+      {log.isPending ? <PendingPage /> : null}
+      {failure === null || failure.status === 422 ? null : (
+        <div className="alert" role="alert">
+          <FailureText failure={failure} />
+        </div>
+      )}
+      {log.isSuccess ? (
+        <div className="card">
+          <DataTable
+            label="Audit log"
+            empty={log.hasNextPage ? "None so far." : "No entry matches."}
+            rows={entries}
+            keyOf={({ id }) => id}
+            columns={[
+              { title: "Time", cell: ({ created_at }) => <Time at={created_at} /> },
+              { title: "Action", cell: ({ action }) => <code>{action}</code> },
+              { title: "User", cell: ({ user_id }) => <UserLink id={user_id} /> },
+              { title: "Actor", cell: (entry) => <Actor entry={entry} /> },
+              { title: "Address", cell: ({ ip }) => ip ?? <span className="soft">none</span> },
+              { title: "Details", cell: ({ details }) => <Details details={details} /> }
+            ]}
+          />
+          {log.hasNextPage ? (
+            <div className="actions more">
+              <Button onClick={() => log.fetchNextPage()} isBusy={log.isFetchingNextPage}>
+                {log.isFetchingNextPage ? "Loading …" : "Older entries"}
+              </Button>
+            </div>
+          ) : null}
+        </div>
+      ) : null}
+    </>
+  )
+}
+
+const UserLink = ({ id }: { id: string | null }) =>
+  id === null ? (
+    <span className="soft">none</span>
+  ) : (
+    <Link to="/users/$id" params={{ id }}>
+      <code>{id}</code>
+    </Link>
+  )
+
+const Actor = ({ entry: { actor_id, user_id } }: { entry: Entry }) => {
+  if (actor_id === null) return <span className="soft">the service</span>
+  return actor_id === user_id ? <span>the user</span> : <UserLink id={actor_id} />
+}
+
+const Details = ({ details }: { details: Entry["details"] }) =>
+  Object.keys(details).length === 0 ? null : <code className="agent">{JSON.stringify(details)}</code>
+
+const Export = ({ filter }: { filter: AuditLinkSearch }) => {
+  const download = useMutation<string, ApiFailure>({
+    mutationFn: () => exportAuditLog(filter),
+    onSuccess: (text) => {
+      const url = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }))
+      const link = document.createElement("a")
+      link.href = url
+      link.download = "audit-log.ndjson"
+      link.click()
+      URL.revokeObjectURL(url)
+    }
+  })
+  return (
+    <div>
+      <Button onClick={() => download.mutate()} isBusy={download.isPending}>
+        {download.isPending ? "Exporting …" : "Export these entries"}
+      </Button>
+      {download.isError ? (
+        <div className="alert" role="alert">
+          <FailureText failure={download.error} />
+        </div>
+      ) : null}
+    </div>
+  )
+}
+
+const fields = [
+  { name: "user_id", label: "Id of the user" },
+  { name: "actor_id", label: "Id of the actor" },
+  { name: "action", label: "Action" },
+  { name: "from", label: "From (UTC)" },
+  { name: "to", label: "Before (UTC)" }
+] as const
+
+const FilterForm = ({ failure, filter }: { filter: AuditLinkSearch; failure: ApiFailure | null }) => {
+  const navigate = useNavigate()
+  const [values, setValues] = useState(filter)
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    void navigate({ to: "/audit", search: filterIn(values), resetScroll: false })
+  }
+  return (
+    <Form className="search filters" onSubmit={submit} validationErrors={errorsOf(failure)}>
+      {fields.map(({ label, name }) => (
+        <Field
+          key={name}
+          name={name}
+          label={label}
+          autoComplete="off"
+          {...(name === "from" || name === "to" ? { placeholder: "2026-12-01T00:00:00Z" } : {})}
+          value={values[name] ?? ""}
+          onChange={(value) => setValues({ ...values, [name]: value.trim() })}
+        />
+      ))}
+      <Button look="primary" type="submit">
+        Filter
+      </Button>
+    </Form>
+  )
+}

@@ -41,9 +41,11 @@ const leaveRows = Effect.fnUntraced(function* (userId: UserId, email: string) {
     insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at)
     select n::text, ${userId}, 'push', 'system', 'deny', 'no_address', now(), now() from generate_series(1, 2100) n`
   yield* sql`
-    insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
+    insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at,
+      replay_requested_at)
     select uuid_v7(), sha256((${userId}::text || n)::bytea), 'q', 'undecodable', 'k', '{}',
-      case when n % 100 = 0 then convert_to('to ' || ${email}, 'UTF8') else 'of others'::bytea end, 100, now()
+      case when n % 100 = 0 then convert_to('to ' || ${email}, 'UTF8') else 'of others'::bytea end, 100, now(),
+      case when n % 200 = 0 then now() end
     from generate_series(1, 450) n`
 })
 

@@ -18,6 +18,7 @@ import { profileReads } from "./measures/ProfileReads.ts"
 import { loginStorm, readsDuringLogins } from "./measures/ReadsDuringLogins.ts"
 import { refreshes } from "./measures/Refreshes.ts"
 import { resolutions } from "./measures/Resolutions.ts"
+import { staffPages } from "./measures/StaffPages.ts"
 import { starts } from "./measures/Starts.ts"
 import { statuses } from "./measures/Statuses.ts"
 import { telemetry } from "./measures/Telemetry.ts"
@@ -43,6 +44,7 @@ const measures = {
   P13: (minutes: number) => memory(minutes),
   P15: () => idle,
   P17: () => imports,
+  P18: () => staffPages,
   commands: () => commands,
   outage: () => brokerOutage,
   telemetry: () => telemetry

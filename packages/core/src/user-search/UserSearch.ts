@@ -30,9 +30,6 @@ const decodeToken = Schema.decodeOption(DeviceToken)
 /** The characters of phone numbers that only group their digits. The index has the numbers without them. */
 const digitsOf = (phoneNumber: string): string => phoneNumber.replaceAll(/[ ()-]/g, "")
 
-// No identifying value and no prefix is longer than a device token.
-const maxQueryLength = 4096
-
 const encoder = new TextEncoder()
 
 /**
@@ -92,7 +89,6 @@ export class UserSearch extends Context.Service<
         const text = (request.q ?? "").trim()
         const scope: CursorScope = ["users", text, state ?? null, role ?? null, sort]
         const after = cursor === undefined ? undefined : yield* cursors.decode(scope, cursor, isValueOf(sort))
-        if (text.length > maxQueryLength) return { items: [], nextCursor: null }
         const { items, next } = yield* read(listOf(text, { state, role, sort, limit, after }))
         return { items, nextCursor: next === undefined ? null : yield* cursors.encode(scope, next) }
       })

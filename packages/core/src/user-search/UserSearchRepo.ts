@@ -177,8 +177,8 @@ export class UserSearchRepo extends Context.Service<
         sql`exists (select 1 from ${selection} limit 1 offset ${sql.literal(String(maxSorted))})`
 
       /**
-       * The candidates in their order, filtered. They have the columns of `userColumns`. Of all candidates no column is read if there
-       * are too many to sort, that is, if `isWide`.
+       * The page of the candidates, which have the columns of `userColumns`. Under `isWide` there are too many to sort, and their
+       * sources must return none (see `unlessWide`).
        */
       const sortCandidates = (isWide: Statement.Fragment, candidates: Statement.Fragment, request: UserListRequest) =>
         Effect.map(
@@ -256,7 +256,7 @@ export class UserSearchRepo extends Context.Service<
         return { isWide: isFrequent(sql`users u where ${selected}`), candidates: usersWith(selected) }
       }
 
-      // In the order of addresses, the addresses with a prefix are next to each other: to pass over all before them would take forever.
+      // In the order of addresses, those with a prefix are next to each other, and pages would end early until they are reached.
       const rangeOf = Effect.fnUntraced(function* ({ prefix, sort }: UserListRequest) {
         if (prefix === undefined || columnOf(sort) !== "email") return sql`true`
         const emailHasPrefix = hasPrefix("email", prefix)

@@ -1,11 +1,11 @@
 // The statements of the audit pages, and why none of them reads a partition from end to end (decision 0041).
 import { AuditLogEntry } from "@user-service/domain/AuditLogEntry"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, Option, Schema, Struct } from "effect"
+import { Context, DateTime, Effect, Layer, Schema, Struct } from "effect"
 import { SqlClient, type Statement } from "effect/sql"
 import type { RowKey } from "../Cursors.ts"
 import * as Columns from "../Columns.ts"
-import { firstRow, type Query, rows } from "../Rows.ts"
+import { type Query, rows } from "../Rows.ts"
 
 /** Selects audit entries. Absent fields select all. */
 export interface AuditFilter {
@@ -27,9 +27,7 @@ export interface AuditLogPart {
 }
 
 /** How many entries a page may pass over that its filter does not select. */
-export const maxPassed = 20_000
-
-const KeyRow = Schema.Struct({ keyValue: Schema.String, id: Schema.String })
+export const maxPassed = 5000
 
 const EntryRow = Schema.Struct({
   ...AuditLogEntry.fields,
@@ -37,7 +35,9 @@ const EntryRow = Schema.Struct({
   userId: Schema.NullOr(Columns.userId),
   actorId: Schema.NullOr(Columns.userId),
   createdAt: Columns.time,
-  keyValue: Schema.String
+  keyValue: Schema.String,
+  isSelected: Schema.Boolean,
+  isLast: Schema.Boolean
 })
 
 /** Reads the audit log in pages by key, the newest entries first. */
@@ -128,31 +128,25 @@ export class AuditLogRepo extends Context.Service<
           ...(action === undefined ? [] : [sql`action = ${action}`])
         ])
 
-      const keyAfter = (filter: AuditFilter, after: RowKey | undefined) =>
-        Effect.map(
-          firstRow(KeyRow)(sql`
-            select ${keyValue}, id::text from (${inOrder(filter, after)}) as entry
-            ${orderOf(filter)} limit 1 offset ${sql.literal(String(maxPassed - 1))}`),
-          Option.map(keyOf)
-        )
-
       return {
         page: Effect.fnUntraced(function* (filter, limit, after) {
+          // The last entry that a page may pass over is found even if the filter does not select it: the list goes on after it.
           const found = yield* rows(EntryRow)(sql`
             select id::text, user_id as "userId", actor_id as "actorId", action, ip, user_agent as "userAgent", details,
-              created_at as "createdAt", ${keyValue}
-            from (${inOrder(filter, after)}) as entry
-            where ${isSelected(filter)} ${orderOf(filter)} limit ${limit + 1}`)
-          const items = found
-            .slice(0, limit)
-            .map((row) => new AuditLogEntry(Struct.omit(row, ["keyValue"]), { disableChecks: true }))
-          const last = found.length > limit ? found[limit - 1] : undefined
-          const next = last === undefined ? yield* keyAfter(filter, after) : Option.some(keyOf(last))
-          return { items, next: Option.getOrUndefined(next) }
+              created_at as "createdAt", ${keyValue}, coalesce(${isSelected(filter)}, false) as "isSelected", passed = ${atMost} as "isLast"
+            from (select entry.*, row_number() over (${orderOf(filter)}) as passed from (${inOrder(filter, after)}) as entry) as entry
+            where (${isSelected(filter)}) or passed = ${atMost} ${orderOf(filter)} limit ${limit + 1}`)
+          const selected = found.filter((row) => row.isSelected)
+          const items = selected.slice(0, limit).map(toEntry)
+          const last = selected.length > limit ? selected[limit - 1] : found.find((row) => row.isLast)
+          return { items, next: last === undefined ? undefined : { value: last.keyValue, id: last.id } }
         })
       }
     })
   )
 }
 
-const keyOf = ({ id, keyValue }: typeof KeyRow.Type): RowKey => ({ value: keyValue, id })
+const entryFields = Struct.keys(AuditLogEntry.fields)
+
+const toEntry = (row: typeof EntryRow.Type): AuditLogEntry =>
+  new AuditLogEntry(Struct.pick(row, entryFields), { disableChecks: true })

@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Option, Schema, Struct } from "effect"
 import { SqlClient, type Statement } from "effect/sql"
 import type { RowKey } from "../Cursors.ts"
 import * as Columns from "../Columns.ts"
-import { firstRow, onlyRow, type Query, rows } from "../Rows.ts"
+import { onlyRow, type Query, rows } from "../Rows.ts"
 
 /** The values that may identify a user. All are compared with `text`, where its form allows it. */
 export interface ExactValues {
@@ -48,9 +48,7 @@ export type RareCondition =
 export const maxSorted = 2000
 
 /** How many users a page may pass over that its filter does not select. */
-export const maxPassed = 20_000
-
-const KeyRow = Schema.Struct({ keyValue: Schema.NullOr(Schema.String), id: Schema.String })
+export const maxPassed = 5000
 
 const UserRow = Schema.Struct({
   id: Columns.userId,
@@ -66,6 +64,8 @@ const UserRow = Schema.Struct({
   keyValue: Schema.NullOr(Schema.String)
 })
 type UserRow = typeof UserRow.Type
+
+const PassedRow = Schema.Struct({ ...UserRow.fields, isSelected: Schema.Boolean, isLast: Schema.Boolean })
 
 const candidatesFields = { isWide: Schema.Boolean, isFound: Schema.Boolean }
 /** What is known of the candidates, with a user of the page if it has any. */
@@ -115,6 +115,7 @@ export class UserSearchRepo extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const userColumns = sql.literal(columns)
       const atMost = sql.literal(String(maxSorted))
+      const atMostPassed = sql.literal(String(maxPassed))
 
       // By the expression of the index, or by the column of a subquery that has this order.
       const orderBy = (sort: UserSort, expression = orders[columnOf(sort)].order) => {
@@ -265,14 +266,6 @@ export class UserSearchRepo extends Context.Service<
         return isWide ? emailHasPrefix : sql`true`
       })
 
-      const keyAfter = Effect.fnUntraced(function* (request: UserListRequest, range: Statement.Fragment) {
-        const found = yield* firstRow(KeyRow)(sql`
-          select ${sql.literal(orders[columnOf(request.sort)].value)} as "keyValue", u.id::text from users u
-          where ${range} and ${isAfter(request)} ${orderBy(request.sort)}
-          limit 1 offset ${sql.literal(String(maxPassed - 1))}`)
-        return Option.getOrUndefined(Option.map(found, keyOf))
-      })
-
       return {
         listByExactValue: (values, request) => {
           const candidates = usersOf(sql`${sql.join(" union ", false)(idsOf(values))} limit ${atMost}`)
@@ -291,21 +284,30 @@ export class UserSearchRepo extends Context.Service<
         listInOrder: Effect.fnUntraced(function* (request) {
           const { limit, sort } = request
           const range = yield* rangeOf(request)
-          const found = yield* rows(UserRow)(sql`
-            select ${pageColumns(sort)}
+          // The last user that a page may pass over is found even if the filter does not select it: the list goes on after it.
+          const found = yield* rows(PassedRow)(sql`
+            select ${pageColumns(sort)}, coalesce(${isSelected(request)}, false) as "isSelected", u.passed = ${atMostPassed} as "isLast"
             from (
-              select ${userColumns}, ${sql.literal(orders[columnOf(sort)].order)} as position from users u
-              where ${range} and ${isAfter(request)} ${orderBy(sort)} limit ${sql.literal(String(maxPassed))}
+              select u.*, row_number() over (${orderBy(sort, "u.position")}) as passed
+              from (
+                select ${userColumns}, ${sql.literal(orders[columnOf(sort)].order)} as position from users u
+                where ${range} and ${isAfter(request)} ${orderBy(sort)} limit ${atMostPassed}
+              ) as u
             ) as u
-            where ${isSelected(request)} ${orderBy(sort, "u.position")} limit ${limit + 1}`)
-          if (found.length > limit) return listed(found, limit)
-          return { items: found.map(toFoundUser), next: yield* keyAfter(request, range) }
+            where (${isSelected(request)}) or u.passed = ${atMostPassed}
+            ${orderBy(sort, "u.position")} limit ${limit + 1}`)
+          const selected = found.filter((row) => row.isSelected)
+          if (selected.length > limit) return listed(selected, limit)
+          const last = found.find((row) => row.isLast)
+          return { items: selected.map(toFoundUser), next: last === undefined ? undefined : keyOf(last) }
         })
       }
     })
   )
 }
 
-const toFoundUser = (row: UserRow): FoundUser => new FoundUser(Struct.omit(row, ["keyValue"]), { disableChecks: true })
+const userFields = Struct.keys(FoundUser.fields)
 
-const keyOf = ({ id, keyValue }: typeof KeyRow.Type): RowKey => ({ value: keyValue, id })
+const toFoundUser = (row: UserRow): FoundUser => new FoundUser(Struct.pick(row, userFields), { disableChecks: true })
+
+const keyOf = ({ id, keyValue }: UserRow): RowKey => ({ value: keyValue, id })

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Effect, FileSystem, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { failure } from "../endpoints/Answers.ts"
 import { consolePath } from "../endpoints/Routes.ts"
@@ -48,8 +48,10 @@ const showPage = (file: ConsoleFile) =>
 export const ConsoleHttp = Layer.effectDiscard(
   Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
+    // Here, because the context of a request does not have it.
+    const fileSystem = yield* FileSystem.FileSystem
     // On the first request: most processes never serve the console.
-    const load = yield* Effect.cached(readConsoleFiles)
+    const load = yield* Effect.cached(Effect.provideService(readConsoleFiles, FileSystem.FileSystem, fileSystem))
 
     const show = Effect.gen(function* () {
       const { headers, url } = yield* HttpServerRequest.HttpServerRequest

@@ -26,7 +26,8 @@ const secret = (name: string) => `${name.toLowerCase().replaceAll("_", "")}5f2b9
 const valueOf = (name: string) => (/_(?:FILE|FOLDER)$/.test(name) ? `/srv/${name.toLowerCase()}` : secret(name))
 const productionEnvironment: Readonly<Record<string, string>> = {
   ...Object.fromEntries(requiredInProduction.map((name) => [name, valueOf(name)])),
-  PUBLIC_URL: "https://users.example.com"
+  PUBLIC_URL: "https://users.example.com",
+  ADMIN_ALLOWED_NETWORKS: "192.0.2.0/24"
 }
 
 const development = load(base)

@@ -34,7 +34,8 @@ const composeEnvironment = Effect.gen(function* () {
     ...(yield* Engines.all),
     JWT_KEYS_FILE: join(folder, "jwt-keys.json"),
     TRUSTED_PROXIES: "127.0.0.1",
-    SERVICE_API_KEYS: `gateway:${key}`
+    SERVICE_API_KEYS: `gateway:${key}`,
+    ADMIN_ALLOWED_NETWORKS: client
   }
 })
 
@@ -98,6 +99,16 @@ describe.skipIf(!Engines.areAvailable || !Haproxy.isInstalled)("the proxy of doc
         const sessions = yield* send({ path: `${users}/sessions/`, headers: { ...forged, authorization } })
         assert.notProperty(sessions.headers, "strict-transport-security")
         assert.strictEqual(JSON.parse(sessions.text).data[0].ip, client)
+
+        // The console is for the network of the client, and not for that of the proxy.
+        for (const path of ["/admin", "/admin/", "/admin/users"]) {
+          assert.strictEqual((yield* send({ secure: true, path })).status, 200, path)
+          assert.strictEqual(
+            (yield* send({ secure: true, path, from: "127.0.0.1", headers: forged })).status,
+            404,
+            path
+          )
+        }
 
         // With a certificate, plain HTTP is not served.
         const plain = { port: secureProxy.http, path: `${users}/login/`, headers: { host: "users.example.com" } }

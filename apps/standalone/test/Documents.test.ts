@@ -36,6 +36,11 @@ describe("the documents", () => {
     assert.deepStrictEqual(missing, [])
   })
 
+  it("pass no secret to kubectl as an argument, which other users of the machine see", () => {
+    const literals = documents.filter((document) => /--from-literal=/.test(readFileSync(join(root, document), "utf8")))
+    assert.deepStrictEqual(literals, [])
+  })
+
   it("list every decision, under its title", () => {
     const index = readFileSync(join(root, "infra/decisions/README.md"), "utf8")
     const rows = globSync("infra/decisions/0*.md", { cwd: root })

@@ -17,6 +17,7 @@ const timeout = 180_000
 
 const compose = load(["docker-compose.yml", "infra/compose/production.yml"], {
   PUBLIC_URL: "https://users.example.com",
+  ADMIN_ALLOWED_NETWORKS: "192.0.2.0/24",
   DB_PASSWORD: "5f2b9c1e8a4d7063",
   DB_ADMIN_PASSWORD: "7063f5b2c9e18a4d",
   METRICS_TOKEN: "5f2b9c1e8a4d7063f5b2c9e18a4d7063",

@@ -8,6 +8,9 @@ const paths = (): ReadonlyArray<string> => {
     "/api/docs/swagger",
     "/api/docs/redoc",
     "/api/docs/asyncapi",
+    "/admin",
+    "/admin/",
+    "/admin/assets/x",
     "/rpc"
   ])
   HttpApi.reflect(AllRoutesApi, {

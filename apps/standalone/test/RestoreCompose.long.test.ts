@@ -13,6 +13,7 @@ import * as Program from "./Program.ts"
 const folders = { BACKUP_FOLDER: "/srv/backup", ERASURES_FOLDER: "/srv/erasures" }
 const { services } = load(["docker-compose.yml", "infra/compose/production.yml"], {
   PUBLIC_URL: "https://users.example.com",
+  ADMIN_ALLOWED_NETWORKS: "192.0.2.0/24",
   DB_PASSWORD: "5f2b9c1e8a4d7063",
   DB_ADMIN_PASSWORD: "7063f5b2c9e18a4d",
   REDIS_PASSWORD: "5f2b9c1e8a4d7063",

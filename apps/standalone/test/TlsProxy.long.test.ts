@@ -126,6 +126,7 @@ describe.skipIf(!Engines.areAvailable || !existsSync(nginx))("the example of a T
             TRUSTED_PROXIES: "127.0.0.1",
             PUBLIC_URL: `https://${host}`,
             ALLOWED_HOSTS: `${host},127.0.0.1`,
+            ADMIN_ALLOWED_NETWORKS: "127.0.0.2",
             SERVICE_API_KEYS: `gateway:${serviceKey}`
           },
           "api"
@@ -151,6 +152,13 @@ describe.skipIf(!Engines.areAvailable || !existsSync(nginx))("the example of a T
           assert.strictEqual((yield* send({ path, headers: { authorization } })).status, 200, path)
         }
         assert.strictEqual((yield* send({ path: "/" })).headers["location"], "/api/docs")
+
+        // The console is for the network of the client, and not for that of the proxy.
+        for (const path of ["/admin", "/admin/", "/admin/users"]) {
+          const { headers, status } = yield* send({ path })
+          assert.deepStrictEqual([status, headers["content-type"]], [200, "text/html; charset=utf-8"], path)
+          assert.strictEqual((yield* sender(api.url)("GET", path)).status, 404, path)
+        }
 
         // The API answers these routes to those that reach it directly, and to nobody through the proxy, however they are written.
         const direct = sender(api.url)

@@ -41,6 +41,17 @@ describe("the documents", () => {
     assert.deepStrictEqual(literals, [])
   })
 
+  it("name every migration of an upgrade that blocks reads of a table", () => {
+    const upgrading = readFileSync(join(root, "infra/docs/upgrading.md"), "utf8")
+    const [, named = ""] = /\(`alter table`: ([\d,\s]+)\)/.exec(upgrading) ?? []
+    const blocking = globSync("packages/database/src/migrations/*.ts", { cwd: root })
+      .filter((path) => /\balter table (?!only\b)\w/.test(readFileSync(join(root, path), "utf8")))
+      .map((path) => basename(path).slice(0, 4))
+      // The page begins with this one.
+      .filter((number) => number >= "0013")
+    assert.deepStrictEqual(named.split(/,\s*/), blocking.toSorted())
+  })
+
   it("list every decision, under its title", () => {
     const index = readFileSync(join(root, "infra/decisions/README.md"), "utf8")
     const rows = globSync("infra/decisions/0*.md", { cwd: root })

@@ -26,6 +26,9 @@ export const serverLimits = {
 // Startup parameters that a pooler accepts too: PgBouncer sets them on every server session.
 const commonParameters = { timezone: "UTC" }
 
+// A dead letter has a body of up to 16 MiB, which is the client's default for a whole row: a larger one breaks the connection.
+const maxMessageSize = 32 * 1024 * 1024
+
 const common = (address: PostgresAddress) => ({
   host: address.host,
   port: address.port,
@@ -34,7 +37,8 @@ const common = (address: PostgresAddress) => ({
   database: address.database,
   ssl: socketPath(address) === undefined && connectionOptions(address.tls),
   applicationName: address.applicationName ?? "user-service",
-  startupOptions: address.options
+  startupOptions: address.options,
+  maxMessageSize
 })
 
 /** Sessions for requests and messages. */

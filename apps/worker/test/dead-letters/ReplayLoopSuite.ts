@@ -37,7 +37,9 @@ const letterOf = Effect.fnUntraced(function* (text: string, { queue = statusQueu
   const reason = randomUUID()
   const headers = { "x-reason": "failed", "x-death": [], "x-first-death-queue": "q", traceparent: "t" }
   const body = new TextEncoder().encode(text)
-  yield* keep([{ queue, reason, routingKey: "k", headers, body, messageId: `of ${text}`, contentType: "text/x" }])
+  yield* keep([
+    { queue, reason, routingKey: "k", headers, body, messageId: `of ${text.slice(0, 50)}`, contentType: "text/x" }
+  ])
   const [letter] = yield* find({ reason }, 1)
   if (letter === undefined) return yield* Effect.die("The letter was not stored")
   if (requested) yield* sql`update dead_letters set replay_requested_at = now() where id = ${letter.id}`
@@ -106,6 +108,18 @@ export const suite = <E, F>(
           assert.isNotNull(letter?.replayRequestedAt)
           assert.deepStrictEqual((yield* receive(1)).map(textOf), ["behind"])
           yield* DeadLetters.use(({ remove }) => remove([lost]))
+        }).pipe(Effect.scoped)
+      )
+
+      it.effect("publish the largest letter that is stored whole, and those behind it", () =>
+        Effect.gen(function* () {
+          const size = 16 * 1024 * 1024
+          const ids = [yield* letterOf("x".repeat(size)), yield* letterOf("after it")]
+          yield* start()
+          yield* waitUntil(isGone(ids))
+          const [large, small] = yield* receive(2)
+          assert.strictEqual(large?.message.body.length, size)
+          assert.strictEqual(small === undefined ? undefined : textOf(small), "after it")
         }).pipe(Effect.scoped)
       )
 

@@ -6,7 +6,7 @@ import { cp } from "node:fs/promises"
 import { join } from "node:path"
 import { accountJourney, environment as journeyEnvironment } from "./AccountJourney.ts"
 import * as Engines from "./Engines.ts"
-import { expectAnswer, sender } from "./Http.ts"
+import { expectAnswer, type Send, sender } from "./Http.ts"
 import { journey, register } from "./Journey.ts"
 import { layerListener, listen, message, publish } from "./Listener.ts"
 import * as Mailbox from "./Mailbox.ts"
@@ -39,6 +39,19 @@ const production = Effect.gen(function* () {
   }
 })
 
+/** The bundle has the console, and its compressed assets. */
+const consoleIsServed = (send: Send) =>
+  Effect.gen(function* () {
+    const page = yield* expectAnswer(send)(200, undefined, "GET", "/admin/users/any")
+    // Not the script: Node's fetch fails if a connection closes while it reads a large body.
+    const [, style = ""] = /<link [^>]*href="([^"]+\.css)"/.exec(page.text) ?? []
+    for (const coding of ["br", "gzip"]) {
+      const asset = yield* expectAnswer(send)(200, undefined, "GET", style, { headers: { "accept-encoding": coding } })
+      assert.strictEqual(asset.headers.get("content-encoding"), coding)
+      assert.include(asset.text, "color-scheme")
+    }
+  })
+
 describe.skipIf(!Engines.areAvailable)("the bundles of npm run bundle, without the clone, in production", () => {
   it.live(
     "the API serves the whole journey, and the worker publishes its events and takes in statuses",
@@ -55,6 +68,7 @@ describe.skipIf(!Engines.areAvailable)("the bundles of npm run bundle, without t
         const send = sender(api.url)
         yield* journey(send)
         yield* accountJourney(send, { mailbox, events })
+        yield* consoleIsServed(send)
 
         const person = yield* register(send)
         yield* waitUntil(

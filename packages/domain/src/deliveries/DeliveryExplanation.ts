@@ -71,14 +71,13 @@ export const switchOf = (
 
 /** The settings before the changes, which are given from the newest to the oldest. */
 export const settingsBefore = (current: Settings, changes: ReadonlyArray<PreferenceChange>): Settings => {
-  const before = changes.reduce<Readonly<Record<string, unknown>>>(
-    (settings, change) => ({
-      ...settings,
-      ...Object.fromEntries(Object.entries(change.changes).map(([field, [value]]) => [field, value]))
-    }),
-    { ...current }
+  const before = changes.flatMap(({ changes }) =>
+    Object.entries(changes).map(([field, [value]]) => [field, value] as const)
   )
-  return Schema.decodeUnknownSync(Schema.Struct(PreferenceSettings.fields))(before)
+  return Schema.decodeUnknownSync(Schema.Struct(PreferenceSettings.fields))({
+    ...current,
+    ...Object.fromEntries(before)
+  })
 }
 
 const localTimeOf = (at: DateTime.Utc, utcOffset: number): string =>

@@ -4,7 +4,7 @@ import { asyncApiDocument } from "@user-service/schema/amqp/AsyncApiDocument"
 import { Effect } from "effect"
 import * as Yaml from "yaml"
 import { assertFailure } from "../Answers.ts"
-import { absentId, routes } from "../edge/Routes.ts"
+import { absentId, isOpen, routes } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 
 // What a page may do, by what it may not: no other host, no inline script, no frame.
@@ -56,16 +56,23 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("has every route of the API with its methods, and states which need a token", () =>
       Effect.gen(function* () {
         const { body } = yield* (yield* TestApi).send("GET", "/api/schema")
-        for (const { methods, open, path } of routes) {
+        // Each with ids in the place of its parameters.
+        const documentedPaths = new Map(
+          Object.keys(body.paths).map((path) => [path.replaceAll(/\{\w+\}/g, absentId), path])
+        )
+        for (const route of routes) {
+          const { methods, path } = route
           // What has a format of its own is no part of the API, and an id in it is a parameter.
           if (!path.startsWith("/api/v1/")) continue
-          const documented = body.paths[path.replace(absentId, "{id}")]
+          const documented = body.paths[documentedPaths.get(path) ?? ""]
           assert.isDefined(documented, path)
           for (const method of methods) {
-            if (path.endsWith("deactivate_all/") && method !== "POST") continue
+            // The path of an item with this id.
+            if (/\/(?:deactivate_all|search)\/$/.test(path) && method !== "POST") continue
             const operation = documented[method.toLowerCase()]
             assert.isDefined(operation, `${method} ${path}`)
             const secured = (operation.security ?? []).length > 0
+            const open = isOpen(route, method)
             if (!path.endsWith("/logout/")) assert.strictEqual(secured, !open, `${method} ${path}`)
             if (!open) assert.property(operation.responses, "401", `${method} ${path}`)
           }

@@ -8,25 +8,24 @@ import {
   type AccessClaims,
   type RefreshClaims,
   type TokenClaims,
-  TokenExpired,
+  type TokenExpired,
   TokenInvalid
 } from "@user-service/domain/Token"
 import type { UserId } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { TokenSigner } from "@user-service/security/TokenSigner"
-import { CredentialRefusals, type RefusalEvent } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Limits } from "../limits/Limits.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
-import { CurrentOrigin } from "../Origin.ts"
 import { LiveSessions } from "../cached/LiveSessions.ts"
 import { SessionActivity } from "./SessionActivity.ts"
 import { SessionChanges } from "./SessionChanges.ts"
 import { SessionSettings } from "../SessionSettings.ts"
 import { type RefreshState, SessionsRepo, type TokenState, type SessionFilter } from "./SessionsRepo.ts"
 import { SessionTokens, type Tokens } from "./SessionTokens.ts"
+import { makeRecordRefusals } from "./TokenRefusals.ts"
 
 // How long the result for an exchangeable refresh token beyond the rate limit is cached, and for how many tokens.
 const exchangeableMillis = 1000
@@ -103,22 +102,8 @@ export class Sessions extends Context.Service<
       const signer = yield* TokenSigner
       const limits = yield* Limits
       const settings = yield* SessionSettings
-      const refusals = yield* CredentialRefusals
+      const recordRefusals = yield* makeRecordRefusals
       const notices = yield* SecurityNotices
-
-      const record = Effect.fnUntraced(function* (event: RefusalEvent, error: TokenInvalid | TokenExpired) {
-        const { ip } = yield* CurrentOrigin
-        const reason = error._tag === "TokenExpired" ? "expired" : (error.reason ?? "invalid")
-        yield* refusals.record({ event, reason, ip, userId: error.userId })
-      })
-
-      // Records refused tokens.
-      const recordRefusals =
-        (event: RefusalEvent) =>
-        <A, E, R>(check: Effect.Effect<A, E, R>) =>
-          Effect.tapError(check, (error) =>
-            error instanceof TokenInvalid || error instanceof TokenExpired ? record(event, error) : Effect.void
-          )
 
       // Ends the selected sessions in one change and returns their number.
       const end = (userId: UserId, filter: SessionFilter, reason: RevocationReason) =>

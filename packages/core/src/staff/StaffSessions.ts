@@ -8,15 +8,14 @@ import type { SessionId } from "@user-service/domain/Session"
 import { type AccessClaims, TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import type { User, UserId } from "@user-service/domain/User"
 import { TokenSigner } from "@user-service/security/TokenSigner"
-import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { type Login, Logins } from "../accounts/Logins.ts"
-import { CurrentOrigin } from "../Origin.ts"
 import { SessionActivity } from "../sessions/SessionActivity.ts"
 import type { SessionKind } from "../sessions/SessionChanges.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 import { SessionsRepo } from "../sessions/SessionsRepo.ts"
+import { makeRecordRefusals } from "../sessions/TokenRefusals.ts"
 import { StaffSessionsRepo } from "./StaffSessionsRepo.ts"
 
 /** The session of a member of staff, and the role as it is now. */
@@ -70,7 +69,7 @@ export class StaffSessions extends Context.Service<
       const activity = yield* SessionActivity
       const signer = yield* TokenSigner
       const random = yield* SecureRandom.SecureRandom
-      const refusals = yield* CredentialRefusals
+      const recordRefusals = yield* makeRecordRefusals
 
       const find = Effect.fnUntraced(function* ({ sessionId, userId }: AccessClaims, kind: SessionKind) {
         const found = yield* storage.read(Effect.flatMap(DateTime.now, (now) => repo.find(userId, sessionId, now)))
@@ -90,15 +89,6 @@ export class StaffSessions extends Context.Service<
           ? storage.write(Effect.flatMap(DateTime.now, (now) => sessionsRepo.touch([id], now)))
           : activity.note(id)
 
-      const recordRefusal = Effect.fnUntraced(function* (
-        error: TokenInvalid | TokenExpired | NotStaff | ServiceUnavailable
-      ) {
-        if (error._tag !== "TokenInvalid" && error._tag !== "TokenExpired") return
-        const { ip } = yield* CurrentOrigin
-        const reason = error._tag === "TokenExpired" ? "expired" : (error.reason ?? "invalid")
-        yield* refusals.record({ event: "access_token_refused", reason, ip, userId: error.userId })
-      })
-
       const authenticate = Effect.fn("StaffSessions.authenticate")(function* ({ kind, token }: StaffCredential) {
         const claims = yield* signer.verify("access", Redacted.value(token))
         const { expiresAt, role } = yield* find(claims, kind)
@@ -106,7 +96,7 @@ export class StaffSessions extends Context.Service<
         return role === null
           ? yield* new NotStaff()
           : { userId: claims.userId, sessionId: claims.sessionId, role, expiresAt }
-      }, Effect.tapError(recordRefusal))
+      }, recordRefusals("access_token_refused"))
 
       const login = Effect.fn("StaffSessions.login")(function* (credentials: Login) {
         const { role, session, user } = yield* logins.loginStaff(credentials)

@@ -1,11 +1,38 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { readFile } from "node:fs/promises"
+import type { Page } from "playwright-core"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { behindCuttingProxy } from "./CuttingProxy.ts"
 import { assertPresentable, asStaff } from "./ConsolePage.ts"
 
 const canary = "<img src=x onerror=alert(1)>"
+
+const exportButton = (page: Page) => page.getByRole("button", { name: "Export these entries" })
+
+// A browser without a window shows no choice of a file. This one is in the private file system of the page, and new.
+const withFilePicker = (page: Page) =>
+  page.evaluate(
+    "window.showSaveFilePicker = async () => (await navigator.storage.getDirectory()).getFileHandle('entries', { create: true })"
+  )
+
+const withoutFilePicker = (page: Page) => page.evaluate("delete window.showSaveFilePicker")
+
+/** The content of the file of {@link withFilePicker}, or undefined if there is none. */
+const contentOfFile = (page: Page) =>
+  page.evaluate<string | undefined>(
+    "navigator.storage.getDirectory().then((files) => files.getFileHandle('entries')).then((file) => file.getFile()).then((file) => file.text(), () => undefined)"
+  )
+
+const assertEntriesOf = (userId: string, text: string | undefined) => {
+  const entries = (text ?? "")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  assert.isAtLeast(entries.length, 1)
+  assert.isTrue(entries.every(({ user_id }) => user_id === userId))
+}
 
 describe.skipIf(missingBrowser !== "")(`the audit log in the console${missingBrowser}`, { timeout: 120_000 }, () => {
   it.layer(Layer.merge(layerEmbedded(), Chromium.layer), { excludeTestServices: true })((it) => {
@@ -41,20 +68,66 @@ describe.skipIf(missingBrowser !== "")(`the audit log in the console${missingBro
       })
     )
 
-    it.effect("is exported by admins, with the same selection", () =>
+    it.effect("is exported by admins into the file that they choose, with the same selection", () =>
       Effect.gen(function* () {
         const user = yield* (yield* TestApi).person()
         yield* asStaff("admin", `/audit?user_id=${user.id}`, async (page) => {
-          const download = page.waitForEvent("download")
-          await page.getByRole("button", { name: "Export these entries" }).click()
-          const text = await readFile(await (await download).path(), "utf8")
-          const entries = text
-            .trim()
-            .split("\n")
-            .map((line) => JSON.parse(line))
-          assert.isAtLeast(entries.length, 1)
-          assert.isTrue(entries.every(({ user_id }) => user_id === user.id))
+          await withFilePicker(page)
+          await exportButton(page).click()
+          await page.getByText(/^The export is complete: [\d.,]+ K?i?B\.$/).waitFor()
+          assertEntriesOf(user.id, await contentOfFile(page))
+          await assertPresentable(page, "audit-exported")
         })
+      })
+    )
+
+    it.effect("is downloaded where browsers cannot write into a file", () =>
+      Effect.gen(function* () {
+        const user = yield* (yield* TestApi).person()
+        yield* asStaff("admin", `/audit?user_id=${user.id}`, async (page) => {
+          await withoutFilePicker(page)
+          const download = page.waitForEvent("download")
+          await exportButton(page).click()
+          assertEntriesOf(user.id, await readFile(await (await download).path(), "utf8"))
+        })
+      })
+    )
+
+    it.effect("leaves no file, and says so, if the export is not completed", () =>
+      Effect.gen(function* () {
+        const cut = yield* behindCuttingProxy("/api/v1/admin/audit/export/")
+        const downloads: Array<string> = []
+        yield* asStaff(
+          "admin",
+          "/audit",
+          async (page) => {
+            page.on("download", (download) => downloads.push(download.suggestedFilename()))
+            for (const choose of [withoutFilePicker, withFilePicker]) {
+              await page.reload()
+              await choose(page)
+              await exportButton(page).click()
+              await page.getByText("The export was not completed, and no file was kept.").waitFor()
+            }
+            assert.isUndefined(await contentOfFile(page))
+            await assertPresentable(page, "audit-export-failed")
+          },
+          { expectedTroubles: /^401 for|ERR_INCOMPLETE_CHUNKED_ENCODING/ }
+        ).pipe(Effect.provideService(TestApi, cut))
+        assert.deepStrictEqual(downloads, [])
+      })
+    )
+
+    it.effect("asks for no export if no file was chosen", () =>
+      asStaff("admin", "/audit", async (page) => {
+        const requests: Array<string> = []
+        page.on("request", (request) => requests.push(request.url()))
+        await page.evaluate(
+          "window.showSaveFilePicker = () => Promise.reject(new DOMException('The user aborted a request.', 'AbortError'))"
+        )
+        await exportButton(page).click()
+        await page.getByRole("button", { name: "Export these entries" }).waitFor()
+        assert.deepStrictEqual(requests, [])
+        assert.strictEqual(await page.getByRole("alert").count(), 0)
       })
     )
   })

@@ -18,7 +18,8 @@ export const filterIn = (search: Readonly<Record<string, unknown>>): AuditLinkSe
     })
   )
 
-const selectionOf = decodeInput(Schema.Struct(AuditQuery))
+/** The selection as the API takes it. Fails as the API does for invalid fields. */
+export const selectionOf = decodeInput(Schema.Struct(AuditQuery))
 
 export const auditLogQuery = (filter: AuditLinkSearch) =>
   infiniteQueryOptions({
@@ -35,7 +36,3 @@ export const auditLogQuery = (filter: AuditLinkSearch) =>
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor
   })
-
-/** All selected entries, as JSON in lines. */
-export const exportAuditLog = (filter: AuditLinkSearch): Promise<string> =>
-  run(Effect.flatMap(selectionOf(filter), (query) => api["admin-audit"].export({ query })))

@@ -8,10 +8,13 @@ import { type ApiFailure, asApiFailure } from "../api/ApiFailure.ts"
 import { Button } from "../ui/Button.tsx"
 import { DataTable } from "../ui/DataTable.tsx"
 import { Field } from "../ui/Field.tsx"
-import { errorsOf, FailureText, PendingPage } from "../ui/States.tsx"
+import { PagedList } from "../ui/PagedList.tsx"
+import { sizeText } from "../ui/Size.ts"
+import { errorsOf, FailureText } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
-import { type AuditLinkSearch, auditLogQuery, exportAuditLog, filterIn } from "./AuditLogQuery.ts"
+import { exportAuditLog } from "./AuditExport.ts"
+import { type AuditLinkSearch, auditLogQuery, filterIn } from "./AuditLogQuery.ts"
 
 type Entry = typeof AuditEntryBody.Type
 
@@ -21,7 +24,6 @@ export const AuditPage = () => {
   const filter = useSearch({ from: "/staff/audit" })
   const { session } = useRouteContext({ from: "/staff" })
   const log = useInfiniteQuery(auditLogQuery(filter))
-  const entries = log.data?.pages.flatMap(({ items }) => items) ?? []
   const failure = log.isError ? asApiFailure(log.error) : null
   return (
     <>
@@ -30,37 +32,26 @@ export const AuditPage = () => {
         {hasRole(session.role, "admin") ? <Export filter={filter} /> : null}
       </header>
       <FilterForm key={JSON.stringify(filter)} filter={filter} failure={failure} />
-      {log.isPending ? <PendingPage /> : null}
-      {failure === null || failure.status === 422 ? null : (
-        <div className="alert" role="alert">
-          <FailureText failure={failure} />
-        </div>
-      )}
-      {log.isSuccess ? (
-        <div className="card">
-          <DataTable
-            label="Audit log"
-            empty={log.hasNextPage ? "None so far." : "No entry matches."}
-            rows={entries}
-            keyOf={({ id }) => id}
-            columns={[
-              { title: "Time", cell: ({ created_at }) => <Time at={created_at} /> },
-              { title: "Action", cell: ({ action }) => <code>{action}</code> },
-              { title: "User", cell: ({ user_id }) => <UserLink id={user_id} /> },
-              { title: "Actor", cell: (entry) => <Actor entry={entry} /> },
-              { title: "Address", cell: ({ ip }) => ip ?? <span className="soft">none</span> },
-              { title: "Details", cell: ({ details }) => <Details details={details} /> }
-            ]}
-          />
-          {log.hasNextPage ? (
-            <div className="actions more">
-              <Button onClick={() => log.fetchNextPage()} isBusy={log.isFetchingNextPage}>
-                {log.isFetchingNextPage ? "Loading …" : "Older entries"}
-              </Button>
-            </div>
-          ) : null}
-        </div>
-      ) : null}
+      <div className="card">
+        <PagedList query={log} more="Older entries" hasForm>
+          {(entries) => (
+            <DataTable
+              label="Audit log"
+              empty={log.hasNextPage ? "None so far." : "No entry matches."}
+              rows={entries}
+              keyOf={({ id }) => id}
+              columns={[
+                { title: "Time", cell: ({ created_at }) => <Time at={created_at} /> },
+                { title: "Action", cell: ({ action }) => <code>{action}</code> },
+                { title: "User", cell: ({ user_id }) => <UserLink id={user_id} /> },
+                { title: "Actor", cell: (entry) => <Actor entry={entry} /> },
+                { title: "Address", cell: ({ ip }) => ip ?? <span className="soft">none</span> },
+                { title: "Details", cell: ({ details }) => <Details details={details} /> }
+              ]}
+            />
+          )}
+        </PagedList>
+      </div>
     </>
   )
 }
@@ -82,26 +73,21 @@ const Actor = ({ entry: { actor_id, user_id } }: { entry: Entry }) => {
 const Details = ({ details }: { details: Entry["details"] }) =>
   Object.keys(details).length === 0 ? null : <code className="agent">{JSON.stringify(details)}</code>
 
+/** The button that exports the selected entries, and what became of the export. */
 const Export = ({ filter }: { filter: AuditLinkSearch }) => {
-  const download = useMutation<string, ApiFailure>({
-    mutationFn: () => exportAuditLog(filter),
-    onSuccess: (text) => {
-      const url = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }))
-      const link = document.createElement("a")
-      link.href = url
-      link.download = "audit-log.ndjson"
-      link.click()
-      URL.revokeObjectURL(url)
-    }
-  })
+  const download = useMutation({ mutationFn: () => exportAuditLog(filter) })
   return (
-    <div>
+    <div className="export">
       <Button onClick={() => download.mutate()} isBusy={download.isPending}>
         {download.isPending ? "Exporting …" : "Export these entries"}
       </Button>
+      <output className={download.data === undefined ? "visually-hidden" : "done"}>
+        {download.data === undefined ? null : `The export is complete: ${sizeText(download.data)}.`}
+      </output>
       {download.isError ? (
         <div className="alert" role="alert">
-          <FailureText failure={download.error} />
+          <p>The export was not completed, and no file was kept.</p>
+          <FailureText failure={asApiFailure(download.error)} />
         </div>
       ) : null}
     </div>

@@ -2,14 +2,14 @@ import { Role } from "@user-service/domain/Role"
 import { type UserSort, UserState } from "@user-service/domain/UserSearch"
 import { useInfiniteQuery } from "@tanstack/react-query"
 import { Link, useLocation, useNavigate, useSearch } from "@tanstack/react-router"
-import { type FormEvent, useId, useState } from "react"
+import { type FormEvent, useState } from "react"
 import { Form } from "react-aria-components/Form"
-import { asApiFailure } from "../api/ApiFailure.ts"
 import { Badge } from "../ui/Badge.tsx"
 import { Button } from "../ui/Button.tsx"
+import { Choice } from "../ui/Choice.tsx"
 import { DataTable } from "../ui/DataTable.tsx"
 import { Field } from "../ui/Field.tsx"
-import { FailureText, PendingPage } from "../ui/States.tsx"
+import { PagedList } from "../ui/PagedList.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { type SearchFilter, searchQuery } from "./SearchQuery.ts"
@@ -25,68 +25,56 @@ export const SearchPage = () => {
   const hash = useLocation({ select: (location) => location.hash })
   const q = textOf(hash)
   const search = useInfiniteQuery(searchQuery(q, filter))
-  const users = search.data?.pages.flatMap(({ items }) => items) ?? []
   return (
     <>
       <h1>Users</h1>
       {notice === "erased" ? <output className="done">The user is erased.</output> : null}
       <SearchForm key={q} q={q} filter={filter} />
-      {search.isPending ? <PendingPage /> : null}
-      {search.isError ? (
-        <div className="alert" role="alert">
-          <FailureText failure={asApiFailure(search.error)} />
-        </div>
-      ) : null}
-      {search.isSuccess ? (
-        <div className="card">
-          <DataTable
-            label="Users"
-            empty={search.hasNextPage ? "None so far." : "No user matches."}
-            rows={users}
-            keyOf={({ id }) => id}
-            columns={[
-              {
-                title: "E-mail address",
-                sort: sortOf("email", filter, hash),
-                cell: ({ email, id }) => (
-                  <Link to="/users/$id" params={{ id }}>
-                    {email}
-                  </Link>
-                )
-              },
-              { title: "Username", cell: ({ username }) => username },
-              {
-                title: "State",
-                cell: (user) => (
-                  <span className="badges">
-                    {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
-                    {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
-                    {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
-                    {user.role === null ? null : <Badge>{user.role}</Badge>}
-                  </span>
-                )
-              },
-              {
-                title: "Last login",
-                sort: sortOf("last_login", filter, hash),
-                cell: ({ last_login }) => <Time at={last_login} />
-              },
-              {
-                title: "Registered",
-                sort: sortOf("created_at", filter, hash),
-                cell: ({ created_at }) => <Time at={created_at} />
-              }
-            ]}
-          />
-          {search.hasNextPage ? (
-            <div className="actions more">
-              <Button onClick={() => search.fetchNextPage()} isBusy={search.isFetchingNextPage}>
-                {search.isFetchingNextPage ? "Loading …" : "More users"}
-              </Button>
-            </div>
-          ) : null}
-        </div>
-      ) : null}
+      <div className="card">
+        <PagedList query={search} more="More users">
+          {(users) => (
+            <DataTable
+              label="Users"
+              empty={search.hasNextPage ? "None so far." : "No user matches."}
+              rows={users}
+              keyOf={({ id }) => id}
+              columns={[
+                {
+                  title: "E-mail address",
+                  sort: sortOf("email", filter, hash),
+                  cell: ({ email, id }) => (
+                    <Link to="/users/$id" params={{ id }}>
+                      {email}
+                    </Link>
+                  )
+                },
+                { title: "Username", cell: ({ username }) => username },
+                {
+                  title: "State",
+                  cell: (user) => (
+                    <span className="badges">
+                      {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
+                      {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
+                      {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
+                      {user.role === null ? null : <Badge>{user.role}</Badge>}
+                    </span>
+                  )
+                },
+                {
+                  title: "Last login",
+                  sort: sortOf("last_login", filter, hash),
+                  cell: ({ last_login }) => <Time at={last_login} />
+                },
+                {
+                  title: "Registered",
+                  sort: sortOf("created_at", filter, hash),
+                  cell: ({ created_at }) => <Time at={created_at} />
+                }
+              ]}
+            />
+          )}
+        </PagedList>
+      </div>
     </>
   )
 }
@@ -125,43 +113,19 @@ const SearchForm = ({ filter, q }: { filter: SearchFilter; q: string }) => {
         label="State"
         value={filter.state}
         options={UserState.literals}
+        none="any"
         onChange={(state) => go(state === undefined ? withoutState : { ...filter, state })}
       />
       <Choice
         label="Role"
         value={filter.role}
         options={Role.literals}
+        none="any"
         onChange={(role) => go(role === undefined ? withoutRole : { ...filter, role })}
       />
       <Button look="primary" type="submit">
         Search
       </Button>
     </Form>
-  )
-}
-
-interface ChoiceProps<Option extends string> {
-  readonly label: string
-  readonly value: Option | undefined
-  readonly options: ReadonlyArray<Option>
-  readonly onChange: (value: Option | undefined) => void
-}
-
-const Choice = <Option extends string>({ label, onChange, options, value }: ChoiceProps<Option>) => {
-  const id = useId()
-  return (
-    <div className="field choice">
-      <label htmlFor={id}>{label}</label>
-      <select
-        id={id}
-        value={value ?? ""}
-        onChange={({ target }) => onChange(options.find((option) => option === target.value))}
-      >
-        <option value="">any</option>
-        {options.map((option) => (
-          <option key={option}>{option}</option>
-        ))}
-      </select>
-    </div>
   )
 }

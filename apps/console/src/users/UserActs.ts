@@ -5,27 +5,17 @@ import { StaffEraseInput, StaffPreferencesInput, StaffUserInput } from "@user-se
 import { Effect } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
 import { isSwitch, settingLabel } from "./Settings.ts"
 import type { UserView } from "./UserQuery.ts"
 
 type StaffSession = typeof StaffSessionBody.Type
 
-interface ActField {
-  readonly name: string
-  readonly label: string
-  readonly type: "text" | "email" | "tel"
-  readonly value: string
-  readonly hint?: string
-  readonly isRequired?: boolean
-}
-
 /** What the act is on, and what the member of staff has entered. */
-interface ActInput {
+interface ActInput extends ActValues {
   readonly record: UserView
   /** The id of a session or a push token, or the name of a setting. */
   readonly target: string
-  readonly reason: string
-  readonly values: Readonly<Record<string, string>>
 }
 
 /** An act of staff on a user. */

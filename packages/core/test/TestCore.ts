@@ -15,6 +15,7 @@ import { PreferencesRepo } from "@user-service/core/preferences/PreferencesRepo"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { Registrations } from "@user-service/core/push-tokens/Registrations"
+import { EmailChangeRequests } from "@user-service/core/recovery/EmailChangeRequests"
 import { StaffMails } from "@user-service/core/recovery/StaffMails"
 import { rows } from "@user-service/core/Rows"
 import { AllSessions } from "@user-service/core/sessions/AllSessions"
@@ -42,19 +43,19 @@ import { UnsubscribeTokens } from "@user-service/security/UnsubscribeTokens"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
-import { SqlClient } from "effect/sql"
+import { SqlClient, type SqlError } from "effect/sql"
 import { pbkdf2Sync, randomBytes, randomUUID } from "node:crypto"
 import * as TestSettings from "./TestSettings.ts"
 
 /** What a test sets or builds differently. */
 export interface Settings extends TestSettings.Overrides {
+  readonly database?: Layer.Layer<SqlClient.SqlClient, SqlError.SqlError>
   readonly hasher?: Layer.Layer<PasswordHasher>
   readonly estimator?: Layer.Layer<PasswordEstimator, never, PasswordSettings>
 }
 
-/** PGlite with the schema, caches and limits in memory, keys of its own. */
+/** Caches and limits in memory, keys of its own. */
 const Engines = Layer.mergeAll(
-  Storage.layer.pipe(Layer.provideMerge(TestDatabase.layerPgLite)),
   Cache.layerMemory,
   RateLimits.layerMemory,
   CredentialRefusals.layer,
@@ -69,6 +70,7 @@ const Features = Layer.mergeAll(
   AllSessions.layer,
   Changes.layer,
   ErasureBatches.layer,
+  EmailChangeRequests.layer,
   Erasures.layer,
   FailedLogins.layer,
   Invalidations.layer,
@@ -91,13 +93,17 @@ const Features = Layer.mergeAll(
   Unsubscriptions.layer
 )
 
-/** The services of core over the engines that need nothing but this process; hashes at the lowest cost. */
+/** The services of core over the engines that need nothing but this process, PGlite unless the test names another database; hashes at the lowest cost. */
 export const layer = ({
+  database = TestDatabase.layerPgLite,
   estimator = PasswordEstimator.layer,
   hasher = PasswordHasher.layerTest,
   ...overrides
 }: Settings = {}) =>
-  Features.pipe(Layer.provideMerge([Engines, estimator, hasher]), Layer.provideMerge(TestSettings.layer(overrides)))
+  Features.pipe(
+    Layer.provideMerge([Engines, Storage.layer.pipe(Layer.provideMerge(database)), estimator, hasher]),
+    Layer.provideMerge(TestSettings.layer(overrides))
+  )
 
 export const password = Redacted.make("correct horse battery staple")
 

@@ -44,6 +44,22 @@ export type ActRefusal = RoleTooLow | OwnAccountProtected | LastAdministrator
 export const requiredRole = (act: AccountAct, target: AccountAuthority): Role =>
   target.role !== null || act.kind === "erase" || act.kind === "set_role" ? "admin" : "support"
 
+/** The account of the member of staff who acts, among those that were found. One who was erased since has no rights. */
+export const actorOf = (userId: UserId, found: ReadonlyArray<AccountAuthority>): AccountAuthority =>
+  found.find((account) => account.userId === userId) ?? { userId, role: null, isActive: false }
+
+/** Why the role of the actor does not suffice for the act, or undefined if it does. */
+export const roleRefusalOf = (
+  act: AccountAct,
+  actor: AccountAuthority,
+  target: AccountAuthority
+): RoleTooLow | undefined => {
+  const required = requiredRole(act, target)
+  return actor.isActive && actor.role !== null && hasRole(actor.role, required)
+    ? undefined
+    : new RoleTooLow({ required })
+}
+
 /** Whether the account can act as an administrator. */
 const isAdministrator = ({ isActive, role }: AccountAuthority): boolean => isActive && role === "admin"
 
@@ -63,10 +79,8 @@ export interface ActParties {
 /** Why the act is refused, or undefined if it is allowed. */
 export const refusalOf = (act: AccountAct, parties: ActParties): ActRefusal | undefined => {
   const { actor, otherAdministrators, target } = parties
-  const required = requiredRole(act, target)
-  if (actor !== null && (!actor.isActive || actor.role === null || !hasRole(actor.role, required))) {
-    return new RoleTooLow({ required })
-  }
+  const roleRefusal = actor === null ? undefined : roleRefusalOf(act, actor, target)
+  if (roleRefusal !== undefined) return roleRefusal
   if (actor?.userId === target.userId && act.kind !== "change") return new OwnAccountProtected()
   if (isAdministrator(target) && endsAdministrator(act) && otherAdministrators === 0) return new LastAdministrator()
   return undefined

@@ -1,6 +1,4 @@
-import { CurrentActor } from "@user-service/core/Actor"
-import { StaffSessions } from "@user-service/core/staff/StaffSessions"
-import { hasRole, RoleTooLow } from "@user-service/domain/Role"
+import { catchRefusal, CurrentActor } from "@user-service/core/Actor"
 import { UserId, UserNotFound } from "@user-service/domain/User"
 import { anyCase } from "@user-service/domain/Uuid"
 import { CurrentStaff } from "@user-service/schema/http/admin/StaffAuthentication"
@@ -17,16 +15,9 @@ export const asStaff =
   <A, E, R>(change: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentStaff, ({ userId }) => Effect.provideService(change, CurrentActor, { userId, reason }))
 
-/** Acts on users. Only admins may act on users who have a role. */
-export const makeActOn = Effect.map(
-  StaffSessions,
-  ({ roleOf }) =>
-    <A, E, R>(params: { readonly id: string }, reason: string, act: (userId: UserId) => Effect.Effect<A, E, R>) =>
-      Effect.gen(function* () {
-        const userId = yield* userOf(params)
-        const { role } = yield* CurrentStaff
-        if (!hasRole(role, "admin") && (yield* roleOf(userId)) !== null)
-          return yield* new RoleTooLow({ required: "admin" })
-        return yield* asStaff(reason)(act(userId))
-      })
-)
+/** Acts on the user of a path. The changes are refused if the rules for acts of staff forbid them (see `Changes` in core). */
+export const actOn = <A, E, R>(
+  params: { readonly id: string },
+  reason: string,
+  act: (userId: UserId) => Effect.Effect<A, E, R>
+) => Effect.flatMap(userOf(params), (userId) => catchRefusal(asStaff(reason)(act(userId))))

@@ -5,14 +5,13 @@ import { StaffMails } from "@user-service/core/recovery/StaffMails"
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { AccountStates } from "@user-service/core/staff/AccountStates"
 import { Invitations } from "@user-service/core/staff/Invitations"
-import { StaffSessions } from "@user-service/core/staff/StaffSessions"
 import { Suppressions } from "@user-service/core/staff/Suppressions"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { userBody } from "@user-service/schema/User"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
-import { asStaff, makeActOn, userOf } from "./StaffActs.ts"
+import { actOn, asStaff, userOf } from "./StaffActs.ts"
 
 /** {@link StaffActsApi} on the services of accounts, sessions and mails. */
 export const StaffActsHttp = HttpApiBuilder.group(
@@ -27,7 +26,6 @@ export const StaffActsHttp = HttpApiBuilder.group(
     const pushTokens = yield* PushTokens
     const sessions = yield* Sessions
     const suppressions = yield* Suppressions
-    const actOn = yield* makeActOn
     const accepted = Effect.as({})
     const bodyOf = (params: { readonly id: string }) =>
       Effect.map(Effect.flatMap(userOf(params), profiles.find), userBody)
@@ -76,7 +74,6 @@ export const StaffActsHttp = HttpApiBuilder.group(
     PushTokens,
     Sessions,
     StaffMails,
-    StaffSessions,
     Suppressions
   ),
   Layer.provide([
@@ -87,7 +84,6 @@ export const StaffActsHttp = HttpApiBuilder.group(
     PushTokens.layer,
     Sessions.layer,
     StaffMails.layer,
-    StaffSessions.layer,
     Suppressions.layer
   ])
 )

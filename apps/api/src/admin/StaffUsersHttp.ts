@@ -2,10 +2,8 @@ import { Preferences } from "@user-service/core/preferences/Preferences"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { Roles } from "@user-service/core/staff/Roles"
 import { StaffErasures } from "@user-service/core/staff/StaffErasures"
-import { StaffSessions } from "@user-service/core/staff/StaffSessions"
 import { UserRecords } from "@user-service/core/staff/UserRecords"
 import { canonicalEmail } from "@user-service/domain/Email"
-import { hasRole, RoleTooLow } from "@user-service/domain/Role"
 import { InvalidInput } from "@user-service/schema/Failures"
 import { CurrentStaff } from "@user-service/schema/http/admin/StaffAuthentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
@@ -15,7 +13,7 @@ import { userRecordBody } from "@user-service/schema/UserRecord"
 import { Effect, Layer, Struct } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
-import { makeActOn } from "./StaffActs.ts"
+import { actOn } from "./StaffActs.ts"
 
 const invalid = (field: string, problem: string) => new InvalidInput({ problems: { [field]: [problem] } })
 
@@ -29,15 +27,12 @@ export const StaffUsersHttp = HttpApiBuilder.group(
     const preferences = yield* Preferences
     const erasures = yield* StaffErasures
     const roles = yield* Roles
-    const actOn = yield* makeActOn
     return handlers.handleAll({
       find: Effect.fnUntraced(function* ({ params }) {
         const { sessionId } = yield* CurrentStaff
         return userRecordBody(yield* records.find(params.id), sessionId)
       }),
       update: Effect.fnUntraced(function* ({ params, payload: { reason, role, ...patch } }) {
-        const { role: staffRole } = yield* CurrentStaff
-        if (role !== undefined && !hasRole(staffRole, "admin")) return yield* new RoleTooLow({ required: "admin" })
         const user = yield* actOn(params, reason, (userId) =>
           Effect.gen(function* () {
             // First, because it may be refused.
@@ -72,13 +67,6 @@ export const StaffUsersHttp = HttpApiBuilder.group(
     })
   })
 ).pipe(
-  narrowContext(Preferences, Profiles, Roles, StaffErasures, StaffSessions, UserRecords),
-  Layer.provide([
-    Preferences.layer,
-    Profiles.layer,
-    Roles.layer,
-    StaffErasures.layer,
-    StaffSessions.layer,
-    UserRecords.layer
-  ])
+  narrowContext(Preferences, Profiles, Roles, StaffErasures, UserRecords),
+  Layer.provide([Preferences.layer, Profiles.layer, Roles.layer, StaffErasures.layer, UserRecords.layer])
 )

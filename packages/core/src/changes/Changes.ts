@@ -1,9 +1,17 @@
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
+import { actorOf, roleRefusalOf } from "@user-service/domain/StaffRules"
 import { UserNotFound, type UserId } from "@user-service/domain/User"
 import * as Storage from "@user-service/database/Storage"
 import { Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
-import { ChangesRepo, type LockedUser, type StatementChange, type WrittenRows } from "./ChangesRepo.ts"
+import { ActRefused, type Actor, CurrentActor } from "../Actor.ts"
+import {
+  ChangesRepo,
+  type LockedUser,
+  type StatementChange,
+  type StatementOutcome,
+  type WrittenRows
+} from "./ChangesRepo.ts"
 import { Invalidations } from "../cached/Invalidations.ts"
 import { OutboxSignal } from "./OutboxSignal.ts"
 
@@ -22,6 +30,9 @@ interface LockedChange<A> {
  * Makes every change to a user in one transaction. It locks the user's row, makes the change, writes the events, mails and
  * audit entries, and increments the user's version. After the commit it invalidates the cached copies and wakes the relay. The
  * lock serialises the changes to one user, and their events have the same order.
+ *
+ * `change` and `changeByStatement` die with `ActRefused` if the current actor may not change the user. They ask under the lock, so
+ * that the answer holds until the commit (decision 0045).
  */
 export class Changes extends Context.Service<
   Changes,
@@ -33,7 +44,7 @@ export class Changes extends Context.Service<
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
     /**
      * Runs `body` with the locks of the users that exist, taken in id order to avoid deadlocks. For changes to several users
-     * and for changes that create a user.
+     * and for changes that create a user. It does not ask whether the current actor may make them: `StaffChanges` does.
      */
     readonly changeLocking: <A, E, R>(
       userIds: ReadonlyArray<UserId>,
@@ -73,36 +84,74 @@ export class Changes extends Context.Service<
 
       const signal = (isNeeded: boolean) => (isNeeded ? outbox.send : Effect.void)
 
-      const run = <A, E, R, F>(
-        steps: Steps<A, E, R, F>
-      ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
+      // Runs `write` in a transaction, and then `notify` with its result. Also after a failed or interrupted commit, because the
+      // server may have committed. An unnecessary invalidation costs one read.
+      const transact = <A, E, R>(write: Effect.Effect<A, E, R>, notify: (written: A) => Effect.Effect<void>) =>
         Effect.suspend(() => {
-          let written: LockedChange<A> | undefined
+          let written = Option.none<A>()
           const transaction = Effect.gen(function* () {
-            written = undefined
-            const made = yield* make(steps)
-            written = made
-            yield* record(made)
-            return made.change.result
+            written = Option.none()
+            const result = yield* write
+            written = Option.some(result)
+            return result
           })
-          // Also after a failed or interrupted commit, because the server may have committed. An unnecessary invalidation
-          // costs one read.
           return Effect.onExit(storage.transaction(transaction), () =>
-            written === undefined ? Effect.void : notify(written)
+            Option.isNone(written) ? Effect.void : notify(written.value)
           )
         })
 
+      const run = <A, E, R, F>(
+        steps: Steps<A, E, R, F>
+      ): Effect.Effect<A, Exclude<E | F, SqlError.SqlError> | ServiceUnavailable, R> =>
+        Effect.map(transact(Effect.tap(make(steps), record), notify), ({ change }) => change.result)
+
+      // A user who does not exist is left to the caller.
+      const requirePermission = Effect.fnUntraced(function* (actor: Actor, userId: UserId) {
+        const found = yield* repo.authorities([userId, actor.userId])
+        const target = found.find((account) => account.userId === userId)
+        if (target === undefined) return
+        const refusal = roleRefusalOf({ kind: "change" }, actorOf(actor.userId, found), target)
+        if (refusal !== undefined) return yield* Effect.die(new ActRefused({ refusal }))
+      })
+
+      const change = <A, E, R>(userId: UserId, body: Effect.Effect<Change<A>, E, R>) =>
+        Effect.flatMap(CurrentActor, (actor) =>
+          run({
+            userIds: [userId],
+            body: actor === null ? body : Effect.andThen(requirePermission(actor, userId), body),
+            check: requireLocked
+          })
+        )
+
+      const notifyOfStatement =
+        <A>(change: StatementChange<A>) =>
+        ({ changed, hasEvents, user }: StatementOutcome<A>) =>
+          Option.isSome(changed)
+            ? Effect.andThen(invalidations.touch([user], change.stale(changed.value)), signal(hasEvents))
+            : Effect.void
+
+      // The statement locks the user, but cannot ask the rules under the lock. So an act takes a transaction.
+      const actByStatement = <A>(actor: Actor, userId: UserId, change: StatementChange<A>) =>
+        transact(
+          Effect.gen(function* () {
+            yield* Effect.flatMap(repo.lock([userId]), requireLocked)
+            yield* requirePermission(actor, userId)
+            return yield* repo.changeByStatement(userId, change)
+          }),
+          notifyOfStatement(change)
+        )
+
+      const changeByStatement = <A>(userId: UserId, change: StatementChange<A>) =>
+        Effect.flatMap(CurrentActor, (actor) =>
+          actor === null
+            ? storage.lockingWrite(repo.changeByStatement(userId, change), notifyOfStatement(change))
+            : actByStatement(actor, userId, change)
+        ).pipe(Effect.map(({ changed }) => changed))
+
       return {
-        change: (userId, body) => run({ userIds: [userId], body, check: requireLocked }),
+        change,
         changeLocking: (userIds, body) => run({ userIds, body, check: Effect.succeed }),
-        changeByStatement: (userId, change) =>
-          storage
-            .lockingWrite(repo.changeByStatement(userId, change), ({ changed, hasEvents, user }) =>
-              Option.isSome(changed)
-                ? Effect.andThen(invalidations.touch([user], change.stale(changed.value)), signal(hasEvents))
-                : Effect.void
-            )
-            .pipe(Effect.map(({ changed }) => changed))
+        changeByStatement
       }
     })
   )

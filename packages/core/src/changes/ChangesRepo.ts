@@ -3,6 +3,8 @@ import type { Invalidation } from "@user-service/cache/Cache"
 import * as Storage from "@user-service/database/Storage"
 import { DomainEvent } from "@user-service/domain/DomainEvent"
 import type { Mail } from "@user-service/domain/Mail"
+import { Role } from "@user-service/domain/Role"
+import type { AccountAuthority } from "@user-service/domain/StaffRules"
 import { UserId, UserNotFound } from "@user-service/domain/User"
 import { recordedSpan } from "@user-service/telemetry/RecordedSpan"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
@@ -66,6 +68,7 @@ export interface StatementOutcome<A> {
 }
 
 const LockedRow = Schema.Struct({ id: Columns.userId, version: Schema.Int })
+const AuthorityRow = Schema.Struct({ userId: Columns.userId, role: Schema.NullOr(Role), isActive: Schema.Boolean })
 const OutcomeRow = Schema.Struct({ userVersion: Schema.Int, isChanged: Schema.Boolean, hasEvents: Schema.Boolean })
 
 // The columns of events and audit entries that come from the current request. `reason` are details of every audit entry.
@@ -101,6 +104,8 @@ export class ChangesRepo extends Context.Service<
   {
     /** Locks the rows of the users that exist, in id order. */
     readonly lock: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LockedUser>>
+    /** The accounts of the users that exist, with their roles. */
+    readonly authorities: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<AccountAuthority>>
     /** Increments the versions of `locked` and writes events, audit entries and mails, in the transaction's last statements. */
     readonly record: (locked: ReadonlyArray<LockedUser>, written: WrittenRows) => Query<void>
     /** Locks, changes and records in one statement, which is its own transaction. */
@@ -121,6 +126,10 @@ export class ChangesRepo extends Context.Service<
         rows(LockedRow)(sql`
           select u.id, u.version::int + 1 as version
           from unnest(${userIds}::uuid[]) as requested (id) join users u using (id) order by u.id for no key update of u`)
+
+      const authorities = (userIds: ReadonlyArray<UserId>) =>
+        rows(AuthorityRow)(sql`
+          select id as "userId", role, is_active as "isActive" from users where id = any(${userIds}::uuid[])`)
 
       const record = Effect.fnUntraced(function* (
         locked: ReadonlyArray<LockedUser>,
@@ -195,7 +204,7 @@ export class ChangesRepo extends Context.Service<
         }
       })
 
-      return { lock, record, changeByStatement }
+      return { lock, authorities, record, changeByStatement }
     })
   )
 

@@ -1,7 +1,8 @@
 import { RateLimits } from "@user-service/cache/RateLimits"
 import type { RateLimit, RateLimited } from "@user-service/domain/RateLimit"
 import { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Context, Effect, Layer, Option } from "effect"
+import { Cause, Context, Effect, Layer, Option } from "effect"
+import { ActRefused } from "../Actor.ts"
 import { LimitSettings } from "./LimitSettings.ts"
 
 /** A bucket of a limit: the count of one key. */
@@ -19,7 +20,8 @@ export class Limits extends Context.Service<
   {
     /**
      * Counts the attempt in each bucket, in order, and then runs it. Fails with `RateLimited` if a bucket is full. If the
-     * attempt fails with `ServiceUnavailable` or one of the `uncounted` errors, the counts are given back.
+     * attempt fails with `ServiceUnavailable` or one of the `uncounted` errors, or is refused to staff (`ActRefused`), the counts are
+     * given back.
      */
     readonly guard: (
       buckets: ReadonlyArray<Bucket>,
@@ -34,7 +36,7 @@ export class Limits extends Context.Service<
     ) => <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /**
      * As `guard`, but counts only attempts that succeed with a result that `isCounted`: the counts of others are given back, except of
-     * those that are interrupted or die, which may have done their work. Attempts in progress count too.
+     * those that are interrupted or die, which may have done their work, unless they are refused to staff. Attempts in progress count too.
      */
     readonly guardSuccesses: <A>(
       buckets: ReadonlyArray<Bucket>,
@@ -68,11 +70,14 @@ export class Limits extends Context.Service<
         (attempt) =>
           Effect.andThen(
             forEachBucket(buckets, limits.consume),
-            Effect.tapError(attempt, (error) =>
-              [ServiceUnavailable, ...uncounted].some((uncountedError) => error instanceof uncountedError)
+            Effect.tapCause(attempt, (cause) => {
+              const error = Cause.squash(cause)
+              return [ServiceUnavailable, ActRefused, ...uncounted].some(
+                (uncountedError) => error instanceof uncountedError
+              )
                 ? forEachBucket(buckets, limits.refund)
                 : Effect.void
-            )
+            })
           )
 
       const guardSuccesses: Limits["Service"]["guardSuccesses"] =
@@ -82,7 +87,9 @@ export class Limits extends Context.Service<
           return Effect.andThen(
             forEachBucket(buckets, limits.consume),
             Effect.flatMap(
-              Effect.tapError(attempt, () => refund),
+              Effect.tapCause(attempt, (cause) =>
+                Cause.hasFails(cause) || Cause.squash(cause) instanceof ActRefused ? refund : Effect.void
+              ),
               (result) => (isCounted(result) ? Effect.succeed(result) : Effect.as(refund, result))
             )
           )

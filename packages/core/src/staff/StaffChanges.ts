@@ -5,6 +5,7 @@ import {
   type AccountAct,
   type AccountAuthority,
   type ActRefusal,
+  actorOf,
   endsAdministrator,
   refusalOf
 } from "@user-service/domain/StaffRules"
@@ -28,7 +29,10 @@ export interface ActGuard {
   >
 }
 
-/** Changes that staff make to accounts, under the rules for acts of staff (domain's `StaffRules`). */
+/**
+ * Changes that staff make to the role or the state of an account, under the rules for acts of staff (domain's `StaffRules`). All other
+ * changes of staff need no more than `Changes`, which asks the same rules.
+ */
 export class StaffChanges extends Context.Service<
   StaffChanges,
   {
@@ -74,9 +78,7 @@ export class StaffChanges extends Context.Service<
           const account = accounts.get(id)
           return id !== userId && account?.isActive === true && account.role === "admin"
         })
-        // An actor who was erased since has no rights.
-        const actor =
-          actorId === undefined ? null : (accounts.get(actorId) ?? { userId: actorId, role: null, isActive: false })
+        const actor = actorId === undefined ? null : actorOf(actorId, found)
         const refusal = refusalOf(act, { actor, target, otherAdministrators: others.length })
         return refusal === undefined ? target : yield* refusal
       })

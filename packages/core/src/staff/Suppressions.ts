@@ -1,8 +1,7 @@
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import type { ActRefusal } from "@user-service/domain/StaffRules"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
-import { StaffChanges } from "./StaffChanges.ts"
+import { Changes } from "../changes/Changes.ts"
 import { StaffChangesRepo } from "./StaffChangesRepo.ts"
 
 /** The addresses that get no e-mail after a hard bounce or a complaint. */
@@ -10,17 +9,18 @@ export class Suppressions extends Context.Service<
   Suppressions,
   {
     /** Lifts the suppressions of the user's address, and returns how many there were. */
-    readonly lift: (userId: UserId) => Effect.Effect<number, ActRefusal | UserNotFound | ServiceUnavailable>
+    readonly lift: (userId: UserId) => Effect.Effect<number, UserNotFound | ServiceUnavailable>
   }
 >()("@user-service/core/staff/Suppressions") {
   static readonly layerNoDeps = Layer.effect(
     Suppressions,
     Effect.gen(function* () {
       const repo = yield* StaffChangesRepo
-      const staffChanges = yield* StaffChanges
+      const changes = yield* Changes
 
       const lift = Effect.fn("Suppressions.lift")((userId: UserId) =>
-        staffChanges.change(userId, { kind: "change" }, () =>
+        changes.change(
+          userId,
           Effect.map(repo.liftSuppressions(userId), (lifted) => {
             const suppressions = lifted.map(({ createdAt, reason }) => ({
               reason,
@@ -40,5 +40,5 @@ export class Suppressions extends Context.Service<
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([StaffChangesRepo.layer, StaffChanges.layer]))
+  static readonly layer = this.layerNoDeps.pipe(Layer.provide([StaffChangesRepo.layer, Changes.layer]))
 }

@@ -9,6 +9,7 @@ import { UserId, UserNotFound } from "@user-service/domain/User"
 import { Effect, References, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
+import { registerStaff } from "../staff/Staff.ts"
 import { layer, register, tagOf } from "../TestCore.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
@@ -125,7 +126,7 @@ describe("Changes", () => {
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const { userId } = yield* register
-        const { userId: staffId } = yield* register
+        const { userId: staffId } = yield* registerStaff("support")
         const asStaff = Effect.provideService(CurrentActor, { userId: staffId, reason: "Ticket 4711" })
         const audit = [{ userId, action: "user.noted", details: { kind: "call" } }]
         yield* asStaff((yield* Changes).change(userId, Effect.succeed({ result: undefined, events: [], audit })))

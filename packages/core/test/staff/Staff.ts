@@ -1,4 +1,4 @@
-import { type Actor, CurrentActor } from "@user-service/core/Actor"
+import { type Actor, catchRefusal, CurrentActor } from "@user-service/core/Actor"
 import { rows } from "@user-service/core/Rows"
 import type { Role } from "@user-service/domain/Role"
 import type { UserId } from "@user-service/domain/User"
@@ -14,9 +14,11 @@ export const registerStaff = Effect.fnUntraced(function* (role: Role) {
   return registered
 })
 
-/** Runs the act as the member of staff. */
-export const as = ({ userId }: Pick<Actor, "userId">, reason = "Ticket 4711") =>
-  Effect.provideService(CurrentActor, { userId, reason })
+/** Runs the act as the member of staff, as the routes do. */
+export const as =
+  ({ userId }: Pick<Actor, "userId">, reason = "Ticket 4711") =>
+  <A, E, R>(act: Effect.Effect<A, E, R>) =>
+    catchRefusal(Effect.provideService(act, CurrentActor, { userId, reason }))
 
 const EntryRow = Schema.Struct({ action: Schema.String, actor: Schema.NullOr(Schema.String), details: Schema.Json })
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
+import { EmailChangeRequests } from "@user-service/core/recovery/EmailChangeRequests"
 import { StaffMails } from "@user-service/core/recovery/StaffMails"
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { Suppressions } from "@user-service/core/staff/Suppressions"
@@ -9,7 +10,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Duration, Effect, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
-import { eventsOf, layer, noticesOf, register, tagOf } from "../TestCore.ts"
+import { eventsOf, freshEmail, layer, noticesOf, register, tagOf } from "../TestCore.ts"
 import { as, auditOf, registerStaff } from "./Staff.ts"
 
 /** The types of the mails to the user, but for that of the registration. */
@@ -183,6 +184,30 @@ describe("acts of staff", () => {
         assert.strictEqual(yield* tagOf(as(staff)(verifyEmail(userId))), "RateLimited")
         assert.deepStrictEqual(yield* mailsOf(userId), ["EmailVerificationMail", "PasswordResetMail"])
         assert.isTrue(yield* as(staff)(verifyEmail(other.userId)))
+      })
+    )
+
+    it.effect("acts that support may not do leave the mails of the user to administrators", () =>
+      Effect.gen(function* () {
+        const [support, admin, { userId }] = [
+          yield* registerStaff("support"),
+          yield* registerStaff("admin"),
+          yield* registerStaff("viewer")
+        ]
+        const { resetPassword } = yield* StaffMails
+        const { requestByStaff } = yield* EmailChangeRequests
+        const newEmail = freshEmail()
+        for (let attempt = 0; attempt < 10; attempt++) {
+          assert.strictEqual(yield* tagOf(as(support)(resetPassword(userId))), "RoleTooLow")
+          assert.strictEqual(yield* tagOf(as(support)(requestByStaff(userId, newEmail))), "RoleTooLow")
+        }
+        assert.isTrue(yield* as(admin)(resetPassword(userId)))
+        yield* as(admin)(requestByStaff(userId, newEmail))
+        assert.deepStrictEqual(yield* mailsOf(userId), [
+          "PasswordResetMail",
+          "EmailChangeMail",
+          "EmailChangeRequestedMail"
+        ])
       })
     )
   })

@@ -14,10 +14,16 @@ export interface Tokens {
 
 const seconds = (time: DateTime.Utc): number => Math.floor(DateTime.toEpochMillis(time) / 1000)
 
+const subjectOf = ({ id, userId }: TokenState) => ({ userId, sessionId: id })
+
 /** Issues the tokens of a session. The refresh token depends only on the session's row: the same row gives the same token. */
 export class SessionTokens extends Context.Service<
   SessionTokens,
-  { readonly issue: (session: TokenState) => Effect.Effect<Tokens> }
+  {
+    readonly issue: (session: TokenState) => Effect.Effect<Tokens>
+    /** Issues an access token that lives as long as its session: one of the console, which has no refresh token. */
+    readonly issueForConsole: (session: TokenState) => Effect.Effect<string>
+  }
 >()("@user-service/core/sessions/SessionTokens") {
   static readonly layer = Layer.effect(
     SessionTokens,
@@ -26,20 +32,18 @@ export class SessionTokens extends Context.Service<
       const random = yield* SecureRandom.SecureRandom
       const lifetime = Duration.toSeconds((yield* SessionSettings).accessLifetime)
 
+      const signAccess = Effect.fnUntraced(function* (session: TokenState, issuedAt: number, expiresAt: number) {
+        const tokenId = yield* random.uuidV4()
+        return yield* signer.sign({ ...subjectOf(session), tokenType: "access", tokenId, issuedAt, expiresAt })
+      })
+
       const issue = Effect.fn("SessionTokens.issue")(function* (session: TokenState) {
         const now = seconds(yield* DateTime.now)
         const sessionEnd = seconds(session.expiresAt)
         const accessEnd = Math.min(now + lifetime, sessionEnd)
-        const subject = { userId: session.userId, sessionId: session.id }
-        const access = yield* signer.sign({
-          ...subject,
-          tokenType: "access",
-          tokenId: yield* random.uuidV4(),
-          issuedAt: now,
-          expiresAt: accessEnd
-        })
+        const access = yield* signAccess(session, now, accessEnd)
         const refresh = yield* signer.sign({
-          ...subject,
+          ...subjectOf(session),
           tokenType: "refresh",
           tokenId: signer.refreshTokenId(session.id, session.generation),
           issuedAt: seconds(session.refreshedAt),
@@ -49,7 +53,11 @@ export class SessionTokens extends Context.Service<
         return { access, refresh, accessExpiresIn: accessEnd - now, refreshExpiresIn: sessionEnd - now }
       })
 
-      return { issue }
+      const issueForConsole = Effect.fn("SessionTokens.issueForConsole")(function* (session: TokenState) {
+        return yield* signAccess(session, seconds(yield* DateTime.now), seconds(session.expiresAt))
+      })
+
+      return { issue, issueForConsole }
     })
   )
 }

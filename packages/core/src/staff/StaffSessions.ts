@@ -9,12 +9,12 @@ import { type AccessClaims, TokenExpired, TokenInvalid } from "@user-service/dom
 import type { User, UserId } from "@user-service/domain/User"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Effect, Layer, Option, Redacted } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { type Login, Logins } from "../accounts/Logins.ts"
 import { SessionActivity } from "../sessions/SessionActivity.ts"
 import type { SessionKind } from "../sessions/SessionChanges.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 import { SessionsRepo } from "../sessions/SessionsRepo.ts"
+import { SessionTokens } from "../sessions/SessionTokens.ts"
 import { makeRecordRefusals } from "../sessions/TokenRefusals.ts"
 import { StaffSessionsRepo } from "./StaffSessionsRepo.ts"
 
@@ -39,8 +39,6 @@ export interface OpenedStaffSession {
   readonly token: Redacted.Redacted<string>
   readonly expiresAt: DateTime.Utc
 }
-
-const epochSeconds = (time: DateTime.Utc): number => Math.floor(DateTime.toEpochMillis(time) / 1000)
 
 /** The sessions of staff. Role and session are read from the database for each request, so that a change of either takes effect at once. */
 export class StaffSessions extends Context.Service<
@@ -68,7 +66,7 @@ export class StaffSessions extends Context.Service<
       const sessions = yield* Sessions
       const activity = yield* SessionActivity
       const signer = yield* TokenSigner
-      const random = yield* SecureRandom.SecureRandom
+      const sessionTokens = yield* SessionTokens
       const recordRefusals = yield* makeRecordRefusals
 
       const find = Effect.fnUntraced(function* ({ sessionId, userId }: AccessClaims, kind: SessionKind) {
@@ -100,14 +98,7 @@ export class StaffSessions extends Context.Service<
 
       const login = Effect.fn("StaffSessions.login")(function* (credentials: Login) {
         const { role, session, user } = yield* logins.loginStaff(credentials)
-        const token = yield* signer.sign({
-          userId: user.id,
-          sessionId: session.id,
-          tokenType: "access",
-          tokenId: yield* random.uuidV4(),
-          issuedAt: epochSeconds(yield* DateTime.now),
-          expiresAt: epochSeconds(session.expiresAt)
-        })
+        const token = yield* sessionTokens.issueForConsole(session)
         return { user, role, token: Redacted.make(token), expiresAt: session.expiresAt }
       })
 
@@ -122,6 +113,13 @@ export class StaffSessions extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([StaffSessionsRepo.layer, SessionsRepo.layer, Logins.layer, Sessions.layer, SessionActivity.layer])
+    Layer.provide([
+      StaffSessionsRepo.layer,
+      SessionsRepo.layer,
+      Logins.layer,
+      Sessions.layer,
+      SessionActivity.layer,
+      SessionTokens.layer
+    ])
   )
 }

@@ -84,6 +84,31 @@ describe("sessions of the console", () => {
       })
     )
 
+    it.effect("are in no list once they are idle, and an export has their end", () =>
+      Effect.gen(function* () {
+        const { pass, send } = yield* TestApi
+        const member = yield* staff("viewer")
+        yield* signIn(member)
+        const devicesIn = Effect.fnUntraced(function* (path: string) {
+          const { body } = yield* send("GET", path, { token: member.access })
+          const sessions: ReadonlyArray<{ readonly device_name: string }> = body.data.sessions ?? body.data
+          return sessions.map((session) => session.device_name)
+        })
+        const lists = ["/api/v1/users/sessions/", `/api/v1/admin/users/${member.id}/`]
+        for (const path of lists) assert.include(yield* devicesIn(path), "Console")
+        yield* pass("31 minutes")
+        for (const path of lists) {
+          const devices = yield* devicesIn(path)
+          assert.lengthOf(devices, 1)
+          assert.notInclude(devices, "Console")
+        }
+        const { body } = yield* send("GET", "/api/v1/users/export/", { token: member.access })
+        const ended = body.data.sessions.find((session: { device_name: string }) => session.device_name === "Console")
+        assert.strictEqual(ended.revoked_reason, "idle")
+        assert.strictEqual(Date.parse(ended.revoked_at) - Date.parse(ended.last_seen_at), 30 * 60_000)
+      })
+    )
+
     it.effect("follow the role of their user at once", () =>
       Effect.gen(function* () {
         const { sql } = yield* TestApi

@@ -3,8 +3,8 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
+import { isIdle } from "../IdleSessions.ts"
 import { onlyRow, type Query } from "../Rows.ts"
-import { consoleIdleTime } from "../SessionSettings.ts"
 
 const NotBeforeRow = Schema.Struct({ notBefore: Columns.time })
 const SessionStateRow = Schema.Struct({ isAlive: Schema.Boolean, notBefore: Columns.time })
@@ -31,7 +31,7 @@ export class LiveSessionsRepo extends Context.Service<
             select from sessions s join users u on u.id = s.user_id
             where s.id = ${id} and s.user_id = ${userId} and s.revoked_at is null
               and s.expires_at > ${DateTime.toDate(now)} and s.cutoff >= c.not_before and u.is_active
-              and (not s.is_console or s.last_seen_at > ${DateTime.toDate(DateTime.subtractDuration(now, consoleIdleTime))})
+              and not ${isIdle(sql, "s", now)}
           ) as "isAlive"
           from session_cutoff c`)
 

@@ -3,13 +3,14 @@ import { Delivery } from "@user-service/domain/Delivery"
 import type { PushToken } from "@user-service/domain/PushToken"
 import { RevocationReason } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
-import { Context, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient } from "effect/sql"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { DeliveryRow, deliveryColumns } from "../deliveries/DeliveriesRepo.ts"
 import { tokenColumns } from "../push-tokens/PushTokenFragments.ts"
 import { PushTokenRow, toPushToken } from "../push-tokens/PushTokenRows.ts"
 import { type Query, rows } from "../Rows.ts"
+import { endOfIdle, isIdle } from "../IdleSessions.ts"
 import { endOfAll } from "../SessionCutoff.ts"
 
 /** The last row of a page. The time has all digits of PostgreSQL, more than a `Date`, so that no row is left out. */
@@ -89,17 +90,17 @@ export class ExportsRepo extends Context.Service<
 
       const pages = <Row extends PageRow, Encoded, A>(source: {
         readonly table: string
-        readonly columns: string
+        readonly columns: (now: DateTime.Utc) => Statement.Fragment
         /** The bytes of the texts of a row that may be long. Default: none. */
         readonly bytes?: string
         readonly row: Schema.Codec<Row, Encoded>
         readonly toItem: (row: Row) => A
       }): ReadPage<A> => {
         const read = rows(source.row)
-        const [columns, table, bytes] = [source.columns, source.table, source.bytes ?? "0"].map(sql.literal)
+        const [table, bytes] = [source.table, source.bytes ?? "0"].map(sql.literal)
         return Effect.fnUntraced(function* (userId, after) {
           const found = yield* read(sql`
-            select ${columns}, id as "cursorId", rows_read as "rowsRead",
+            select ${source.columns(yield* DateTime.now)}, id as "cursorId", rows_read as "rowsRead",
               to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "cursorAt"
             from (
               select *, count(*) over ()::int as rows_read,
@@ -123,31 +124,39 @@ export class ExportsRepo extends Context.Service<
       return {
         sessions: pages({
           table: "sessions",
-          columns: `id, case when ${isOriginHidden} then '' else device_name end as "deviceName",
-            case when ${isOriginHidden} then '' else user_agent end as "userAgent",
-            case when ${isOriginHidden} then null else ip end as ip, created_at as "createdAt",
-            last_seen_at as "lastSeenAt", expires_at as "expiresAt", coalesce(revoked_at, ${endOfAll}) as "revokedAt",
-            coalesce(revoked_reason, case when ${endOfAll} is not null then 'admin' end) as "revokedReason"`,
+          columns: (now) => {
+            const [hidden, ended, idleEnd] = [isOriginHidden, endOfAll, endOfIdle].map(sql.literal)
+            const idle = sql`revoked_at is null and ${isIdle(sql, "sized", now)} and ${idleEnd} < expires_at`
+            return sql`id, case when ${hidden} then '' else device_name end as "deviceName",
+              case when ${hidden} then '' else user_agent end as "userAgent",
+              case when ${hidden} then null else ip end as ip, created_at as "createdAt",
+              last_seen_at as "lastSeenAt", expires_at as "expiresAt",
+              coalesce(revoked_at, least(${ended}, case when ${idle} then ${idleEnd} end)) as "revokedAt",
+              coalesce(revoked_reason, case
+                when ${idle} and ${idleEnd} <= coalesce(${ended}, 'infinity') then 'idle'
+                when ${ended} is not null then 'admin' end) as "revokedReason"`
+          },
           row: SessionRecordRow,
           toItem: (row) => new SessionRecord(row, withoutChecks)
         }),
         pushTokens: pages({
           table: "push_tokens",
-          columns: tokenColumns,
+          columns: () => sql.literal(tokenColumns),
           row: ExportedTokenRow,
           toItem: toPushToken
         }),
         deliveries: pages({
           table: "deliveries",
-          columns: deliveryColumns,
+          columns: () => sql.literal(deliveryColumns),
           bytes: `(coalesce(octet_length(error), 0) + coalesce(octet_length(error_code), 0) + coalesce(octet_length(provider), 0))`,
           row: ExportedDeliveryRow,
           toItem: (row) => new Delivery(row, withoutChecks)
         }),
         securityLog: pages({
           table: "audit_log",
-          columns: `action, created_at as at, case when ${isOfAnotherOrHidden} then null else ip end as ip,
-            case when ${isOfAnotherOrHidden} then null else user_agent end as "userAgent", details`,
+          columns: () =>
+            sql.literal(`action, created_at as at, case when ${isOfAnotherOrHidden} then null else ip end as ip,
+              case when ${isOfAnotherOrHidden} then null else user_agent end as "userAgent", details`),
           row: SecurityLogRow,
           toItem: (row) => new SecurityLogEntry(row, withoutChecks)
         }),

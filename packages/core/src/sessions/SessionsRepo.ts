@@ -4,6 +4,7 @@ import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Columns from "../Columns.ts"
+import { isIdle } from "../IdleSessions.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { CountRow, firstRow, onlyRow, type Query, rows } from "../Rows.ts"
 import { isSinceCutoff } from "../SessionCutoff.ts"
@@ -86,7 +87,7 @@ export class SessionsRepo extends Context.Service<
       presentedHash: Uint8Array,
       now: DateTime.Utc
     ) => Query<Option.Option<RefreshState>>
-    /** The live sessions of the user, the newest first. */
+    /** The live sessions of the user, the newest first. Idle ones of the console have ended. */
     readonly page: (userId: UserId, request: PageRequest, now: DateTime.Utc) => Query<Page<Session>>
     /** The device name given at login, or the empty text. */
     readonly deviceName: (id: SessionId) => Query<string>
@@ -163,7 +164,7 @@ export class SessionsRepo extends Context.Service<
             where s.id = ${id}`),
 
         page: Effect.fnUntraced(function* (userId, request, now) {
-          const live = liveOf(userId, now)
+          const live = sql`${liveOf(userId, now)} and not ${isIdle(sql, "s", now)}`
           const [items, { total }] = yield* Effect.all(
             [
               rows(SessionRow)(sql`

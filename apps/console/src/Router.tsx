@@ -8,16 +8,20 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
-  redirect
+  parseSearchWith,
+  redirect,
+  stringifySearchWith
 } from "@tanstack/react-router"
 import { ApiFailure } from "./api/ApiFailure.ts"
 import { Shell } from "./shell/Shell.tsx"
 import { filterIn } from "./audit/AuditLogQuery.ts"
+import { notificationIn } from "./deliveries/DeliveriesQuery.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
 import type { SearchFilter } from "./users/SearchQuery.ts"
 import { isUserActName, type UserActName } from "./users/UserActs.ts"
 import { userQuery } from "./users/UserQuery.ts"
+import { whyIn } from "./why/WhyQuery.ts"
 import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
 
 /** Whether the session has ended, or its user has no role any more, which looks like an unknown route. */
@@ -116,6 +120,20 @@ const userRoute = createRoute({
   component: lazyRouteComponent(() => import("./users/UserPage.tsx"), "UserPage")
 })
 
+const whyRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/users/$id/why",
+  validateSearch: whyIn,
+  component: lazyRouteComponent(() => import("./why/WhyPage.tsx"), "WhyPage")
+})
+
+const deliveriesRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/deliveries",
+  validateSearch: notificationIn,
+  component: lazyRouteComponent(() => import("./deliveries/DeliveriesPage.tsx"), "DeliveriesPage")
+})
+
 const auditRoute = createRoute({
   getParentRoute: () => staffRoute,
   path: "/audit",
@@ -127,12 +145,15 @@ const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", 
 
 const routeTree = rootRoute.addChildren([
   signInRoute,
-  staffRoute.addChildren([searchRoute, userRoute, auditRoute, unknownRoute])
+  staffRoute.addChildren([searchRoute, userRoute, whyRoute, deliveriesRoute, auditRoute, unknownRoute])
 ])
 
 export const router = createRouter({
   routeTree,
   basepath: "/admin",
+  // Ids in a query are texts, as in any URL. The default reads a long number or a quoted text as JSON.
+  parseSearch: parseSearchWith((text) => text),
+  stringifySearch: stringifySearchWith(JSON.stringify),
   context: { queryClient },
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,

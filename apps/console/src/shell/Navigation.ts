@@ -11,5 +11,6 @@ interface NavigationItem {
 /** The pages of the console, in the order of the navigation. */
 export const navigation: ReadonlyArray<NavigationItem> = [
   { to: "/", label: "Users", role: "viewer" },
+  { to: "/deliveries", label: "Deliveries", role: "viewer" },
   { to: "/audit", label: "Audit log", role: "viewer" }
 ]

@@ -10,7 +10,7 @@ import { errorsOf, FailureText } from "./States.tsx"
 interface TextInput {
   readonly name: string
   readonly label: string
-  readonly type: "text" | "email" | "tel"
+  readonly type: "text" | "email" | "tel" | "time" | "number"
   readonly value: string
   readonly hint?: string
   readonly isRequired?: boolean

@@ -71,7 +71,8 @@ export const FailureText = ({ failure }: { failure: ApiFailure }) => (
 
 const messageOf = ({ message, retryAfterSeconds, status }: ApiFailure): string => {
   if (status === 429) return `Too many requests. ${waitText(retryAfterSeconds)}`
-  if (status === 503) return `${message}. ${waitText(retryAfterSeconds)}`
+  // The message repeats the time to wait.
+  if (status === 503) return `${message.replace(/, try again in .*$/, "")}. ${waitText(retryAfterSeconds)}`
   return message.endsWith(".") ? message : `${message}.`
 }
 

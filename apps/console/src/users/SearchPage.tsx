@@ -33,51 +33,64 @@ export const SearchPage = () => {
       <div className="card">
         <PagedList query={search} more="More users">
           {(users) => (
-            <DataTable
-              label="Users"
-              empty={search.hasNextPage ? "None so far." : "No user matches."}
-              rows={users}
-              keyOf={({ id }) => id}
-              columns={[
-                {
-                  title: "E-mail address",
-                  sort: sortOf("email", filter, hash),
-                  cell: ({ email, id }) => (
-                    <Link to="/users/$id" params={{ id }}>
-                      {email}
-                    </Link>
-                  )
-                },
-                { title: "Username", cell: ({ username }) => username },
-                {
-                  title: "State",
-                  cell: (user) => (
-                    <span className="badges">
-                      {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
-                      {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
-                      {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
-                      {user.role === null ? null : <Badge>{user.role}</Badge>}
-                    </span>
-                  )
-                },
-                {
-                  title: "Last login",
-                  sort: sortOf("last_login", filter, hash),
-                  cell: ({ last_login }) => <Time at={last_login} />
-                },
-                {
-                  title: "Registered",
-                  sort: sortOf("created_at", filter, hash),
-                  cell: ({ created_at }) => <Time at={created_at} />
-                }
-              ]}
-            />
+            <>
+              <DataTable
+                label="Users"
+                empty={search.hasNextPage ? "None so far." : "No user matches."}
+                rows={users}
+                keyOf={({ id }) => id}
+                columns={[
+                  {
+                    title: "E-mail address",
+                    sort: sortOf("email", filter, hash),
+                    cell: ({ email, id }) => (
+                      <Link to="/users/$id" params={{ id }}>
+                        {email}
+                      </Link>
+                    )
+                  },
+                  { title: "Username", cell: ({ username }) => username },
+                  {
+                    title: "State",
+                    cell: (user) => (
+                      <span className="badges">
+                        {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
+                        {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
+                        {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
+                        {user.role === null ? null : <Badge>{user.role}</Badge>}
+                      </span>
+                    )
+                  },
+                  {
+                    title: "Last login",
+                    sort: sortOf("last_login", filter, hash),
+                    cell: ({ last_login }) => <Time at={last_login} />
+                  },
+                  {
+                    title: "Registered",
+                    sort: sortOf("created_at", filter, hash),
+                    cell: ({ created_at }) => <Time at={created_at} />
+                  }
+                ]}
+              />
+              {users.length <= 1 && mayBeNotification(q) ? (
+                <p className="after">
+                  If it is the id of a notification:{" "}
+                  <Link to="/deliveries" search={{ notification_id: q }}>
+                    what happened to it
+                  </Link>
+                </p>
+              ) : null}
+            </>
           )}
         </PagedList>
       </div>
     </>
   )
 }
+
+// Anything but an address, within the length of an id.
+const mayBeNotification = (q: string): boolean => q !== "" && !q.includes("@") && q.length <= 128
 
 const sortOf = (column: "email" | "last_login" | "created_at", filter: SearchFilter, hash: string) => {
   const current = filter.sort ?? "-created_at"

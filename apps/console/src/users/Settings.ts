@@ -16,12 +16,18 @@ export const settings = [
   "frequency_limit"
 ] as const
 
+/** The wire name of a setting. */
+export type Setting = (typeof settings)[number]
+
+/** A time of day, without seconds if they are zero. */
+export const timeText = (time: string): string => time.replace(/^(\d\d:\d\d):00$/, "$1")
+
 const channels: Readonly<Record<string, string>> = { email: "E-mail", push: "Push" }
 
 const others: Readonly<Record<string, string>> = {
   do_not_disturb_start: "Quiet hours from",
   do_not_disturb_end: "Quiet hours until",
-  frequency_limit: "Notifications a day"
+  frequency_limit: "Daily limit"
 }
 
 /** The name of a setting for readers. */

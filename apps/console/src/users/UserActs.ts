@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
 import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
-import { isSwitch, settingLabel } from "./Settings.ts"
+import { isSwitch, settingLabel, timeText } from "./Settings.ts"
 import type { UserView } from "./UserQuery.ts"
 
 type StaffSession = typeof StaffSessionBody.Type
@@ -51,6 +51,13 @@ const byReason =
   }
 
 const acts = api["admin-acts"]
+
+const changePreferences = ({ user }: UserView, input: (typeof StaffPreferencesInput)["Encoded"]) =>
+  run(
+    Effect.flatMap(decodeInput(StaffPreferencesInput)(input), (payload) =>
+      api["admin-users"].updatePreferences({ params: { id: user.id }, payload })
+    )
+  )
 
 /** The acts on a user, by the names that links to them have. */
 const userActs = {
@@ -155,12 +162,65 @@ const userActs = {
     perform: async ({ reason, record, target }) => {
       if (!isSwitch(target)) throw new Error(`${target} is no switch`)
       const isOn = !record.user.notification_preferences[target]
-      await run(
-        Effect.flatMap(decodeInput(StaffPreferencesInput)({ reason, [target]: isOn }), (payload) =>
-          api["admin-users"].updatePreferences({ params: { id: record.user.id }, payload })
-        )
-      )
+      await changePreferences(record, { reason, [target]: isOn })
       return `"${settingLabel(target)}" is ${isOn ? "on" : "off"}.`
+    }
+  },
+  "change-quiet-hours": {
+    label: "Change quiet hours",
+    role: "support",
+    isOffered: () => true,
+    effect: ({ user }) =>
+      `Within the quiet hours, all notifications but security ones wait until the end. The user's clock counts: ${user.profile.timezone}. They see in their history that staff did it.`,
+    fields: ({ user: { notification_preferences } }) => [
+      {
+        name: "do_not_disturb_start",
+        label: "From",
+        type: "time",
+        value: timeText(notification_preferences.do_not_disturb_start ?? "")
+      },
+      {
+        name: "do_not_disturb_end",
+        label: "Until",
+        type: "time",
+        value: timeText(notification_preferences.do_not_disturb_end ?? ""),
+        hint: "On the next day, if it is before the start. Both empty for no quiet hours."
+      }
+    ],
+    perform: async ({ reason, record, values }) => {
+      const { do_not_disturb_end = "", do_not_disturb_start = "" } = values
+      const input = {
+        reason,
+        do_not_disturb_start: do_not_disturb_start === "" ? null : do_not_disturb_start,
+        do_not_disturb_end: do_not_disturb_end === "" ? null : do_not_disturb_end
+      }
+      await changePreferences(record, input)
+      return input.do_not_disturb_start === null
+        ? "The user has no quiet hours."
+        : `The quiet hours are from ${do_not_disturb_start} to ${do_not_disturb_end} (${record.user.profile.timezone}).`
+    }
+  },
+  "change-limit": {
+    label: "Change daily limit",
+    role: "support",
+    isOffered: () => true,
+    effect: () =>
+      "When the user got so many notifications on a day, over both channels, all others but security ones wait until the next day. The user sees in their history that staff did it.",
+    fields: ({ user }) => [
+      {
+        name: "frequency_limit",
+        label: "Notifications a day",
+        type: "number",
+        value: String(user.notification_preferences.frequency_limit),
+        hint: "0 to 10000. With 0, the user gets only security notifications.",
+        isRequired: true
+      }
+    ],
+    perform: async ({ reason, record, values }) => {
+      const { frequency_limit = "" } = values
+      // An empty field is no number, and not 0.
+      await changePreferences(record, { reason, frequency_limit: Number(frequency_limit || Number.NaN) })
+      return `The daily limit is ${frequency_limit}.`
     }
   },
   "lift-suppressions": {

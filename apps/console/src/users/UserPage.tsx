@@ -69,6 +69,14 @@ export const UserPage = () => {
         </div>
       </header>
       <div className="actions">
+        <Link
+          to="/users/$id/why"
+          params={{ id }}
+          search={{ channel: "email", category: "transactional" }}
+          className="button primary"
+        >
+          Why not received
+        </Link>
         {accountActs.map((name) => (
           <ActLink key={name} name={name} record={record} session={session} isButton />
         ))}

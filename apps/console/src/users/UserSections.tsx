@@ -3,27 +3,18 @@ import { Link } from "@tanstack/react-router"
 import type { ReactNode } from "react"
 import { Badge } from "../ui/Badge.tsx"
 import { DataTable } from "../ui/DataTable.tsx"
+import { Facts } from "../ui/Facts.tsx"
 import { Section } from "../ui/Section.tsx"
 import { Time } from "../ui/Time.tsx"
 import { ActLink } from "./ActLink.tsx"
-import { isSwitch, settingLabel, settings } from "./Settings.ts"
+import { isSwitch, type Setting, settingLabel, settings, timeText } from "./Settings.ts"
+import { StatusBadge } from "./StatusBadge.tsx"
 import type { UserView } from "./UserQuery.ts"
 
 interface SectionOfUser {
   readonly record: UserView
   readonly session: typeof StaffSessionBody.Type
 }
-
-const Facts = ({ facts }: { facts: ReadonlyArray<readonly [string, ReactNode]> }) => (
-  <dl className="facts">
-    {facts.map(([name, value]) => (
-      <div key={name}>
-        <dt>{name}</dt>
-        <dd>{value}</dd>
-      </div>
-    ))}
-  </dl>
-)
 
 export const AccountSection = ({ record: { failed_logins, user, waiting_events } }: SectionOfUser) => (
   <Section id="account" title="Account">
@@ -52,9 +43,11 @@ export const AccountSection = ({ record: { failed_logins, user, waiting_events }
   </Section>
 )
 
-const valueOf = (value: string | number | boolean | null): ReactNode => {
+const valueOf = ({ notification_preferences, profile }: UserView["user"], name: Setting): ReactNode => {
+  const value = notification_preferences[name]
   if (typeof value === "boolean") return value ? "on" : <strong>off</strong>
-  return value ?? <span className="soft">none</span>
+  if (value === null) return <span className="soft">none</span>
+  return typeof value === "number" ? value : `${timeText(value)} (${profile.timezone})`
 }
 
 export const PreferencesSection = ({ record, session }: SectionOfUser) => {
@@ -68,7 +61,7 @@ export const PreferencesSection = ({ record, session }: SectionOfUser) => {
         keyOf={(name) => name}
         columns={[
           { title: "Setting", cell: settingLabel },
-          { title: "Value", cell: (name) => valueOf(record.user.notification_preferences[name]) },
+          { title: "Value", cell: (name) => valueOf(record.user, name) },
           { title: "Set by", cell: (name) => <Origin origin={origins.get(name)} id={record.user.id} /> },
           {
             title: "Act",
@@ -82,7 +75,15 @@ export const PreferencesSection = ({ record, session }: SectionOfUser) => {
                   record={record}
                   session={session}
                 />
-              ) : null
+              ) : (
+                <ActLink
+                  name={name === "frequency_limit" ? "change-limit" : "change-quiet-hours"}
+                  on={settingLabel(name)}
+                  label="Change"
+                  record={record}
+                  session={session}
+                />
+              )
           }
         ]}
       />
@@ -207,17 +208,6 @@ export const DevicesSection = ({ record, session }: SectionOfUser) => (
   </Section>
 )
 
-const tones: Readonly<Record<string, "good" | "bad" | "warn">> = {
-  delivered: "good",
-  failed: "bad",
-  bounced: "bad"
-}
-
-const Status = ({ status }: { status: string }) => {
-  const tone = tones[status]
-  return tone === undefined ? <Badge>{status}</Badge> : <Badge tone={tone}>{status}</Badge>
-}
-
 export const DeliveriesSection = ({ record }: SectionOfUser) => (
   <Section id="deliveries" title="Latest deliveries">
     <DataTable
@@ -226,19 +216,40 @@ export const DeliveriesSection = ({ record }: SectionOfUser) => (
       rows={record.deliveries}
       keyOf={({ id }) => id}
       columns={[
-        { title: "Notification", cell: ({ notification_id }) => <code>{notification_id}</code> },
+        {
+          title: "Notification",
+          cell: ({ notification_id }) => (
+            <Link to="/deliveries" search={{ notification_id }}>
+              <code>{notification_id}</code>
+            </Link>
+          )
+        },
         { title: "Channel", cell: ({ channel }) => channel ?? <span className="soft">unknown</span> },
         { title: "Category", cell: ({ category }) => category ?? <span className="soft">unknown</span> },
         {
           title: "Status",
           cell: ({ error, status }) => (
             <>
-              <Status status={status} />
+              <StatusBadge status={status} />
               {error === null ? null : <div className="soft agent">{error}</div>}
             </>
           )
         },
-        { title: "Time", cell: ({ updated_at }) => <Time at={updated_at} /> }
+        { title: "Time", cell: ({ updated_at }) => <Time at={updated_at} /> },
+        {
+          title: "Now",
+          cell: ({ category, channel, notification_id }) =>
+            category === null || channel === null ? null : (
+              <Link
+                to="/users/$id/why"
+                params={{ id: record.user.id }}
+                search={{ channel, category }}
+                aria-label={`Why now: ${notification_id}`}
+              >
+                Why now
+              </Link>
+            )
+        }
       ]}
     />
   </Section>

@@ -3,14 +3,20 @@ import { finished } from "node:stream/promises"
 import type { Client } from "pg"
 import { from as copyFrom } from "pg-copy-streams"
 
-/** A value of a row in the text format of COPY. Null is SQL's null. Texts need no escapes: no backslash, tab or line break. */
-export type CopyValue = string | number | boolean | null
+/** A value of a row for COPY. Null is SQL's null, and bytes are a `bytea`. Texts need no escapes: no backslash, tab or line break. */
+export type CopyValue = string | number | boolean | Uint8Array | null
 
 /** The rows of a table. */
 export interface CopyRows {
   readonly table: string
   readonly columns: ReadonlyArray<string>
   readonly rows: Iterable<ReadonlyArray<CopyValue>>
+}
+
+// A backslash in the text format of COPY is written twice.
+const textOf = (value: CopyValue): string | number | boolean => {
+  if (value === null) return String.raw`\N`
+  return value instanceof Uint8Array ? String.raw`\\x${Buffer.from(value).toString("hex")}` : value
 }
 
 // Larger chunks do not make it faster.
@@ -28,7 +34,7 @@ export const copy = async (
   const failed = done.catch(() => undefined)
   let [count, chunk] = [0, ""]
   for (const row of rows) {
-    chunk += `${row.map((value) => value ?? String.raw`\N`).join("\t")}\n`
+    chunk += `${row.map(textOf).join("\t")}\n`
     count++
     if (chunk.length < chunkLength) continue
     const isFull = !stream.write(chunk)

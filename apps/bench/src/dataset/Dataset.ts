@@ -2,14 +2,20 @@ import process from "node:process"
 import type { Client } from "pg"
 import { auditColumns, auditRows } from "./AuditEntries.ts"
 import { copy, type CopyRows, type CopyValue } from "./Copy.ts"
+import { deliveries } from "./Deliveries.ts"
+import { outboxEvents } from "./OutboxEvents.ts"
 import { people, type Person, timesOf } from "./People.ts"
+import { pushTokens } from "./PushTokens.ts"
 import * as Randomness from "./Randomness.ts"
 
 /** The size of a data set. */
 export interface DatasetSize {
   readonly users: number
   readonly audit: number
-  /** Over how many months, up to now, registrations and audit entries are spread. */
+  readonly pushTokens: number
+  readonly outbox: number
+  readonly deliveries: number
+  /** Over how many months, up to now, registrations, push tokens and audit entries are spread. */
   readonly months: number
 }
 
@@ -35,7 +41,7 @@ const rowsOf = function* (
   }
 }
 
-// In an order in which each row finds those that it refers to. Further tables (push tokens, outbox, deliveries) are added here.
+// In an order in which each row finds those that it refers to.
 const tablesOf = (random: Randomness.Randomness, persons: ReadonlyArray<Person>, size: DatasetSize, now: number) =>
   [
     {
@@ -90,7 +96,10 @@ const tablesOf = (random: Randomness.Randomness, persons: ReadonlyArray<Person>,
       table: "audit_log",
       columns: auditColumns,
       rows: auditRows(random, size.audit, persons, timesOf(now, size.months))
-    }
+    },
+    pushTokens(random, size.pushTokens, persons, timesOf(now, size.months)),
+    outboxEvents(random, size.outbox, persons, now),
+    deliveries(random, size.deliveries, persons, now)
   ] satisfies ReadonlyArray<CopyRows>
 
 // The service itself creates only the partitions of this month and the next ones.

@@ -9,11 +9,13 @@ import { against, type NoOtherBuild } from "./measures/Against.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commands } from "./measures/Commands.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
+import { growth } from "./measures/Growth.ts"
 import { imports } from "./measures/Imports.ts"
 import { idle } from "./measures/Idle.ts"
 import { logins } from "./measures/Logins.ts"
 import { memory } from "./measures/Memory.ts"
 import { outboxRelay } from "./measures/OutboxRelay.ts"
+import { pauses } from "./measures/Pauses.ts"
 import { profileReads } from "./measures/ProfileReads.ts"
 import { loginStorm, readsDuringLogins } from "./measures/ReadsDuringLogins.ts"
 import { refreshes } from "./measures/Refreshes.ts"
@@ -42,11 +44,13 @@ const measures = {
   P11: () => resolutions,
   P12: () => starts,
   P13: (minutes: number) => memory(minutes),
+  P14: () => growth,
   P15: () => idle,
   P17: () => imports,
   P18: () => staffPages,
   commands: () => commands,
   outage: () => brokerOutage,
+  pauses: () => pauses,
   telemetry: () => telemetry
 } satisfies Record<string, Run>
 const ids: ReadonlyArray<string> = Object.keys(measures)

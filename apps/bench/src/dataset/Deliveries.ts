@@ -2,13 +2,19 @@ import type { CopyRows, CopyValue } from "./Copy.ts"
 import type { Person } from "./People.ts"
 import { type Randomness, pickerOf } from "./Randomness.ts"
 
-const finalStatus = pickerOf([
-  ["delivered", 55],
-  ["opened", 25],
-  ["sent", 12],
-  ["bounced", 4],
-  ["failed", 3.5],
-  ["complained", 0.5]
+// The seconds after the decision at which each status came.
+const [sent, delivered] = [
+  ["sent", 1],
+  ["delivered", 4]
+] as const
+
+const course = pickerOf<ReadonlyArray<readonly [status: string, seconds: number]>>([
+  [[sent, delivered], 55],
+  [[sent, delivered, ["opened", 900]], 25],
+  [[sent], 12],
+  [[sent, ["bounced", 6]], 4],
+  [[["failed", 2]], 3.5],
+  [[sent, delivered, ["complained", 5000]], 0.5]
 ])
 const category = pickerOf([
   ["transactional", 50],
@@ -16,17 +22,6 @@ const category = pickerOf([
   ["system", 15],
   ["security", 5]
 ])
-
-// What came before the final status, and how many seconds after the decision each came.
-const course = { sent: 1, delivered: 4, opened: 900, bounced: 6, failed: 2, complained: 5000 } as const
-const before = {
-  sent: [],
-  delivered: ["sent"],
-  opened: ["sent", "delivered"],
-  bounced: ["sent"],
-  failed: [],
-  complained: ["sent", "delivered"]
-} as const
 
 const day = 86_400_000
 
@@ -42,9 +37,9 @@ export const deliveries = (
     for (let index = 0; index < count; index++) {
       const at = from + (now - day - from) * (index / count)
       const iso = (seconds: number) => new Date(at + seconds * 1000).toISOString()
-      const status = finalStatus(random)
+      const changes = course(random)
+      const [status, lastSeconds] = changes.at(-1) ?? sent
       const channel = random.chance(0.6) ? "push" : "email"
-      const statuses = [...before[status], status].map((each) => ({ status: each, at: iso(course[each]) }))
       // The planner must not believe that users are equally busy.
       const user = users[Math.floor(users.length * random.next() ** 1.5)]
       if (user === undefined) throw new RangeError("Deliveries need users")
@@ -61,14 +56,14 @@ export const deliveries = (
         iso(0).slice(0, 10),
         status !== "failed" && status !== "bounced",
         iso(0),
-        iso(course[status]),
+        iso(lastSeconds),
         iso(0),
         iso(0),
         0,
         1 + random.below(9),
         50,
         random.below(20),
-        JSON.stringify(statuses)
+        JSON.stringify(changes.map(([each, seconds]) => ({ status: each, at: iso(seconds) })))
       ]
     }
   }

@@ -2,13 +2,12 @@ import type { CopyRows, CopyValue } from "./Copy.ts"
 import type { Person } from "./People.ts"
 import { type Randomness, pickerOf } from "./Randomness.ts"
 
-// The seconds after the decision at which each status came.
-const [sent, delivered] = [
-  ["sent", 1],
-  ["delivered", 4]
-] as const
+// A status, and how many seconds after the decision it came.
+type Change = readonly [status: string, seconds: number]
 
-const course = pickerOf<ReadonlyArray<readonly [status: string, seconds: number]>>([
+const sent: Change = ["sent", 1]
+const delivered: Change = ["delivered", 4]
+const course = pickerOf<ReadonlyArray<Change>>([
   [[sent, delivered], 55],
   [[sent, delivered, ["opened", 900]], 25],
   [[sent], 12],

@@ -48,7 +48,7 @@ export type RareCondition =
 export const maxSorted = 2000
 
 /** How many users a page may pass over that its filter does not select. */
-export const maxPassed = 5000
+export const maxPassed = 2000
 
 const UserRow = Schema.Struct({
   id: Columns.userId,

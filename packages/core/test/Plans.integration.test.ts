@@ -586,6 +586,10 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           pushTokens: pages(exports.pushTokens),
           deliveries: pages(exports.deliveries),
           securityLog: pages(exports.securityLog),
+          deliveryDecisions: [
+            exports.deliveryDecisions(userId),
+            exports.deliveryDecisions(userId, { notificationId: NotificationId.make("777"), channel: "email" })
+          ],
           suppressions: [exports.suppressions(userId)]
         } satisfies OperationsOf<ExportsRepo["Service"]>)
       })

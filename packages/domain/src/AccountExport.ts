@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { SuppressionReason } from "./Delivery.ts"
+import { Category, Channel, DeliveryDecision, DeliveryRule, NotificationId, SuppressionReason } from "./Delivery.ts"
 import { Email } from "./Email.ts"
 import { RevocationReason, Session } from "./Session.ts"
 
@@ -7,6 +7,24 @@ import { RevocationReason, Session } from "./Session.ts"
 export class SessionRecord extends Session.extend<SessionRecord>("SessionRecord")({
   revokedAt: Schema.NullOr(Schema.DateTimeUtc),
   revokedReason: Schema.NullOr(RevocationReason)
+}) {}
+
+/** The last decision on a delivery that was denied, deferred or allowed again, and what it was made on. */
+export class DeliveryDecisionEntry extends Schema.Class<DeliveryDecisionEntry>("DeliveryDecisionEntry")({
+  notificationId: NotificationId,
+  channel: Channel,
+  category: Category,
+  decision: DeliveryDecision,
+  rule: Schema.NullOr(DeliveryRule),
+  until: Schema.NullOr(Schema.DateTimeUtc),
+  decidedAt: Schema.DateTimeUtc,
+  sendAt: Schema.DateTimeUtc,
+  /** The user's offset from UTC then, in minutes. */
+  utcOffset: Schema.NullOr(Schema.Int),
+  preferencesVersion: Schema.NullOr(Schema.Int),
+  frequencyLimit: Schema.NullOr(Schema.Int),
+  /** How many notifications the user's day was charged with. */
+  chargedCount: Schema.NullOr(Schema.Int)
 }) {}
 
 /** An address that gets no more e-mails. */

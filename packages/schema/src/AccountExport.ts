@@ -1,4 +1,10 @@
-import { type SecurityLogEntry, type SessionRecord, SuppressedAddress } from "@user-service/domain/AccountExport"
+import {
+  type DeliveryDecisionEntry,
+  type SecurityLogEntry,
+  type SessionRecord,
+  SuppressedAddress
+} from "@user-service/domain/AccountExport"
+import { Category, Channel, DeliveryDecision, DeliveryRule } from "@user-service/domain/Delivery"
 import { RevocationReason, type SessionId } from "@user-service/domain/Session"
 import { Schema } from "effect"
 import { DeliveryBody } from "./Delivery.ts"
@@ -29,6 +35,61 @@ export const sessionRecordBody = (session: SessionRecord, current: SessionId): t
   ...sessionBody(session, current),
   revoked_at: session.revokedAt === null ? null : timestamp(session.revokedAt),
   revoked_reason: session.revokedReason
+})
+
+/** A decision on a delivery in an export. */
+export const DeliveryDecisionEntryBody = Schema.Struct({
+  notification_id: Schema.String,
+  channel: Channel,
+  category: Category,
+  decision: DeliveryDecision,
+  rule: Schema.NullOr(DeliveryRule).annotateKey({ description: "The first rule that prevents the delivery." }),
+  until: Schema.NullOr(Timestamp).annotateKey({ description: "When a deferred delivery can be resolved again." }),
+  decided_at: Timestamp,
+  at: Timestamp.annotateKey({ description: "When the notification was to be sent." }),
+  utc_offset: Schema.NullOr(Schema.Int).annotateKey({
+    description: "The offset from UTC that the user had then, in minutes. Null if it was not recorded."
+  }),
+  preferences_version: Schema.NullOr(Schema.Int),
+  frequency_limit: Schema.NullOr(Schema.Int),
+  charged_count: Schema.NullOr(Schema.Int).annotateKey({
+    description: "How many notifications had been charged to the user's day. Null if it was not counted."
+  })
+}).annotate({
+  identifier: "DeliveryDecisionEntry",
+  description: "The last decision on a notification over a channel that was denied, deferred or allowed again.",
+  examples: [
+    {
+      notification_id: "newsletter-2026-11",
+      channel: "email",
+      category: "marketing",
+      decision: "deny",
+      rule: "category_disabled",
+      until: null,
+      decided_at: "2026-11-24T10:02:00.000Z",
+      at: "2026-11-24T10:02:00.000Z",
+      utc_offset: 60,
+      preferences_version: 7,
+      frequency_limit: 50,
+      charged_count: null
+    }
+  ]
+})
+
+/** A decision of an export in wire form. */
+export const deliveryDecisionEntryBody = (entry: DeliveryDecisionEntry): typeof DeliveryDecisionEntryBody.Type => ({
+  notification_id: entry.notificationId,
+  channel: entry.channel,
+  category: entry.category,
+  decision: entry.decision,
+  rule: entry.rule,
+  until: entry.until && timestamp(entry.until),
+  decided_at: timestamp(entry.decidedAt),
+  at: timestamp(entry.sendAt),
+  utc_offset: entry.utcOffset,
+  preferences_version: entry.preferencesVersion,
+  frequency_limit: entry.frequencyLimit,
+  charged_count: entry.chargedCount
 })
 
 /** An address that gets no more e-mails. */
@@ -95,12 +156,15 @@ export const AccountExportBody = Schema.Struct({
   sessions: Schema.Array(SessionRecordBody),
   push_tokens: Schema.Array(PushTokenBody),
   deliveries: Schema.Array(DeliveryBody),
+  delivery_decisions: Schema.Array(DeliveryDecisionEntryBody).annotateKey({
+    description: "Decisions of the last 14 days that no delivery records, in the order of the ids of the notifications."
+  }),
   suppressions: Schema.Array(SuppressionBody),
   security_log: Schema.Array(SecurityLogEntryBody)
 }).annotate({
   identifier: "AccountExport",
   description:
-    "Everything that is stored of a user, except credentials and push tokens themselves. Lists are newest first.",
+    "Everything that is stored of a user, except credentials and push tokens themselves. Lists are newest first, except for the decisions.",
   examples: [
     {
       exported_at: "2026-11-24T10:02:00.000Z",
@@ -109,6 +173,7 @@ export const AccountExportBody = Schema.Struct({
       sessions: examplesOf(SessionRecordBody),
       push_tokens: examplesOf(PushTokenBody),
       deliveries: examplesOf(DeliveryBody),
+      delivery_decisions: examplesOf(DeliveryDecisionEntryBody),
       suppressions: examplesOf(SuppressionBody),
       security_log: examplesOf(SecurityLogEntryBody)
     }

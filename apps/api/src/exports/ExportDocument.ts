@@ -4,6 +4,7 @@ import type { SessionId } from "@user-service/domain/Session"
 import type { TokenInvalid } from "@user-service/domain/Token"
 import {
   type AccountExportBody,
+  deliveryDecisionEntryBody,
   exportedMessage,
   securityLogEntryBody,
   sessionRecordBody,
@@ -42,6 +43,7 @@ export const exportDocument = (exported: AccountExport, current: SessionId): Tex
     sessions: list(exported.sessions, (session) => sessionRecordBody(session, current)),
     push_tokens: list(exported.pushTokens, pushTokenBody),
     deliveries: list(exported.deliveries, deliveryBody),
+    delivery_decisions: list(exported.deliveryDecisions, deliveryDecisionEntryBody),
     suppressions: list(exported.suppressions, suppressionBody),
     security_log: list(exported.securityLog, securityLogEntryBody)
   }

@@ -54,6 +54,7 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
           "sessions",
           "push_tokens",
           "deliveries",
+          "delivery_decisions",
           "suppressions",
           "security_log"
         ])
@@ -122,11 +123,46 @@ it.layer(layerEmbedded(), { excludeTestServices: true })((it) => {
     it.effect("of a new user has nothing but their registration", () =>
       Effect.gen(function* () {
         const data = yield* exportOf(yield* (yield* TestApi).person())
-        const { deliveries, preferences_history, push_tokens, sessions, suppressions } = data
-        assert.deepStrictEqual([preferences_history, push_tokens, suppressions], [[], [], []])
+        const { deliveries, delivery_decisions, preferences_history, push_tokens, sessions, suppressions } = data
+        assert.deepStrictEqual([preferences_history, push_tokens, suppressions, delivery_decisions], [[], [], [], []])
         // The mail to verify the address.
         assert.lengthOf(deliveries, 1)
         assert.lengthOf(sessions, 1)
+      })
+    )
+
+    it.effect("has each decision on the user's deliveries once", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const [person, stranger] = [yield* api.person(), yield* api.person()]
+        const at = "2026-11-24T10:02:00.000Z"
+        for (const [{ id }, count] of [[person, 1300] as const, [stranger, 10] as const]) {
+          yield* api.sql`
+            insert into delivery_decisions (notification_id, user_id, channel, category, decision, rule, decided_at, send_at,
+              utc_offset, preferences_version, frequency_limit, charged_count)
+            select 'news-' || n, ${id}::uuid, channel, 'marketing', 'deny', 'category_disabled', ${at}::timestamptz,
+              ${at}::timestamptz, 60, 7, 50, null
+            from generate_series(1, ${count}::int / 2) n, unnest(array['email', 'push']) as channel`
+        }
+        const { delivery_decisions: decisions } = yield* exportOf(person)
+        const keys = decisions.map(
+          (entry: Record<string, unknown>) => `${entry["notification_id"]} ${entry["channel"]}`
+        )
+        assert.deepStrictEqual([keys.length, new Set(keys).size], [1300, 1300])
+        assert.deepStrictEqual(decisions[0], {
+          notification_id: "news-1",
+          channel: "email",
+          category: "marketing",
+          decision: "deny",
+          rule: "category_disabled",
+          until: null,
+          decided_at: at,
+          at,
+          utc_offset: 60,
+          preferences_version: 7,
+          frequency_limit: 50,
+          charged_count: null
+        })
       })
     )
 

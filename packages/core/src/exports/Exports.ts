@@ -1,5 +1,10 @@
 import * as Storage from "@user-service/database/Storage"
-import type { SecurityLogEntry, SessionRecord, SuppressedAddress } from "@user-service/domain/AccountExport"
+import type {
+  DeliveryDecisionEntry,
+  SecurityLogEntry,
+  SessionRecord,
+  SuppressedAddress
+} from "@user-service/domain/AccountExport"
 import type { Delivery } from "@user-service/domain/Delivery"
 import type { PreferenceChange } from "@user-service/domain/PreferenceHistory"
 import type { PushToken } from "@user-service/domain/PushToken"
@@ -16,7 +21,7 @@ import { Limits } from "../limits/Limits.ts"
 import { PreferenceHistoryRepo } from "../preferences/PreferenceHistoryRepo.ts"
 import { ProfilesRepo } from "../profiles/ProfilesRepo.ts"
 import type { Query } from "../Rows.ts"
-import { type ExportPage, ExportsRepo, type PageCursor, pageSize } from "./ExportsRepo.ts"
+import { type DecisionCursor, type ExportPage, ExportsRepo, type PageCursor, pageSize } from "./ExportsRepo.ts"
 
 /** The session that asks for an export. */
 export interface ExportingSession {
@@ -35,6 +40,8 @@ export interface AccountExport {
   readonly sessions: Records<SessionRecord>
   readonly pushTokens: Records<PushToken>
   readonly deliveries: Records<Delivery>
+  /** Those that no delivery records, in the order of the ids of the notifications. */
+  readonly deliveryDecisions: Records<DeliveryDecisionEntry>
   readonly suppressions: Records<SuppressedAddress>
   readonly securityLog: Records<SecurityLogEntry>
   /** To run after the lists: fails if the session ended, as all do when the user is erased: the lists may then lack rows. */
@@ -47,7 +54,8 @@ export interface AccountExport {
  * An export holds one page in memory and no connection or transaction between two pages, however slow its reader is. So it is
  * no snapshot: each page shows its rows as they are when it is read. Every row that exists from the beginning to the end of the
  * export is in it exactly once, because the lists are read by keys that never change. A row that is added meanwhile is newer
- * than the cursor and left out; a delivery whose status changes meanwhile has the old or the new one.
+ * than the cursor and left out, but a decision on a delivery may be in it; a delivery whose status changes meanwhile has the old or the
+ * new one.
  */
 export class Exports extends Context.Service<
   Exports,
@@ -124,6 +132,7 @@ export class Exports extends Context.Service<
           sessions: records((after?: PageCursor) => repo.sessions(userId, after)),
           pushTokens: records((after?: PageCursor) => repo.pushTokens(userId, after)),
           deliveries: records((after?: PageCursor) => repo.deliveries(userId, after)),
+          deliveryDecisions: records((after?: DecisionCursor) => repo.deliveryDecisions(userId, after)),
           suppressions: Stream.fromIterableEffect(
             Effect.andThen(authenticate(current), storage.read(repo.suppressions(userId)))
           ),

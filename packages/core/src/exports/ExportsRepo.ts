@@ -1,5 +1,10 @@
-import { SecurityLogEntry, SessionRecord, SuppressedAddress } from "@user-service/domain/AccountExport"
-import { Delivery } from "@user-service/domain/Delivery"
+import {
+  DeliveryDecisionEntry,
+  SecurityLogEntry,
+  SessionRecord,
+  SuppressedAddress
+} from "@user-service/domain/AccountExport"
+import { type Channel, Delivery, type NotificationId } from "@user-service/domain/Delivery"
 import type { PushToken } from "@user-service/domain/PushToken"
 import { RevocationReason } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
@@ -17,6 +22,12 @@ import { endOfAll } from "../SessionCutoff.ts"
 export interface PageCursor {
   readonly id: string
   readonly at: string
+}
+
+/** The last decision of a page. Its time would not do: it changes when the notification is resolved again. */
+export interface DecisionCursor {
+  readonly notificationId: NotificationId
+  readonly channel: Channel
 }
 
 /** A part of a list, and the cursor of the part after it. None after the last part. */
@@ -51,6 +62,13 @@ const SessionRecordRow = Schema.Struct({
   ...pageFields
 })
 
+const DecisionRow = Schema.Struct({
+  ...DeliveryDecisionEntry.fields,
+  until: Schema.NullOr(Columns.time),
+  decidedAt: Columns.time,
+  sendAt: Columns.time
+})
+
 const SuppressionRow = Schema.Struct({
   email: Columns.email,
   reason: SuppressedAddress.fields.reason,
@@ -80,6 +98,11 @@ export class ExportsRepo extends Context.Service<
     readonly pushTokens: ReadPage<PushToken>
     readonly deliveries: ReadPage<Delivery>
     readonly securityLog: ReadPage<SecurityLogEntry>
+    /** The decisions on deliveries to the user that no delivery records, in the order of their keys. */
+    readonly deliveryDecisions: (
+      userId: UserId,
+      after?: DecisionCursor
+    ) => Query<ExportPage<DeliveryDecisionEntry, DecisionCursor>>
     readonly suppressions: (userId: UserId) => Query<ReadonlyArray<SuppressedAddress>>
   }
 >()("@user-service/core/exports/ExportsRepo") {
@@ -160,6 +183,23 @@ export class ExportsRepo extends Context.Service<
           row: SecurityLogRow,
           toItem: (row) => new SecurityLogEntry(row, withoutChecks)
         }),
+
+        // With `offset 0` the rows of the user are found by its index: the planner could otherwise read the primary key in its order,
+        // past those of all users.
+        deliveryDecisions: (userId, after) =>
+          Effect.map(
+            rows(DecisionRow)(sql`
+              select notification_id as "notificationId", channel, category, decision, rule, until, decided_at as "decidedAt",
+                send_at as "sendAt", utc_offset as "utcOffset", preferences_version::int as "preferencesVersion",
+                frequency_limit as "frequencyLimit", charged_count as "chargedCount"
+              from (select * from delivery_decisions where user_id = ${userId} offset 0) as decided
+              ${after === undefined ? sql`` : sql`where (notification_id, channel) > (${after.notificationId}, ${after.channel})`}
+              order by notification_id, channel limit ${pageSize}`),
+            (found) => ({
+              items: found.map((row) => new DeliveryDecisionEntry(row, withoutChecks)),
+              next: Option.fromUndefinedOr(found.length < pageSize ? undefined : found.at(-1))
+            })
+          ),
 
         suppressions: (userId) =>
           Effect.map(

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto"
 import { createSocket } from "node:dgram"
 import { type EventEmitter, once } from "node:events"
 import { existsSync, realpathSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
@@ -37,8 +37,8 @@ const epmd = find("epmd")
 
 export const isInstalled = server !== undefined && epmd !== undefined
 
-/** Prepares a server without starting it. */
-export const make = Effect.gen(function* () {
+/** Prepares a server with these plugins without starting it. */
+export const makeWithPlugins = Effect.fnUntraced(function* (plugins: ReadonlyArray<string>) {
   if (server === undefined || epmd === undefined) return yield* Effect.die("RabbitMQ is not installed")
   // Debian wraps RabbitMQ's scripts in its own, which need root.
   const scripts = dirname(realpathSync(server))
@@ -62,7 +62,7 @@ export const make = Effect.gen(function* () {
     RABBITMQ_MNESIA_BASE: join(directory, "mnesia"),
     RABBITMQ_LOG_BASE: join(directory, "log"),
     RABBITMQ_PID_FILE: join(directory, "pid"),
-    // These files do not exist, so that the configuration of the machine's own RabbitMQ is not used.
+    // The first two files do not exist, so that the configuration of the machine's own RabbitMQ is not used.
     RABBITMQ_CONF_ENV_FILE: join(directory, "environment"),
     RABBITMQ_CONFIG_FILE: join(directory, "rabbitmq"),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(directory, "plugins"),
@@ -71,6 +71,7 @@ export const make = Effect.gen(function* () {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
     RABBITMQ_CTL_ERL_ARGS: "-start_epmd false"
   }
+  yield* Effect.promise(() => writeFile(environment.RABBITMQ_ENABLED_PLUGINS_FILE, `[${plugins.join(",")}].\n`))
   let running: ChildProcess | undefined
 
   // Erlang's port mapper. Without one the first node would start it in the background and leave it running.
@@ -106,6 +107,9 @@ export const make = Effect.gen(function* () {
       ).pipe(Effect.map(({ stdout }) => stdout))
   } satisfies RabbitMqServer
 })
+
+/** Prepares a server without starting it. */
+export const make = makeWithPlugins([])
 
 const end = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return

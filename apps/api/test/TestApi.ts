@@ -86,6 +86,7 @@ const withoutLimits = {
   RATE_LIMIT_CONFIRM: "off",
   RATE_LIMIT_WRITE: "off",
   RATE_LIMIT_EXPORT: "off",
+  RATE_LIMIT_AUDIT_EXPORT: "off",
   RATE_LIMIT_UNSUBSCRIBE: "off",
   RATE_LIMIT_SERVICE_KEY: "off",
   RATE_LIMIT_SERVICE_KEY_IP: "off"

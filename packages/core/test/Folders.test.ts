@@ -17,7 +17,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["one-time-tokens", []],
   ["restores", []],
   ["changes", ["cached", "mails"]],
-  ["audit", ["changes"]],
+  ["audit", ["changes", "limits"]],
   ["outbox", ["cached", "changes"]],
   ["erasures", ["changes", "dead-letters", "limits"]],
   ["preferences", ["cached", "changes"]],

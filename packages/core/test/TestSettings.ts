@@ -35,6 +35,7 @@ const unlimited: LimitSettings["Service"] = {
   confirm: Option.none(),
   write: Option.none(),
   export: Option.none(),
+  auditExport: Option.none(),
   unsubscribe: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()

@@ -12,10 +12,11 @@ import { ndjson } from "@user-service/schema/http/admin/AuditApi"
 import { CurrentStaff } from "@user-service/schema/http/admin/StaffAuthentication"
 import { defaultLimit } from "@user-service/schema/http/Paging"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { Cause, type DateTime, Duration, Effect, Exit, Layer, Stream } from "effect"
+import { type DateTime, Duration, Effect, Layer, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
+import { makeExportOutcomes } from "../exports/ExportOutcomes.ts"
 import { closeWhenIdle } from "../node/IdleConnection.ts"
 
 interface AuditQuery {
@@ -46,12 +47,6 @@ const options = {
 const linesOf = <E>(entries: Stream.Stream<AuditLogEntry, E>) =>
   Stream.mapArray(entries, (batch) => [batch.map((entry) => `${JSON.stringify(auditEntryBody(entry))}\n`).join("")])
 
-// The access log has the status of the head, so an export that fails after it is logged here.
-const report = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-  Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
-    ? Effect.void
-    : Effect.logWarning("An export of the audit log was not completed", exit.cause)
-
 /**
  * {@link AuditApi} on the audit log. An export is sent while it is read, as that of an account is (ExportsHttp.ts).
  */
@@ -63,6 +58,13 @@ export const AuditHttp = HttpApiBuilder.group(
     const exports = yield* AuditExports
     const liveSessions = yield* LiveSessions
     const { roleOf } = yield* StaffSessions
+    const report = yield* makeExportOutcomes({
+      metric: "audit_exports_total",
+      description:
+        "Exports of the audit log whose head was sent with 200, by outcome; aborted: the client, the end of its session or role, or " +
+        "the shutdown ended it",
+      failure: "An export of the audit log was not completed"
+    })
 
     // As a request is authenticated.
     const authorise = Effect.fnUntraced(function* ({ sessionId, userId }: CurrentStaff["Service"]) {

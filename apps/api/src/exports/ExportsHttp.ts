@@ -1,13 +1,13 @@
 import { Exports } from "@user-service/core/exports/Exports"
-import { TokenInvalid } from "@user-service/domain/Token"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
-import { Cause, Duration, Effect, Exit, Layer, Metric, Stream } from "effect"
+import { Duration, Effect, Layer, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
 import { closeWhenIdle } from "../node/IdleConnection.ts"
 import { exportDocument } from "./ExportDocument.ts"
+import { makeExportOutcomes } from "./ExportOutcomes.ts"
 
 // A client that reads nothing for so long is gone, or keeps the connection for no purpose.
 const idleTimeout = Duration.minutes(1)
@@ -16,25 +16,6 @@ const options = {
   contentType: "application/json",
   headers: { "content-disposition": `attachment; filename="account.json"` }
 } as const
-
-const exportsTotal = Metric.counter("account_exports_total", {
-  description:
-    "Exports whose head was sent with 200, by outcome; aborted: the client, the end of its session or the shutdown ended it",
-  incremental: true
-})
-
-const outcomes = ["completed", "failed", "aborted"] as const
-const totalOf = (outcome: (typeof outcomes)[number]) => Metric.withAttributes(exportsTotal, { outcome })
-const countOutcome = (outcome: (typeof outcomes)[number]) => Metric.update(totalOf(outcome), 1)
-
-// The access log has the status of the head, so an export that fails after it is logged here.
-const report = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-  if (Exit.isSuccess(exit)) return countOutcome("completed")
-  const isAborted = Cause.hasInterruptsOnly(exit.cause) || Cause.squash(exit.cause) instanceof TokenInvalid
-  return isAborted
-    ? countOutcome("aborted")
-    : Effect.andThen(Effect.logWarning("An export was not completed", exit.cause), countOutcome("failed"))
-}
 
 /**
  * {@link ExportsApi} on the export service. The response is sent while it is read, so the deadline of requests (Edge.ts) ends
@@ -45,7 +26,12 @@ export const ExportsHttp = HttpApiBuilder.group(
   "exports",
   Effect.fn(function* (handlers) {
     const exports = yield* Exports
-    for (const outcome of outcomes) yield* Metric.update(totalOf(outcome), 0)
+    const report = yield* makeExportOutcomes({
+      metric: "account_exports_total",
+      description:
+        "Exports whose head was sent with 200, by outcome; aborted: the client, the end of its session or the shutdown ended it",
+      failure: "An export was not completed"
+    })
     return handlers.handleRaw(
       "export",
       Effect.fnUntraced(function* ({ request }) {

@@ -3,7 +3,7 @@ import { batchSize } from "@user-service/core/audit/AuditExports"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { assertInvalid, time } from "../Answers.ts"
-import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { layerEmbedded, type Person, TestApi } from "../TestApi.ts"
 import { staff } from "./Staff.ts"
 
 const path = "/api/v1/admin/audit/"
@@ -109,6 +109,26 @@ describe("the audit log", () => {
         const [after] = yield* sql`
           select count(*)::int as count from audit_log where user_id = ${admin.id} and action = 'audit.exported'`
         assert.deepStrictEqual(after, { count: 1 })
+      })
+    )
+  })
+
+  it.layer(layerEmbedded({ RATE_LIMIT_AUDIT_EXPORT: "2/1h" }))((it) => {
+    it.effect("is exported so many times by each administrator, and the exports are counted", () =>
+      Effect.gen(function* () {
+        const { send } = yield* TestApi
+        const [admin, other] = [yield* staff("admin"), yield* staff("admin")]
+        const { access: viewer } = yield* staff("viewer")
+        const exported = ({ access }: Pick<Person, "access">) => send("GET", exportPath, { token: access })
+        assert.strictEqual((yield* exported({ access: viewer })).status, 403)
+        yield* send("HEAD", exportPath, { token: admin.access })
+        assert.strictEqual((yield* exported(admin)).status, 200)
+        assert.strictEqual((yield* exported(admin)).status, 200)
+        const refused = yield* exported(admin)
+        assert.deepStrictEqual([refused.status, refused.body.code], [429, "rate_limited"])
+        assert.strictEqual(refused.headers.get("ratelimit-policy"), `"audit-export";q=2;w=3600`)
+        assert.strictEqual((yield* exported(other)).status, 200)
+        assert.include((yield* send("GET", "/metrics")).text, `audit_exports_total{outcome="completed"} 3`)
       })
     )
   })

@@ -3,6 +3,7 @@ import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import { Effect } from "effect"
 import { connect, type Socket } from "node:net"
 import { inject } from "vitest"
+import { staff } from "../admin/Staff.ts"
 import { layerReal, type Person, TestApi } from "../TestApi.ts"
 
 const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
@@ -20,7 +21,7 @@ const fill = ({ id }: Pick<Person, "id">) =>
   )
 
 /** A client that asks for an export and reads as much as it is told to. */
-const client = Effect.fnUntraced(function* ({ access }: Person, requestId: string) {
+const client = Effect.fnUntraced(function* ({ access }: Person, requestId: string, exportPath = path) {
   const { hostname, port } = new URL((yield* TestApi).url)
   const socket = yield* Effect.acquireRelease(
     Effect.sync((): Socket => connect({ host: hostname, port: Number(port) })),
@@ -30,7 +31,7 @@ const client = Effect.fnUntraced(function* ({ access }: Person, requestId: strin
   socket.on("error", () => socket.destroy())
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()))
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${access}\r\nX-Request-Id: ${requestId}\r\n` +
+    `GET ${exportPath} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${access}\r\nX-Request-Id: ${requestId}\r\n` +
       "Connection: close\r\n\r\n"
   )
   // Reads the first bytes, and then nothing.
@@ -57,15 +58,30 @@ const client = Effect.fnUntraced(function* ({ access }: Person, requestId: strin
   }
 })
 
-const outcomes = Effect.map(
-  Effect.flatMap(TestApi, ({ send }) => send("GET", "/metrics")),
-  ({ text }) =>
-    Object.fromEntries(
-      [...text.matchAll(/^account_exports_total\{outcome="(\w+)"\} (\d+)$/gm)].map(([, name, count]) => [
-        name,
-        Number(count)
-      ])
+const outcomesOf = (metric: string) =>
+  Effect.map(
+    Effect.flatMap(TestApi, ({ send }) => send("GET", "/metrics")),
+    ({ text }) =>
+      Object.fromEntries(
+        [...text.matchAll(new RegExp(`^${metric}\\{outcome="(\\w+)"\\} (\\d+)$`, "gm"))].map(([, name, count]) => [
+          name,
+          Number(count)
+        ])
+      )
+  )
+
+const outcomes = outcomesOf("account_exports_total")
+
+/** Waits until no connection of the database is in use but the one that asks. */
+const untilNoneBusy = Effect.flatMap(TestApi, ({ sql }) =>
+  waitUntil(
+    Effect.map(
+      sql`
+        select query from pg_stat_activity
+        where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`,
+      (found) => found.length === 0
     )
+  )
 )
 
 const lastChunk = "\r\n0\r\n\r\n"
@@ -78,11 +94,7 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("an export whose client d
         const person = yield* api.person()
         yield* fill(person)
         const { rest } = yield* client(person, "slow")
-        // All but the one that asks.
-        const busy = api.sql`
-          select query from pg_stat_activity
-          where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`
-        yield* waitUntil(Effect.map(busy, (found) => found.length === 0))
+        yield* untilNoneBusy
         assert.isUndefined((yield* outcomes)["completed"])
         const text = yield* rest
         assert.isTrue(text.endsWith(lastChunk))
@@ -157,6 +169,30 @@ describe.skipIf(databaseUrl === "" || redisUrl === "")("an export whose client d
         assert.isFalse(text.endsWith(lastChunk))
         yield* waitUntil(Effect.map(outcomes, (counts) => counts["aborted"] === 3))
         assert.strictEqual((yield* outcomes)["failed"], 1)
+      })
+    )
+
+    it.effect("of the audit log occupies none either, and stops if the role of its reader ends meanwhile", () =>
+      Effect.gen(function* () {
+        const api = yield* TestApi
+        const admin = yield* staff("admin")
+        yield* api.sql`
+          insert into audit_log (user_id, actor_id, action, details, created_at)
+          select ${admin.id}::uuid, ${admin.id}::uuid, 'test', jsonb_build_object('text', repeat('x', 2000)),
+            now() - n * interval '1 millisecond'
+          from generate_series(1, 5000) n`
+        const exportPath = `/api/v1/admin/audit/export/?user_id=${admin.id}`
+        const slow = yield* client(admin, "slow audit", exportPath)
+        yield* untilNoneBusy
+        const counts = outcomesOf("audit_exports_total")
+        assert.isUndefined((yield* counts)["completed"])
+        const text = yield* slow.rest
+        assert.isTrue(text.endsWith(lastChunk))
+        assert.strictEqual((yield* counts)["completed"], 1)
+        const dismissed = yield* client(admin, "dismissed", exportPath)
+        yield* api.sql`update users set role = 'support' where id = ${admin.id}`
+        assert.isFalse((yield* dismissed.rest).endsWith(lastChunk))
+        yield* waitUntil(Effect.map(counts, ({ aborted, failed }) => aborted === 1 && failed === undefined))
       })
     )
   })

@@ -42,6 +42,10 @@ export const accounts: Board = {
           "{{outcome}}",
           `sum by (outcome) (increase(account_exports_total{${filter}}[1h]))`
         ]),
+        chart("Exports of the audit log", "none", "In the last hour, by administrators.", [
+          "{{outcome}}",
+          `sum by (outcome) (increase(audit_exports_total{${filter}}[1h]))`
+        ]),
         chart("Erasures by users", "reqps", "204: the account is gone. The job `erasures` of a worker does the rest.", [
           "{{http_response_status_code}}",
           byStatus("profile", "DELETE")

@@ -1,9 +1,11 @@
 import type { AuditLogEntry } from "@user-service/domain/AuditLogEntry"
+import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Record, Stream } from "effect"
 import { Changes } from "../changes/Changes.ts"
 import type { RowKey } from "../Cursors.ts"
+import { Limits } from "../limits/Limits.ts"
 import { PagedReads } from "../PagedReads.ts"
 import { type AuditFilter, AuditLogRepo } from "./AuditLogRepo.ts"
 
@@ -18,14 +20,17 @@ export class AuditExports extends Context.Service<
   AuditExports,
   {
     /**
-     * Records the export in the audit log, as an act of `userId` on their own account. The entries are read when they are consumed.
+     * Counts the export in the limit of `userId` and records it in the audit log, as an act of `userId` on their own account. The entries are read when they are consumed.
      * `authorise` runs before each batch.
      */
     readonly open: <E>(
       userId: UserId,
       filter: AuditFilter,
       authorise: Effect.Effect<void, E>
-    ) => Effect.Effect<Stream.Stream<AuditLogEntry, E | ServiceUnavailable>, UserNotFound | ServiceUnavailable>
+    ) => Effect.Effect<
+      Stream.Stream<AuditLogEntry, E | ServiceUnavailable>,
+      UserNotFound | RateLimited | ServiceUnavailable
+    >
   }
 >()("@user-service/core/audit/AuditExports") {
   static readonly layerNoDeps = Layer.effect(
@@ -33,6 +38,7 @@ export class AuditExports extends Context.Service<
     Effect.gen(function* () {
       const repo = yield* AuditLogRepo
       const changes = yield* Changes
+      const limits = yield* Limits
       const { read } = yield* PagedReads
 
       const open = Effect.fn("AuditExports.open")(function* <E>(
@@ -41,7 +47,9 @@ export class AuditExports extends Context.Service<
         authorise: Effect.Effect<void, E>
       ) {
         const audit = [{ userId, action: "audit.exported", details: detailsOf(filter) }]
-        yield* changes.change(userId, Effect.succeed({ result: undefined, events: [], audit }))
+        yield* limits.guard([{ limit: "auditExport", key: userId }])(
+          changes.change(userId, Effect.succeed({ result: undefined, events: [], audit }))
+        )
         return Stream.paginate<RowKey | undefined, AuditLogEntry, E | ServiceUnavailable>(undefined, (after) =>
           Effect.map(Effect.andThen(authorise, read(repo.page(filter, batchSize, after))), ({ items, next }) => [
             items,
@@ -54,7 +62,9 @@ export class AuditExports extends Context.Service<
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([AuditLogRepo.layer, Changes.layer, PagedReads.layer]))
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([AuditLogRepo.layer, Changes.layer, Limits.layer, PagedReads.layer])
+  )
 }
 
 const detailsOf = ({ from, to, ...values }: AuditFilter) => ({

@@ -29,6 +29,8 @@ export class LimitSettings extends Context.Service<
     readonly write: Option.Option<RateLimit>
     /** Per user: exports of the account. */
     readonly export: Option.Option<RateLimit>
+    /** Per member of staff: exports of the audit log. */
+    readonly auditExport: Option.Option<RateLimit>
     /** Per address: links that are not valid. Per user: changes by links. */
     readonly unsubscribe: Option.Option<RateLimit>
     /** Per service key: calls. */
@@ -50,6 +52,7 @@ export class LimitSettings extends Context.Service<
     confirm: rateLimitConfig("RATE_LIMIT_CONFIRM", "confirm", "10/15m"),
     write: rateLimitConfig("RATE_LIMIT_WRITE", "write", "300/1m"),
     export: rateLimitConfig("RATE_LIMIT_EXPORT", "export", "5/1h"),
+    auditExport: rateLimitConfig("RATE_LIMIT_AUDIT_EXPORT", "audit-export", "5/1h"),
     unsubscribe: rateLimitConfig("RATE_LIMIT_UNSUBSCRIBE", "unsubscribe", "30/1m"),
     serviceKey: rateLimitConfig("RATE_LIMIT_SERVICE_KEY", "service-key", "60000/1m"),
     serviceKeyIp: rateLimitConfig("RATE_LIMIT_SERVICE_KEY_IP", "service-key-ip", "100/5m")

@@ -22,6 +22,7 @@ const settings = Layer.succeed(LimitSettings, {
   confirm: Option.none(),
   write: Option.none(),
   export: Option.none(),
+  auditExport: Option.none(),
   unsubscribe: Option.none(),
   serviceKey: Option.none(),
   serviceKeyIp: Option.none()

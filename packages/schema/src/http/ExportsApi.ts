@@ -18,8 +18,8 @@ export class ExportsApi extends HttpApiGroup.make("exports")
         summary: "Export everything that is stored of the user",
         description:
           "One document, sent in chunks while it is read. If it cannot be completed, the connection is closed before the last " +
-          "chunk: a document that parses as JSON is complete. Rows that are added during the export are not part of it. The " +
-          "connection is also closed if the client reads nothing for a minute, and when its session ends."
+          "chunk: a document that parses as JSON is complete. Rows that are added during the export are not part of it, but " +
+          "some of `delivery_decisions` may be. The connection is also closed if the client reads nothing for a minute, and when its session ends."
       })
     )
   )

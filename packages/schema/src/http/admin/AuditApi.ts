@@ -48,7 +48,7 @@ export class AuditApi extends HttpApiGroup.make("admin-audit")
     HttpApiEndpoint.get("export", "/audit/export/", {
       query: AuditQuery,
       success: AuditExport,
-      error: [Failures.UserNotFound, Failures.ServiceUnavailable]
+      error: [Failures.UserNotFound, Failures.RateLimited, Failures.ServiceUnavailable]
     })
       .annotate(RequiredRole, "admin")
       .annotateMerge(

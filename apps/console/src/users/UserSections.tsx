@@ -128,6 +128,8 @@ export const SuppressionsSection = ({ record, session }: SectionOfUser) => (
   </Section>
 )
 
+const nameOf = (device: string): string => (device === "" ? "Unnamed" : device)
+
 export const SessionsSection = ({ record, session }: SectionOfUser) => (
   <Section
     id="sessions"
@@ -145,7 +147,7 @@ export const SessionsSection = ({ record, session }: SectionOfUser) => (
           cell: ({ current, device_name, user_agent }) => (
             <>
               <div>
-                {device_name === "" ? "Unnamed" : device_name} {current ? <Badge>this one</Badge> : null}
+                {nameOf(device_name)} {current ? <Badge>this one</Badge> : null}
               </div>
               <div className="soft agent">{user_agent}</div>
             </>
@@ -157,7 +159,14 @@ export const SessionsSection = ({ record, session }: SectionOfUser) => (
         {
           title: "Act",
           cell: ({ device_name, id }) => (
-            <ActLink name="end-session" target={id} on={device_name} label="End" record={record} session={session} />
+            <ActLink
+              name="end-session"
+              target={id}
+              on={nameOf(device_name)}
+              label="End"
+              record={record}
+              session={session}
+            />
           )
         }
       ]}
@@ -177,7 +186,7 @@ export const DevicesSection = ({ record, session }: SectionOfUser) => (
           title: "Device",
           cell: ({ device_id, device_name }) => (
             <>
-              <div>{device_name === "" ? "Unnamed" : device_name}</div>
+              <div>{nameOf(device_name)}</div>
               <div className="soft agent">{device_id}</div>
             </>
           )
@@ -196,7 +205,7 @@ export const DevicesSection = ({ record, session }: SectionOfUser) => (
             <ActLink
               name="remove-push-token"
               target={id}
-              on={device_name}
+              on={nameOf(device_name)}
               label="Delete"
               record={record}
               session={session}

@@ -44,7 +44,7 @@ const letterDetails = (n: number, replayRequestedAt: string | null = null) => ({
 
 describe("operations of staff", () => {
   it.layer(layerEmbedded())((it) => {
-    it.effect("show what waits and since when", () =>
+    it.effect("show the waiting events and dead letters, and since when they wait", () =>
       Effect.gen(function* () {
         const { send, sql } = yield* TestApi
         const viewer = yield* staff("viewer")
@@ -170,7 +170,7 @@ describe("operations of staff", () => {
       })
     )
 
-    it.effect("that change something require the role support, and the end of all sessions the role admin", () =>
+    it.effect("require the role support for changes, and the role admin for the end of all sessions", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         yield* storeLetters(2)

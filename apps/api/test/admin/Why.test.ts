@@ -142,7 +142,7 @@ describe("why a user did not get a notification", () => {
       })
     )
 
-    it.effect("of a notification that nobody knows is an empty list", () =>
+    it.effect("is an empty list for an unknown notification", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi
         const { access: token } = yield* staff("viewer")

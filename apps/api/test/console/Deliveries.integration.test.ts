@@ -126,21 +126,19 @@ describe.skipIf(missingBrowser !== "")(`deliveries in the console${missingBrowse
       })
     )
 
-    it.effect(
-      "without an id the page says what it is for, and an unknown id that refused ones are kept for 14 days",
-      () =>
-        asStaff("viewer", "/deliveries", async (page) => {
-          await page.getByText(/^Shows what was decided on a notification/).waitFor()
-          await assertPresentable(page, "deliveries-start")
-          await page.getByLabel("Id of the notification").fill(canary)
-          await page.keyboard.press("Enter")
-          await page.getByText(/kept for 14 days, and only if its sender named it/).waitFor()
-          assert.strictEqual(await page.locator("main img").count(), 0)
-          await assertPresentable(page, "deliveries-empty")
-          await page.getByLabel("Id of the notification").fill("n".repeat(129))
-          await page.keyboard.press("Enter")
-          await page.locator(".field-error").waitFor()
-        })
+    it.effect("the page explains itself without an id, and for an unknown id says how long refusals are kept", () =>
+      asStaff("viewer", "/deliveries", async (page) => {
+        await page.getByText(/^Shows what was decided on a notification/).waitFor()
+        await assertPresentable(page, "deliveries-start")
+        await page.getByLabel("Id of the notification").fill(canary)
+        await page.keyboard.press("Enter")
+        await page.getByText(/kept for 14 days, and only if its sender named it/).waitFor()
+        assert.strictEqual(await page.locator("main img").count(), 0)
+        await assertPresentable(page, "deliveries-empty")
+        await page.getByLabel("Id of the notification").fill("n".repeat(129))
+        await page.keyboard.press("Enter")
+        await page.locator(".field-error").waitFor()
+      })
     )
 
     it.effect("an erased user's delivery keeps its status, and a decision on an unknown user its rule", () =>

@@ -102,7 +102,7 @@ describe.skipIf(missingBrowser !== "" || databaseUrl === "" || redisUrl === "")(
   { timeout: 120_000 },
   () => {
     it.layer(Layer.merge(layerReal(databaseUrl, redisUrl), Chromium.layer), { excludeTestServices: true })((it) => {
-      it.effect("says that it loads, and then that the service is unavailable", () =>
+      it.effect("shows that it loads, and then that the service is unavailable", () =>
         Effect.gen(function* () {
           const { sql } = yield* TestApi
           yield* asStaff(

@@ -132,7 +132,7 @@ describe.skipIf(missingBrowser !== "")(`signing in to the console${missingBrowse
       })
     )
 
-    it.effect("an unknown link says that nothing is there", () =>
+    it.effect("an unknown link shows the page for unknown links", () =>
       asStaff("viewer", "/no/such/page", async (page) => {
         await page.getByRole("heading", { name: "Nothing here" }).waitFor()
         await assertPresentable(page, "not-found")
@@ -159,7 +159,7 @@ describe.skipIf(missingBrowser !== "")(`signing in to the console${missingBrowse
   it.layer(Layer.merge(layerEmbedded({ RATE_LIMIT_LOGIN_ACCOUNT: "2/1h" }), Chromium.layer), {
     excludeTestServices: true
   })((it) => {
-    it.effect("says when to try again after too many attempts", () =>
+    it.effect("shows the time to wait after too many attempts", () =>
       Effect.gen(function* () {
         const member = yield* staff("viewer")
         yield* withConsole({ expectedTroubles: /^(?:401|429) for/ }, async (page) => {

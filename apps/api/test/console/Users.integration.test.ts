@@ -111,7 +111,7 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
         )
       })
 
-    it.effect("viewers see everything of a user and are offered no act, and markup in texts stays text", () =>
+    it.effect("viewers see the whole record of a user without acts, and markup in texts stays text", () =>
       inBrowser("viewer", async ({ page, user }) => {
         const text = await page.locator("main").innerText()
         for (const shown of [
@@ -141,7 +141,7 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
       })
     )
 
-    it.effect("a link to an act that the role does not allow says so", () =>
+    it.effect("the link to an act shows a page about roles if the role is too low", () =>
       inBrowser("viewer", async ({ page, user }) => {
         await page.goto(`/admin/users/${user.id}?act=disable`)
         await page.getByRole("heading", { name: "Your role does not allow this" }).waitFor()
@@ -252,7 +252,7 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
       )
     )
 
-    it.effect("acts need a reason, and the field says what is wrong with it", () =>
+    it.effect("acts require a reason, and an invalid one has an error at its field", () =>
       inBrowser("support", async ({ page, user }) => {
         await page.goto(`/admin/users/${user.id}?act=disable`)
         const dialog = dialogOf(page)
@@ -286,19 +286,21 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
       )
     )
 
-    it.effect("support is offered no act on staff, and nobody is offered to disable themself", () =>
-      Effect.gen(function* () {
-        const member = yield* staff("viewer")
-        yield* asStaff("support", `/users/${member.id}`, async (page) => {
-          await page.getByRole("heading", { name: "Sessions" }).waitFor()
-          assert.strictEqual(await page.getByRole("link", { name: /Disable|End|Edit/ }).count(), 0)
+    it.effect(
+      "support sees no act on a member of staff, and an admin no act that disables or erases their own account",
+      () =>
+        Effect.gen(function* () {
+          const member = yield* staff("viewer")
+          yield* asStaff("support", `/users/${member.id}`, async (page) => {
+            await page.getByRole("heading", { name: "Sessions" }).waitFor()
+            assert.strictEqual(await page.getByRole("link", { name: /Disable|End|Edit/ }).count(), 0)
+          })
+          yield* asStaff("admin", "/", async (page, { id }) => {
+            await page.goto(`/admin/users/${id}`)
+            await page.getByRole("link", { name: "Edit name and phone" }).waitFor()
+            assert.strictEqual(await page.getByRole("link", { name: /Disable|Erase/ }).count(), 0)
+          })
         })
-        yield* asStaff("admin", "/", async (page, { id }) => {
-          await page.goto(`/admin/users/${id}`)
-          await page.getByRole("link", { name: "Edit name and phone" }).waitFor()
-          assert.strictEqual(await page.getByRole("link", { name: /Disable|Erase/ }).count(), 0)
-        })
-      })
     )
 
     it.effect("a session that ends while a user is shown leads to signing in, and back to the user", () =>

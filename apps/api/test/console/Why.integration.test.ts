@@ -112,7 +112,7 @@ describe.skipIf(missingBrowser !== "")(`why in the console${missingBrowser}`, { 
       })
     )
 
-    it.effect("a time that is none is refused at its field, and the id of nobody leads to the rule that says so", () =>
+    it.effect("an invalid time has an error at its field, and an unknown user is stopped by the first rule", () =>
       Effect.gen(function* () {
         const user = yield* quietUser
         yield* asStaff(
@@ -133,7 +133,7 @@ describe.skipIf(missingBrowser !== "")(`why in the console${missingBrowser}`, { 
       })
     )
 
-    it.effect("nothing is charged or recorded by asking", () =>
+    it.effect("an explanation charges and records nothing", () =>
       Effect.gen(function* () {
         const { sql } = yield* TestApi
         const user = yield* quietUser
@@ -159,7 +159,7 @@ describe.skipIf(missingBrowser !== "" || databaseUrl === "" || redisUrl === "")(
   { timeout: 120_000 },
   () => {
     it.layer(Layer.merge(layerReal(databaseUrl, redisUrl), Chromium.layer), { excludeTestServices: true })((it) => {
-      it.effect("the page says that it loads, then that the service is unavailable, and tries again on request", () =>
+      it.effect("the page shows that it loads, then that the service is unavailable, and tries again by a button", () =>
         Effect.gen(function* () {
           const { sql } = yield* TestApi
           const user = yield* quietUser

@@ -10,6 +10,9 @@ const waiting = Metric.gauge("dead_letters_waiting", {
 const oldestSeconds = Metric.gauge("dead_letters_oldest_seconds", {
   description: "Age of the oldest dead letter that waits"
 })
+const oldestReplaySeconds = Metric.gauge("dead_letter_replays_oldest_seconds", {
+  description: "Age of the oldest request of staff to replay a dead letter that no worker has replayed"
+})
 
 /** Metrics of the dead letters that wait for an operator, updated every fifteen seconds. */
 export const layer = Layer.effectDiscard(
@@ -18,8 +21,12 @@ export const layer = Layer.effectDiscard(
     yield* updateEvery(
       interval,
       deadLetters.waiting.pipe(
-        Effect.flatMap(({ count, seconds }) =>
-          Effect.all([Metric.update(waiting, count), Metric.update(oldestSeconds, seconds)])
+        Effect.flatMap(({ count, replaySeconds, seconds }) =>
+          Effect.all([
+            Metric.update(waiting, count),
+            Metric.update(oldestSeconds, seconds),
+            Metric.update(oldestReplaySeconds, replaySeconds)
+          ])
         )
       )
     )

@@ -62,6 +62,10 @@ export const deliveries: Board = {
           "{{job}}",
           backlog("dead_letters_oldest_seconds")
         ]),
+        chart("Age of the oldest requested replay", "s", "Staff requested it: a worker publishes within seconds.", [
+          "{{job}}",
+          backlog("dead_letter_replays_oldest_seconds")
+        ]),
         chart("New dead letters by reason", "none", "The number in the last ten minutes.", [
           "{{reason}}",
           `sum by (reason) (increase(dead_letters_total{${filter}}[10m]))`

@@ -31,6 +31,8 @@ export interface DeadLetterBacklog {
   readonly count: number
   /** The age of the oldest one. */
   readonly seconds: number
+  /** The age of the oldest request of staff to replay one. Zero if there is none. */
+  readonly replaySeconds: number
 }
 
 /** The result of a turn of replays: the number of letters published and deleted, and of those that were not. */
@@ -40,6 +42,9 @@ export interface ReplayTurn {
   /** The last letter of the turn, for the next one. None if there was no letter. */
   readonly last: Option.Option<DeadLetterId>
 }
+
+const secondsSince = (time: DateTime.Utc | null, now: DateTime.Utc): number =>
+  time === null ? 0 : Math.max(0, (now.epochMilliseconds - time.epochMilliseconds) / 1000)
 
 // The default maximal message size of RabbitMQ 4. Larger bodies are cut to it.
 const maxBytes = 16 * 1024 * 1024
@@ -160,10 +165,9 @@ export class DeadLetters extends Context.Service<
         }),
         replayRequested: (last, publish) => runTurn(replayTurn(last, publish)),
         waiting: Effect.gen(function* () {
-          const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
-          const { epochMilliseconds: now } = yield* DateTime.now
-          const seconds = oldest === null ? 0 : Math.max(0, (now - oldest.epochMilliseconds) / 1000)
-          return { count: waiting, seconds }
+          const { oldest, oldestRequest, waiting } = yield* storage.read(repo.waiting(maxCount))
+          const now = yield* DateTime.now
+          return { count: waiting, seconds: secondsSince(oldest, now), replaySeconds: secondsSince(oldestRequest, now) }
         }),
         removeReceived: Effect.fn("DeadLetters.removeReceived")(function* (before: DateTime.Utc, limit: number) {
           return yield* storage.write(repo.removeReceived(before, limit))

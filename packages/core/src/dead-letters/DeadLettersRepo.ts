@@ -64,7 +64,11 @@ export type DeadLetterText = typeof TextRow.Type
 /** The content of a dead letter, to publish it again. */
 export type DeadLetterContent = typeof ContentRow.Type
 
-const WaitingRow = Schema.Struct({ waiting: Schema.Int, oldest: Schema.NullOr(Columns.time) })
+const WaitingRow = Schema.Struct({
+  waiting: Schema.Int,
+  oldest: Schema.NullOr(Columns.time),
+  oldestRequest: Schema.NullOr(Columns.time)
+})
 
 /** Each query is one statement and its own transaction. */
 export class DeadLettersRepo extends Context.Service<
@@ -91,7 +95,7 @@ export class DeadLettersRepo extends Context.Service<
     readonly remove: (ids: ReadonlyArray<DeadLetterId>) => Query<number>
     /** The ids of erased users among the UUIDs. */
     readonly findErased: (uuids: ReadonlyArray<string>) => Query<ReadonlyArray<string>>
-    /** The number of letters, counted to `maxCount`, and when the oldest came. */
+    /** The number of letters, counted to `maxCount`, when the oldest came, and when the oldest replay was requested. */
     readonly waiting: (maxCount: number) => Query<typeof WaitingRow.Type>
     /** Deletes at most `limit` letters received before `before` and returns their number. */
     readonly removeReceived: (before: DateTime.Utc, limit: number) => Query<number>
@@ -202,7 +206,8 @@ export class DeadLettersRepo extends Context.Service<
         waiting: (maxCount) =>
           onlyRow(WaitingRow)(sql`
             select (select count(*)::int from (select 1 from dead_letters order by id limit ${maxCount}) as counted) as waiting,
-              (select min(received_at) from dead_letters) as oldest`),
+              (select min(received_at) from dead_letters) as oldest,
+              (select min(replay_requested_at) from dead_letters where replay_requested_at is not null) as "oldestRequest"`),
 
         removeReceived: (before, limit) =>
           rowCount(sql`

@@ -139,11 +139,14 @@ export const suite = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient
         const { removeReceived, waiting } = yield* DeadLetters
         const sql = yield* SqlClient.SqlClient
         yield* sql`delete from dead_letters`
-        assert.deepStrictEqual(yield* waiting, { count: 0, seconds: 0 })
+        assert.deepStrictEqual(yield* waiting, { count: 0, seconds: 0, replaySeconds: 0 })
         yield* keep(letter("1"), letter("2"), letter("3"), letter("4"))
         yield* sql`update dead_letters set received_at = now() - interval '1 hour' where body <> '4'::bytea`
-        const { count, seconds } = yield* waiting
+        yield* sql`update dead_letters set replay_requested_at = now() - interval '20 minutes' where body = '1'::bytea`
+        yield* sql`update dead_letters set replay_requested_at = now() where body = '2'::bytea`
+        const { count, replaySeconds, seconds } = yield* waiting
         assert.strictEqual(count, 4)
+        assert.closeTo(replaySeconds, 1200, 60)
         assert.isAtLeast(seconds, 3599)
         const before = DateTime.subtract(yield* DateTime.now, { minutes: 30 })
         assert.deepStrictEqual(

@@ -59,6 +59,16 @@ describe.skipIf(databaseUrl === "")("after-restore on PostgreSQL", patient, () =
       const isRecent = sql`select not_before > now() - interval '1 minute' as "isRecent" from session_cutoff`
       assert.deepStrictEqual(yield* isRecent, [{ isRecent: true }])
       assert.deepStrictEqual(yield* cli(["after-restore"], { cwd, env }), report(0, 0))
+      // The time of the first run is replaced by that of the second.
+      const entries = yield* sql`
+        select a.user_id as user, a.actor_id as actor, details - 'notBefore' as details,
+          (details->>'notBefore')::timestamptz = not_before as "isCurrent"
+        from audit_log a, session_cutoff where action = 'restore.invalidated' order by a.created_at`
+      const entry = { user: null, actor: null }
+      assert.deepStrictEqual(entries, [
+        { ...entry, details: { sessions: 1, oneTimeTokens: 1, users: 2 }, isCurrent: false },
+        { ...entry, details: { sessions: 0, oneTimeTokens: 0, users: 2 }, isCurrent: true }
+      ])
     })
   )
 

@@ -11,7 +11,7 @@ export const afterRestore = Command.make(
     "Ends all sessions, deletes all one-time tokens of mails, and raises the versions of all users and preferences, in one " +
       "transaction. For a database that was restored to a moment in the past, while the service is stopped: without it, ended " +
       "sessions and used tokens would be valid again, and clients and consumers would take new versions for old ones. Safe to " +
-      "repeat. Uses the same database as migrate. See infra/docs/operations.md."
+      "repeat. The audit log gets an entry. Uses the same database as migrate. See infra/docs/operations.md."
   ),
   Command.withShortDescription("End all sessions after a restore to a moment in the past"),
   Command.provide(loadLayer(() => import("../AfterRestore.ts")))

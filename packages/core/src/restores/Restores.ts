@@ -22,7 +22,8 @@ export class Restores extends Context.Service<
   {
     /**
      * Ends all sessions and deletes all one-time tokens, because the restored ones may have been ended or used since. Raises the
-     * versions of all users and preferences above those that clients and consumers may have seen. One transaction, safe to repeat.
+     * versions of all users and preferences above those that clients and consumers may have seen. The audit log gets an entry with the
+     * numbers. One transaction, safe to repeat.
      */
     readonly invalidate: Effect.Effect<RestoreInvalidation, SqlError.SqlError>
   }
@@ -47,7 +48,14 @@ export class Restores extends Context.Service<
         const oneTimeTokens = yield* count(sql`delete from one_time_tokens`)
         const users = yield* count(sql`update users set version = version + ${versionStep}`)
         yield* sql`update notification_preferences set version = version + ${versionStep}`
-        return { sessions, oneTimeTokens, users }
+        const invalidation = { sessions, oneTimeTokens, users }
+        // An operator at the command line acts: no account.
+        yield* sql`
+          insert into audit_log (user_id, actor_id, action, ip, user_agent, details, created_at)
+          select null, null, 'restore.invalidated', null, '', ${JSON.stringify(invalidation)}::jsonb
+            || jsonb_build_object('notBefore', to_char(not_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), now()
+          from session_cutoff`
+        return invalidation
       })
 
       return { invalidate: Effect.withSpan(transactionOn(sql, invalidate), "Restores.invalidate") }

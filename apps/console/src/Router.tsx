@@ -16,6 +16,8 @@ import { ApiFailure } from "./api/ApiFailure.ts"
 import { Shell } from "./shell/Shell.tsx"
 import { filterIn } from "./audit/AuditLogQuery.ts"
 import { notificationIn } from "./deliveries/DeliveriesQuery.ts"
+import { deadLetterSearchIn } from "./dead-letters/DeadLetterActs.ts"
+import { staffSearchIn } from "./staff/StaffSearch.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
 import type { SearchFilter } from "./users/SearchQuery.ts"
@@ -63,9 +65,9 @@ const rootRoute = createRootRouteWithContext<{ readonly queryClient: QueryClient
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>): { readonly to?: string; readonly ended?: boolean } => ({
+  validateSearch: (search: Record<string, unknown>): { readonly to?: string; readonly ended?: true | "all" } => ({
     ...(typeof search["to"] === "string" ? { to: search["to"] } : {}),
-    ...(search["ended"] === true ? { ended: true } : {})
+    ...(search["ended"] === true || search["ended"] === "all" ? { ended: search["ended"] } : {})
   }),
   component: lazyRouteComponent(() => import("./session/SignInPage.tsx"), "SignInPage")
 })
@@ -141,11 +143,41 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import("./audit/AuditPage.tsx"), "AuditPage")
 })
 
+const deadLettersRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/dead-letters",
+  validateSearch: deadLetterSearchIn,
+  component: lazyRouteComponent(() => import("./dead-letters/DeadLettersPage.tsx"), "DeadLettersPage")
+})
+
+const staffListRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/staff",
+  validateSearch: staffSearchIn,
+  component: lazyRouteComponent(() => import("./staff/StaffPage.tsx"), "StaffPage")
+})
+
+const allSessionsRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/end-all-sessions",
+  component: lazyRouteComponent(() => import("./all-sessions/AllSessionsPage.tsx"), "AllSessionsPage")
+})
+
 const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
 
 const routeTree = rootRoute.addChildren([
   signInRoute,
-  staffRoute.addChildren([searchRoute, userRoute, whyRoute, deliveriesRoute, auditRoute, unknownRoute])
+  staffRoute.addChildren([
+    searchRoute,
+    userRoute,
+    whyRoute,
+    deliveriesRoute,
+    auditRoute,
+    deadLettersRoute,
+    staffListRoute,
+    allSessionsRoute,
+    unknownRoute
+  ])
 ])
 
 export const router = createRouter({

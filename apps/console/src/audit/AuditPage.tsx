@@ -10,7 +10,8 @@ import { DataTable } from "../ui/DataTable.tsx"
 import { Field } from "../ui/Field.tsx"
 import { PagedList } from "../ui/PagedList.tsx"
 import { sizeText } from "../ui/Size.ts"
-import { errorsOf, FailureText } from "../ui/States.tsx"
+import { useFieldErrors } from "../ui/FieldErrors.ts"
+import { FailureText } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { exportAuditLog } from "./AuditExport.ts"
@@ -105,12 +106,13 @@ const fields = [
 const FilterForm = ({ failure, filter }: { filter: AuditLinkSearch; failure: ApiFailure | null }) => {
   const navigate = useNavigate()
   const [values, setValues] = useState(filter)
+  const { errors, noteChange } = useFieldErrors(failure)
   const submit = (event: FormEvent) => {
     event.preventDefault()
     void navigate({ to: "/audit", search: filterIn(values), resetScroll: false })
   }
   return (
-    <Form className="search filters" onSubmit={submit} validationErrors={errorsOf(failure)}>
+    <Form validationBehavior="aria" className="search filters" onSubmit={submit} validationErrors={errors}>
       {fields.map(({ label, name }) => (
         <Field
           key={name}
@@ -119,7 +121,10 @@ const FilterForm = ({ failure, filter }: { filter: AuditLinkSearch; failure: Api
           autoComplete="off"
           {...(name === "from" || name === "to" ? { placeholder: "2026-12-01T00:00:00Z" } : {})}
           value={values[name] ?? ""}
-          onChange={(value) => setValues({ ...values, [name]: value.trim() })}
+          onChange={(value) => {
+            noteChange(name)
+            setValues({ ...values, [name]: value.trim() })
+          }}
         />
       ))}
       <Button look="primary" type="submit">

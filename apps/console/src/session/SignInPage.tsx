@@ -9,10 +9,16 @@ import { api, run } from "../api/Client.ts"
 import { ThemeButton } from "../shell/ThemeButton.tsx"
 import { Button } from "../ui/Button.tsx"
 import { Field } from "../ui/Field.tsx"
-import { errorsOf, FailureText } from "../ui/States.tsx"
+import { useFieldErrors } from "../ui/FieldErrors.ts"
+import { FailureText } from "../ui/States.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { returnPath } from "./ReturnPath.ts"
 import { sessionQuery } from "./SessionQuery.ts"
+
+const endings = {
+  true: "Your session has ended. Sign in to go on where you were.",
+  all: "All sessions of all users have ended, also yours."
+} as const
 
 /** The page where members of staff sign in. It leads to the page that the link was for. */
 export const SignInPage = () => {
@@ -39,19 +45,20 @@ export const SignInPage = () => {
     if (!signIn.isPending) signIn.mutate()
   }
   const failure = signIn.error
+  const { errors, noteChange } = useFieldErrors(failure)
   return (
     <main className="sign-in">
       <div className="card">
         <header>
           <p className="product">User Service</p>
           <h1>Sign in to the console</h1>
-          {ended === true && failure === null ? (
-            <output>Your session has ended. Sign in to go on where you were.</output>
-          ) : (
+          {ended === undefined || failure !== null ? (
             <p className="soft">For members of staff. What you do here is recorded.</p>
+          ) : (
+            <output className={ended === "all" ? "done" : undefined}>{endings[`${ended}`]}</output>
           )}
         </header>
-        <Form onSubmit={submit} validationErrors={errorsOf(failure)}>
+        <Form validationBehavior="aria" onSubmit={submit} validationErrors={errors}>
           {failure === null || failure.status === 422 ? null : (
             <div className="alert" role="alert">
               {failure.code === "invalid_credentials" ? (
@@ -69,7 +76,10 @@ export const SignInPage = () => {
             isRequired
             autoFocus
             value={email}
-            onChange={setEmail}
+            onChange={(value) => {
+              noteChange("email")
+              setEmail(value)
+            }}
           />
           <Field
             label="Password"
@@ -78,7 +88,10 @@ export const SignInPage = () => {
             autoComplete="current-password"
             isRequired
             value={password}
-            onChange={setPassword}
+            onChange={(value) => {
+              noteChange("password")
+              setPassword(value)
+            }}
           />
           <Button look="primary" type="submit" isBusy={signIn.isPending}>
             {signIn.isPending ? "Signing in …" : "Sign in"}

@@ -12,5 +12,8 @@ interface NavigationItem {
 export const navigation: ReadonlyArray<NavigationItem> = [
   { to: "/", label: "Users", role: "viewer" },
   { to: "/deliveries", label: "Deliveries", role: "viewer" },
-  { to: "/audit", label: "Audit log", role: "viewer" }
+  { to: "/dead-letters", label: "Dead letters", role: "viewer" },
+  { to: "/audit", label: "Audit log", role: "viewer" },
+  { to: "/staff", label: "Staff", role: "viewer" },
+  { to: "/end-all-sessions", label: "End all sessions", role: "admin" }
 ]

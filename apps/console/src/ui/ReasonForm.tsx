@@ -5,7 +5,8 @@ import type { ApiFailure } from "../api/ApiFailure.ts"
 import { Button } from "./Button.tsx"
 import { Choice } from "./Choice.tsx"
 import { Field } from "./Field.tsx"
-import { errorsOf, FailureText } from "./States.tsx"
+import { useFieldErrors } from "./FieldErrors.ts"
+import { FailureText } from "./States.tsx"
 
 interface TextInput {
   readonly name: string
@@ -69,14 +70,18 @@ export const ReasonForm = <Result,>({
     if (!act.isPending) act.mutate()
   }
   const failure = act.error
+  const { errors, noteChange } = useFieldErrors(failure)
   return (
-    <Form className="reason-form" onSubmit={submit} validationErrors={errorsOf(failure)}>
+    <Form validationBehavior="aria" className="reason-form" onSubmit={submit} validationErrors={errors}>
       {fields.map((field) => (
         <FieldOf
           key={field.name}
           field={field}
           value={values[field.name] ?? ""}
-          onChange={(value) => setValues({ ...values, [field.name]: value })}
+          onChange={(value) => {
+            noteChange(field.name)
+            setValues({ ...values, [field.name]: value })
+          }}
         />
       ))}
       <Field
@@ -86,7 +91,10 @@ export const ReasonForm = <Result,>({
         isRequired
         autoComplete="off"
         value={reason}
-        onChange={setReason}
+        onChange={(value) => {
+          noteChange("reason")
+          setReason(value)
+        }}
       />
       {failure === null || (failure.status === 422 && Object.keys(failure.fields).length > 0) ? null : (
         <div className="alert" role="alert">

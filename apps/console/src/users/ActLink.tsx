@@ -14,8 +14,8 @@ interface ActLinkProps {
   readonly isButton?: boolean
 }
 
-// Nobody disables or erases themself.
-const forOthers: ReadonlySet<UserActName> = new Set(["disable", "enable", "erase"])
+// Nobody changes their own role, or disables or erases themself.
+const forOthers: ReadonlySet<UserActName> = new Set(["role", "disable", "enable", "erase"])
 
 /** Opens the dialog of an act, if it makes sense and the member of staff may do it. */
 export const ActLink = ({ isButton = false, label, name, on, record, session, target }: ActLinkProps) => {

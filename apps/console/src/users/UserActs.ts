@@ -5,6 +5,7 @@ import { StaffEraseInput, StaffPreferencesInput, StaffUserInput } from "@user-se
 import { Effect } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { roleAct } from "../staff/RoleAct.ts"
 import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
 import { isSwitch, settingLabel, timeText } from "./Settings.ts"
 import type { UserView } from "./UserQuery.ts"
@@ -229,6 +230,14 @@ const userActs = {
     isOffered: ({ suppressions }) => suppressions.length > 0,
     effect: ({ user }) => `${user.email} gets e-mails again, until the next hard bounce or complaint.`,
     perform: byReason((request) => acts.liftSuppressions(request), "The address gets e-mails again.")
+  },
+  role: {
+    label: roleAct.label,
+    role: "admin",
+    isOffered: () => true,
+    effect: roleAct.effect,
+    fields: roleAct.fields,
+    perform: ({ record, ...input }) => roleAct.perform(record, input)
   },
   enable: {
     label: "Enable",

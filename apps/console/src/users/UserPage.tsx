@@ -22,6 +22,7 @@ const accountActs: ReadonlyArray<UserActName> = [
   "change-email",
   "verify-email",
   "password-reset",
+  "role",
   "enable",
   "disable",
   "erase"
@@ -48,6 +49,7 @@ export const UserPage = () => {
     }
     // First, so that the page never shows the result beside the old state.
     await queryClient.invalidateQueries({ queryKey: ["users", id] })
+    await queryClient.invalidateQueries({ queryKey: ["search"] })
     setResult(text)
     await close()
   }

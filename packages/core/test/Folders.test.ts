@@ -9,6 +9,7 @@ const source = join(import.meta.dirname, "../src")
  * folder.
  */
 const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<string>]> = [
+  ["testing", []],
   ["cached", []],
   ["limits", []],
   ["user-search", []],

@@ -6,6 +6,7 @@ import { Cache } from "@user-service/cache/Cache"
 import * as RedisServer from "@user-service/cache/testing/RedisServer"
 import * as Postgres from "@user-service/database/Postgres"
 import { settingsOf } from "@user-service/database/testing/TestDatabase"
+import * as Verdict from "@user-service/core/testing/Verdict"
 import * as PostgresServer from "@user-service/database/testing/PostgresServer"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Effect, Fiber, Layer, Random, Redacted } from "effect"
@@ -18,7 +19,6 @@ import * as AccountActions from "./AccountActions.ts"
 import * as AccountVerdict from "./AccountVerdict.ts"
 import * as Population from "./Population.ts"
 import { publishAll, retryForAMinute, until } from "./Retries.ts"
-import * as Verdict from "./Verdict.ts"
 
 export interface KillRunSettings {
   readonly statuses: number

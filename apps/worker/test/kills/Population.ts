@@ -1,26 +1,13 @@
 import type { OutgoingMessage } from "@user-service/broker/Message"
+import type { ExpectedNotification, ExpectedStatuses } from "@user-service/core/testing/Verdict"
 import type { UserId } from "@user-service/domain/User"
 import { Array, DateTime, Effect, Random } from "effect"
 import { messageOf, newDevice, notificationOf, resolvedMail, type StatusBody } from "../deliveries/TestStatuses.ts"
 import { newUser } from "../TestWork.ts"
 
-/** A notification, the messages that report its statuses, and its expected status. */
-export interface Notification {
-  readonly id: string
-  readonly expected: string
-  readonly messageIds: ReadonlyArray<string>
-}
-
 /** The messages of a run, in random order, and their expected effects. */
-export interface Population {
+export interface Population extends ExpectedStatuses {
   readonly messages: ReadonlyArray<OutgoingMessage>
-  readonly notifications: ReadonlyArray<Notification>
-  /** The ids of the messages that must become dead letters. */
-  readonly malformed: ReadonlyArray<string>
-  /** Devices that are reported twice as unregistered. */
-  readonly gone: ReadonlyArray<string>
-  /** Users of whom a complaint is reported twice. */
-  readonly complained: ReadonlyArray<string>
 }
 
 const large = 10 * 1024 * 1024
@@ -32,7 +19,7 @@ const idOf = ({ messageId = "" }: OutgoingMessage): string => messageId
 export const make = Effect.fnUntraced(function* (users: ReadonlyArray<UserId>, statuses: number, largeOnes: number) {
   // Recent enough that no job treats the device as stale.
   const registeredAt = DateTime.formatIso(DateTime.subtract(yield* DateTime.now, { days: 1 }))
-  const notifications: Array<Notification> = []
+  const notifications: Array<ExpectedNotification> = []
   const messages: Array<OutgoingMessage> = []
   const gone: Array<string> = []
   const complained: Array<string> = []

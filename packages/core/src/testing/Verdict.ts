@@ -1,9 +1,25 @@
 import { Effect } from "effect"
-import { SqlClient } from "effect/sql"
-import type { ReceivedEvent } from "../outbox/ReceivedEvents.ts"
-import type { Population } from "./Population.ts"
+import { SqlClient, type SqlError } from "effect/sql"
 
-/** The violations of a run. All are 0 if nothing was lost and nothing was duplicated. */
+/** A notification, the messages that report its statuses, and its expected status. */
+export interface ExpectedNotification {
+  readonly id: string
+  readonly expected: string
+  readonly messageIds: ReadonlyArray<string>
+}
+
+/** The expected effects of status messages. */
+export interface ExpectedStatuses {
+  readonly notifications: ReadonlyArray<ExpectedNotification>
+  /** The ids of the messages that must become dead letters. */
+  readonly malformed: ReadonlyArray<string>
+  /** Devices that are reported twice as unregistered. */
+  readonly gone: ReadonlyArray<string>
+  /** Users of whom a complaint is reported twice. */
+  readonly complained: ReadonlyArray<string>
+}
+
+/** The violations of a run (decision 0048). All are 0 if nothing was lost and nothing was duplicated. */
 export interface Verdict {
   /** Statuses that are neither stored nor dead letters, and acknowledged changes that are not stored. */
   readonly lost: number
@@ -24,13 +40,13 @@ const countOf = <A>(items: Iterable<A>, is: (item: A) => boolean): number => [..
 const countTexts = (texts: ReadonlyArray<string>): ReadonlyMap<string, number> =>
   new Map([...Map.groupBy(texts, (text) => text)].map(([text, all]) => [text, all.length]))
 
-const column = Effect.fnUntraced(function* (statement: Effect.Effect<ReadonlyArray<object>, unknown>) {
+const column = Effect.fnUntraced(function* (statement: Effect.Effect<ReadonlyArray<object>, SqlError.SqlError>) {
   const rows = yield* Effect.orDie(statement)
   return rows.map((row) => Object.values(row).join(" "))
 })
 
-/** Compares the stored statuses with the population. */
-const ofStatuses = Effect.fnUntraced(function* (population: Population) {
+/** Compares the stored statuses with the expected ones. */
+const ofStatuses = Effect.fnUntraced(function* (population: ExpectedStatuses) {
   const sql = yield* SqlClient.SqlClient
   const { complained, gone, malformed, notifications } = population
   const stored = yield* column(sql`select notification_id, status from deliveries`)
@@ -45,7 +61,7 @@ const ofStatuses = Effect.fnUntraced(function* (population: Population) {
   )
   const isStored = new Set(stored)
   const effects = [...gone.map((id) => removed.get(id)), ...[...gone, ...complained].map((id) => audited.get(id))]
-  const isLost = ({ expected, id, messageIds }: Population["notifications"][number]) =>
+  const isLost = ({ expected, id, messageIds }: ExpectedNotification) =>
     !isStored.has(`${id} ${expected}`) && !messageIds.some((messageId) => dead.has(messageId))
   return {
     lost:
@@ -61,7 +77,10 @@ const ofStatuses = Effect.fnUntraced(function* (population: Population) {
 })
 
 /** Compares the rows of the events, in order, with the first delivery of each event. */
-const ofEvents = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedEvent>, changed: AcknowledgedChanges) {
+const ofEvents = Effect.fnUntraced(function* (
+  received: ReadonlyArray<{ readonly id: string }>,
+  changed: AcknowledgedChanges
+) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* Effect.orDie(sql<{ id: string; user: string; name: string | null }>`
     select id, user_id as "user", payload->'updatedFields'->>'firstName' as name from outbox order by position`)
@@ -86,8 +105,8 @@ const ofEvents = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedEv
 })
 
 export const of = Effect.fnUntraced(function* (
-  population: Population,
-  received: ReadonlyArray<ReceivedEvent>,
+  population: ExpectedStatuses,
+  received: ReadonlyArray<{ readonly id: string }>,
   changed: AcknowledgedChanges
 ) {
   const statuses = yield* ofStatuses(population)

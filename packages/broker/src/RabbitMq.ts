@@ -1,11 +1,13 @@
 import { EngineUnusable } from "@user-service/domain/EngineUnusable"
-import { Context, Effect, Latch, Layer, Metric, type Redacted, type Scope } from "effect"
+import { Context, Effect, Latch, Layer, Metric, Random, Redacted, type Scope } from "effect"
 import * as Link from "./Link.ts"
 import { reconnections } from "./Metrics.ts"
+import { nodesOf } from "./RabbitMqUrl.ts"
 import * as Restart from "./Restart.ts"
 import * as Slot from "./Slot.ts"
 
 export interface RabbitMqSettings {
+  /** One node, or several with commas between, of which each connection uses one that answers. */
   readonly url: Redacted.Redacted
 }
 
@@ -17,7 +19,7 @@ export interface Connection {
   readonly link: Effect.Effect<Link.Link>
 }
 
-/** Connections to one RabbitMQ. */
+/** Connections to one RabbitMQ or a cluster. */
 export class Connections extends Context.Service<
   Connections,
   {
@@ -46,13 +48,23 @@ export const layer = ({ url }: RabbitMqSettings): Layer.Layer<Connections | Brok
     Effect.gen(function* () {
       const outage = makeOutage()
       yield* Metric.update(reconnections, 0)
-      const connect = (purpose: string) => keepConnected(Link.open(url, purpose), outage)
+      const connect = (purpose: string) => Effect.flatMap(openerOf(url, purpose), (open) => keepConnected(open, outage))
       const main = yield* connect("main")
       return Context.make(Connections, { main, connect }).pipe(
         Context.add(BrokerHealth, { ping: pingOver(main, outage) })
       )
     })
   )
+
+// Each attempt tries the next node, so that a connection does not return to a node that answers nothing. The first one is chosen at
+// random, so that the connections of all processes are on all nodes.
+const openerOf = (url: Redacted.Redacted, purpose: string) => {
+  const nodes = nodesOf(Redacted.value(url)).map((node) => Redacted.make(node))
+  return Effect.map(Random.nextIntBetween(0, nodes.length), (first) => {
+    let turn = first
+    return Effect.suspend(() => Link.open(nodes[turn++ % nodes.length] ?? url, purpose))
+  })
+}
 
 const firstAttemptTimeout = "2 seconds"
 

@@ -1,7 +1,8 @@
 import { engineUrlWith, isUrlOf, percentProblem } from "@user-service/domain/EngineUrl"
 import { Config, type Option, type Redacted } from "effect"
 
-const form = "must be amqp://user:password@host:port/vhost, or amqps:// for TLS"
+const form =
+  "must be amqp://user:password@host:port/vhost, or amqps:// for TLS, with commas between the host:port of several nodes"
 const isNumber = (text: string): boolean => /^\d{1,9}$/.test(text)
 // The query parameters that amqplib reads. A heartbeat is in seconds.
 const parameters: Readonly<Record<string, (text: string) => boolean>> = {
@@ -13,9 +14,20 @@ const parameters: Readonly<Record<string, (text: string) => boolean>> = {
   locale: (text) => /^\w{1,32}$/.test(text)
 }
 
+// The scheme and the login up to the last @, the hosts, and the rest.
+const pattern = /^(\w+:\/\/(?:[^/?]*@)?)([^@/?]*)(.*)$/s
+
+/** The URLs of the nodes, each with the login, the virtual host and the parameters of the text. */
+export const nodesOf = (text: string): ReadonlyArray<string> => {
+  const [, before = "", hosts = text, after = ""] = pattern.exec(text) ?? []
+  return hosts.split(",").map((host) => `${before}${host.trim()}${after}`)
+}
+
 const problemOf = (text: string): string | undefined => {
-  if (!isUrlOf("amqp", "amqps")(text)) return form
-  const url = new URL(text)
+  const nodes = nodesOf(text)
+  const [first = ""] = nodes
+  if (!nodes.every(isUrlOf("amqp", "amqps"))) return form
+  const url = new URL(first)
   const names = [...new Set(url.searchParams.keys())]
   const unknown = names.some((name) => !Object.hasOwn(parameters, name))
   if (unknown) return `must have no parameters but ${Object.keys(parameters).join(", ")}`
@@ -23,7 +35,7 @@ const problemOf = (text: string): string | undefined => {
   return wrong === undefined ? percentProblem(text) : `has an invalid ${wrong}`
 }
 
-/** `RABBITMQ_URL`: `amqp://` or `amqps://` with user, password and virtual host. None if it is not set. */
+/** `RABBITMQ_URL`: `amqp://` or `amqps://` with user, password, the nodes and the virtual host. None if it is not set. */
 export const config: Config.Config<Option.Option<Redacted.Redacted<string>>> = Config.option(
   engineUrlWith("RABBITMQ_URL", problemOf)
 )

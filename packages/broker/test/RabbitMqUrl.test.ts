@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { config, hostOf, loginOf } from "@user-service/broker/RabbitMqUrl"
+import { config, hostOf, loginOf, nodesOf } from "@user-service/broker/RabbitMqUrl"
 import { ConfigProvider, Effect, Option, Redacted } from "effect"
 
 const read = (environment: Record<string, string>) => config.parse(ConfigProvider.fromUnknown(environment))
@@ -11,7 +11,8 @@ describe("RABBITMQ_URL", () => {
         "amqp://user:pass@host:5672/vhost",
         "amqps://host",
         "amqp://[::1]:5672",
-        "amqp://host?frameMax=8192"
+        "amqp://host?frameMax=8192",
+        "amqp://user:p,w@a,b:5673, [::1]:5674/vhost?heartbeat=5"
       ]) {
         assert.strictEqual(Redacted.value(Option.getOrThrow(yield* read({ RABBITMQ_URL: url }))), url)
       }
@@ -26,6 +27,8 @@ describe("RABBITMQ_URL", () => {
         "http://user:hunter2@host": form,
         hunter2: form,
         "amqp://user:hunter2@host:0": form,
+        "amqp://user:hunter2@a,,b": form,
+        "amqp://user:hunter2@a,b:0": form,
         "amqp://user:hunter2@host:port": form,
         "amqp://user:hunter2%zz@host": "has a % without two hexadecimal digits after it: write %25 for a % itself",
         "amqp://user:hunter2%e4@host": "has percent-encoded bytes that are not UTF-8",
@@ -42,6 +45,15 @@ describe("RABBITMQ_URL", () => {
       }
     })
   )
+
+  it("names one node or several, with one login, virtual host and parameters", () => {
+    assert.deepStrictEqual(nodesOf("amqp://host"), ["amqp://host"])
+    assert.deepStrictEqual(nodesOf("amqps://u:p,w@a,b:5673, [::1]:5674/vhost?heartbeat=5"), [
+      "amqps://u:p,w@a/vhost?heartbeat=5",
+      "amqps://u:p,w@b:5673/vhost?heartbeat=5",
+      "amqps://u:p,w@[::1]:5674/vhost?heartbeat=5"
+    ])
+  })
 
   it("has the usual port of its scheme, and an IPv6 address without brackets", () => {
     assert.deepStrictEqual(hostOf("amqp://host"), { host: "host", port: 5672 })

@@ -1,6 +1,7 @@
+// Connections to a single Redis, to the one that sentinels watch, or to a Redis Cluster (decision 0048 on failover).
 import { Duration, Redacted, Result } from "effect"
 import { Cluster, Redis as Client } from "ioredis"
-import { parse, type RedisAddress } from "./RedisUrl.ts"
+import { parse, type RedisAddress, type SentinelAddress } from "./RedisUrl.ts"
 
 export interface RedisSettings {
   readonly url: Redacted.Redacted<string>
@@ -51,14 +52,67 @@ const optionsOf = (
   ...(tls && { tls: {} })
 })
 
-const connectOne = (address: RedisAddress, settings: RedisSettings, enableOfflineQueue: boolean): Client =>
-  new Client({
+// A replica since a failover, which still answers reads. The next connection finds the master.
+const isReadOnly = ({ message }: Error): boolean => message.includes("READONLY")
+
+const connectOne = (address: RedisAddress, settings: RedisSettings, enableOfflineQueue: boolean): Client => {
+  const { sentinel } = address
+  const client = new Client({
     ...optionsOf(address, settings),
-    ...address.hosts[0],
+    ...(sentinel === undefined ? address.hosts[0] : sentinelOptionsOf(address, sentinel)),
     db: address.database,
     retryStrategy: backoff,
+    reconnectOnError: isReadOnly,
     enableOfflineQueue
   })
+  if (sentinel !== undefined) followSentinels(client, address, sentinel)
+  return client
+}
+
+const sentinelOptionsOf = ({ hosts, tls }: RedisAddress, { name, password, username }: SentinelAddress) => ({
+  sentinels: [...hosts],
+  name,
+  ...(username !== undefined && { sentinelUsername: username }),
+  ...(password !== undefined && { sentinelPassword: password }),
+  ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+  sentinelRetryStrategy: backoff,
+  sentinelCommandTimeout: 500,
+  // The sentinels announce addresses, under which they may be unknown here and which are not in certificates.
+  updateSentinels: false
+})
+
+/**
+ * Ends the connection when a sentinel announces another master. An idle connection would stay with the old one, which answers reads
+ * until a sentinel has reached it. Not ioredis's detector, which writes the errors of its connections to standard error.
+ */
+const followSentinels = (
+  client: Client,
+  { hosts, tls }: RedisAddress,
+  { name, password, username }: SentinelAddress
+) => {
+  const watchers = hosts.map((host) => {
+    const watcher = new Client({
+      ...host,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls && { tls: {} }),
+      connectTimeout: 500,
+      keepAlive: 10_000,
+      maxRetriesPerRequest: null,
+      retryStrategy: backoff
+    })
+    watcher.on("error", () => {})
+    watcher.on("message", (_channel: string, master: string) => {
+      if (master.startsWith(`${name} `)) client.disconnect(true)
+    })
+    // Waits for the connection, and is repeated with each further one. It fails only at the end of the client.
+    watcher.subscribe("+switch-master").catch(() => {})
+    return watcher
+  })
+  client.once("end", () => {
+    for (const watcher of watchers) watcher.disconnect()
+  })
+}
 
 const connectCluster = (address: RedisAddress, settings: RedisSettings, enableOfflineQueue: boolean): Cluster => {
   const redisOptions = optionsOf(address, settings)

@@ -6,25 +6,12 @@ import * as RedisCluster from "@user-service/cache/testing/RedisCluster"
 import { Context, Effect, Layer } from "effect"
 import { Redis } from "effect/persistence"
 import { spawnSync } from "node:child_process"
-import { readFileSync } from "node:fs"
-import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import { oneProcess } from "./engine.ts"
 
 const areInstalled = [
   ["redis-server", "--version"],
   ["openssl", "version"]
 ].every(([program = "", argument = ""]) => spawnSync(program, [argument]).status === 0)
-
-/** As `NODE_EXTRA_CA_CERTS` does at the start of a process. */
-const trust = (file: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const before = getCACertificates("default")
-      setDefaultCACertificates([...before, readFileSync(file, "utf8")])
-      return before
-    }),
-    (before) => Effect.sync(() => setDefaultCACertificates(before))
-  )
 
 /** That keys of all nodes are written and read at this address. */
 const works = Effect.fnUntraced(function* (url: string) {
@@ -69,7 +56,7 @@ describe.skipIf(!areInstalled)("a Redis Cluster of three nodes (skipped without 
       const nodes = yield* RedisCluster.make({ tls, hostname: "localhost" })
       const { problem } = yield* refusal(`rediss://${nodes.join()}`)
       assert.match(problem, /^its certificate is of an authority that is not trusted here; NODE_EXTRA_CA_CERTS names/)
-      yield* trust(tls.authority)
+      yield* Certificates.trust(tls.authority)
       yield* works(`rediss://${nodes.join()}`)
       yield* works(`rediss://${nodes[0]}?cluster=true`)
       const byAddress = nodes.map((node) => node.replace("localhost", "127.0.0.1")).join()

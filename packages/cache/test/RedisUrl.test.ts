@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Option, Redacted, Result } from "effect"
 const one = {
   hosts: [{ host: "cache", port: 6379 }],
   isCluster: false,
+  sentinel: undefined,
   tls: false,
   username: undefined,
   password: undefined,
@@ -49,6 +50,28 @@ describe("REDIS_URL", () => {
     for (const [url, address] of Object.entries(urls)) assert.deepStrictEqual(parse(url), Result.succeed(address), url)
   })
 
+  it("names sentinels, and the Redis that they watch", () => {
+    const users = { name: "users", username: undefined, password: undefined }
+    const watched = { ...one, hosts: [{ host: "a", port: 26_379 }], sentinel: users }
+    const urls = {
+      "redis+sentinel://a/users": watched,
+      "rediss+sentinel://a:26379/users/3": { ...watched, tls: true, database: 3 },
+      "redis+sentinel://u:p@a:1,redis+sentinel://u:p@b:6379/users/": {
+        ...watched,
+        hosts: two,
+        username: "u",
+        password: "p"
+      },
+      "redis+sentinel://:p,q@a:1,b:6379/users?sentinel_user=s&sentinel_password=x%3D%26": {
+        ...watched,
+        hosts: two,
+        password: "p,q",
+        sentinel: { name: "users", username: "s", password: "x=&" }
+      }
+    }
+    for (const [url, address] of Object.entries(urls)) assert.deepStrictEqual(parse(url), Result.succeed(address), url)
+  })
+
   it.effect("is refused in words where it is none, without any of it", () =>
     Effect.gen(function* () {
       const urls = {
@@ -63,6 +86,11 @@ describe("REDIS_URL", () => {
         "redis://a,rediss://b": "must not have redis:// and rediss:// together",
         "redis://cache/hunter2": "must have the number of a database after the /",
         "redis://a,b/1": "must name no database: a Redis Cluster has one alone",
+        "redis://a,redis+sentinel://b": "must not have redis:// and rediss:// together, nor either with +sentinel",
+        "redis+sentinel://a": "must have the name by which the sentinels know the Redis",
+        "redis+sentinel://a/users/hunter2": "must have the name by which the sentinels know the Redis",
+        "redis+sentinel://a/users?password=hunter2": "must have no parameters but sentinel_user and sentinel_password",
+        "redis+sentinel://a/users?sentinel_password=hunter2%e4": "has percent-encoded bytes that are not UTF-8",
         "redis://cache?db=hunter2": "must have no parameter but cluster=true"
       }
       for (const [url, problem] of Object.entries(urls)) {

@@ -1,8 +1,9 @@
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import type { TlsFiles } from "./RedisServer.ts"
 
 /** A self-signed certificate for `name`, such as `DNS:localhost`. Deleted with the scope. */
@@ -20,3 +21,14 @@ const create = (name: string): TlsFiles & { readonly folder: string } => {
   execFileSync("openssl", request.concat(newKey, "-out", certificate), { stdio: "ignore" })
   return { folder, key, certificate, authority: certificate }
 }
+
+/** Trusts the authority until the scope closes, as `NODE_EXTRA_CA_CERTS` does at the start of a process. */
+export const trust = (file: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = getCACertificates("default")
+      setDefaultCACertificates([...before, readFileSync(file, "utf8")])
+      return before
+    }),
+    (before) => Effect.sync(() => setDefaultCACertificates(before))
+  )

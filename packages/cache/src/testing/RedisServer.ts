@@ -88,16 +88,19 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   } satisfies RedisServer
 })
 
-const tlsOf = ({ authority, certificate, key }: TlsFiles): Array<string> =>
+/** The settings for TLS, as arguments. */
+export const tlsOf = ({ authority, certificate, key }: TlsFiles): Array<string> =>
   [
     ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority],
     ["--tls-auth-clients", "no", "--tls-cluster", "yes"]
   ].flat()
 
-// A free TCP port of this machine, claimed until the scope closes. It is below the ports that Linux gives to outgoing connections and
-// to listeners without a port of their own, so that none of these takes it before the server starts or while it is down. The claim is
-// a UDP socket with the same number, so that other tests choose another port, also those of another run on this machine.
-const freePort = Effect.acquireRelease(
+/**
+ * A free TCP port of this machine, claimed until the scope closes. It is below the ports that Linux gives to outgoing connections and
+ * to listeners without a port of their own, so that none of these takes it before the server starts or while it is down. The claim is
+ * a UDP socket with the same number, so that other tests choose another port, also those of another run on this machine.
+ */
+export const freePort = Effect.acquireRelease(
   Effect.promise(async () => {
     for (;;) {
       const port = randomInt(10_000, 32_768)

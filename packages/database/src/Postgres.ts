@@ -1,8 +1,9 @@
-import { PgClient } from "@effect/sql-pg"
+import { PgClient, type PgConnection } from "@effect/sql-pg"
 import { Effect, Layer, Metric } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError } from "effect/sql"
 import { DirectSql } from "./DirectSql.ts"
+import * as Sessions from "./OpenSessions.ts"
 import { makeSessionPool } from "./SessionPool.ts"
 import { withPipelining } from "./Pipelining.ts"
 import type { PostgresAddress } from "./PostgresAddress.ts"
@@ -13,12 +14,18 @@ import { isPooled, type PostgresSettings } from "./PostgresSettings.ts"
 /** PostgreSQL. The layer also builds while the server is unreachable; statements then fail. */
 export const layer = (
   settings: PostgresSettings
-): Layer.Layer<SqlClient.SqlClient | DirectSql | PostgresCheck, SqlError.SqlError> =>
-  Layer.mergeAll(
-    client(settings),
-    directClient(settings),
-    PostgresCheck.layer(settings),
-    Layer.effectDiscard(Metric.update(poolSize, settings.poolSize))
+): Layer.Layer<SqlClient.SqlClient | DirectSql | PostgresCheck | Sessions.OpenSessions, SqlError.SqlError> =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const { leave, track } = Sessions.make()
+      return Layer.mergeAll(
+        client(settings, track(pooledSession(settings))),
+        directClient(track(directSession(settings))),
+        Layer.succeed(Sessions.OpenSessions, { leave }),
+        PostgresCheck.layer(settings),
+        Layer.effectDiscard(Metric.update(poolSize, settings.poolSize))
+      )
+    })
   )
 
 const poolSize = Metric.gauge("database_pool_size", { description: "Connections this process holds to PostgreSQL" })
@@ -31,10 +38,8 @@ export const connectTo = (address: PostgresAddress) =>
   }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
 
 // Opened on demand: for LISTEN, leader locks and migrations.
-const directClient = (settings: PostgresSettings) =>
-  Layer.effect(DirectSql, PgClient.make({ ...directSession(settings), maxConnections: 4 })).pipe(
-    Layer.provide(Reactivity.layer)
-  )
+const directClient = (session: PgConnection.Config) =>
+  Layer.effect(DirectSql, PgClient.make({ ...session, maxConnections: 4 })).pipe(Layer.provide(Reactivity.layer))
 
 // Reads and single statements share a fifth of the connections, many of them at once on each. The other connections form the
 // session pool for transactions, which use one each.
@@ -45,9 +50,8 @@ const transactionLimits = `select ${Object.entries(serverLimits)
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}`
 
-const client = (settings: PostgresSettings) => {
+const client = (settings: PostgresSettings, session: PgConnection.Config) => {
   const shared = sharedConnections(settings.poolSize)
-  const session = pooledSession(settings)
   return Layer.effect(
     SqlClient.SqlClient,
     Effect.gen(function* () {

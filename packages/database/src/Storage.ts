@@ -1,7 +1,8 @@
 import * as Backoff from "@user-service/domain/Backoff"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { Array, Context, Duration, Effect, Fiber, Layer, Metric } from "effect"
+import { Array, Context, Duration, Effect, Fiber, Layer, Metric, Option } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
+import { OpenSessions } from "./OpenSessions.ts"
 import { onDedicatedSession, pipelineStatement } from "./Pipelining.ts"
 import * as Usability from "./Usability.ts"
 import { sqlStateOf, unavailable } from "./Usability.ts"
@@ -59,7 +60,13 @@ export class Storage extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const usability = Usability.make()
-      const classifyFailure = classifyFailureWith(usability.note)
+      const leave = Option.match(yield* Effect.serviceOption(OpenSessions), {
+        onNone: () => Effect.void,
+        onSome: (sessions) => sessions.leave
+      })
+      const classifyFailure = classifyFailureWith((error) =>
+        isReadOnly(error) ? leave : isTransient(error) ? Effect.void : usability.note(error)
+      )
       return {
         read: (effect) =>
           effect.pipe(
@@ -133,6 +140,10 @@ const transactionDeadline = Duration.seconds(5)
 
 // Ten retries take longer than the deadline of a transaction.
 const backoff = Backoff.schedule({ initial: "10 millis", cap: transactionDeadline })
+
+// read_only_sql_transaction: the server is or became a replica, and its statements cannot have been executed. All its sessions are
+// useless, and its reads may be old.
+const isReadOnly = (error: unknown): boolean => SqlError.isSqlError(error) && sqlStateOf(error) === "25006"
 
 // The server is shutting down or starting (57P01 to 57P03), is out of resources (class 53), or is read-only (25006) during a
 // failover. Or it refuses logins while an operator has closed (55000) or renamed (3D000) the database, for example to restore it.
@@ -214,7 +225,7 @@ const classifyFailureWith =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R> =>
     Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError.SqlError> | ServiceUnavailable> => {
       if (isNotSqlError(error)) return Effect.fail(error)
-      return isTransient(error) ? Effect.fail(unavailable) : Effect.andThen(note(error), Effect.die(error))
+      return Effect.andThen(note(error), isTransient(error) ? Effect.fail(unavailable) : Effect.die(error))
     })
 
 const isNotSqlError = <E>(error: E): error is Exclude<E, SqlError.SqlError> => !SqlError.isSqlError(error)

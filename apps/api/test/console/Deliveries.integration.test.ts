@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { randomUUID } from "node:crypto"
+import { inject } from "vitest"
 import { Chromium, missingBrowser } from "../Chromium.ts"
-import { layerEmbedded, TestApi } from "../TestApi.ts"
+import { layerEmbedded, layerReal, TestApi } from "../TestApi.ts"
 import { assertPresentable, asStaff } from "./ConsolePage.ts"
+import { withLockedTable } from "./LockedTable.ts"
 import { report, resolve, withSender } from "./Notifications.ts"
 
 // It would run if a text became markup.
@@ -166,3 +168,35 @@ describe.skipIf(missingBrowser !== "")(`deliveries in the console${missingBrowse
     )
   })
 })
+
+const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
+
+describe.skipIf(missingBrowser !== "" || databaseUrl === "" || redisUrl === "")(
+  "deliveries in the console while the database does not answer",
+  { timeout: 120_000 },
+  () => {
+    it.layer(Layer.merge(layerReal(databaseUrl, redisUrl), Chromium.layer), { excludeTestServices: true })((it) => {
+      it.effect("the page shows that it loads, then that the service is unavailable, and tries again by a button", () =>
+        Effect.gen(function* () {
+          const { sql } = yield* TestApi
+          yield* asStaff(
+            "viewer",
+            "/",
+            (page) =>
+              withLockedTable(sql, "delivery_decisions", async (unlock) => {
+                await page.goto(`/admin${pathOf("order-1815")}`)
+                await page.getByText("Loading …").waitFor()
+                await page.getByRole("alert").waitFor({ timeout: 60_000 })
+                assert.match(await page.getByRole("alert").innerText(), /not available[^]*Try again in \d+ seconds?\./)
+                await assertPresentable(page, "deliveries-unavailable")
+                await unlock()
+                await page.getByRole("button", { name: "Try again" }).click()
+                await page.getByText("Nothing is recorded of a notification with this id.").waitFor()
+              }),
+            { expectedTroubles: /^(?:401|503) for/ }
+          )
+        })
+      )
+    })
+  }
+)

@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { randomUUID } from "node:crypto"
 import type { Page } from "playwright-core"
+import { inject } from "vitest"
 import { staff } from "../admin/Staff.ts"
 import { Chromium, missingBrowser } from "../Chromium.ts"
-import { type Answer, freshEmail, layerEmbedded, type RequestInput, TestApi } from "../TestApi.ts"
+import { type Answer, freshEmail, layerEmbedded, layerReal, type RequestInput, TestApi } from "../TestApi.ts"
 import { assertPresentable, asStaff, enterCredentials } from "./ConsolePage.ts"
+import { withLockedTable } from "./LockedTable.ts"
 
 // It would run if a text became markup.
 const canary = "<img src=x onerror=alert(1)>"
@@ -327,3 +329,36 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
     )
   })
 })
+
+const [databaseUrl, redisUrl] = [inject("databaseUrl"), inject("redisUrl")]
+
+describe.skipIf(missingBrowser !== "" || databaseUrl === "" || redisUrl === "")(
+  "a user in the console while the database does not answer",
+  { timeout: 120_000 },
+  () => {
+    it.layer(Layer.merge(layerReal(databaseUrl, redisUrl), Chromium.layer), { excludeTestServices: true })((it) => {
+      it.effect("the page shows that it loads, then that the service is unavailable, and tries again by a button", () =>
+        Effect.gen(function* () {
+          const { person, sql } = yield* TestApi
+          const user = yield* person()
+          yield* asStaff(
+            "support",
+            "/",
+            (page) =>
+              withLockedTable(sql, "suppressions", async (unlock) => {
+                await page.goto(`/admin/users/${user.id}`)
+                await page.getByText("Loading …").waitFor()
+                await page.getByRole("heading", { name: "This did not load" }).waitFor({ timeout: 60_000 })
+                await page.getByText(/Try again in \d+ seconds?\./).waitFor()
+                await assertPresentable(page, "user-unavailable")
+                await unlock()
+                await page.getByRole("button", { name: "Try again" }).click()
+                await page.getByRole("heading", { name: "Sessions" }).waitFor()
+              }),
+            { expectedTroubles: /^(?:401|503) for/ }
+          )
+        })
+      )
+    })
+  }
+)

@@ -26,6 +26,7 @@ const counter = `
 /** What the acts are on. */
 interface Subject {
   readonly email: string
+  readonly letterId: string
   readonly deviceToken: string
   readonly notificationId: string
 }
@@ -50,7 +51,7 @@ const perform =
   ) =>
   async (page: Page, subject: Subject) => {
     await open(page, subject)
-    await page.getByRole("link", { name: link }).first().click()
+    await page.locator("main").getByRole("link", { name: link }).first().click()
     const dialog = page.getByRole("dialog")
     for (const [label, value] of Object.entries(values(subject))) await dialog.getByLabel(label).fill(value)
     await dialog.getByLabel("Reason").fill("Ticket 4711")
@@ -97,13 +98,38 @@ const acts: Readonly<Record<string, (page: Page, subject: Subject) => Promise<vo
     await page.locator("main").getByRole("link", { name: "Audit log" }).click()
     await page.locator("tbody tr").first().waitFor()
   },
+  "Give a role": async (page, subject) => {
+    await open(page, subject)
+    await page.getByRole("link", { name: "Change role" }).click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByLabel("Role").selectOption("viewer")
+    await dialog.getByLabel("Reason").fill("Ticket 4711")
+    await dialog.getByRole("button", { name: "Change role" }).click()
+    await page.locator("output.done").waitFor()
+  },
+  "Replay a dead letter": async (page, { letterId }) => {
+    await page.getByRole("link", { name: "Dead letters" }).click()
+    await page.getByRole("link", { name: `Replay: ${letterId}` }).click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByLabel("Reason").fill("Ticket 4711")
+    await dialog.getByRole("button", { name: "Replay" }).click()
+    await page.getByText("The replay is requested.").waitFor()
+  },
   "Export the audit log": async (page) => {
     await page.getByRole("link", { name: "Audit log" }).click()
     const download = page.waitForEvent("download")
     await page.getByRole("button", { name: "Export these entries" }).click()
     await download
   },
-  "Erase a user": perform("Erase", "Erase", ({ email }) => ({ "E-mail address of the user": email }))
+  "Erase a user": perform("Erase", "Erase", ({ email }) => ({ "E-mail address of the user": email })),
+  // The last one, because it ends the session of the console too.
+  "End the sessions of all users": async (page) => {
+    await page.getByRole("link", { name: "End all sessions" }).click()
+    await page.getByLabel("Whose sessions").fill("all users")
+    await page.getByLabel("Reason").fill("Incident 12")
+    await page.getByRole("button", { name: "End all sessions" }).click()
+    await page.getByRole("button", { name: "Sign in" }).waitFor()
+  }
 }
 
 describe.skipIf(missingBrowser !== "")(`the daily acts in the console${missingBrowser}`, { timeout: 240_000 }, () => {
@@ -123,7 +149,12 @@ describe.skipIf(missingBrowser !== "")(`the daily acts in the console${missingBr
       yield* Effect.orDie(sql`
         insert into suppressions (user_id, email, reason, created_at)
         values (${user.id}, ${user.email}, 'hard_bounce', now())`)
-      return { email: user.email, deviceToken, notificationId } satisfies Subject
+      const letterId = randomUUID()
+      yield* Effect.orDie(sql`
+        insert into dead_letters (id, digest, queue, reason, routing_key, headers, body, size, received_at)
+        values (${letterId}, sha256(convert_to(${letterId}, 'UTF8')), 'user-service.notification-status', 'failed',
+          'status', '{}', 'x', 1, now())`)
+      return { email: user.email, deviceToken, letterId, notificationId } satisfies Subject
     })
 
     it.effect("take as many clicks as the README of the console says, and at most three", () =>

@@ -10,7 +10,12 @@ const auditChunk = "**/assets/AuditPage-*.js"
 /** Requests the chunk by a name that the service does not have, as pages from before an update do. */
 const takeAway = (page: Page) =>
   page.route(auditChunk, (route) =>
-    route.continue({ url: route.request().url().replace(/-[\w-]{8}\.js$/, "-00000000.js") })
+    route.continue({
+      url: route
+        .request()
+        .url()
+        .replace(/-[\w-]{8}\.js$/, "-00000000.js")
+    })
   )
 
 /** Counts how often the page is loaded. */

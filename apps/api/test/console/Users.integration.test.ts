@@ -148,6 +148,8 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
         await page.goto(`/admin/users/${user.id}?act=disable`)
         await page.getByRole("heading", { name: "Your role does not allow this" }).waitFor()
         await assertPresentable(page, "forbidden")
+        await page.goto(`/admin/users/${user.id}?act=constructor`)
+        await page.getByRole("heading", { name: "Sessions" }).waitFor()
       })
     )
 

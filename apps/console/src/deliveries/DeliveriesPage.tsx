@@ -16,12 +16,12 @@ import { UserLink } from "../users/UserLink.tsx"
 import { DecisionBadge, RulesTable } from "../why/Decision.tsx"
 import { notificationText } from "../why/RuleNames.ts"
 import type { Explanation } from "../why/WhyQuery.ts"
-import { deliveriesQuery, type RecordedDelivery } from "./DeliveriesQuery.ts"
+import { deliveriesQuery, notificationIn, type RecordedDelivery } from "./DeliveriesQuery.ts"
 
 /** What is recorded of a notification: the decisions, and the statuses that came. The id of the notification is in the link. */
 export const DeliveriesPage = () => {
   useTitle("Deliveries")
-  const { notification_id = "" } = useSearch({ from: "/staff/deliveries" })
+  const { notification_id = "" } = notificationIn(useSearch({ from: "/staff/deliveries" }))
   const recorded = useQuery(deliveriesQuery(notification_id))
   const failure = recorded.isError ? asApiFailure(recorded.error) : null
   return (

@@ -6,7 +6,7 @@ import { ForbiddenPage } from "../ui/States.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { ActDialog } from "./ActDialog.tsx"
 import { ActLink } from "./ActLink.tsx"
-import { mayAct, userAct, type UserActName } from "./UserActs.ts"
+import { isUserActName, mayAct, userAct, type UserActName } from "./UserActs.ts"
 import { userQuery } from "./UserQuery.ts"
 import {
   AccountSection,
@@ -54,7 +54,8 @@ export const UserPage = () => {
     await close()
   }
 
-  const open = act === undefined ? undefined : userAct(act)
+  // The router passes on what the route does not know.
+  const open = isUserActName(act) ? userAct(act) : undefined
   if (open !== undefined && !mayAct(open, record, session)) return <ForbiddenPage />
   return (
     <>

@@ -16,13 +16,13 @@ import { UserLink } from "../users/UserLink.tsx"
 import { DecisionBadge, RulesTable } from "./Decision.tsx"
 import { localInput, timeOfInput } from "./LocalInput.ts"
 import { notificationText } from "./RuleNames.ts"
-import { type Explanation, type WhySearch, whyQuery } from "./WhyQuery.ts"
+import { type Explanation, whyIn, type WhySearch, whyQuery } from "./WhyQuery.ts"
 
 /** Why a user would, or would not, get a notification. The notification is in the link. */
 export const WhyPage = () => {
   useTitle("Why")
   const { id } = useParams({ from: "/staff/users/$id/why" })
-  const search = useSearch({ from: "/staff/users/$id/why" })
+  const search = whyIn(useSearch({ from: "/staff/users/$id/why" }))
   const why = useQuery(whyQuery(id, search))
   const failure = why.isError ? asApiFailure(why.error) : null
   // The id in the link is none.

@@ -19,7 +19,7 @@ export interface WhySearch {
 const decodeChannel = Schema.decodeUnknownOption(Channel)
 const decodeCategory = Schema.decodeUnknownOption(Category)
 
-/** The notification in the query of a link. A transactional e-mail, if the link does not say. */
+/** The notification in the query of a link, which may have other parts: the router passes on what its route does not know. A transactional e-mail, if the link does not say. */
 export const whyIn = ({ at, category, channel }: Readonly<Record<string, unknown>>): WhySearch => ({
   channel: Option.getOrElse(decodeChannel(channel), () => "email"),
   category: Option.getOrElse(decodeCategory(category), () => "transactional"),

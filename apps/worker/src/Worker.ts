@@ -2,6 +2,7 @@ import { userService } from "@user-service/broker/Topology"
 import { Storage } from "@user-service/database/Storage"
 import { Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
+import * as SampleLoop from "./activity/SampleLoop.ts"
 import * as Collector from "./dead-letters/Collector.ts"
 import * as DeadLetterMetrics from "./dead-letters/DeadLetterMetrics.ts"
 import * as ReplayLoop from "./dead-letters/ReplayLoop.ts"
@@ -31,5 +32,6 @@ export const layer = Layer.mergeAll(
   PasswordResetMetrics.layer,
   Relay.layer,
   ReplayLoop.layer,
+  SampleLoop.layer,
   StatusConsumer.layer
 ).pipe(Layer.provide([Digest.layerWebCrypto, OutboxNotices.layer, SecureRandom.layerWebCrypto, Storage.layer]))

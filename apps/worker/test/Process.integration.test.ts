@@ -83,7 +83,8 @@ describe.skipIf(!Engines.areAvailable)(
             "finished_mails",
             "delivery_retention",
             "delivery_decisions",
-            "dead_letter_retention"
+            "dead_letter_retention",
+            "activity"
           ]) {
             assert.strictEqual(valueIn(text, "worker_job_runs_total", [`name="${job}"`, `outcome="done"`]), 1, job)
           }

@@ -9,6 +9,7 @@ const source = join(import.meta.dirname, "../src")
  * folder.
  */
 const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<string>]> = [
+  ["activity", []],
   ["testing", []],
   ["cached", []],
   ["limits", []],
@@ -24,7 +25,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["preferences", ["cached", "changes"]],
   ["push-tokens", ["cached", "changes"]],
   ["unsubscribe", ["cached", "changes", "preferences"]],
-  ["deliveries", ["cached", "changes", "preferences", "push-tokens", "unsubscribe"]],
+  ["deliveries", ["activity", "cached", "changes", "preferences", "push-tokens", "unsubscribe"]],
   ["retention", ["cached", "changes", "push-tokens"]],
   ["profiles", ["cached", "changes", "preferences", "push-tokens"]],
   ["sessions", ["cached", "changes", "limits", "mails", "preferences", "push-tokens"]],
@@ -32,6 +33,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   [
     "accounts",
     [
+      "activity",
       "cached",
       "changes",
       "erasures",
@@ -50,6 +52,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
     "staff",
     [
       "accounts",
+      "activity",
       "changes",
       "dead-letters",
       "deliveries",

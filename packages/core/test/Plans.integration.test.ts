@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ActivityRepo } from "@user-service/core/activity/ActivityRepo"
 import { AccountsRepo } from "@user-service/core/accounts/AccountsRepo"
 import { IdempotencyKeysRepo } from "@user-service/core/accounts/IdempotencyKeysRepo"
 import { ChangesRepo } from "@user-service/core/changes/ChangesRepo"
 import { CurrentOrigin } from "@user-service/core/Origin"
+import { OldActivity } from "@user-service/core/retention/OldActivity"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { ExportsRepo } from "@user-service/core/exports/ExportsRepo"
 import { FailedLoginsRepo } from "@user-service/core/limits/FailedLoginsRepo"
@@ -149,12 +151,17 @@ const fill = Effect.gen(function* () {
       yield* sql`
         insert into audit_log (id, user_id, action, created_at)
         select id_of(n), id_of(n % 20000 + 1), 'test', now() from generate_series(1, 40000) n`
+      yield* sql`
+        insert into activity_minutes (minute, measure, value)
+        select date_trunc('minute', now()) - n * interval '1 minute', measure, n
+        from generate_series(0, 11519) n, unnest('{registrations,refused_logins,events_waiting,mails_waiting}'::text[]) measure`
       yield* sql`analyze`
     })
   )
 })
 
 const Repos = Layer.mergeAll(
+  ActivityRepo.layer,
   AccountsRepo.layer,
   ChangesRepo.layer,
   DeadLettersRepo.layer,
@@ -168,6 +175,7 @@ const Repos = Layer.mergeAll(
   OneTimeTokensRepo.layer,
   PasswordResetRequestsRepo.layer,
   RecoveryRepo.layer,
+  OldActivity.layer,
   OldDeliveries.layer,
   OldDeliveryDecisions.layer,
   OldIdempotencyKeys.layer,
@@ -665,6 +673,17 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
       })
     )
 
+    it.effect("of the activity", () =>
+      Effect.gen(function* () {
+        const { add, firstMinute, intervals, raise } = yield* ActivityRepo
+        const minutes = [{ measure: "registrations", minute: 0, value: 1 } as const]
+        const step = Duration.minutes(1)
+        const hour = intervals({ from: DateTime.subtractDuration(now, Duration.hours(1)), until: now, step })
+        yield* assertIndexed({ add: [add(minutes)], raise: [raise(minutes)], firstMinute: [firstMinute] })
+        yield* assertIndexed({ intervals: [hour] }, { batch: true })
+      })
+    )
+
     it.effect("of idempotency keys", () =>
       Effect.gen(function* () {
         const repo = yield* IdempotencyKeysRepo
@@ -680,6 +699,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
     it.effect("of jobs and of an erasure", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
+        const activity = yield* OldActivity
         const deliveries = yield* OldDeliveries
         const decisions = yield* OldDeliveryDecisions
         const addresses = yield* OldLoginAddresses
@@ -693,6 +713,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
             "sessions that may go": [
               sql`select id from sessions where expires_at < ${DateTime.toDate(now)} order by expires_at limit ${50}`
             ],
+            "activity that may go": [activity.remove(50)],
             "deliveries that may go": [deliveries.remove(now, 50)],
             "decisions that may go": [decisions.remove(50)],
             "mails that may go": [finishedMails.remove(50)],

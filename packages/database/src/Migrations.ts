@@ -34,6 +34,7 @@ import deliveryDecisions from "./migrations/0029_delivery_decisions.ts"
 import deadLetterReplays from "./migrations/0030_dead_letter_replays.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
 import deliveryStatuses from "./migrations/0032_delivery_statuses.ts"
+import activityMinutes from "./migrations/0033_activity_minutes.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -68,7 +69,8 @@ export const migrations = {
   "0029_delivery_decisions": deliveryDecisions,
   "0030_dead_letter_replays": deadLetterReplays,
   "0031_session_cutoff": sessionCutoff,
-  "0032_delivery_statuses": deliveryStatuses
+  "0032_delivery_statuses": deliveryStatuses,
+  "0033_activity_minutes": activityMinutes
 }
 
 // A number that no other advisory lock in this database uses.

@@ -1,4 +1,5 @@
 import { FinishedMails } from "@user-service/core/retention/FinishedMails"
+import { OldActivity } from "@user-service/core/retention/OldActivity"
 import { OldIdempotencyKeys } from "@user-service/core/retention/OldIdempotencyKeys"
 import { OldLoginAddresses } from "@user-service/core/retention/OldLoginAddresses"
 import { AuditPartitions } from "@user-service/core/audit/AuditPartitions"
@@ -59,6 +60,7 @@ const make = Effect.gen(function* () {
   const idempotencyKeys = yield* OldIdempotencyKeys
   const knownNetworks = yield* OldKnownNetworks
   const failedLogins = yield* OldFailedLogins
+  const activity = yield* OldActivity
   const erasures = yield* ErasureBatches
   const retentions = yield* RetentionSettings
   const sql = yield* SqlClient.SqlClient
@@ -90,7 +92,8 @@ const make = Effect.gen(function* () {
     { name: "finished_mails", batch: finishedMails.remove(batchLimit) },
     { name: "delivery_retention", batch: removeDeliveries },
     { name: "delivery_decisions", batch: deliveryDecisions.remove(batchLimit) },
-    { name: "dead_letter_retention", batch: removeDeadLetters }
+    { name: "dead_letter_retention", batch: removeDeadLetters },
+    { name: "activity", batch: activity.remove(batchLimit) }
   ]
 })
 
@@ -106,6 +109,7 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("@user-ser
       ExpiredOneTimeTokens.layer,
       ExpiredSessions.layer,
       FinishedMails.layer,
+      OldActivity.layer,
       OldDeliveries.layer,
       OldDeliveryDecisions.layer,
       OldIdempotencyKeys.layer,

@@ -8,6 +8,7 @@ import type { Role } from "@user-service/domain/Role"
 import type { User, UserId } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Duration, Effect, Layer, Option, type Redacted } from "effect"
+import { ActivityCounts } from "../activity/ActivityCounts.ts"
 import { Changes } from "../changes/Changes.ts"
 import { type Bucket, Limits } from "../limits/Limits.ts"
 import { SecurityNotices } from "../mails/SecurityNotices.ts"
@@ -85,6 +86,7 @@ export class Logins extends Context.Service<
       const knownNetworks = yield* KnownNetworks
       const notices = yield* SecurityNotices
       const refusals = yield* CredentialRefusals
+      const activity = yield* ActivityCounts
 
       const lookUp = Effect.fnUntraced(function* (email: EmailLookup) {
         const request = { addressHash: yield* knownNetworks.addressHash, now: yield* DateTime.now }
@@ -190,13 +192,12 @@ export class Logins extends Context.Service<
       // The login takes its place in the hash queue before it queries an engine, so that excess logins do not slow reads. A
       // refusal gives the place back before it sleeps.
       const attemptInTurn = (credentials: Attempt) =>
-        passwords
-          .withPlace(attempt(credentials))
-          .pipe(
-            Effect.catchTag("PasswordRefused", ({ remaining }) =>
-              Effect.andThen(Effect.sleep(remaining), Effect.fail(new InvalidCredentials()))
-            )
+        passwords.withPlace(attempt(credentials)).pipe(
+          Effect.tapErrorTag(["PasswordRefused", "RateLimited"], () => activity.add("refused_logins", 1)),
+          Effect.catchTag("PasswordRefused", ({ remaining }) =>
+            Effect.andThen(Effect.sleep(remaining), Effect.fail(new InvalidCredentials()))
           )
+        )
 
       const login = Effect.fn("Logins.login")(function* (credentials: Login) {
         const { session, user } = yield* attemptInTurn({ ...credentials, kind: "device" })
@@ -217,6 +218,7 @@ export class Logins extends Context.Service<
   static readonly layer = this.layerNoDeps.pipe(
     Layer.provide([
       AccountsRepo.layer,
+      ActivityCounts.layer,
       ProfilesRepo.layer,
       Passwords.layer,
       Changes.layer,

@@ -8,6 +8,7 @@ import { EmailVerificationMail } from "@user-service/domain/Mail"
 import type { EmailTaken } from "@user-service/domain/Email"
 import type { UserId, UsernameTaken } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
+import { ActivityCounts } from "../activity/ActivityCounts.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { MailLimits } from "../limits/MailLimits.ts"
@@ -73,6 +74,7 @@ export class NewAccounts extends Context.Service<
       const limits = yield* Limits
       const mailLimits = yield* MailLimits
       const idempotencyKeys = yield* IdempotencyKeysRepo
+      const activity = yield* ActivityCounts
 
       const create = Effect.fnUntraced(function* (account: NewAccount, passwordHash: string) {
         const event = yield* newUsers.insert(account, passwordHash, false)
@@ -150,6 +152,7 @@ export class NewAccounts extends Context.Service<
         const { network } = yield* CurrentOrigin
         // The limit is checked before the password, so that a limited client costs no strength estimate.
         const { session, user } = yield* attempt(account, request).pipe(
+          Effect.tap(activity.add("registrations", 1)),
           limits.guard([{ limit: "register", key: network }], [PasswordRejected])
         )
         return { user, tokens: yield* sessionTokens.issue(session) }
@@ -161,6 +164,7 @@ export class NewAccounts extends Context.Service<
 
   static readonly layer = this.layerNoDeps.pipe(
     Layer.provide([
+      ActivityCounts.layer,
       NewUsers.layer,
       KnownNetworks.layer,
       ProfilesRepo.layer,

@@ -18,6 +18,7 @@ import type { Email } from "@user-service/domain/Email"
 import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { ActivityCounts } from "../activity/ActivityCounts.ts"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
 import { type UnsubscribeLinks, UnsubscribeUrls } from "../unsubscribe/UnsubscribeUrls.ts"
 import { WriteConflict, retryOnConflict } from "./WriteConflict.ts"
@@ -88,6 +89,7 @@ export class Deliveries extends Context.Service<
       const users = yield* ChangesRepo
       const random = yield* SecureRandom.SecureRandom
       const unsubscribeUrls = yield* UnsubscribeUrls
+      const activity = yield* ActivityCounts
 
       const withIds = Effect.fnUntraced(function* (
         request: DeliveryRequest,
@@ -157,6 +159,7 @@ export class Deliveries extends Context.Service<
         const isMissed = ({ notificationId }: DeliveryPlan.Request) => missedIds.has(notificationId)
         const missed = requests.filter(isMissed)
         for (const { id } of missed) resolutions.delete(id)
+        yield* activity.add("deliveries_pending", added.length)
         return { resolved: resolutions, missed }
       })
 
@@ -176,7 +179,8 @@ export class Deliveries extends Context.Service<
         const { decisions, records, requestDecisions } = DeliveryPlan.complete(plan, quotaDecisions)
         const writtenIds = yield* repo.write(userIds, records, decisions, now)
         if (writtenIds.length < records.length) return yield* new WriteConflict()
-        return resolutionsOf(requestDecisions, facts, linksOf)
+        const added = records.filter(({ isNew }) => isNew).length
+        return { resolved: resolutionsOf(requestDecisions, facts, linksOf), added }
       })
 
       const resolve = Effect.fn("Deliveries.resolve")(function* (requests: ReadonlyArray<DeliveryRequest>) {
@@ -200,8 +204,13 @@ export class Deliveries extends Context.Service<
           pending = optimistic.missed
         }
         const undecided = identified.filter((request) => !resolved.has(request.id))
-        if (undecided.length > 0)
-          collect(yield* storage.transaction(resolveExclusively(undecided, now, linksOf)).pipe(retryOnConflict))
+        if (undecided.length > 0) {
+          const exclusive = yield* storage
+            .transaction(resolveExclusively(undecided, now, linksOf))
+            .pipe(retryOnConflict)
+          yield* activity.add("deliveries_pending", exclusive.added)
+          collect(exclusive.resolved)
+        }
         const resolutions = yield* Effect.forEach(identified, ({ id }) =>
           Effect.orDie(Effect.fromNullishOr(resolved.get(id)))
         )
@@ -219,7 +228,7 @@ export class Deliveries extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([DeliveriesRepo.layer, ChangesRepo.layer, UnsubscribeUrls.layer])
+    Layer.provide([ActivityCounts.layer, DeliveriesRepo.layer, ChangesRepo.layer, UnsubscribeUrls.layer])
   )
 }
 

@@ -1,11 +1,18 @@
 import * as Storage from "@user-service/database/Storage"
-import { DeliveryId, type NotificationId, type StatusOutcome, type StatusReport } from "@user-service/domain/Delivery"
+import {
+  DeliveryId,
+  DeliveryStatus,
+  type NotificationId,
+  type StatusOutcome,
+  type StatusReport
+} from "@user-service/domain/Delivery"
 import { spellingsOf } from "@user-service/domain/DeviceTokenForm"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
+import { ActivityCounts } from "../activity/ActivityCounts.ts"
 import type { AuditEntry } from "../changes/ChangesRepo.ts"
 import { Changes } from "../changes/Changes.ts"
 import { CurrentOrigin } from "../Origin.ts"
@@ -49,6 +56,7 @@ export class DeliveryStatuses extends Context.Service<
       const changes = yield* Changes
       const random = yield* SecureRandom.SecureRandom
       const digest = yield* Digest.Digest
+      const activity = yield* ActivityCounts
       const encoder = new TextEncoder()
 
       const hash = (token: string) => Effect.map(digest.digest(Digest.sha256, encoder.encode(token)), Hex.encode)
@@ -153,10 +161,20 @@ export class DeliveryStatuses extends Context.Service<
               })),
               ...suppressed.map(({ reason, userId }) => ({ userId, action: "email.suppressed", details: { reason } }))
             ]
-            return { result: fold.outcomes, events: pushTokensRemoved(deactivated, "unregistered"), audit }
+            return { result: fold, events: pushTokensRemoved(deactivated, "unregistered"), audit }
           })
         )
       })
+
+      // Each status that a delivery had, also those that a later report of the same call replaced.
+      const count = ({ rows }: StatusFold.FoldResult) => {
+        const reached = rows.flatMap(({ newStatuses }) => newStatuses.map(({ status }) => status))
+        return Effect.forEach(
+          DeliveryStatus.literals,
+          (status) => activity.add(`deliveries_${status}`, reached.filter((one) => one === status).length),
+          { discard: true }
+        )
+      }
 
       return {
         report: Effect.fn("DeliveryStatuses.report")(
@@ -164,7 +182,9 @@ export class DeliveryStatuses extends Context.Service<
             if (reports.length === 0) return []
             const now = yield* DateTime.now
             const received = yield* Effect.forEach(reports, (report) => receive(report, now))
-            return yield* retryOnConflict(apply(received, now))
+            const fold = yield* retryOnConflict(apply(received, now))
+            yield* count(fold)
+            return fold.outcomes
           },
           // The audit entries are the user's, and must not hold the address of the sender.
           Effect.provideService(CurrentOrigin, { ip: null, network: "local", userAgent: "" })
@@ -174,7 +194,13 @@ export class DeliveryStatuses extends Context.Service<
   )
 
   static readonly layer = this.layerNoDeps.pipe(
-    Layer.provide([DeliveryStatusesRepo.layer, InactivePushTokens.layer, DeliveriesRepo.layer, Changes.layer])
+    Layer.provide([
+      ActivityCounts.layer,
+      DeliveryStatusesRepo.layer,
+      InactivePushTokens.layer,
+      DeliveriesRepo.layer,
+      Changes.layer
+    ])
   )
 }
 

@@ -6,7 +6,7 @@ import { MailOutboxRepo } from "../mails/MailOutboxRepo.ts"
 import { OutboxRepo } from "../outbox/OutboxRepo.ts"
 import { PasswordResetRequestsRepo } from "../recovery/PasswordResetRequestsRepo.ts"
 
-/** What waits, counted up to ten thousand, and since when. */
+/** What waits, counted up to a limit, and since when. */
 export interface Backlog {
   readonly waiting: number
   /** Null if nothing waits. */
@@ -28,7 +28,11 @@ const maxCount = 10_000
 /** What waits, for staff. */
 export class Backlogs extends Context.Service<
   Backlogs,
-  { readonly find: Effect.Effect<AllBacklogs, ServiceUnavailable> }
+  {
+    /** Counts up to ten thousand. */
+    readonly find: Effect.Effect<AllBacklogs, ServiceUnavailable>
+    readonly countTo: (maxCount: number) => Effect.Effect<AllBacklogs, ServiceUnavailable>
+  }
 >()("@user-service/core/staff/Backlogs") {
   static readonly layerNoDeps = Layer.effect(
     Backlogs,
@@ -39,21 +43,20 @@ export class Backlogs extends Context.Service<
       const passwordResets = yield* PasswordResetRequestsRepo
       const deadLetters = yield* DeadLettersRepo
 
-      const find = storage
-        .read(
+      const countTo = (max: number) =>
+        storage.read(
           Effect.all(
             {
-              events: outbox.lag(maxCount),
-              mails: mails.lag(maxCount),
-              passwordResets: passwordResets.waiting(maxCount),
-              deadLetters: deadLetters.waiting(maxCount)
+              events: outbox.lag(max),
+              mails: mails.lag(max),
+              passwordResets: passwordResets.waiting(max),
+              deadLetters: deadLetters.waiting(max)
             },
             { concurrency: "unbounded" }
           )
         )
-        .pipe(Effect.withSpan("Backlogs.find"))
 
-      return { find }
+      return { find: countTo(maxCount).pipe(Effect.withSpan("Backlogs.find")), countTo }
     })
   )
 

@@ -75,6 +75,45 @@ describe("operations of staff", () => {
       })
     )
 
+    it.effect("show the activity over time, by default of the last hour", () =>
+      Effect.gen(function* () {
+        const { send, sql } = yield* TestApi
+        const { access } = yield* staff("viewer")
+        const read = (query = "") => send("GET", `${admin}activity/${query}`, { token: access })
+        const { starts_at } = (yield* read("?range=week")).body.data
+        yield* sql`
+          insert into activity_minutes (minute, measure, value)
+          select ${starts_at}::timestamptz + n * interval '1 minute', measure, value from (values
+            (70, 'registrations', 3), (71, 'registrations', 4), (75, 'deliveries_bounced', 2), (75, 'outbox_lag_seconds', 9)
+          ) as activity (n, measure, value)`
+        const hour = yield* read()
+        assert.deepStrictEqual([hour.status, hour.body.data.range, hour.body.data.step_seconds], [200, "hour", 60])
+        assert.match(hour.body.data.starts_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z$/)
+        assert.lengthOf(hour.body.data.mails_waiting, 60)
+        const day = yield* read("?range=day")
+        assert.deepStrictEqual([day.body.data.step_seconds, day.body.data.registrations.length], [900, 96])
+        const { body } = yield* read("?range=week")
+        assert.deepStrictEqual([body.data.step_seconds, body.data.registrations.length], [3600, 168])
+        assert.deepStrictEqual(body.data.registrations.slice(0, 3), [null, 7, 0])
+        assert.deepStrictEqual(body.data.deliveries.bounced.slice(0, 3), [null, 2, 0])
+        assert.deepStrictEqual(body.data.outbox_lag_seconds.slice(0, 3), [null, 9, null])
+        assert.sameMembers(Object.keys(body.data), [
+          "range",
+          "starts_at",
+          "step_seconds",
+          "registrations",
+          "refused_logins",
+          "deliveries",
+          "outbox_lag_seconds",
+          "events_waiting",
+          "mails_waiting",
+          "dead_letters_waiting"
+        ])
+        const refused = yield* read("?range=year")
+        assert.deepStrictEqual([refused.status, Object.keys(refused.body.data)], [422, ["range"]])
+      })
+    )
+
     it.effect("list dead letters in pages, the oldest first, without bodies and headers", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi

@@ -87,6 +87,7 @@ export const routes: ReadonlyArray<Route> = [
   ofStaff(`/users/${absentId}/why/`, ["GET"]),
   ofStaff("/deliveries/", ["GET"]),
   ofStaff("/outbox/", ["GET"]),
+  ofStaff("/activity/", ["GET"]),
   ofStaff("/dead-letters/", ["GET"]),
   ofStaff(`/dead-letters/${absentId}/replay/`, ["POST"]),
   ofStaff(`/dead-letters/${absentId}/discard/`, ["POST"]),

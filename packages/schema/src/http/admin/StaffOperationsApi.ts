@@ -1,6 +1,8 @@
+import { ActivityRange } from "@user-service/domain/Activity"
 import { textUpTo } from "@user-service/domain/Text"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { ActivityBody } from "../../Activity.ts"
 import { Count } from "../../Count.ts"
 import { DeadLetterBody } from "../../DeadLetter.ts"
 import { success, successCursorPage } from "../../Envelope.ts"
@@ -77,6 +79,23 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
           id: "getOutbox",
           summary: "Read what waits",
           description: "What waits for workers and operators, and since when. Role: viewer."
+        })
+      ),
+    HttpApiEndpoint.get("activity", "/activity/", {
+      query: {
+        range: Schema.optionalKey(ActivityRange).annotateKey({ description: "The time up to now. Default: `hour`." })
+      },
+      success: success("Activity retrieved successfully", ActivityBody),
+      error: Failures.ServiceUnavailable
+    })
+      .annotate(RequiredRole, "viewer")
+      .annotateMerge(
+        describeOperation({
+          id: "getActivity",
+          summary: "Read the activity over time",
+          description:
+            "Registrations, refused logins, deliveries by status, and what waited, for the plots of the console. Kept for a week. " +
+            "Role: viewer."
         })
       ),
     HttpApiEndpoint.get("listDeadLetters", "/dead-letters/", {
@@ -159,6 +178,6 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
     OpenApi.annotations({
       title: "Staff: operations",
       description:
-        "What waits, dead letters, and the end of all sessions. Every act requires a reason, which the audit log keeps."
+        "What waits, the activity over time, dead letters, and the end of all sessions. Every act requires a reason, which the audit log keeps."
     })
   ) {}

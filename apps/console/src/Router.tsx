@@ -17,6 +17,7 @@ import { Shell } from "./shell/Shell.tsx"
 import { filterIn } from "./audit/AuditLogQuery.ts"
 import { notificationIn } from "./deliveries/DeliveriesQuery.ts"
 import { deadLetterSearchIn } from "./dead-letters/DeadLetterActs.ts"
+import { rangeIn } from "./operations/OperationsQuery.ts"
 import { staffSearchIn } from "./staff/StaffSearch.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
@@ -163,6 +164,13 @@ const allSessionsRoute = createRoute({
   component: lazyRouteComponent(() => import("./all-sessions/AllSessionsPage.tsx"), "AllSessionsPage")
 })
 
+const operationsRoute = createRoute({
+  getParentRoute: () => staffRoute,
+  path: "/operations",
+  validateSearch: rangeIn,
+  component: lazyRouteComponent(() => import("./operations/OperationsPage.tsx"), "OperationsPage")
+})
+
 const unknownRoute = createRoute({ getParentRoute: () => staffRoute, path: "$", component: NotFoundPage })
 
 const routeTree = rootRoute.addChildren([
@@ -172,6 +180,7 @@ const routeTree = rootRoute.addChildren([
     userRoute,
     whyRoute,
     deliveriesRoute,
+    operationsRoute,
     auditRoute,
     deadLettersRoute,
     staffListRoute,

@@ -12,6 +12,7 @@ interface NavigationItem {
 export const navigation: ReadonlyArray<NavigationItem> = [
   { to: "/", label: "Users", role: "viewer" },
   { to: "/deliveries", label: "Deliveries", role: "viewer" },
+  { to: "/operations", label: "Operations", role: "viewer" },
   { to: "/dead-letters", label: "Dead letters", role: "viewer" },
   { to: "/audit", label: "Audit log", role: "viewer" },
   { to: "/staff", label: "Staff", role: "viewer" },

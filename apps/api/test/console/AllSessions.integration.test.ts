@@ -15,7 +15,7 @@ describe.skipIf(missingBrowser !== "")(
           for (const role of ["viewer", "support"] as const) {
             yield* asStaff(role, "/end-all-sessions", async (page) => {
               await page.getByRole("heading", { name: "Your role does not allow this" }).waitFor()
-              assert.strictEqual(await page.getByRole("link", { name: "End all sessions" }).count(), 0)
+              assert.strictEqual(await page.getByRole("link", { name: "All sessions" }).count(), 0)
             })
           }
         })
@@ -30,10 +30,10 @@ describe.skipIf(missingBrowser !== "")(
             "admin",
             "/",
             async (page, member) => {
-              await page.getByRole("link", { name: "End all sessions" }).click()
+              await page.getByRole("link", { name: "All sessions" }).click()
               await page.getByText("Ends every session of every user at once").waitFor()
               await assertPresentable(page, "all-sessions")
-              const end = page.getByRole("button", { name: "End all sessions" })
+              const end = page.getByRole("button", { name: "End the sessions of all users" })
               await page.getByLabel("Whose sessions").fill("everybody")
               await page.getByLabel("Reason").fill("x")
               await end.click()
@@ -78,7 +78,7 @@ describe.skipIf(missingBrowser !== "")(
               await page.getByLabel("Whose sessions").fill("all users")
               await page.getByLabel("Reason").fill("Incident 12")
               await Effect.runPromise(outage.begin)
-              await page.getByRole("button", { name: "End all sessions" }).click()
+              await page.getByRole("button", { name: "End the sessions of all users" }).click()
               await page
                 .getByRole("alert")
                 .getByText(/Try again/)

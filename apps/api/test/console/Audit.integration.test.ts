@@ -5,9 +5,8 @@ import type { Page } from "playwright-core"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { behindCuttingProxy } from "./CuttingProxy.ts"
-import { assertPresentable, asStaff } from "./ConsolePage.ts"
-
-const canary = "<img src=x onerror=alert(1)>"
+import { outageOf } from "./Outage.ts"
+import { assertPresentable, asStaff, canary } from "./ConsolePage.ts"
 
 const exportButton = (page: Page) => page.getByRole("button", { name: "Export these entries" })
 
@@ -114,6 +113,30 @@ describe.skipIf(missingBrowser !== "")(`the audit log in the console${missingBro
           { expectedTroubles: /^401 for|ERR_INCOMPLETE_CHUNKED_ENCODING/ }
         ).pipe(Effect.provideService(TestApi, cut))
         assert.deepStrictEqual(downloads, [])
+      })
+    )
+
+    it.effect("says that the service is unavailable, and shows the entries once it is back", () =>
+      Effect.gen(function* () {
+        const outage = yield* outageOf("audit_log")
+        yield* asStaff(
+          "viewer",
+          "/",
+          async (page, { id }) => {
+            await Effect.runPromise(outage.begin)
+            await page.goto(`/admin/audit?user_id=${id}`)
+            await page.getByText("Loading …").waitFor()
+            await page
+              .getByRole("alert")
+              .getByText(/Try again/)
+              .waitFor()
+            await assertPresentable(page, "audit-unavailable")
+            await Effect.runPromise(outage.end)
+            await page.getByRole("button", { name: "Try again" }).click()
+            await page.getByRole("cell").first().waitFor()
+          },
+          { expectedTroubles: /^(?:401|503) for/ }
+        )
       })
     )
 

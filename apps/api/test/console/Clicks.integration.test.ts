@@ -124,10 +124,10 @@ const acts: Readonly<Record<string, (page: Page, subject: Subject) => Promise<vo
   "Erase a user": perform("Erase", "Erase", ({ email }) => ({ "E-mail address of the user": email })),
   // The last one, because it ends the session of the console too.
   "End the sessions of all users": async (page) => {
-    await page.getByRole("link", { name: "End all sessions" }).click()
+    await page.getByRole("link", { name: "All sessions" }).click()
     await page.getByLabel("Whose sessions").fill("all users")
     await page.getByLabel("Reason").fill("Incident 12")
-    await page.getByRole("button", { name: "End all sessions" }).click()
+    await page.getByRole("button", { name: "End the sessions of all users" }).click()
     await page.getByRole("button", { name: "Sign in" }).waitFor()
   }
 }

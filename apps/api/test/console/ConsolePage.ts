@@ -32,6 +32,8 @@ export const withConsole = (
   // The first answer to a page without a session is a 401.
   withPage({ host: "localhost", expectedTroubles, viewport: { width, height: 900 } }, use)
 
+const firstLoadTimeout = 90_000
+
 /** Fills in the form to sign in and sends it. */
 export const enterCredentials = async (page: Page, { email, password }: Pick<Person, "email" | "password">) => {
   await page.getByLabel("E-mail address").fill(email)
@@ -49,7 +51,9 @@ export const asStaff = (
   Effect.gen(function* () {
     const member = yield* staff(role)
     yield* withConsole(options, async (page) => {
-      await page.goto(`/admin${path}`)
+      // The first request builds the console, which takes long on a busy machine.
+      await page.goto(`/admin${path}`, { timeout: firstLoadTimeout })
+      await page.getByLabel("E-mail address").waitFor({ timeout: firstLoadTimeout })
       await enterCredentials(page, member)
       await page.getByRole("button", { name: "Sign out" }).waitFor()
       await use(page, member)

@@ -56,7 +56,7 @@ describe.skipIf(missingBrowser !== "")(`the staff in the console${missingBrowser
             await row(page, member.email).getByText("you", { exact: true }).waitFor()
             await members(page, "What each role may do").getByText("Change nothing.").waitFor()
             assert.strictEqual(await page.locator("main img").count(), 0)
-            assert.strictEqual(await page.getByRole("link", { name: /Change role|Invite|End all/ }).count(), 0)
+            assert.strictEqual(await page.getByRole("link", { name: /Change role|Invite|All sessions/ }).count(), 0)
             if (role === "viewer") await assertPresentable(page, "staff-viewer")
           })
         }

@@ -15,14 +15,14 @@ const fields = [
     label: "Whose sessions",
     type: "text",
     value: "",
-    hint: "Type all users to confirm.",
+    hint: 'Type "all users" to confirm.',
     isRequired: true
   }
 ] as const
 
 /** The end of all sessions of all users, also of the member of staff who asks for it. */
 export const AllSessionsPage = () => {
-  useTitle("End all sessions")
+  useTitle("End the sessions of all users")
   const { session } = useRouteContext({ from: "/staff" })
   const navigate = useNavigate()
   const queryClient = useQueryClient()
@@ -34,7 +34,7 @@ export const AllSessionsPage = () => {
   }
   return (
     <>
-      <h1>End all sessions</h1>
+      <h1>End the sessions of all users</h1>
       <div className="card narrow">
         <p>
           Ends every session of every user at once, for example after a signing key or a backup was stolen. It cannot be
@@ -50,7 +50,7 @@ export const AllSessionsPage = () => {
           To end the sessions of one user, open the user from the <Link to="/">list of users</Link>.
         </p>
         <ReasonForm
-          label="End all sessions"
+          label="End the sessions of all users"
           isDestructive
           fields={fields}
           perform={({ reason, values }) =>

@@ -68,6 +68,7 @@ export const deadLetterSearchIn = ({
   reason,
   target
 }: Readonly<Record<string, unknown>>): DeadLetterLinkSearch => ({
-  ...(typeof reason === "string" && reason !== "" ? { reason } : {}),
+  // The router reads some texts as numbers or booleans.
+  ...(reason === "" || !["string", "number", "boolean"].includes(typeof reason) ? {} : { reason: String(reason) }),
   ...(isDeadLetterActName(act) && typeof target === "string" ? { act, target } : {})
 })

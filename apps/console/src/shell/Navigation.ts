@@ -16,5 +16,5 @@ export const navigation: ReadonlyArray<NavigationItem> = [
   { to: "/dead-letters", label: "Dead letters", role: "viewer" },
   { to: "/audit", label: "Audit log", role: "viewer" },
   { to: "/staff", label: "Staff", role: "viewer" },
-  { to: "/end-all-sessions", label: "End all sessions", role: "admin" }
+  { to: "/end-all-sessions", label: "All sessions", role: "admin" }
 ]

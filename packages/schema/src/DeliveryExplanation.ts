@@ -68,7 +68,8 @@ const decisionExample = {
       until: null
     }
   ],
-  next_step: "The user switched off marketing e-mails on 2026-11-30; only the user can switch them on again."
+  next_step:
+    "The user switched off marketing e-mails on 2026-11-30. The user can switch them on, or a member of staff, if the user asks for it."
 } as const
 
 export const ExplainedDecisionBody = Schema.Struct({

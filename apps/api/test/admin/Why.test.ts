@@ -46,7 +46,7 @@ describe("why a user did not get a notification", () => {
         assert.strictEqual(at, decidedAt)
         assert.match(
           nextStep,
-          /^The user switched off marketing e-mails on .*; only the user can switch them on again\.$/u
+          /^The user switched off marketing e-mails on .*\. The user can switch them on, or a member of staff, if the user asks for it\.$/u
         )
         assert.deepStrictEqual(
           checks.map(({ rule }: { rule: string }) => rule),
@@ -123,7 +123,7 @@ describe("why a user did not get a notification", () => {
         const [decision] = refused.decisions
         assert.deepStrictEqual([decision.rule, decision.preferences_version], ["category_disabled", 2])
         assert.deepStrictEqual(decision.checks[3].facts, [{ name: "email_marketing", value: false }])
-        assert.match(refused.next_step, /No rule prevents it any more, so the sender can resolve and send it again\.$/u)
+        assert.match(refused.next_step, /If it were sent now, no rule would prevent it: the sender can resolve and send it again\.$/u)
 
         assert.strictEqual((yield* resolve(delivery)).decision, "allow")
         yield* send("POST", "/internal/v1/deliveries/status", {

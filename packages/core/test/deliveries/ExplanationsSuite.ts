@@ -184,19 +184,19 @@ export const suite = <E>(
           Effect.map(explain(userId, query), ({ nextStep }) => nextStep)
         assert.strictEqual(
           yield* step(user, { category: "marketing" }),
-          "The user switched off marketing e-mails on 2026-11-30; only the user can switch them on again."
+          "The user switched off marketing e-mails on 2026-11-30. The user can switch them on, or a member of staff, if the user asks for it."
         )
         assert.strictEqual(
           yield* step(user, {}),
-          "A member of staff switched off system e-mails on 2026-11-30; the audit log has the reason. The user or a member of staff can switch them on again."
+          "A member of staff switched off system e-mails on 2026-11-30; the audit log has the reason. The user can switch them on, or a member of staff, if the user asks for it."
         )
         assert.strictEqual(
           yield* step(linked ?? user, { category: "marketing" }),
-          "The user unsubscribed from marketing e-mails by the link in an e-mail on 2026-11-30; only the user can switch them on again."
+          "The user unsubscribed from marketing e-mails by the link in an e-mail on 2026-11-30. The user can switch them on, or a member of staff, if the user asks for it."
         )
         assert.strictEqual(
           yield* step(unchanged ?? user, { channel: "push", category: "marketing" }),
-          "Marketing push notifications have been switched off since the account was created; only the user can switch them on."
+          "Marketing push notifications have been switched off since the account was created. The user can switch them on, or a member of staff, if the user asks for it."
         )
       })
     )
@@ -230,8 +230,8 @@ export const suite = <E>(
         assert.deepStrictEqual(factsOf(checks, "suppressed"), { email_suppressed: null })
         assert.strictEqual(
           one.nextStep,
-          "The user switched off marketing e-mails on 2026-11-30; only the user can switch them on again. " +
-            "The user switched off all e-mails on 2026-12-01; only the user can switch them on again."
+          "The user switched off marketing e-mails on 2026-11-30. The user can switch them on, or a member of staff, if the user asks for it. " +
+            "The user switched off all e-mails on 2026-12-01. The user can switch them on, or a member of staff, if the user asks for it."
         )
       })
     )

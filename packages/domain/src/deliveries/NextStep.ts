@@ -42,8 +42,8 @@ export const nextStep = (decided: DecidedCase): string => {
       return `The user has quiet hours${hoursOf(evidence)}. ${untilStep(decision.until)}`
     case "frequency_limit":
       return decision.until === null
-        ? "The user has set the daily limit to 0, so only security notifications are delivered. Only the user can raise it."
-        : `The user has reached the daily limit${limitOf(evidence)}. ${untilStep(decision.until)} Only the user can raise the limit.`
+        ? "The user has set the daily limit to 0, so only security notifications are delivered. The user can raise it, or a member of staff, if the user asks for it."
+        : `The user has reached the daily limit${limitOf(evidence)}. ${untilStep(decision.until)} The user can raise the limit, or a member of staff, if the user asks for it.`
     case "user_mismatch":
       return "The notification's id belongs to a notification of another user. The sender must use an id of its own for each user."
   }
@@ -57,14 +57,14 @@ const switchedOff: Readonly<Record<PreferenceSource, (subject: string, day: stri
   import: (subject, day) => `The user had switched off ${subject} when the account was imported on ${day}`
 }
 
+const switchOnStep = "The user can switch them on, or a member of staff, if the user asks for it."
+
 const switchStep = (subject: string, change: SwitchChange | null): string => {
   if (change === null) {
-    return `${subject[0]?.toUpperCase()}${subject.slice(1)} have been switched off since the account was created; only the user can switch them on.`
+    return `${subject[0]?.toUpperCase()}${subject.slice(1)} have been switched off since the account was created. ${switchOnStep}`
   }
   const happened = switchedOff[change.source](subject, dayOf(change.at))
-  return change.source === "admin"
-    ? `${happened}; the audit log has the reason. The user or a member of staff can switch them on again.`
-    : `${happened}; only the user can switch them on again.`
+  return `${happened}${change.source === "admin" ? "; the audit log has the reason" : ""}. ${switchOnStep}`
 }
 
 const suppressionStep = (suppression: SuppressionDetails | null): string => {
@@ -91,7 +91,7 @@ const untilStep = (until: DateTime.Utc | null): string =>
   until === null ? "" : `The sender can resolve the notification again from ${timeOf(until)} on.`
 
 /** What staff can do about a refused notification that would be allowed now. */
-export const allowedNowStep = "No rule prevents it any more, so the sender can resolve and send it again."
+export const allowedNowStep = "If it were sent now, no rule would prevent it: the sender can resolve and send it again."
 
 /** What staff can do about a delivery to a user who was erased since. */
 export const erasedStep = "The user was erased since then, so only the status is kept."

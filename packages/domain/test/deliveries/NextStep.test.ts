@@ -63,7 +63,7 @@ describe("nextStep", () => {
     assert.strictEqual(
       stepOf({ decision: "defer", rule: "frequency_limit", until }, evidenceOf({ frequencyLimit: 1 })),
       "The user has reached the daily limit of 1 notification. The sender can resolve the notification again from " +
-        "2026-12-01 06:00 UTC on. Only the user can raise the limit."
+        "2026-12-01 06:00 UTC on. The user can raise the limit, or a member of staff, if the user asks for it."
     )
     assert.match(stepOf(deny("frequency_limit")), /^The user has set the daily limit to 0/u)
   })

@@ -123,7 +123,10 @@ describe("why a user did not get a notification", () => {
         const [decision] = refused.decisions
         assert.deepStrictEqual([decision.rule, decision.preferences_version], ["category_disabled", 2])
         assert.deepStrictEqual(decision.checks[3].facts, [{ name: "email_marketing", value: false }])
-        assert.match(refused.next_step, /If it were sent now, no rule would prevent it: the sender can resolve and send it again\.$/u)
+        assert.match(
+          refused.next_step,
+          /If it were sent now, no rule would prevent it: the sender can resolve and send it again\.$/u
+        )
 
         assert.strictEqual((yield* resolve(delivery)).decision, "allow")
         yield* send("POST", "/internal/v1/deliveries/status", {

@@ -15,7 +15,7 @@ import { useTitle } from "../ui/Title.ts"
 import { searchQuery } from "../users/SearchQuery.ts"
 import { userQuery } from "../users/UserQuery.ts"
 import { invitationFields, invite } from "./Invitation.ts"
-import { roleAct } from "./RoleAct.ts"
+import { roleAct } from "../users/RoleAct.ts"
 import { roleRights } from "./RoleRights.ts"
 import type { StaffLinkSearch } from "./StaffSearch.ts"
 

@@ -5,7 +5,7 @@ import { StaffEraseInput, StaffPreferencesInput, StaffUserInput } from "@user-se
 import { Effect } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
-import { roleAct } from "../staff/RoleAct.ts"
+import { roleAct } from "./RoleAct.ts"
 import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
 import { isSwitch, settingLabel, timeText } from "./Settings.ts"
 import type { UserView } from "./UserQuery.ts"

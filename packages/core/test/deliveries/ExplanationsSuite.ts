@@ -298,10 +298,7 @@ export const suite = <E>(
         yield* registerDevice(user)
         const one = yield* recordedOne(id)
         assert.deepStrictEqual(factsOf(one.decisions[0]?.checks ?? [], "no_address"), { push_tokens: 0 })
-        assert.match(
-          one.nextStep,
-          /^The user has no active push token\..*so the sender can resolve and send it again\.$/
-        )
+        assert.match(one.nextStep, /^The user has no active push token\..*the sender can resolve and send it again\.$/)
       })
     )
 

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
 import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
-import type { UserView } from "../users/UserQuery.ts"
+import type { UserView } from "./UserQuery.ts"
 
 const roleOf = (text: string | undefined): Role | null => Role.literals.find((role) => role === text) ?? null
 

@@ -4,13 +4,21 @@ import { isIP } from "node:net"
 import { userInfo } from "node:os"
 import { type PostgresTls, tlsOf } from "./PostgresTls.ts"
 
+export interface PostgresHost {
+  /** A host name, an IP address without brackets, or the folder of a Unix socket, beginning with a slash. */
+  readonly host: string
+  readonly port: number
+}
+
 /** The address of PostgreSQL or of a pooler in front of it, with credentials. */
 export interface PostgresAddress {
   /** The environment variable that the address was read from, for messages. */
   readonly variable: string
-  /** A host name, an IP address without brackets, or the folder of a Unix socket, beginning with a slash. */
+  /** The first of the hosts. */
   readonly host: string
   readonly port: number
+  /** One host, or several of which the sessions use the one that accepts writes (decision 0048). */
+  readonly hosts: ReadonlyArray<PostgresHost>
   readonly user: string
   readonly password: Redacted.Redacted<string> | undefined
   readonly database: string
@@ -22,11 +30,11 @@ export interface PostgresAddress {
 }
 
 /** The path of the Unix socket, or undefined for a TCP address. */
-export const socketPath = ({ host, port }: Pick<PostgresAddress, "host" | "port">): string | undefined =>
+export const socketPath = ({ host, port }: PostgresHost): string | undefined =>
   host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : undefined
 
 /** The address without credentials, for messages. */
-export const placeOf = (address: Pick<PostgresAddress, "host" | "port">): string =>
+export const placeOf = (address: PostgresHost): string =>
   socketPath(address) ?? (isIP(address.host) === 6 ? `[${address.host}]` : address.host) + `:${address.port}`
 
 /**
@@ -45,27 +53,30 @@ export const parseHost = (text: string): Result.Result<string, string> => {
     : Result.fail("must be a host name, an IP address or the folder of a Unix socket")
 }
 
-const oneHost = "must be one, not several: that of a proxy which knows the primary, such as HAProxy"
+const oneHost = "must be one: several are named in DATABASE_URL"
 
 /**
  * Parses a connection URI as libpq does (PostgreSQL 17, section 32.1.1.2): host, port, user, password and database may also be
- * query parameters, and unknown parameters are refused. A failure describes the mistake without quoting the value, which
+ * query parameters, there may be several hosts, and unknown parameters are refused. A failure describes the mistake without quoting the value, which
  * contains a password.
  */
 export const parseUrl = (variable: string, url: string): Result.Result<PostgresAddress, string> =>
   Result.gen(function* () {
     const parts = urlPattern.exec(url)?.groups
     if (parts === undefined) return yield* Result.fail(form)
-    const place = yield* parsePlace(parts["place"] ?? "")
+    const places = yield* Result.all((parts["place"] ?? "").split(",").map(parsePlace))
     const { groups: account } = accountPattern.exec(parts["account"] ?? "") ?? {}
     const parameters = yield* parseParameters(parts["query"])
     const own = (name: Parameter): string | undefined => parameters.get(name) || undefined
 
-    const host = yield* Result.mapError(
-      parseHost(own("host") ?? (yield* decode(place.host, "its host"))),
-      (problem) => `its host ${problem}`
-    )
-    const port = yield* parsePort(own("port") ?? place.port)
+    const names = own("host")?.split(",") ?? (yield* Result.all(places.map(({ host }) => decode(host, "its host"))))
+    const ports = own("port")?.split(",") ?? places.map(({ port }) => port)
+    if (ports.length > 1 && ports.length !== names.length)
+      return yield* Result.fail("must have one port, or one each host")
+    const hosts = yield* Result.all(names.map((name, index) => parseHostAndPort(name, ports[index] ?? ports[0] ?? "")))
+    const [first] = hosts
+    if (first === undefined) return yield* Result.fail(form)
+    if (!writableTargets.has(own("target_session_attrs") ?? "read-write")) return yield* Result.fail(badTarget)
     const user = own("user") ?? ((yield* decode(account?.["user"] ?? "", "its user")) || systemUser())
     if (user === undefined) return yield* Result.fail("names no user")
     const password = own("password") ?? (yield* decode(account?.["password"] ?? "", "its password"))
@@ -74,8 +85,8 @@ export const parseUrl = (variable: string, url: string): Result.Result<PostgresA
     const database = own("dbname") ?? ((yield* decode(path, "its database")) || user)
     return {
       variable,
-      host,
-      port,
+      ...first,
+      hosts,
       user,
       password: password === "" ? undefined : Redacted.make(password, { label: variable }),
       database,
@@ -94,7 +105,6 @@ const urlPattern =
 const accountPattern = /^(?<user>[^:]*)(?::(?<password>.*))?$/s
 
 const parsePlace = (place: string): Result.Result<{ readonly host: string; readonly port: string }, string> => {
-  if (place.includes(",")) return Result.fail(`its host ${oneHost}`)
   const [, host = "", port = ""] = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/s.exec(place) ?? []
   return host === "" && place !== ""
     ? Result.fail(/^[\da-f:.]+$/i.test(place) ? "must have its IPv6 address in brackets: [::1]" : badPort)
@@ -105,9 +115,15 @@ const parsePlace = (place: string): Result.Result<{ readonly host: string; reado
 const escapes = "must have %2F for /, %3F for ? and %40 for @ in its user, password and database"
 const badPort = `must have a port from 1 to 65535; it ${escapes}`
 
+// libpq's names for a server that accepts writes, which is the only kind that the service can use.
+const writableTargets: ReadonlySet<string> = new Set(["read-write", "primary"])
+const badTarget = "must have a target_session_attrs of read-write or primary"
+
+const parseHostAndPort = (host: string, port: string): Result.Result<PostgresHost, string> =>
+  Result.all({ host: Result.mapError(parseHost(host), (problem) => `its host ${problem}`), port: parsePort(port) })
+
 const parsePort = (text: string): Result.Result<number, string> => {
   if (text === "") return Result.succeed(5432)
-  if (text.includes(",")) return Result.fail(`its host ${oneHost}`)
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
   return port >= 1 && port <= 65_535 ? Result.succeed(port) : Result.fail(badPort)
 }
@@ -122,7 +138,8 @@ const parameterNames = [
   "sslrootcert",
   "application_name",
   "options",
-  "connect_timeout"
+  "connect_timeout",
+  "target_session_attrs"
 ] as const
 type Parameter = (typeof parameterNames)[number]
 

@@ -20,7 +20,8 @@ export const unusableBecause = (address: PostgresAddress, error: SqlError.SqlErr
       .replaceAll(/[\s\p{Cc}]+/gu, " ")
       .replace(nodeAdvice, "")
   }
-  if (failure.words === "Connection timed out") return unusable(address, `no answer in time from ${placeOf(address)}`)
+  if (failure.words === "Connection timed out")
+    return unusable(address, `no answer in time from ${address.hosts.map(placeOf).join(", ")}`)
   const remedy = remedies.find(({ when }) => when(failure))?.advice(address)
   return unusable(
     address,

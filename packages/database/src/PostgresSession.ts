@@ -1,8 +1,10 @@
+import { isIP } from "node:net"
 import type { PgConnection } from "@effect/sql-pg"
 import { Duration } from "effect"
-import { type PostgresAddress, socketPath } from "./PostgresAddress.ts"
+import { type PostgresAddress, type PostgresHost, socketPath } from "./PostgresAddress.ts"
 import { connectionOptions } from "./PostgresTls.ts"
 import { openerOf } from "./PostgresSocket.ts"
+import { chooserOf, LateStream } from "./WritableHost.ts"
 import { isPooled, type PostgresSettings } from "./PostgresSettings.ts"
 
 /**
@@ -41,12 +43,48 @@ const common = (address: PostgresAddress) => ({
   maxMessageSize
 })
 
+type OpenerOptions = Parameters<typeof openerOf>[1]
+
+/** What a session needs to reach the address: the only host, or the one of several that accepts writes. */
+const transport = (address: PostgresAddress, options: OpenerOptions): Pick<PgConnection.Config, "stream" | "ssl"> => {
+  if (address.hosts.length === 1) return { stream: openerOf(address, options) }
+  const addresses = new Map(address.hosts.map((host) => [host, { ...address, ...host, hosts: [host] }]))
+  const openers = new Map([...addresses].map(([host, one]) => [host, openerOf(one, options)]))
+  const choose = chooserOf(
+    new Map([...addresses].map(([host, one]) => [host, { ...common(one), stream: openerOf(one, options) }]))
+  )
+  let chosen: PostgresHost = address
+  const open = async () => {
+    const host = await choose()
+    chosen = host
+    return openers.get(host)?.() ?? Promise.reject(new Error("The host is one of the address"))
+  }
+  const { ssl } = common(address)
+  return {
+    stream: () => new LateStream(open()),
+    // Read at each connection: the certificate is that of the host of this connection.
+    ssl:
+      ssl === false
+        ? ssl
+        : Object.defineProperties(
+            { ...ssl },
+            serverNameOf(() => chosen)
+          )
+  }
+}
+
+const serverNameOf = (chosen: () => PostgresHost) => ({
+  host: { enumerable: true, get: () => chosen().host },
+  servername: { enumerable: true, get: () => (isIP(chosen().host) === 0 ? chosen().host : undefined) }
+})
+
 /** Sessions for requests and messages. */
 export const pooledSession = (settings: PostgresSettings): PgConnection.Config => ({
   ...common(settings.address),
-  connectTimeout: settings.address.connectTimeout ?? Duration.seconds(1),
+  // Several hosts are asked first, see WritableHost.ts.
+  connectTimeout: settings.address.connectTimeout ?? Duration.seconds(settings.address.hosts.length === 1 ? 1 : 2),
   // Firewalls drop connections that are idle for some minutes.
-  stream: openerOf(settings.address, { silenceLimit, keepAlive: Duration.seconds(60) }),
+  ...transport(settings.address, { silenceLimit, keepAlive: Duration.seconds(60) }),
   prepare: settings.preparedStatements,
   startupParameters: isPooled(settings) ? commonParameters : { ...commonParameters, ...serverLimits }
 })
@@ -59,6 +97,6 @@ export const startTimeoutOf = ({ connectTimeout }: PostgresAddress): Duration.Du
 export const directSession = ({ address, direct = address }: PostgresSettings): PgConnection.Config => ({
   ...common(direct),
   connectTimeout: startTimeoutOf(direct),
-  stream: openerOf(direct, { keepAlive: Duration.seconds(5) }),
+  ...transport(direct, { keepAlive: Duration.seconds(5) }),
   startupParameters: commonParameters
 })

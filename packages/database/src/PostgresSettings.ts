@@ -47,6 +47,7 @@ const fromParts: Config.Config<PostgresAddress> = Config.all({
 }).pipe(
   Config.map(({ password, ...parts }) => ({
     ...parts,
+    hosts: [{ host: parts.host, port: parts.port }],
     variable: "DB_HOST",
     password: Option.getOrUndefined(Option.filter(password, (secret) => Redacted.value(secret) !== "")),
     tls: { mode: "disable" },

@@ -70,10 +70,10 @@ describe("parseUrl", () => {
     ["h", /^must be postgres:/],
     ["mysql://u@h/db", /^must be postgres:/],
     ["postgres://u@/db", /^its host must not be empty/],
-    ["postgres://u@h1,h2/db", /^its host must be one, not several/],
-    ["postgres://u@h1:5432,h2:5432/db", /^its host must be one, not several/],
-    ["postgres://u@h/db?host=h1,h2", /^its host must be one, not several/],
-    ["postgres://u@h/db?port=1,2", /^its host must be one, not several/],
+    ["postgres://u@h1,,h2/db", /^its host must not be empty/],
+    ["postgres://u@h1:1,h2:0/db", /^must have a port from 1 to 65535/],
+    ["postgres://u@h1,h2,h3/db?port=1,2", /^must have one port, or one each host/],
+    ["postgres://u@h1,h2/db?target_session_attrs=any", /^must have a target_session_attrs of read-write or primary/],
     ["postgres://u@h/db?host=h:1", /^its host must be without a port/],
     ["postgres://u@a%20b/db", /^its host must be a host name/],
     ["postgres://u@::1/db", /^must have its IPv6 address in brackets/],
@@ -103,6 +103,18 @@ describe("parseUrl", () => {
     const found = Result.getOrUndefined(Result.flip(parse(url))) ?? ""
     assert.match(found, problem)
     assert.notMatch(found, /s[3e]cret/)
+  })
+
+  it("has one host, or several with a port each or one for all", () => {
+    const hosts = (url: string) => Result.map(parse(url), (address) => address.hosts.map(placeOf))
+    const urls = {
+      "postgres://u@h/db": ["h:5432"],
+      "postgres://u@h1:1,h2,[::1]:3/db": ["h1:1", "h2:5432", "[::1]:3"],
+      "postgres://u@h1,h2/db?target_session_attrs=read-write": ["h1:5432", "h2:5432"],
+      "postgres://u@/db?host=h1,h2&port=6432&target_session_attrs=primary": ["h1:6432", "h2:6432"],
+      "postgres://u@h/db?host=h1,h2&port=1,2": ["h1:1", "h2:2"]
+    }
+    for (const [url, places] of Object.entries(urls)) assert.deepStrictEqual(hosts(url), Result.succeed(places), url)
   })
 
   it("the place of an address contains neither user nor password", () => {

@@ -43,7 +43,8 @@ const environmentOf = (
         DATABASE_PREPARED_STATEMENTS: "off"
       }),
   REDIS_URL: redis.url,
-  RABBITMQ_URL: rabbitmq.url
+  // A version before decision 0048 takes one node.
+  RABBITMQ_URL: scenario.withOldVersion === true ? rabbitmq.oneUrl : rabbitmq.url
 })
 
 /** Starts the engines and the service of a scenario. */

@@ -201,6 +201,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "two-versions",
     fault: "an earlier and this version side by side, each worker killed once",
     expectation: "both write and publish in order",
+    // A version before decision 0048 knows no sentinels.
+    redis: "cluster",
     withOldVersion: true,
     cause: Effect.fnUntraced(function* ({ service: { workers } }) {
       for (const worker of workers) {

@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (address: string) {
   yield* awaitCluster(nodes)
   const url = (hosts: ReadonlyArray<number>) =>
     `amqp://guest:guest@${hosts.map((port) => `${address}:${port}`).join(",")}/`
-  return { nodes, url: url(ports), urlOf: ({ port }: RabbitMqNode) => url([port]) }
+  return { nodes, url: url(ports), oneUrl: url(ports.slice(0, 1)) }
 })
 
 export type RabbitMqCluster = Effect.Success<ReturnType<typeof make>>

@@ -1,9 +1,10 @@
 import { type ChannelModel, connect, type ConsumeMessage } from "amqplib"
-import { Config, Console, Effect, Fiber, Queue, Schedule, Schema } from "effect"
+import { Cause, Config, Console, Duration, Effect, Exit, Queue, Schedule, Schema } from "effect"
 import process from "node:process"
 
-// A consumer of user events (decision 0049) that keeps the order of each user's events while several processes share the work. The queues are those of
-// infra/rabbitmq/ordered-consumption.json. Each process subscribes to all of them, and RabbitMQ delivers each queue to one process.
+// A consumer of user events (decision 0049) that keeps the order of each user's events while several processes share the work. The
+// queues are those of infra/rabbitmq/ordered-consumption.json. Each process subscribes to all of them, and RabbitMQ delivers each queue
+// to the process that subscribed first.
 
 /** RabbitMQ cannot be reached, the connection was lost, or the queue was deleted. */
 export class SubscriptionEnded extends Schema.TaggedError<SubscriptionEnded>()("SubscriptionEnded", {
@@ -61,7 +62,13 @@ const consumeQueue = Effect.fnUntraced(function* <E>(connection: ChannelModel, q
   return yield* Effect.raceFirst(Effect.forever(handleNext), ended)
 })
 
-/** Consumes the queues over one connection until one of the subscriptions ends or an event cannot be handled. */
+// So that processes that start together are each the first at the first of their queues, and wait at the others in case one ends.
+const standbyDelay = Duration.seconds(5)
+
+/**
+ * Consumes the queues over one connection until one of the subscriptions ends or an event cannot be handled. It subscribes to the first
+ * queue at once, and to the others a few seconds later: start each process with another first queue.
+ */
 export const consume = <E>(url: string, queues: ReadonlyArray<string>, handle: Handle<E>) =>
   Effect.gen(function* () {
     const connection = yield* Effect.acquireRelease(
@@ -70,13 +77,17 @@ export const consume = <E>(url: string, queues: ReadonlyArray<string>, handle: H
       (opened) => Effect.ignore(attempt(() => opened.close()))
     )
     connection.on("error", () => undefined)
-    return yield* Effect.forEach(queues, (queue) => consumeQueue(connection, queue, handle), {
-      concurrency: "unbounded",
-      discard: true
-    })
+    return yield* Effect.forEach(
+      queues,
+      (queue, index) =>
+        Effect.delay(consumeQueue(connection, queue, handle), index === 0 ? Duration.zero : standbyDelay),
+      { concurrency: "unbounded", discard: true }
+    )
   }).pipe(Effect.scoped)
 
-// node event-consumer.ts user_events.by_user.1 user_events.by_user.2 ...
+// node event-consumer.ts user_events.by_user.1 user_events.by_user.2 user_events.by_user.3 user_events.by_user.4
+// node event-consumer.ts user_events.by_user.2 user_events.by_user.3 user_events.by_user.4 user_events.by_user.1
+// ...
 if (import.meta.main) {
   const program = Effect.gen(function* () {
     const url = yield* Config.String("RABBITMQ_URL")
@@ -89,6 +100,11 @@ if (import.meta.main) {
       })
     )
   })
-  const running = Effect.runFork(program)
-  process.once("SIGTERM", () => Effect.runFork(Fiber.interrupt(running)))
+  const stop = new AbortController()
+  process.once("SIGTERM", () => stop.abort())
+  const exit = await Effect.runPromiseExit(program, { signal: stop.signal })
+  if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+    console.error(Cause.pretty(exit.cause))
+    process.exitCode = 1
+  }
 }

@@ -62,6 +62,7 @@ export const layer = Layer.mergeAll(
       loginIp: off,
       refresh: off,
       changePassword: off,
+      auditExport: off,
       passwordReset: off,
       verifyEmail: off,
       mailIp: off,

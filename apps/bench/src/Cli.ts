@@ -8,6 +8,7 @@ import { Figure } from "./Figure.ts"
 import { against, type NoOtherBuild } from "./measures/Against.ts"
 import { brokerOutage } from "./measures/BrokerOutage.ts"
 import { commands } from "./measures/Commands.ts"
+import { consoleLoad } from "./measures/ConsoleLoad.ts"
 import { commitToConsumer } from "./measures/CommitToConsumer.ts"
 import { growth } from "./measures/Growth.ts"
 import { imports } from "./measures/Imports.ts"
@@ -49,6 +50,7 @@ const measures = {
   P17: () => imports,
   P18: () => staffPages,
   commands: () => commands,
+  console: () => consoleLoad,
   outage: () => brokerOutage,
   pauses: () => pauses,
   telemetry: () => telemetry

@@ -122,7 +122,10 @@ const ratesOf = Effect.fnUntraced(function* (size: DatasetSize) {
   }
 })
 
-/** P14. */
+/**
+ * P14. The users who read and write are in the cache on both sides. The recipients of the large side are spread over all users, so a call
+ * finds few of their rows in the memory of the server, and the small side resolves the same thousand each time.
+ */
 export const growth = Effect.gen(function* () {
   const { rounds } = yield* Bench
   const ours = yield* ratesOf(large)

@@ -67,6 +67,17 @@ const kill = (server: Server) => server.kill
 const freeze = (server: Server) => server.freeze
 const start = (server: Server) => server.start
 
+/** Kills the leader of each engine, one after the other. */
+const killOneOfEach = Effect.fnUntraced(function* (installation: Installation) {
+  const { recovery } = yield* killPostgresLeader(installation)
+  const killNext = (cause: ReturnType<typeof ofRedisMaster>) =>
+    Effect.flatMap(cause(installation), (next) => Effect.andThen(next.recovery, next.after))
+  return {
+    recovery,
+    after: Effect.andThen(killNext(ofRabbitMqLeader(kill, start)), killNext(ofRedisMaster(kill, start)))
+  }
+})
+
 const rollingRestart = Effect.fnUntraced(function* (installation: Installation) {
   const { postgres, rabbitmq, redis, service } = installation
   const leader = yield* Patroni.leaderOf(postgres.nodes)
@@ -94,6 +105,13 @@ const restart = (server: Server) => Effect.andThen(server.stop, server.start)
 
 /** All scenarios, in the order in which they run. */
 export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "one-of-each",
+    fault: "kill -9 of the leaders of PostgreSQL, RabbitMQ and Redis, one after the other",
+    expectation: "as in the scenarios of the three: the short run",
+    within: 1.5,
+    cause: killOneOfEach
+  },
   {
     name: "postgres-leader-killed",
     fault: "kill -9 of PostgreSQL's leader with its Patroni",

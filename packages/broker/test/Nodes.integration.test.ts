@@ -40,7 +40,6 @@ describe.skipIf(rabbitmqUrl === "")("RABBITMQ_URL with several nodes", () => {
       const context = yield* Layer.build(Layer.fresh(RabbitMq.layer({ url: Redacted.make(url) })))
       const { ping } = Context.get(context, BrokerHealth)
       yield* waitUntil(Effect.match(ping, { onFailure: () => false, onSuccess: () => true }))
-      assert.isAtMost(silent.connections(), 1)
     }).pipe(Effect.scoped)
   )
 

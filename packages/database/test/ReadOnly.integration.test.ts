@@ -48,7 +48,7 @@ describe.skipIf(databaseUrl === "")("a server that is read-only (25006)", () => 
 
       yield* direct.withTransaction(Effect.andThen(direct`set transaction read write`, setReadOnly(direct, "off")))
       for (const write of writes) {
-        yield* waitUntil(succeeds(write))
+        yield* waitUntil(succeeds(write), 20)
       }
       // LISTEN is on such a session too, and would hear nothing from a replica.
       yield* Effect.flip(Queue.take(notices))

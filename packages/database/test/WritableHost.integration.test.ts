@@ -63,7 +63,7 @@ describe.skipIf(PostgresServer.skipReason !== "")(`several hosts in DATABASE_URL
 
       yield* setReadOnly(second, "on")
       yield* setReadOnly(first, "off")
-      yield* waitUntil(Effect.match(create("on_first"), { onFailure: () => false, onSuccess: () => true }))
+      yield* waitUntil(Effect.match(create("on_first"), { onFailure: () => false, onSuccess: () => true }), 20)
       assert.deepStrictEqual(yield* ports, [first.port, first.port, first.port])
     }).pipe(Effect.scoped)
   )

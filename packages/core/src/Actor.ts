@@ -9,8 +9,8 @@ export interface Actor {
 }
 
 /**
- * The member of staff who acts in the current request. The audit entries of all changes name this actor and the reason, and changes to
- * a user are refused if the rules for acts of staff forbid them (see `Changes`). Null when users change their own data.
+ * The member of staff who acts in the current request. The audit entries of all changes name this actor and the reason, and changes are
+ * refused if the rules for acts of staff forbid them (see `Changes`). Null when users change their own data.
  */
 export const CurrentActor = Context.Reference<Actor | null>("@user-service/core/Actor", { defaultValue: () => null })
 
@@ -20,6 +20,6 @@ export const CurrentActor = Context.Reference<Actor | null>("@user-service/core/
  */
 export class ActRefused extends Data.TaggedError("ActRefused")<{ readonly refusal: RoleTooLow }> {}
 
-/** Fails with the refusal of an act. Every act on a user needs it around the changes. */
+/** Fails with the refusal of an act. Every act needs it around the changes. */
 export const catchRefusal = <A, E, R>(act: Effect.Effect<A, E, R>): Effect.Effect<A, E | RoleTooLow, R> =>
   Effect.catchDefect(act, (defect) => (defect instanceof ActRefused ? Effect.fail(defect.refusal) : Effect.die(defect)))

@@ -392,6 +392,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const others = Array.from({ length: 10 }, (_, n) => UserId.make(idOf(n + 1)))
         yield* assertIndexed({
           lock: [repo.lock([userId]), repo.lock(others)],
+          lockActor: [repo.lockActor(userId)],
           authorities: [repo.authorities([userId, ...others.slice(0, 1)])],
           record: [
             repo.record([{ id: userId, version: 2 }], {

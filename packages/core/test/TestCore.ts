@@ -24,6 +24,8 @@ import { Sessions } from "@user-service/core/sessions/Sessions"
 import { SilencedPushTokens } from "@user-service/core/sessions/SilencedPushTokens"
 import { AccountStates } from "@user-service/core/staff/AccountStates"
 import { Roles } from "@user-service/core/staff/Roles"
+import { Invitations } from "@user-service/core/staff/Invitations"
+import { StaffDeadLetters } from "@user-service/core/staff/StaffDeadLetters"
 import { StaffErasures } from "@user-service/core/staff/StaffErasures"
 import { Suppressions } from "@user-service/core/staff/Suppressions"
 import { Unsubscriptions } from "@user-service/core/unsubscribe/Unsubscriptions"
@@ -74,6 +76,7 @@ const Features = Layer.mergeAll(
   Erasures.layer,
   FailedLogins.layer,
   Invalidations.layer,
+  Invitations.layer,
   LiveSessions.layer,
   Logins.layer,
   NewAccounts.layer,
@@ -87,13 +90,17 @@ const Features = Layer.mergeAll(
   Roles.layer,
   Sessions.layer,
   SilencedPushTokens.layer,
+  StaffDeadLetters.layer,
   StaffErasures.layer,
   StaffMails.layer,
   Suppressions.layer,
   Unsubscriptions.layer
 )
 
-/** The services of core over the engines that need nothing but this process, PGlite unless the test names another database; hashes at the lowest cost. */
+/**
+ * The services of core over the engines that need nothing but this process, PGlite unless the test names another database; hashes at the
+ * lowest cost.
+ */
 export const layer = ({
   database = TestDatabase.layerPgLite,
   estimator = PasswordEstimator.layer,

@@ -15,6 +15,17 @@ export interface AccountAuthority {
   readonly isActive: boolean
 }
 
+/** The roles that acts require which concern no existing account. */
+export const serviceActRoles = {
+  invite: "admin",
+  replay_dead_letter: "support",
+  discard_dead_letter: "support",
+  end_all_sessions: "admin"
+} as const satisfies Record<string, Role>
+
+/** What a member of staff does to the service, not to an account. */
+export type ServiceAct = keyof typeof serviceActRoles
+
 /** Nobody changes their own role, nor disables or erases themself. */
 export class OwnAccountProtected extends Schema.TaggedError<OwnAccountProtected>()(
   "OwnAccountProtected",
@@ -53,12 +64,14 @@ export const roleRefusalOf = (
   act: AccountAct,
   actor: AccountAuthority,
   target: AccountAuthority
-): RoleTooLow | undefined => {
-  const required = requiredRole(act, target)
-  return actor.isActive && actor.role !== null && hasRole(actor.role, required)
-    ? undefined
-    : new RoleTooLow({ required })
-}
+): RoleTooLow | undefined => refusalWithout(requiredRole(act, target), actor)
+
+/** Why the role of the actor does not suffice for an act that concerns no account, or undefined if it does. */
+export const serviceRefusalOf = (act: ServiceAct, actor: AccountAuthority): RoleTooLow | undefined =>
+  refusalWithout(serviceActRoles[act], actor)
+
+const refusalWithout = (required: Role, actor: AccountAuthority): RoleTooLow | undefined =>
+  actor.isActive && actor.role !== null && hasRole(actor.role, required) ? undefined : new RoleTooLow({ required })
 
 /** Whether the account can act as an administrator. */
 const isAdministrator = ({ isActive, role }: AccountAuthority): boolean => isActive && role === "admin"

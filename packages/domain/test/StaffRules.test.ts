@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Role } from "../src/Role.ts"
-import { type AccountAct, type AccountAuthority, refusalOf } from "../src/StaffRules.ts"
+import { type AccountAct, type AccountAuthority, refusalOf, serviceRefusalOf } from "../src/StaffRules.ts"
 import { UserId } from "../src/User.ts"
 
 const [a, b] = [
@@ -37,6 +37,18 @@ describe("the rules for acts of staff", () => {
         assert.strictEqual(tagOf(act, account(a, "admin"), account(b, role)), undefined)
       }
       assert.strictEqual(tagOf(act, account(a, "support"), account(a, "support")), "RoleTooLow")
+    }
+  })
+
+  it("support handles dead letters, and only admins invite users and end all sessions", () => {
+    for (const act of ["replay_dead_letter", "discard_dead_letter"] as const) {
+      assert.strictEqual(serviceRefusalOf(act, account(a, "viewer"))?.required, "support")
+      assert.isUndefined(serviceRefusalOf(act, account(a, "support")))
+    }
+    for (const act of ["invite", "end_all_sessions"] as const) {
+      assert.strictEqual(serviceRefusalOf(act, account(a, "support"))?.required, "admin")
+      assert.isUndefined(serviceRefusalOf(act, account(a, "admin")))
+      assert.isDefined(serviceRefusalOf(act, account(a, "admin", false)))
     }
   })
 

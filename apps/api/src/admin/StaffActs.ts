@@ -9,15 +9,20 @@ const decodeId = Schema.decodeUnknownEffect(anyCase(UserId))
 /** The user of a path. A malformed id is unknown, like one that no user has. */
 export const userOf = ({ id }: { readonly id: string }) => Effect.mapError(decodeId(id), () => new UserNotFound())
 
-/** Runs a change as an act of the current member of staff, which the audit log names with the reason. */
+/**
+ * Runs a change as an act of the current member of staff, which the audit log names with the reason. It is refused if the rules for acts
+ * of staff forbid it (see `Changes` in core).
+ */
 export const asStaff =
   (reason: string) =>
   <A, E, R>(change: Effect.Effect<A, E, R>) =>
-    Effect.flatMap(CurrentStaff, ({ userId }) => Effect.provideService(change, CurrentActor, { userId, reason }))
+    Effect.flatMap(CurrentStaff, ({ userId }) =>
+      catchRefusal(Effect.provideService(change, CurrentActor, { userId, reason }))
+    )
 
-/** Acts on the user of a path. The changes are refused if the rules for acts of staff forbid them (see `Changes` in core). */
+/** Acts on the user of a path. */
 export const actOn = <A, E, R>(
   params: { readonly id: string },
   reason: string,
   act: (userId: UserId) => Effect.Effect<A, E, R>
-) => Effect.flatMap(userOf(params), (userId) => catchRefusal(asStaff(reason)(act(userId))))
+) => Effect.flatMap(userOf(params), (userId) => asStaff(reason)(act(userId)))

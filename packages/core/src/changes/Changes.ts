@@ -1,8 +1,9 @@
+import type { RoleTooLow } from "@user-service/domain/Role"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
-import { actorOf, roleRefusalOf } from "@user-service/domain/StaffRules"
+import { actorOf, roleRefusalOf, type ServiceAct, serviceRefusalOf } from "@user-service/domain/StaffRules"
 import { UserNotFound, type UserId } from "@user-service/domain/User"
 import * as Storage from "@user-service/database/Storage"
-import { Context, Effect, Layer, Option } from "effect"
+import { Array, Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
 import { ActRefused, type Actor, CurrentActor } from "../Actor.ts"
 import {
@@ -31,8 +32,8 @@ interface LockedChange<A> {
  * audit entries, and increments the user's version. After the commit it invalidates the cached copies and wakes the relay. The
  * lock serialises the changes to one user, and their events have the same order.
  *
- * `change` and `changeByStatement` die with `ActRefused` if the current actor may not change the user. They ask under the lock, so
- * that the answer holds until the commit (decision 0045).
+ * All changes of the current actor also lock the actor's row. All but `changeLocking` die with `ActRefused` if the rules for acts of
+ * staff forbid the change. They ask under both locks, so that the answer holds until the commit (decision 0045).
  */
 export class Changes extends Context.Service<
   Changes,
@@ -44,10 +45,16 @@ export class Changes extends Context.Service<
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | UserNotFound | ServiceUnavailable, R>
     /**
      * Runs `body` with the locks of the users that exist, taken in id order to avoid deadlocks. For changes to several users
-     * and for changes that create a user. It does not ask whether the current actor may make them: `StaffChanges` does.
+     * and for changes that create a user. It does not ask whether the current actor may make them: `StaffChanges` does, under
+     * the locks that this method takes.
      */
     readonly changeLocking: <A, E, R>(
       userIds: ReadonlyArray<UserId>,
+      body: Effect.Effect<Change<A>, E, R>
+    ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
+    /** Runs `body` if the current actor has the role that the act requires. For changes that concern no existing user. */
+    readonly changeByAct: <A, E, R>(
+      act: ServiceAct,
       body: Effect.Effect<Change<A>, E, R>
     ) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | ServiceUnavailable, R>
     /**
@@ -68,12 +75,29 @@ export class Changes extends Context.Service<
       const invalidations = yield* Invalidations
       const outbox = yield* OutboxSignal
 
-      // The lock is sent ahead of the first statement of `body`. The server executes that statement after the lock.
+      const lockUsers = (userIds: ReadonlyArray<UserId>) => (userIds.length === 0 ? [] : [repo.lock(userIds)])
+
+      // In id order like all locks of users, so that two members of staff can act on each other.
+      const lockWithActor = (actorId: UserId, userIds: ReadonlyArray<UserId>) => {
+        if (userIds.includes(actorId)) return lockUsers(userIds)
+        const before = userIds.filter((userId) => userId < actorId)
+        const after = userIds.filter((userId) => userId > actorId)
+        return [...lockUsers(before), repo.lockActor(actorId), ...lockUsers(after)]
+      }
+
+      // The locks are sent ahead of the statements that follow, which the server executes after them.
+      const sendLocks = Effect.fnUntraced(function* (userIds: ReadonlyArray<UserId>) {
+        const actor = yield* CurrentActor
+        const statements = actor === null ? lockUsers(userIds) : lockWithActor(actor.userId, userIds)
+        const pending = yield* Effect.forEach(statements, storage.pipeline)
+        return Effect.map(Effect.all(pending), Array.flatten)
+      })
+
       const make = Effect.fnUntraced(function* <A, E, R, F>({ body, check, userIds }: Steps<A, E, R, F>) {
-        const pendingLock = userIds.length === 0 ? lockNobody : yield* storage.pipeline(repo.lock(userIds))
+        const pendingLocks = yield* sendLocks(userIds)
         const exit = yield* Effect.exit(body)
         // The check comes first: without the locks, the result of the body is discarded.
-        const locked = yield* Effect.flatMap(pendingLock, check)
+        const locked = yield* Effect.flatMap(pendingLocks, check)
         return { locked, change: yield* exit }
       })
 
@@ -110,8 +134,12 @@ export class Changes extends Context.Service<
         const found = yield* repo.authorities([userId, actor.userId])
         const target = found.find((account) => account.userId === userId)
         if (target === undefined) return
-        const refusal = roleRefusalOf({ kind: "change" }, actorOf(actor.userId, found), target)
-        if (refusal !== undefined) return yield* Effect.die(new ActRefused({ refusal }))
+        yield* dieOf(roleRefusalOf({ kind: "change" }, actorOf(actor.userId, found), target))
+      })
+
+      const requireRole = Effect.fnUntraced(function* (actor: Actor, act: ServiceAct) {
+        const found = yield* repo.authorities([actor.userId])
+        yield* dieOf(serviceRefusalOf(act, actorOf(actor.userId, found)))
       })
 
       const change = <A, E, R>(userId: UserId, body: Effect.Effect<Change<A>, E, R>) =>
@@ -120,6 +148,15 @@ export class Changes extends Context.Service<
             userIds: [userId],
             body: actor === null ? body : Effect.andThen(requirePermission(actor, userId), body),
             check: requireLocked
+          })
+        )
+
+      const changeByAct = <A, E, R>(act: ServiceAct, body: Effect.Effect<Change<A>, E, R>) =>
+        Effect.flatMap(CurrentActor, (actor) =>
+          run({
+            userIds: [],
+            body: actor === null ? body : Effect.andThen(requireRole(actor, act), body),
+            check: Effect.succeed
           })
         )
 
@@ -134,7 +171,7 @@ export class Changes extends Context.Service<
       const actByStatement = <A>(actor: Actor, userId: UserId, change: StatementChange<A>) =>
         transact(
           Effect.gen(function* () {
-            yield* Effect.flatMap(repo.lock([userId]), requireLocked)
+            yield* Effect.flatMap(Effect.flatten(sendLocks([userId])), requireLocked)
             yield* requirePermission(actor, userId)
             return yield* repo.changeByStatement(userId, change)
           }),
@@ -151,6 +188,7 @@ export class Changes extends Context.Service<
       return {
         change,
         changeLocking: (userIds, body) => run({ userIds, body, check: Effect.succeed }),
+        changeByAct,
         changeByStatement
       }
     })
@@ -172,7 +210,8 @@ interface Steps<A, E, R, F> {
   readonly check: (locked: ReadonlyArray<LockedUser>) => Effect.Effect<ReadonlyArray<LockedUser>, F>
 }
 
-const lockNobody: Effect.Effect<ReadonlyArray<LockedUser>> = Effect.succeed([])
+const dieOf = (refusal: RoleTooLow | undefined) =>
+  refusal === undefined ? Effect.void : Effect.die(new ActRefused({ refusal }))
 
 const requireLocked = (locked: ReadonlyArray<LockedUser>) =>
   locked.length === 0 ? Effect.fail(new UserNotFound()) : Effect.succeed(locked)

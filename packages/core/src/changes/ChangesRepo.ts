@@ -104,6 +104,11 @@ export class ChangesRepo extends Context.Service<
   {
     /** Locks the rows of the users that exist, in id order. */
     readonly lock: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<LockedUser>>
+    /**
+     * Keeps the account of the member of staff who acts as it is until the transaction ends. Other acts of the same member do not
+     * wait. No user is locked for a change, so the result is empty.
+     */
+    readonly lockActor: (actorId: UserId) => Query<ReadonlyArray<LockedUser>>
     /** The accounts of the users that exist, with their roles. */
     readonly authorities: (userIds: ReadonlyArray<UserId>) => Query<ReadonlyArray<AccountAuthority>>
     /** Increments the versions of `locked` and writes events, audit entries and mails, in the transaction's last statements. */
@@ -126,6 +131,8 @@ export class ChangesRepo extends Context.Service<
         rows(LockedRow)(sql`
           select u.id, u.version::int + 1 as version
           from unnest(${userIds}::uuid[]) as requested (id) join users u using (id) order by u.id for no key update of u`)
+
+      const lockActor = (actorId: UserId) => Effect.as(sql`select 1 from users where id = ${actorId} for share`, [])
 
       const authorities = (userIds: ReadonlyArray<UserId>) =>
         rows(AuthorityRow)(sql`
@@ -204,7 +211,7 @@ export class ChangesRepo extends Context.Service<
         }
       })
 
-      return { lock, authorities, record, changeByStatement }
+      return { lock, lockActor, authorities, record, changeByStatement }
     })
   )
 

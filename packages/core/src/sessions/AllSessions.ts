@@ -24,8 +24,8 @@ export class AllSessions extends Context.Service<
       const changes = yield* Changes
 
       const end = changes
-        .changeLocking(
-          [],
+        .changeByAct(
+          "end_all_sessions",
           Effect.gen(function* () {
             const before = yield* repo.lock
             // Later than the one before, whatever the clocks of the processes say.

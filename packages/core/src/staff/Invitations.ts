@@ -66,8 +66,8 @@ export class Invitations extends Context.Service<
         }
         const password = yield* unknownPassword
         const passwordHash = yield* passwords.withPlace(passwords.hash(password))
-        return yield* changes.changeLocking(
-          [],
+        return yield* changes.changeByAct(
+          "invite",
           Effect.gen(function* () {
             const user = { ...invitation, password, emailEnabled: true, pushEnabled: true }
             const event = yield* newUsers.insert(user, passwordHash, false)

@@ -64,8 +64,8 @@ export class StaffDeadLetters extends Context.Service<
         )
 
       const requestReplay = Effect.fn("StaffDeadLetters.requestReplay")((id: DeadLetterId) =>
-        changes.changeLocking(
-          [],
+        changes.changeByAct(
+          "replay_dead_letter",
           Effect.gen(function* () {
             const letter = yield* lock(id)
             if (letter.isCut) return yield* new DeadLetterCut()
@@ -84,8 +84,8 @@ export class StaffDeadLetters extends Context.Service<
       )
 
       const discard = Effect.fn("StaffDeadLetters.discard")((id: DeadLetterId) =>
-        changes.changeLocking(
-          [],
+        changes.changeByAct(
+          "discard_dead_letter",
           Effect.gen(function* () {
             const letter = yield* lock(id)
             yield* repo.remove([id])

@@ -16,6 +16,7 @@ import { Context, DateTime, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { randomUUID } from "node:crypto"
+import { registerStaff } from "../staff/Staff.ts"
 import { eventsOf, layer, password, register, tagOf } from "../TestCore.ts"
 
 // Another process over the same database and cache.
@@ -191,7 +192,7 @@ describe("AllSessions", () => {
     it.effect("writes one event and one audit entry of the member of staff, and no session", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        const { userId: staffId } = yield* register
+        const { userId: staffId } = yield* registerStaff("admin")
         yield* register
         const sessions = sql`select id, xmin::text, cutoff from sessions order by id`
         const entries = sql`

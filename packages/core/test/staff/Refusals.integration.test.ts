@@ -1,17 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Changes } from "@user-service/core/changes/Changes"
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { Profiles } from "@user-service/core/profiles/Profiles"
 import { PushTokens } from "@user-service/core/push-tokens/PushTokens"
 import { EmailChangeRequests } from "@user-service/core/recovery/EmailChangeRequests"
 import { StaffMails } from "@user-service/core/recovery/StaffMails"
+import { AllSessions } from "@user-service/core/sessions/AllSessions"
 import { Sessions } from "@user-service/core/sessions/Sessions"
 import { AccountStates } from "@user-service/core/staff/AccountStates"
+import { Invitations } from "@user-service/core/staff/Invitations"
+import { StaffDeadLetters } from "@user-service/core/staff/StaffDeadLetters"
 import { Suppressions } from "@user-service/core/staff/Suppressions"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
+import { DeadLetterId } from "@user-service/domain/DeadLetter"
 import { DeviceToken } from "@user-service/domain/PushToken"
 import type { Role } from "@user-service/domain/Role"
+import type { ServiceAct } from "@user-service/domain/StaffRules"
 import type { UserId } from "@user-service/domain/User"
-import { Deferred, Effect, Fiber, Schedule } from "effect"
+import { Deferred, Effect, Fiber, Option, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
@@ -58,6 +64,27 @@ const makeActs = Effect.gen(function* () {
   return acts
 })
 
+/** Each act that concerns no account. Without a refusal, those on dead letters find none. */
+const makeServiceActs = Effect.gen(function* () {
+  const allSessions = yield* AllSessions
+  const invitations = yield* Invitations
+  const deadLetters = yield* StaffDeadLetters
+  const letter = DeadLetterId.make(randomUUID())
+  const acts: Readonly<Record<ServiceAct, Effect.Effect<unknown, { readonly _tag: string }>>> = {
+    invite: invitations.invite({
+      email: freshEmail(),
+      username: Option.none(),
+      firstName: "",
+      lastName: "",
+      phoneNumber: null
+    }),
+    replay_dead_letter: deadLetters.requestReplay(letter),
+    discard_dead_letter: deadLetters.discard(letter),
+    end_all_sessions: allSessions.end
+  }
+  return acts
+})
+
 /** Waits until a transaction waits for a lock. */
 const untilWaiting = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -67,10 +94,10 @@ const untilWaiting = Effect.gen(function* () {
   )
 })
 
-/** Gives the role in a transaction that commits when `meanwhile`, which runs beside it, waits for its lock. */
-const giveRoleDuring = Effect.fnUntraced(function* <A, E, R>(
+/** Sets the role in a transaction that commits when `meanwhile`, which runs beside it, waits for its lock. */
+const setRoleDuring = Effect.fnUntraced(function* <A, E, R>(
   userId: UserId,
-  role: Role,
+  role: Role | null,
   meanwhile: Effect.Effect<A, E, R>
 ) {
   const sql = yield* SqlClient.SqlClient
@@ -112,10 +139,60 @@ describe.skipIf(databaseUrl === "")("an act of support over PostgreSQL", () => {
         for (const [name, act] of Object.entries(yield* makeActs)) {
           const user = yield* target
           const before = yield* traceOf(user.userId)
-          const refusal = yield* giveRoleDuring(user.userId, "viewer", tagOf(as(support)(act(user))))
+          const refusal = yield* setRoleDuring(user.userId, "viewer", tagOf(as(support)(act(user))))
           assert.strictEqual(refusal, "RoleTooLow", name)
           assert.deepStrictEqual(yield* traceOf(user.userId), before, name)
         }
+      })
+    )
+
+    it.effect("is refused if they lose their own role while it waits for their own lock, and changes nothing", () =>
+      Effect.gen(function* () {
+        for (const [name, act] of Object.entries(yield* makeActs)) {
+          const support = yield* registerStaff("support")
+          const user = yield* target
+          const before = yield* traceOf(user.userId)
+          assert.strictEqual(
+            yield* setRoleDuring(support.userId, null, tagOf(as(support)(act(user)))),
+            "RoleTooLow",
+            name
+          )
+          assert.deepStrictEqual(yield* traceOf(user.userId), before, name)
+        }
+      })
+    )
+
+    it.effect("that concerns no account is refused if they lose their role while it waits for their lock", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const state = sql`
+          select (select count(*) from users) as users, (select count(*) from audit_log) as audited,
+            (select count(*) from outbox) as events, (select count(*) from mail_outbox) as mails`
+        for (const [name, act] of Object.entries(yield* makeServiceActs)) {
+          const admin = yield* registerStaff("admin")
+          const before = yield* state
+          assert.strictEqual(yield* setRoleDuring(admin.userId, "viewer", tagOf(as(admin)(act))), "RoleTooLow", name)
+          assert.deepStrictEqual(yield* state, before, name)
+        }
+      })
+    )
+
+    it.effect("holds up no other act of theirs", () =>
+      Effect.gen(function* () {
+        const profiles = yield* Profiles
+        const changes = yield* Changes
+        const support = yield* registerStaff("support")
+        const [slow, quick] = [yield* target, yield* target]
+        const [isLocked, commit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const body = Deferred.succeed(isLocked, undefined).pipe(
+          Effect.andThen(Deferred.await(commit)),
+          Effect.as({ result: undefined, events: [], audit: [] })
+        )
+        const change = yield* Effect.forkChild(as(support)(changes.change(slow.userId, body)))
+        yield* Deferred.await(isLocked)
+        yield* as(support)(profiles.updateByStaff(quick.userId, { phoneNumber: null }))
+        yield* Deferred.succeed(commit, undefined)
+        yield* Fiber.join(change)
       })
     )
 

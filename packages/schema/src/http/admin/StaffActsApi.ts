@@ -1,4 +1,5 @@
 import { PersonName } from "@user-service/domain/Profile"
+import { serviceActRoles } from "@user-service/domain/StaffRules"
 import { PhoneNumber, Username } from "@user-service/domain/User"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
@@ -57,9 +58,15 @@ export class StaffActsApi extends HttpApiGroup.make("admin-acts")
     HttpApiEndpoint.post("invite", "/users/", {
       payload: InviteInput,
       success: success("User created successfully", UserBody).pipe(HttpApiSchema.status(201)),
-      error: [Failures.EmailTaken, Failures.UsernameTaken, Failures.UsernameNotAllowed, Failures.ServiceUnavailable]
+      error: [
+        Failures.RoleTooLow,
+        Failures.EmailTaken,
+        Failures.UsernameTaken,
+        Failures.UsernameNotAllowed,
+        Failures.ServiceUnavailable
+      ]
     })
-      .annotate(RequiredRole, "admin")
+      .annotate(RequiredRole, serviceActRoles.invite)
       .annotate(HashesPassword, true)
       .annotateMerge(
         describeOperation({

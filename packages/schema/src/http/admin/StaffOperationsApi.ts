@@ -1,4 +1,5 @@
 import { ActivityRange } from "@user-service/domain/Activity"
+import { serviceActRoles } from "@user-service/domain/StaffRules"
 import { textUpTo } from "@user-service/domain/Text"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
@@ -122,9 +123,9 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
       params,
       payload: ReasonInput,
       success: success("Replay requested", DeadLetterBody).pipe(HttpApiSchema.status(202)),
-      error: [Failures.DeadLetterNotFound, Failures.DeadLetterCut, Failures.ServiceUnavailable]
+      error: [Failures.RoleTooLow, Failures.DeadLetterNotFound, Failures.DeadLetterCut, Failures.ServiceUnavailable]
     })
-      .annotate(RequiredRole, "support")
+      .annotate(RequiredRole, serviceActRoles.replay_dead_letter)
       .annotateMerge(
         describeOperation({
           id: "replayDeadLetter",
@@ -141,9 +142,9 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
       params,
       payload: ReasonInput,
       success: HttpApiSchema.NoContent.annotate({ description: "The dead letter is deleted." }),
-      error: [Failures.DeadLetterNotFound, Failures.ServiceUnavailable]
+      error: [Failures.RoleTooLow, Failures.DeadLetterNotFound, Failures.ServiceUnavailable]
     })
-      .annotate(RequiredRole, "support")
+      .annotate(RequiredRole, serviceActRoles.discard_dead_letter)
       .annotateMerge(
         describeOperation({
           id: "discardDeadLetter",
@@ -156,9 +157,9 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
     HttpApiEndpoint.post("endAllSessions", "/end-all-sessions/", {
       payload: EndAllSessionsInput,
       success: success("All sessions ended", NotBefore),
-      error: Failures.ServiceUnavailable
+      error: [Failures.RoleTooLow, Failures.ServiceUnavailable]
     })
-      .annotate(RequiredRole, "admin")
+      .annotate(RequiredRole, serviceActRoles.end_all_sessions)
       .annotateMerge(
         describeOperation({
           id: "endAllSessions",

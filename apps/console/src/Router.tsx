@@ -19,6 +19,7 @@ import { notificationIn } from "./deliveries/DeliveriesQuery.ts"
 import { deadLetterSearchIn } from "./dead-letters/DeadLetterActs.ts"
 import { rangeIn } from "./operations/OperationsQuery.ts"
 import { staffSearchIn } from "./staff/StaffSearch.ts"
+import { isAttended } from "./session/Attention.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
 import type { SearchFilter } from "./users/SearchQuery.ts"
@@ -51,6 +52,7 @@ export const queryClient: QueryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5000,
+      refetchOnReconnect: isAttended,
       // A refusal stays one; the service may be back after a moment.
       retry: (count, error) => count < 2 && error instanceof ApiFailure && [0, 502, 503, 504].includes(error.status)
     },

@@ -4,9 +4,11 @@ import { StrictMode } from "react"
 import { createRoot } from "react-dom/client"
 import { ApiFailure } from "./api/ApiFailure.ts"
 import { queryClient, router } from "./Router.tsx"
+import { watchAttention } from "./session/Attention.ts"
 import { applyTheme } from "./shell/Theme.ts"
 
 applyTheme()
+watchAttention()
 
 const root = document.querySelector("#root")
 if (root !== null) {

@@ -145,6 +145,47 @@ describe.skipIf(missingBrowser !== "")(`the operations in the console${missingBr
       })
     )
 
+    it.effect("are not read again while nobody uses the page, so that its session can end, until somebody does", () =>
+      Effect.gen(function* () {
+        yield* recordWeek
+        yield* asStaff("viewer", "/", async (page) => {
+          const notice = page.getByText("nobody has used this page for 5 minutes")
+          const requests: Array<string> = []
+          page.on("request", (request) => requests.push(request.url()))
+          await page.clock.install()
+          await page.getByRole("link", { name: "Operations" }).click()
+          await plot(page, "Outbox lag").waitFor()
+          for (const minutes of [3, 3]) {
+            await page.mouse.move(minutes + requests.length, 300)
+            const read = page.waitForResponse("**/api/v1/admin/outbox/")
+            await page.clock.fastForward(minutes * 60_000)
+            await read
+          }
+          assert.strictEqual(await notice.count(), 0)
+          await page.clock.fastForward(3 * 60_000)
+          await notice.waitFor()
+          await assertPresentable(page, "operations-paused")
+          await page.waitForLoadState("networkidle")
+          requests.length = 0
+          await page.clock.runFor(60 * 60_000)
+          await page.mouse.move(20, 320)
+          await page.context().setOffline(true)
+          await page.context().setOffline(false)
+          await page.clock.runFor(60_000)
+          assert.deepStrictEqual(requests, [])
+          const read = page.waitForResponse("**/api/v1/admin/outbox/")
+          const plotted = page.waitForResponse("**/api/v1/admin/activity/**")
+          await page.getByRole("button", { name: "Refresh" }).click()
+          await read
+          await plotted
+          await notice.waitFor({ state: "detached" })
+          const readAgain = page.waitForResponse("**/api/v1/admin/outbox/")
+          await page.clock.fastForward(10_000)
+          await readAgain
+        })
+      })
+    )
+
     it.effect("keep what was read, and say so, while the service fails", () =>
       Effect.gen(function* () {
         yield* recordWeek

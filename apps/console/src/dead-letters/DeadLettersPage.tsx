@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query"
 import { Link, useNavigate, useRouteContext, useSearch } from "@tanstack/react-router"
 import { type FormEvent, useState } from "react"
 import { Form } from "react-aria-components/Form"
+import { PauseNotice } from "../session/PauseNotice.tsx"
 import { Age } from "../ui/Age.tsx"
 import { Badge } from "../ui/Badge.tsx"
 import { Button } from "../ui/Button.tsx"
@@ -15,7 +16,7 @@ import { ForbiddenPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { type DeadLetterActName, deadLetterActs } from "./DeadLetterActs.ts"
-import { deadLetterQuery, type DeadLetterView } from "./DeadLetterQuery.ts"
+import { deadLetterQuery, type DeadLetterView, isReplayPending } from "./DeadLetterQuery.ts"
 
 /** The messages that could not be processed. The selected reason and the open act are in the link. */
 export const DeadLettersPage = () => {
@@ -46,6 +47,7 @@ export const DeadLettersPage = () => {
       </p>
       <output className={result === undefined ? "visually-hidden" : "done"}>{result}</output>
       <ReasonFilter key={reason} reason={reason} />
+      {isReplayPending(letters.data) ? <PauseNotice readAt={letters.dataUpdatedAt} /> : null}
       <div className="card">
         <PagedList query={letters} more="Newer letters">
           {(rows) => (

@@ -2,6 +2,7 @@ import { ActivityRange } from "@user-service/domain/Activity"
 import { useQuery } from "@tanstack/react-query"
 import { Link, useSearch } from "@tanstack/react-router"
 import { type ApiFailure, asApiFailure } from "../api/ApiFailure.ts"
+import { PauseNotice } from "../session/PauseNotice.tsx"
 import { FailureText, ForbiddenPage, PendingPage } from "../ui/States.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { ActivityPlots } from "./ActivityPlots.tsx"
@@ -30,6 +31,7 @@ export const OperationsPage = () => {
             </p>
           )}
         </header>
+        {backlogs.data === undefined ? null : <PauseNotice readAt={backlogs.dataUpdatedAt} />}
         {backlogs.isPending ? <PendingPage /> : null}
         <Failure failure={backlogsFailure} />
         {backlogs.data === undefined ? null : <BacklogTiles backlogs={backlogs.data} readAt={backlogs.dataUpdatedAt} />}

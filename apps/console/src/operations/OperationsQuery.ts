@@ -17,7 +17,7 @@ const decodeRange = Schema.decodeUnknownOption(ActivityRange)
 export const rangeIn = ({ range }: Readonly<Record<string, unknown>>): { readonly range?: ActivityRange } =>
   Option.match(decodeRange(range), { onNone: () => ({}), onSome: (value) => ({ range: value }) })
 
-/** What waits, read again every five seconds while the page is visible. */
+/** What waits, read again every five seconds while somebody uses the page. */
 export const backlogsQuery = queryOptions({
   queryKey: ["backlogs"],
   queryFn: ({ signal }) => run(api["admin-operations"].outbox({}), signal),

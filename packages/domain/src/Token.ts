@@ -2,8 +2,8 @@ import { Schema } from "effect"
 import { SessionId } from "./Session.ts"
 import { UserId } from "./User.ts"
 
-/** The type of a token: an access token for the API, a refresh token for the next pair of tokens. */
-export const TokenType = Schema.Literals(["access", "refresh"])
+/** The type of a token: an access token for the API, a refresh token for the next pair of tokens, or the cookie of the console. */
+export const TokenType = Schema.Literals(["access", "refresh", "console"])
 export type TokenType = typeof TokenType.Type
 
 const claims = {
@@ -29,7 +29,11 @@ export const RefreshClaims = Schema.Struct({
 })
 export type RefreshClaims = typeof RefreshClaims.Type
 
-export const TokenClaims = Schema.Union([AccessClaims, RefreshClaims])
+/** The claims of the console's cookie. */
+export const ConsoleClaims = Schema.Struct({ ...claims, tokenType: Schema.Literal("console") })
+export type ConsoleClaims = typeof ConsoleClaims.Type
+
+export const TokenClaims = Schema.Union([AccessClaims, RefreshClaims, ConsoleClaims])
 export type TokenClaims = typeof TokenClaims.Type
 
 /** The claims of a token type. */
@@ -43,7 +47,7 @@ export const TokenRefusal = Schema.Literals([
   "bad_signature",
   /** Signed by this service, but for another issuer or audience, or not valid yet. */
   "wrong_claims",
-  /** A refresh token in the place of an access token, or the reverse. */
+  /** A token of another type. */
   "wrong_type",
   /** Its session has ended. */
   "revoked",

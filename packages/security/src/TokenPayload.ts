@@ -2,6 +2,7 @@ import { SessionId } from "@user-service/domain/Session"
 import {
   AccessClaims,
   type ClaimsOf,
+  ConsoleClaims,
   RefreshClaims,
   type TokenClaims,
   type TokenType
@@ -38,10 +39,12 @@ const RefreshWire = Schema.Struct({
   token_type: RefreshClaims.fields.tokenType,
   gen: RefreshClaims.fields.generation
 })
-type Wire = typeof AccessWire.Type | typeof RefreshWire.Type
+const ConsoleWire = Schema.Struct({ ...wire, token_type: ConsoleClaims.fields.tokenType })
+type Wire = typeof AccessWire.Type | typeof RefreshWire.Type | typeof ConsoleWire.Type
 
 const decodeAccess = Schema.decodeUnknownOption(Schema.fromJsonString(AccessWire))
 const decodeRefresh = Schema.decodeUnknownOption(Schema.fromJsonString(RefreshWire))
+const decodeConsole = Schema.decodeUnknownOption(Schema.fromJsonString(ConsoleWire))
 
 /** Encodes the claims of a token, always in the same order, so that equal claims give equal text. */
 export const format = (claims: TokenClaims, { audience, issuer }: Names): string =>
@@ -70,10 +73,16 @@ const parseRefresh = (text: string, names: Names, now: number): Option.Option<Re
     Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type, generation: payload.gen }))
   )
 
+const parseConsole = (text: string, names: Names, now: number): Option.Option<ConsoleClaims> =>
+  decodeConsole(text).pipe(
+    Option.filter((payload) => isValidFor(payload, names, now)),
+    Option.map((payload) => ({ ...shared(payload), tokenType: payload.token_type }))
+  )
+
 /** Decodes the claims of a token by its type. None unless issuer, audience and times are valid. Does not check the expiry. */
 export const parse: {
   readonly [T in TokenType]: (text: string, names: Names, now: number) => Option.Option<ClaimsOf<T>>
-} = { access: parseAccess, refresh: parseRefresh }
+} = { access: parseAccess, refresh: parseRefresh, console: parseConsole }
 
 const isValidFor = (payload: Wire, { audience, issuer }: Names, now: number): boolean =>
   payload.iss === issuer &&

@@ -28,7 +28,7 @@ export interface PublicJwk {
 
 /**
  * Signs and verifies JSON Web Tokens. The algorithm is fixed for each token type and never taken from the token: EdDSA (or HS256 with a
- * shared secret) for access tokens, EdDSA with an unpublished key for refresh tokens.
+ * shared secret) for access tokens, EdDSA with an unpublished key for the tokens that only this service reads.
  *
  * Does not check revocation: the session of a valid token may have ended.
  */
@@ -78,7 +78,14 @@ const hasCanonicalSignature = (token: string): boolean => {
 
 const epochSeconds = (clock: Clock.Clock): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
 
-const otherType = { access: "refresh", refresh: "access" } as const
+const otherTypes: { readonly [T in TokenType]: ReadonlyArray<TokenType> } = {
+  access: ["refresh", "console"],
+  refresh: ["access", "console"],
+  console: ["access", "refresh"]
+}
+
+// A type whose tokens have another key.
+const typeOfOtherKey = { access: "refresh", refresh: "access", console: "access" } as const
 
 /** The algorithm and the keys of a token type. */
 interface Suite {
@@ -96,6 +103,7 @@ const publishedKeys: Suite = {
   verifying: (ring, kid, at) => KeySet.publishedKeys(ring.access, at).find((key) => key.kid === kid)?.publicKey
 }
 
+// Of refresh tokens and of the console's cookie.
 const refreshKey: Suite = {
   alg: "EdDSA",
   signing: ({ refresh }) => ({ kid: refresh.kid, key: refresh.privateKey }),
@@ -114,7 +122,8 @@ const make = Effect.gen(function* () {
   const seenTokens = SeenTokens.make()
   const suites: { readonly [T in TokenType]: Suite } = {
     access: settings.algorithm === "HS256" ? sharedSecret(settings.secretKey) : publishedKeys,
-    refresh: refreshKey
+    refresh: refreshKey,
+    console: refreshKey
   }
 
   // The key depends on the time of issue instead of the clock, so that signing is deterministic.
@@ -145,18 +154,20 @@ const make = Effect.gen(function* () {
     const claims = TokenPayload.parse[type](payload, settings, now)
     if (Option.isSome(claims)) return claims.value
     // Other holders of a shared secret may sign refresh tokens with it.
-    const other = TokenPayload.parse[otherType[type]](payload, settings, now)
+    const other = Option.firstSomeOf(
+      otherTypes[type].map((each): Option.Option<TokenClaims> => TokenPayload.parse[each](payload, settings, now))
+    )
     return yield* Option.match(other, { onNone: () => wrongClaims, onSome: wrongType })
   })
 
-  // Tries the keys of the other type too, so that the log can report a token of the wrong type.
+  // Tries the keys of the other types too, so that the log can report a token of the wrong type.
   const readClaims = <T extends TokenType>(type: T, token: string, now: number) =>
     Effect.catchIf(
       read(type, token, now),
       (error) => error.reason === "bad_signature",
       (error) =>
-        Effect.matchEffect(read(otherType[type], token, now), {
-          onFailure: () => Effect.fail(error),
+        Effect.matchEffect(read(typeOfOtherKey[type], token, now), {
+          onFailure: (other) => Effect.fail(other.reason === "wrong_type" ? other : error),
           onSuccess: (claims) => Effect.fail(wrongType(claims))
         })
     )
@@ -177,7 +188,8 @@ const make = Effect.gen(function* () {
         (claims) => Effect.sync(() => seenTokens.add(ring, digest, claims))
       )
     },
-    refresh: (token, now) => Effect.flatMap(readClaims("refresh", token, now), (claims) => unexpired(claims, now))
+    refresh: (token, now) => Effect.flatMap(readClaims("refresh", token, now), (claims) => unexpired(claims, now)),
+    console: (token, now) => Effect.flatMap(readClaims("console", token, now), (claims) => unexpired(claims, now))
   }
 
   return TokenSigner.of({

@@ -1,5 +1,5 @@
-import { AccountErasures } from "@user-service/core/accounts/AccountErasures"
 import { Profiles } from "@user-service/core/profiles/Profiles"
+import { StaffErasures } from "@user-service/core/staff/StaffErasures"
 import type { UserPatch } from "@user-service/domain/User"
 import { CurrentSession } from "@user-service/schema/http/Authentication"
 import type { ProfileInput } from "@user-service/schema/http/ProfilesApi"
@@ -19,7 +19,7 @@ export const ProfilesHttp = HttpApiBuilder.group(
   "profiles",
   Effect.fn(function* (handlers) {
     const profiles = yield* Profiles
-    const erasures = yield* AccountErasures
+    const erasures = yield* StaffErasures
     const update = ({ payload }: { readonly payload: typeof ProfileInput.Type }) =>
       CurrentSession.pipe(
         Effect.flatMap((current) => profiles.update(current, userPatch(payload))),
@@ -42,4 +42,4 @@ export const ProfilesHttp = HttpApiBuilder.group(
         Effect.flatMap(CurrentSession, ({ userId }) => erasures.eraseOwn(userId, payload.password))
       )
   })
-).pipe(narrowContext(AccountErasures, Profiles), Layer.provide([AccountErasures.layer, Profiles.layer]))
+).pipe(narrowContext(Profiles, StaffErasures), Layer.provide([Profiles.layer, StaffErasures.layer]))

@@ -50,6 +50,12 @@ describe("sessions of the console", () => {
         assert.strictEqual(withoutHeader.body.code, "authentication_required")
         const asBearer = yield* current({}, cookie)
         assert.strictEqual(asBearer.body.code, "token_invalid")
+        for (const path of ["profile", "sessions", "export"]) {
+          const asUser = yield* send("GET", `/api/v1/users/${path}/`, { token: cookie })
+          assert.strictEqual(asUser.body.code, "token_invalid", path)
+        }
+        const asRefreshToken = yield* send("POST", "/api/v1/users/token/refresh/", { body: { refresh: cookie } })
+        assert.strictEqual(asRefreshToken.body.code, "token_invalid")
         const asCookie = yield* current({ cookie: `__Host-console=${member.access}`, "x-console": "1" })
         assert.strictEqual(asCookie.body.code, "token_invalid")
       })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { assertFailure } from "../Answers.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
 import { staff } from "./Staff.ts"
@@ -134,6 +135,27 @@ describe("users as staff see them", () => {
         assert.strictEqual((yield* erase(user.id, user.email)).status, 404)
         assert.deepStrictEqual(yield* sql`select id from users where id = ${user.id}`, [])
         assert.deepStrictEqual(yield* actsOf(admin.id), [{ action: "user.erased", user: user.id, details: { reason } }])
+      })
+    )
+
+    it.effect("erase their own accounts like everybody, but not the last administrator", () =>
+      Effect.gen(function* () {
+        const { send, sql } = yield* TestApi
+        yield* Effect.orDie(sql`update users set role = null where role = 'admin'`)
+        const admins = [yield* staff("admin"), yield* staff("admin")]
+        const erase = ({ access, password }: (typeof admins)[number]) =>
+          send("DELETE", "/api/v1/users/profile/", { token: access, body: { password } })
+        const answers = yield* Effect.forEach(admins, erase, { concurrency: "unbounded" })
+        assert.sameMembers(
+          answers.map(({ status }) => status),
+          [204, 409]
+        )
+        const last = admins[answers.findIndex(({ status }) => status === 409)]
+        if (last === undefined) return assert.fail()
+        const refused = yield* erase(last)
+        assertFailure(refused, 409, "conflict", "This is the last administrator")
+        yield* staff("admin")
+        assert.strictEqual((yield* erase(last)).status, 204)
       })
     )
   })

@@ -3,10 +3,10 @@ import { IncorrectPassword } from "@user-service/domain/Password"
 import type { RateLimited } from "@user-service/domain/RateLimit"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { TokenInvalid } from "@user-service/domain/Token"
-import type { UserId } from "@user-service/domain/User"
+import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, type Duration, Effect, Layer, Option, type Redacted } from "effect"
-import { Erasures } from "../erasures/Erasures.ts"
+import { type ErasureGuard, Erasures } from "../erasures/Erasures.ts"
 import { Limits } from "../limits/Limits.ts"
 import { CurrentOrigin } from "../Origin.ts"
 import { AccountsRepo } from "./AccountsRepo.ts"
@@ -18,12 +18,13 @@ export class AccountErasures extends Context.Service<
   {
     /**
      * Erases the account (see `Erasures`). Attempts are counted with those to change the password. Fails with `TokenInvalid` if
-     * the account is already erased.
+     * the account is already erased. The guard may refuse the erasure.
      */
-    readonly eraseOwn: (
+    readonly eraseOwn: <E>(
       userId: UserId,
-      password: Redacted.Redacted<string>
-    ) => Effect.Effect<void, IncorrectPassword | TokenInvalid | RateLimited | ServiceUnavailable>
+      password: Redacted.Redacted<string>,
+      guard: ErasureGuard<E>
+    ) => Effect.Effect<void, E | IncorrectPassword | TokenInvalid | RateLimited | ServiceUnavailable>
   }
 >()("@user-service/core/accounts/AccountErasures") {
   static readonly layerNoDeps = Layer.effect(
@@ -51,21 +52,30 @@ export class AccountErasures extends Context.Service<
         return matches ? passwordHash : yield* refuse(userId, remaining)
       }, passwords.withPlace)
 
-      const attempt = (userId: UserId, password: Redacted.Redacted<string>) =>
-        Effect.flatMap(check(userId, password), (checkedHash) => erasures.erase({ userId, checkedHash })).pipe(
+      const attempt = <E>(userId: UserId, password: Redacted.Redacted<string>, guard: ErasureGuard<E>) =>
+        Effect.flatMap(check(userId, password), (checkedHash) => erasures.erase({ userId, checkedHash }, guard)).pipe(
           // The hash was replaced during the check, or the account erased: check again.
-          Effect.retry({ while: (error) => error._tag === "UserNotFound", times: 3 }),
-          Effect.catchTag("UserNotFound", () => Effect.fail(new TokenInvalid({ reason: "revoked", userId })))
+          Effect.retry({ while: (error) => error instanceof UserNotFound, times: 3 })
         )
 
-      const eraseOwn = Effect.fn("AccountErasures.eraseOwn")((userId: UserId, password: Redacted.Redacted<string>) =>
-        attempt(userId, password).pipe(
-          limits.guard([{ limit: "changePassword", key: userId }]),
-          // Outside `withPlace`: a refusal gives its place back before it sleeps.
-          Effect.catchTag("PasswordRefused", ({ remaining }) =>
-            Effect.andThen(Effect.sleep(remaining), Effect.fail(new IncorrectPassword({ field: "password" })))
+      const eraseOwn = Effect.fn("AccountErasures.eraseOwn")(
+        <E>(userId: UserId, password: Redacted.Redacted<string>, guard: ErasureGuard<E>) =>
+          attempt(userId, password, guard).pipe(
+            limits.guard([{ limit: "changePassword", key: userId }]),
+            Effect.catch(
+              (
+                error
+              ): Effect.Effect<never, E | IncorrectPassword | TokenInvalid | RateLimited | ServiceUnavailable> => {
+                if (error instanceof UserNotFound) return Effect.fail(new TokenInvalid({ reason: "revoked", userId }))
+                if (!(error instanceof PasswordRefused)) return Effect.fail(error)
+                // Outside `withPlace`: a refusal gives its place back before it sleeps.
+                return Effect.andThen(
+                  Effect.sleep(error.remaining),
+                  Effect.fail(new IncorrectPassword({ field: "password" }))
+                )
+              }
+            )
           )
-        )
       )
 
       return { eraseOwn }

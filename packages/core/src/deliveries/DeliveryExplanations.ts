@@ -266,6 +266,8 @@ const byUserAndChannel = (
 
 // The decision now says more about the same rule, for example since when the address is suppressed.
 const refusalSteps = (recorded: ExplainedDecision, current: ExplainedDecision): Array<string> => {
+  // The decision now is about a notification without an id.
+  if (recorded.rule === "user_mismatch") return [recorded.nextStep]
   if (current.rule === recorded.rule) return [current.nextStep]
   return [recorded.nextStep, current.decision === "allow" ? allowedNowStep : current.nextStep]
 }

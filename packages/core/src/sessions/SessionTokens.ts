@@ -21,7 +21,7 @@ export class SessionTokens extends Context.Service<
   SessionTokens,
   {
     readonly issue: (session: TokenState) => Effect.Effect<Tokens>
-    /** Issues an access token that lives as long as its session: one of the console, which has no refresh token. */
+    /** Issues the token of a session of the console, which has no refresh token. It lives as long as the session. */
     readonly issueForConsole: (session: TokenState) => Effect.Effect<string>
   }
 >()("@user-service/core/sessions/SessionTokens") {
@@ -32,16 +32,20 @@ export class SessionTokens extends Context.Service<
       const random = yield* SecureRandom.SecureRandom
       const lifetime = Duration.toSeconds((yield* SessionSettings).accessLifetime)
 
-      const signAccess = Effect.fnUntraced(function* (session: TokenState, issuedAt: number, expiresAt: number) {
+      const sign = Effect.fnUntraced(function* (
+        tokenType: "access" | "console",
+        session: TokenState,
+        times: { readonly issuedAt: number; readonly expiresAt: number }
+      ) {
         const tokenId = yield* random.uuidV4()
-        return yield* signer.sign({ ...subjectOf(session), tokenType: "access", tokenId, issuedAt, expiresAt })
+        return yield* signer.sign({ ...subjectOf(session), ...times, tokenType, tokenId })
       })
 
       const issue = Effect.fn("SessionTokens.issue")(function* (session: TokenState) {
         const now = seconds(yield* DateTime.now)
         const sessionEnd = seconds(session.expiresAt)
         const accessEnd = Math.min(now + lifetime, sessionEnd)
-        const access = yield* signAccess(session, now, accessEnd)
+        const access = yield* sign("access", session, { issuedAt: now, expiresAt: accessEnd })
         const refresh = yield* signer.sign({
           ...subjectOf(session),
           tokenType: "refresh",
@@ -54,7 +58,8 @@ export class SessionTokens extends Context.Service<
       })
 
       const issueForConsole = Effect.fn("SessionTokens.issueForConsole")(function* (session: TokenState) {
-        return yield* signAccess(session, seconds(yield* DateTime.now), seconds(session.expiresAt))
+        const issuedAt = seconds(yield* DateTime.now)
+        return yield* sign("console", session, { issuedAt, expiresAt: seconds(session.expiresAt) })
       })
 
       return { issue, issueForConsole }

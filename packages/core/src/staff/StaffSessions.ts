@@ -5,7 +5,7 @@ import type { RateLimited } from "@user-service/domain/RateLimit"
 import { NotStaff, type Role } from "@user-service/domain/Role"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { SessionId } from "@user-service/domain/Session"
-import { type AccessClaims, TokenExpired, TokenInvalid } from "@user-service/domain/Token"
+import { type TokenClaims, TokenExpired, TokenInvalid } from "@user-service/domain/Token"
 import type { User, UserId } from "@user-service/domain/User"
 import { TokenSigner } from "@user-service/security/TokenSigner"
 import { Context, DateTime, Effect, Layer, Option, Redacted } from "effect"
@@ -26,7 +26,7 @@ export interface StaffSession {
   readonly expiresAt: DateTime.Utc
 }
 
-/** An access token. Those of the console are accepted only as `console`, and all others only as `device`. */
+/** A token of a session: the cookie of the console, or the access token of a device. */
 export interface StaffCredential {
   readonly token: Redacted.Redacted<string>
   readonly kind: SessionKind
@@ -69,7 +69,7 @@ export class StaffSessions extends Context.Service<
       const sessionTokens = yield* SessionTokens
       const recordRefusals = yield* makeRecordRefusals
 
-      const find = Effect.fnUntraced(function* ({ sessionId, userId }: AccessClaims, kind: SessionKind) {
+      const find = Effect.fnUntraced(function* ({ sessionId, userId }: TokenClaims, kind: SessionKind) {
         const found = yield* storage.read(Effect.flatMap(DateTime.now, (now) => repo.find(userId, sessionId, now)))
         if (Option.isNone(found) || found.value.isConsole !== (kind === "console")) {
           return yield* new TokenInvalid({ reason: "revoked", userId })
@@ -88,7 +88,7 @@ export class StaffSessions extends Context.Service<
           : activity.note(id)
 
       const authenticate = Effect.fn("StaffSessions.authenticate")(function* ({ kind, token }: StaffCredential) {
-        const claims = yield* signer.verify("access", Redacted.value(token))
+        const claims = yield* signer.verify(kind === "console" ? "console" : "access", Redacted.value(token))
         const { expiresAt, role } = yield* find(claims, kind)
         yield* noteActivity(claims.sessionId, kind)
         return role === null

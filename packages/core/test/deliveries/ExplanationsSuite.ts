@@ -328,6 +328,10 @@ export const suite = <E>(
           [other, "email", null, "deny user_mismatch"],
           [stranger, "email", null, "deny user_unknown"]
         ])
+        assert.strictEqual(
+          deliveries.find(({ userId }) => userId === other)?.nextStep,
+          "The notification's id belongs to a notification of another user. The sender must use an id of its own for each user."
+        )
         assert.deepStrictEqual((yield* recorded(freshId())).deliveries, [])
       })
     )

@@ -83,7 +83,13 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
     HttpApiEndpoint.delete("erase", "/profile/", {
       payload: EraseInput,
       success: HttpApiSchema.NoContent.annotate({ description: "The account is erased." }),
-      error: [Failures.IncorrectPassword, Failures.RateLimited, Failures.TokenInvalid, Failures.ServiceUnavailable]
+      error: [
+        Failures.IncorrectPassword,
+        Failures.LastAdministrator,
+        Failures.RateLimited,
+        Failures.TokenInvalid,
+        Failures.ServiceUnavailable
+      ]
     })
       .annotate(HashesPassword, true)
       .annotateMerge(
@@ -93,7 +99,7 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
           description:
             "Deletes the account with its profile, preferences, sessions and push tokens. This cannot be undone. All tokens " +
             "are refused from then on, and the e-mail address and the username are free again. Attempts count with those to " +
-            "change the password.",
+            "change the password. The last administrator cannot be erased.",
           example: { password: "correct horse battery staple" }
         })
       )

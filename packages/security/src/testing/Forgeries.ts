@@ -1,6 +1,12 @@
 import { assert } from "@effect/vitest"
 import { SessionId } from "@user-service/domain/Session"
-import { type AccessClaims, type RefreshClaims, TokenInvalid } from "@user-service/domain/Token"
+import {
+  type AccessClaims,
+  type ConsoleClaims,
+  type RefreshClaims,
+  TokenInvalid,
+  type TokenType
+} from "@user-service/domain/Token"
 import { UserId } from "@user-service/domain/User"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
@@ -20,6 +26,7 @@ export const access: AccessClaims = {
   expiresAt: start + 3600
 }
 export const refresh: RefreshClaims = { ...access, tokenType: "refresh", generation: 3, expiresAt: start + 604_800 }
+export const consoleToken: ConsoleClaims = { ...access, tokenType: "console" }
 
 export const payload = {
   sub: access.userId,
@@ -57,7 +64,7 @@ export const eddsa = (key: Pick<KeySet.AccessKey, "jwk" | "kid">, body: object, 
 
 export const at = <A, E, R>(seconds: number, effect: Effect.Effect<A, E, R>) =>
   Effect.andThen(TestClock.setTime(seconds * 1000), effect)
-export const isInvalid = Effect.fnUntraced(function* (token: string, type: "access" | "refresh" = "access") {
+export const isInvalid = Effect.fnUntraced(function* (token: string, type: TokenType = "access") {
   const error = yield* Effect.flip((yield* TokenSigner).verify(type, token))
   assert.instanceOf(error, TokenInvalid)
 })

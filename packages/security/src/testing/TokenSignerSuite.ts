@@ -6,7 +6,7 @@ import { createHmac } from "node:crypto"
 import { Keys } from "../Keys.ts"
 import { TokenSettings } from "../TokenSettings.ts"
 import { TokenSigner } from "../TokenSigner.ts"
-import { start, access, refresh, payload, secret, decode, forge, at, isInvalid } from "./Forgeries.ts"
+import { start, access, consoleToken, refresh, payload, secret, decode, forge, at, isInvalid } from "./Forgeries.ts"
 import { suite as invalidTokens } from "./InvalidTokensSuite.ts"
 
 /** The contract of a `TokenSigner`, over any layer of `Keys`, with either algorithm. */
@@ -19,7 +19,7 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
   const signer = TokenSigner.layer.pipe(Layer.provide(Layer.succeed(TokenSettings, settings)))
   return describe(name, () => {
     it.layer(signer.pipe(Layer.provideMerge(keys)))((it) => {
-      it.effect.each([access, refresh])("a token says what was signed", (claims) =>
+      it.effect.each([access, refresh, consoleToken])("a token says what was signed", (claims) =>
         at(
           start,
           Effect.gen(function* () {
@@ -91,13 +91,17 @@ export const suite = <E>(name: string, algorithm: "EdDSA" | "HS256", keys: Layer
         )
       )
 
-      it.effect("a token of the other type is refused", () =>
+      it.effect("a token of another type is refused", () =>
         at(
           start,
           Effect.gen(function* () {
             const signer = yield* TokenSigner
             yield* isInvalid(yield* signer.sign(refresh), "access")
             yield* isInvalid(yield* signer.sign(access), "refresh")
+            yield* isInvalid(yield* signer.sign(consoleToken), "access")
+            yield* isInvalid(yield* signer.sign(consoleToken), "refresh")
+            yield* isInvalid(yield* signer.sign(access), "console")
+            yield* isInvalid(yield* signer.sign(refresh), "console")
             yield* isInvalid(yield* forge(algorithm, { ...payload, token_type: "refresh", gen: 3 }), "refresh")
           })
         )

@@ -16,6 +16,14 @@ const withFilePicker = (page: Page) =>
     "window.showSaveFilePicker = async () => (await navigator.storage.getDirectory()).getFileHandle('entries', { create: true })"
   )
 
+/** Writes a file with the name of that of {@link withFilePicker}. */
+const writeOldFile = `(async () => {
+  const files = await navigator.storage.getDirectory()
+  const writable = await (await files.getFileHandle("entries", { create: true })).createWritable()
+  await writable.write("old")
+  await writable.close()
+})()`
+
 const withoutFilePicker = (page: Page) => page.evaluate("delete window.showSaveFilePicker")
 
 /** The content of the file of {@link withFilePicker}, or undefined if there is none. */
@@ -105,9 +113,14 @@ describe.skipIf(missingBrowser !== "")(`the audit log in the console${missingBro
               await page.reload()
               await choose(page)
               await exportButton(page).click()
-              await page.getByText("The export was not completed, and no file was kept.").waitFor()
+              await page.getByText("The export was not completed. A new file was not kept, and an existing file was not changed.").waitFor()
             }
             assert.isUndefined(await contentOfFile(page))
+            await page.evaluate(writeOldFile)
+            await exportButton(page).click()
+            await page.getByRole("button", { name: "Exporting …" }).waitFor()
+            await page.getByText("The export was not completed.").waitFor()
+            assert.strictEqual(await contentOfFile(page), "old")
             await assertPresentable(page, "audit-export-failed")
           },
           { expectedTroubles: /^401 for|ERR_INCOMPLETE_CHUNKED_ENCODING/ }

@@ -44,14 +44,20 @@ const chooseFile = async (showSaveFilePicker: FilePicker) => {
   }
 }
 
-// The browser changes the file only when all of the content has come. The file that it created for the choice is empty.
+/** Deletes the file if the browser created it for the choice: such a file is empty. Another one has still its old content. */
+const deleteIfEmpty = async (file: SavedFile): Promise<void> => {
+  if ((await file.getFile()).size === 0) await file.remove?.()
+}
+
+// The browser changes the file only when all of the content has come.
 const writeTo = async (file: SavedFile, filter: AuditLinkSearch): Promise<number> => {
   try {
     const { body } = await open(filter)
     await body?.pipeTo(await file.createWritable())
     return (await file.getFile()).size
   } catch (error) {
-    if ((await file.getFile()).size === 0) await file.remove?.()
+    // Reported and not thrown: it would hide why the export failed.
+    await deleteIfEmpty(file).catch(reportError)
     throw error
   }
 }
@@ -67,8 +73,8 @@ const download = (content: Blob): void => {
 
 /**
  * Writes all selected entries into a file, as JSON in lines, and returns its size in bytes, or undefined if no file was chosen. Rejects
- * if the export is not completed, and then leaves no file: one with a part of the entries would look complete. Browsers that cannot
- * write into a file keep the entries themselves until all have come.
+ * if the export is not completed, and then leaves no new file, and an existing one as it was: one with a part of the entries would look
+ * complete. Browsers that cannot write into a file keep the entries themselves until all have come.
  */
 export const exportAuditLog = async (filter: AuditLinkSearch): Promise<number | undefined> => {
   const { showSaveFilePicker } = window

@@ -22,7 +22,7 @@ type Entry = typeof AuditEntryBody.Type
 /** The audit log. The selection is in its link. */
 export const AuditPage = () => {
   useTitle("Audit log")
-  const filter = useSearch({ from: "/staff/audit" })
+  const filter = filterIn(useSearch({ from: "/staff/audit" }))
   const { session } = useRouteContext({ from: "/staff" })
   const log = useInfiniteQuery(auditLogQuery(filter))
   const failure = log.isError ? asApiFailure(log.error) : null
@@ -87,7 +87,7 @@ const Export = ({ filter }: { filter: AuditLinkSearch }) => {
       </output>
       {download.isError ? (
         <div className="alert" role="alert">
-          <p>The export was not completed, and no file was kept.</p>
+          <p>The export was not completed. A new file was not kept, and an existing file was not changed.</p>
           <FailureText failure={asApiFailure(download.error)} />
         </div>
       ) : null}

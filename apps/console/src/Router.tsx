@@ -1,7 +1,4 @@
-import { Role } from "@user-service/domain/Role"
-import { UserSort, UserState } from "@user-service/domain/UserSearch"
-import { Option, Schema } from "effect"
-import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query"
+import { MutationCache, QueryCache, QueryClient, type QueryKey } from "@tanstack/react-query"
 import {
   createRootRouteWithContext,
   createRoute,
@@ -22,33 +19,40 @@ import { staffSearchIn } from "./staff/StaffSearch.ts"
 import { isAttended } from "./session/Attention.ts"
 import { returnPath } from "./session/ReturnPath.ts"
 import { sessionQuery } from "./session/SessionQuery.ts"
-import type { SearchFilter } from "./users/SearchQuery.ts"
-import { isUserActName, type UserActName } from "./users/UserActs.ts"
+import { searchIn } from "./users/SearchQuery.ts"
+import { userLinkIn } from "./users/UserActs.ts"
 import { userQuery } from "./users/UserQuery.ts"
 import { whyIn } from "./why/WhyQuery.ts"
 import { FailurePage, NotFoundPage, PendingPage } from "./ui/States.tsx"
 
-/** Whether the session has ended, or its user has no role any more, which looks like an unknown route. */
-const isSignedOut = (error: unknown): boolean => error instanceof ApiFailure && error.status === 401
+const hasStatus = (error: unknown, status: number): boolean => error instanceof ApiFailure && error.status === status
 
 /** The path and the query of the page, without the base. */
 const currentPath = (): string => router.state.location.pathname + router.state.location.searchStr
 
 /** Opens the page to sign in, which leads back to the current page. */
-const askToSignIn = async (): Promise<void> => {
+const askToSignIn = async (ended: true | "role"): Promise<void> => {
   const to = currentPath()
   const { hash } = router.state.location
   queryClient.clear()
-  await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended: true }, hash, replace: true })
+  await router.navigate({ to: "/sign-in", search: { to: returnPath(to), ended }, hash, replace: true })
 }
 
-const onError = (error: Error): void => {
-  if (isSignedOut(error) && !currentPath().startsWith("/sign-in")) void askToSignIn()
+/**
+ * A session that has ended is refused with 401. A user whose role was taken away gets the 404 of an unknown route everywhere, so after a
+ * 404 the session tells whether that is the reason.
+ */
+const onError = (error: Error, queryKey?: QueryKey): void => {
+  if (currentPath().startsWith("/sign-in")) return
+  if (hasStatus(error, 401)) void askToSignIn(true)
+  if (!hasStatus(error, 404)) return
+  if (queryKey === sessionQuery.queryKey) void askToSignIn("role")
+  else void queryClient.refetchQueries({ queryKey: sessionQuery.queryKey })
 }
 
 export const queryClient: QueryClient = new QueryClient({
-  queryCache: new QueryCache({ onError }),
-  mutationCache: new MutationCache({ onError }),
+  queryCache: new QueryCache({ onError: (error, { queryKey }) => onError(error, queryKey) }),
+  mutationCache: new MutationCache({ onError: (error) => onError(error) }),
   defaultOptions: {
     queries: {
       staleTime: 5000,
@@ -68,9 +72,13 @@ const rootRoute = createRootRouteWithContext<{ readonly queryClient: QueryClient
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>): { readonly to?: string; readonly ended?: true | "all" } => ({
+  validateSearch: (
+    search: Record<string, unknown>
+  ): { readonly to?: string; readonly ended?: true | "all" | "role" } => ({
     ...(typeof search["to"] === "string" ? { to: search["to"] } : {}),
-    ...(search["ended"] === true || search["ended"] === "all" ? { ended: search["ended"] } : {})
+    ...(search["ended"] === true || search["ended"] === "all" || search["ended"] === "role"
+      ? { ended: search["ended"] }
+      : {})
   }),
   component: lazyRouteComponent(() => import("./session/SignInPage.tsx"), "SignInPage")
 })
@@ -82,10 +90,10 @@ const staffRoute = createRoute({
     try {
       return { session: await context.queryClient.ensureQueryData(sessionQuery) }
     } catch (error) {
-      // A user whose role was taken away gets the 404 of an unknown route.
-      if (error instanceof ApiFailure && (error.status === 401 || error.status === 404)) {
+      if (hasStatus(error, 401) || hasStatus(error, 404)) {
         const { hash, pathname, searchStr } = location
-        throw redirect({ to: "/sign-in", search: { to: returnPath(pathname + searchStr) }, hash })
+        const to = returnPath(pathname + searchStr)
+        throw redirect({ to: "/sign-in", search: hasStatus(error, 404) ? { to, ended: "role" } : { to }, hash })
       }
       throw error
     }
@@ -94,33 +102,17 @@ const staffRoute = createRoute({
   notFoundComponent: NotFoundPage
 })
 
-const decodeFilter = Schema.decodeUnknownOption(
-  Schema.Struct({
-    state: Schema.optionalKey(UserState),
-    role: Schema.optionalKey(Role),
-    sort: Schema.optionalKey(UserSort),
-    notice: Schema.optionalKey(Schema.Literal("erased"))
-  })
-)
-
 const searchRoute = createRoute({
   getParentRoute: () => staffRoute,
   path: "/",
-  validateSearch: (search: Record<string, unknown>): SearchFilter & { readonly notice?: "erased" } =>
-    Option.getOrElse(decodeFilter(search), () => ({})),
+  validateSearch: searchIn,
   component: lazyRouteComponent(() => import("./users/SearchPage.tsx"), "SearchPage")
 })
 
 const userRoute = createRoute({
   getParentRoute: () => staffRoute,
   path: "/users/$id",
-  validateSearch: ({
-    act,
-    target
-  }: Record<string, unknown>): { readonly act?: UserActName; readonly target?: string } => ({
-    ...(isUserActName(act) ? { act } : {}),
-    ...(typeof target === "string" ? { target } : {})
-  }),
+  validateSearch: userLinkIn,
   loader: ({ context, params }) => context.queryClient.ensureQueryData(userQuery(params.id)),
   component: lazyRouteComponent(() => import("./users/UserPage.tsx"), "UserPage")
 })

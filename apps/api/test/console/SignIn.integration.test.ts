@@ -141,6 +141,31 @@ describe.skipIf(missingBrowser !== "")(`signing in to the console${missingBrowse
       })
     )
 
+    it.effect("a role that is taken away while a page is open asks to sign in again, and says why", () =>
+      Effect.gen(function* () {
+        const { sql } = yield* TestApi
+        yield* asStaff(
+          "viewer",
+          "/operations",
+          async (page, { id }) => {
+            for (const open of [
+              () => page.getByRole("link", { name: "Audit log" }).click(),
+              () => page.goto("/admin/staff?role=admin")
+            ]) {
+              await page.getByRole("heading", { name: "Operations" }).waitFor()
+              await Effect.runPromise(sql`update users set role = null where id = ${id}`)
+              await open()
+              await page.getByText("Your account has no role any more.").waitFor()
+              await assertPresentable(page, "sign-in-no-role")
+              await Effect.runPromise(sql`update users set role = 'viewer' where id = ${id}`)
+              await page.goto("/admin/operations")
+            }
+          },
+          { expectedTroubles: /^(?:401|404) for/ }
+        )
+      })
+    )
+
     it.effect("a session that has ended asks to sign in again, and then shows the same page", () =>
       Effect.gen(function* () {
         const { send } = yield* TestApi

@@ -73,6 +73,20 @@ describe.skipIf(missingBrowser !== "")(`the staff in the console${missingBrowser
       })
     )
 
+    it.effect("a link with an invalid part keeps its other parts, on all pages with a selection", () =>
+      asStaff("viewer", "/staff?role=support&act=x&sort=x", async (page) => {
+        await members(page, "Support").waitFor()
+        assert.strictEqual(await members(page, "Admins").count(), 0)
+        await page.goto("/admin/?role=support&state=x&sort=x&notice=x")
+        await page.getByRole("heading", { name: "Users" }).waitFor()
+        assert.strictEqual(await page.getByRole("combobox", { name: "Role" }).inputValue(), "support")
+        await page.getByRole("region", { name: "Users: table" }).or(page.getByText("No user matches.")).waitFor()
+        await page.goto(`/admin/dead-letters?reason=failed&act=x&target=${absentId}`)
+        await page.getByRole("heading", { name: "Dead letters" }).waitFor()
+        assert.strictEqual(await page.getByRole("searchbox", { name: "Reason" }).inputValue(), "failed")
+      })
+    )
+
     it.effect("the list is sorted by keyboard and selected by role, and the link has both", () =>
       Effect.gen(function* () {
         const [first, second] = [yield* staff("support"), yield* staff("support")].toSorted((a, b) =>

@@ -153,6 +153,20 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
       })
     )
 
+    it.effect("the link to an act that nobody does to their own account says so, also to admins", () =>
+      asStaff("admin", "/", async (page, { id }) => {
+        const links = ["role", "disable", "enable", "erase"].map((act) => `/admin/users/${id}?act=${act}`)
+        for (const link of [...links, `/admin/staff?act=role&target=${id}`]) {
+          await page.goto(link)
+          await page.getByRole("heading", { name: "Not on your own account" }).waitFor()
+          assert.strictEqual(await dialogOf(page).count(), 0)
+        }
+        await assertPresentable(page, "own-account")
+        await page.goto(`/admin/users/${id}?act=edit`)
+        await dialogOf(page).waitFor()
+      })
+    )
+
     it.effect("support changes names and settings, and sends mails, each with a reason in the audit log", () =>
       inBrowser("support", async ({ entry, memberId, page, send, user }) => {
         await assertPresentable(page, "user-support")

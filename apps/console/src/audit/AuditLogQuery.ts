@@ -3,20 +3,21 @@ import { infiniteQueryOptions } from "@tanstack/react-query"
 import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 
-const names = ["user_id", "actor_id", "action", "from", "to"] as const
+const AuditLinkSearch = Schema.Struct({
+  user_id: linkPart(Schema.NonEmptyString),
+  actor_id: linkPart(Schema.NonEmptyString),
+  action: linkPart(Schema.NonEmptyString),
+  from: linkPart(Schema.NonEmptyString),
+  to: linkPart(Schema.NonEmptyString)
+})
 
 /** The selection of entries in a link, as text. */
-export type AuditLinkSearch = { readonly [Name in (typeof names)[number]]?: string }
+export type AuditLinkSearch = typeof AuditLinkSearch.Type
 
 /** The selection in the query of a link. */
-export const filterIn = (search: Readonly<Record<string, unknown>>): AuditLinkSearch =>
-  Object.fromEntries(
-    names.flatMap((name) => {
-      const value = search[name]
-      return typeof value === "string" && value !== "" ? [[name, value]] : []
-    })
-  )
+export const filterIn = linkParts(AuditLinkSearch)
 
 /** The selection as the API takes it. Fails as the API does for invalid fields. */
 export const selectionOf = decodeInput(Schema.Struct(AuditQuery))

@@ -1,7 +1,8 @@
 import { ReasonInput } from "@user-service/schema/http/admin/StaffActsApi"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 import type { DeadLetterView } from "./DeadLetterQuery.ts"
 
 interface DeadLetterAct {
@@ -51,24 +52,13 @@ export const deadLetterActs = {
 
 export type DeadLetterActName = keyof typeof deadLetterActs
 
-const isDeadLetterActName = (name: unknown): name is DeadLetterActName =>
-  typeof name === "string" && Object.hasOwn(deadLetterActs, name)
+const isDeadLetterActName = (name: string): name is DeadLetterActName => Object.hasOwn(deadLetterActs, name)
 
-/** What the link of the dead letters has: the selected reason, and the open act. */
-export interface DeadLetterLinkSearch {
-  readonly reason?: string
-  readonly act?: DeadLetterActName
-  /** The id of the letter of the act. */
-  readonly target?: string
-}
-
-/** The selection and the act in the query of a link. */
-export const deadLetterSearchIn = ({
-  act,
-  reason,
-  target
-}: Readonly<Record<string, unknown>>): DeadLetterLinkSearch => ({
-  // The router reads some texts as numbers or booleans.
-  ...(reason === "" || !["string", "number", "boolean"].includes(typeof reason) ? {} : { reason: String(reason) }),
-  ...(isDeadLetterActName(act) && typeof target === "string" ? { act, target } : {})
-})
+/** The selected reason in the query of a link, the open act, and the id of its letter. */
+export const deadLetterSearchIn = linkParts(
+  Schema.Struct({
+    reason: linkPart(Schema.NonEmptyString),
+    act: linkPart(Schema.String.pipe(Schema.refine(isDeadLetterActName))),
+    target: linkPart(Schema.String)
+  })
+)

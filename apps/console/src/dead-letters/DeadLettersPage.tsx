@@ -15,13 +15,13 @@ import { sizeText } from "../ui/Size.ts"
 import { ForbiddenPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
-import { type DeadLetterActName, deadLetterActs } from "./DeadLetterActs.ts"
+import { type DeadLetterActName, deadLetterActs, deadLetterSearchIn } from "./DeadLetterActs.ts"
 import { deadLetterQuery, type DeadLetterView, isReplayPending } from "./DeadLetterQuery.ts"
 
 /** The messages that could not be processed. The selected reason and the open act are in the link. */
 export const DeadLettersPage = () => {
   useTitle("Dead letters")
-  const { act, reason, target } = useSearch({ from: "/staff/dead-letters" })
+  const { act, reason, target } = deadLetterSearchIn(useSearch({ from: "/staff/dead-letters" }))
   const { session } = useRouteContext({ from: "/staff" })
   const navigate = useNavigate()
   const queryClient = useQueryClient()

@@ -4,15 +4,13 @@ import { queryOptions } from "@tanstack/react-query"
 import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 
 /** What is recorded of a notification to a user over a channel. */
 export type RecordedDelivery = (typeof ExplainedNotificationBody.Type)["deliveries"][number]
 
-/** The notification in the query of a link. An id that looks like a number was read as one. */
-export const notificationIn = ({
-  notification_id: id
-}: Readonly<Record<string, unknown>>): { readonly notification_id?: string } =>
-  id === "" || !["string", "number", "boolean"].includes(typeof id) ? {} : { notification_id: String(id) }
+/** The notification in the query of a link. */
+export const notificationIn = linkParts(Schema.Struct({ notification_id: linkPart(Schema.NonEmptyString) }))
 
 const decodeQuery = decodeInput(Schema.Struct({ notification_id: NotificationId }))
 

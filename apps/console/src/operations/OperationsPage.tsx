@@ -12,7 +12,6 @@ import { activityQuery, type ActivityView, backlogsQuery, rangeIn } from "./Oper
 /** What waits now, and the activity over time. The range of the plots is in its link. */
 export const OperationsPage = () => {
   useTitle("Operations")
-  // The router passes on what the route does not read.
   const { range = "hour" } = rangeIn(useSearch({ from: "/staff/operations" }))
   const backlogs = useQuery(backlogsQuery)
   const activity = useQuery(activityQuery(range))

@@ -2,8 +2,9 @@ import { ActivityRange } from "@user-service/domain/Activity"
 import type { ActivityBody } from "@user-service/schema/Activity"
 import type { BacklogsBody } from "@user-service/schema/http/admin/StaffOperationsApi"
 import { keepPreviousData, queryOptions } from "@tanstack/react-query"
-import { Option, Schema } from "effect"
+import { Schema } from "effect"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 
 /** What waits, as the admin API shows it. */
 export type BacklogsView = typeof BacklogsBody.Type
@@ -11,11 +12,8 @@ export type BacklogsView = typeof BacklogsBody.Type
 /** The activity over time, as the admin API shows it. */
 export type ActivityView = typeof ActivityBody.Type
 
-const decodeRange = Schema.decodeUnknownOption(ActivityRange)
-
 /** The range in the query of a link. Without one it is an hour. */
-export const rangeIn = ({ range }: Readonly<Record<string, unknown>>): { readonly range?: ActivityRange } =>
-  Option.match(decodeRange(range), { onNone: () => ({}), onSome: (value) => ({ range: value }) })
+export const rangeIn = linkParts(Schema.Struct({ range: linkPart(ActivityRange) }))
 
 /** What waits, read again every five seconds while somebody uses the page. */
 export const backlogsQuery = queryOptions({

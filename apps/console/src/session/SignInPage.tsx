@@ -17,7 +17,8 @@ import { sessionQuery } from "./SessionQuery.ts"
 
 const endings = {
   true: "Your session has ended. Sign in to go on where you were.",
-  all: "All sessions of all users have ended, also yours."
+  all: "All sessions of all users have ended, also yours.",
+  role: "Your account has no role any more. Sign in with an account that has one."
 } as const
 
 /** The page where members of staff sign in. It leads to the page that the link was for. */

@@ -9,7 +9,7 @@ import { DataTable } from "../ui/DataTable.tsx"
 import { PagedList } from "../ui/PagedList.tsx"
 import { ReasonDialog } from "../ui/ReasonDialog.tsx"
 import { Section } from "../ui/Section.tsx"
-import { FailureText, ForbiddenPage } from "../ui/States.tsx"
+import { FailureText, ForbiddenPage, OwnAccountPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { searchQuery } from "../users/SearchQuery.ts"
@@ -17,12 +17,12 @@ import { userQuery } from "../users/UserQuery.ts"
 import { invitationFields, invite } from "./Invitation.ts"
 import { roleAct } from "../users/RoleAct.ts"
 import { roleRights } from "./RoleRights.ts"
-import type { StaffLinkSearch } from "./StaffSearch.ts"
+import { type StaffLinkSearch, staffSearchIn } from "./StaffSearch.ts"
 
 /** The users with a role. The selected role, the order and the open act are in the link. */
 export const StaffPage = () => {
   useTitle("Staff")
-  const { act, target, ...selection } = useSearch({ from: "/staff/staff" })
+  const { act, target, ...selection } = staffSearchIn(useSearch({ from: "/staff/staff" }))
   const { session } = useRouteContext({ from: "/staff" })
   const navigate = useNavigate()
   const queryClient = useQueryClient()
@@ -41,6 +41,7 @@ export const StaffPage = () => {
   }
 
   if (act !== undefined && !isAdmin) return <ForbiddenPage />
+  if (act === "role" && target === session.user.id) return <OwnAccountPage />
   return (
     <>
       <header className="heading">

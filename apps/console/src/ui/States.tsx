@@ -27,6 +27,13 @@ export const ForbiddenPage = ({ children }: { children?: ReactNode }) => (
   </Notice>
 )
 
+/** The page for an act that nobody does to their own account. */
+export const OwnAccountPage = () => (
+  <Notice title="Not on your own account" actions={<HomeLink />}>
+    <p>Nobody changes their own role, or disables or erases their own account. Ask another admin.</p>
+  </Notice>
+)
+
 const HomeLink = () => (
   <Link to="/" className="button">
     Users

@@ -14,15 +14,10 @@ interface ActLinkProps {
   readonly isButton?: boolean
 }
 
-// Nobody changes their own role, or disables or erases themself.
-const forOthers: ReadonlySet<UserActName> = new Set(["role", "disable", "enable", "erase"])
-
 /** Opens the dialog of an act, if it makes sense and the member of staff may do it. */
 export const ActLink = ({ isButton = false, label, name, on, record, session, target }: ActLinkProps) => {
   const act = userAct(name)
-  const isOwn = record.user.id === session.user.id
-  if (!mayAct(act, record, session) || !act.isOffered(record, target ?? "") || (isOwn && forOthers.has(name)))
-    return null
+  if (!mayAct(act, record, session) || !act.isOffered(record, target ?? "")) return null
   return (
     <Link
       to="/users/$id"

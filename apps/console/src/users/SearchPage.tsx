@@ -12,7 +12,7 @@ import { Field } from "../ui/Field.tsx"
 import { PagedList } from "../ui/PagedList.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
-import { type SearchFilter, searchQuery } from "./SearchQuery.ts"
+import { type SearchFilter, searchIn, searchQuery } from "./SearchQuery.ts"
 import { textOf } from "./SearchText.ts"
 
 /**
@@ -21,7 +21,7 @@ import { textOf } from "./SearchText.ts"
  */
 export const SearchPage = () => {
   useTitle("Users")
-  const { notice, ...filter } = useSearch({ from: "/staff/" })
+  const { notice, ...filter } = searchIn(useSearch({ from: "/staff/" }))
   const hash = useLocation({ select: (location) => location.hash })
   const q = textOf(hash)
   const search = useInfiniteQuery(searchQuery(q, filter))

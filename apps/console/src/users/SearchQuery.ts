@@ -1,17 +1,23 @@
-import type { Role } from "@user-service/domain/Role"
-import type { UserSort, UserState } from "@user-service/domain/UserSearch"
+import { Role } from "@user-service/domain/Role"
+import { UserSort, UserState } from "@user-service/domain/UserSearch"
 import { UserSearchInput } from "@user-service/schema/http/admin/UserSearchApi"
 import { infiniteQueryOptions } from "@tanstack/react-query"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
+
+const SearchFilter = Schema.Struct({
+  state: linkPart(UserState),
+  role: linkPart(Role),
+  sort: linkPart(UserSort)
+})
 
 /** What the link of a search has, except the text. */
-export interface SearchFilter {
-  readonly state?: UserState
-  readonly role?: Role
-  readonly sort?: UserSort
-}
+export type SearchFilter = typeof SearchFilter.Type
+
+/** The filter in the query of a link, and what has just happened. */
+export const searchIn = linkParts(Schema.Struct({ ...SearchFilter.fields, notice: linkPart(Schema.Literal("erased")) }))
 
 export const searchQuery = (q: string, filter: SearchFilter) =>
   infiniteQueryOptions({

@@ -2,10 +2,11 @@ import { hasRole, type Role } from "@user-service/domain/Role"
 import type { StaffSessionBody } from "@user-service/schema/http/admin/StaffSessionApi"
 import { ReasonInput, StaffEmailInput } from "@user-service/schema/http/admin/StaffActsApi"
 import { StaffEraseInput, StaffPreferencesInput, StaffUserInput } from "@user-service/schema/http/admin/StaffUsersApi"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
 import { roleAct } from "./RoleAct.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 import type { ActField, ActValues } from "../ui/ReasonForm.tsx"
 import { isSwitch, settingLabel, timeText } from "./Settings.ts"
 import type { UserView } from "./UserQuery.ts"
@@ -24,6 +25,8 @@ export interface UserAct {
   readonly label: string
   readonly role: Role
   readonly isDestructive?: boolean
+  /** Nobody does it to their own account. */
+  readonly isForOthers?: boolean
   /** Whether it makes sense for the user as they are. */
   readonly isOffered: (record: UserView, target: string) => boolean
   /** What it will do, in a sentence. */
@@ -234,6 +237,7 @@ const userActs = {
   role: {
     label: roleAct.label,
     role: "admin",
+    isForOthers: true,
     isOffered: () => true,
     effect: roleAct.effect,
     fields: roleAct.fields,
@@ -242,6 +246,7 @@ const userActs = {
   enable: {
     label: "Enable",
     role: "support",
+    isForOthers: true,
     isOffered: ({ user }) => !user.is_active,
     effect: () => "The user can log in again. Their sessions and devices do not come back.",
     perform: byReason((request) => acts.enable(request), "The user is enabled.")
@@ -249,6 +254,7 @@ const userActs = {
   disable: {
     label: "Disable",
     role: "support",
+    isForOthers: true,
     isDestructive: true,
     isOffered: ({ user }) => user.is_active,
     effect: () =>
@@ -258,6 +264,7 @@ const userActs = {
   erase: {
     label: "Erase",
     role: "admin",
+    isForOthers: true,
     isDestructive: true,
     isOffered: () => true,
     effect: () =>
@@ -285,12 +292,21 @@ const userActs = {
 
 export type UserActName = keyof typeof userActs
 
-export const isUserActName = (name: unknown): name is UserActName =>
+const isUserActName = (name: unknown): name is UserActName =>
   typeof name === "string" && Object.hasOwn(userActs, name)
+
+/** The open act in the query of a link, and what it is on. */
+export const userLinkIn = linkParts(
+  Schema.Struct({ act: linkPart(Schema.String.pipe(Schema.refine(isUserActName))), target: linkPart(Schema.String) })
+)
 
 /** The act with the name. */
 export const userAct = (name: UserActName): UserAct => userActs[name]
 
-/** Whether the role of the member of staff allows the act: only admins act on users who hold a role. */
-export const mayAct = ({ role }: UserAct, record: UserView, session: StaffSession): boolean =>
-  hasRole(session.role, record.role === null ? role : "admin")
+/** Whether the act is on one's own account, and nobody does it there. */
+export const isRefusedOnSelf = ({ isForOthers = false }: UserAct, { user }: UserView, session: StaffSession): boolean =>
+  isForOthers && user.id === session.user.id
+
+/** Whether the member of staff may do it: only admins act on users who hold a role. */
+export const mayAct = (act: UserAct, record: UserView, session: StaffSession): boolean =>
+  hasRole(session.role, record.role === null ? act.role : "admin") && !isRefusedOnSelf(act, record, session)

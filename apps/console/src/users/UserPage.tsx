@@ -2,11 +2,11 @@ import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query"
 import { Link, useNavigate, useParams, useRouteContext, useSearch } from "@tanstack/react-router"
 import { useState } from "react"
 import { Badge } from "../ui/Badge.tsx"
-import { ForbiddenPage } from "../ui/States.tsx"
+import { ForbiddenPage, OwnAccountPage } from "../ui/States.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { ActDialog } from "./ActDialog.tsx"
 import { ActLink } from "./ActLink.tsx"
-import { isUserActName, mayAct, userAct, type UserActName } from "./UserActs.ts"
+import { isRefusedOnSelf, mayAct, userAct, type UserActName, userLinkIn } from "./UserActs.ts"
 import { userQuery } from "./UserQuery.ts"
 import {
   AccountSection,
@@ -31,7 +31,7 @@ const accountActs: ReadonlyArray<UserActName> = [
 /** A user, and what staff can do for them. The open act is in the link. */
 export const UserPage = () => {
   const { id } = useParams({ from: "/staff/users/$id" })
-  const { act, target = "" } = useSearch({ from: "/staff/users/$id" })
+  const { act, target = "" } = userLinkIn(useSearch({ from: "/staff/users/$id" }))
   const { session } = useRouteContext({ from: "/staff" })
   const navigate = useNavigate()
   const queryClient = useQueryClient()
@@ -54,8 +54,8 @@ export const UserPage = () => {
     await close()
   }
 
-  // The router passes on what the route does not know.
-  const open = isUserActName(act) ? userAct(act) : undefined
+  const open = act === undefined ? undefined : userAct(act)
+  if (open !== undefined && isRefusedOnSelf(open, record, session)) return <OwnAccountPage />
   if (open !== undefined && !mayAct(open, record, session)) return <ForbiddenPage />
   return (
     <>

@@ -2,9 +2,10 @@ import { Category, Channel } from "@user-service/domain/Delivery"
 import type { ExplainedDecisionBody } from "@user-service/schema/DeliveryExplanation"
 import { TimeInput } from "@user-service/schema/Input"
 import { queryOptions } from "@tanstack/react-query"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { decodeInput } from "../api/ApiFailure.ts"
 import { api, run } from "../api/Client.ts"
+import { linkPart, linkParts } from "../ui/LinkParts.ts"
 
 /** A decision as the admin API explains it. */
 export type Explanation = typeof ExplainedDecisionBody.Type
@@ -16,14 +17,15 @@ export interface WhySearch {
   readonly at?: string
 }
 
-const decodeChannel = Schema.decodeUnknownOption(Channel)
-const decodeCategory = Schema.decodeUnknownOption(Category)
+const whyPartsIn = linkParts(
+  Schema.Struct({ channel: linkPart(Channel), category: linkPart(Category), at: linkPart(Schema.NonEmptyString) })
+)
 
-/** The notification in the query of a link, which may have other parts: the router passes on what its route does not know. A transactional e-mail, if the link does not say. */
-export const whyIn = ({ at, category, channel }: Readonly<Record<string, unknown>>): WhySearch => ({
-  channel: Option.getOrElse(decodeChannel(channel), () => "email"),
-  category: Option.getOrElse(decodeCategory(category), () => "transactional"),
-  ...(typeof at === "string" && at !== "" ? { at } : {})
+/** The notification in the query of a link. A transactional e-mail, if the link does not say. */
+export const whyIn = (search: Readonly<Record<string, unknown>>): WhySearch => ({
+  channel: "email",
+  category: "transactional",
+  ...whyPartsIn(search)
 })
 
 const decodeQuery = decodeInput(

@@ -104,7 +104,7 @@ if (import.meta.main) {
   process.once("SIGTERM", () => stop.abort())
   const exit = await Effect.runPromiseExit(program, { signal: stop.signal })
   if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-    console.error(Cause.pretty(exit.cause))
+    process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
     process.exitCode = 1
   }
 }

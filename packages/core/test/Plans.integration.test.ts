@@ -312,7 +312,7 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
           refund: [failedLogins.refund(emailHash, true)],
           clear: [failedLogins.clear({ emailHash, isKnownAddress: false })],
           remove: [failedLogins.remove(emailHash)],
-          failures: [failedLogins.failures(emailHash)],
+          state: [failedLogins.state(emailHash, now)],
           emails: [failedLogins.emails(userId)]
         } satisfies OperationsOf<FailedLoginsRepo["Service"]>)
       })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
 import { assertFailure } from "../Answers.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
@@ -7,6 +8,18 @@ import { staff } from "./Staff.ts"
 
 const userPath = (id: string, rest = "") => `/api/v1/admin/users/${id}/${rest}`
 const reason = "Ticket 4711"
+const minute = 60_000
+const day = 24 * 60 * minute
+const serviceKey = "a-key-of-a-service-0123456789abcdefghijkl"
+
+const resolve = Effect.fnUntraced(function* (delivery: Readonly<Record<string, unknown>>) {
+  const { send } = yield* TestApi
+  const answer = yield* send("POST", "/internal/v1/deliveries/resolve", {
+    headers: { "x-api-key": serviceKey },
+    body: { deliveries: [delivery] }
+  })
+  assert.strictEqual(answer.body.data[0].decision, "allow")
+})
 
 /** The audit entries of acts of this member of staff. */
 const actsOf = Effect.fnUntraced(function* (actor: string) {
@@ -17,7 +30,7 @@ const actsOf = Effect.fnUntraced(function* (actor: string) {
 })
 
 describe("users as staff see them", () => {
-  it.layer(layerEmbedded())((it) => {
+  it.layer(layerEmbedded({ SERVICE_API_KEYS: `gateway:${serviceKey}` }))((it) => {
     it.effect("are shown with sessions, push tokens, the origin of settings, and no secrets", () =>
       Effect.gen(function* () {
         const { login, person, send } = yield* TestApi
@@ -38,6 +51,7 @@ describe("users as staff see them", () => {
           ["web"]
         )
         assert.strictEqual(data.failed_logins, 1)
+        assert.deepStrictEqual(data.limits[0], { name: "failed_logins", used: 1, limit: 100, resets_at: null })
         assert.deepStrictEqual(
           data.setting_origins.map(({ actor, setting, source }: Record<string, unknown>) => ({
             actor,
@@ -48,6 +62,48 @@ describe("users as staff see them", () => {
         )
         assert.isAtLeast(data.waiting_events.count, 1)
         for (const secret of ["a-secret-device-token", "password_hash", "$2b$"]) assert.notInclude(text, secret)
+      })
+    )
+
+    it.effect("are shown with the limits that are in force, and until when", () =>
+      Effect.gen(function* () {
+        const { clock, person, send, sql } = yield* TestApi
+        const viewer = yield* staff("viewer")
+        const user = yield* person()
+        const now = clock.currentTimeMillisUnsafe()
+        const later = new Date(now + 40 * minute)
+        const attempt = send("POST", "/api/v1/users/login/", { body: { email: user.email, password: "wrong" } })
+        const limits = Effect.map(
+          send("GET", userPath(user.id), { token: viewer.access }),
+          ({ body }) => body.data.limits
+        )
+        yield* attempt
+        yield* sql`update failed_logins set failures = 100, next_try_at = ${later}`
+        yield* sql`update notification_preferences set frequency_limit = 1 where user_id = ${user.id}`
+        yield* resolve({ notification_id: randomUUID(), user_id: user.id, channel: "email", category: "transactional" })
+        const [logins, quota] = yield* limits
+        const resetsAt = later.toISOString()
+        assert.deepStrictEqual(logins, { name: "failed_logins", used: 100, limit: 100, resets_at: resetsAt })
+        const midnight = new Date((Math.floor(now / day) + 1) * day).toISOString()
+        assert.deepStrictEqual(quota, { name: "daily_quota", used: 1, limit: 1, resets_at: midnight })
+        yield* sql`update failed_logins set next_try_at = ${new Date(now)}`
+        assert.isNull((yield* limits)[0].resets_at)
+        yield* sql`update failed_logins set last_failed_at = ${new Date(now - 30 * day)}`
+        assert.strictEqual((yield* limits)[0].used, 0)
+      })
+    )
+
+    it.effect("are shown with their newest audit entries, as the audit log has them", () =>
+      Effect.gen(function* () {
+        const { login, person, send } = yield* TestApi
+        const viewer = yield* staff("viewer")
+        const user = yield* person()
+        yield* person()
+        for (let count = 0; count < 11; count++) yield* login(user, `Phone ${count}`)
+        const { body } = yield* send("GET", userPath(user.id), { token: viewer.access })
+        const log = yield* send("GET", `/api/v1/admin/audit/?user_id=${user.id}&limit=10`, { token: viewer.access })
+        assert.lengthOf(body.data.audit, 10)
+        assert.deepStrictEqual(body.data.audit, log.body.data)
       })
     )
 

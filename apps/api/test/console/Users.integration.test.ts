@@ -127,7 +127,10 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
           "hard bounce",
           "22:00 (Africa/Lagos)",
           "bounced",
-          "suppressed"
+          "suppressed",
+          "0 of 100",
+          "of 50",
+          "push_token.registered"
         ]) {
           assert.include(text, shown)
         }
@@ -140,6 +143,9 @@ describe.skipIf(missingBrowser !== "")(`users in the console${missingBrowser}`, 
           0
         )
         await assertPresentable(page, "user-viewer")
+        await page.getByRole("link", { name: "All entries" }).click()
+        await page.getByRole("heading", { name: "Audit log" }).waitFor()
+        assert.strictEqual(new URL(page.url()).search, `?user_id=${user.id}`)
       })
     )
 

@@ -1,7 +1,6 @@
-import type { AuditEntryBody } from "@user-service/schema/AuditEntry"
 import { hasRole } from "@user-service/domain/Role"
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query"
-import { Link, useNavigate, useRouteContext, useSearch } from "@tanstack/react-router"
+import { useNavigate, useRouteContext, useSearch } from "@tanstack/react-router"
 import { type FormEvent, useState } from "react"
 import { Form } from "react-aria-components/Form"
 import { type ApiFailure, asApiFailure } from "../api/ApiFailure.ts"
@@ -16,8 +15,7 @@ import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { exportAuditLog } from "./AuditExport.ts"
 import { type AuditLinkSearch, auditLogQuery, filterIn } from "./AuditLogQuery.ts"
-
-type Entry = typeof AuditEntryBody.Type
+import { EntryActor, EntryDetails, EntryUser } from "./EntryCells.tsx"
 
 /** The audit log. The selection is in its link. */
 export const AuditPage = () => {
@@ -44,10 +42,10 @@ export const AuditPage = () => {
               columns={[
                 { title: "Time", cell: ({ created_at }) => <Time at={created_at} /> },
                 { title: "Action", cell: ({ action }) => <code>{action}</code> },
-                { title: "User", cell: ({ user_id }) => <UserLink id={user_id} /> },
-                { title: "Actor", cell: (entry) => <Actor entry={entry} /> },
+                { title: "User", cell: ({ user_id }) => <EntryUser id={user_id} /> },
+                { title: "Actor", cell: (entry) => <EntryActor entry={entry} /> },
                 { title: "Address", cell: ({ ip }) => ip ?? <span className="soft">none</span> },
-                { title: "Details", cell: ({ details }) => <Details details={details} /> }
+                { title: "Details", cell: (entry) => <EntryDetails entry={entry} /> }
               ]}
             />
           )}
@@ -56,23 +54,6 @@ export const AuditPage = () => {
     </>
   )
 }
-
-const UserLink = ({ id }: { id: string | null }) =>
-  id === null ? (
-    <span className="soft">none</span>
-  ) : (
-    <Link to="/users/$id" params={{ id }}>
-      <code>{id}</code>
-    </Link>
-  )
-
-const Actor = ({ entry: { actor_id, user_id } }: { entry: Entry }) => {
-  if (actor_id === null) return <span className="soft">the service</span>
-  return actor_id === user_id ? <span>the user</span> : <UserLink id={actor_id} />
-}
-
-const Details = ({ details }: { details: Entry["details"] }) =>
-  Object.keys(details).length === 0 ? null : <code className="agent">{JSON.stringify(details)}</code>
 
 /** The button that exports the selected entries, and what became of the export. */
 const Export = ({ filter }: { filter: AuditLinkSearch }) => {

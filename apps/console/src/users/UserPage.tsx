@@ -12,6 +12,7 @@ import {
   AccountSection,
   DeliveriesSection,
   DevicesSection,
+  LogSection,
   PreferencesSection,
   SessionsSection,
   SuppressionsSection
@@ -96,6 +97,7 @@ export const UserPage = () => {
       <SessionsSection record={record} session={session} />
       <DevicesSection record={record} session={session} />
       <DeliveriesSection record={record} session={session} />
+      <LogSection record={record} session={session} />
       {open === undefined || !open.isOffered(record, target) ? null : (
         <ActDialog key={`${act} ${target}`} act={open} target={target} record={record} onClose={close} onDone={done} />
       )}

@@ -1,6 +1,7 @@
 import type { StaffSessionBody } from "@user-service/schema/http/admin/StaffSessionApi"
 import { Link } from "@tanstack/react-router"
 import type { ReactNode } from "react"
+import { EntryActor, EntryDetails } from "../audit/EntryCells.tsx"
 import { Badge } from "../ui/Badge.tsx"
 import { DataTable } from "../ui/DataTable.tsx"
 import { Facts } from "../ui/Facts.tsx"
@@ -16,7 +17,7 @@ interface SectionOfUser {
   readonly session: typeof StaffSessionBody.Type
 }
 
-export const AccountSection = ({ record: { failed_logins, user, waiting_events } }: SectionOfUser) => (
+export const AccountSection = ({ record: { limits, user, waiting_events } }: SectionOfUser) => (
   <Section id="account" title="Account">
     <Facts
       facts={[
@@ -27,7 +28,7 @@ export const AccountSection = ({ record: { failed_logins, user, waiting_events }
         ["Time zone", user.profile.timezone],
         ["Registered", <Time key="registered" at={user.created_at} />],
         ["Last login", <Time key="login" at={user.last_login} />],
-        ["Failed logins in a row", failed_logins],
+        ...limits.map((limit) => [limitNames[limit.name], <Limit key={limit.name} limit={limit} />] as const),
         [
           "Events not published yet",
           waiting_events.count === 0 ? (
@@ -42,6 +43,23 @@ export const AccountSection = ({ record: { failed_logins, user, waiting_events }
     />
   </Section>
 )
+
+const limitNames = { failed_logins: "Failed logins in a row", daily_quota: "Notifications today" } as const
+
+const Limit = ({ limit: { limit, name, resets_at, used } }: { limit: UserView["limits"][number] }) => {
+  const isReached = used >= limit
+  return (
+    <>
+      {used} of {limit} {isReached ? <Badge tone="warn">limit reached</Badge> : null}
+      {isReached && resets_at !== null ? (
+        <div className="soft">
+          {name === "failed_logins" ? "Unknown networks are refused until " : "The next day begins at "}
+          <Time at={resets_at} />
+        </div>
+      ) : null}
+    </>
+  )
+}
 
 const valueOf = ({ notification_preferences, profile }: UserView["user"], name: Setting): ReactNode => {
   const value = notification_preferences[name]
@@ -259,6 +277,32 @@ export const DeliveriesSection = ({ record }: SectionOfUser) => (
               </Link>
             )
         }
+      ]}
+    />
+  </Section>
+)
+
+export const LogSection = ({ record }: SectionOfUser) => (
+  <Section
+    id="log"
+    title="Log"
+    actions={
+      <Link to="/audit" search={{ user_id: record.user.id }} className="button">
+        All entries
+      </Link>
+    }
+  >
+    <DataTable
+      label="Log"
+      empty="The log has no entry about this user."
+      rows={record.audit}
+      keyOf={({ id }) => id}
+      columns={[
+        { title: "Time", cell: ({ created_at }) => <Time at={created_at} /> },
+        { title: "Action", cell: ({ action }) => <code>{action}</code> },
+        { title: "Actor", cell: (entry) => <EntryActor entry={entry} /> },
+        { title: "Address", cell: ({ ip }) => ip ?? <span className="soft">none</span> },
+        { title: "Details", cell: (entry) => <EntryDetails entry={entry} /> }
       ]}
     />
   </Section>

@@ -8,7 +8,7 @@ import { CredentialRefusals } from "@user-service/telemetry/CredentialRefusals"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import { CurrentOrigin } from "../Origin.ts"
 import type { Query } from "../Rows.ts"
-import { allowedFailures, FailedLoginsRepo } from "./FailedLoginsRepo.ts"
+import { allowedFailures, FailedLoginsRepo, type FailedLoginState, noFailures } from "./FailedLoginsRepo.ts"
 
 const hourSeconds = 3600
 const tooManyFailures = new RateLimited({
@@ -54,7 +54,7 @@ export class FailedLogins extends Context.Service<
     /** Deletes the count of the user's e-mail, full or not: after a password reset and at an erasure, in its transaction. */
     readonly clearOf: (userId: UserId) => Query<void>
     /** The failed logins in a row for the user's e-mail. */
-    readonly failuresOf: (userId: UserId) => Effect.Effect<number, ServiceUnavailable>
+    readonly stateOf: (userId: UserId) => Effect.Effect<FailedLoginState, ServiceUnavailable>
   }
 >()("@user-service/core/limits/FailedLogins") {
   static readonly layerNoDeps = Layer.effect(
@@ -96,15 +96,16 @@ export class FailedLogins extends Context.Service<
         if (Option.isSome(emails)) yield* repo.remove(hashOf(accountKey(emails.value)))
       })
 
-      const failuresOf = Effect.fn("FailedLogins.failuresOf")((userId: UserId) =>
-        storage.read(
+      const stateOf = Effect.fn("FailedLogins.stateOf")(function* (userId: UserId) {
+        const now = yield* DateTime.now
+        return yield* storage.read(
           Effect.flatMap(repo.emails(userId), (emails) =>
-            Option.isSome(emails) ? repo.failures(hashOf(accountKey(emails.value))) : Effect.succeed(0)
+            Option.isSome(emails) ? repo.state(hashOf(accountKey(emails.value)), now) : Effect.succeed(noFailures)
           )
         )
-      )
+      })
 
-      return { guard, clear, clearOf, failuresOf }
+      return { guard, clear, clearOf, stateOf }
     })
   )
 

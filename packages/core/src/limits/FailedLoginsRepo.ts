@@ -1,6 +1,7 @@
 import type { UserId } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient } from "effect/sql"
+import { SqlClient, type Statement } from "effect/sql"
+import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
 
 /** How many failed logins in a row an e-mail has before unknown addresses are refused. */
@@ -13,6 +14,10 @@ export interface FailedLoginKey {
 }
 
 const CountRow = Schema.Struct({ failures: Schema.Int })
+const StateRow = Schema.Struct({ failures: Schema.Int, refusedUntil: Schema.NullOr(Columns.time) })
+/** The failed logins in a row of an e-mail, and until when logins from unknown addresses are refused, null if they are not. */
+export type FailedLoginState = typeof StateRow.Type
+
 const EmailsRow = Schema.Struct({ spelling: Schema.String, canonical: Schema.NullOr(Schema.String) })
 
 /** The statements on failed logins. */
@@ -29,8 +34,8 @@ export class FailedLoginsRepo extends Context.Service<
     /** Deletes the row after a login. A full count is only deleted by a login from a known address. */
     readonly clear: (key: FailedLoginKey) => Query<void>
     readonly remove: (emailHash: Uint8Array) => Query<void>
-    /** The count of an e-mail, 0 if it has none. */
-    readonly failures: (emailHash: Uint8Array) => Query<number>
+    /** The count of an e-mail as the next attempt would find it. */
+    readonly state: (emailHash: Uint8Array, now: DateTime.Utc) => Query<FailedLoginState>
     /** The spelling of the user's address, and its canonical form unless another account has that. */
     readonly emails: (userId: UserId) => Query<Option.Option<typeof EmailsRow.Type>>
   }
@@ -40,9 +45,12 @@ export class FailedLoginsRepo extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
 
+      const timeOf = (now: DateTime.Utc) => sql`${DateTime.toDate(now)}::timestamptz`
+      const isForgottenAt = (at: Statement.Fragment) => sql`f.last_failed_at <= ${at} - interval '30 days'`
+
       const count = Effect.fnUntraced(function* ({ emailHash, isKnownAddress }: FailedLoginKey, now: DateTime.Utc) {
-        const at = sql`${DateTime.toDate(now)}::timestamptz`
-        const isForgotten = sql`f.last_failed_at <= ${at} - interval '30 days'`
+        const at = timeOf(now)
+        const isForgotten = isForgottenAt(at)
         const counted = yield* firstRow(CountRow)(sql`
           insert into failed_logins as f (email_hash, failures, last_failed_at) values (${emailHash}, 1, ${at})
           on conflict (email_hash) do update set
@@ -73,17 +81,25 @@ export class FailedLoginsRepo extends Context.Service<
       const remove = (emailHash: Uint8Array) =>
         Effect.asVoid(sql`delete from failed_logins where email_hash = ${emailHash}`)
 
-      const failures = (emailHash: Uint8Array) =>
-        Effect.map(
-          firstRow(CountRow)(sql`select failures from failed_logins where email_hash = ${emailHash}`),
-          Option.match({ onNone: () => 0, onSome: (row) => row.failures })
+      const state = (emailHash: Uint8Array, now: DateTime.Utc) => {
+        const at = timeOf(now)
+        return Effect.map(
+          firstRow(StateRow)(sql`
+            select failures,
+              case when failures >= ${allowedFailures} and next_try_at > ${at} then next_try_at end as "refusedUntil"
+            from failed_logins f where email_hash = ${emailHash} and not (${isForgottenAt(at)})`),
+          Option.getOrElse(() => noFailures)
         )
+      }
 
       const emails = (userId: UserId) =>
         firstRow(EmailsRow)(sql`
           select lower(email) as spelling, email_canonical as canonical from users where id = ${userId}`)
 
-      return { count, refund, clear, remove, failures, emails }
+      return { count, refund, clear, remove, state, emails }
     })
   )
 }
+
+/** The state of an e-mail without failed logins. */
+export const noFailures: FailedLoginState = { failures: 0, refusedUntil: null }

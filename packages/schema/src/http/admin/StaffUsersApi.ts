@@ -66,8 +66,8 @@ export class StaffUsersApi extends HttpApiGroup.make("admin-users")
           id: "getUserRecord",
           summary: "Read a user as staff",
           description:
-            "The user with role, sessions, push tokens, the origin of each changed setting, suppressions, failed logins, the " +
-            "newest deliveries, and events that are not published yet. Role: viewer."
+            "The user with role, sessions, push tokens, the origin of each changed setting, suppressions, limits, the newest " +
+            "deliveries and audit entries, and events that are not published yet. Role: viewer."
         })
       ),
     HttpApiEndpoint.patch("update", "/users/:id/", {

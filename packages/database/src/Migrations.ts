@@ -35,6 +35,7 @@ import deadLetterReplays from "./migrations/0030_dead_letter_replays.ts"
 import sessionCutoff from "./migrations/0031_session_cutoff.ts"
 import deliveryStatuses from "./migrations/0032_delivery_statuses.ts"
 import activityMinutes from "./migrations/0033_activity_minutes.ts"
+import deliveryDecisionsOfUsers from "./migrations/0034_delivery_decisions_of_users.ts"
 
 /** All migrations by file name. Forward only: never edit a migration that is on the main branch. */
 export const migrations = {
@@ -70,7 +71,8 @@ export const migrations = {
   "0030_dead_letter_replays": deadLetterReplays,
   "0031_session_cutoff": sessionCutoff,
   "0032_delivery_statuses": deliveryStatuses,
-  "0033_activity_minutes": activityMinutes
+  "0033_activity_minutes": activityMinutes,
+  "0034_delivery_decisions_of_users": deliveryDecisionsOfUsers
 }
 
 // A number that no other advisory lock in this database uses.

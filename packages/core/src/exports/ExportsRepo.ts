@@ -184,16 +184,14 @@ export class ExportsRepo extends Context.Service<
           toItem: (row) => new SecurityLogEntry(row, withoutChecks)
         }),
 
-        // With `offset 0` the rows of the user are found by its index: the planner could otherwise read the primary key in its order,
-        // past those of all users.
         deliveryDecisions: (userId, after) =>
           Effect.map(
             rows(DecisionRow)(sql`
               select notification_id as "notificationId", channel, category, decision, rule, until, decided_at as "decidedAt",
                 send_at as "sendAt", utc_offset as "utcOffset", preferences_version::int as "preferencesVersion",
                 frequency_limit as "frequencyLimit", charged_count as "chargedCount"
-              from (select * from delivery_decisions where user_id = ${userId} offset 0) as decided
-              ${after === undefined ? sql`` : sql`where (notification_id, channel) > (${after.notificationId}, ${after.channel})`}
+              from delivery_decisions where user_id = ${userId}
+              ${after === undefined ? sql`` : sql`and (notification_id, channel) > (${after.notificationId}, ${after.channel})`}
               order by notification_id, channel limit ${pageSize}`),
             (found) => ({
               items: found.map((row) => new DeliveryDecisionEntry(row, withoutChecks)),

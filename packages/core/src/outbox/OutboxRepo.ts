@@ -43,7 +43,7 @@ export class OutboxRepo extends Context.Service<
     ) => Query<ReadonlyArray<StoredEvent>>
     readonly markPublished: (ids: ReadonlyArray<string>, now: DateTime.Utc) => Query<void>
     readonly setAside: (ids: ReadonlyArray<string>, now: DateTime.Utc) => Query<void>
-    /** The number of waiting events (counted to `maxCount`) and of set-aside events, and when the oldest was created. */
+    /** The numbers of waiting and of set-aside events, each counted to `maxCount`, and when the oldest waiting one was created. */
     readonly lag: (maxCount: number) => Query<typeof LagRow.Type>
     /** Deletes at most `limit` events published before `before` and returns their number. */
     readonly removePublished: (before: DateTime.Utc, limit: number) => Query<number>
@@ -101,7 +101,8 @@ export class OutboxRepo extends Context.Service<
           onlyRow(LagRow)(sql`
             select
               (select count(*)::int from (select 1 from outbox where ${isWaiting} limit ${maxCount}) as counted) as waiting,
-              (select count(*)::int from outbox where set_aside_at is not null) as "setAside",
+              (select count(*)::int from (
+                select 1 from outbox where set_aside_at is not null limit ${maxCount}) as counted) as "setAside",
               (select min(created_at) from ${shards} cross join lateral (
                 select created_at from outbox where outbox.shard = shards.shard and ${isWaiting}
                 order by position limit 1) as first) as oldest`),

@@ -9,7 +9,6 @@ const source = join(import.meta.dirname, "../src")
  * folder.
  */
 const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<string>]> = [
-  ["activity", []],
   ["testing", []],
   ["cached", []],
   ["limits", []],
@@ -21,6 +20,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
   ["changes", ["cached", "mails"]],
   ["audit", ["changes", "limits"]],
   ["outbox", ["cached", "changes"]],
+  ["activity", ["dead-letters", "mails", "outbox"]],
   ["erasures", ["changes", "dead-letters", "limits"]],
   ["preferences", ["cached", "changes"]],
   ["push-tokens", ["cached", "changes"]],

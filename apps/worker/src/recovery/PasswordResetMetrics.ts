@@ -1,20 +1,23 @@
 import { PasswordResetMails } from "@user-service/core/recovery/PasswordResetMails"
 import { Effect, Layer, Metric } from "effect"
-import { updateEvery } from "../GaugeUpdates.ts"
+import { runPeriodically } from "../PeriodicTask.ts"
 
-const interval = "5 seconds"
+const task = { name: "metrics of password resets", interval: "5 seconds" } as const
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 
 const waiting = gauge("password_resets_waiting", "Requests for password resets that wait, counted up to a million")
 const oldestSeconds = gauge("password_resets_oldest_seconds", "Age of the oldest request that waits")
 
-/** Metrics of the requests for password resets that wait, updated every five seconds. */
+/**
+ * Metrics of the requests for password resets that wait, updated every five seconds. They keep their last values while the
+ * database is unavailable.
+ */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const resetMails = yield* PasswordResetMails
-    yield* updateEvery(
-      interval,
+    yield* runPeriodically(
+      task,
       resetMails.backlog.pipe(
         Effect.flatMap((backlog) =>
           Effect.all([Metric.update(waiting, backlog.waiting), Metric.update(oldestSeconds, backlog.seconds)])

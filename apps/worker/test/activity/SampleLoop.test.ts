@@ -15,7 +15,7 @@ const samples = Effect.flatMap(
 
 describe("a worker", () => {
   it.layer(engines, { excludeTestServices: true })((it) => {
-    it.effect("records what waits as soon as it runs", () =>
+    it.effect("records the backlogs as soon as it runs", () =>
       Effect.gen(function* () {
         yield* Layer.build(Layer.fresh(SampleLoop.layer))
         yield* waitUntil(Effect.map(samples, (found) => found.length === 4))

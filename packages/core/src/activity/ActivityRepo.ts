@@ -33,7 +33,7 @@ const FirstRow = Schema.Struct({ minute: Schema.NullOr(Columns.time) })
 export class ActivityRepo extends Context.Service<
   ActivityRepo,
   {
-    /** Adds the values to those that are stored. */
+    /** Adds the values to the stored values. */
     readonly add: (minutes: ReadonlyArray<ActivityMinute>) => Query<void>
     /** Stores the values that are higher than the stored ones. */
     readonly raise: (minutes: ReadonlyArray<ActivityMinute>) => Query<void>

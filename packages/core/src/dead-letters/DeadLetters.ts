@@ -6,6 +6,7 @@ import { Array, Context, DateTime, Effect, Layer, Option } from "effect"
 import { Digest, SecureRandom } from "effect/crypto"
 import { Base64, Hex } from "effect/encoding"
 import { SqlClient, type SqlError } from "effect/sql"
+import { secondsSince } from "../Age.ts"
 import {
   type DeadLetterContent,
   DeadLettersRepo,
@@ -42,9 +43,6 @@ export interface ReplayTurn {
   /** The last letter of the turn, for the next one. None if there was no letter. */
   readonly last: Option.Option<DeadLetterId>
 }
-
-const secondsSince = (time: DateTime.Utc | null, now: DateTime.Utc): number =>
-  time === null ? 0 : Math.max(0, (now.epochMilliseconds - time.epochMilliseconds) / 1000)
 
 // The default maximal message size of RabbitMQ 4. Larger bodies are cut to it.
 const maxBytes = 16 * 1024 * 1024

@@ -6,6 +6,7 @@ import { Mail, mailTypeOf } from "@user-service/domain/Mail"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Array, Context, DateTime, Effect, Layer, Metric, Result, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
+import { secondsSince } from "../Age.ts"
 import { MailOutboxRepo, type StoredMail } from "./MailOutboxRepo.ts"
 
 /** A mail to publish. */
@@ -97,8 +98,7 @@ export class MailOutbox extends Context.Service<
       const lag = Effect.gen(function* () {
         const { oldest, waiting } = yield* storage.read(repo.lag(maxCount))
         const now = yield* DateTime.now
-        const millis = oldest === null ? 0 : DateTime.toEpochMillis(now) - DateTime.toEpochMillis(oldest)
-        return { waiting, seconds: Math.max(0, millis / 1000) }
+        return { waiting, seconds: secondsSince(oldest, now) }
       })
 
       return { relay: (limit, publish) => runTurn(turn(limit, publish)), dropExpired, lag }

@@ -5,6 +5,7 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import type { UserId } from "@user-service/domain/User"
 import { Array, Context, DateTime, Effect, Layer, Metric, Result, Schema } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
+import { secondsSince } from "../Age.ts"
 import { Invalidations, type UserVersion } from "../cached/Invalidations.ts"
 import { OutboxRepo, type StoredEvent } from "./OutboxRepo.ts"
 
@@ -114,8 +115,7 @@ export class Outbox extends Context.Service<
       const lag = Effect.gen(function* () {
         const { oldest, setAside, waiting } = yield* storage.read(repo.lag(maxCount))
         const now = yield* DateTime.now
-        const millis = oldest === null ? 0 : DateTime.toEpochMillis(now) - DateTime.toEpochMillis(oldest)
-        return { waiting, setAside, seconds: Math.max(0, millis / 1000) }
+        return { waiting, setAside, seconds: secondsSince(oldest, now) }
       })
 
       return {

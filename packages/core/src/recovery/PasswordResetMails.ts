@@ -4,6 +4,7 @@ import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Cause, Context, DateTime, Effect, Layer, Option, Result } from "effect"
+import { secondsSince } from "../Age.ts"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
@@ -99,8 +100,7 @@ export class PasswordResetMails extends Context.Service<
 
       const backlog = Effect.gen(function* () {
         const { oldest, waiting } = yield* storage.read(repo.waiting(maxCount))
-        const { epochMilliseconds: now } = yield* DateTime.now
-        return { waiting, seconds: oldest === null ? 0 : Math.max(0, (now - oldest.epochMilliseconds) / 1000) }
+        return { waiting, seconds: secondsSince(oldest, yield* DateTime.now) }
       })
 
       return { send, sendTo, backlog }

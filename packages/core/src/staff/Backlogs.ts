@@ -6,7 +6,7 @@ import { MailOutboxRepo } from "../mails/MailOutboxRepo.ts"
 import { OutboxRepo } from "../outbox/OutboxRepo.ts"
 import { PasswordResetRequestsRepo } from "../recovery/PasswordResetRequestsRepo.ts"
 
-/** What waits, counted up to a limit, and since when. */
+/** How much waits, counted up to a limit, and since when. */
 export interface Backlog {
   readonly waiting: number
   /** Null if nothing waits. */
@@ -22,16 +22,15 @@ export interface AllBacklogs {
   readonly deadLetters: Backlog
 }
 
-// Counting more would take long, and says no more to staff. The worker's metrics have exact numbers.
+// Counting more would take long, and says no more to staff. The worker's metrics count to a million.
 const maxCount = 10_000
 
-/** What waits, for staff. */
+/** The backlogs, for staff. */
 export class Backlogs extends Context.Service<
   Backlogs,
   {
     /** Counts up to ten thousand. */
     readonly find: Effect.Effect<AllBacklogs, ServiceUnavailable>
-    readonly countTo: (maxCount: number) => Effect.Effect<AllBacklogs, ServiceUnavailable>
   }
 >()("@user-service/core/staff/Backlogs") {
   static readonly layerNoDeps = Layer.effect(
@@ -43,20 +42,21 @@ export class Backlogs extends Context.Service<
       const passwordResets = yield* PasswordResetRequestsRepo
       const deadLetters = yield* DeadLettersRepo
 
-      const countTo = (max: number) =>
-        storage.read(
+      const find = storage
+        .read(
           Effect.all(
             {
-              events: outbox.lag(max),
-              mails: mails.lag(max),
-              passwordResets: passwordResets.waiting(max),
-              deadLetters: deadLetters.waiting(max)
+              events: outbox.lag(maxCount),
+              mails: mails.lag(maxCount),
+              passwordResets: passwordResets.waiting(maxCount),
+              deadLetters: deadLetters.waiting(maxCount)
             },
             { concurrency: "unbounded" }
           )
         )
+        .pipe(Effect.withSpan("Backlogs.find"))
 
-      return { find: countTo(maxCount).pipe(Effect.withSpan("Backlogs.find")), countTo }
+      return { find }
     })
   )
 

@@ -3,40 +3,56 @@ import * as Storage from "@user-service/database/Storage"
 import { SampledMeasure } from "@user-service/domain/Activity"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import { Context, DateTime, Effect, Layer } from "effect"
-import { ActivityRepo } from "../activity/ActivityRepo.ts"
-import { type AllBacklogs, Backlogs } from "./Backlogs.ts"
+import { secondsSince } from "../Age.ts"
+import { DeadLettersRepo } from "../dead-letters/DeadLettersRepo.ts"
+import { MailOutboxRepo } from "../mails/MailOutboxRepo.ts"
+import { OutboxRepo } from "../outbox/OutboxRepo.ts"
+import { ActivityRepo } from "./ActivityRepo.ts"
 
 // As far as the metrics of the worker count.
 const maxCount = 1_000_000
 
-/** Records what waits, for the plots. */
+/** Records the backlogs, for the plots. */
 export class BacklogSamples extends Context.Service<
   BacklogSamples,
   {
     /**
-     * Stores what waits now, unless a process has stored more in this minute. Any number of processes may call it, at any times: a
+     * Stores the present backlogs, unless a process has stored more in this minute. Any number of processes may call it, at any times: a
      * minute then has the highest of their samples.
      */
     readonly record: Effect.Effect<void, ServiceUnavailable>
   }
->()("@user-service/core/staff/BacklogSamples") {
+>()("@user-service/core/activity/BacklogSamples") {
   static readonly layerNoDeps = Layer.effect(
     BacklogSamples,
     Effect.gen(function* () {
-      const backlogs = yield* Backlogs
+      const deadLetters = yield* DeadLettersRepo
+      const mails = yield* MailOutboxRepo
+      const outbox = yield* OutboxRepo
       const repo = yield* ActivityRepo
       const storage = yield* Storage.Storage
       const stored = { minute: 0, values: new Map<SampledMeasure, number>() }
 
+      const read = storage.read(
+        Effect.all([outbox.lag(maxCount), mails.lag(maxCount), deadLetters.waiting(maxCount)], {
+          concurrency: "unbounded"
+        })
+      )
+
       const record = Effect.gen(function* () {
-        const found = yield* backlogs.countTo(maxCount)
+        const [waitingEvents, waitingMails, waitingLetters] = yield* read
         const now = yield* DateTime.now
         const { epochMilliseconds: minute } = DateTime.startOf(now, "minute")
         if (minute !== stored.minute) {
           stored.minute = minute
           stored.values.clear()
         }
-        const values = valuesOf(found, now)
+        const values: Record<SampledMeasure, number> = {
+          outbox_lag_seconds: Math.floor(secondsSince(waitingEvents.oldest, now)),
+          events_waiting: waitingEvents.waiting,
+          mails_waiting: waitingMails.waiting,
+          dead_letters_waiting: waitingLetters.waiting
+        }
         const higher = SampledMeasure.literals.flatMap((measure) => {
           const value = values[measure]
           return value > (stored.values.get(measure) ?? -1) ? [{ minute, measure, value }] : []
@@ -51,16 +67,7 @@ export class BacklogSamples extends Context.Service<
     })
   )
 
-  static readonly layer = this.layerNoDeps.pipe(Layer.provide([ActivityRepo.layer, Backlogs.layer]))
+  static readonly layer = this.layerNoDeps.pipe(
+    Layer.provide([ActivityRepo.layer, DeadLettersRepo.layer, MailOutboxRepo.layer, OutboxRepo.layer])
+  )
 }
-
-const valuesOf = ({ deadLetters, events, mails }: AllBacklogs, now: DateTime.Utc): Record<SampledMeasure, number> => ({
-  outbox_lag_seconds: events.oldest === null ? 0 : secondsBetween(events.oldest, now),
-  events_waiting: events.waiting,
-  mails_waiting: mails.waiting,
-  dead_letters_waiting: deadLetters.waiting
-})
-
-// The clocks of two processes may differ.
-const secondsBetween = (from: DateTime.Utc, to: DateTime.Utc): number =>
-  Math.max(0, Math.floor((to.epochMilliseconds - from.epochMilliseconds) / 1000))

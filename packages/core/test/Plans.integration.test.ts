@@ -682,6 +682,17 @@ describe.skipIf(databaseUrl === "")("over a PostgreSQL with tens of thousands of
         const hour = intervals({ from: DateTime.subtractDuration(now, Duration.hours(1)), until: now, step })
         yield* assertIndexed({ add: [add(minutes)], raise: [raise(minutes)], firstMinute: [firstMinute] })
         yield* assertIndexed({ intervals: [hour] }, { batch: true })
+        const week = intervals({
+          from: DateTime.subtractDuration(now, Duration.days(7)),
+          until: now,
+          step: Duration.hours(1)
+        })
+        // Nearly the whole table, which the jobs keep to eight days: one scan of it is the best plan.
+        const { of } = yield* Plans
+        for (const { cost, scans } of yield* of(week)) {
+          assert.isAtMost(scans.length, 1)
+          assert.isAtMost(cost, 2500)
+        }
       })
     )
 

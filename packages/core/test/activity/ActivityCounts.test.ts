@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Quotas } from "@user-service/cache/Quotas"
+import { Quotas, QuotasUnavailable } from "@user-service/cache/Quotas"
 import { ActivityCounts, writeInterval } from "@user-service/core/activity/ActivityCounts"
 import { ActivityRepo } from "@user-service/core/activity/ActivityRepo"
 import { Logins } from "@user-service/core/accounts/Logins"
@@ -8,7 +8,7 @@ import { Storage } from "@user-service/database/Storage"
 import * as TestDatabase from "@user-service/database/testing/TestDatabase"
 import { waitUntil } from "@user-service/database/testing/WaitUntil"
 import type { Email } from "@user-service/domain/Email"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { freshId, layerOver, mail, report, resolve, somebody } from "../deliveries/TestDeliveries.ts"
@@ -116,6 +116,8 @@ const written = Effect.gen(function* () {
   return rows.map(({ measure, value }) => `${measure} ${value}`)
 })
 
+const noQuotas = Layer.succeed(Quotas, { claim: () => Effect.fail(new QuotasUnavailable()) })
+
 describe("the activity that is counted", () => {
   it.layer(TestCore.layer())((it) => {
     it.effect("is registrations, and refused logins of known and unknown addresses", () =>
@@ -130,6 +132,23 @@ describe("the activity that is counted", () => {
         yield* Effect.flip(login(email, Redacted.make("not the password")))
         yield* Effect.flip(login(TestCore.freshEmail(), TestCore.password))
         assert.deepStrictEqual(yield* written, ["refused_logins 2", "registrations 2"])
+      })
+    )
+  })
+
+  const oneAnAccount = { loginAccount: Option.some({ name: "login-account", limit: 1, window: Duration.hours(1) }) }
+  it.layer(TestCore.layer({ limits: oneAnAccount }))((it) => {
+    it.effect("has logins over a limit, and refusals of the console", () =>
+      Effect.gen(function* () {
+        const [limited, user] = [yield* TestCore.register, yield* TestCore.register]
+        const credentials = (email: Email) => ({ email, password: TestCore.password, deviceName: "" })
+        const { login, loginStaff } = yield* Logins
+        yield* clear
+        const wrong = { ...credentials(limited.email), password: Redacted.make("not the password") }
+        assert.strictEqual(yield* TestCore.tagOf(login(wrong)), "InvalidCredentials")
+        assert.strictEqual(yield* TestCore.tagOf(login(wrong)), "RateLimited")
+        assert.strictEqual(yield* TestCore.tagOf(loginStaff(credentials(user.email))), "InvalidCredentials")
+        assert.include(yield* written, "refused_logins 3")
       })
     )
   })
@@ -159,6 +178,17 @@ describe("the activity that is counted", () => {
           "deliveries_pending 2",
           "deliveries_sent 1"
         ])
+      })
+    )
+  })
+
+  it.layer(layerOver(TestDatabase.layerPgLite, noQuotas))((it) => {
+    it.effect("is deliveries that were resolved with locks, since the counts of the quota were unavailable", () =>
+      Effect.gen(function* () {
+        yield* clear
+        const user = yield* somebody({ preferences: { frequency_limit: 1 } })
+        yield* resolve(mail(user, { notificationId: freshId() }), mail(user, { notificationId: freshId() }))
+        assert.deepStrictEqual(yield* written, ["deliveries_pending 1"])
       })
     )
   })

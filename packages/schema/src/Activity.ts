@@ -15,8 +15,10 @@ export const ActivityBody = Schema.Struct({
   range: ActivityRange,
   starts_at: Timestamp.annotateKey({ description: "The start of the first interval." }),
   step_seconds: Count.annotateKey({ description: "The length of an interval." }),
-  registrations: series("New users."),
-  refused_logins: series("Logins that were refused, for whatever reason."),
+  registrations: series("Users who registered themselves. Not those that staff created or that were imported."),
+  refused_logins: series(
+    "Logins that were refused for the credentials, a missing role or a rate limit. Not those that an overload refused (503)."
+  ),
   deliveries: Schema.Struct({
     pending: Series,
     sent: Series,

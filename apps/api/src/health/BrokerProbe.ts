@@ -6,7 +6,10 @@ import { connect } from "node:net"
 const unusable = (problem = "no answer in time") =>
   new EngineUnusable({ engine: "RabbitMQ", variable: "RABBITMQ_URL", problem })
 
-/** Checks that the port of the broker, or of one of its nodes, accepts a TCP connection. The API itself uses no connection to the broker. */
+/**
+ * Checks that the port of the broker, or of one of its nodes, accepts a TCP connection. The API itself uses no connection to the
+ * broker.
+ */
 export const probeBroker = (url: Redacted.Redacted<string>): Effect.Effect<void, EngineUnusable> =>
   Effect.raceAll(nodesOf(Redacted.value(url)).map((node) => probeNode(hostOf(node)))).pipe(
     Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.fail(unusable()) })

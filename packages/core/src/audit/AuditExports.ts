@@ -20,8 +20,8 @@ export class AuditExports extends Context.Service<
   AuditExports,
   {
     /**
-     * Counts the export in the limit of `userId` and records it in the audit log, as an act of `userId` on their own account. The entries are read when they are consumed.
-     * `authorise` runs before each batch.
+     * Counts the export in the limit of `userId` and records it in the audit log, as an act of `userId` on their own account.
+     * The entries are read when they are consumed. `authorise` runs before each batch.
      */
     readonly open: <E>(
       userId: UserId,

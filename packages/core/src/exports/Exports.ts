@@ -53,9 +53,9 @@ export interface AccountExport {
  *
  * An export holds one page in memory and no connection or transaction between two pages, however slow its reader is. So it is
  * no snapshot: each page shows its rows as they are when it is read. Every row that exists from the beginning to the end of the
- * export is in it exactly once, because the lists are read by keys that never change. A row that is added meanwhile is newer
- * than the cursor and left out, but a decision on a delivery may be in it; a delivery whose status changes meanwhile has the old or the
- * new one.
+ * export is in it exactly once, because the lists are read by keys that never change. A row that is added during the export is newer
+ * than the cursor and left out, but a decision on a delivery may be in it. A delivery whose status changes during the export has the
+ * old or the new one.
  */
 export class Exports extends Context.Service<
   Exports,

@@ -40,7 +40,7 @@ export const BacklogsBody = Schema.Struct({
   dead_letters: BacklogBody.annotateKey({ description: "Messages that wait for an operator or a member of staff." })
 }).annotate({
   identifier: "Backlogs",
-  description: "What waits, each counted up to 10,000, and since when.",
+  description: "The backlogs: the number of each, counted up to 10,000, and the time of the oldest.",
   examples: [
     {
       events: { waiting: 3, oldest_at: "2026-11-24T10:02:00.000Z", set_aside: 0 },
@@ -78,8 +78,8 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
       .annotateMerge(
         describeOperation({
           id: "getOutbox",
-          summary: "Read what waits",
-          description: "What waits for workers and operators, and since when. Role: viewer."
+          summary: "Read the backlogs",
+          description: "The work that waits for workers and operators, and since when. Role: viewer."
         })
       ),
     HttpApiEndpoint.get("activity", "/activity/", {
@@ -95,7 +95,7 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
           id: "getActivity",
           summary: "Read the activity over time",
           description:
-            "Registrations, refused logins, deliveries by status, and what waited, for the plots of the console. Kept for a week. " +
+            "Registrations, refused logins, deliveries by status, and backlogs, for the plots of the console. Kept for a week. " +
             "Role: viewer."
         })
       ),
@@ -179,6 +179,6 @@ export class StaffOperationsApi extends HttpApiGroup.make("admin-operations")
     OpenApi.annotations({
       title: "Staff: operations",
       description:
-        "What waits, the activity over time, dead letters, and the end of all sessions. Every act requires a reason, which the audit log keeps."
+        "The backlogs, the activity over time, dead letters, and the end of all sessions. Every act requires a reason, which the audit log keeps."
     })
   ) {}

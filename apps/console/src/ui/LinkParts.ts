@@ -4,8 +4,13 @@ import { Effect, Schema } from "effect"
 export const linkPart = <S extends Schema.Codec<unknown>>(schema: S) =>
   Schema.optionalKey(schema).pipe(Schema.catchDecoding(() => Effect.succeedNone))
 
-/** Reads the query of a link. It may have other parts, since the router passes on what a route does not know. */
+// The router reads a text such as "404" or "true" as a number or a boolean, if it reads back as the same text.
+const textOf = (value: unknown): unknown =>
+  typeof value === "number" || typeof value === "boolean" ? String(value) : value
+
+/** Reads the query of a link, whose parts are texts. It may have others, since the router passes on what a route does not know. */
 export const linkParts = <S extends Schema.Decoder<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownSync(schema)
-  return (search: Readonly<Record<string, unknown>>): S["Type"] => decode(search)
+  return (search: Readonly<Record<string, unknown>>): S["Type"] =>
+    decode(Object.fromEntries(Object.entries(search).map(([name, value]) => [name, textOf(value)])))
 }

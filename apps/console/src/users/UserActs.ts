@@ -292,8 +292,7 @@ const userActs = {
 
 export type UserActName = keyof typeof userActs
 
-const isUserActName = (name: unknown): name is UserActName =>
-  typeof name === "string" && Object.hasOwn(userActs, name)
+const isUserActName = (name: unknown): name is UserActName => typeof name === "string" && Object.hasOwn(userActs, name)
 
 /** The open act in the query of a link, and what it is on. */
 export const userLinkIn = linkParts(

@@ -7,8 +7,9 @@ import { Button } from "../ui/Button.tsx"
 import { DataTable } from "../ui/DataTable.tsx"
 import { Facts } from "../ui/Facts.tsx"
 import { Field } from "../ui/Field.tsx"
+import { useFieldErrors } from "../ui/FieldErrors.ts"
 import { Section } from "../ui/Section.tsx"
-import { errorsOf, FailureText, PendingPage } from "../ui/States.tsx"
+import { FailureText, PendingPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { StatusBadge } from "../users/StatusBadge.tsx"
@@ -144,8 +145,10 @@ const chargedIn = ({ checks }: Explanation) =>
 /** A decision with its rules, as they were when it was made. */
 const RecordedDecision = ({ decision, isOpen }: { decision: Explanation; isOpen: boolean }) => {
   const { at, decided_at, preferences_version, until } = decision
+  // On a phone the rules are as long as several screens, so there the decision opens by a tap on its verdict.
+  const [isWide] = useState(() => matchMedia("(min-width: 46rem)").matches)
   return (
-    <details className="recorded" open={isOpen}>
+    <details className="recorded" open={isOpen && isWide}>
       <summary>
         <DecisionBadge decision={decision} /> <Time at={decided_at} />
         {until === null ? null : (
@@ -171,12 +174,13 @@ const RecordedDecision = ({ decision, isOpen }: { decision: Explanation; isOpen:
 const NotificationForm = ({ failure, notificationId }: { notificationId: string; failure: ApiFailure | null }) => {
   const navigate = useNavigate()
   const [text, setText] = useState(notificationId)
+  const { errors, noteChange } = useFieldErrors(failure)
   const submit = (event: FormEvent) => {
     event.preventDefault()
     void navigate({ to: "/deliveries", search: text === "" ? {} : { notification_id: text }, resetScroll: false })
   }
   return (
-    <Form className="search" onSubmit={submit} validationErrors={errorsOf(failure)}>
+    <Form validationBehavior="aria" className="search" onSubmit={submit} validationErrors={errors}>
       <Field
         name="notification_id"
         label="Id of the notification"
@@ -185,7 +189,10 @@ const NotificationForm = ({ failure, notificationId }: { notificationId: string;
         autoComplete="off"
         autoFocus={notificationId === ""}
         value={text}
-        onChange={setText}
+        onChange={(value) => {
+          noteChange("notification_id")
+          setText(value)
+        }}
       />
       <Button look="primary" type="submit">
         Show

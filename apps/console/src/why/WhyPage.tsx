@@ -8,8 +8,9 @@ import { Button } from "../ui/Button.tsx"
 import { Choice } from "../ui/Choice.tsx"
 import { Facts } from "../ui/Facts.tsx"
 import { Field } from "../ui/Field.tsx"
+import { useFieldErrors } from "../ui/FieldErrors.ts"
 import { Section } from "../ui/Section.tsx"
-import { errorsOf, FailureText, NotFoundPage, PendingPage } from "../ui/States.tsx"
+import { FailureText, NotFoundPage, PendingPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { UserLink } from "../users/UserLink.tsx"
@@ -94,6 +95,7 @@ interface NotificationFormProps {
 const NotificationForm = ({ failure, id, search }: NotificationFormProps) => {
   const navigate = useNavigate()
   const [time, setTime] = useState(() => localInput(search.at))
+  const { errors, noteChange } = useFieldErrors(failure)
   const go = (next: WhySearch) => navigate({ to: "/users/$id/why", params: { id }, search: next, resetScroll: false })
   const { at: _at, ...withoutTime } = search
   const submit = (event: FormEvent) => {
@@ -102,7 +104,7 @@ const NotificationForm = ({ failure, id, search }: NotificationFormProps) => {
     void go(at === undefined ? withoutTime : { ...search, at })
   }
   return (
-    <Form className="search filters" onSubmit={submit} validationErrors={errorsOf(failure)}>
+    <Form validationBehavior="aria" className="search filters" onSubmit={submit} validationErrors={errors}>
       <Choice
         label="Channel"
         value={search.channel}
@@ -121,7 +123,10 @@ const NotificationForm = ({ failure, id, search }: NotificationFormProps) => {
         type="datetime-local"
         hint="In your time zone. Empty for now."
         value={time}
-        onChange={setTime}
+        onChange={(value) => {
+          noteChange("at")
+          setTime(value)
+        }}
       />
       <Button look="primary" type="submit">
         Show

@@ -15,7 +15,11 @@ const fields = [
     label: "Whose sessions",
     type: "text",
     value: "",
-    hint: 'Type "all users" to confirm.',
+    hint: (
+      <>
+        Type <code>all users</code> to confirm.
+      </>
+    ),
     isRequired: true
   }
 ] as const

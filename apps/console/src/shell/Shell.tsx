@@ -22,7 +22,7 @@ export const Shell = () => {
           User Service
         </Link>
         <nav aria-label="Pages">
-          <ul>
+          <ul ref={showCurrentPage}>
             {navigation
               .filter(({ role }) => hasRole(session.role, role))
               .map(({ label, to }) => (
@@ -48,6 +48,10 @@ export const Shell = () => {
     </div>
   )
 }
+
+// On narrow screens the navigation scrolls sideways.
+const showCurrentPage = (list: HTMLUListElement | null): void =>
+  list?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
 
 const SignOut = () => {
   const queryClient = useQueryClient()

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query"
-import { type FormEvent, useState } from "react"
+import { type FormEvent, type ReactNode, useState } from "react"
 import { Form } from "react-aria-components/Form"
 import type { ApiFailure } from "../api/ApiFailure.ts"
 import { Button } from "./Button.tsx"
@@ -13,7 +13,7 @@ interface TextInput {
   readonly label: string
   readonly type: "text" | "email" | "tel" | "time" | "number"
   readonly value: string
-  readonly hint?: string
+  readonly hint?: ReactNode
   readonly isRequired?: boolean
 }
 

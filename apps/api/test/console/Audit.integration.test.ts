@@ -113,7 +113,11 @@ describe.skipIf(missingBrowser !== "")(`the audit log in the console${missingBro
               await page.reload()
               await choose(page)
               await exportButton(page).click()
-              await page.getByText("The export was not completed. A new file was not kept, and an existing file was not changed.").waitFor()
+              await page
+                .getByText(
+                  "The export was not completed. A new file was not kept, and an existing file was not changed."
+                )
+                .waitFor()
             }
             assert.isUndefined(await contentOfFile(page))
             await page.evaluate(writeOldFile)

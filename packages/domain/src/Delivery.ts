@@ -1,4 +1,4 @@
-import { Duration, Schema } from "effect"
+import { type DateTime, Duration, Schema } from "effect"
 import { DeviceToken, PushTokenId } from "./PushToken.ts"
 import { Text, textUpTo } from "./Text.ts"
 import { UserId } from "./User.ts"
@@ -93,6 +93,10 @@ export type SuppressionReason = typeof SuppressionReason.Type
 
 /** How far in the past or the future the time of a resolved delivery may be. */
 export const maxReach = Duration.days(30)
+
+/** Whether a delivery may be resolved for this time. */
+export const isWithinReach = (at: DateTime.Utc, now: DateTime.Utc): boolean =>
+  Math.abs(at.epochMilliseconds - now.epochMilliseconds) <= Duration.toMillis(maxReach)
 
 /** The times of some deliveries are beyond {@link maxReach}. None of the call's deliveries was resolved. */
 export class DeliveryTimeOutOfReach extends Schema.TaggedError<DeliveryTimeOutOfReach>()(

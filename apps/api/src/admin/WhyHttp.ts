@@ -1,5 +1,6 @@
 import { DeliveryExplanations } from "@user-service/core/deliveries/DeliveryExplanations"
 import { explainedDecisionBody, explainedNotificationBody } from "@user-service/schema/DeliveryExplanation"
+import { InvalidInput } from "@user-service/schema/Failures"
 import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
@@ -15,7 +16,14 @@ export const WhyHttp = HttpApiBuilder.group(
     return handlers.handleAll({
       explain: Effect.fnUntraced(function* ({ params, query }) {
         const userId = yield* userOf(params)
-        return explainedDecisionBody(yield* explanations.explain(userId, query))
+        const decision = yield* explanations
+          .explain(userId, query)
+          .pipe(
+            Effect.catchTag("DeliveryTimeOutOfReach", ({ message }) =>
+              Effect.fail(new InvalidInput({ problems: { at: [message] } }))
+            )
+          )
+        return explainedDecisionBody(decision)
       }),
       recorded: ({ query }) => Effect.map(explanations.recorded(query.notification_id), explainedNotificationBody)
     })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeliveryRule } from "@user-service/domain/Delivery"
-import { Effect } from "effect"
+import { DateTime, Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, TestApi } from "../TestApi.ts"
@@ -26,7 +26,7 @@ describe("why a user did not get a notification", () => {
   it.layer(layerEmbedded({ SERVICE_API_KEYS: `gateway:${serviceKey}` }))((it) => {
     it.effect("is explained by all rules in order, with their values and the next step", () =>
       Effect.gen(function* () {
-        const { person, send } = yield* TestApi
+        const { clock, person, send } = yield* TestApi
         const viewer = yield* staff("viewer")
         const user = yield* person({ push_token: "a-secret-device-token" })
         yield* send("PATCH", "/api/v1/users/preferences/", { token: user.access, body: { email_marketing: false } })
@@ -59,15 +59,12 @@ describe("why a user did not get a notification", () => {
           until: null
         })
         assert.isNull(checks[4].passed)
-        const push = yield* send(
-          "GET",
-          whyPath(user.id, "channel=push&category=system&at=2026-12-01T10:00:00%2B01:00"),
-          {
-            token: viewer.access
-          }
-        )
+        const today = DateTime.formatIsoDateUtc(DateTime.makeUnsafe(clock.currentTimeMillisUnsafe()))
+        const push = yield* send("GET", whyPath(user.id, `channel=push&category=system&at=${today}T10:00:00%2B01:00`), {
+          token: viewer.access
+        })
         assert.strictEqual(push.body.data.decision, "allow")
-        assert.strictEqual(push.body.data.at, "2026-12-01T09:00:00.000Z")
+        assert.strictEqual(push.body.data.at, `${today}T09:00:00.000Z`)
         assert.deepStrictEqual(push.body.data.checks[5].facts, [{ name: "push_tokens", value: 1 }])
         assert.notInclude(push.text, "a-secret-device-token")
       })
@@ -96,6 +93,24 @@ describe("why a user did not get a notification", () => {
         assert.deepStrictEqual(unnamed.body.data, { notification_id: ["This field is required."] })
         const long = yield* send("GET", deliveriesPath("n".repeat(129)), { token })
         assert.strictEqual(long.status, 422)
+      })
+    )
+
+    it.effect("is answered for the times that senders may ask for, and no others", () =>
+      Effect.gen(function* () {
+        const { clock, send } = yield* TestApi
+        const { access: token } = yield* staff("viewer")
+        const now = DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())
+        const explain = (days: number, minutes: number) => {
+          const at = DateTime.formatIso(DateTime.add(now, { days, minutes }))
+          return send("GET", whyPath(absentId, `channel=email&category=system&at=${at}`), { token })
+        }
+        for (const sign of [1, -1]) {
+          assert.strictEqual((yield* explain(30 * sign, -10 * sign)).status, 200)
+          const refused = yield* explain(30 * sign, 10 * sign)
+          assert.strictEqual(refused.status, 422)
+          assert.deepStrictEqual(refused.body.data, { at: ["Must be within 30 days of now."] })
+        }
       })
     )
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeliveryRule } from "@user-service/domain/Delivery"
-import { Effect, Layer } from "effect"
+import { DateTime, Effect, Layer } from "effect"
 import type { Page } from "playwright-core"
 import { inject } from "vitest"
 import { Chromium, missingBrowser } from "../Chromium.ts"
@@ -76,12 +76,14 @@ describe.skipIf(missingBrowser !== "")(`why in the console${missingBrowser}`, { 
     it.effect("a link with a time shows the decision at that time, and another reader sees the same", () =>
       Effect.gen(function* () {
         const user = yield* quietUser
-        // Midnight in New York.
-        const path = whyPath(user, "channel=email&category=system&at=2026-12-01T05:00:00.000Z")
+        const now = DateTime.makeZonedUnsafe(yield* DateTime.now, { timeZone: "America/New_York" })
+        const midnight = DateTime.startOf(DateTime.add(now, { days: 1 }), "day")
+        const morning = DateTime.formatIso(DateTime.setParts(midnight, { hour: 7 }))
+        const path = whyPath(user, `channel=email&category=system&at=${DateTime.formatIso(midnight)}`)
         for (const role of ["viewer", "support"] as const) {
           yield* asStaff(role, path, async (page) => {
             await page.getByText("This system e-mail would wait until").waitFor()
-            assert.strictEqual(await page.locator(".verdict time").getAttribute("datetime"), "2026-12-01T12:00:00.000Z")
+            assert.strictEqual(await page.locator(".verdict time").getAttribute("datetime"), morning)
             await page.getByRole("heading", { name: "If it were sent at this time" }).waitFor()
             assert.match(await rowOf(page, "do_not_disturb").innerText(), /stopped here\s+until[^]*00:00:00/)
             if (role === "viewer") await assertPresentable(page, "why-deferred")
@@ -95,16 +97,17 @@ describe.skipIf(missingBrowser !== "")(`why in the console${missingBrowser}`, { 
     it.effect("the notification is chosen by keyboard, and each choice is a link of its own", () =>
       Effect.gen(function* () {
         const user = yield* quietUser
+        const noon = `${DateTime.formatIsoDateUtc(DateTime.add(yield* DateTime.now, { days: 1 }))}T12:00`
         yield* asStaff("viewer", whyPath(user, "channel=push&category=security"), async (page) => {
           await page.getByText("This security push notification would not be sent.").waitFor()
           await page.getByLabel("Channel").focus()
           await page.keyboard.press("ArrowUp")
           await page.getByText("This security e-mail would be sent.").waitFor()
           await assertPresentable(page, "why-allowed")
-          await page.getByLabel("Time of sending").fill("2026-12-01T12:00")
+          await page.getByLabel("Time of sending").fill(noon)
           await page.keyboard.press("Enter")
           await page.waitForURL(({ searchParams }) => searchParams.get("at") !== null)
-          assert.strictEqual(await page.getByLabel("Time of sending").inputValue(), "2026-12-01T12:00")
+          assert.strictEqual(await page.getByLabel("Time of sending").inputValue(), noon)
           await page.goBack()
           await page.goBack()
           await page.getByText("This security push notification would not be sent.").waitFor()

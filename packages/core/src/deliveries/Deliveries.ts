@@ -6,7 +6,7 @@ import {
   type Delivery,
   DeliveryId,
   DeliveryTimeOutOfReach,
-  maxReach,
+  isWithinReach,
   NotificationId
 } from "@user-service/domain/Delivery"
 import { remainingQuota } from "@user-service/domain/deliveries/DailyQuota"
@@ -16,7 +16,7 @@ import type { Page, PageRequest } from "@user-service/domain/Page"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { Email } from "@user-service/domain/Email"
 import type { UserId } from "@user-service/domain/User"
-import { Array, Context, DateTime, Duration, Effect, Layer } from "effect"
+import { Array, Context, DateTime, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { ActivityCounts } from "../activity/ActivityCounts.ts"
 import { ChangesRepo } from "../changes/ChangesRepo.ts"
@@ -253,9 +253,7 @@ const usersOf = (requests: ReadonlyArray<DeliveryPlan.Request>) => [
 ]
 
 const checkTimes = (requests: ReadonlyArray<DeliveryRequest>, now: DateTime.Utc) => {
-  const isWithin = (at: DateTime.Utc) =>
-    Math.abs(at.epochMilliseconds - now.epochMilliseconds) <= Duration.toMillis(maxReach)
-  const indexes = [...requests.keys()].filter((index) => !isWithin(requests[index]?.at ?? now))
+  const indexes = [...requests.keys()].filter((index) => !isWithinReach(requests[index]?.at ?? now, now))
   return Array.isArrayNonEmpty(indexes) ? Effect.fail(new DeliveryTimeOutOfReach({ indexes })) : Effect.void
 }
 

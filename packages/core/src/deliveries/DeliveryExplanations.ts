@@ -1,11 +1,13 @@
 import * as Storage from "@user-service/database/Storage"
-import type {
-  Category,
-  Channel,
-  Delivery,
-  DeliveryRule,
-  NotificationId,
-  StatusChange
+import {
+  type Category,
+  type Channel,
+  type Delivery,
+  type DeliveryRule,
+  DeliveryTimeOutOfReach,
+  isWithinReach,
+  type NotificationId,
+  type StatusChange
 } from "@user-service/domain/Delivery"
 import {
   ExplainedDecision,
@@ -43,7 +45,7 @@ import {
 export interface ExplanationQuery {
   readonly channel: Channel
   readonly category: Category
-  /** When it would be sent. Default: now. */
+  /** When it would be sent, in the time that a sender may ask for. Default: now. */
   readonly at?: DateTime.Utc
 }
 
@@ -58,7 +60,10 @@ export class DeliveryExplanations extends Context.Service<
   DeliveryExplanations,
   {
     /** The decision on a new notification to the user. Charges and records nothing. */
-    readonly explain: (userId: UserId, query: ExplanationQuery) => Effect.Effect<ExplainedDecision, ServiceUnavailable>
+    readonly explain: (
+      userId: UserId,
+      query: ExplanationQuery
+    ) => Effect.Effect<ExplainedDecision, DeliveryTimeOutOfReach | ServiceUnavailable>
     /** The recorded decisions on the notification and the statuses of its deliveries, by user and channel. */
     readonly recorded: (notificationId: NotificationId) => Effect.Effect<ExplainedNotification, ServiceUnavailable>
   }
@@ -216,7 +221,9 @@ export class DeliveryExplanations extends Context.Service<
 
       return {
         explain: Effect.fn("DeliveryExplanations.explain")(function* (userId: UserId, query: ExplanationQuery) {
-          const at = query.at ?? (yield* DateTime.now)
+          const now = yield* DateTime.now
+          const at = query.at ?? now
+          if (!isWithinReach(at, now)) return yield* new DeliveryTimeOutOfReach({ indexes: [0] })
           return yield* storage.read(explainNow(userId, { ...query, at }))
         }),
         recorded: Effect.fn("DeliveryExplanations.recorded")((notificationId: NotificationId) =>

@@ -139,7 +139,8 @@ export const suite = <E>(
         yield* sql`
           insert into suppressions (user_id, email, reason, created_at)
           values (${user}, ${`${user}@example.com`}, 'complaint', '2026-11-20T10:00:00Z')`
-        const at = DateTime.makeUnsafe("2026-12-01T18:30:15Z")
+        const today = DateTime.startOf(yield* DateTime.now, "day")
+        const at = DateTime.add(today, { hours: 18, minutes: 30, seconds: 15 })
         const push = yield* explain(user, { channel: "push", category: "marketing", at })
         assert.deepStrictEqual(
           DeliveryRule.literals.map((rule) => factsOf(push.checks, rule)),
@@ -156,7 +157,11 @@ export const suite = <E>(
               local_time: "00:15:15",
               timezone: "Asia/Kathmandu"
             },
-            { frequency_limit: 9, notifications_charged: 0, local_day: "2026-12-02" },
+            {
+              frequency_limit: 9,
+              notifications_charged: 0,
+              local_day: DateTime.formatIsoDateUtc(DateTime.add(today, { days: 1 }))
+            },
             { notification_of_another_user: false }
           ]
         )

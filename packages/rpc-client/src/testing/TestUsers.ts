@@ -1,6 +1,6 @@
 import type * as DeliveryPlan from "@user-service/domain/deliveries/DeliveryPlan"
 import type { Decision } from "@user-service/domain/deliveries/DeliveryRules"
-import { DeliveryId, DeliveryTimeOutOfReach, maxReach, NotificationId } from "@user-service/domain/Delivery"
+import { DeliveryId, DeliveryTimeOutOfReach, isWithinReach, NotificationId } from "@user-service/domain/Delivery"
 import { defaultSettings, Preferences, PreferenceSettings } from "@user-service/domain/Preferences"
 import { DeviceTokenMalformed, formOf } from "@user-service/domain/DeviceTokenForm"
 import { DeviceToken, type Platform, PushTokenId, type TokenType } from "@user-service/domain/PushToken"
@@ -12,7 +12,7 @@ import type { TokenIntrospection } from "@user-service/schema/Introspection"
 import { preferencesBody, PreferencesInput } from "@user-service/schema/Preferences"
 import { timestamp } from "@user-service/schema/Timestamp"
 import { userExample } from "@user-service/schema/User"
-import { Array, Context, DateTime, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Array, Context, DateTime, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as TestDeliveries from "./TestDeliveries.ts"
 import { type DeliveryRequest, type User, UserServiceClient } from "../UserServiceClient.ts"
@@ -136,8 +136,7 @@ const make = Effect.gen(function* () {
 
   const resolveDeliveries = Effect.fnUntraced(function* (requests: ReadonlyArray<DeliveryRequest>) {
     const now = yield* DateTime.now
-    const isOut = ({ at = now }: DeliveryRequest) =>
-      Math.abs(at.epochMilliseconds - now.epochMilliseconds) > Duration.toMillis(maxReach)
+    const isOut = ({ at = now }: DeliveryRequest) => !isWithinReach(at, now)
     const indexes = [...requests.keys()].filter((index) => requests.slice(index, index + 1).some(isOut))
     if (Array.isArrayNonEmpty(indexes)) return yield* new DeliveryTimeOutOfReach({ indexes })
     const identified = yield* Effect.forEach(requests, (request) => identify(request, now))

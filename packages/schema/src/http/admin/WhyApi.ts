@@ -12,7 +12,7 @@ import { RequiredRole, StaffAuthentication } from "./StaffAuthentication.ts"
 
 // The description of a transformed field is that of its text.
 const timeOfSending = Schema.flip(
-  Schema.flip(TimeInput).annotate({ description: "When it would be sent. Defaults to now." })
+  Schema.flip(TimeInput).annotate({ description: "When it would be sent, within 30 days of now. Defaults to now." })
 )
 
 /** Explanations of decisions on deliveries: why a user did not get a notification. */
@@ -26,7 +26,7 @@ export class WhyApi extends HttpApiGroup.make("admin-why")
         at: Schema.optionalKey(timeOfSending)
       },
       success: success("Decision explained successfully", ExplainedDecisionBody),
-      error: [Failures.UserNotFound, Failures.ServiceUnavailable]
+      error: [Failures.InvalidInput, Failures.UserNotFound, Failures.ServiceUnavailable]
     })
       .annotate(RequiredRole, "viewer")
       .annotateMerge(

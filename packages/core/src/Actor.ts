@@ -1,6 +1,6 @@
 import type { RoleTooLow } from "@user-service/domain/Role"
 import type { UserId } from "@user-service/domain/User"
-import { Context, Data, Effect } from "effect"
+import { Context, Data, Effect, type Schema } from "effect"
 
 /** A member of staff who changes something for a user, and why. */
 export interface Actor {
@@ -13,6 +13,10 @@ export interface Actor {
  * refused if the rules for acts of staff forbid them (see `Changes`). Null when users change their own data.
  */
 export const CurrentActor = Context.Reference<Actor | null>("@user-service/core/Actor", { defaultValue: () => null })
+
+/** The details of an audit entry: the values before and after if a member of staff acts, and none if users change their own data. */
+export const actDetails = (before: Schema.Json, after: Schema.Json): Effect.Effect<Schema.JsonObject> =>
+  Effect.map(CurrentActor, (actor) => (actor === null ? {} : { before, after }))
 
 /**
  * The defect that ends a change which the rules for acts of staff forbid. It is no failure, because the services that users call need

@@ -17,6 +17,14 @@ const support = Effect.gen(function* () {
   return { act, member }
 })
 
+/** What the audit log has of the acts of staff on a user, without the reason. */
+const valuesOf = Effect.fnUntraced(function* (userId: string) {
+  const { sql } = yield* TestApi
+  return yield* sql`
+    select action, details - 'reason' as details from audit_log
+    where user_id = ${userId} and actor_id <> user_id order by created_at, id`
+})
+
 /** The audit entries of a user that have an actor other than the user. */
 const actsOn = Effect.fnUntraced(function* (userId: string) {
   const { sql } = yield* TestApi
@@ -84,6 +92,12 @@ describe("acts of staff", () => {
           body: { token: yield* tokenOf(other.id, "EmailVerificationMail") }
         })
         assert.strictEqual(verified.status, 200)
+        assert.deepStrictEqual(yield* valuesOf(user.id), [
+          { action: "user.password_reset_requested", details: { before: null, after: { sentTo: user.email } } }
+        ])
+        assert.deepStrictEqual(yield* valuesOf(other.id), [
+          { action: "user.email_verification_requested", details: { before: null, after: { sentTo: other.email } } }
+        ])
       })
     )
 
@@ -106,6 +120,25 @@ describe("acts of staff", () => {
         // The session of the user did not ask for the change.
         assert.strictEqual((yield* send("GET", "/api/v1/users/profile/", { token: user.access })).status, 401)
         assert.strictEqual((yield* act("POST", { id: absentId }, "change-email/", { new_email: newEmail })).status, 404)
+      })
+    )
+
+    it.effect("leave both addresses of a change in the audit log, but not an address that is taken", () =>
+      Effect.gen(function* () {
+        const { person, send, sql } = yield* TestApi
+        const { act } = yield* support
+        const [user, other] = [yield* person(), yield* person()]
+        const [action, before, newEmail] = ["user.email_change_requested", { email: user.email }, freshEmail()]
+        yield* act("POST", user, "change-email/", { new_email: newEmail })
+        yield* act("POST", user, "change-email/", { new_email: other.email })
+        assert.deepStrictEqual(yield* valuesOf(user.id), [
+          { action, details: { before, after: { email: newEmail } } },
+          { action, details: { before, after: null } }
+        ])
+        const body = { new_email: newEmail, password: other.password }
+        yield* send("POST", "/api/v1/users/change-email/", { token: other.access, body })
+        const own = yield* sql`select details from audit_log where user_id = ${other.id} and action = ${action}`
+        assert.deepStrictEqual(own, [{ details: {} }])
       })
     )
 

@@ -2,7 +2,7 @@ import { canonicalEmail, type Email } from "@user-service/domain/Email"
 import type { OneTimeTokenPurpose } from "@user-service/domain/OneTimeToken"
 import type { SessionId } from "@user-service/domain/Session"
 import type { UserId } from "@user-service/domain/User"
-import { Context, DateTime, Effect, Layer, type Option, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient, type Statement } from "effect/sql"
 import * as Columns from "../Columns.ts"
 import { firstRow, type Query } from "../Rows.ts"
@@ -44,6 +44,8 @@ const ConsumedRow = Schema.Struct({
 /** A token that was just used, with its account. */
 export type ConsumedToken = typeof ConsumedRow.Type
 
+const HolderEmailRow = Schema.Struct({ email: Columns.email })
+
 /** A token to store. */
 interface TokenOf extends Omit<NewOneTimeToken, "token"> {
   readonly userId: UserId
@@ -81,8 +83,8 @@ export class OneTimeTokensRepo extends Context.Service<
     /** Deletes the token if it is valid. Of concurrent transactions exactly one gets it. */
     readonly consume: (userId: UserId, presented: PresentedToken) => Query<Option.Option<ConsumedToken>>
     readonly remove: (userId: UserId, purposes: ReadonlyArray<OneTimeTokenPurpose>) => Query<void>
-    /** Deletes the token of a change of address if the account has this password hash, and returns whether it has. */
-    readonly removeEmailChange: (userId: UserId, checkedHash: string) => Query<boolean>
+    /** Deletes the token of a change of address and returns the address, if the account has this password hash. */
+    readonly removeEmailChange: (userId: UserId, checkedHash: string) => Query<Option.Option<Email>>
   }
 >()("@user-service/core/one-time-tokens/OneTimeTokensRepo") {
   static readonly layer = Layer.effect(
@@ -172,14 +174,14 @@ export class OneTimeTokensRepo extends Context.Service<
 
         removeEmailChange: (userId, checkedHash) =>
           Effect.map(
-            sql`
+            firstRow(HolderEmailRow)(sql`
               with holder as (
-                select id from users where id = ${userId} and password_hash = ${checkedHash}
+                select id, email from users where id = ${userId} and password_hash = ${checkedHash}
               ), removed as (
                 delete from one_time_tokens t using holder where t.user_id = holder.id and t.purpose = 'email_change'
               )
-              select 1 from holder`,
-            (holders) => holders.length === 1
+              select email from holder`),
+            Option.map(({ email }) => email)
           )
       }
     })

@@ -11,6 +11,7 @@ import { Context, type Duration, Effect, Layer, Option, type Redacted } from "ef
 import { AccountsRepo } from "../accounts/AccountsRepo.ts"
 import type { RequestingSession } from "../accounts/PasswordChanges.ts"
 import { CredentialsChanged, PasswordRefused, Passwords } from "../accounts/Passwords.ts"
+import { actDetails } from "../Actor.ts"
 import { Changes } from "../changes/Changes.ts"
 import { Limits } from "../limits/Limits.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
@@ -76,35 +77,44 @@ export class EmailChangeRequests extends Context.Service<
         return matches ? passwordHash : yield* refuse(userId, remaining)
       })
 
-      // Removes the token of an older request, which this one replaces even if it sends nothing. Fails if the password was changed
-      // after its check.
+      // Removes the token of an older request, which this one replaces even if it sends nothing, and returns the address. Fails if
+      // the password was changed after its check.
       const supersede = Effect.fnUntraced(function* (userId: UserId, checkedHash: string) {
-        const isCurrent = yield* tokens.removeEmailChange(userId, checkedHash)
-        if (!isCurrent) return yield* new CredentialsChanged()
+        const email = yield* tokens.removeEmailChange(userId, checkedHash)
+        return Option.isSome(email) ? email.value : yield* new CredentialsChanged()
       })
 
-      const nothingSent = (userId: UserId) => ({
-        result: false,
-        events: [],
-        audit: [{ userId, action: "user.email_change_requested" }]
-      })
+      // A request that sends nothing leaves no trace of the new address, which may be that of another user.
+      const auditOf = (userId: UserId, before: Email, after: Email | null) =>
+        Effect.map(actDetails({ email: before }, after === null ? null : { email: after }), (details) => [
+          { userId, action: "user.email_change_requested", details }
+        ])
 
       const sendNothing = (userId: UserId, checkedHash: string) =>
-        changes.change(userId, Effect.as(supersede(userId, checkedHash), nothingSent(userId)))
+        changes.change(
+          userId,
+          Effect.gen(function* () {
+            const email = yield* supersede(userId, checkedHash)
+            return { result: false, events: [], audit: yield* auditOf(userId, email, null) }
+          })
+        )
 
       // Returns whether mails were written.
       const send = (userId: UserId, requested: RequestedEmail) =>
         changes.change(
           userId,
           Effect.gen(function* () {
-            yield* supersede(userId, requested.checkedHash)
+            const oldEmail = yield* supersede(userId, requested.checkedHash)
             const { token, ...stored } = yield* oneTimeTokens.generate
             const recipient = yield* tokens.insertEmailChange({ userId, ...stored }, requested)
-            if (Option.isNone(recipient)) return nothingSent(userId)
+            if (Option.isNone(recipient)) {
+              return { result: false, events: [], audit: yield* auditOf(userId, oldEmail, null) }
+            }
             const { currentEmail, email, language } = recipient.value
             return {
-              ...nothingSent(userId),
               result: true,
+              events: [],
+              audit: yield* auditOf(userId, currentEmail, email),
               mails: [
                 new EmailChangeMail({ userId, email, language, token, expiresAt: stored.expiresAt }),
                 new EmailChangeRequestedMail({ userId, email: currentEmail, language })

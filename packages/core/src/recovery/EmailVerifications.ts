@@ -8,6 +8,7 @@ import { TokenInvalid } from "@user-service/domain/Token"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, type Redacted } from "effect"
 import { KnownNetworks } from "../accounts/KnownNetworks.ts"
+import { actDetails } from "../Actor.ts"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
 import { OneTimeTokensRepo } from "../one-time-tokens/OneTimeTokensRepo.ts"
@@ -55,7 +56,13 @@ export class EmailVerifications extends Context.Service<
             return {
               result: true,
               events: [],
-              audit: [{ userId, action: "user.email_verification_requested" }],
+              audit: [
+                {
+                  userId,
+                  action: "user.email_verification_requested",
+                  details: yield* actDetails(null, { sentTo: email })
+                }
+              ],
               mails: [new EmailVerificationMail({ userId, email, language, token, expiresAt: stored.expiresAt })]
             }
           })

@@ -4,6 +4,7 @@ import { oneTimeTokenLifetime } from "@user-service/domain/OneTimeToken"
 import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable"
 import type { UserId, UserNotFound } from "@user-service/domain/User"
 import { Cause, Context, DateTime, Effect, Layer, Option, Result } from "effect"
+import { actDetails } from "../Actor.ts"
 import { secondsSince } from "../Age.ts"
 import { Changes } from "../changes/Changes.ts"
 import { OneTimeTokens } from "../one-time-tokens/OneTimeTokens.ts"
@@ -55,7 +56,9 @@ export class PasswordResetMails extends Context.Service<
         return {
           result: true,
           events: [],
-          audit: [{ userId, action: "user.password_reset_requested" }],
+          audit: [
+            { userId, action: "user.password_reset_requested", details: yield* actDetails(null, { sentTo: email }) }
+          ],
           mails: [new PasswordResetMail({ userId, email, language, token, expiresAt: stored.expiresAt })]
         }
       })

@@ -53,6 +53,7 @@ const floors: ReadonlyArray<readonly [folder: string, below: ReadonlyArray<strin
     [
       "accounts",
       "activity",
+      "audit",
       "changes",
       "dead-letters",
       "deliveries",

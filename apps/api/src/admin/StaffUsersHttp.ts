@@ -1,7 +1,7 @@
 import { Preferences } from "@user-service/core/preferences/Preferences"
 import { Profiles } from "@user-service/core/profiles/Profiles"
-import { Roles } from "@user-service/core/staff/Roles"
 import { StaffErasures } from "@user-service/core/staff/StaffErasures"
+import { StaffUpdates } from "@user-service/core/staff/StaffUpdates"
 import { UserRecords } from "@user-service/core/staff/UserRecords"
 import { canonicalEmail } from "@user-service/domain/Email"
 import { InvalidInput } from "@user-service/schema/Failures"
@@ -10,7 +10,7 @@ import { UserServiceApi } from "@user-service/schema/http/UserServiceApi"
 import { preferencesBody } from "@user-service/schema/Preferences"
 import { userBody } from "@user-service/schema/User"
 import { userRecordBody } from "@user-service/schema/UserRecord"
-import { Effect, Layer, Struct } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { narrowContext } from "../endpoints/GroupContext.ts"
 import { actOn } from "./StaffActs.ts"
@@ -26,21 +26,14 @@ export const StaffUsersHttp = HttpApiBuilder.group(
     const profiles = yield* Profiles
     const preferences = yield* Preferences
     const erasures = yield* StaffErasures
-    const roles = yield* Roles
+    const updates = yield* StaffUpdates
     return handlers.handleAll({
       find: Effect.fnUntraced(function* ({ params }) {
         const { sessionId } = yield* CurrentStaff
         return userRecordBody(yield* records.find(params.id), sessionId)
       }),
       update: Effect.fnUntraced(function* ({ params, payload: { reason, role, ...patch } }) {
-        const user = yield* actOn(params, reason, (userId) =>
-          Effect.gen(function* () {
-            // First, because it may be refused.
-            if (role !== undefined) yield* roles.set(userId, role)
-            return yield* Struct.keys(patch).length > 0 ? profiles.updateByStaff(userId, patch) : profiles.find(userId)
-          })
-        )
-        return userBody(user)
+        return userBody(yield* actOn(params, reason, (userId) => updates.update(userId, { patch, role })))
       }),
       updatePreferences: Effect.fnUntraced(function* ({ params, payload: { reason, ...patch } }) {
         const { userId: actor } = yield* CurrentStaff
@@ -67,6 +60,6 @@ export const StaffUsersHttp = HttpApiBuilder.group(
     })
   })
 ).pipe(
-  narrowContext(Preferences, Profiles, Roles, StaffErasures, UserRecords),
-  Layer.provide([Preferences.layer, Profiles.layer, Roles.layer, StaffErasures.layer, UserRecords.layer])
+  narrowContext(Preferences, Profiles, StaffErasures, StaffUpdates, UserRecords),
+  Layer.provide([Preferences.layer, Profiles.layer, StaffErasures.layer, StaffUpdates.layer, UserRecords.layer])
 )

@@ -176,6 +176,34 @@ describe("users as staff see them", () => {
       })
     )
 
+    it.effect("get a role and a name together, or neither", () =>
+      Effect.gen(function* () {
+        const { person, send, sql } = yield* TestApi
+        const admin = yield* staff("admin")
+        const user = yield* person({ first_name: "Ada" })
+        const update = (fields: object) =>
+          send("PATCH", userPath(user.id), { token: admin.access, body: { ...fields, reason } })
+        const stored = sql`
+          select role, first_name as name, u.version::int as version from users u join profiles p on p.user_id = u.id
+          where u.id = ${user.id}`
+        const before = yield* stored
+        yield* sql`alter table profiles add constraint refusal check (first_name <> 'Refused')`
+        assert.strictEqual((yield* update({ role: "support", first_name: "Refused" })).status, 500)
+        assert.deepStrictEqual(yield* stored, before)
+        assert.deepStrictEqual(yield* actsOf(admin.id), [])
+        yield* sql`alter table profiles drop constraint refusal`
+        const both = yield* update({ role: "support", first_name: "Augusta" })
+        assert.deepStrictEqual([both.status, both.body.data.profile.first_name], [200, "Augusta"])
+        const acts = yield* actsOf(admin.id)
+        assert.deepStrictEqual(
+          acts.map(({ action }) => action),
+          ["user.role_changed", "profile.updated"]
+        )
+        assert.strictEqual((yield* update({ role: null })).body.data.profile.first_name, "Augusta")
+        assert.deepStrictEqual((yield* stored)[0]?.["role"], null)
+      })
+    )
+
     it.effect("are erased by admins who repeat the address, but never themselves", () =>
       Effect.gen(function* () {
         const { person, send, sql } = yield* TestApi

@@ -14,10 +14,11 @@ import {
   UsernameTaken
 } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option, Struct } from "effect"
+import type { SqlError } from "effect/sql"
 import { userKey } from "../cached/CacheKeys.ts"
 import { CacheSettings } from "../cached/CacheSettings.ts"
 import { LiveSessionsRepo } from "../cached/LiveSessionsRepo.ts"
-import { Changes } from "../changes/Changes.ts"
+import { type Change, Changes } from "../changes/Changes.ts"
 import { ProfilesRepo } from "./ProfilesRepo.ts"
 import { Representations } from "../cached/Representations.ts"
 
@@ -50,6 +51,11 @@ export class Profiles extends Context.Service<
     ) => Effect.Effect<User, TokenInvalid | UsernameTaken | UsernameNotAllowed | UserNotFound | ServiceUnavailable>
     /** Applies the patch for a member of staff. The audit entry has the values before and after. */
     readonly updateByStaff: (id: UserId, patch: StaffPatch) => Effect.Effect<User, UserNotFound | ServiceUnavailable>
+    /** The same in the transaction of the caller, who has locked the user and asked the rules. An empty patch changes nothing. */
+    readonly staffChange: (
+      id: UserId,
+      patch: StaffPatch
+    ) => Effect.Effect<Change<User>, UserNotFound | SqlError.SqlError>
   }
 >()("@user-service/core/profiles/Profiles") {
   static readonly layerNoDeps = Layer.effect(
@@ -125,25 +131,26 @@ export class Profiles extends Context.Service<
         )
       )
 
+      const staffChange = Effect.fn("Profiles.staffChange")(function* (id: UserId, patch: StaffPatch) {
+        const before = yield* repo.find(id)
+        if (Option.isNone(before)) return yield* new UserNotFound()
+        if (Struct.keys(patch).length === 0) return { result: before.value, events: [], audit: [] }
+        yield* repo.update(id, patch, yield* DateTime.now)
+        const after = yield* repo.find(id)
+        if (Option.isNone(after)) return yield* new UserNotFound()
+        const details = { before: valuesOf(before.value, patch), after: valuesOf(after.value, patch) }
+        return {
+          result: after.value,
+          events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
+          audit: [{ userId: id, action: "profile.updated", details }]
+        }
+      })
+
       const updateByStaff = Effect.fn("Profiles.updateByStaff")((id: UserId, patch: StaffPatch) =>
-        changes.change(
-          id,
-          Effect.gen(function* () {
-            const before = yield* repo.find(id)
-            yield* repo.update(id, patch, yield* DateTime.now)
-            const after = yield* repo.find(id)
-            if (Option.isNone(before) || Option.isNone(after)) return yield* new UserNotFound()
-            const details = { before: valuesOf(before.value, patch), after: valuesOf(after.value, patch) }
-            return {
-              result: after.value,
-              events: [new UserUpdated({ userId: id, updatedFields: { ...patch } })],
-              audit: [{ userId: id, action: "profile.updated", details }]
-            }
-          })
-        )
+        changes.change(id, staffChange(id, patch))
       )
 
-      return { find, represent, representMany, update, updateByStaff }
+      return { find, represent, representMany, update, updateByStaff, staffChange }
     })
   )
 

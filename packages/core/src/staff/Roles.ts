@@ -5,6 +5,8 @@ import type { ServiceUnavailable } from "@user-service/domain/ServiceUnavailable
 import type { ActRefusal } from "@user-service/domain/StaffRules"
 import { type UserId, UserNotFound } from "@user-service/domain/User"
 import { Context, DateTime, Effect, Layer, Option } from "effect"
+import type { Change } from "../changes/Changes.ts"
+import type { Query } from "../Rows.ts"
 import { StaffChanges } from "./StaffChanges.ts"
 import { StaffChangesRepo } from "./StaffChangesRepo.ts"
 
@@ -20,6 +22,8 @@ export class Roles extends Context.Service<
       userId: UserId,
       role: Role | null
     ) => Effect.Effect<Role | null, ActRefusal | UserNotFound | ServiceUnavailable>
+    /** The same in the transaction of the caller, who holds the lock of the user and has asked the rules. `before` is the role as yet. */
+    readonly change: (userId: UserId, before: Role | null, role: Role | null) => Query<Change<Role | null>>
     /** The user with this e-mail address, in any spelling. */
     readonly findByEmail: (email: Email) => Effect.Effect<UserId, UserNotFound | ServiceUnavailable>
   }
@@ -31,20 +35,18 @@ export class Roles extends Context.Service<
       const staffChanges = yield* StaffChanges
       const storage = yield* Storage.Storage
 
+      const change = Effect.fn("Roles.change")(function* (userId: UserId, before: Role | null, role: Role | null) {
+        if (before === role) return { result: before, events: [], audit: [] }
+        yield* repo.setRole(userId, role, yield* DateTime.now)
+        return {
+          result: before,
+          events: [],
+          audit: [{ userId, action: "user.role_changed", details: { before: { role: before }, after: { role } } }]
+        }
+      })
+
       const set = Effect.fn("Roles.set")((userId: UserId, role: Role | null) =>
-        staffChanges.change(
-          userId,
-          { kind: "set_role", role },
-          Effect.fnUntraced(function* ({ role: before }) {
-            if (before === role) return { result: before, events: [], audit: [] }
-            yield* repo.setRole(userId, role, yield* DateTime.now)
-            return {
-              result: before,
-              events: [],
-              audit: [{ userId, action: "user.role_changed", details: { before: { role: before }, after: { role } } }]
-            }
-          })
-        )
+        staffChanges.change(userId, { kind: "set_role", role }, ({ role: before }) => change(userId, before, role))
       )
 
       const findByEmail = Effect.fn("Roles.findByEmail")(function* (email: Email) {
@@ -53,7 +55,7 @@ export class Roles extends Context.Service<
         return Option.isSome(found) ? found.value.userId : yield* new UserNotFound()
       })
 
-      return { set, findByEmail }
+      return { set, change, findByEmail }
     })
   )
 

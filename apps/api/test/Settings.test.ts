@@ -100,6 +100,7 @@ describe("settings", () => {
           confirm: [10, 15],
           write: [300, 1],
           export: [5, 60],
+          auditExport: [5, 60],
           unsubscribe: [30, 1],
           serviceKey: [60_000, 1],
           serviceKeyIp: [100, 5]

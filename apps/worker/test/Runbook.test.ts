@@ -50,7 +50,7 @@ describe("the runbook", () => {
     }))
 
   it("says of each alert what it means, how to see it, what to do and whom to wake", () => {
-    assert.lengthOf(sections, 23)
+    assert.lengthOf(sections, 24)
     for (const { alerts, anchor, text } of sections) {
       assert.isAbove(alerts.length, 0, anchor)
       for (const part of ["**Means**", "**See**", "**Do**", "**Wake**"]) assert.include(text, part, anchor)

@@ -75,6 +75,8 @@ const isOutOfReach = (status: string, { body, form, id, path }: Operation): bool
   // This key is good for everything.
   status === "403" ||
   (status === "401" && id === "getMetrics") ||
+  // Only the last administrator cannot be erased.
+  (status === "409" && id === "eraseAccount") ||
   // Only the form of a link to all preferences has a version.
   (status === "409" && id === "changeByLink") ||
   // Only requests with one idempotency key at the same moment conflict, or one after a change of the account.

@@ -69,6 +69,8 @@ const rootRoute = createRootRouteWithContext<{ readonly queryClient: QueryClient
   notFoundComponent: NotFoundPage
 })
 
+const signInPage = lazyRouteComponent(() => import("./session/SignInPage.tsx"), "SignInPage")
+
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/sign-in",
@@ -80,13 +82,15 @@ const signInRoute = createRoute({
       ? { ended: search["ended"] }
       : {})
   }),
-  component: lazyRouteComponent(() => import("./session/SignInPage.tsx"), "SignInPage")
+  component: signInPage
 })
 
 const staffRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: "staff",
   beforeLoad: async ({ context, location }) => {
+    // Loaded together with the session: without one, the first load of the console ends on this page.
+    if (context.queryClient.getQueryData(sessionQuery.queryKey) === undefined) void signInPage.preload?.()
     try {
       return { session: await context.queryClient.ensureQueryData(sessionQuery) }
     } catch (error) {

@@ -4,12 +4,9 @@ import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { layerEmbedded, layerReal, TestApi } from "../TestApi.ts"
-import { assertPresentable, asStaff } from "./ConsolePage.ts"
+import { assertPresentable, asStaff, canary } from "./ConsolePage.ts"
 import { withLockedTable } from "./LockedTable.ts"
 import { report, resolve, withSender } from "./Notifications.ts"
-
-// It would run if a text became markup.
-const canary = "<img src=x onerror=alert(1)>"
 
 const pathOf = (notificationId: string) => `/deliveries?notification_id=${encodeURIComponent(notificationId)}`
 

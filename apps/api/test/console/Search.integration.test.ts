@@ -4,11 +4,8 @@ import { inject } from "vitest"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, layerReal, TestApi } from "../TestApi.ts"
-import { assertPresentable, asStaff } from "./ConsolePage.ts"
+import { assertPresentable, asStaff, canary } from "./ConsolePage.ts"
 import { withLockedTable } from "./LockedTable.ts"
-
-// It would run if a text became markup.
-const canary = "<img src=x onerror=alert(1)>"
 
 describe.skipIf(missingBrowser !== "")(`the search in the console${missingBrowser}`, { timeout: 120_000 }, () => {
   it.layer(Layer.merge(layerEmbedded(), Chromium.layer), { excludeTestServices: true })((it) => {

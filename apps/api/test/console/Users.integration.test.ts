@@ -6,11 +6,8 @@ import { inject } from "vitest"
 import { staff } from "../admin/Staff.ts"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { type Answer, freshEmail, layerEmbedded, layerReal, type RequestInput, TestApi } from "../TestApi.ts"
-import { assertPresentable, asStaff, enterCredentials } from "./ConsolePage.ts"
+import { assertPresentable, asStaff, canary, enterCredentials } from "./ConsolePage.ts"
 import { withLockedTable } from "./LockedTable.ts"
-
-// It would run if a text became markup.
-const canary = "<img src=x onerror=alert(1)>"
 
 /** A user with something in each section, and markup in each text that users choose. */
 const fullUser = Effect.gen(function* () {

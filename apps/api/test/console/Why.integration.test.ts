@@ -6,11 +6,8 @@ import { inject } from "vitest"
 import { Chromium, missingBrowser } from "../Chromium.ts"
 import { absentId } from "../edge/Routes.ts"
 import { layerEmbedded, layerReal, type Person, TestApi } from "../TestApi.ts"
-import { assertPresentable, asStaff } from "./ConsolePage.ts"
+import { assertPresentable, asStaff, canary } from "./ConsolePage.ts"
 import { withLockedTable } from "./LockedTable.ts"
-
-// It would run if a text became markup.
-const canary = "<img src=x onerror=alert(1)>"
 
 /** A user who has switched off marketing e-mails and has quiet hours in New York. */
 const quietUser = Effect.gen(function* () {

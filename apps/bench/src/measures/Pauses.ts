@@ -24,7 +24,7 @@ const p99 = (url: URL, seconds: number) =>
     return quantile(result, 0.99)
   })
 
-// The floor answers meanwhile, so that the load generator itself is not measured after a pause.
+// The load generator sends to the floor first, so that its own first requests after a pause are not measured.
 const warmGenerator = Effect.gen(function* () {
   const { floor, floorToken, users } = yield* Bench
   const [client] = readers(users, floorToken)

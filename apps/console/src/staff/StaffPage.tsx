@@ -13,6 +13,7 @@ import { FailureText, ForbiddenPage, OwnAccountPage } from "../ui/States.tsx"
 import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { searchQuery } from "../users/SearchQuery.ts"
+import { StateBadges } from "../users/StateBadges.tsx"
 import { userQuery } from "../users/UserQuery.ts"
 import { invitationFields, invite } from "./Invitation.ts"
 import { roleAct } from "../users/RoleAct.ts"
@@ -141,12 +142,10 @@ const Members = ({ role, selection, title }: MembersProps) => {
               { title: "Username", cell: ({ username }) => username },
               {
                 title: "State",
-                cell: ({ id, is_active, is_verified }) => (
+                cell: (user) => (
                   <span className="badges">
-                    {is_active ? null : <Badge tone="bad">disabled</Badge>}
-                    {is_verified ? null : <Badge tone="warn">not verified</Badge>}
-                    {is_active && is_verified ? <Badge tone="good">active</Badge> : null}
-                    {id === session.user.id ? <Badge>you</Badge> : null}
+                    <StateBadges {...user} />
+                    {user.id === session.user.id ? <Badge>you</Badge> : null}
                   </span>
                 )
               },

@@ -14,6 +14,7 @@ import { Time } from "../ui/Time.tsx"
 import { useTitle } from "../ui/Title.ts"
 import { type SearchFilter, searchIn, searchQuery } from "./SearchQuery.ts"
 import { textOf } from "./SearchText.ts"
+import { StateBadges } from "./StateBadges.tsx"
 
 /**
  * The search of users. Its link has the filter in the query and the text in the fragment, which browsers do not send: the text may be
@@ -54,9 +55,7 @@ export const SearchPage = () => {
                     title: "State",
                     cell: (user) => (
                       <span className="badges">
-                        {user.is_active ? null : <Badge tone="bad">disabled</Badge>}
-                        {user.is_verified ? null : <Badge tone="warn">not verified</Badge>}
-                        {user.is_active && user.is_verified ? <Badge tone="good">active</Badge> : null}
+                        <StateBadges {...user} />
                         {user.role === null ? null : <Badge>{user.role}</Badge>}
                       </span>
                     )
